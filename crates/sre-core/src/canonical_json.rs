@@ -1,0 +1,180 @@
+//! JSON with one spelling: parsed strictly, written as RFC 8785 (JSON Canonicalization Scheme).
+//!
+//! RFC 8785 is defined over I-JSON (RFC 7493). What I-JSON leaves ambiguous is refused at parse time, where the
+//! position can still be named: duplicate member names, lone surrogates, and numbers that are integers beyond ±2⁵³ as
+//! written or in canonical form. Nesting beyond 128 levels is refused as well.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Largest magnitude of an integer, 2⁵³: beyond it IEEE 754 doubles skip integers.
+pub const INTEGER_LIMIT: u64 = 1 << 53;
+
+/// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it writes them as integers,
+/// whatever way they were written: accepted once, they would be refused when the canonical form is read again.
+const EXPONENT_FROM: f64 = 1e21;
+
+/// JSON text that was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum JsonError {
+    /// Not JSON, or I-JSON ambiguity. The message names line and column.
+    #[error("{0}")]
+    Syntax(#[from] serde_json::Error),
+    /// An integer that a double cannot hold exactly.
+    #[error("integer {token} at byte {offset} is beyond ±2^53; write it as a string")]
+    Integer {
+        /// The first 40 characters of the number as written.
+        token: String,
+        /// Where it starts, in bytes from the start of the text.
+        offset: usize,
+    },
+}
+
+impl JsonError {
+    /// Whether a complete value was followed by something other than white space.
+    #[must_use]
+    pub fn is_trailing(&self) -> bool {
+        // serde_json has no category of its own for this; the message is part of its tested interface.
+        matches!(self, Self::Syntax(e) if e.to_string().starts_with("trailing characters"))
+    }
+
+    /// Whether the text ended before the value did.
+    #[must_use]
+    pub fn is_eof(&self) -> bool {
+        matches!(self, Self::Syntax(e) if e.is_eof())
+    }
+}
+
+/// Parses one JSON value, strictly; see the module's documentation for what is refused.
+pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = Strict.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    check_integers(text)?;
+    Ok(value)
+}
+
+/// Writes `value` as RFC 8785 canonical JSON.
+///
+/// # Panics
+/// Never for values that [`parse`] returned or that were built from strings, booleans, finite numbers and maps with
+/// string keys, which is all that this project serialises.
+#[must_use]
+pub fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json_canonicalizer::to_vec(value).expect("values with string keys and finite numbers serialise")
+}
+
+/// Integers are checked in the text, because a parsed double no longer says whether it was written as an integer.
+/// `text` is known to be valid JSON.
+fn check_integers(text: &[u8]) -> Result<(), JsonError> {
+    let mut at = 0;
+    while at < text.len() {
+        match text[at] {
+            b'"' => at = end_of_string(text, at),
+            b'-' | b'0'..=b'9' => {
+                let length = text[at..]
+                    .iter()
+                    .take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+                    .count();
+                check_integer(&text[at..at + length], at)?;
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    Ok(())
+}
+
+fn end_of_string(text: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < text.len() && text[at] != b'"' {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    at + 1
+}
+
+fn check_integer(token: &[u8], offset: usize) -> Result<(), JsonError> {
+    let digits = token.strip_prefix(b"-").unwrap_or(token);
+    // Fifteen digits always fit.
+    if digits.len() <= 15 || !digits.iter().all(u8::is_ascii_digit) {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(token);
+    match digits.iter().try_fold(0u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0'))) {
+        Some(n) if n <= INTEGER_LIMIT => Ok(()),
+        _ => Err(JsonError::Integer { token: text.chars().take(40).collect(), offset }),
+    }
+}
+
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        if value.abs() > INTEGER_LIMIT as f64 && value.abs() < EXPONENT_FROM {
+            return Err(E::custom(format_args!("number {value:e} is beyond ±2^53; write it as a string")));
+        }
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element_seed(Strict)? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            if members.contains_key(&name) {
+                let shown: String = name.chars().take(80).collect();
+                return Err(de::Error::custom(format_args!("duplicate key {shown:?}")));
+            }
+            let value = access.next_value_seed(Strict)?;
+            members.insert(name, value);
+        }
+        Ok(Value::Object(members))
+    }
+}

@@ -1,0 +1,31 @@
+//! The vocabulary of the skill runtime: what an order, a skill, an outcome, a commitment and a verdict are.
+//!
+//! This crate does no I/O, spawns nothing and reads no clock: every function is a function of its arguments.
+//! Anything that two parties must agree on byte for byte (canonical JSON, digests, the commitment) is defined here
+//! and nowhere else.
+
+pub mod canonical_json;
+mod commitment;
+mod config;
+mod digest;
+mod manifest;
+mod order_id;
+mod outcome;
+mod profile;
+mod result;
+mod units;
+mod verdict;
+
+pub use commitment::{COMMITMENT_FORMAT, Commitment};
+pub use config::{BackendChoice, SandboxConfig};
+pub use digest::{
+    BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, OutcomeDigest, OutputDigest, ProfileDigest,
+    RuntimeDigest, SkillDigest,
+};
+pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
+pub use order_id::{OrderId, OrderIdError};
+pub use outcome::{BadOutputReason, Outcome, TrapKind};
+pub use profile::{Backend, Engine, Profile, Seed, SeedParseError};
+pub use result::{CommitResult, CommitStatus, OrderResult, OrderStatus, Resources};
+pub use units::{ByteSize, ByteSizeError};
+pub use verdict::{Check, CheckStatus, Method, Verdict, VerifyResult};

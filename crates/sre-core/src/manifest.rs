@@ -1,0 +1,137 @@
+//! What a skill's digest is taken over.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Digest, SkillDigest, canonical_json};
+
+/// A skill, described completely: the normalised execution block and every file by digest.
+///
+/// The skill's digest is the SHA-256 of this value's canonical JSON, so two packages have the same digest exactly when
+/// they run the same, whatever their archive format, time stamps or order of entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The skill's name.
+    pub name: String,
+    /// The skill's version, free text.
+    pub version: String,
+    /// What to start.
+    pub runtime: Runtime,
+    /// JSON Schemas of input and output.
+    pub io: Io,
+    /// What the author declares about the skill's behaviour.
+    pub annotations: Annotations,
+    /// Every file, sorted by path (byte order).
+    pub files: Vec<FileEntry>,
+}
+
+impl Manifest {
+    /// The canonical JSON that is stored and digested.
+    #[must_use]
+    pub fn to_canonical(&self) -> Vec<u8> {
+        canonical_json::to_vec(self)
+    }
+
+    /// The skill's digest.
+    #[must_use]
+    pub fn digest(&self) -> SkillDigest {
+        SkillDigest::of(&self.to_canonical())
+    }
+}
+
+/// What to start, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// Which kind of program the entrypoint is.
+    pub kind: RuntimeKind,
+    /// Path of the program inside the package.
+    pub entrypoint: String,
+    /// Image for the Docker backend; other backends ignore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker_image: Option<String>,
+    /// The author's own limit on execution, in seconds; it can shorten the order's limit, never lengthen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+}
+
+/// Which kind of program an entrypoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuntimeKind {
+    /// A WASI preview 1 command module or a WASI 0.2 command component, binary or text.
+    Wasm,
+    /// A Python script.
+    Python,
+    /// A JavaScript module.
+    Javascript,
+    /// A native executable or a script with an interpreter line.
+    Native,
+}
+
+impl RuntimeKind {
+    /// The kind an entrypoint's name implies: `.wasm` and `.wat` are Wasm, `.py` Python, `.js` and `.mjs` JavaScript,
+    /// anything else native.
+    #[must_use]
+    pub fn infer(entrypoint: &str) -> Self {
+        match entrypoint.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("wasm" | "wat") => Self::Wasm,
+            Some("py") => Self::Python,
+            Some("js" | "mjs") => Self::Javascript,
+            _ => Self::Native,
+        }
+    }
+}
+
+/// JSON Schemas (2020-12) of input and output; absent means anything goes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Io {
+    /// Schema of `input_data`, checked before anything runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<Value>,
+    /// Schema of the value the skill prints, checked before it is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+}
+
+/// Hints in the vocabulary of the Model Context Protocol's tool annotations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Annotations {
+    /// The skill changes nothing outside itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only_hint: Option<bool>,
+    /// The skill may destroy something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destructive_hint: Option<bool>,
+    /// Running it again has the same effect; `false` means that a replay proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotent_hint: Option<bool>,
+    /// It talks to the outside world; `true` means that a replay proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_world_hint: Option<bool>,
+}
+
+impl Annotations {
+    /// Whether a replay may be expected to give the same outcome. True unless the author denies it.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.idempotent_hint != Some(false) && self.open_world_hint != Some(true)
+    }
+}
+
+/// One file of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Path with `/` between its parts, relative, without `.` and `..`.
+    pub path: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// Whether the file may be executed.
+    pub executable: bool,
+    /// SHA-256 of the content.
+    pub sha256: Digest,
+}

@@ -1,0 +1,103 @@
+//! What an order ends with.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Backend, Commitment, CommitmentDigest, OrderId, OutputDigest, VerifyResult};
+
+/// The terminal state of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderResult {
+    /// Which order.
+    pub order_id: OrderId,
+    /// How it ended.
+    pub status: OrderStatus,
+    /// What was executed and committed; null when no attempt got that far.
+    pub commit_result: Option<CommitResult>,
+    /// What the verification found; null when nothing was committed.
+    pub verification: Option<VerifyResult>,
+    /// From acceptance to the terminal state, in milliseconds, all attempts and pauses included.
+    pub execution_time_ms: u64,
+    /// What went wrong; null when completed.
+    pub error_message: Option<String>,
+    /// Stable code of what went wrong; null when completed.
+    pub error_code: Option<String>,
+    /// The skill's JSON value; null unless it returned one.
+    pub output: Option<Value>,
+    /// Attempts made, 1 or more.
+    pub attempts: u32,
+    /// The skill's standard error, capped; a last line says so when it was cut.
+    pub logs: String,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// The skill returned a value and the verification confirmed it.
+    Completed,
+    /// The skill failed, or something around it did.
+    Failed,
+    /// The wall-clock limit was reached.
+    Timeout,
+}
+
+impl OrderStatus {
+    /// The name used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What was executed and committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommitResult {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Where the returned value is; null unless the skill returned one.
+    pub result_uri: Option<String>,
+    /// SHA-256 of the canonical JSON of the returned value; null unless the skill returned one.
+    pub result_hash: Option<OutputDigest>,
+    /// Time of the execution alone, in milliseconds.
+    pub execution_time_ms: u64,
+    /// Whether the skill returned a value.
+    pub status: CommitStatus,
+    /// What the skill did instead; null on success.
+    pub error_message: Option<String>,
+    /// What was committed.
+    pub commitment: Commitment,
+    /// Digest of the commitment.
+    pub commitment_hash: CommitmentDigest,
+    /// Where the commitment is.
+    pub commitment_uri: String,
+    /// Which backend ran it.
+    pub backend: Backend,
+    /// What the execution used.
+    pub resources: Resources,
+}
+
+/// Whether the skill returned a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitStatus {
+    /// It returned a value.
+    Success,
+    /// It did something else, which is committed all the same.
+    Failed,
+}
+
+/// What one execution used. Reported, not proven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Instructions in the engine's fuel units; 0 where the backend does not count.
+    pub fuel: u64,
+    /// Processor time in milliseconds.
+    pub cpu_ms: f64,
+    /// Largest memory of the guest, in bytes.
+    pub peak_memory_bytes: u64,
+}

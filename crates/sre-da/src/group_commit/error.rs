@@ -1,0 +1,165 @@
+//! How opening and writing fail.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+use crate::durable;
+
+/// Why a database could not be opened. The file is as it was, except that missing folders and the empty file may have
+/// been made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), durable::advice(source))]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("cannot open database {}: {source}{}", path.display(), advice_for(source))]
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file belongs to another program, or is a database of another kind.
+    #[error(
+        "{} is another program's database (application id {found:#x}, expected {expected:#x}); choose another data folder",
+        path.display()
+    )]
+    Foreign {
+        /// The database file.
+        path: PathBuf,
+        /// The application id in the file; 0 when it never had one.
+        found: i32,
+        /// The application id it should have.
+        expected: i32,
+    },
+    /// A newer version of this program wrote the file.
+    #[error(
+        "database {} has schema version {found}, this program knows versions up to {supported}; \
+         use the newer version of the program that wrote it",
+        path.display()
+    )]
+    NewerSchema {
+        /// The database file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i64,
+        /// The newest version this program knows.
+        supported: i64,
+    },
+    /// The file system cannot share memory between processes, as network file systems cannot.
+    #[error(
+        "database {} cannot use a write-ahead log (journal mode stays {mode:?}); put the data folder on a local disk",
+        path.display()
+    )]
+    NoWriteAheadLog {
+        /// The database file.
+        path: PathBuf,
+        /// The journal mode SQLite fell back to.
+        mode: String,
+    },
+}
+
+impl OpenError {
+    /// Whether opening may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => durable::is_passing(source),
+            Self::Sqlite { source, .. } => is_passing(source),
+            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } => false,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
+        move |source| Self::Sqlite { path: path.to_path_buf(), source }
+    }
+}
+
+/// Why a write is not in the database.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The job returned an error. Nothing of it was kept; the other jobs of its batch were not harmed.
+    #[error("database {}: {source}{}", path.display(), advice_for(source))]
+    Job {
+        /// The database file.
+        path: Arc<Path>,
+        /// What the job returned.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The transaction could not be begun or committed; no job of the batch was kept. If the disk failed during the
+    /// commit itself and the process then dies, SQLite may still find the transaction whole at the next open.
+    #[error("database {}: the transaction failed: {source}{}", path.display(), advice_for(source))]
+    Commit {
+        /// The database file.
+        path: Arc<Path>,
+        /// What SQLite said; shared by all jobs of the batch.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The job panicked, which is a bug. Nothing of it was kept.
+    #[error("a write to the database panicked: {message}")]
+    Panicked {
+        /// What it panicked with.
+        message: String,
+    },
+    /// The writer is gone.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl WriteError {
+    /// Whether the same write may succeed later without anybody changing it.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Job { source, .. } | Self::Commit { source, .. } => is_passing(source),
+            Self::Panicked { .. } | Self::Closed => false,
+        }
+    }
+}
+
+/// What a person can do about a failure, ready to stand after its message; empty when there is nothing to add.
+pub(crate) fn advice_for(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "; free some space or choose another data folder",
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            "; the file is damaged: move it away together with its -wal and -shm, or restore a copy"
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            "; let the user that runs this program read and write the file and its folder"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "; another process holds it, try again",
+        Some(ErrorCode::SystemIoFailure) => "; check the disk",
+        _ => "",
+    }
+}
+
+/// Whether a failure may pass by itself.
+pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    )
+}

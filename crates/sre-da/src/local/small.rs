@@ -1,0 +1,89 @@
+//! Small blobs: rows of one table.
+//!
+//! Digests are random, so whatever is sorted by digest is written all over. The bytes are therefore appended in order of
+//! arrival, and only the narrow index pays. One run each on a busy machine, 600,000 blobs of 300 bytes in groups of 256:
+//! the table itself sorted by digest (`WITHOUT ROWID`) 8,700 blobs/s, as below 19,100/s, an index over the first 8 bytes
+//! only 18,200/s. The first gap is wide enough to decide; the second is not, so the simpler schema stays.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+use sre_core::BlobDigest;
+
+use crate::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
+use crate::{Blob, StoreError};
+
+/// "sreb", big-endian.
+const APPLICATION_ID: i32 = 0x7372_6562;
+
+const MIGRATIONS: &[&str] = &["CREATE TABLE blob (
+    id     INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256 of bytes
+    bytes  BLOB NOT NULL
+) STRICT"];
+
+/// Leaves a right row alone and repairs a wrong one.
+const PUT: &str = "INSERT INTO blob (digest, bytes) VALUES (?1, ?2)
+    ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE bytes IS NOT excluded.bytes";
+const GET: &str = "SELECT bytes FROM blob WHERE digest = ?1";
+const EXISTS: &str = "SELECT 1 FROM blob WHERE digest = ?1";
+
+/// The database of small blobs.
+pub(super) struct Small {
+    database: GroupCommit,
+}
+
+impl Small {
+    pub(super) fn open(path: &Path, busy_timeout: std::time::Duration) -> Result<Self, OpenError> {
+        let mut options = GroupCommitOptions::new(APPLICATION_ID);
+        options.busy_timeout = busy_timeout;
+        Ok(Self { database: GroupCommit::open(path, MIGRATIONS, options)? })
+    }
+
+    pub(super) async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        self.database
+            .write(move |transaction| {
+                let mut put = transaction.prepare_cached(PUT)?;
+                for blob in &blobs {
+                    put.execute(params![blob.digest().digest().as_bytes(), &blob.bytes()[..]])?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The stored bytes, not yet checked. Blocks for microseconds: an index descent and a row, mostly from the page cache.
+    pub(super) fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let reader = self.database.reader()?;
+        let row = || {
+            reader
+                .prepare_cached(GET)?
+                .query_row([digest.digest().as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
+                .optional()
+        };
+        row().map_err(|source| self.failed(source))
+    }
+
+    pub(super) fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
+        let reader = self.database.reader()?;
+        let row = || reader.prepare_cached(EXISTS)?.exists([digest.digest().as_bytes()]);
+        row().map_err(|source| self.failed(source))
+    }
+
+    pub(super) fn place(&self, digest: BlobDigest) -> String {
+        format!("row {digest} of {}", self.database.path().display())
+    }
+
+    pub(super) fn stats(&self) -> GroupCommitStats {
+        self.database.stats()
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Sqlite { path: self.database.path().to_path_buf(), source: Arc::new(source) }
+    }
+}

@@ -1,0 +1,72 @@
+//! What every store of bytes promises, and the two functions most callers need.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sre_core::BlobDigest;
+
+use crate::{Blob, StoreError, UriError, format_uri, parse_uri};
+
+/// A store of bytes by digest.
+///
+/// Nothing is ever changed in place: a digest stands for the same bytes for ever, so every method may be repeated.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Stores all blobs and returns when all of them are durable. Idempotent. An empty list is fine.
+    ///
+    /// Every digest is checked before anything is written, so a wrong blob leaves no trace and harms no other put. When
+    /// the future is dropped early, or after an error, some of the blobs may have been stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Mismatch`] for a blob whose claimed digest is wrong, [`StoreError::TooLarge`] for one over the
+    /// store's limit, otherwise what the storage said. After an error, put again: nothing is remembered of the failure.
+    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError>;
+
+    /// The bytes with this digest, recomputed before they are returned.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Mismatch`] when what is stored is not what was put, otherwise what the
+    /// storage said.
+    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError>;
+
+    /// Whether there is a durable blob with this digest. Does not read or check its bytes.
+    ///
+    /// # Errors
+    /// What the storage said.
+    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError>;
+
+    /// The address of a digest in this store, whether or not it is there: `da:sha256:<hex>` unless overridden.
+    fn uri(&self, digest: BlobDigest) -> String {
+        format_uri(digest)
+    }
+}
+
+/// Why [`fetch_result`] has no bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The address is malformed; nothing was read.
+    #[error(transparent)]
+    Uri(#[from] UriError),
+    /// The store has no such bytes, or wrong ones, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Stores bytes durably and returns their address.
+///
+/// # Errors
+/// As [`Store::put`].
+pub async fn store_result(store: &dyn Store, bytes: impl Into<Arc<[u8]>>) -> Result<String, StoreError> {
+    let blob = Blob::new(bytes);
+    let digest = blob.digest();
+    store.put(vec![blob]).await?;
+    Ok(store.uri(digest))
+}
+
+/// The bytes at an address, checked against the digest in it.
+///
+/// # Errors
+/// [`FetchError::Uri`] for a malformed address, otherwise as [`Store::get`].
+pub async fn fetch_result(store: &dyn Store, uri: &str) -> Result<Arc<[u8]>, FetchError> {
+    Ok(store.get(parse_uri(uri)?).await?)
+}

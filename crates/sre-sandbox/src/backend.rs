@@ -1,0 +1,128 @@
+//! The interface that every backend implements.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sre_core::{Backend, Engine, Outcome, Profile, Resources};
+use sre_skill::Skill;
+
+use crate::SandboxError;
+
+/// A way to run skills. Calls block; callers run them on threads that may block.
+pub trait Sandbox: Send + Sync {
+    /// Which backend this is.
+    fn backend(&self) -> Backend;
+
+    /// The engine, as it is bound into commitments.
+    fn engine(&self) -> &Engine;
+
+    /// Checks that `skill` can run here and does what need only be done once for it (compilation, for instance).
+    ///
+    /// # Errors
+    /// [`SandboxError::Rejected`] when it cannot run here.
+    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError>;
+
+    /// Runs `job` in an instance of its own, which is gone when this returns.
+    ///
+    /// # Errors
+    /// Whatever kept it from finding the outcome; see [`SandboxError`].
+    fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError>;
+}
+
+/// One execution.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// What to run.
+    pub skill: &'a Skill,
+    /// The input as canonical JSON.
+    pub input: &'a [u8],
+    /// Limits, clock and seed.
+    pub profile: &'a Profile,
+    /// Wall-clock limit of this host. Not part of the profile: a replay may be given more time.
+    pub time_limit: Duration,
+}
+
+/// What a job did.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// What it did, as it is committed.
+    pub outcome: Outcome,
+    /// The returned value; `None` unless the outcome is [`Outcome::Returned`].
+    pub output: Option<Value>,
+    /// The returned value as canonical JSON: the bytes whose digest the outcome carries.
+    pub output_canonical: Option<Vec<u8>>,
+    /// For people: what went wrong; `None` for a success.
+    pub failure: Option<String>,
+    /// Standard error, capped at [`LOG_LIMIT_BYTES`](crate::LOG_LIMIT_BYTES).
+    pub logs: String,
+    /// What it used.
+    pub resources: Resources,
+    /// Wall-clock time of the run.
+    pub elapsed: Duration,
+}
+
+/// Asks a running job to stop. Clones share one state; dropping one does nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// A token that nobody has asked to stop yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the job to stop. It does within some milliseconds.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A guard that asks the job to stop when it is dropped, for callers that may be dropped themselves.
+    #[must_use]
+    pub fn on_drop(&self) -> StopOnDrop {
+        StopOnDrop(self.clone())
+    }
+}
+
+/// See [`Stop::on_drop`].
+#[derive(Debug)]
+pub struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// When a run must end, and by whose wish.
+#[derive(Debug, Clone)]
+pub(crate) struct Deadline {
+    at: Option<Instant>,
+    limit: Duration,
+    stop: Stop,
+}
+
+impl Deadline {
+    pub(crate) fn new(limit: Duration, stop: &Stop) -> Self {
+        Self { at: Instant::now().checked_add(limit), limit, stop: stop.clone() }
+    }
+
+    /// An error once the run must end.
+    pub(crate) fn check(&self) -> Result<(), SandboxError> {
+        if self.stop.is_stopped() {
+            return Err(SandboxError::Cancelled);
+        }
+        match self.at {
+            Some(at) if Instant::now() >= at => Err(SandboxError::Timeout(self.limit)),
+            _ => Ok(()),
+        }
+    }
+}

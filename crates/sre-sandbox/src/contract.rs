@@ -1,0 +1,111 @@
+//! What a skill sees and what it must print; the same for every backend.
+//!
+//! In: the input as canonical JSON on standard input and in `INPUT_JSON`, the package as working directory, an empty
+//! `/tmp`. Out: exactly one JSON value on standard output and exit code 0. Standard error is the log.
+
+use serde_json::Value;
+use sre_core::{BadOutputReason, Outcome, OutputDigest, TrapKind, canonical_json};
+use sre_skill::Skill;
+
+/// How much of a skill's standard error is kept, in bytes.
+pub const LOG_LIMIT_BYTES: usize = 64 << 10;
+
+/// How much of what was printed an error message shows, in characters.
+const SHOWN_CHARS: usize = 60;
+
+/// The environment of every skill, sorted by name. Nothing of the host's gets in.
+#[must_use]
+pub fn environment(input: &[u8]) -> Vec<(String, String)> {
+    let fixed = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        fixed("HOME", "/tmp"),
+        (String::from("INPUT_JSON"), String::from_utf8_lossy(input).into_owned()),
+        fixed("LANG", "C.UTF-8"),
+        fixed("TMPDIR", "/tmp"),
+        fixed("TZ", "UTC"),
+    ]
+}
+
+/// How a guest ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this code.
+    Exited(i32),
+    /// Stopped for a fault.
+    Trapped(TrapKind),
+    /// Stopped because its instructions were used up.
+    OutOfFuel,
+    /// Stopped for a fault after memory was refused to it.
+    OutOfMemory,
+    /// Stopped because it printed more than the output limit.
+    OutputLimit,
+}
+
+/// What became of an ending under the contract.
+#[derive(Debug, Clone)]
+pub struct Printed {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The returned value and its canonical JSON.
+    pub output: Option<(Value, Vec<u8>)>,
+    /// What went wrong, for people.
+    pub failure: Option<String>,
+}
+
+/// Applies the contract to an ending and what was printed.
+#[must_use]
+pub fn judge(skill: &Skill, ending: Ending, stdout: &[u8]) -> Printed {
+    let outcome = match ending {
+        Ending::Exited(0) => return read_output(skill, stdout),
+        Ending::Exited(code) => Outcome::Exited { code },
+        Ending::Trapped(trap) => Outcome::Trapped { trap },
+        Ending::OutOfFuel => Outcome::OutOfFuel,
+        Ending::OutOfMemory => Outcome::OutOfMemory,
+        Ending::OutputLimit => return bad_output(BadOutputReason::TooLong, stdout, None),
+    };
+    Printed { outcome, output: None, failure: Some(outcome.to_string()) }
+}
+
+fn read_output(skill: &Skill, stdout: &[u8]) -> Printed {
+    if stdout.iter().all(u8::is_ascii_whitespace) {
+        return bad_output(BadOutputReason::Empty, stdout, None);
+    }
+    if let Err(error) = std::str::from_utf8(stdout) {
+        let place = format!("the byte at {} does not belong to a character", error.valid_up_to());
+        return bad_output(BadOutputReason::NotUtf8, stdout, Some(place));
+    }
+    let value = match canonical_json::parse(stdout) {
+        Ok(value) => value,
+        Err(error) => {
+            let reason =
+                if error.is_trailing() { BadOutputReason::TrailingData } else { BadOutputReason::NotJson };
+            return bad_output(reason, stdout, Some(error.to_string()));
+        }
+    };
+    if let Err(violation) = skill.check_output(&value) {
+        return bad_output(BadOutputReason::Schema, stdout, Some(violation.to_string()));
+    }
+    let canonical = canonical_json::to_vec(&value);
+    let outcome = Outcome::Returned { output: OutputDigest::of(&canonical) };
+    Printed { outcome, output: Some((value, canonical)), failure: None }
+}
+
+fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) -> Printed {
+    let outcome = Outcome::BadOutput { reason, printed: OutputDigest::of(stdout) };
+    let mut failure = outcome.to_string();
+    if let Some(detail) = detail {
+        failure = format!("{failure}: {detail}");
+    }
+    if !stdout.is_empty() {
+        failure = format!("{failure}; it printed {}", first_characters(stdout));
+    }
+    Printed { outcome, output: None, failure: Some(failure) }
+}
+
+/// The start of what was printed, quoted, with control characters escaped: it may be shown on a terminal.
+fn first_characters(bytes: &[u8]) -> String {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SHOWN_CHARS)]);
+    let shown: String = start.chars().take(SHOWN_CHARS).collect();
+    let more = if shown.len() < bytes.len() { "…" } else { "" };
+    format!("{shown:?}{more}")
+}

@@ -1,0 +1,29 @@
+//! Runs a skill on an input under limits and says what it did.
+//!
+//! A backend takes a [`Job`] and returns an [`Execution`], whose [`Outcome`](sre_core::Outcome) is a value: the skill
+//! returned, exited, trapped, ran out of something, or printed no result. Whatever kept the backend from finding out
+//! is a [`SandboxError`] and never an outcome. The rooms:
+//!
+//! - [`Sandbox`], [`Job`], [`Execution`]: the interface that every backend implements.
+//! - [`Executor`]: the same for asynchronous callers, with a bound on how many guests run at once.
+//! - `contract`: what a skill sees and what it must print; the same for every backend.
+//! - [`wasm`] (feature `wasm`): the WebAssembly backend. `wasi` translates the two WASI versions to the calls of
+//!   `world`, the deterministic machine the guest lives in.
+//!
+//! This crate stores nothing and decides nothing about trust: see `sre-commit` and `sre-verify`.
+
+mod backend;
+mod contract;
+mod error;
+mod executor;
+#[cfg(feature = "wasm")]
+mod wasi;
+#[cfg(feature = "wasm")]
+pub mod wasm;
+#[cfg(feature = "wasm")]
+mod world;
+
+pub use backend::{Execution, Job, Sandbox, Stop};
+pub use contract::{Ending, LOG_LIMIT_BYTES, Printed, environment, judge};
+pub use executor::{Executor, OwnedJob, Slot};
+pub use error::{ErrorKind, SandboxError};

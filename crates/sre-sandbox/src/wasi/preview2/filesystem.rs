@@ -1,0 +1,368 @@
+//! `wasi:filesystem` on the in-memory files.
+
+use wasmtime::component::Resource;
+
+use super::Guest;
+use super::bindings::wasi::filesystem::{preopens, types};
+use super::clocks::{datetime, nanoseconds};
+use super::io::{InputStream, OutputStream, StreamFault};
+use crate::world::{FileError, NodeId, NodeKind, OpenHow, Stat};
+
+/// An open file or folder.
+pub struct Descriptor {
+    node: NodeId,
+    flags: types::DescriptorFlags,
+}
+
+/// Where the listing of a folder stands: after the entry of this name.
+pub struct Listing {
+    folder: NodeId,
+    after: Option<String>,
+}
+
+/// A file operation's failure on its way to the guest.
+pub enum FilesystemError {
+    Code(types::ErrorCode),
+    Trap(wasmtime::Error),
+}
+
+type Answer<T> = Result<T, FilesystemError>;
+
+impl From<types::ErrorCode> for FilesystemError {
+    fn from(code: types::ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl From<FileError> for FilesystemError {
+    fn from(error: FileError) -> Self {
+        Self::Code(match error {
+            FileError::NotFound => types::ErrorCode::NoEntry,
+            FileError::NotADirectory => types::ErrorCode::NotDirectory,
+            FileError::IsADirectory => types::ErrorCode::IsDirectory,
+            FileError::Exists => types::ErrorCode::Exist,
+            FileError::NotEmpty => types::ErrorCode::NotEmpty,
+            FileError::ReadOnly => types::ErrorCode::ReadOnly,
+            FileError::NoSpace => types::ErrorCode::InsufficientSpace,
+            FileError::NotPermitted => types::ErrorCode::NotPermitted,
+            FileError::Invalid => types::ErrorCode::Invalid,
+            FileError::NameTooLong => types::ErrorCode::NameTooLong,
+            FileError::CrossDevice => types::ErrorCode::CrossDevice,
+        })
+    }
+}
+
+impl From<crate::world::Halt> for FilesystemError {
+    fn from(halt: crate::world::Halt) -> Self {
+        Self::Trap(wasmtime::Error::new(halt))
+    }
+}
+
+impl From<wasmtime::component::ResourceTableError> for FilesystemError {
+    fn from(error: wasmtime::component::ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+impl preopens::Host for Guest {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        let read = types::DescriptorFlags::READ;
+        let package = Descriptor { node: NodeId::PACKAGE_ROOT, flags: read };
+        let tmp = Descriptor { node: NodeId::TMP_ROOT, flags: read | types::DescriptorFlags::MUTATE_DIRECTORY };
+        Ok(vec![
+            (self.resources.push(package)?, String::from("/")),
+            (self.resources.push(tmp)?, String::from("/tmp")),
+        ])
+    }
+}
+
+impl Guest {
+    fn node(&self, descriptor: &Resource<Descriptor>) -> Answer<NodeId> {
+        Ok(self.resources.get(descriptor)?.node)
+    }
+
+    fn file_with(&self, descriptor: &Resource<Descriptor>, flag: types::DescriptorFlags) -> Answer<NodeId> {
+        let Descriptor { node, flags } = self.resources.get(descriptor)?;
+        if self.world.files.stat(*node)?.kind == NodeKind::Directory {
+            return Err(types::ErrorCode::IsDirectory.into());
+        }
+        if flags.contains(flag) { Ok(*node) } else { Err(types::ErrorCode::BadDescriptor.into()) }
+    }
+
+    fn set_node_times(&mut self, node: NodeId, accessed: types::NewTimestamp, modified: types::NewTimestamp) -> Answer<()> {
+        let now = self.world.clock.realtime_ns()?;
+        let choose = |given| match given {
+            types::NewTimestamp::NoChange => None,
+            types::NewTimestamp::Now => Some(now),
+            types::NewTimestamp::Timestamp(at) => Some(nanoseconds(at)),
+        };
+        Ok(self.world.files.set_times(node, choose(accessed), choose(modified))?)
+    }
+}
+
+fn kind(kind: NodeKind) -> types::DescriptorType {
+    match kind {
+        NodeKind::File => types::DescriptorType::RegularFile,
+        NodeKind::Directory => types::DescriptorType::Directory,
+    }
+}
+
+fn stat_record(stat: Stat) -> types::DescriptorStat {
+    types::DescriptorStat {
+        type_: kind(stat.kind),
+        link_count: 1,
+        size: stat.size,
+        data_access_timestamp: Some(datetime(stat.accessed_ns)),
+        data_modification_timestamp: Some(datetime(stat.modified_ns)),
+        status_change_timestamp: Some(datetime(stat.modified_ns)),
+    }
+}
+
+fn metadata_hash(stat: Stat) -> types::MetadataHashValue {
+    types::MetadataHashValue { lower: stat.inode, upper: stat.modified_ns ^ stat.size.rotate_left(32) }
+}
+
+impl types::Host for Guest {
+    fn convert_error_code(&mut self, error: FilesystemError) -> wasmtime::Result<types::ErrorCode> {
+        match error {
+            FilesystemError::Code(code) => Ok(code),
+            FilesystemError::Trap(error) => Err(error),
+        }
+    }
+
+    /// Stream faults carry words only.
+    fn filesystem_error_code(&mut self, fault: Resource<StreamFault>) -> wasmtime::Result<Option<types::ErrorCode>> {
+        self.resources.get(&fault)?;
+        Ok(None)
+    }
+}
+
+impl types::HostDirectoryEntryStream for Guest {
+    fn read_directory_entry(&mut self, listing: Resource<Listing>) -> Answer<Option<types::DirectoryEntry>> {
+        let Listing { folder, after } = self.resources.get_mut(&listing)?;
+        let Some((name, node)) = self.world.files.entry_after(*folder, after.as_deref())? else { return Ok(None) };
+        let name = name.to_owned();
+        *after = Some(name.clone());
+        let type_ = kind(self.world.files.stat(node)?.kind);
+        Ok(Some(types::DirectoryEntry { type_, name }))
+    }
+
+    fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {
+        let Listing { folder, .. } = self.resources.delete(listing)?;
+        self.world.files.close(folder);
+        Ok(())
+    }
+}
+
+impl types::HostDescriptor for Guest {
+    fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: u64) -> Answer<Resource<InputStream>> {
+        let node = self.file_with(&fd, types::DescriptorFlags::READ)?;
+        let stream = self.resources.push(InputStream::File { node, offset })?;
+        self.world.files.retain(node);
+        Ok(stream)
+    }
+
+    fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: u64) -> Answer<Resource<OutputStream>> {
+        let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
+        let stream = self.resources.push(OutputStream::File { node, offset: Some(offset) })?;
+        self.world.files.retain(node);
+        Ok(stream)
+    }
+
+    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> Answer<Resource<OutputStream>> {
+        let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
+        let stream = self.resources.push(OutputStream::File { node, offset: None })?;
+        self.world.files.retain(node);
+        Ok(stream)
+    }
+
+    fn advise(&mut self, fd: Resource<Descriptor>, _: u64, _: u64, _: types::Advice) -> Answer<()> {
+        self.node(&fd).map(drop)
+    }
+
+    fn sync_data(&mut self, fd: Resource<Descriptor>) -> Answer<()> {
+        self.node(&fd).map(drop)
+    }
+
+    fn sync(&mut self, fd: Resource<Descriptor>) -> Answer<()> {
+        self.node(&fd).map(drop)
+    }
+
+    fn get_flags(&mut self, fd: Resource<Descriptor>) -> Answer<types::DescriptorFlags> {
+        Ok(self.resources.get(&fd)?.flags)
+    }
+
+    fn get_type(&mut self, fd: Resource<Descriptor>) -> Answer<types::DescriptorType> {
+        let node = self.node(&fd)?;
+        Ok(kind(self.world.files.stat(node)?.kind))
+    }
+
+    fn set_size(&mut self, fd: Resource<Descriptor>, size: u64) -> Answer<()> {
+        let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
+        let now = self.world.clock.realtime_ns()?;
+        Ok(self.world.files.set_size(node, size, now)?)
+    }
+
+    fn set_times(
+        &mut self,
+        fd: Resource<Descriptor>,
+        accessed: types::NewTimestamp,
+        modified: types::NewTimestamp,
+    ) -> Answer<()> {
+        let node = self.node(&fd)?;
+        self.set_node_times(node, accessed, modified)
+    }
+
+    fn read(&mut self, fd: Resource<Descriptor>, length: u64, offset: u64) -> Answer<(Vec<u8>, bool)> {
+        let node = self.file_with(&fd, types::DescriptorFlags::READ)?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let bytes = self.world.files.read_at(node, offset, length)?.to_vec();
+        let end = offset.saturating_add(bytes.len() as u64) >= self.world.files.stat(node)?.size;
+        Ok((bytes, end))
+    }
+
+    fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> Answer<u64> {
+        let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
+        let now = self.world.clock.realtime_ns()?;
+        self.world.files.write_at(node, offset, &bytes, now)?;
+        Ok(bytes.len() as u64)
+    }
+
+    fn read_directory(&mut self, fd: Resource<Descriptor>) -> Answer<Resource<Listing>> {
+        let folder = self.node(&fd)?;
+        if self.world.files.stat(folder)?.kind != NodeKind::Directory {
+            return Err(types::ErrorCode::NotDirectory.into());
+        }
+        let listing = self.resources.push(Listing { folder, after: None })?;
+        self.world.files.retain(folder);
+        Ok(listing)
+    }
+
+    fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
+        let base = self.node(&fd)?;
+        let now = self.world.clock.realtime_ns()?;
+        Ok(self.world.files.create_directory(base, &path, now)?)
+    }
+
+    fn stat(&mut self, fd: Resource<Descriptor>) -> Answer<types::DescriptorStat> {
+        let node = self.node(&fd)?;
+        Ok(stat_record(self.world.files.stat(node)?))
+    }
+
+    fn stat_at(&mut self, fd: Resource<Descriptor>, _: types::PathFlags, path: String) -> Answer<types::DescriptorStat> {
+        let node = self.world.files.lookup(self.node(&fd)?, &path)?;
+        Ok(stat_record(self.world.files.stat(node)?))
+    }
+
+    fn set_times_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        _: types::PathFlags,
+        path: String,
+        accessed: types::NewTimestamp,
+        modified: types::NewTimestamp,
+    ) -> Answer<()> {
+        let node = self.world.files.lookup(self.node(&fd)?, &path)?;
+        self.set_node_times(node, accessed, modified)
+    }
+
+    fn link_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        _: types::PathFlags,
+        _: String,
+        to: Resource<Descriptor>,
+        _: String,
+    ) -> Answer<()> {
+        self.node(&fd)?;
+        self.node(&to)?;
+        Err(types::ErrorCode::Unsupported.into())
+    }
+
+    fn open_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        _: types::PathFlags,
+        path: String,
+        open: types::OpenFlags,
+        flags: types::DescriptorFlags,
+    ) -> Answer<Resource<Descriptor>> {
+        let base = self.node(&fd)?;
+        let how = OpenHow {
+            create: open.contains(types::OpenFlags::CREATE),
+            exclusive: open.contains(types::OpenFlags::EXCLUSIVE),
+            truncate: open.contains(types::OpenFlags::TRUNCATE),
+            directory: open.contains(types::OpenFlags::DIRECTORY),
+            write: flags.contains(types::DescriptorFlags::WRITE),
+        };
+        let now = self.world.clock.realtime_ns()?;
+        let node = self.world.files.open(base, &path, how, now)?;
+        match self.resources.push(Descriptor { node, flags }) {
+            Ok(descriptor) => Ok(descriptor),
+            Err(error) => {
+                self.world.files.close(node);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whatever is there is no link.
+    fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<String> {
+        self.world.files.lookup(self.node(&fd)?, &path)?;
+        Err(types::ErrorCode::Invalid.into())
+    }
+
+    fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
+        let base = self.node(&fd)?;
+        let now = self.world.clock.realtime_ns()?;
+        Ok(self.world.files.remove(base, &path, NodeKind::Directory, now)?)
+    }
+
+    fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
+        let base = self.node(&fd)?;
+        let now = self.world.clock.realtime_ns()?;
+        Ok(self.world.files.remove(base, &path, NodeKind::File, now)?)
+    }
+
+    fn rename_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        old: String,
+        to: Resource<Descriptor>,
+        new: String,
+    ) -> Answer<()> {
+        let (from, to) = (self.node(&fd)?, self.node(&to)?);
+        let now = self.world.clock.realtime_ns()?;
+        Ok(self.world.files.rename((from, &old), (to, &new), now)?)
+    }
+
+    fn symlink_at(&mut self, fd: Resource<Descriptor>, _: String, _: String) -> Answer<()> {
+        self.node(&fd)?;
+        Err(types::ErrorCode::Unsupported.into())
+    }
+
+    fn is_same_object(&mut self, fd: Resource<Descriptor>, other: Resource<Descriptor>) -> wasmtime::Result<bool> {
+        Ok(self.resources.get(&fd)?.node == self.resources.get(&other)?.node)
+    }
+
+    fn metadata_hash(&mut self, fd: Resource<Descriptor>) -> Answer<types::MetadataHashValue> {
+        let node = self.node(&fd)?;
+        Ok(metadata_hash(self.world.files.stat(node)?))
+    }
+
+    fn metadata_hash_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        _: types::PathFlags,
+        path: String,
+    ) -> Answer<types::MetadataHashValue> {
+        let node = self.world.files.lookup(self.node(&fd)?, &path)?;
+        Ok(metadata_hash(self.world.files.stat(node)?))
+    }
+
+    fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
+        let Descriptor { node, .. } = self.resources.delete(fd)?;
+        self.world.files.close(node);
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! WASI 0.2 for command components: everything of `wasi:cli/command` but the sockets.
+//!
+//! The traits are generated from the standard's WIT in `wit/`; this folder implements them on [`Guest`].
+
+mod cli;
+mod clocks;
+mod filesystem;
+mod io;
+mod random;
+
+use wasmtime::component::{HasSelf, Linker};
+
+use super::Guest;
+
+/// Generated from the WIT.
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "sre:sandbox/guest",
+        imports: { default: trappable },
+        with: {
+            "wasi:io/error.error": super::io::StreamFault,
+            "wasi:io/poll.pollable": super::io::Pollable,
+            "wasi:io/streams.input-stream": super::io::InputStream,
+            "wasi:io/streams.output-stream": super::io::OutputStream,
+            "wasi:filesystem/types.descriptor": super::filesystem::Descriptor,
+            "wasi:filesystem/types.directory-entry-stream": super::filesystem::Listing,
+            "wasi:cli/terminal-input.terminal-input": super::cli::Terminal,
+            "wasi:cli/terminal-output.terminal-output": super::cli::Terminal,
+        },
+        trappable_error_type: {
+            "wasi:io/streams.stream-error" => super::io::StreamError,
+            "wasi:filesystem/types.error-code" => super::filesystem::FilesystemError,
+        },
+    });
+}
+
+pub(crate) use bindings::{Guest as Command, GuestPre as CommandPre};
+
+/// Offers WASI 0.2 to components linked with `linker`.
+pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    Command::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}

@@ -1,0 +1,183 @@
+//! Compiled code on disk, so that a program is compiled once per machine.
+//!
+//! Compiled code is native code: loading a file that somebody else wrote would hand them this process. So
+//! - the folder belongs to this user and to nobody else (mode 0700), or the cache is not used at all;
+//! - every entry carries an HMAC-SHA-256 under a key that was made at random in that folder (mode 0600), over the
+//!   entry's name and its content; an entry without a valid one is removed and compiled again;
+//! - an entry is read into memory, checked there and loaded from there, so that it cannot change in between.
+//!
+//! Layout: `key` (64 bytes) and `<name>.cwasm` (32 bytes of MAC, then the code). A name is the SHA-256 of the program's
+//! digest and of everything that wasmtime says its compiled code depends on: full version, settings, target. Entries
+//! are written to a temporary file and renamed; a crash leaves at most a temporary file, which the next start removes.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest as _, Sha256};
+use sre_core::Digest;
+use wasmtime::Engine;
+
+const MAC_BYTES: usize = 32;
+/// The block size of SHA-256, so that HMAC uses the key as it is.
+const KEY_BYTES: usize = 64;
+
+pub(super) struct CodeCache {
+    folder: PathBuf,
+    key: [u8; KEY_BYTES],
+    engine: Digest,
+}
+
+impl CodeCache {
+    /// Opens the cache in `folder`, making it if need be.
+    pub(super) fn open(folder: &Path, engine: &Engine) -> io::Result<Self> {
+        make_private(folder)?;
+        let mut hasher = DigestHasher(Sha256::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let engine = Digest::from_bytes(hasher.0.finalize().into());
+        Ok(Self { key: load_key(folder)?, folder: folder.to_owned(), engine })
+    }
+
+    fn path(&self, program: Digest) -> PathBuf {
+        let mut name = Sha256::new();
+        name.update(program.as_bytes());
+        name.update(self.engine.as_bytes());
+        self.folder.join(format!("{}.cwasm", Digest::from_bytes(name.finalize().into())))
+    }
+
+    fn mac(&self, path: &Path, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new(&self.key.into());
+        mac.update(path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
+        mac.update(code);
+        mac
+    }
+
+    /// The code compiled for `program`, if this cache wrote it.
+    pub(super) fn load(&self, program: Digest) -> Option<Vec<u8>> {
+        let path = self.path(program);
+        let mut bytes = fs::read(&path).ok()?;
+        if bytes.len() >= MAC_BYTES {
+            let code = bytes.split_off(MAC_BYTES);
+            // Constant-time comparison.
+            if self.mac(&path, &code).verify_slice(&bytes).is_ok() {
+                return Some(code);
+            }
+        }
+        tracing::warn!(path = %path.display(), "cached code was not written by this installation; compiling again");
+        drop(fs::remove_file(&path));
+        None
+    }
+
+    /// Keeps `code` for `program`. A failure costs time at the next start and nothing else.
+    pub(super) fn store(&self, program: Digest, code: &[u8]) {
+        let path = self.path(program);
+        if let Err(error) = self.write(&path, code) {
+            tracing::warn!(path = %path.display(), %error, "compiled code could not be cached");
+        }
+    }
+
+    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+        // `tempfile` makes files with mode 0600.
+        let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(&self.folder)?;
+        file.write_all(&self.mac(path, code).finalize().into_bytes())?;
+        file.write_all(code)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+/// Makes `folder` and checks that only this user can write into it.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+        builder.mode(0o700).create(folder)?;
+        let metadata = fs::symlink_metadata(folder)?;
+        let own = rustix::process::geteuid().as_raw();
+        if !metadata.is_dir() || metadata.uid() != own || metadata.mode() & 0o077 != 0 {
+            let message = "the folder must belong to this user alone (chmod 700)";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+    }
+    #[cfg(not(unix))]
+    builder.create(folder)?;
+    Ok(())
+}
+
+/// The key, made at the first use. Two processes that start at once agree on the one that was linked first.
+fn load_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    let path = folder.join("key");
+    if !path.exists() {
+        let mut key = [0; KEY_BYTES];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
+        file.write_all(&key)?;
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(key),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.error),
+        }
+    }
+    let mut key = [0; KEY_BYTES];
+    fs::File::open(&path)?.read_exact(&mut key)?;
+    Ok(key)
+}
+
+/// Feeds whatever is hashed into SHA-256.
+struct DigestHasher(Sha256);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Not used: the digest is taken from the state.
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_entries_of_this_cache_are_loaded() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().join("cache");
+        let engine = Engine::default();
+        let cache = CodeCache::open(&root, &engine).expect("a cache");
+        let program = Digest::of(b"program");
+        cache.store(program, b"code");
+        assert_eq!(cache.load(program).as_deref(), Some(&b"code"[..]));
+        // Reopened, it reads its own; renamed, flipped or cut, an entry is gone.
+        let cache = CodeCache::open(&root, &engine).expect("the same cache");
+        assert_eq!(cache.load(program).as_deref(), Some(&b"code"[..]));
+        let other = Digest::of(b"other");
+        fs::copy(cache.path(program), cache.path(other)).expect("a copy");
+        assert_eq!(cache.load(other), None);
+        for length in [0, 31, 32, 35] {
+            cache.store(program, b"code");
+            let file = fs::OpenOptions::new().write(true).open(cache.path(program)).expect("the entry");
+            file.set_len(length).expect("a cut");
+            assert_eq!(cache.load(program), None);
+            assert!(!cache.path(program).exists());
+        }
+        let stranger = CodeCache { key: [7; KEY_BYTES], folder: root, engine: cache.engine };
+        stranger.store(program, b"evil");
+        assert_eq!(cache.load(program), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_enter_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+        assert!(CodeCache::open(folder.path(), &Engine::default()).is_err());
+    }
+}

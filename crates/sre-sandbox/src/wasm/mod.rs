@@ -1,0 +1,24 @@
+//! The WebAssembly backend: WASI preview 1 command modules and WASI 0.2 command components, deterministic.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `engine` | wasmtime's configuration, and the part of it that is bound into commitments |
+//! | `program` | from a skill's bytes to a pre-instantiated module or component |
+//! | `cache` | compiled code on disk |
+//! | `limits` | memory, tables, instances |
+//! | `ticker` | the epoch that lets the host interrupt a guest |
+//! | `run` | one execution |
+//!
+//! Why no call here is `async`: every host function works on memory of its own and returns at once; sleeping moves the
+//! guest's virtual clock. So a guest is always either in its own code, which the epoch interrupts, or in a short host
+//! call. There is nothing for an asynchronous timeout to interrupt.
+
+mod cache;
+mod engine;
+mod limits;
+mod program;
+mod run;
+mod ticker;
+
+pub(crate) use limits::MemoryLimiter;
+pub use run::{WasmOptions, WasmSandbox};

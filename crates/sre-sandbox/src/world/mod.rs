@@ -1,0 +1,67 @@
+//! The deterministic machine a Wasm guest lives in: clock, randomness, standard streams and files, all in memory.
+//!
+//! No function here reads the host's clock, entropy, environment or file system, so nothing of them can reach a guest
+//! through any import: determinism holds by construction, not by care. The WASI adapters in [`crate::wasi`] translate
+//! calls to this machine and back and keep no state of their own but handles.
+
+mod clock;
+mod files;
+mod random;
+mod stdio;
+mod tmp;
+mod tree;
+
+pub(crate) use clock::{CLOCK_RESOLUTION_NS, VirtualClock};
+pub(crate) use files::{FileError, Files, NodeId, OpenHow, PATH_LIMIT_BYTES, Stat};
+pub(crate) use random::{REQUEST_LIMIT_BYTES, SeededRandom};
+pub(crate) use stdio::{Log, Stdin, Stdout};
+pub(crate) use tree::{NodeKind, PackageTree};
+
+use std::sync::Arc;
+
+use sre_core::Profile;
+
+use crate::contract;
+
+/// Everything a guest can reach.
+pub(crate) struct World {
+    pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) clock: VirtualClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) stdin: Stdin,
+    pub(crate) stdout: Stdout,
+    pub(crate) stderr: Log,
+    pub(crate) files: Files,
+}
+
+impl World {
+    pub(crate) fn new(entrypoint: &str, package: Arc<PackageTree>, input: &[u8], profile: &Profile) -> Self {
+        let clock = VirtualClock::new(profile.clock_start, profile.timeout_ms);
+        let output_limit = usize::try_from(profile.output_limit_bytes).unwrap_or(usize::MAX);
+        Self {
+            arguments: vec![entrypoint.to_owned()],
+            environment: contract::environment(input),
+            random: SeededRandom::new(profile.random_seed),
+            stdin: Stdin::new(input.to_vec()),
+            stdout: Stdout::new(output_limit),
+            stderr: Log::new(contract::LOG_LIMIT_BYTES),
+            files: Files::new(package, profile.tmp_limit_bytes, clock.start_ns()),
+            clock,
+        }
+    }
+}
+
+/// Why the machine stopped a guest. Travels through the engine as an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Halt {
+    /// The guest asked to exit.
+    #[error("exit with code {0}")]
+    Exit(i32),
+    /// It printed more than its limit.
+    #[error("output limit exceeded")]
+    OutputLimit,
+    /// Its own clock passed the profile's limit.
+    #[error("the guest's clock passed its limit")]
+    ClockLimit,
+}

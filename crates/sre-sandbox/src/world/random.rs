@@ -1,0 +1,27 @@
+//! The guest's randomness: the ChaCha20 key stream (RFC 8439's cipher, 64-bit counter) under the order's seed.
+//!
+//! Unpredictable to whoever does not know the seed and identical for whoever replays. Not secret: the seed is
+//! published, so a skill must not make keys from it.
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use sre_core::Seed;
+
+/// Random bytes one call may ask for: a host call cannot be interrupted, so it must be short.
+pub(crate) const REQUEST_LIMIT_BYTES: u64 = 16 << 20;
+
+pub(crate) struct SeededRandom(ChaCha20Rng);
+
+impl SeededRandom {
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self(ChaCha20Rng::from_seed(*seed.as_bytes()))
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
+    pub(crate) fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+}

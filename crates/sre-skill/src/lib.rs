@@ -1,0 +1,34 @@
+//! Skill packages: a folder, an archive or a JSON object in, a checked [`Skill`] with a digest out.
+//!
+//! A package is hostile until it is checked: its author wants to read the host's files, exhaust its memory or look
+//! like another package. This crate reads it without writing anything to disk, within [`PackageLimits`], and refuses
+//! everything a plain set of files does not need. Equal content gives an equal digest, whatever form it came in.
+//!
+//! It runs nothing and fetches nothing. The walk: a *form* (folder, tarball, zipball, object) fills a *tree* of files,
+//! the *front matter* gives the raw *block*, which is normalised and becomes, with the files, the manifest.
+
+mod block;
+mod error;
+mod folder;
+mod front_matter;
+mod limits;
+mod meter;
+mod object;
+mod package;
+mod path;
+mod plain;
+mod schema;
+mod schema_graph;
+mod skill;
+mod stored;
+mod tarball;
+mod tree;
+mod zipball;
+
+pub use error::{SkillError, SkillErrorKind};
+pub use limits::{FRONT_MATTER_LIMIT_BYTES, PATH_LIMIT_BYTES, PackageLimits, SCHEMA_LIMIT_BYTES};
+pub use package::{LocalPaths, SkillPackage};
+pub use path::IGNORED_NAMES;
+pub use schema::SchemaViolation;
+pub use skill::Skill;
+pub use tree::SkillFile;

@@ -1,0 +1,255 @@
+//! A checked skill.
+//!
+//! Invariants: the files are sorted by path and obey [`path`]'s rules; the manifest describes exactly
+//! them; the digest is the manifest's; the entrypoint is among the files; the schemas are compiled.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use sre_core::{FileEntry, Manifest, SkillDigest, canonical_json};
+
+use crate::block::{Block, BlockError, RawBlock};
+use crate::error::{SkillError, SourceError};
+use crate::limits::PackageLimits;
+use crate::schema::{Schema, SchemaViolation};
+use crate::tree::{SkillFile, find};
+use crate::{folder, front_matter, object, path, tarball, zipball};
+
+const SKILL_MD: &str = "SKILL.md";
+const SKILL_TOML: &str = "skill.toml";
+/// The execution block of an archive whose other files do not say it; never part of a skill's files. It is the JSON
+/// object form without `files`, and wins over `SKILL.md`.
+pub(crate) const SIDECAR: &str = ".sre-skill.json";
+
+/// A checked skill: manifest, digest, files and compiled schemas.
+pub struct Skill {
+    manifest: Manifest,
+    digest: SkillDigest,
+    files: Vec<SkillFile>,
+    input_schema: Option<Schema>,
+    output_schema: Option<Schema>,
+}
+
+impl Skill {
+    /// Opens whatever stands at `path`: a folder, a `.tar.gz`, a `.zip` or a JSON object. The content decides which,
+    /// not the name.
+    ///
+    /// # Errors
+    /// [`SkillErrorKind::Unreadable`](crate::SkillErrorKind::Unreadable) when the file system refuses, other kinds
+    /// when the package is at fault.
+    pub fn open(path: &Path, limits: &PackageLimits) -> Result<Self, SkillError> {
+        let unreadable = |source: io::Error| SkillError::unreadable(path, source);
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Self::from_dir(path, limits);
+        }
+        if !metadata.is_file() {
+            return Err(SkillError::unknown_form(path));
+        }
+        let limit = limits.packed_bytes();
+        let mut packed = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(limit.saturating_add(1)).read_to_end(&mut packed).map_err(unreadable)?;
+        if packed.len() as u64 > limit {
+            return Err(SkillError::too_long(path, limit));
+        }
+        match packed.as_slice() {
+            [0x1f, 0x8b, ..] => Self::from_tar_gz(&packed, limits),
+            [b'P', b'K', ..] => Self::from_zip(&packed, limits),
+            text if text.trim_ascii_start().starts_with(b"{") => {
+                let value = canonical_json::parse(&packed).map_err(|source| SkillError::json(path, source))?;
+                Self::from_object(&value, limits)
+            }
+            _ => Err(SkillError::unknown_form(path)),
+        }
+    }
+
+    /// Reads a folder with a `SKILL.md`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_dir(folder: &Path, limits: &PackageLimits) -> Result<Self, SkillError> {
+        Self::from_files(folder::read(folder, limits)?)
+    }
+
+    /// Reads a gzip-compressed tar archive; one top folder around everything is stripped.
+    ///
+    /// # Errors
+    /// When the package is at fault.
+    pub fn from_tar_gz(packed: &[u8], limits: &PackageLimits) -> Result<Self, SkillError> {
+        Self::from_files(tarball::read(packed, limits, &[SKILL_MD, SIDECAR])?)
+    }
+
+    /// Reads a zip archive; one top folder around everything is stripped.
+    ///
+    /// # Errors
+    /// When the package is at fault.
+    pub fn from_zip(packed: &[u8], limits: &PackageLimits) -> Result<Self, SkillError> {
+        Self::from_files(zipball::read(packed, limits, &[SKILL_MD, SIDECAR])?)
+    }
+
+    /// Reads the JSON object form. It needs no `SKILL.md`; one among the files is a file like any other.
+    ///
+    /// # Errors
+    /// When the package is at fault.
+    pub fn from_object(value: &Value, limits: &PackageLimits) -> Result<Self, SkillError> {
+        let (name, raw, files) = object::read(value, limits)?;
+        Self::assemble(Block::new(name, raw, &files)?, files)
+    }
+
+    /// Rebuilds a skill from a stored manifest and its files by path, checking everything anew: the manifest's own
+    /// rules, and that the files are exactly those it names, each with its size and SHA-256. Limits on number and size
+    /// are the caller's, who already holds the bytes.
+    ///
+    /// # Errors
+    /// [`SkillErrorKind::Mismatch`](crate::SkillErrorKind::Mismatch) when files and manifest differ, other kinds when
+    /// the manifest is none of a skill.
+    pub fn from_manifest(manifest: Manifest, files: BTreeMap<String, Arc<[u8]>>) -> Result<Self, SkillError> {
+        let files = crate::stored::match_files(&manifest.files, files)?;
+        let Manifest { name, version, runtime, io, annotations, .. } = manifest;
+        let block = Block { name, version, runtime, io, annotations };
+        block.check(&files)?;
+        Self::assemble(block, files)
+    }
+
+    /// The files of a folder or archive, whose block stands in one of them.
+    fn from_files(mut files: Vec<SkillFile>) -> Result<Self, SkillError> {
+        let sidecar = files.iter().position(|file| file.path == SIDECAR).map(|at| files.remove(at));
+        let (name, raw) = match sidecar {
+            Some(file) => {
+                let value = canonical_json::parse(&file.bytes)
+                    .map_err(|source| SkillError::json(Path::new(SIDECAR), source))?;
+                object::read_block(&value)?
+            }
+            None => read_block(&files)?,
+        };
+        Self::assemble(Block::new(name, raw, &files)?, files)
+    }
+
+    fn assemble(block: Block, files: Vec<SkillFile>) -> Result<Self, SkillError> {
+        let compile = |field, schema: &Option<Value>| schema.as_ref().map(|s| Schema::compile(field, s)).transpose();
+        let input_schema = compile("input_schema", &block.io.input_schema)?;
+        let output_schema = compile("output_schema", &block.io.output_schema)?;
+        let manifest = manifest(block, &files);
+        let digest = manifest.digest();
+        Ok(Self { manifest, digest, files, input_schema, output_schema })
+    }
+
+    /// The JSON object form; [`from_object`](Self::from_object) reads it back to the same digest.
+    #[must_use]
+    pub fn to_object(&self) -> Value {
+        object::write(&self.manifest, &self.files)
+    }
+
+    /// A `.tar.gz` that [`from_tar_gz`](Self::from_tar_gz) reads back to the same digest. The bytes depend on the
+    /// skill alone (and on this program's version). Where the files do not say the execution block themselves, as in a
+    /// package that came as a JSON object, the archive gets one more file, `.sre-skill.json`, that does.
+    #[must_use]
+    pub fn to_tar_gz(&self) -> Vec<u8> {
+        let own = read_block(&self.files).and_then(|(name, raw)| Ok(Block::new(name, raw, &self.files)?));
+        let says_it =
+            own.is_ok_and(|block| manifest(block, &self.files).to_canonical() == self.manifest.to_canonical());
+        let sidecar = (!says_it).then(|| {
+            let bytes = canonical_json::to_vec(&object::write_block(&self.manifest));
+            SkillFile::new(SIDECAR.to_owned(), bytes.into(), false)
+        });
+        tarball::write(sidecar.iter().chain(&self.files))
+    }
+
+    /// What the digest is taken over.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The skill's identity.
+    #[must_use]
+    pub fn digest(&self) -> SkillDigest {
+        self.digest
+    }
+
+    /// Every file, sorted by path.
+    #[must_use]
+    pub fn files(&self) -> &[SkillFile] {
+        &self.files
+    }
+
+    /// The file at `path`, if the skill has it.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<&SkillFile> {
+        find(&self.files, path)
+    }
+
+    /// The file to start.
+    ///
+    /// # Panics
+    /// Never: every constructor checks that it is there.
+    #[must_use]
+    pub fn entrypoint(&self) -> &SkillFile {
+        self.file(&self.manifest.runtime.entrypoint).expect("checked by every constructor")
+    }
+
+    /// Checks an input against the skill's schema; without one, anything goes.
+    ///
+    /// # Errors
+    /// The first violation, by JSON pointer.
+    pub fn check_input(&self, input: &Value) -> Result<(), SchemaViolation> {
+        self.input_schema.as_ref().map_or(Ok(()), |schema| schema.check(input))
+    }
+
+    /// Checks an output against the skill's schema; without one, anything goes.
+    ///
+    /// # Errors
+    /// The first violation, by JSON pointer.
+    pub fn check_output(&self, output: &Value) -> Result<(), SchemaViolation> {
+        self.output_schema.as_ref().map_or(Ok(()), |schema| schema.check(output))
+    }
+}
+
+impl fmt::Debug for Skill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Skill").field("name", &self.manifest.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// Name and execution block of a package with a `SKILL.md`.
+fn read_block(files: &[SkillFile]) -> Result<(String, RawBlock), SkillError> {
+    let Some(skill_md) = find(files, SKILL_MD) else {
+        let near = files.iter().find(|file| path::fold_case(&file.path).ends_with("skill.md"));
+        let advice = near.map_or("add one".to_owned(), |file| format!("is it {}?", path::shown(file.path.as_bytes())));
+        return Err(SourceError::NoSkillMd { advice }.into());
+    };
+    let front = front_matter::parse_skill_md(&skill_md.bytes)?;
+    let mut raw = match find(files, SKILL_TOML) {
+        None => front.block,
+        Some(_) if !front.block.is_empty() => return Err(SourceError::TwoBlocks.into()),
+        Some(file) => front_matter::parse_skill_toml(&file.bytes)?,
+    };
+    if raw.runtime.is_none() {
+        return Err(BlockError::NoRuntime.into());
+    }
+    raw.version = raw.version.or(front.metadata_version);
+    Ok((front.name, raw))
+}
+
+fn manifest(block: Block, files: &[SkillFile]) -> Manifest {
+    let entry = |file: &SkillFile| FileEntry {
+        path: file.path.clone(),
+        size: file.bytes.len() as u64,
+        executable: file.executable,
+        sha256: file.sha256,
+    };
+    Manifest {
+        name: block.name,
+        version: block.version,
+        runtime: block.runtime,
+        io: block.io,
+        annotations: block.annotations,
+        files: files.iter().map(entry).collect(),
+    }
+}

@@ -1,0 +1,178 @@
+//! Schemas: what violations say, what is refused at load, and that no schema can hang or overflow the checker.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::limits;
+use serde_json::{Map, Value, json};
+use sre_skill::{Skill, SkillError};
+
+fn with_schema(schema: Value) -> Result<Skill, SkillError> {
+    let object = json!({"name": "x", "runtime": {"entrypoint": "main.py"},
+        "io": {"input_schema": schema, "output_schema": true}, "files": {"main.py": ""}});
+    Skill::from_object(&object, &limits())
+}
+
+fn violation(schema: Value, input: Value) -> String {
+    with_schema(schema).unwrap().check_input(&input).unwrap_err().to_string()
+}
+
+#[test]
+fn violations_name_the_place() {
+    let schema = json!({"type": "object", "properties": {"text": {"type": "string"}, "a/b": {"items": {"minimum": 3}}},
+        "required": ["text"], "additionalProperties": false});
+    assert_eq!(violation(schema.clone(), json!({"text": 5})), "at /text: 5 is not of type \"string\"");
+    assert_eq!(violation(schema.clone(), json!({})), "at the top level: \"text\" is a required property");
+    assert!(violation(schema.clone(), json!({"text": "", "a/b": [4, 1]})).starts_with("at /a~1b/1: 1 is less than"));
+    assert!(violation(schema.clone(), json!({"text": "", "x": 1})).contains("'x'"));
+    assert!(with_schema(schema.clone()).unwrap().check_input(&json!({"text": "hi"})).is_ok());
+    assert!(with_schema(schema).unwrap().check_output(&json!(null)).is_ok());
+    assert!(violation(json!({"not": {"type": "string"}}), json!("x")).contains("\"not\""));
+    let long = violation(json!({"type": "string"}), json!(vec!["x"; 1000]));
+    assert!(long.contains("is not of type") && long.len() < 500, "{long}");
+    assert!(violation(json!(false), json!(1)).starts_with("at the top level"));
+}
+
+#[test]
+fn bad_schemas_are_refused_at_load() {
+    for (schema, part) in [
+        (json!(5), "input_schema"),
+        (json!({"type": "text"}), "/type"),
+        (json!({"properties": {"a": {"minimum": "x"}}}), "/properties/a/minimum"),
+        (json!({"pattern": "("}), "pattern"),
+        (json!({"pattern": "(?=a)b"}), "pattern"),
+        (json!({"pattern": "(a)\\1"}), "pattern"),
+        (json!({"pattern": "(((a{1000}){1000}){1000})"}), "pattern"),
+        (json!({"$ref": "https://example.com/s.json"}), "leads out of the schema"),
+        (json!({"properties": {"a": {"$ref": "other.json"}}}), "\"/properties/a\""),
+        (json!({"$ref": "file:///etc/passwd"}), "leads out of the schema"),
+        (json!({"$ref": "#/$defs/none"}), "leads nowhere"),
+        (json!({"default": {"type": "string"}, "items": {"$ref": "#/default"}}), "leads nowhere"),
+        (json!({"$ref": "#"}), "refers to itself"),
+        (json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}), "refers to itself"),
+        (json!({"allOf": [{"$ref": "#a"}], "$anchor": "a"}), "refers to itself"),
+        (json!({"$schema": "http://json-schema.org/draft-07/schema#"}), "draft-07"),
+        (json!({"items": {"$id": "https://example.com/x"}}), "$id"),
+        (json!({"x-sre-meter": true}), "reserved"),
+        (json!({"description": "x".repeat(70_000)}), "65536"),
+        (json!({"maximum": 9_007_199_254_740_993u64}), "2^53"),
+    ] {
+        let error = with_schema(schema.clone()).expect_err(&schema.to_string()).to_string();
+        assert!(error.contains(part), "{error:?} lacks {part:?}");
+        assert!(error.len() < 1000 && !error.contains("x-sre-meter\":"), "{error}");
+    }
+}
+
+#[test]
+fn useful_schemas_work() {
+    let tree = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://example.com/tree",
+        "$defs": {"node": {"type": "object", "properties": {"children": {"type": "array",
+            "items": {"$ref": "#/$defs/node"}}, "v": {"type": "integer"}}, "required": ["v"],
+            "unevaluatedProperties": false}}, "$ref": "#/$defs/node"});
+    let skill = with_schema(tree).unwrap();
+    let mut value = json!({"v": 1});
+    for _ in 0..60 {
+        value = json!({"v": 1, "children": [value]});
+    }
+    skill.check_input(&value).unwrap();
+    let bad = json!({"v": 1, "children": [{"v": 1, "children": [{"v": "x"}]}]});
+    assert_eq!(
+        skill.check_input(&bad).unwrap_err().to_string(),
+        "at /children/0/children/0/v: \"x\" is not of type \"integer\""
+    );
+    let wide = json!({"v": 1, "children": vec![json!({"v": 1}); 20_000]});
+    skill.check_input(&wide).unwrap();
+    let all_of =
+        json!({"allOf": [{"properties": {"a": true}}, {"properties": {"b": true}}], "unevaluatedProperties": false});
+    let skill = with_schema(all_of).unwrap();
+    skill.check_input(&json!({"a": 1, "b": 2})).unwrap();
+    assert!(skill.check_input(&json!({"c": 1})).is_err());
+    let escaped = json!({"$defs": {"a/b ~%": {"type": "string"}}, "$ref": "#/$defs/a~1b%20~0%25"});
+    assert!(with_schema(escaped).unwrap().check_input(&json!(1)).is_err());
+    assert!(violation(json!({"prefixItems": [true, false]}), json!([1, 2])).starts_with("at /1"));
+}
+
+/// Each definition asks for the next one twice.
+fn doubling(levels: usize, keyword: &str, more: &Value) -> Value {
+    let mut definitions = Map::new();
+    for level in 0..levels {
+        let next = json!({"$ref": format!("#/$defs/d{}", level + 1)});
+        let mut definition = json!({keyword: [next, next]});
+        for (key, value) in more.as_object().unwrap() {
+            definition[key] = value.clone();
+        }
+        definitions.insert(format!("d{level}"), definition);
+    }
+    definitions.insert(format!("d{levels}"), json!({"type": "string"}));
+    json!({"$defs": definitions, "$ref": "#/$defs/d0"})
+}
+
+#[test]
+fn explosive_schemas_are_refused_or_stopped() {
+    let started = Instant::now();
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        let error = with_schema(doubling(200, keyword, &json!({}))).unwrap_err().to_string();
+        assert!(error.contains("too many others"), "{error}");
+        let error = with_schema(doubling(30, keyword, &json!({"unevaluatedProperties": false}))).unwrap_err();
+        assert!(error.to_string().contains("too many others"), "{error}");
+        let skill = with_schema(doubling(10, keyword, &json!({"unevaluatedProperties": false}))).unwrap();
+        let _ = skill.check_input(&json!({"a": 1}));
+    }
+    // Doubling with every level of the value instead.
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        for more in [json!({}), json!({"unevaluatedProperties": false})] {
+            let branch = json!({"properties": {"a": {"$ref": "#"}}});
+            let mut schema = json!({keyword: [branch, branch], "not": {"const": 7}});
+            schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let skill = with_schema(schema).unwrap();
+            let mut value = json!(7);
+            for _ in 0..100 {
+                value = json!({"a": value});
+            }
+            let _ = skill.check_input(&value);
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+#[test]
+fn long_chains_do_not_overflow_the_stack() {
+    // Through the value: a definition for every level.
+    let mut definitions = Map::new();
+    for level in 0..500 {
+        let next = format!("#/$defs/d{}", level + 1);
+        definitions.insert(format!("d{level}"), json!({"properties": {"a": {"$ref": next}}}));
+    }
+    definitions.insert("d500".into(), json!(true));
+    let skill = with_schema(json!({"$defs": definitions, "$ref": "#/$defs/d0"})).unwrap();
+    let mut value = json!(7);
+    for _ in 0..120 {
+        value = json!({"a": value});
+    }
+    skill.check_input(&value).unwrap();
+    // A long chain on every level of the value: 150 × 120 schemas on the stack.
+    let mut definitions = Map::new();
+    for level in 0..150 {
+        definitions.insert(format!("d{level}"), json!({"$ref": format!("#/$defs/d{}", level + 1)}));
+    }
+    definitions.insert("d150".into(), json!({"properties": {"a": {"$ref": "#"}}}));
+    for more in [json!({}), json!({"unevaluatedProperties": false})] {
+        let mut schema = json!({"$defs": definitions, "$ref": "#/$defs/d0"});
+        schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let error = with_schema(schema).unwrap().check_input(&value).unwrap_err().to_string();
+        assert!(error.contains("takes too long"), "{error}");
+    }
+    let many: Map<String, Value> = (0..2000).map(|n| (format!("p{n}"), json!({"items": true}))).collect();
+    let error = with_schema(json!({"properties": many})).unwrap_err().to_string();
+    assert!(error.contains("at most 1024"), "{error}");
+}
+
+#[test]
+fn catastrophic_patterns_are_linear() {
+    let started = Instant::now();
+    let skill = with_schema(json!({"pattern": "^(a+)+$"})).unwrap();
+    let value = json!("a".repeat(90_000) + "!");
+    assert!(skill.check_input(&value).is_err());
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
