@@ -1,0 +1,34 @@
+//! Takes an order through execution, commitment, verification, result and callback, and loses nothing on the way.
+//!
+//! ```text
+//! OrderConfig ─▶ accept ─▶ Orchestrator::execute ─▶ commit ─▶ verify ─▶ OrderResult ─▶ callback
+//!                              │ journal               (sre-commit) (sre-verify)
+//! ```
+//!
+//! Each arrow is a type: [`Acceptance::accept`] makes an [`AcceptedOrder`] of an [`OrderConfig`], and only that can be
+//! executed; [`Orchestrator::execute`] ends with an [`OrderResult`](sre_core::OrderResult) that the [`Journal`] holds.
+//! Retries, time limits and callbacks are decided here and nowhere else.
+//!
+//! With the feature `wasm`, `Embedded` and `execute_skill_order` put the parts together: the WebAssembly sandbox, a
+//! blob folder and a journal file below one data folder.
+
+mod accept;
+mod callback;
+mod config;
+#[cfg(feature = "wasm")]
+mod embedded;
+mod journal;
+mod limits;
+mod listeners;
+mod orchestrator;
+mod retry;
+
+pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
+pub use callback::{Callback, CallbackError, HttpCallback};
+pub use config::{ConfigError, OrderConfig};
+#[cfg(feature = "wasm")]
+pub use embedded::{DataFolder, Embedded, EmbeddedError, default_data_folder, execute_skill_order};
+pub use journal::{Accepted, Journal, JournalError, JournalEntry};
+pub use limits::OperatorLimits;
+pub use orchestrator::{ExecuteError, Orchestrator, Stage};
+pub use retry::Backoff;

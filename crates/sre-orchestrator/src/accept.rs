@@ -1,0 +1,299 @@
+//! From what was asked for to what will be done, or a refusal before anything ran or was written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{Timestamp, Unit};
+use serde_json::{Value, json};
+use sre_core::{
+    Backend, BackendChoice, ByteSize, Digest, InputDigest, OrderId, Profile, RuntimeKind, SandboxConfig, canonical_json,
+};
+use sre_sandbox::{ErrorKind, Executor, SandboxError};
+use sre_skill::{Skill, SkillError, SkillErrorKind};
+use url::Url;
+
+use crate::{OperatorLimits, OrderConfig};
+
+/// Checks orders against what the operator allows and what the sandbox can run.
+#[derive(Clone)]
+pub struct Acceptance {
+    limits: OperatorLimits,
+    executor: Executor,
+}
+
+/// An order that can be executed: everything was read, checked and resolved.
+#[derive(Debug, Clone)]
+pub struct AcceptedOrder {
+    pub(crate) order_id: OrderId,
+    pub(crate) skill: Arc<Skill>,
+    pub(crate) input: Arc<[u8]>,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) attempt_time: Duration,
+    pub(crate) execution_time: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) retry_on_timeout: bool,
+    pub(crate) callback_url: Option<Url>,
+    pub(crate) request: Digest,
+}
+
+impl AcceptedOrder {
+    /// Identity of the order.
+    #[must_use]
+    pub fn order_id(&self) -> &OrderId {
+        &self.order_id
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub fn skill(&self) -> &Arc<Skill> {
+        &self.skill
+    }
+
+    /// Under which limits, clock and seed.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+}
+
+/// Why an order is refused. Nothing ran and nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The package cannot be read or describes no skill.
+    #[error("skill_package: {0}")]
+    Skill(#[from] SkillError),
+    /// A field of the order is wrong or above a cap.
+    #[error("{field}: {message}")]
+    Field {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong, and what is allowed.
+        message: String,
+    },
+    /// The input violates the skill's schema.
+    #[error("input_data does not satisfy the skill's input schema {0}")]
+    InputSchema(String),
+    /// The sandbox cannot run the skill.
+    #[error("the skill cannot run: {0}")]
+    Sandbox(#[source] SandboxError),
+}
+
+/// The families of [`AcceptError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptErrorKind {
+    /// The submitter must change something.
+    BadInput,
+    /// The host failed; the same order may be accepted later.
+    Operating,
+}
+
+impl AcceptError {
+    /// The family.
+    #[must_use]
+    pub fn kind(&self) -> AcceptErrorKind {
+        match self {
+            Self::Skill(error) if error.kind() == SkillErrorKind::Unreadable => AcceptErrorKind::BadInput,
+            Self::Sandbox(error) if error.kind() != ErrorKind::Rejected => AcceptErrorKind::Operating,
+            _ => AcceptErrorKind::BadInput,
+        }
+    }
+
+    /// Stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Skill(error) => error.kind().code(),
+            Self::Field { .. } => "order_invalid",
+            Self::InputSchema(_) => "input_schema",
+            Self::Sandbox(error) if error.kind() == ErrorKind::Rejected => "skill_rejected",
+            Self::Sandbox(_) => "sandbox_unavailable",
+        }
+    }
+}
+
+fn field(field: &'static str, message: impl Into<String>) -> AcceptError {
+    AcceptError::Field { field, message: message.into() }
+}
+
+impl Acceptance {
+    /// Accepts orders for `executor` within `limits`.
+    #[must_use]
+    pub fn new(limits: OperatorLimits, executor: Executor) -> Self {
+        Self { limits, executor }
+    }
+
+    /// Reads the package, checks every field, resolves the sandbox profile and makes the skill ready to run.
+    ///
+    /// # Errors
+    /// [`AcceptError`], which names the field.
+    pub async fn accept(&self, config: OrderConfig) -> Result<AcceptedOrder, AcceptError> {
+        let skill = config.skill_package.resolve(&self.limits.package)?;
+        let input = self.input(&skill, &config.input_data)?;
+        let request = fingerprint(&config, &skill, &input);
+        let attempt_time = seconds("timeout_seconds", config.timeout_seconds, self.limits.attempt_time_cap)?;
+        if config.max_retries > self.limits.retries_cap {
+            return Err(field("max_retries", format!("at most {} are allowed", self.limits.retries_cap)));
+        }
+        if let Some(url) = &config.callback_url {
+            check_callback_url(url)?;
+        }
+        let sandbox = config.sandbox_config.unwrap_or_default();
+        let execution_time = self.execution_time(&skill, &sandbox)?;
+        let profile = self.profile(&config.order_id, &skill, &sandbox, execution_time)?;
+        self.executor.prepare(profile.backend, Arc::clone(&skill)).await.map_err(AcceptError::Sandbox)?;
+        Ok(AcceptedOrder {
+            order_id: config.order_id,
+            skill,
+            input,
+            profile: Arc::new(profile),
+            attempt_time,
+            execution_time,
+            max_retries: config.max_retries,
+            retry_on_timeout: config.retry_on_timeout,
+            callback_url: config.callback_url,
+            request,
+        })
+    }
+
+    fn input(&self, skill: &Skill, input: &Value) -> Result<Arc<[u8]>, AcceptError> {
+        let Value::Object(members) = input else {
+            return Err(field("input_data", "must be a JSON object"));
+        };
+        let (found, limit) = (members.len(), self.limits.input_limit_fields);
+        if found > limit {
+            return Err(field("input_data", format!("has {found} top-level fields, at most {limit} are allowed")));
+        }
+        let canonical = canonical_json::to_vec(input);
+        let (found, limit) = (canonical.len(), self.limits.input_limit_bytes);
+        if found > limit {
+            return Err(field("input_data", format!("has {found} bytes as canonical JSON, at most {limit} are allowed")));
+        }
+        skill.check_input(input).map_err(|violation| AcceptError::InputSchema(violation.to_string()))?;
+        Ok(canonical.into())
+    }
+
+    /// The shortest of what the order, the skill and the operator say.
+    fn execution_time(&self, skill: &Skill, sandbox: &SandboxConfig) -> Result<Duration, AcceptError> {
+        let limits = &self.limits;
+        let asked = match sandbox.timeout_seconds {
+            Some(asked) => seconds("sandbox_config.timeout_seconds", asked, limits.execution_time_cap)?,
+            None => limits.execution_time,
+        };
+        let declared = match skill.manifest().runtime.timeout_seconds {
+            Some(declared) => seconds("skill_package.runtime.timeout_seconds", declared, Duration::MAX)?,
+            None => asked,
+        };
+        Ok(asked.min(declared))
+    }
+
+    fn profile(
+        &self,
+        order_id: &OrderId,
+        skill: &Skill,
+        sandbox: &SandboxConfig,
+        execution_time: Duration,
+    ) -> Result<Profile, AcceptError> {
+        let limits = &self.limits;
+        if sandbox.network_disabled == Some(false) {
+            return Err(field("sandbox_config.network_disabled", "no backend of this version offers a network"));
+        }
+        let bytes = |name, asked: Option<ByteSize>, default, cap| {
+            capped(name, asked.map(|size| size.0), default, cap)
+        };
+        Ok(Profile {
+            backend: backend(skill, sandbox.backend.unwrap_or_default())?,
+            fuel: capped("sandbox_config.fuel", sandbox.fuel, limits.fuel, limits.fuel_cap)?,
+            mem_limit_bytes: bytes(
+                "sandbox_config.mem_limit",
+                sandbox.mem_limit,
+                limits.mem_bytes,
+                limits.mem_cap_bytes,
+            )?,
+            output_limit_bytes: bytes(
+                "sandbox_config.output_limit",
+                sandbox.output_limit,
+                limits.output_bytes,
+                limits.output_cap_bytes,
+            )?,
+            tmp_limit_bytes: limits.tmp_bytes,
+            timeout_ms: u64::try_from(execution_time.as_millis()).unwrap_or(u64::MAX),
+            clock_start: clock_start(sandbox.clock_start)?,
+            random_seed: sandbox.random_seed.unwrap_or_else(|| order_id.default_seed()),
+        })
+    }
+}
+
+fn seconds(name: &'static str, asked: f64, cap: Duration) -> Result<Duration, AcceptError> {
+    // Below a millisecond nothing can run; NaN fails the comparison too.
+    if !(asked >= 0.001) {
+        return Err(field(name, format!("must be a number above 0, found {asked}")));
+    }
+    match Duration::try_from_secs_f64(asked) {
+        Ok(asked) if asked <= cap => Ok(asked),
+        _ => Err(field(name, format!("is {asked}, at most {} is allowed", cap.as_secs()))),
+    }
+}
+
+fn capped(name: &'static str, asked: Option<u64>, default: u64, cap: u64) -> Result<u64, AcceptError> {
+    match asked {
+        None => Ok(default.min(cap)),
+        Some(0) => Err(field(name, "must be above 0")),
+        Some(asked) if asked <= cap => Ok(asked),
+        Some(asked) => Err(field(name, format!("is {asked}, at most {cap} is allowed"))),
+    }
+}
+
+/// The default is the moment of acceptance in whole seconds. WASI clocks count nanoseconds from 1970 in 64 bits, which
+/// end in 2554.
+fn clock_start(asked: Option<Timestamp>) -> Result<Timestamp, AcceptError> {
+    let name = "sandbox_config.clock_start";
+    let Some(asked) = asked else {
+        return Timestamp::now().round(Unit::Second).map_err(|error| field(name, error.to_string()));
+    };
+    if asked.subsec_nanosecond() != 0 {
+        return Err(field(name, "must be in whole seconds"));
+    }
+    let in_range = asked >= Timestamp::UNIX_EPOCH && asked.as_second() < 16_725_225_600;
+    if in_range { Ok(asked) } else { Err(field(name, "must lie between 1970 and 2499")) }
+}
+
+fn backend(skill: &Skill, choice: BackendChoice) -> Result<Backend, AcceptError> {
+    let kind = skill.manifest().runtime.kind;
+    match (choice, kind) {
+        (BackendChoice::Auto | BackendChoice::Wasm, _) => Ok(Backend::Wasm),
+        (BackendChoice::Native, RuntimeKind::Wasm) => {
+            Err(field("sandbox_config.backend", "a Wasm skill runs on the wasm backend"))
+        }
+        (BackendChoice::Native, _) => Ok(Backend::Native),
+        (BackendChoice::Docker, _) => Ok(Backend::Docker),
+    }
+}
+
+/// The shape of the URL. To which addresses requests may go is the callback's own concern.
+fn check_callback_url(url: &Url) -> Result<(), AcceptError> {
+    let refuse = |message: &str| Err(field("callback_url", message));
+    if !matches!(url.scheme(), "http" | "https") {
+        return refuse("must be an http or https URL");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("must not contain credentials: they would end up in logs");
+    }
+    if url.as_str().len() > 2048 {
+        return refuse("is longer than 2048 bytes");
+    }
+    Ok(())
+}
+
+/// Digest of what was asked for: equal for the same order submitted again, whatever time it is.
+fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
+    let request = json!({
+        "skill": skill.digest(),
+        "input": InputDigest::of(input),
+        "timeout_seconds": config.timeout_seconds,
+        "max_retries": config.max_retries,
+        "retry_on_timeout": config.retry_on_timeout,
+        "callback_url": config.callback_url.as_ref().map(Url::as_str),
+        "sandbox_config": config.sandbox_config,
+    });
+    Digest::of(&canonical_json::to_vec(&request))
+}

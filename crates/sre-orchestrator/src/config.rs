@@ -1,0 +1,108 @@
+//! What a submitter asks for.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sre_core::{OrderId, SandboxConfig};
+use sre_skill::{LocalPaths, SkillError, SkillPackage};
+use url::Url;
+
+/// An order as submitted. [`OrderConfig::new`] fills in the defaults that are named at each field.
+#[derive(Debug, Clone)]
+pub struct OrderConfig {
+    /// Identity and idempotency key.
+    pub order_id: OrderId,
+    /// What to run.
+    pub skill_package: SkillPackage,
+    /// A JSON object. Default `{}`.
+    pub input_data: Value,
+    /// Wall-clock limit of one attempt's execution and commit, in seconds. Default 300.
+    pub timeout_seconds: f64,
+    /// Further attempts after a retryable failure. Default 0.
+    pub max_retries: u32,
+    /// Whether reaching a time limit counts as retryable. Default false.
+    pub retry_on_timeout: bool,
+    /// Where the result is posted. Default none.
+    pub callback_url: Option<Url>,
+    /// Overrides of the sandbox's defaults. Default none.
+    pub sandbox_config: Option<SandboxConfig>,
+}
+
+/// Why a JSON value is no order. Every message names the field.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A field is missing, unknown, or of the wrong type.
+    #[error("the order is malformed: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// The skill package is neither an object nor an allowed path.
+    #[error("skill_package: {0}")]
+    Skill(#[from] SkillError),
+    /// The callback URL is none.
+    #[error("callback_url: {0}")]
+    CallbackUrl(#[from] url::ParseError),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    order_id: OrderId,
+    skill_package: Value,
+    #[serde(default = "empty_object")]
+    input_data: Value,
+    timeout_seconds: Option<f64>,
+    #[serde(default)]
+    max_retries: u32,
+    #[serde(default)]
+    retry_on_timeout: bool,
+    callback_url: Option<String>,
+    sandbox_config: Option<SandboxConfig>,
+}
+
+fn empty_object() -> Value {
+    Value::Object(Map::new())
+}
+
+impl OrderConfig {
+    /// Default of [`OrderConfig::timeout_seconds`].
+    pub const DEFAULT_TIMEOUT_SECONDS: f64 = 300.0;
+
+    /// An order with the defaults.
+    #[must_use]
+    pub fn new(order_id: OrderId, skill_package: impl Into<SkillPackage>) -> Self {
+        Self {
+            order_id,
+            skill_package: skill_package.into(),
+            input_data: empty_object(),
+            timeout_seconds: Self::DEFAULT_TIMEOUT_SECONDS,
+            max_retries: 0,
+            retry_on_timeout: false,
+            callback_url: None,
+            sandbox_config: None,
+        }
+    }
+
+    /// A fresh id that sorts by the time it was made (UUID version 7, RFC 9562).
+    #[must_use]
+    pub fn generate_id() -> OrderId {
+        // A UUID's text is within an order id's alphabet.
+        uuid::Uuid::now_v7().to_string().parse().expect("a UUID is an order id")
+    }
+
+    /// Reads an order from its JSON form, already parsed strictly
+    /// (see [`sre_core::canonical_json::parse`]).
+    ///
+    /// # Errors
+    /// [`ConfigError`]; unknown fields are refused by name.
+    pub fn from_json(value: Value, local: LocalPaths) -> Result<Self, ConfigError> {
+        let wire: Wire = serde_json::from_value(value)?;
+        Ok(Self {
+            order_id: wire.order_id,
+            skill_package: SkillPackage::from_json(wire.skill_package, local)?,
+            input_data: wire.input_data,
+            timeout_seconds: wire.timeout_seconds.unwrap_or(Self::DEFAULT_TIMEOUT_SECONDS),
+            max_retries: wire.max_retries,
+            retry_on_timeout: wire.retry_on_timeout,
+            callback_url: wire.callback_url.as_deref().map(Url::parse).transpose()?,
+            sandbox_config: wire.sandbox_config,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! The embedded default: everything below one data folder, no service.
+//!
+//! | below the data folder | holds |
+//! |---|---|
+//! | `journal.sqlite3` | orders and results |
+//! | `blobs/` | everything content-addressed, see [`sre_da::LocalStore`] |
+//! | `cache/` | compiled programs; may be deleted at any time |
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use etcetera::BaseStrategy;
+use sre_commit::Committer;
+use sre_core::OrderResult;
+use sre_da::{LocalStore, LocalStoreOptions, Store, StoreError};
+use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
+use sre_sandbox::{Executor, Sandbox, SandboxError};
+use sre_verify::Verifier;
+
+use crate::callback::HttpCallback;
+use crate::{
+    AcceptError, Acceptance, CallbackError, ExecuteError, Journal, JournalError, OperatorLimits, Orchestrator,
+    OrderConfig,
+};
+
+/// The sandbox and what it accepts, before anything is opened or written.
+pub struct Embedded {
+    folder: DataFolder,
+    executor: Executor,
+    acceptance: Acceptance,
+}
+
+/// A data folder and the places in it.
+#[derive(Debug, Clone)]
+pub struct DataFolder(PathBuf);
+
+/// Why the embedded runtime cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// The order is refused; nothing ran and nothing was written.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// The order has no result.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The sandbox could not be built.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The data folder cannot be made.
+    #[error("the data folder {} cannot be used: {source}; choose another with --data-dir or SRE_DATA_DIR", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no home folder to put the data folder into.
+    #[error("no home folder was found; name a data folder with --data-dir or SRE_DATA_DIR")]
+    NoHome,
+    /// The blob store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The callback client could not be built.
+    #[error(transparent)]
+    Callback(#[from] CallbackError),
+}
+
+/// The platform's data folder for this program, for instance `~/.local/share/sre`.
+///
+/// # Errors
+/// [`EmbeddedError::NoHome`].
+pub fn default_data_folder() -> Result<PathBuf, EmbeddedError> {
+    let strategy = etcetera::choose_base_strategy().map_err(|_| EmbeddedError::NoHome)?;
+    Ok(strategy.data_dir().join("sre"))
+}
+
+impl DataFolder {
+    /// The data folder at `path`; nothing is made yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where compiled programs are kept.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.0.join("cache")
+    }
+
+    /// Makes the folder, for this user alone.
+    fn create(&self) -> Result<(), EmbeddedError> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.0).map_err(|source| EmbeddedError::Folder { path: self.0.clone(), source })
+    }
+
+    /// Opens the blob store, making it if need be.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_store(&self) -> Result<LocalStore, EmbeddedError> {
+        self.create()?;
+        Ok(LocalStore::open(&self.0.join("blobs"), LocalStoreOptions::default())?)
+    }
+
+    /// Opens the journal, making it if need be.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_journal(&self) -> Result<Journal, EmbeddedError> {
+        self.create()?;
+        Ok(Journal::open(&self.0.join("journal.sqlite3"))?)
+    }
+}
+
+impl Embedded {
+    /// Builds the sandbox for `folder`, with one slot per core. Writes nothing.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Sandbox`].
+    pub fn new(folder: DataFolder, limits: OperatorLimits) -> Result<Self, EmbeddedError> {
+        let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let options = WasmOptions { cache_folder: Some(folder.cache()), ..WasmOptions::default() };
+        let wasm: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(&options)?);
+        let executor = Executor::new(vec![wasm], slots);
+        let acceptance = Acceptance::new(limits, executor.clone());
+        Ok(Self { folder, executor, acceptance })
+    }
+
+    /// What this runtime accepts.
+    #[must_use]
+    pub fn acceptance(&self) -> &Acceptance {
+        &self.acceptance
+    }
+
+    /// Opens store and journal and puts the orchestrator together.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open(&self) -> Result<Orchestrator, EmbeddedError> {
+        let store: Arc<dyn Store> = Arc::new(self.folder.open_store()?);
+        let journal = Arc::new(self.folder.open_journal()?);
+        let commit = Arc::new(Committer::new(self.executor.clone(), Arc::clone(&store)));
+        let verify = Arc::new(Verifier::new(self.executor.clone(), store));
+        let callback = Arc::new(HttpCallback::new()?);
+        Ok(Orchestrator::new(self.executor.clone(), commit, verify, callback, journal))
+    }
+
+    /// A verifier over this data folder, for claims that are already there.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn verifier(&self) -> Result<Verifier, EmbeddedError> {
+        Ok(Verifier::new(self.executor.clone(), Arc::new(self.folder.open_store()?)))
+    }
+}
+
+/// Executes one order on the embedded default, in the platform's data folder.
+///
+/// Builds the sandbox and opens the folder each time; a program with more than one order keeps an [`Embedded`] and an
+/// [`Orchestrator`].
+///
+/// # Errors
+/// [`EmbeddedError`]; an order that ran and failed is an [`OrderResult`] and no error.
+pub async fn execute_skill_order(config: OrderConfig) -> Result<OrderResult, EmbeddedError> {
+    let embedded = Embedded::new(DataFolder::new(default_data_folder()?), OperatorLimits::default())?;
+    let order = embedded.acceptance().accept(config).await?;
+    Ok(embedded.open()?.execute(order).await?)
+}

@@ -1,0 +1,59 @@
+//! What the operator allows.
+
+use std::time::Duration;
+
+use sre_skill::PackageLimits;
+
+/// Caps and defaults of an installation. An order may ask for less than a cap and never for more.
+#[derive(Debug, Clone)]
+pub struct OperatorLimits {
+    /// Input as canonical JSON, in bytes. Default 100,000.
+    pub input_limit_bytes: usize,
+    /// Top-level fields of the input. Default 20.
+    pub input_limit_fields: usize,
+    /// Size of packages.
+    pub package: PackageLimits,
+    /// Cap of an attempt. Default 3600 s.
+    pub attempt_time_cap: Duration,
+    /// Default limit of one execution. Default 30 s.
+    pub execution_time: Duration,
+    /// Cap of one execution. Default 300 s.
+    pub execution_time_cap: Duration,
+    /// Cap of `max_retries`. Default 10.
+    pub retries_cap: u32,
+    /// Default instructions of a Wasm guest. Default 10¹⁰: some ten seconds.
+    pub fuel: u64,
+    /// Cap of instructions. Default 10¹².
+    pub fuel_cap: u64,
+    /// Default memory of a guest, in bytes. Default 512 MiB.
+    pub mem_bytes: u64,
+    /// Cap of a guest's memory, in bytes. Default 1 GiB.
+    pub mem_cap_bytes: u64,
+    /// Default standard output of a guest, in bytes. Default 1 MiB.
+    pub output_bytes: u64,
+    /// Cap of a guest's standard output, in bytes. Default 16 MiB.
+    pub output_cap_bytes: u64,
+    /// Files in a guest's `/tmp`, in bytes. Default 64 MiB.
+    pub tmp_bytes: u64,
+}
+
+impl Default for OperatorLimits {
+    fn default() -> Self {
+        Self {
+            input_limit_bytes: 100_000,
+            input_limit_fields: 20,
+            package: PackageLimits::default(),
+            attempt_time_cap: Duration::from_secs(3600),
+            execution_time: Duration::from_secs(30),
+            execution_time_cap: Duration::from_secs(300),
+            retries_cap: 10,
+            fuel: 10_000_000_000,
+            fuel_cap: 1_000_000_000_000,
+            mem_bytes: 512 << 20,
+            mem_cap_bytes: 1 << 30,
+            output_bytes: 1 << 20,
+            output_cap_bytes: 16 << 20,
+            tmp_bytes: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The stage itself.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lru::LruCache;
+use sre_core::{
+    CheckStatus, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest, SkillDigest, Verdict, VerifyResult,
+    canonical_json,
+};
+use sre_da::Store;
+use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
+use sre_skill::Skill;
+
+use crate::evidence;
+use crate::report::{Finding, Report};
+use crate::{Verify, VerifyRequest};
+
+/// Skills and engines kept in memory after they were fetched and checked. They are addressed by content: what was right
+/// once stays right.
+const CHECKED_LIMIT: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
+/// Least wall-clock time a replay gets, however short the profile's limit: this host may be slower.
+const REPLAY_TIME_FLOOR: Duration = Duration::from_secs(10);
+
+/// Verifies with a sandbox and a store.
+pub struct Verifier {
+    executor: Executor,
+    store: Arc<dyn Store>,
+    skills: Mutex<LruCache<SkillDigest, Arc<Skill>>>,
+    engines: Mutex<LruCache<RuntimeDigest, Arc<Engine>>>,
+}
+
+impl Verifier {
+    /// A verifier that replays on `executor` and fetches from `store`.
+    #[must_use]
+    pub fn new(executor: Executor, store: Arc<dyn Store>) -> Self {
+        let (skills, engines) = (LruCache::new(CHECKED_LIMIT), LruCache::new(CHECKED_LIMIT));
+        Self { executor, store, skills: Mutex::new(skills), engines: Mutex::new(engines) }
+    }
+
+    async fn skill(&self, digest: SkillDigest) -> Result<Arc<Skill>, Finding> {
+        if let Some(skill) = lock(&self.skills).get(&digest) {
+            return Ok(Arc::clone(skill));
+        }
+        let skill = Arc::new(evidence::skill(&*self.store, digest).await?);
+        lock(&self.skills).put(digest, Arc::clone(&skill));
+        Ok(skill)
+    }
+
+    async fn engine(&self, digest: RuntimeDigest) -> Result<Arc<Engine>, Finding> {
+        if let Some(engine) = lock(&self.engines).get(&digest) {
+            return Ok(Arc::clone(engine));
+        }
+        let engine: Arc<Engine> = Arc::new(evidence::value(&*self.store, "runtime", digest.into()).await?);
+        lock(&self.engines).put(digest, Arc::clone(&engine));
+        Ok(engine)
+    }
+
+    async fn run_checks(&self, request: &VerifyRequest, report: &mut Report) -> Result<Verdict, Finding> {
+        let (store, claim) = (&*self.store, &request.claim);
+        let commitment = &claim.commitment;
+        report.check("commitment", evidence::commitment(store, claim).await)?;
+        let skill = report.check("skill", self.skill(commitment.skill).await)?;
+        let input = report.check("input", store.get(commitment.input.into()).await.map_err(Finding::from))?;
+        let profile: Profile =
+            report.check("profile", evidence::value(store, "profile", commitment.profile.into()).await)?;
+        let engine = report.check("runtime", self.engine(commitment.runtime).await)?;
+        let outcome: Outcome =
+            report.check("outcome", evidence::value(store, "outcome", commitment.outcome.into()).await)?;
+        report.check("output", evidence::output(store, claim, &outcome).await)?;
+        if let Some(reported) = &request.reported_output {
+            report.check("reported_output", reported_output(reported, &outcome))?;
+        }
+
+        if !skill.manifest().annotations.is_repeatable() {
+            let reason = String::from("the skill declares itself not repeatable (idempotentHint or openWorldHint)");
+            report.record("replay", CheckStatus::Skipped, Some(reason));
+            report.actual(hash_of(&outcome));
+            return Ok(Verdict::HashOnly);
+        }
+        report.method(Method::Replay);
+        let replayed = self.replay(skill, input, profile, &engine, &outcome, report).await;
+        report.check("replay", replayed)?;
+        Ok(Verdict::Matched)
+    }
+
+    async fn replay(
+        &self,
+        skill: Arc<Skill>,
+        input: Arc<[u8]>,
+        profile: Profile,
+        committed_engine: &Engine,
+        committed: &Outcome,
+        report: &mut Report,
+    ) -> Result<(), Finding> {
+        let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
+        let own_engine = self.executor.engine(profile.backend).map_err(|error| unverifiable(error.to_string()))?;
+        let same_engine = own_engine == committed_engine;
+        let slot = self.executor.slot().await.map_err(|error| unverifiable(error.to_string()))?;
+        let time_limit = Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
+        let job = OwnedJob { skill, input, profile: Arc::new(profile), time_limit };
+        let execution = self.executor.execute(slot, job).await.map_err(|error| match error.kind() {
+            ErrorKind::Timeout => unverifiable(format!("the replay took longer than {time_limit:?}")),
+            _ => unverifiable(format!("the replay could not be carried out: {error}")),
+        })?;
+        report.actual(hash_of(&execution.outcome));
+        if execution.outcome == *committed {
+            // Whichever engine reproduces the outcome, it is reproduced.
+            return Ok(());
+        }
+        let difference = self.difference(committed, &execution).await;
+        if same_engine {
+            return Err(Finding::new(Verdict::Diverged, difference));
+        }
+        Err(unverifiable(format!(
+            "{difference}; but it was committed by {} {} and replayed by {} {}, which may explain it",
+            committed_engine.name, committed_engine.version, own_engine.name, own_engine.version
+        )))
+    }
+
+    /// Where the replay's outcome departs from the committed one, for people.
+    async fn difference(&self, committed: &Outcome, replayed: &Execution) -> String {
+        let (Some(expected), Some(actual)) = (committed.output(), &replayed.output_canonical) else {
+            return format!("the replay ended differently: committed \"{committed}\", replayed \"{}\"", replayed.outcome);
+        };
+        let Ok(expected) = self.store.get(expected.into()).await else {
+            return String::from("the replay returned another value");
+        };
+        let at = expected.iter().zip(actual).take_while(|(a, b)| a == b).count();
+        format!("the replay returned another value: the canonical JSON differs from byte {at} on")
+    }
+}
+
+#[async_trait]
+impl Verify for Verifier {
+    async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
+        let mut report = Report::default();
+        let ended = self.run_checks(&request, &mut report).await;
+        report.finish(&request.claim, ended)
+    }
+}
+
+/// The hash a verification compares: of the result where there is one, else of the outcome.
+fn hash_of(outcome: &Outcome) -> String {
+    outcome.output().map_or_else(|| outcome.digest().to_string(), |output| output.to_string())
+}
+
+fn reported_output(reported: &serde_json::Value, outcome: &Outcome) -> Result<(), Finding> {
+    let digest = OutputDigest::of(&canonical_json::to_vec(reported));
+    if outcome.output() == Some(digest) {
+        Ok(())
+    } else {
+        Err(Finding::tampered(format!("the reported output has the digest {digest}, which is not the committed one")))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
