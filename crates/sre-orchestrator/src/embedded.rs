@@ -97,6 +97,16 @@ impl DataFolder {
         self.0.join("cache")
     }
 
+    /// Whether an order was ever accepted here. Makes nothing.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.journal().exists()
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("journal.sqlite3")
+    }
+
     /// Makes the folder, for this user alone.
     fn create(&self) -> Result<(), EmbeddedError> {
         let mut builder = std::fs::DirBuilder::new();
@@ -121,7 +131,7 @@ impl DataFolder {
     /// [`EmbeddedError`].
     pub fn open_journal(&self) -> Result<Journal, EmbeddedError> {
         self.create()?;
-        Ok(Journal::open(&self.0.join("journal.sqlite3"))?)
+        Ok(Journal::open(&self.journal())?)
     }
 }
 

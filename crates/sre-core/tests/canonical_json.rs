@@ -1,0 +1,143 @@
+//! Canonical JSON: the public vectors, the refusals, and properties over random values.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use serde_json::{Map, Number, Value, json};
+use sre_core::canonical_json::{parse, to_vec};
+
+#[test]
+fn the_vectors_of_rfc_8785() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rfc8785");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder.join("input")).expect("the vectors") {
+        let path = entry.expect("an entry").path();
+        let value = parse(&fs::read(&path).expect("a vector")).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let expected = fs::read(folder.join("output").join(path.file_name().expect("a name"))).expect("its answer");
+        assert_eq!(String::from_utf8(to_vec(&value)), String::from_utf8(expected), "{}", path.display());
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+}
+
+/// RFC 8785, appendix B: IEEE 754 bits and their canonical form.
+#[test]
+fn the_numbers_of_rfc_8785_appendix_b() {
+    for (bits, text) in [
+        (0x0000_0000_0000_0000, "0"),
+        (0x8000_0000_0000_0000, "0"),
+        (0x0000_0000_0000_0001, "5e-324"),
+        (0x8000_0000_0000_0001, "-5e-324"),
+        (0x7fef_ffff_ffff_ffff, "1.7976931348623157e+308"),
+        (0xffef_ffff_ffff_ffff, "-1.7976931348623157e+308"),
+        (0x4340_0000_0000_0000, "9007199254740992"),
+        (0xc340_0000_0000_0000, "-9007199254740992"),
+        (0x4430_0000_0000_0000, "295147905179352830000"),
+        (0x44b5_2d02_c7e1_4af5, "9.999999999999997e+22"),
+        (0x44b5_2d02_c7e1_4af6, "1e+23"),
+        (0x44b5_2d02_c7e1_4af7, "1.0000000000000001e+23"),
+        (0x444b_1ae4_d6e2_ef4e, "999999999999999700000"),
+        (0x444b_1ae4_d6e2_ef4f, "999999999999999900000"),
+        (0x444b_1ae4_d6e2_ef50, "1e+21"),
+        (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
+        (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
+        (0x41b3_de43_5555_5553, "333333333.3333332"),
+        (0x41b3_de43_5555_5554, "333333333.33333325"),
+        (0x41b3_de43_5555_5555, "333333333.3333333"),
+        (0x41b3_de43_5555_5556, "333333333.3333334"),
+        (0x41b3_de43_5555_5557, "333333333.33333343"),
+        (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
+        (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
+    ] {
+        let number = Number::from_f64(f64::from_bits(bits)).expect("a finite number");
+        assert_eq!(String::from_utf8(to_vec(&Value::Number(number))).as_deref(), Ok(text), "{bits:016x}");
+    }
+}
+
+#[test]
+fn what_i_json_leaves_ambiguous_is_refused_with_its_place() {
+    for (text, message) in [
+        (r#"{"a":1,"b":2,"a":3}"#, "duplicate key \"a\" at line 1 column 16"),
+        (r#"{"x":{"a":1,"\u0061":2}}"#, "duplicate key \"a\""),
+        ("9007199254740993", "integer 9007199254740993 at byte 0 is beyond ±2^53"),
+        ("[1, -9007199254740993]", "integer -9007199254740993 at byte 4"),
+        ("18446744073709551616", "beyond ±2^53"),
+        ("100000000000000000000000", "integer 100000000000000000000000 at byte 0"),
+        ("1e18", "number 1e18 is beyond ±2^53"),
+        (r#""\ud800""#, "lone leading surrogate"),
+        (r#""\udc00\ud800""#, "surrogate"),
+        ("1e400", "number out of range"),
+        ("NaN", "expected"),
+        ("{\"a\":1,}", "trailing comma"),
+        ("", "EOF"),
+        ("{} {}", "trailing characters"),
+        ("\"\u{1}\"", "control character"),
+    ] {
+        let error = parse(text.as_bytes()).expect_err(text).to_string();
+        assert!(error.contains(message), "{text}: {error}");
+    }
+    assert!(parse(b"\"\xff\"").is_err(), "bytes that are not UTF-8");
+    assert!(parse("[".repeat(200).as_bytes()).is_err(), "deep nesting");
+    let limit = "[9007199254740992,-9007199254740992,1e21,\"9007199254740993\",1.5]";
+    assert_eq!(parse(limit.as_bytes()).map(|v| to_vec(&v)).expect("the limits themselves").len(), limit.len() + 1);
+}
+
+/// Any value that strict parsing accepts.
+fn any_value() -> impl Strategy<Value = Value> {
+    let number = prop_oneof![
+        (-(1i64 << 53)..=1 << 53).prop_map(Value::from),
+        any::<f64>()
+            .prop_filter("outside the refused range", |n| n.is_finite() && !(n.abs() > 9.0e15 && n.abs() < 1e21))
+            .prop_map(Value::from),
+    ];
+    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number, any::<String>().prop_map(Value::from)];
+    leaf.prop_recursive(4, 48, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// The value as JSON with members in reverse order and white space wherever it may stand.
+fn respelled(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let members: Vec<String> =
+                members.iter().rev().map(|(name, value)| format!(" {} :\n{}", json!(name), respelled(value))).collect();
+            format!("{{{} }}", members.join(" ,\t"))
+        }
+        Value::Array(items) => format!("[ {} ]", items.iter().map(respelled).collect::<Vec<_>>().join(" , ")),
+        other => other.to_string(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn canonicalising_twice_changes_nothing(value in any_value()) {
+        let once = to_vec(&value);
+        let twice = to_vec(&parse(&once).expect("canonical JSON is JSON"));
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn order_of_keys_and_white_space_do_not_matter(value in any_value()) {
+        let other = parse(respelled(&value).as_bytes()).expect("the same value, spelt otherwise");
+        prop_assert_eq!(to_vec(&value), to_vec(&other));
+    }
+
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        drop(parse(&bytes));
+    }
+
+    #[test]
+    fn near_json_is_parsed_or_refused_but_what_is_parsed_is_stable(text in "[\\[\\]{}\",:0-9eE+.\\\\u-]{0,40}") {
+        if let Ok(value) = parse(text.as_bytes()) {
+            let canonical = to_vec(&value);
+            prop_assert_eq!(parse(&canonical).map(|v| to_vec(&v)).expect("stable"), canonical);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Parts for orchestrators under test: a sandbox that does as it is told, and stages that are watched.
+//!
+//! The sandbox is a double because the faults it plays (an engine that is unavailable twice and then works, a guest that
+//! hangs until it is stopped) cannot be caused at will in a real one. Store, journal, committer and verifier are real.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
+use sre_core::{Backend, Engine, OrderResult, Resources, VerifyResult};
+use sre_da::{LocalStore, LocalStoreOptions, Store};
+use sre_orchestrator::{Acceptance, Backoff, Callback, CallbackError, Journal, OperatorLimits, OrderConfig, Orchestrator};
+use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
+use sre_skill::{PackageLimits, Skill};
+use sre_verify::{Verifier, Verify, VerifyRequest};
+use tempfile::TempDir;
+use url::Url;
+
+/// What the scripted sandbox does in one execution.
+#[derive(Debug, Clone, Copy)]
+pub enum Act {
+    /// Prints this and exits 0.
+    Print(&'static str),
+    /// Exits with this code.
+    Exit(i32),
+    /// Cannot start.
+    Unavailable,
+    /// Runs until it is stopped.
+    Hang,
+    /// Reaches the execution's time limit.
+    TimeOut,
+    /// Breaks.
+    Panic,
+}
+
+/// Plays its acts in turn; the last one again and again.
+pub struct ScriptedSandbox {
+    acts: Vec<Act>,
+    pub executions: AtomicUsize,
+    pub stopped: AtomicUsize,
+    engine: Engine,
+}
+
+impl ScriptedSandbox {
+    pub fn new(acts: &[Act]) -> Arc<Self> {
+        let engine = Engine {
+            backend: Backend::Wasm,
+            name: String::from("script"),
+            version: String::from("1"),
+            configuration: BTreeMap::new(),
+        };
+        Arc::new(Self { acts: acts.to_vec(), executions: 0.into(), stopped: 0.into(), engine })
+    }
+}
+
+impl Sandbox for ScriptedSandbox {
+    fn backend(&self) -> Backend {
+        Backend::Wasm
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
+        let index = self.executions.fetch_add(1, Ordering::SeqCst);
+        let (ending, printed) = match self.acts[index.min(self.acts.len() - 1)] {
+            Act::Print(text) => (Ending::Exited(0), text),
+            Act::Exit(code) => (Ending::Exited(code), ""),
+            Act::Unavailable => return Err(SandboxError::Unavailable(String::from("no instance slot"))),
+            Act::TimeOut => return Err(SandboxError::Timeout(job.time_limit)),
+            Act::Panic => panic!("the backend breaks"),
+            Act::Hang => {
+                while !stop.is_stopped() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                self.stopped.fetch_add(1, Ordering::SeqCst);
+                return Err(SandboxError::Cancelled);
+            }
+        };
+        let judged = judge(job.skill, ending, printed.as_bytes());
+        let (output, output_canonical) = judged.output.unzip();
+        Ok(Execution {
+            outcome: judged.outcome,
+            output,
+            output_canonical,
+            failure: judged.failure,
+            logs: String::from("a log line\n"),
+            resources: Resources::default(),
+            elapsed: Duration::from_millis(1),
+        })
+    }
+}
+
+/// Writes down who was called with what.
+#[derive(Default)]
+pub struct Watch(pub Mutex<Vec<String>>);
+
+impl Watch {
+    pub fn note(&self, line: impl Into<String>) {
+        self.0.lock().expect("no panic").push(line.into());
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+
+pub struct WatchedCommit(pub Committer, pub Arc<Watch>);
+
+#[async_trait]
+impl Commit for WatchedCommit {
+    async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
+        self.1.note(format!("commit_result({})", request.order_id));
+        self.0.commit_result(request).await
+    }
+}
+
+pub struct WatchedVerify(pub Verifier, pub Arc<Watch>);
+
+#[async_trait]
+impl Verify for WatchedVerify {
+    async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
+        self.1.note(format!("verify_result({})", request.claim.commitment_hash));
+        self.0.verify_result(request).await
+    }
+}
+
+/// How the watched callback behaves.
+#[derive(Debug, Clone, Copy)]
+pub enum Receiver {
+    Acknowledges,
+    Refuses,
+    Panics,
+}
+
+pub struct WatchedCallback(pub Receiver, pub Arc<Watch>);
+
+#[async_trait]
+impl Callback for WatchedCallback {
+    async fn deliver(&self, url: &Url, result: &OrderResult) -> Result<(), CallbackError> {
+        self.1.note(format!("deliver({url}, {})", result.status.as_str()));
+        match self.0 {
+            Receiver::Acknowledges => Ok(()),
+            Receiver::Refuses => Err(CallbackError::Status(503)),
+            Receiver::Panics => panic!("the receiver's client breaks"),
+        }
+    }
+}
+
+/// An orchestrator whose parts can be looked at.
+pub struct House {
+    pub orchestrator: Orchestrator,
+    pub acceptance: Acceptance,
+    pub sandbox: Arc<ScriptedSandbox>,
+    pub watch: Arc<Watch>,
+    pub data: TempDir,
+}
+
+pub fn house(acts: &[Act]) -> House {
+    house_with(acts, Receiver::Acknowledges)
+}
+
+pub fn house_with(acts: &[Act], receiver: Receiver) -> House {
+    let data = tempfile::tempdir().expect("a data folder");
+    let sandbox = ScriptedSandbox::new(acts);
+    let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 2);
+    let store: Arc<dyn Store> =
+        Arc::new(LocalStore::open(&data.path().join("blobs"), LocalStoreOptions::default()).expect("a store"));
+    let journal = Arc::new(Journal::open(&data.path().join("journal.sqlite3")).expect("a journal"));
+    let watch = Arc::new(Watch::default());
+    let commit = WatchedCommit(Committer::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch));
+    let verify = WatchedVerify(Verifier::new(executor.clone(), store), Arc::clone(&watch));
+    let callback = WatchedCallback(receiver, Arc::clone(&watch));
+    let backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(2) };
+    let orchestrator =
+        Orchestrator::new(executor.clone(), Arc::new(commit), Arc::new(verify), Arc::new(callback), journal)
+            .with_backoff(backoff);
+    House { orchestrator, acceptance: Acceptance::new(OperatorLimits::default(), executor), sandbox, watch, data }
+}
+
+impl House {
+    /// Accepts and executes.
+    pub async fn run(&self, config: OrderConfig) -> OrderResult {
+        let order = self.acceptance.accept(config).await.expect("an acceptable order");
+        self.orchestrator.execute(order).await.expect("a result")
+    }
+}
+
+/// A skill in object form; the scripted sandbox does not look at its program.
+pub fn package() -> Value {
+    json!({
+        "name": "scripted",
+        "version": "1.0.0",
+        "runtime": { "entrypoint": "main.wat" },
+        "io": { "input_schema": { "type": "object", "properties": { "text": { "type": "string" } } } },
+        "annotations": {},
+        "files": { "main.wat": "(module (func (export \"_start\")))" }
+    })
+}
+
+pub fn order(id: &str) -> OrderConfig {
+    let skill = Skill::from_object(&package(), &PackageLimits::default()).expect("a skill");
+    OrderConfig::new(id.parse().expect("an id"), Arc::new(skill))
+}
