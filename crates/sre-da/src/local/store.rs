@@ -148,16 +148,18 @@ impl LocalStore {
 
 #[async_trait]
 impl Store for LocalStore {
-    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
+    async fn put(&self, mut blobs: Vec<Blob>) -> Result<(), StoreError> {
         self.puts.fetch_add(1, Ordering::Relaxed);
-        let mut blobs = self.check(blobs).await?;
         let epoch = self.known.epoch();
         let offered = blobs.len();
+        // Before they are checked: whatever bytes come with a digest that is durable, they are not needed. A skill's files
+        // come with every order, and hashing them again would cost more than all the rest.
         blobs.retain(|blob| !self.known.contains(&blob.digest()));
         self.skipped.fetch_add((offered - blobs.len()) as u64, Ordering::Relaxed);
         if blobs.is_empty() {
             return Ok(());
         }
+        let blobs = self.check(blobs).await?;
         let digests: Vec<_> = blobs.iter().map(Blob::digest).collect();
         let is_small = |blob: &Blob| blob.bytes().len() as u64 <= self.options.small_limit_bytes;
         let (small, large): (Vec<_>, Vec<_>) = blobs.into_iter().partition(is_small);

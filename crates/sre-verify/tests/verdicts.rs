@@ -1,0 +1,263 @@
+//! Which lie gets which verdict. Committer and verifier are real; the store lies and the sandbox plays as told, because
+//! neither does so by itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sre_commit::{Commit, CommitRequest, Committer};
+use sre_core::{
+    Backend, BlobDigest, CheckStatus, CommitResult, CommitStatus, Digest, Engine, Method, Profile, Resources, Seed, Verdict,
+    VerifyResult,
+};
+use sre_da::{Blob, Store, StoreError, parse_uri};
+use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
+use sre_skill::{PackageLimits, Skill};
+use sre_verify::{Verifier, Verify, VerifyRequest};
+
+/// A store whose contents a test can take away or swap.
+#[derive(Default)]
+struct Memory(Mutex<HashMap<BlobDigest, Arc<[u8]>>>);
+
+#[async_trait]
+impl Store for Memory {
+    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
+        let mut memory = self.0.lock().expect("no panic");
+        memory.extend(blobs.iter().map(|blob| (blob.digest(), Arc::clone(blob.bytes()))));
+        Ok(())
+    }
+
+    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+        let bytes = self.0.lock().expect("no panic").get(&digest).cloned().ok_or(StoreError::NotFound { digest })?;
+        let actual = BlobDigest::of(&bytes);
+        if actual != digest {
+            return Err(StoreError::Mismatch { expected: digest, actual, place: String::from("memory") });
+        }
+        Ok(bytes)
+    }
+
+    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
+        Ok(self.0.lock().expect("no panic").contains_key(&digest))
+    }
+}
+
+/// Prints `{"run":n}`, where `n` counts up by `step`; negative numbers stand for a time-out.
+struct Counter {
+    next: AtomicI64,
+    step: i64,
+    engine: Engine,
+}
+
+impl Sandbox for Counter {
+    fn backend(&self) -> Backend {
+        Backend::Wasm
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    fn execute(&self, job: &Job<'_>, _: &Stop) -> Result<Execution, SandboxError> {
+        let run = self.next.fetch_add(self.step, Ordering::SeqCst);
+        if run < 0 {
+            return Err(SandboxError::Timeout(job.time_limit));
+        }
+        let judged = judge(job.skill, Ending::Exited(0), json!({ "run": run }).to_string().as_bytes());
+        let (output, output_canonical) = judged.output.unzip();
+        Ok(Execution {
+            outcome: judged.outcome,
+            output,
+            output_canonical,
+            failure: judged.failure,
+            logs: String::new(),
+            resources: Resources::default(),
+            elapsed: Duration::ZERO,
+        })
+    }
+}
+
+fn executor(start: i64, step: i64, version: &str) -> Executor {
+    let engine = Engine {
+        backend: Backend::Wasm,
+        name: String::from("counter"),
+        version: version.to_owned(),
+        configuration: BTreeMap::new(),
+    };
+    Executor::new(vec![Arc::new(Counter { next: AtomicI64::new(start), step, engine })], 1)
+}
+
+struct Case {
+    store: Arc<Memory>,
+    claim: CommitResult,
+}
+
+/// An honest commitment to `{"run":1}`.
+async fn honest() -> Case {
+    let store = Arc::new(Memory::default());
+    let executor = executor(1, 0, "1");
+    let package = json!({
+        "name": "counter", "version": "1", "runtime": { "entrypoint": "main.wat" }, "io": {}, "annotations": {},
+        "files": { "main.wat": "(module)", "notes.txt": "a second file" }
+    });
+    let profile = Profile {
+        backend: Backend::Wasm,
+        fuel: 1,
+        mem_limit_bytes: 1,
+        output_limit_bytes: 100,
+        tmp_limit_bytes: 0,
+        timeout_ms: 1,
+        clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
+        random_seed: Seed::from_bytes([0; 32]),
+    };
+    let request = CommitRequest {
+        order_id: "case".parse().expect("an id"),
+        skill: Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill")),
+        input: b"{}".as_slice().into(),
+        profile: Arc::new(profile),
+        time_limit: Duration::from_secs(1),
+        slot: executor.slot().await.expect("a slot"),
+    };
+    let committer = Committer::new(executor, Arc::clone(&store) as Arc<dyn Store>);
+    let claim = committer.commit_result(request).await.expect("a commitment").result;
+    Case { store, claim }
+}
+
+impl Case {
+    async fn verify_on(&self, executor: Executor) -> VerifyResult {
+        self.verify_request(executor, None).await
+    }
+
+    async fn verify_request(&self, executor: Executor, reported_output: Option<Value>) -> VerifyResult {
+        let request = VerifyRequest { claim: self.claim.clone(), reported_output };
+        Verifier::new(executor, Arc::clone(&self.store) as Arc<dyn Store>).verify_result(request).await
+    }
+
+    async fn verify(&self) -> VerifyResult {
+        self.verify_on(executor(1, 0, "1")).await
+    }
+
+    /// Every blob the claim leads to, by the name of the check that reads it.
+    fn blobs(&self) -> Vec<(&'static str, BlobDigest)> {
+        let commitment = &self.claim.commitment;
+        vec![
+            ("commitment", self.claim.commitment_hash.into()),
+            ("skill", commitment.skill.into()),
+            ("skill", BlobDigest::of(b"a second file")),
+            ("input", commitment.input.into()),
+            ("profile", commitment.profile.into()),
+            ("runtime", commitment.runtime.into()),
+            ("outcome", commitment.outcome.into()),
+            ("output", parse_uri(self.claim.result_uri.as_deref().expect("a result")).expect("a URI")),
+        ]
+    }
+}
+
+fn failed_check(result: &VerifyResult) -> &str {
+    let failed: Vec<_> = result.checks.iter().filter(|check| check.status == CheckStatus::Failed).collect();
+    assert_eq!(failed.len(), 1, "{result:?}");
+    &failed[0].name
+}
+
+#[tokio::test]
+async fn an_honest_claim_is_matched_with_every_check_listed() {
+    let case = honest().await;
+    let result = case.verify_request(executor(1, 0, "1"), Some(json!({ "run": 1 }))).await;
+    assert_eq!((result.verdict, result.is_valid, result.method), (Verdict::Matched, true, Method::Replay));
+    let names: Vec<_> = result.checks.iter().map(|check| check.name.as_str()).collect();
+    let all = ["commitment", "skill", "input", "profile", "runtime", "outcome", "output", "reported_output", "replay"];
+    assert_eq!(names, all);
+    assert_eq!(result.actual_hash.as_ref(), Some(&result.expected_hash));
+}
+
+#[tokio::test]
+async fn a_missing_blob_is_unavailable_and_a_changed_one_tampered_whichever_it_is() {
+    for index in 0..honest().await.blobs().len() {
+        let case = honest().await;
+        let (check, digest) = case.blobs()[index];
+        let bytes = case.store.0.lock().expect("no panic").remove(&digest).expect("the blob");
+        let result = case.verify().await;
+        assert_eq!((result.verdict, failed_check(&result)), (Verdict::Unavailable, check));
+
+        let changed: Arc<[u8]> = bytes.iter().enumerate().map(|(at, byte)| if at == 0 { byte ^ 1 } else { *byte }).collect();
+        case.store.0.lock().expect("no panic").insert(digest, changed);
+        let result = case.verify().await;
+        assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, check));
+        let error = result.error.expect("an error");
+        assert!(error.contains(&digest.to_string()), "{error} names the digest");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_contradicts_its_commitment_is_tampered() {
+    let other = Digest::of(b"another");
+    let changes: Vec<(&str, fn(&mut CommitResult, Digest))> = vec![
+        ("commitment", |claim, other| claim.commitment.skill = other.into()),
+        ("commitment", |claim, other| claim.commitment.outcome = other.into()),
+        ("commitment", |claim, other| claim.commitment_hash = other.into()),
+        ("commitment", |claim, other| claim.commitment_uri = format!("da:sha256:{other}")),
+        ("commitment", |claim, _| claim.commitment_uri = String::from("file:///etc/passwd")),
+        ("output", |claim, other| claim.result_hash = Some(other.into())),
+        ("output", |claim, _| claim.result_hash = None),
+        ("output", |claim, other| claim.result_uri = Some(format!("da:sha256:{other}"))),
+        ("output", |claim, _| claim.result_uri = None),
+        ("output", |claim, _| claim.status = CommitStatus::Failed),
+    ];
+    for (index, (check, change)) in changes.into_iter().enumerate() {
+        let mut case = honest().await;
+        change(&mut case.claim, other);
+        let result = case.verify().await;
+        assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, check), "change {index}");
+    }
+    let case = honest().await;
+    let result = case.verify_request(executor(1, 0, "1"), Some(json!({ "run": 2 }))).await;
+    assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, "reported_output"));
+}
+
+#[tokio::test]
+async fn bytes_of_the_right_digest_and_the_wrong_meaning_are_tampered() {
+    // A consistent commitment whose outcome is spelt another way: one value must not have two digests.
+    let mut case = honest().await;
+    let outcome = case.store.get(case.claim.commitment.outcome.into()).await.expect("the outcome");
+    let respelled: Arc<[u8]> = [b" ", &*outcome].concat().into();
+    let blob = Blob::new(respelled);
+    case.claim.commitment.outcome = blob.digest().digest().into();
+    case.claim.commitment_hash = case.claim.commitment.digest();
+    case.claim.commitment_uri = case.store.uri(case.claim.commitment_hash.into());
+    case.store.put(vec![blob, Blob::new(case.claim.commitment.to_canonical())]).await.expect("stored");
+    let result = case.verify().await;
+    assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, "outcome"));
+}
+
+#[tokio::test]
+async fn an_unknown_format_is_unverifiable() {
+    let mut case = honest().await;
+    case.claim.commitment.format = String::from("sre.commitment/v9");
+    assert_eq!(case.verify().await.verdict, Verdict::Unverifiable);
+}
+
+#[tokio::test]
+async fn another_outcome_diverges_on_the_same_engine_and_is_unverifiable_on_another() {
+    let case = honest().await;
+    let result = case.verify_on(executor(2, 0, "1")).await;
+    assert_eq!((result.verdict, failed_check(&result)), (Verdict::Diverged, "replay"));
+    assert_ne!(result.actual_hash.as_ref(), Some(&result.expected_hash));
+    assert!(result.error.expect("an error").contains("differs from byte 7 on"));
+
+    assert_eq!(case.verify_on(executor(2, 0, "2")).await.verdict, Verdict::Unverifiable);
+    // An engine of another version that reproduces the outcome proves it all the same.
+    assert_eq!(case.verify_on(executor(1, 0, "2")).await.verdict, Verdict::Matched);
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_be_carried_out_is_unverifiable() {
+    let case = honest().await;
+    assert_eq!(case.verify_on(executor(-1, 0, "1")).await.verdict, Verdict::Unverifiable);
+    assert_eq!(case.verify_on(Executor::new(vec![], 1)).await.verdict, Verdict::Unverifiable);
+}
