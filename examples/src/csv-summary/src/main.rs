@@ -180,8 +180,8 @@ fn add_statistics(column: &mut Column, numbers: &[(usize, f64)]) {
     if sorted.len() >= 4 {
         let (q1, q3) = (quantile(&sorted, 0.25), quantile(&sorted, 0.75));
         let (lower, upper) = (q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1));
-        // Fences that left the range of numbers would make every row an outlier.
-        if lower.is_finite() && upper.is_finite() {
+        // Fences beyond what the result can hold are left out, and the outliers with them.
+        if lower.abs() < INTEGER_LIMIT && upper.abs() < INTEGER_LIMIT {
             column.lower_fence = rounded(lower);
             column.upper_fence = rounded(upper);
             let outside = numbers.iter().filter(|(_, x)| *x < lower || *x > upper);
@@ -197,12 +197,12 @@ fn quantile(sorted: &[f64], fraction: f64) -> f64 {
     below + (above - below) * position.fract()
 }
 
-/// Six decimals; none when the computation left the range of numbers.
+/// Six decimals; none when the computation left the range that canonical JSON can hold.
 fn rounded(x: f64) -> Option<f64> {
     match x.abs() {
         // Beyond this a double has no six decimals to round.
         size if size < 1e9 => Some((x * 1e6).round() / 1e6 + 0.0),
-        size => size.is_finite().then_some(x),
+        size => (size < INTEGER_LIMIT).then_some(x),
     }
 }
 
@@ -224,15 +224,14 @@ fn type_of<'a>(mut cells: impl Iterator<Item = &'a str> + Clone) -> Type {
     }
 }
 
-/// A decimal number. What starts with a superfluous zero, and an integer that a double cannot hold exactly, is a code
-/// (a postcode, an account number) and not a number.
+/// A decimal number. What starts with a superfluous zero, and what lies beyond the integers that a double holds exactly,
+/// is a code (a postcode, an account number) and not a number.
 fn number(cell: &str) -> Option<f64> {
     let digits = cell.trim_start_matches(['+', '-']);
     let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
     // Rust also reads "inf" and "nan".
     let is_decimal = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    let is_exact = |x: f64| x.abs() < INTEGER_LIMIT || !digits.bytes().all(|b| b.is_ascii_digit());
-    cell.parse().ok().filter(|x: &f64| is_decimal && !has_leading_zero && x.is_finite() && is_exact(*x))
+    cell.parse().ok().filter(|x: &f64| is_decimal && !has_leading_zero && x.abs() < INTEGER_LIMIT)
 }
 
 fn is_integer(cell: &str) -> bool {
@@ -300,9 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_range_give_no_statistics_instead_of_nonsense() {
-        let column = &read("x\n1e308\n1e308\n-1e308\n1e308\n").columns[0];
-        assert_eq!((column.mean, &column.max), (None, &Some(Bound::Number(1e308))));
-        assert_eq!((column.lower_fence, column.outliers.len()), (None, 0));
+    fn what_canonical_json_cannot_hold_is_text_or_left_out() {
+        let column = &read("x\n1e308\n1e18\n9007199254740992\n").columns[0];
+        assert_eq!((&column.r#type, &column.max), (&Type::Text, &None));
+        let column = &read("x\n9e15\n-9e15\n9e15\n-9e15\n").columns[0];
+        assert_eq!((column.mean, &column.max), (Some(0.0), &Some(Bound::Number(9e15))));
+        assert_eq!((column.stddev, column.lower_fence, column.outliers.len()), (None, None, 0));
     }
 }
