@@ -49,6 +49,9 @@ impl JsonError {
 }
 
 /// Parses one JSON value, strictly; see the module's documentation for what is refused.
+///
+/// # Errors
+/// [`JsonError`] names the place in the text.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Strict.deserialize(&mut deserializer)?;

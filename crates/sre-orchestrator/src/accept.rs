@@ -224,8 +224,8 @@ impl Acceptance {
 }
 
 fn seconds(name: &'static str, asked: f64, cap: Duration) -> Result<Duration, AcceptError> {
-    // Below a millisecond nothing can run; NaN fails the comparison too.
-    if !(asked >= 0.001) {
+    // Below a millisecond nothing can run.
+    if asked.is_nan() || asked < 0.001 {
         return Err(field(name, format!("must be a number above 0, found {asked}")));
     }
     match Duration::try_from_secs_f64(asked) {

@@ -81,9 +81,11 @@ impl OrderConfig {
     }
 
     /// A fresh id that sorts by the time it was made (UUID version 7, RFC 9562).
+    ///
+    /// # Panics
+    /// Never: a UUID's text is within an order id's alphabet.
     #[must_use]
     pub fn generate_id() -> OrderId {
-        // A UUID's text is within an order id's alphabet.
         uuid::Uuid::now_v7().to_string().parse().expect("a UUID is an order id")
     }
 

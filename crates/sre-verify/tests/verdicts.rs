@@ -194,10 +194,13 @@ async fn a_missing_blob_is_unavailable_and_a_changed_one_tampered_whichever_it_i
     }
 }
 
+/// One lie; the digest is of something else.
+type Change = fn(&mut CommitResult, Digest);
+
 #[tokio::test]
 async fn a_claim_that_contradicts_its_commitment_is_tampered() {
     let other = Digest::of(b"another");
-    let changes: Vec<(&str, fn(&mut CommitResult, Digest))> = vec![
+    let changes: [(&str, Change); 10] = [
         ("commitment", |claim, other| claim.commitment.skill = other.into()),
         ("commitment", |claim, other| claim.commitment.outcome = other.into()),
         ("commitment", |claim, other| claim.commitment_hash = other.into()),
