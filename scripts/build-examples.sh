@@ -58,7 +58,7 @@ differs=false
 install_or_compare() {
     local built=$1 shipped=$2
     if ! $check; then
-        cp "$built" "$shipped"
+        install -m 644 "$built" "$shipped"
     elif ! cmp --silent "$built" "$shipped"; then
         echo "build-examples: $shipped is not what its source builds to" >&2
         differs=true

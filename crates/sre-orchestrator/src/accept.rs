@@ -9,7 +9,7 @@ use sre_core::{
     Backend, BackendChoice, ByteSize, Digest, InputDigest, OrderId, Profile, RuntimeKind, SandboxConfig, canonical_json,
 };
 use sre_sandbox::{ErrorKind, Executor, SandboxError};
-use sre_skill::{Skill, SkillError, SkillErrorKind};
+use sre_skill::{Skill, SkillError};
 use url::Url;
 
 use crate::{OperatorLimits, OrderConfig};
@@ -92,7 +92,6 @@ impl AcceptError {
     #[must_use]
     pub fn kind(&self) -> AcceptErrorKind {
         match self {
-            Self::Skill(error) if error.kind() == SkillErrorKind::Unreadable => AcceptErrorKind::BadInput,
             Self::Sandbox(error) if error.kind() != ErrorKind::Rejected => AcceptErrorKind::Operating,
             _ => AcceptErrorKind::BadInput,
         }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(feature = "wasm")]
+use std::time::Instant;
 
 use serde_json::Value;
 use sre_core::{Backend, Engine, Outcome, Profile, Resources};
@@ -102,7 +104,8 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// When a run must end, and by whose wish.
+/// When a run must end, and by whose wish. For backends; without a feature there is none.
+#[cfg(feature = "wasm")]
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     at: Option<Instant>,
@@ -110,6 +113,7 @@ pub(crate) struct Deadline {
     stop: Stop,
 }
 
+#[cfg(feature = "wasm")]
 impl Deadline {
     pub(crate) fn new(limit: Duration, stop: &Stop) -> Self {
         Self { at: Instant::now().checked_add(limit), limit, stop: stop.clone() }

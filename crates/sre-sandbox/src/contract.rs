@@ -77,8 +77,7 @@ fn read_output(skill: &Skill, stdout: &[u8]) -> Printed {
     let value = match canonical_json::parse(stdout) {
         Ok(value) => value,
         Err(error) => {
-            let reason =
-                if error.is_trailing() { BadOutputReason::TrailingData } else { BadOutputReason::NotJson };
+            let reason = if error.is_trailing() { BadOutputReason::TrailingData } else { BadOutputReason::NotJson };
             return bad_output(reason, stdout, Some(error.to_string()));
         }
     };

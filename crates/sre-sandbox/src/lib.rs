@@ -25,5 +25,5 @@ mod world;
 
 pub use backend::{Execution, Job, Sandbox, Stop};
 pub use contract::{Ending, LOG_LIMIT_BYTES, Printed, environment, judge};
-pub use executor::{Executor, OwnedJob, Slot};
 pub use error::{ErrorKind, SandboxError};
+pub use executor::{Executor, OwnedJob, Slot};

@@ -1,1 +1,33 @@
-fn main() {}
+//! `sre`: runs skills, commits to what they did, replays and checks them. The command line over the workspace's crates.
+//!
+//! The rooms: `cli` says which commands and flags there are, `commands` does what they ask, `output` writes for people
+//! and programs, `exit` and `failure` say how a command ends. Standard output is data; everything else goes to standard
+//! error. Nothing here decides what a result is: that is `sre-orchestrator`'s and `sre-verify`'s.
+
+mod cli;
+mod commands;
+mod exit;
+mod failure;
+mod logging;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(ended) => return ended.into(),
+    };
+    let progress = output::Progress::new(&cli.global);
+    logging::start(&cli.global, &progress);
+    let format = cli.global.format;
+    let ended = commands::dispatch(cli, &progress);
+    progress.clear();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.report(format);
+            failure.exit.into()
+        }
+    }
+}

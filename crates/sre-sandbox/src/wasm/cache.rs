@@ -8,12 +8,16 @@
 //!
 //! Layout: `key` (64 bytes) and `<name>.cwasm` (32 bytes of MAC, then the code). A name is the SHA-256 of the program's
 //! digest and of everything that wasmtime says its compiled code depends on: full version, settings, target. Entries
-//! are written to a temporary file and renamed; a crash leaves at most a temporary file, which the next start removes.
+//! are written to a temporary file and renamed; a crash leaves at most a temporary file, which a start an hour later
+//! or more removes.
+//! The folder is made with the first entry, not before: whoever is refused leaves nothing behind.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
@@ -24,20 +28,34 @@ const MAC_BYTES: usize = 32;
 /// The block size of SHA-256, so that HMAC uses the key as it is.
 const KEY_BYTES: usize = 64;
 
+type Key = [u8; KEY_BYTES];
+
 pub(super) struct CodeCache {
     folder: PathBuf,
-    key: [u8; KEY_BYTES],
     engine: Digest,
+    /// Filled at the first use; `None` in it when the folder cannot be used.
+    key: OnceLock<Option<Key>>,
 }
 
 impl CodeCache {
-    /// Opens the cache in `folder`, making it if need be.
-    pub(super) fn open(folder: &Path, engine: &Engine) -> io::Result<Self> {
-        make_private(folder)?;
+    /// A cache in `folder`, which is opened at the first use and made with the first entry.
+    pub(super) fn new(folder: &Path, engine: &Engine) -> Self {
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = Digest::from_bytes(hasher.0.finalize().into());
-        Ok(Self { key: load_key(folder)?, folder: folder.to_owned(), engine })
+        Self { folder: folder.to_owned(), engine, key: OnceLock::new() }
+    }
+
+    /// The key, from a folder that is made if need be. A folder that cannot be used is reported once and done without.
+    fn key(&self) -> Option<&Key> {
+        let opened = self.key.get_or_init(|| match open(&self.folder) {
+            Ok(key) => Some(key),
+            Err(error) => {
+                tracing::warn!(folder = %self.folder.display(), %error, "compiled programs will not be cached");
+                None
+            }
+        });
+        opened.as_ref()
     }
 
     fn path(&self, program: Digest) -> PathBuf {
@@ -47,21 +65,18 @@ impl CodeCache {
         self.folder.join(format!("{}.cwasm", Digest::from_bytes(name.finalize().into())))
     }
 
-    fn mac(&self, path: &Path, code: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new(&self.key.into());
-        mac.update(path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
-        mac.update(code);
-        mac
-    }
-
     /// The code compiled for `program`, if this cache wrote it.
     pub(super) fn load(&self, program: Digest) -> Option<Vec<u8>> {
+        if !self.folder.exists() {
+            return None;
+        }
+        let key = self.key()?;
         let path = self.path(program);
         let mut bytes = fs::read(&path).ok()?;
         if bytes.len() >= MAC_BYTES {
             let code = bytes.split_off(MAC_BYTES);
             // Constant-time comparison.
-            if self.mac(&path, &code).verify_slice(&bytes).is_ok() {
+            if mac(key, &path, &code).verify_slice(&bytes).is_ok() {
                 return Some(code);
             }
         }
@@ -72,19 +87,46 @@ impl CodeCache {
 
     /// Keeps `code` for `program`. A failure costs time at the next start and nothing else.
     pub(super) fn store(&self, program: Digest, code: &[u8]) {
+        let Some(key) = self.key() else { return };
         let path = self.path(program);
-        if let Err(error) = self.write(&path, code) {
+        if let Err(error) = self.write(key, &path, code) {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be cached");
         }
     }
 
-    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+    fn write(&self, key: &Key, path: &Path, code: &[u8]) -> io::Result<()> {
         // `tempfile` makes files with mode 0600.
         let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(&self.folder)?;
-        file.write_all(&self.mac(path, code).finalize().into_bytes())?;
+        file.write_all(&mac(key, path, code).finalize().into_bytes())?;
         file.write_all(code)?;
         file.persist(path)?;
         Ok(())
+    }
+}
+
+fn mac(key: &Key, path: &Path, code: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new(&(*key).into());
+    mac.update(path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
+    mac.update(code);
+    mac
+}
+
+/// Opens the cache in `folder`, making it if need be.
+fn open(folder: &Path) -> io::Result<Key> {
+    make_private(folder)?;
+    remove_leftovers(folder);
+    load_key(folder)
+}
+
+/// Removes temporary files of processes that died while writing. One that is younger may belong to a process that lives.
+fn remove_leftovers(folder: &Path) {
+    const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_temporary = entry.file_name().as_encoded_bytes().starts_with(b".tmp-");
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+        if is_temporary && age.is_ok_and(|age| age > LEFT_OVER_AFTER) {
+            drop(fs::remove_file(entry.path()));
+        }
     }
 }
 
@@ -109,7 +151,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// The key, made at the first use. Two processes that start at once agree on the one that was linked first.
-fn load_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
+fn load_key(folder: &Path) -> io::Result<Key> {
     let path = folder.join("key");
     if !path.exists() {
         let mut key = [0; KEY_BYTES];
@@ -150,12 +192,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().join("cache");
         let engine = Engine::default();
-        let cache = CodeCache::open(&root, &engine).expect("a cache");
+        let cache = CodeCache::new(&root, &engine);
         let program = Digest::of(b"program");
+        assert_eq!(cache.load(program), None);
+        assert!(!root.exists(), "looking makes nothing");
         cache.store(program, b"code");
         assert_eq!(cache.load(program).as_deref(), Some(&b"code"[..]));
         // Reopened, it reads its own; renamed, flipped or cut, an entry is gone.
-        let cache = CodeCache::open(&root, &engine).expect("the same cache");
+        let cache = CodeCache::new(&root, &engine);
         assert_eq!(cache.load(program).as_deref(), Some(&b"code"[..]));
         let other = Digest::of(b"other");
         fs::copy(cache.path(program), cache.path(other)).expect("a copy");
@@ -167,7 +211,7 @@ mod tests {
             assert_eq!(cache.load(program), None);
             assert!(!cache.path(program).exists());
         }
-        let stranger = CodeCache { key: [7; KEY_BYTES], folder: root, engine: cache.engine };
+        let stranger = CodeCache { key: OnceLock::from(Some([7; KEY_BYTES])), folder: root, engine: cache.engine };
         stranger.store(program, b"evil");
         assert_eq!(cache.load(program), None);
     }
@@ -178,6 +222,6 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
-        assert!(CodeCache::open(folder.path(), &Engine::default()).is_err());
+        assert!(open(folder.path()).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `engine` | wasmtime's configuration, and the part of it that is bound into commitments |
 //! | `program` | from a skill's bytes to a pre-instantiated module or component |
+//! | `complexity` | what takes too long to compile is refused |
 //! | `cache` | compiled code on disk |
 //! | `limits` | memory, tables, instances |
 //! | `ticker` | the epoch that lets the host interrupt a guest |
@@ -14,6 +15,7 @@
 //! call. There is nothing for an asynchronous timeout to interrupt.
 
 mod cache;
+mod complexity;
 mod engine;
 mod limits;
 mod program;

@@ -10,6 +10,7 @@ use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, InstancePre, Linker, Module};
 
 use super::cache::CodeCache;
+use super::complexity;
 use crate::SandboxError;
 use crate::wasi::preview2::CommandPre;
 use crate::wasi::{Guest, preview1, preview2};
@@ -78,7 +79,8 @@ impl Programs {
                 entrypoint.path
             ));
         }
-        let code = self.compile(&entrypoint.bytes, entrypoint.sha256).map_err(|e| format!("{}: {e}", entrypoint.path))?;
+        let code =
+            self.compile(&entrypoint.bytes, entrypoint.sha256).map_err(|e| format!("{}: {e}", entrypoint.path))?;
         Ok(Program { code, package: Arc::new(PackageTree::new(skill)) })
     }
 
@@ -89,47 +91,33 @@ impl Programs {
         }
         // The header's second half tells modules (layer 0) from components (layer 1).
         if binary.get(6..8) == Some(&[1, 0]) {
-            let component = self.load(
-                digest,
-                |code| deserialize::component(&self.engine, code),
-                || Component::from_binary(&self.engine, &binary),
-                Component::serialize,
-            )?;
-            self.link_component(&component)
+            let cached = self.cached(digest, |code| deserialize::component(&self.engine, code));
+            let (component, is_new) =
+                compiled(cached, digest, &binary, || Component::from_binary(&self.engine, &binary))?;
+            let code = self.link_component(&component)?;
+            self.keep(digest, is_new, || component.serialize());
+            Ok(code)
         } else {
-            let module = self.load(
-                digest,
-                |code| deserialize::module(&self.engine, code),
-                || Module::from_binary(&self.engine, &binary),
-                Module::serialize,
-            )?;
-            self.link_module(&module)
+            let cached = self.cached(digest, |code| deserialize::module(&self.engine, code));
+            let (module, is_new) = compiled(cached, digest, &binary, || Module::from_binary(&self.engine, &binary))?;
+            let code = self.link_module(&module)?;
+            self.keep(digest, is_new, || module.serialize());
+            Ok(code)
         }
     }
 
-    fn load<T>(
-        &self,
-        digest: Digest,
-        deserialize: impl FnOnce(&[u8]) -> wasmtime::Result<T>,
-        compile: impl FnOnce() -> wasmtime::Result<T>,
-        serialize: impl FnOnce(&T) -> wasmtime::Result<Vec<u8>>,
-    ) -> Result<T, String> {
-        if let Some(code) = self.cache.as_ref().and_then(|cache| cache.load(digest)) {
-            match deserialize(&code) {
-                Ok(loaded) => return Ok(loaded),
-                Err(error) => tracing::warn!(%error, "cached code does not load; compiling again"),
-            }
+    fn cached<T>(&self, digest: Digest, load: impl FnOnce(&[u8]) -> wasmtime::Result<T>) -> Option<T> {
+        let code = self.cache.as_ref()?.load(digest)?;
+        load(&code).inspect_err(|error| tracing::warn!(%error, "cached code does not load; compiling again")).ok()
+    }
+
+    /// Keeps what was compiled now. Called once the program is known to link: what is refused leaves nothing behind.
+    fn keep(&self, digest: Digest, is_new: bool, serialize: impl FnOnce() -> wasmtime::Result<Vec<u8>>) {
+        let Some(cache) = self.cache.as_ref().filter(|_| is_new) else { return };
+        match serialize() {
+            Ok(code) => cache.store(digest, &code),
+            Err(error) => tracing::warn!(%error, "compiled code could not be serialised"),
         }
-        let started = std::time::Instant::now();
-        let compiled = compile().map_err(|error| format!("invalid WebAssembly: {error:#}"))?;
-        tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");
-        if let Some(cache) = &self.cache {
-            match serialize(&compiled) {
-                Ok(code) => cache.store(digest, &code),
-                Err(error) => tracing::warn!(%error, "compiled code could not be serialised"),
-            }
-        }
-        Ok(compiled)
     }
 
     fn link_module(&self, module: &Module) -> Result<Code, String> {
@@ -157,6 +145,23 @@ impl Programs {
             .map(Code::Component)
             .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))
     }
+}
+
+/// What the cache had, or else what `compile` makes; and whether it was compiled now.
+fn compiled<T>(
+    cached: Option<T>,
+    digest: Digest,
+    binary: &[u8],
+    compile: impl FnOnce() -> wasmtime::Result<T>,
+) -> Result<(T, bool), String> {
+    if let Some(cached) = cached {
+        return Ok((cached, false));
+    }
+    complexity::check(binary)?;
+    let started = std::time::Instant::now();
+    let compiled = compile().map_err(|error| format!("invalid WebAssembly: {error:#}"))?;
+    tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");
+    Ok((compiled, true))
 }
 
 /// The one place where compiled code enters the process.

@@ -45,7 +45,8 @@ pub struct WasmSandbox {
 }
 
 impl WasmSandbox {
-    /// Builds the engine. Takes some milliseconds; do it once per process.
+    /// Builds the engine. Takes some milliseconds; do it once per process. Writes nothing: the cache folder is made when
+    /// the first program that can run has been compiled.
     ///
     /// # Errors
     /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache folder that cannot be
@@ -53,13 +54,7 @@ impl WasmSandbox {
     pub fn new(options: &WasmOptions) -> Result<Self, SandboxError> {
         let unavailable = |error: &dyn std::fmt::Display| SandboxError::Unavailable(error.to_string());
         let engine = engine::build(options.slots)?;
-        let cache = options.cache_folder.as_ref().and_then(|folder| match CodeCache::open(folder, &engine) {
-            Ok(cache) => Some(cache),
-            Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "compiled programs will not be cached");
-                None
-            }
-        });
+        let cache = options.cache_folder.as_ref().map(|folder| CodeCache::new(folder, &engine));
         let programs = Programs::new(engine.clone(), cache).map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine).map_err(|error| unavailable(&error))?;
         Ok(Self { engine, description: engine::describe(), programs, ticker })

@@ -103,13 +103,7 @@ impl Files {
     }
 
     /// Opens `path` below `base` and counts a handle; [`Files::close`] gives it back.
-    pub(crate) fn open(
-        &mut self,
-        base: NodeId,
-        path: &str,
-        how: OpenHow,
-        now_ns: u64,
-    ) -> Result<NodeId, FileError> {
+    pub(crate) fn open(&mut self, base: NodeId, path: &str, how: OpenHow, now_ns: u64) -> Result<NodeId, FileError> {
         if how.create && how.directory {
             return Err(FileError::Invalid);
         }
@@ -178,24 +172,13 @@ impl Files {
         self.tmp.create(folder, name, kind, now_ns).map(NodeId::Tmp)
     }
 
-    pub(crate) fn remove(
-        &mut self,
-        base: NodeId,
-        path: &str,
-        kind: NodeKind,
-        now_ns: u64,
-    ) -> Result<(), FileError> {
+    pub(crate) fn remove(&mut self, base: NodeId, path: &str, kind: NodeKind, now_ns: u64) -> Result<(), FileError> {
         self.lookup(base, path)?;
         let (folder, name) = self.writable_entry(base, path)?;
         self.tmp.remove(folder, name, kind, now_ns)
     }
 
-    pub(crate) fn rename(
-        &mut self,
-        from: (NodeId, &str),
-        to: (NodeId, &str),
-        now_ns: u64,
-    ) -> Result<(), FileError> {
+    pub(crate) fn rename(&mut self, from: (NodeId, &str), to: (NodeId, &str), now_ns: u64) -> Result<(), FileError> {
         let moved = self.lookup(from.0, from.1)?;
         if names_a_folder(to.1) && self.stat(moved)?.kind != NodeKind::Directory {
             return Err(FileError::NotADirectory);
@@ -225,13 +208,7 @@ impl Files {
         Ok(&bytes[start..end])
     }
 
-    pub(crate) fn write_at(
-        &mut self,
-        node: NodeId,
-        offset: u64,
-        data: &[u8],
-        now_ns: u64,
-    ) -> Result<(), FileError> {
+    pub(crate) fn write_at(&mut self, node: NodeId, offset: u64, data: &[u8], now_ns: u64) -> Result<(), FileError> {
         self.tmp.write_at(writable(node)?, offset, data, now_ns)
     }
 
@@ -286,7 +263,7 @@ impl Files {
         self.entries(folder)?.values().map(|&index| u32::try_from(index).map_err(|_| FileError::NoSpace)).collect()
     }
 
-    /// Name and node of an entry from a [`snapshot`](Files::snapshot) of `folder`; `None` once it is not there any more.
+    /// Name and node of an entry from a [`snapshot`](Files::snapshot) of `folder`; `None` once it is gone from there.
     pub(crate) fn entry(&self, folder: NodeId, index: u32) -> Option<(&str, NodeId)> {
         let index = index as usize;
         let name = match folder {

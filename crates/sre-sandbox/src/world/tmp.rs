@@ -184,12 +184,7 @@ impl Tmp {
         Ok(())
     }
 
-    pub(super) fn rename(
-        &mut self,
-        from: (usize, &str),
-        to: (usize, &str),
-        now_ns: u64,
-    ) -> Result<(), FileError> {
+    pub(super) fn rename(&mut self, from: (usize, &str), to: (usize, &str), now_ns: u64) -> Result<(), FileError> {
         let node = *self.directory(from.0)?.get(from.1).ok_or(FileError::NotFound)?;
         if !self.is_linked(to.0)? {
             return Err(FileError::NotFound);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sre_core::{Profile, canonical_json};
-use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, OrderConfig, Orchestrator};
+use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, Orchestrator, OrderConfig};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
@@ -35,7 +35,8 @@ fn main() {
     row("bare wasmtime, two runs (the unit)", two_bare, two_bare);
     row("our sandbox, one run", our_run(&skill, &input), two_bare);
 
-    let data = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a data folder");
+    let data =
+        tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a data folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let embedded = Embedded::new(DataFolder::new(data.path()), OperatorLimits::default()).expect("the runtime");
     let orchestrator = Arc::new(embedded.open().expect("a data folder"));

@@ -17,6 +17,7 @@ pub(super) enum Errno {
     Nospc = 51,
     Notdir = 54,
     Notempty = 55,
+    Notsock = 57,
     Notsup = 58,
     Overflow = 61,
     Perm = 63,

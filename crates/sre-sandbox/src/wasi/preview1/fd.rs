@@ -6,7 +6,14 @@ use super::memory::{Buffer, GuestMemory, offset};
 use super::{Answer, Guest};
 use crate::world::{NodeId, NodeKind, Stat};
 
-pub(super) fn read(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, iovs: u32, count: u32, out: u32) -> Answer {
+pub(super) fn read(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    out: u32,
+) -> Answer {
     let buffers = memory.buffers(iovs, count)?;
     let read = match guest.descriptors.get(fd)? {
         Descriptor::Stdin => {
@@ -73,7 +80,14 @@ fn fill<'a>(
     Ok(done)
 }
 
-pub(super) fn write(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, iovs: u32, count: u32, out: u32) -> Answer {
+pub(super) fn write(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    out: u32,
+) -> Answer {
     let buffers = memory.buffers(iovs, count)?;
     let written = match guest.descriptors.get(fd)? {
         Descriptor::Stdout => drain(memory, &buffers, |bytes, _| Ok(guest.world.stdout.write(bytes)?))?,
@@ -139,14 +153,7 @@ fn drain(
     Ok(done)
 }
 
-pub(super) fn seek(
-    memory: &mut GuestMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    by: i64,
-    whence: u32,
-    out: u32,
-) -> Answer {
+pub(super) fn seek(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, by: i64, whence: u32, out: u32) -> Answer {
     let file = guest.descriptors.file(fd)?;
     let base = match whence {
         0 => 0,
@@ -218,28 +225,31 @@ pub(super) fn filetype(kind: NodeKind) -> u8 {
     }
 }
 
-/// Every right: what is refused is refused by the call itself.
-const ALL_RIGHTS: u64 = (1 << 30) - 1;
+// Rights, by the numbers of the witx. They say what makes sense on a descriptor; it is the calls that refuse.
 const RIGHT_READ: u64 = 1 << 1;
 pub(super) const RIGHT_WRITE: u64 = 1 << 6;
+const RIGHT_POLL: u64 = 1 << 27;
+/// `fd_datasync` to `fd_allocate`, `fd_filestat_*` and `poll_fd_readwrite`.
+const FILE_RIGHTS: u64 = 0x1ff | (0b111 << 21) | RIGHT_POLL;
+/// `path_*` and `fd_readdir` without `path_filestat_set_size`, `fd_filestat_get` and `fd_filestat_set_times`.
+const FOLDER_RIGHTS: u64 = (0x3ff << 9) | (1 << 20) | (1 << 21) | (0b1111 << 23);
 
 pub(super) fn fdstat_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, out: u32) -> Answer {
-    let (kind, flags, rights) = match guest.descriptors.get(fd)? {
-        Descriptor::Stdin => (UNKNOWN_TYPE, 0, RIGHT_READ | (1 << 27)),
-        Descriptor::Stdout | Descriptor::Stderr => (UNKNOWN_TYPE, APPEND, RIGHT_WRITE | (1 << 27)),
-        Descriptor::Directory { .. } => (filetype(NodeKind::Directory), 0, ALL_RIGHTS),
+    let (kind, flags, rights, inheriting) = match guest.descriptors.get(fd)? {
+        Descriptor::Stdin => (UNKNOWN_TYPE, 0, RIGHT_READ | RIGHT_POLL, 0),
+        Descriptor::Stdout | Descriptor::Stderr => (UNKNOWN_TYPE, APPEND, RIGHT_WRITE | RIGHT_POLL, 0),
+        Descriptor::Directory { .. } => (filetype(NodeKind::Directory), 0, FOLDER_RIGHTS, FOLDER_RIGHTS | FILE_RIGHTS),
         Descriptor::File(file) => {
-            let mut rights = ALL_RIGHTS & !(RIGHT_READ | RIGHT_WRITE);
-            rights |= if file.readable { RIGHT_READ } else { 0 };
-            rights |= if file.writable { RIGHT_WRITE } else { 0 };
-            (filetype(NodeKind::File), file.flags, rights)
+            let read = if file.readable { 0 } else { RIGHT_READ };
+            let write = if file.writable { 0 } else { RIGHT_WRITE };
+            (filetype(NodeKind::File), file.flags, FILE_RIGHTS & !read & !write, 0)
         }
     };
     let mut stat = [0; 24];
     stat[0] = kind;
     stat[2..4].copy_from_slice(&flags.to_le_bytes());
     stat[8..16].copy_from_slice(&rights.to_le_bytes());
-    stat[16..24].copy_from_slice(&rights.to_le_bytes());
+    stat[16..24].copy_from_slice(&inheriting.to_le_bytes());
     Ok(memory.write(out, &stat)?)
 }
 
@@ -307,6 +317,9 @@ pub(super) fn filestat_set_times(
 
 /// `which` is `fstflags`: atim, atim_now, mtim, mtim_now.
 pub(super) fn set_times(guest: &mut Guest, node: NodeId, atim: u64, mtim: u64, which: u32) -> Answer {
+    if which > 0b1111 {
+        return Err(Errno::Inval.into());
+    }
     let now = guest.world.clock.realtime_ns()?;
     let choose = |given: u64, flags: u32| match flags & 0b11 {
         0 => Ok(None),

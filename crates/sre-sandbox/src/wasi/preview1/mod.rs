@@ -1,6 +1,6 @@
 //! WASI preview 1 (`wasi_snapshot_preview1`), all 46 functions.
 //!
-//! Source: the witx of WASI snapshot 1. Sockets answer `notsup`; symbolic and hard links do not exist here.
+//! Source: the witx of WASI snapshot 1. There are no sockets, and no symbolic or hard links.
 
 mod descriptors;
 mod errno;

@@ -8,13 +8,7 @@ use super::{Answer, Guest};
 use crate::world::{NodeId, NodeKind, OpenHow};
 
 /// The folder and the path a call names.
-fn target(
-    memory: &GuestMemory<'_>,
-    guest: &Guest,
-    fd: u32,
-    path: u32,
-    length: u32,
-) -> Result<(NodeId, String), Fault> {
+fn target(memory: &GuestMemory<'_>, guest: &Guest, fd: u32, path: u32, length: u32) -> Result<(NodeId, String), Fault> {
     let folder = guest.descriptors.directory(fd)?;
     Ok((folder, memory.path(path, length)?.to_owned()))
 }
@@ -39,13 +33,12 @@ pub(super) fn open(
     out: u32,
 ) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
-    let directory = oflags & OFLAG_DIRECTORY != 0;
     let how = OpenHow {
         create: oflags & OFLAG_CREATE != 0,
         exclusive: oflags & OFLAG_EXCLUSIVE != 0,
         truncate: oflags & OFLAG_TRUNCATE != 0,
-        directory,
-        write: rights & RIGHT_WRITE != 0 && !directory,
+        directory: oflags & OFLAG_DIRECTORY != 0,
+        write: rights & RIGHT_WRITE != 0,
     };
     let now = guest.world.clock.realtime_ns()?;
     let node = guest.world.files.open(folder, &path, how, now)?;
@@ -120,24 +113,11 @@ pub(super) fn remove_directory(
     remove(memory, guest, fd, path, length, NodeKind::Directory)
 }
 
-pub(super) fn unlink_file(
-    memory: &mut GuestMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    path: u32,
-    length: u32,
-) -> Answer {
+pub(super) fn unlink_file(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, path: u32, length: u32) -> Answer {
     remove(memory, guest, fd, path, length, NodeKind::File)
 }
 
-fn remove(
-    memory: &mut GuestMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    path: u32,
-    length: u32,
-    kind: NodeKind,
-) -> Answer {
+fn remove(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, path: u32, length: u32, kind: NodeKind) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
     let now = guest.world.clock.realtime_ns()?;
     Ok(guest.world.files.remove(folder, &path, kind, now)?)

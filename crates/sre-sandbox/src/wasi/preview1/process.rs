@@ -14,8 +14,7 @@ pub(super) fn args_sizes_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, co
 }
 
 pub(super) fn environ_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, pointers: u32, bytes: u32) -> Answer {
-    let entries: Vec<String> =
-        guest.world.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let entries: Vec<String> = guest.world.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     write_strings(memory, entries.iter().map(String::as_str), pointers, bytes)
 }
 
@@ -100,35 +99,41 @@ pub(super) fn sched_yield(_: &mut GuestMemory<'_>, _: &mut Guest) -> Answer {
     Ok(())
 }
 
-pub(super) fn sock_accept(_: &mut GuestMemory<'_>, _: &mut Guest, _fd: u32, _flags: u32, _out: u32) -> Answer {
-    Err(Errno::Notsup.into())
+/// Nothing that is open is a socket.
+fn no_socket(guest: &Guest, fd: u32) -> Answer {
+    guest.descriptors.get(fd)?;
+    Err(Errno::Notsock.into())
+}
+
+pub(super) fn sock_accept(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, _flags: u32, _out: u32) -> Answer {
+    no_socket(guest, fd)
 }
 
 pub(super) fn sock_recv(
     _: &mut GuestMemory<'_>,
-    _: &mut Guest,
-    _fd: u32,
+    guest: &mut Guest,
+    fd: u32,
     _iovs: u32,
     _count: u32,
     _flags: u32,
     _out: u32,
     _out_flags: u32,
 ) -> Answer {
-    Err(Errno::Notsup.into())
+    no_socket(guest, fd)
 }
 
 pub(super) fn sock_send(
     _: &mut GuestMemory<'_>,
-    _: &mut Guest,
-    _fd: u32,
+    guest: &mut Guest,
+    fd: u32,
     _iovs: u32,
     _count: u32,
     _flags: u32,
     _out: u32,
 ) -> Answer {
-    Err(Errno::Notsup.into())
+    no_socket(guest, fd)
 }
 
-pub(super) fn sock_shutdown(_: &mut GuestMemory<'_>, _: &mut Guest, _fd: u32, _how: u32) -> Answer {
-    Err(Errno::Notsup.into())
+pub(super) fn sock_shutdown(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, _how: u32) -> Answer {
+    no_socket(guest, fd)
 }

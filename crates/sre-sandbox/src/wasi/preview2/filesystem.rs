@@ -69,10 +69,7 @@ impl preopens::Host for Guest {
         let read = types::DescriptorFlags::READ;
         let package = Descriptor { node: NodeId::PACKAGE_ROOT, flags: read };
         let tmp = Descriptor { node: NodeId::TMP_ROOT, flags: read | types::DescriptorFlags::MUTATE_DIRECTORY };
-        Ok(vec![
-            (self.resources.push(package)?, String::from("/")),
-            (self.resources.push(tmp)?, String::from("/tmp")),
-        ])
+        Ok(vec![(self.resources.push(package)?, String::from("/")), (self.resources.push(tmp)?, String::from("/tmp"))])
     }
 }
 
@@ -89,7 +86,12 @@ impl Guest {
         if flags.contains(flag) { Ok(*node) } else { Err(types::ErrorCode::BadDescriptor.into()) }
     }
 
-    fn set_node_times(&mut self, node: NodeId, accessed: types::NewTimestamp, modified: types::NewTimestamp) -> Answer<()> {
+    fn set_node_times(
+        &mut self,
+        node: NodeId,
+        accessed: types::NewTimestamp,
+        modified: types::NewTimestamp,
+    ) -> Answer<()> {
         let now = self.world.clock.realtime_ns()?;
         let choose = |given| match given {
             types::NewTimestamp::NoChange => None,
@@ -249,7 +251,12 @@ impl types::HostDescriptor for Guest {
         Ok(stat_record(self.world.files.stat(node)?))
     }
 
-    fn stat_at(&mut self, fd: Resource<Descriptor>, _: types::PathFlags, path: String) -> Answer<types::DescriptorStat> {
+    fn stat_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        _: types::PathFlags,
+        path: String,
+    ) -> Answer<types::DescriptorStat> {
         let node = self.world.files.lookup(self.node(&fd)?, &path)?;
         Ok(stat_record(self.world.files.stat(node)?))
     }

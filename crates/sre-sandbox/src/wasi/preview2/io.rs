@@ -33,7 +33,10 @@ pub enum OutputStream {
     Stdout,
     Stderr,
     /// At an offset, or at the end where there is none.
-    File { node: NodeId, offset: Option<u64> },
+    File {
+        node: NodeId,
+        offset: Option<u64>,
+    },
 }
 
 /// A stream operation's failure on its way to the guest.
@@ -230,11 +233,7 @@ impl streams::HostOutputStream for Guest {
         self.put(&stream, &bytes)
     }
 
-    fn blocking_write_and_flush(
-        &mut self,
-        stream: Resource<OutputStream>,
-        bytes: Vec<u8>,
-    ) -> Result<(), StreamError> {
+    fn blocking_write_and_flush(&mut self, stream: Resource<OutputStream>, bytes: Vec<u8>) -> Result<(), StreamError> {
         self.put(&stream, &bytes)
     }
 

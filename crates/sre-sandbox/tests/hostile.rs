@@ -1,0 +1,194 @@
+//! Modules that are valid and up to something.
+
+mod common;
+
+use common::{PRELUDE, Program, profile_with, run, shared, skill};
+use serde_json::{Value, json};
+use sre_core::{Outcome, TrapKind};
+use sre_sandbox::wasm::WasmOptions;
+use sre_sandbox::{ErrorKind, Execution};
+
+fn execution(text: &str, changes: Value) -> Execution {
+    let skill = skill(Program::Text(text));
+    run(shared(), &skill, &json!({"n": 1}), &profile_with(changes)).expect("an outcome")
+}
+
+/// The outcome of a program that has the prelude.
+fn outcome(body: &str) -> Outcome {
+    execution(&format!("(module {PRELUDE} {body})"), json!({})).outcome
+}
+
+fn trapped(trap: TrapKind) -> Outcome {
+    Outcome::Trapped { trap }
+}
+
+#[test]
+fn traps_are_told_apart() {
+    let body = |code: &str| outcome(&format!("(table 1 funcref) (type $t (func)) (func (export \"_start\") {code})"));
+    assert_eq!(body("(unreachable)"), trapped(TrapKind::Unreachable));
+    assert_eq!(body("(drop (i32.load (i32.const -4)))"), trapped(TrapKind::MemoryOutOfBounds));
+    assert_eq!(
+        body("(memory.fill (i32.const 1) (i32.const 0) (i32.const 0x200000))"),
+        trapped(TrapKind::MemoryOutOfBounds)
+    );
+    assert_eq!(body("(drop (table.get (i32.const 1)))"), trapped(TrapKind::TableOutOfBounds));
+    assert_eq!(body("(call_indirect (type $t) (i32.const 0))"), trapped(TrapKind::IndirectCallToNull));
+    assert_eq!(body("(drop (i32.div_s (i32.const 1) (i32.const 0)))"), trapped(TrapKind::IntegerDivisionByZero));
+    assert_eq!(body("(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))"), trapped(TrapKind::IntegerOverflow));
+    assert_eq!(body("(drop (i32.trunc_f64_s (f64.const nan)))"), trapped(TrapKind::BadConversionToInteger));
+}
+
+/// The start function runs while the module is instantiated; what it does is the guest's doing.
+#[test]
+fn start_functions_are_guests_too() {
+    let with = |early: &str| outcome(&format!("(func $early {early}) (start $early) (func (export \"_start\"))"));
+    assert_eq!(with("(unreachable)"), trapped(TrapKind::Unreachable));
+    assert_eq!(with("(call $proc_exit (i32.const 7))"), Outcome::Exited { code: 7 });
+    assert_eq!(with("(loop $more (br $more))"), Outcome::OutOfFuel);
+    let grow = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable)";
+    assert_eq!(with(grow), Outcome::OutOfMemory);
+    let sleep = format!(
+        "(module {PRELUDE} (func (export \"_start\")) (start $early)
+         (func $early (loop $more (drop (call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 0))) (br $more))))"
+    );
+    let error = run(shared(), &skill(Program::Text(&sleep)), &json!({}), &profile_with(json!({"timeout_ms": 1})));
+    assert_eq!(error.expect_err("a timeout").kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn exit_codes_are_whole_numbers() {
+    let exit = |code: &str| outcome(&format!("(func (export \"_start\") (call $proc_exit (i32.const {code})))"));
+    for code in [1, 127, 255, 256, i32::MAX, -1, i32::MIN] {
+        assert_eq!(exit(&code.to_string()), Outcome::Exited { code });
+    }
+}
+
+#[test]
+fn segments_that_do_not_fit() {
+    assert_eq!(outcome("(data (i32.const -1) \"x\") (func (export \"_start\"))"), trapped(TrapKind::MemoryOutOfBounds));
+    let table = "(table 1 funcref) (elem (i32.const 9) $f) (func $f (export \"_start\"))";
+    assert_eq!(outcome(table), trapped(TrapKind::TableOutOfBounds));
+}
+
+/// Without an exported memory no call can name an address; the module runs all the same.
+#[test]
+fn a_module_without_memory() {
+    let text = "(module (import \"wasi_snapshot_preview1\" \"fd_close\" (func $close (param i32) (result i32)))
+        (func (export \"_start\") (if (i32.ne (call $close (i32.const 1)) (i32.const 28)) (then (unreachable)))))";
+    let execution = execution(text, json!({}));
+    assert_eq!(execution.outcome.error_code(), Some("bad_output"), "{}", execution.outcome);
+}
+
+/// Growth that the type of the memory rules out is answered, not punished; the guest sees the same everywhere.
+#[test]
+fn impossible_growth_is_answered() {
+    let body = "(func (export \"_start\")
+        (if (i32.ne (memory.grow (i32.const 65536)) (i32.const -1)) (then (unreachable)))
+        (if (i32.ne (memory.grow (i32.const -1)) (i32.const -1)) (then (unreachable)))
+        (if (i32.ne (memory.grow (i32.const 1)) (i32.const 32)) (then (unreachable)))
+        (call $print_byte (i32.const 49)))";
+    let execution = execution(&format!("(module {PRELUDE} {body})"), json!({}));
+    assert_eq!(execution.output, Some(json!(1)), "{}", execution.outcome);
+    assert_eq!(execution.resources.peak_memory_bytes, 33 << 16);
+}
+
+/// The limit is on all memories together.
+#[test]
+fn memories_are_counted_together() {
+    let text =
+        |pages: u32| format!("(module (memory {pages}) (memory {pages}) (memory {pages}) (func (export \"_start\")))");
+    let fits = execution(&text(341), json!({})).outcome;
+    assert_eq!(fits.error_code(), Some("bad_output"));
+    assert_eq!(execution(&text(342), json!({})).outcome, Outcome::OutOfMemory);
+}
+
+#[test]
+fn tables_are_limited() {
+    let body = "(table 10 funcref) (func (export \"_start\")
+        (if (i32.ne (table.grow (ref.null func) (i32.const 99990)) (i32.const 10)) (then (unreachable)))
+        (if (i32.ne (table.grow (ref.null func) (i32.const 1)) (i32.const -1)) (then (unreachable)))
+        (call $print_byte (i32.const 49)))";
+    assert!(outcome(body).output().is_some());
+}
+
+/// A host call at the very end of the guest's stack needs room of its own.
+#[test]
+fn host_calls_at_the_end_of_the_stack() {
+    let body = "(data (i32.const 1024) \"x\") (data (i32.const 1056) \"a/b/c/../../d/\")
+        (func $deeper
+            (call $write (i32.const 2) (i32.const 1024) (i32.const 1))
+            (drop (call $path_create_directory (i32.const 4) (i32.const 1056) (i32.const 14)))
+            (call $deeper))
+        (func (export \"_start\") (call $deeper))";
+    assert_eq!(outcome(body), trapped(TrapKind::StackOverflow));
+}
+
+/// Huge frames must not step over the guard.
+#[test]
+fn a_huge_frame_is_a_stack_overflow() {
+    let locals = "(local v128) ".repeat(40_000);
+    let uses: String =
+        (0..40_000).step_by(16).map(|local| format!("(local.set {local} (i8x16.splat (i32.const 1)))")).collect();
+    let sum: String = (0..40_000).step_by(16).map(|local| format!("(local.get {local}) (i8x16.add)")).collect();
+    let body = format!(
+        "(func $big (result v128) {locals} {uses} (drop (call $big)) (i8x16.splat (i32.const 0)) {sum})
+         (func (export \"_start\") (drop (call $big)))"
+    );
+    assert_eq!(outcome(&body), trapped(TrapKind::StackOverflow));
+}
+
+/// Many orders of greedy guests at once: each takes all the memories and tables it may, and all run.
+#[test]
+fn greedy_guests_take_no_others_place() {
+    let (memories, tables) = ("(memory 1)".repeat(4), "(table 1 funcref)".repeat(16));
+    let text = format!("(module {memories} {tables} (func (export \"_start\") (loop $more (br $more))))");
+    let greedy = skill(Program::Text(&text));
+    let profile = profile_with(json!({"fuel": 20_000_000}));
+    // Nobody else's guests in this one: as many places as guests.
+    let slots = 16;
+    let sandbox = common::sandbox_with(&WasmOptions { slots, ..WasmOptions::default() });
+    std::thread::scope(|scope| {
+        for _ in 0..slots {
+            scope.spawn(|| {
+                let execution = run(&sandbox, &greedy, &json!({}), &profile).expect("a place");
+                assert_eq!(execution.outcome, Outcome::OutOfFuel);
+            });
+        }
+    });
+}
+
+/// When all places are taken, that is the host's trouble and worth trying again: no outcome.
+#[test]
+fn without_a_place_there_is_no_outcome() {
+    let sandbox = common::sandbox_with(&WasmOptions { slots: 1, ..WasmOptions::default() });
+    let text = format!("(module {PRELUDE} {})", include_str!("programs/loop.wat"));
+    let endless = skill(Program::Text(&text));
+    let (profile, stop) = (profile_with(json!({"fuel": u64::MAX})), sre_sandbox::Stop::new());
+    let endless_job =
+        sre_sandbox::Job { skill: &endless, input: b"{}", profile: &profile, time_limit: common::PATIENCE };
+    let greedy = format!("(module {} (func (export \"_start\")))", "(memory 1)".repeat(4));
+    let greedy = skill(Program::Text(&greedy));
+    std::thread::scope(|scope| {
+        use sre_sandbox::Sandbox as _;
+        sandbox.prepare(&endless).expect("a program");
+        let running = scope.spawn(|| {
+            loop {
+                match sandbox.execute(&endless_job, &stop) {
+                    // The other one was there first.
+                    Err(error) if error.kind() == ErrorKind::Unavailable => {}
+                    ended => break ended,
+                }
+            }
+        });
+        // Until the endless one has its place, the other finds one.
+        let error = loop {
+            if let Err(error) = run(&sandbox, &greedy, &json!({}), &common::profile()) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        stop.stop();
+        assert_eq!(running.join().expect("no panic").expect_err("stopped").kind(), ErrorKind::Cancelled);
+    });
+    run(&sandbox, &greedy, &json!({}), &profile).expect("a place again");
+}

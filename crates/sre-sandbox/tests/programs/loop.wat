@@ -1,0 +1,3 @@
+;; Never ends.
+(func (export "_start")
+  (loop $more (br $more)))

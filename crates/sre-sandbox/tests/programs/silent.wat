@@ -1,0 +1,2 @@
+;; Prints nothing.
+(func (export "_start"))

@@ -1,0 +1,3 @@
+;; Reaches the unreachable instruction, as a panic does.
+(func (export "_start")
+  (unreachable))

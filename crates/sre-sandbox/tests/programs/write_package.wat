@@ -1,0 +1,17 @@
+;; Tries four ways to change the package and returns how many were refused: 4, if all is well.
+(data (i32.const 1024) "data/note.txt")
+(data (i32.const 1056) "new")
+(func (export "_start")
+  (local $refused i32)
+  ;; Overwrite a file, create a file, create a folder, remove a file.
+  (if (call $path_open (i32.const 3) (i32.const 0) (i32.const 1024) (i32.const 13) (i32.const 0)
+      (i64.const 66) (i64.const 0) (i32.const 0) (i32.const 1040))
+    (then (local.set $refused (i32.add (local.get $refused) (i32.const 1)))))
+  (if (call $path_open (i32.const 3) (i32.const 0) (i32.const 1056) (i32.const 3) (i32.const 1)
+      (i64.const 66) (i64.const 0) (i32.const 0) (i32.const 1040))
+    (then (local.set $refused (i32.add (local.get $refused) (i32.const 1)))))
+  (if (call $path_create_directory (i32.const 3) (i32.const 1056) (i32.const 3))
+    (then (local.set $refused (i32.add (local.get $refused) (i32.const 1)))))
+  (if (call $path_unlink_file (i32.const 3) (i32.const 1024) (i32.const 13))
+    (then (local.set $refused (i32.add (local.get $refused) (i32.const 1)))))
+  (call $digit (local.get $refused)))

@@ -1,0 +1,111 @@
+//! WASI preview 1, function by function, through a scripted program: see `programs/src/probe`.
+//!
+//! A step is a call and what it must answer: the errno by name, then what the call filled in, as hexadecimal digits.
+//! Descriptor 3 is the package, 4 is `/tmp`, and the first that a script opens is 5.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod descriptors;
+mod folders;
+mod listings;
+mod paths;
+mod positions;
+mod quotas;
+mod rest;
+mod waiting;
+
+use serde_json::json;
+use sre_core::Profile;
+
+const READ: u64 = 1 << 1;
+const WRITE: u64 = 1 << 6;
+
+const CREATE: u32 = 1;
+const FOLDER: u32 = 2;
+const EXCLUSIVE: u32 = 4;
+const TRUNCATE: u32 = 8;
+
+/// `path_open` with both rights.
+fn open(folder: u32, path: &str, flags: u32) -> String {
+    open_with(folder, path, flags, READ | WRITE, 0)
+}
+
+fn open_with(folder: u32, path: &str, flags: u32, rights: u64, fdflags: u32) -> String {
+    format!("path_open {folder} 0 '{path} {flags} {rights} 0 {fdflags} &4")
+}
+
+/// What a successful `path_open` answers.
+fn opened(fd: u32) -> String {
+    format!("ok {}", little(fd))
+}
+
+/// A number as it stands in memory.
+fn little(number: u32) -> String {
+    number.to_le_bytes().map(|byte| format!("{byte:02x}")).concat()
+}
+
+fn little64(number: u64) -> String {
+    number.to_le_bytes().map(|byte| format!("{byte:02x}")).concat()
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs calls and gives their answers with errnos by name.
+fn answers<S: AsRef<str>>(profile: &Profile, calls: &[S]) -> Vec<String> {
+    let calls: Vec<&str> = calls.iter().map(AsRef::as_ref).collect();
+    let named = |answer: String| {
+        let (errno, rest) = answer.split_at(answer.find(' ').unwrap_or(answer.len()));
+        format!("{}{rest}", name(errno))
+    };
+    common::probe(common::shared(), profile, &calls).into_iter().map(named).collect()
+}
+
+/// Runs the calls in order and compares what each answered.
+fn check<C: AsRef<str>, A: AsRef<str>>(steps: &[(C, A)]) {
+    check_under(&common::profile_with(json!({"tmp_limit_bytes": 1 << 20})), steps);
+}
+
+fn check_under<C: AsRef<str>, A: AsRef<str>>(profile: &Profile, steps: &[(C, A)]) {
+    let calls: Vec<&str> = steps.iter().map(|(call, _)| call.as_ref()).collect();
+    for (number, (answer, (call, expected))) in answers(profile, &calls).iter().zip(steps).enumerate() {
+        let (call, expected) = (call.as_ref(), expected.as_ref());
+        assert_eq!(answer, expected, "call {number}: {}", &call[..call.len().min(80)]);
+    }
+}
+
+/// Errno by its name in the witx.
+fn name(errno: &str) -> &str {
+    match errno {
+        "0" => "ok",
+        "8" => "badf",
+        "20" => "exist",
+        "21" => "fault",
+        "25" => "ilseq",
+        "28" => "inval",
+        "31" => "isdir",
+        "33" => "mfile",
+        "37" => "nametoolong",
+        "44" => "noent",
+        "51" => "nospc",
+        "54" => "notdir",
+        "55" => "notempty",
+        "57" => "notsock",
+        "58" => "notsup",
+        "61" => "overflow",
+        "63" => "perm",
+        "69" => "rofs",
+        "70" => "spipe",
+        "75" => "xdev",
+        other => other,
+    }
+}
+
+/// Steps from calls and answers of mixed kinds.
+macro_rules! steps {
+    ($($call:expr => $answer:expr;)*) => {
+        [$((String::from($call), String::from($answer)),)*]
+    };
+}
+use steps;

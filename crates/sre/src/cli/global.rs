@@ -1,0 +1,62 @@
+//! Flags of every command.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+use sre_orchestrator::{DataFolder, default_data_folder};
+
+use crate::failure::Failure;
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Global {
+    /// Where orders, results and compiled programs are kept [default: the platform's data folder]
+    #[arg(long, global = true, env = "SRE_DATA_DIR", hide_env = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What is printed to standard output
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// What log lines on standard error look like
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// Log more to standard error; twice for even more
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Neither spinner nor notes nor warnings
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// What is printed to standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    #[default]
+    Human,
+    /// One JSON value on one line
+    Json,
+}
+
+/// What log lines look like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text for people
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+impl Global {
+    /// The data folder: as asked for, or the platform's.
+    ///
+    /// # Errors
+    /// When none is named and there is no home folder.
+    pub fn data_folder(&self) -> Result<DataFolder, Failure> {
+        Ok(DataFolder::new(match &self.data_dir {
+            Some(path) => path.clone(),
+            None => default_data_folder()?,
+        }))
+    }
+}

@@ -1,0 +1,115 @@
+//! Which commands and flags there are. Nothing here does anything.
+
+mod global;
+mod run;
+mod skill;
+mod verify;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub use global::{Format, Global, LogFormat};
+pub use run::{InputArgs, RunArgs};
+pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
+pub use verify::VerifyArgs;
+
+use crate::exit::{CODES, Exit};
+use crate::failure::Failure;
+
+/// Examples and environment, below the exit codes of `sre --help`.
+const EXAMPLES: &str = "\
+Examples:
+  sre run examples/word-count --input '{\"text\":\"to be or not to be\"}'
+  sre skill new hello && sre run hello --input '{\"hello\":\"world\"}'
+  sre verify 01993f5e-8a2c-7c50-b1d4-2f6a8a9c0e11
+
+Environment:
+  SRE_DATA_DIR  the data folder, as --data-dir
+  SRE_LOG       what is logged, instead of -v and -q; for instance warn,sre_verify=debug
+  NO_COLOR      no colours
+
+Output:
+  Standard output is data, everything else goes to standard error. With --format json, a command that
+  fails prints nothing to standard output and one object to standard error: type, title, detail, code,
+  exit_code and, where there is one, hint.";
+
+/// Runs skills in a sandbox, commits to what they did, and replays them to prove it.
+#[derive(Debug, Parser)]
+#[command(name = "sre", version, max_term_width = 110, after_long_help = format!("{EXAMPLES}\n\n{CODES}"))]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a skill on an input: execute, commit, replay, report
+    Run(Box<RunArgs>),
+    /// Check the result of an order again, independently of the run that made it
+    Verify(VerifyArgs),
+    /// Check, inspect, pack and make skills
+    #[command(subcommand)]
+    Skill(SkillCommand),
+    /// Print a completion script for a shell
+    #[command(after_long_help = "Example:\n  sre completions bash > ~/.local/share/bash-completion/completions/sre")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_long_help = "Examples:\n  sre man | man -l -\n  sre man --output ~/.local/share/man/man1")]
+    Man {
+        /// Write the pages of all commands into this folder instead
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Reads the command line. Help and version are printed here.
+///
+/// # Errors
+/// How the process ends instead, everything being said.
+pub fn parse() -> Result<Cli, Exit> {
+    Cli::try_parse().map_err(|error| {
+        let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        if !is_answer && asks_for_json(std::env::args_os()) {
+            let text = error.to_string();
+            let detail = text.trim_start_matches("error: ").trim_end();
+            Failure::usage("usage", detail).report(Format::Json);
+        } else {
+            // Whoever does not read it has nothing to be told.
+            drop(error.print());
+        }
+        if is_answer { Exit::Success } else { Exit::Usage }
+    })
+}
+
+/// Whether these arguments ask for JSON, when they cannot be parsed.
+fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut previous = OsString::new();
+    for argument in arguments {
+        if argument == "--format=json" || (previous == "--format" && argument == "json") {
+            return true;
+        }
+        previous = argument;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

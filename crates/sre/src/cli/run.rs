@@ -1,0 +1,170 @@
+//! Flags of `sre run`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use sre_core::{BackendChoice, ByteSize, OrderId, SandboxConfig, Seed};
+use url::Url;
+
+use crate::exit::RUN_CODES;
+
+const EXAMPLES: &str = "\
+Examples:
+  sre run examples/word-count --input '{\"text\":\"to be or not to be\"}'
+  sre run examples/csv-summary --input-file examples/cases/csv-summary/orders.input.json
+  generate-input | sre run skill.tar.gz - --format json | jq .output
+  sre run hello --order-id nightly-2026-11-22 --callback-url https://example.org/results
+  sre run --order order.json";
+
+const USAGE: &str = "\
+sre run [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]
+       sre run [OPTIONS] --order FILE";
+
+/// `sre run`.
+#[derive(Debug, Args)]
+#[command(override_usage = USAGE, after_long_help = format!("{EXAMPLES}\n\n{RUN_CODES}"))]
+pub struct RunArgs {
+    /// The skill: a folder with a SKILL.md, a .tar.gz, a .zip, or a file with the JSON form
+    #[arg(required_unless_present = "order_file")]
+    pub skill: Option<PathBuf>,
+    /// Where the input comes from.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// A whole order as JSON ("-": standard input) instead of all other arguments
+    ///
+    /// `order_id` may be left out. `skill_package` may be {"path": "…"}, which counts from the current folder.
+    #[arg(
+        long = "order",
+        id = "order_file",
+        value_name = "FILE",
+        conflicts_with_all = ["skill", "InputArgs", "OrderArgs", "SandboxArgs"]
+    )]
+    pub order_file: Option<PathBuf>,
+    /// The order's own fields.
+    #[command(flatten)]
+    pub order: OrderArgs,
+    /// The sandbox's.
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+}
+
+/// Where the input comes from; `{}` without any of these.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct InputArgs {
+    /// Read the input from standard input
+    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true)]
+    pub stdin: Option<String>,
+    /// The input: a JSON object [default: {}]
+    #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
+    pub input: Option<String>,
+    /// A file with the input
+    #[arg(long, value_name = "FILE")]
+    pub input_file: Option<PathBuf>,
+}
+
+/// Fields of the order besides skill, input and sandbox.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Order")]
+pub struct OrderArgs {
+    /// Identity of the order: the same id again gives the same result [default: generated]
+    #[arg(long, value_name = "ID")]
+    pub order_id: Option<OrderId>,
+    /// Wall-clock limit of one attempt: execution and commit [default: 300]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub timeout_seconds: Option<f64>,
+    /// Further attempts after an operating failure [default: 0]
+    #[arg(long, value_name = "N")]
+    pub max_retries: Option<u32>,
+    /// Try again after a timeout too
+    #[arg(long)]
+    pub retry_on_timeout: bool,
+    /// Post the result there as JSON, whether it is good or bad
+    #[arg(long, value_name = "URL")]
+    pub callback_url: Option<Url>,
+}
+
+/// Fields of the order's `sandbox_config`. Each can be capped by the operator.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sandbox")]
+pub struct SandboxArgs {
+    /// Which backend runs the skill [default: auto]
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    pub backend: Option<BackendArg>,
+    /// Wall-clock limit of one execution [default: 30]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub sandbox_timeout_seconds: Option<f64>,
+    /// Instructions that a Wasm skill may execute [default: 10000000000]
+    #[arg(long, value_name = "N")]
+    pub fuel: Option<u64>,
+    /// Memory of the skill, in bytes or as 512k, 64m, 1g [default: 512m]
+    #[arg(long, value_name = "SIZE")]
+    pub mem_limit: Option<ByteSize>,
+    /// Most that the skill may print to standard output [default: 1m]
+    #[arg(long, value_name = "SIZE")]
+    pub output_limit: Option<ByteSize>,
+    /// Where the skill's clock starts, in whole seconds: 2026-11-22T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub clock_start: Option<Timestamp>,
+    /// Seed of the skill's randomness, 64 hexadecimal digits [default: SHA-256 of the order id]
+    #[arg(long, value_name = "HEX")]
+    pub random_seed: Option<Seed>,
+    /// Cut off the network; nothing else is offered so far [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub network_disabled: Option<bool>,
+    /// Scheduling period in microseconds (native and Docker) [default: 100000]
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_period: Option<u64>,
+    /// CPU time per period in microseconds (native and Docker) [default: 50000]
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_quota: Option<u64>,
+    /// Processes and threads (native and Docker) [default: 64]
+    #[arg(long, value_name = "N")]
+    pub pids_limit: Option<u64>,
+}
+
+/// As [`BackendChoice`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackendArg {
+    /// The safest backend that can run the skill
+    Auto,
+    /// WebAssembly
+    Wasm,
+    /// A process in the jail
+    Native,
+    /// A Docker container
+    Docker,
+}
+
+impl From<BackendArg> for BackendChoice {
+    fn from(backend: BackendArg) -> Self {
+        match backend {
+            BackendArg::Auto => Self::Auto,
+            BackendArg::Wasm => Self::Wasm,
+            BackendArg::Native => Self::Native,
+            BackendArg::Docker => Self::Docker,
+        }
+    }
+}
+
+impl SandboxArgs {
+    /// The overrides; `None` when there are none, so that an order reads the same with and without this feature.
+    #[must_use]
+    pub fn config(&self) -> Option<SandboxConfig> {
+        let config = SandboxConfig {
+            mem_limit: self.mem_limit,
+            cpu_period: self.cpu_period,
+            cpu_quota: self.cpu_quota,
+            timeout_seconds: self.sandbox_timeout_seconds,
+            network_disabled: self.network_disabled,
+            fuel: self.fuel,
+            output_limit: self.output_limit,
+            pids_limit: self.pids_limit,
+            backend: self.backend.map(BackendChoice::from),
+            clock_start: self.clock_start,
+            random_seed: self.random_seed,
+        };
+        (config != SandboxConfig::default()).then_some(config)
+    }
+}

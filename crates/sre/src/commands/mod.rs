@@ -1,0 +1,40 @@
+//! What each command does. A command returns how the process ends, or why it has nothing to print.
+
+mod manual;
+mod run;
+mod skill_check;
+mod skill_inspect;
+mod skill_new;
+mod skill_pack;
+mod verify;
+
+use crate::cli::{Cli, Command, SkillCommand};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Progress;
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// When there is nothing to print; see each command.
+pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
+    let Cli { command, global } = cli;
+    match command {
+        Command::Run(args) => run::run(*args, &global, progress),
+        Command::Verify(args) => verify::verify(&args, &global, progress),
+        Command::Skill(SkillCommand::Check(args)) => skill_check::check(&args, &global, progress),
+        Command::Skill(SkillCommand::Inspect(args)) => skill_inspect::inspect(&args, &global),
+        Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global),
+        Command::Skill(SkillCommand::New(args)) => skill_new::new(&args, &global),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { output } => manual::man(output.as_deref()),
+    }
+}
+
+/// The runtime of commands that run guests.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::operating("no_threads", format!("cannot start threads: {error}")))
+}

@@ -1,0 +1,111 @@
+//! `sre run`: the whole pipeline on one order, in this process.
+//!
+//! Order of work: read everything, accept (nothing is written up to here), open the data folder, execute. Ctrl-C at any
+//! moment stops the guest; whatever the journal says then is the truth, and it is what the message says.
+
+mod order;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sre_core::{OrderId, OrderResult};
+use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, OrderConfig, Stage};
+use sre_skill::Skill;
+
+use crate::cli::{Format, Global, RunArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Progress, Style};
+
+/// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be told and is left behind.
+const STOP_TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// An order that has a result.
+struct Finished {
+    skill: Arc<Skill>,
+    result: OrderResult,
+    /// The result was there already.
+    is_stored: bool,
+}
+
+/// Runs one order.
+///
+/// # Errors
+/// When there is no result: the order was refused, something around it failed, or Ctrl-C.
+pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let config = order::read(args)?;
+    let folder = global.data_folder()?;
+    let order_id = config.order_id.clone();
+    let embedded = Embedded::new(folder.clone(), OperatorLimits::default())?;
+
+    let runtime = super::runtime()?;
+    progress.show("preparing the skill");
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            finished = pipeline(&embedded, config, progress) => Some(finished),
+            () = ctrl_c() => None,
+        }
+    });
+    runtime.shutdown_timeout(STOP_TIME_LIMIT);
+    progress.clear();
+    let Finished { skill, result, is_stored } = ended.unwrap_or_else(|| Err(interrupted(&folder, &order_id)))?;
+
+    if is_stored && !global.quiet {
+        output::stderr(&format!("note: order {order_id} ended before; this is its stored result, nothing ran\n"));
+    }
+    let text = match global.format {
+        Format::Human => output::order(&skill, &result, Style::stdout()),
+        Format::Json => output::json_line(&result),
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(Exit::of(&result))
+}
+
+async fn pipeline(embedded: &Embedded, config: OrderConfig, progress: &Progress) -> Result<Finished, Failure> {
+    let order = embedded.acceptance().accept(config).await?;
+    let skill = Arc::clone(order.skill());
+    let orchestrator = embedded.open()?;
+    // An order that has a result already goes through no stage.
+    let is_stored = AtomicBool::new(true);
+    let observe = |stage| {
+        is_stored.store(false, Ordering::Relaxed);
+        progress.update(&describe(stage, &skill));
+    };
+    let result = orchestrator.execute_observed(order, &observe).await?;
+    Ok(Finished { result, is_stored: is_stored.load(Ordering::Relaxed), skill })
+}
+
+fn describe(stage: Stage, skill: &Skill) -> String {
+    let name = &skill.manifest().name;
+    match stage {
+        Stage::Queued => format!("{name} is waiting"),
+        Stage::Running => format!("running {name}"),
+        Stage::Verifying => format!("replaying {name}"),
+        Stage::Reporting => String::from("posting the result"),
+    }
+}
+
+/// Ends when the user asks to stop. Where that cannot be listened for, the system's default applies.
+async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What is true after Ctrl-C. By now nothing of this process works on the order any more.
+fn interrupted(folder: &DataFolder, order_id: &OrderId) -> Failure {
+    let entry = folder.has_journal().then(|| folder.open_journal().ok()?.get(order_id).ok()?).flatten();
+    let (detail, hint) = match entry {
+        None => (String::from("interrupted before the order was accepted; nothing ran and nothing is kept"), None),
+        Some(entry) if entry.result.is_none() => (
+            format!("interrupted; the skill was stopped and order {order_id} is still open"),
+            Some(format!("run the same command with --order-id {order_id} to execute it again")),
+        ),
+        Some(_) => (
+            format!("interrupted after order {order_id} had ended; its result is kept, its callback may be missing"),
+            Some(format!("the same command with --order-id {order_id} prints the result")),
+        ),
+    };
+    Failure { exit: Exit::Interrupted, code: "interrupted", detail, hint }
+}

@@ -1,0 +1,88 @@
+//! `sre skill check`: is this a skill, and can the sandbox run it?
+
+use serde_json::json;
+use sre_core::Manifest;
+use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
+use sre_sandbox::{ErrorKind, Sandbox};
+use sre_skill::{PackageLimits, Skill};
+
+use crate::cli::{CheckArgs, Format, Global};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Progress, Sheet, Style};
+
+/// Checks a package. Compiles its program, runs nothing, writes nothing.
+///
+/// # Errors
+/// When it is no skill, or the sandbox cannot run it.
+pub fn check(args: &CheckArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    progress.show("checking the package");
+    let skill = Skill::open(&args.skill, &PackageLimits::default())?;
+    progress.update("compiling the program");
+    compile(&skill)?;
+    progress.clear();
+    let (manifest, warnings) = (skill.manifest(), warnings(skill.manifest()));
+    let text = match global.format {
+        Format::Human => table(&skill, &warnings),
+        Format::Json => output::json_line(&json!({
+            "name": manifest.name,
+            "version": manifest.version,
+            "digest": skill.digest(),
+            "warnings": warnings,
+        })),
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(Exit::Success)
+}
+
+fn compile(skill: &Skill) -> Result<(), Failure> {
+    // Without a cache on disk: looking at a skill leaves nothing behind.
+    let sandbox = WasmSandbox::new(&WasmOptions::default());
+    sandbox.and_then(|sandbox| sandbox.prepare(skill)).map_err(|error| match error.kind() {
+        ErrorKind::Rejected => Failure::usage("skill_rejected", format!("the skill cannot run: {error}")),
+        _ => Failure::operating("sandbox_unavailable", error.to_string()),
+    })
+}
+
+fn table(skill: &Skill, warnings: &[&str]) -> String {
+    let manifest = skill.manifest();
+    let mut sheet = Sheet::new(Style::stdout());
+    sheet.title(&format!("{} {}", manifest.name, manifest.version), &format!("sha256:{}", skill.digest()));
+    let good = sheet.style().good("✓");
+    sheet.marked(&good, &format!("package: {}", super::skill_inspect::size(manifest)));
+    sheet.marked(&good, &format!("program: {} compiles and links", manifest.runtime.entrypoint));
+    let schemas = match (&manifest.io.input_schema, &manifest.io.output_schema) {
+        (Some(_), Some(_)) => Some("input and output"),
+        (Some(_), None) => Some("input"),
+        (None, Some(_)) => Some("output"),
+        (None, None) => None,
+    };
+    if let Some(schemas) = schemas {
+        sheet.marked(&good, &format!("schemas: {schemas}"));
+    }
+    let mark = sheet.style().warning("!");
+    for warning in warnings {
+        sheet.marked(&mark, &format!("warning: {warning}"));
+    }
+    sheet.into_text()
+}
+
+/// What is allowed and probably not meant.
+fn warnings(manifest: &Manifest) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if manifest.io.input_schema.is_none() {
+        warnings.push("no io.input_schema: wrong input is found by the skill, or by nobody");
+    }
+    if manifest.io.output_schema.is_none() {
+        warnings.push("no io.output_schema: whatever JSON the skill prints counts as its result");
+    }
+    if !manifest.annotations.is_repeatable() {
+        warnings.push(
+            "idempotentHint is false or openWorldHint is true: results are not replayed, only their digests checked",
+        );
+    }
+    if manifest.version == "0.0.0" {
+        warnings.push("no version");
+    }
+    warnings
+}

@@ -1,0 +1,48 @@
+//! `sre skill pack`: a skill as one file, the same bytes each time.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use sre_core::Manifest;
+use sre_skill::{PackageLimits, Skill};
+
+use crate::cli::{Format, Global, PackArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, bytes};
+
+/// Packs a skill.
+///
+/// # Errors
+/// When it is no skill, or the file cannot be written.
+pub fn pack(args: &PackArgs, global: &Global) -> Result<Exit, Failure> {
+    let skill = Skill::open(&args.skill, &PackageLimits::default())?;
+    let (packed, default) = match global.format {
+        Format::Human => (skill.to_tar_gz(), file_name(skill.manifest())),
+        Format::Json => (output::json_line(&skill.to_object()).into_bytes(), PathBuf::from("-")),
+    };
+    let output = args.output.as_ref().unwrap_or(&default);
+    if output == Path::new("-") {
+        if global.format == Format::Human && std::io::stdout().is_terminal() {
+            return Err(
+                Failure::usage("usage", "a .tar.gz is not written to a terminal").hint("name a file with --output")
+            );
+        }
+        output::stdout(&packed)?;
+        return Ok(Exit::Success);
+    }
+    std::fs::write(output, &packed)
+        .map_err(|error| Failure::operating("output_failed", format!("cannot write {}: {error}", output.display())))?;
+    if !global.quiet {
+        let (size, digest) = (bytes(packed.len() as u64), skill.digest());
+        output::stderr(&format!("{}: {size}, skill sha256:{digest}\n", output::escape(&output.display().to_string())));
+    }
+    Ok(Exit::Success)
+}
+
+/// A version is free text; a file name is not.
+fn file_name(manifest: &Manifest) -> PathBuf {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
+    let version: String = manifest.version.chars().take(64).map(|c| if is_safe(c) { c } else { '_' }).collect();
+    format!("{}-{version}.tar.gz", manifest.name).into()
+}

@@ -1,0 +1,96 @@
+//! Exit codes. They are an interface: scripts branch on them.
+
+use std::process::ExitCode;
+
+use sre_core::{OrderResult, OrderStatus, Verdict};
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The command did what was asked; for an order: it completed.
+    Success,
+    /// The host failed: disk, journal, sandbox.
+    Operating,
+    /// Bad usage or bad input; nothing ran.
+    Usage,
+    /// The skill failed.
+    SkillFailed,
+    /// A time limit was reached.
+    Timeout,
+    /// The verification did not confirm the result.
+    Unverified,
+    /// The verdict of `sre verify`.
+    Verdict(Verdict),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// The table of the help text of `sre run`.
+pub const RUN_CODES: &str = "\
+Exit codes:
+  0    completed: the skill returned a value and the replay confirmed it
+  1    an operating failure: disk, journal or sandbox; run the order again
+  2    bad usage or bad input; nothing ran and nothing was written
+  10   the skill failed
+  11   a time limit was reached
+  12   the verification did not confirm the result
+  130  interrupted with Ctrl-C; the order is still open";
+
+/// The table of the help text of `sre verify`.
+pub const VERIFY_CODES: &str = "\
+Exit codes:
+  0    matched: every digest was recomputed and the replay gave the same outcome
+  1    an operating failure: the journal or the sandbox could not be used
+  2    bad usage, or no such order
+  20   hash_only: the digests hold; the skill declares itself not repeatable, so it was not replayed
+  21   diverged: the replay gave another outcome
+  22   tampered: a digest does not hold
+  23   unavailable: bytes that the check needs cannot be had
+  24   unanchored: all holds, but the signing key is not trusted here
+  25   unverifiable: the replay could not be carried out, or the order has committed nothing that could be checked";
+
+/// The table of the help text of `sre` and of the remaining commands.
+pub const CODES: &str = "\
+Exit codes:
+  0    done
+  1    an operating failure
+  2    bad usage or bad input
+  10, 11, 12 and 130 belong to `sre run`, 20 to 25 to `sre verify`; see their --help.";
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Operating => 1,
+            Self::Usage => 2,
+            Self::SkillFailed => 10,
+            Self::Timeout => 11,
+            Self::Unverified => 12,
+            Self::Verdict(verdict) => verdict.exit_code(),
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// How `sre run` ends with this result.
+    #[must_use]
+    pub fn of(result: &OrderResult) -> Self {
+        match result.status {
+            OrderStatus::Completed => Self::Success,
+            OrderStatus::Timeout => Self::Timeout,
+            OrderStatus::Failed if result.verification.as_ref().is_some_and(|found| !found.is_valid) => {
+                Self::Unverified
+            }
+            OrderStatus::Failed if result.commit_result.is_some() => Self::SkillFailed,
+            // Nothing was committed: it was not the skill's doing.
+            OrderStatus::Failed => Self::Operating,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}

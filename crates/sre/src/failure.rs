@@ -1,0 +1,179 @@
+//! Why a command has nothing to print, said once for people and once for programs.
+
+use serde::Serialize;
+use sre_core::OrderIdError;
+use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError};
+use sre_skill::{SkillError, SkillErrorKind};
+
+use crate::cli::Format;
+use crate::exit::Exit;
+use crate::output;
+
+/// A command that failed. Not for orders that ran and failed: those have a result.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the process ends.
+    pub exit: Exit,
+    /// Stable code.
+    pub code: &'static str,
+    /// What is wrong; a fragment that reads well after "error:".
+    pub detail: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// The object on standard error under `--format json`, in the members of RFC 9457 (problem details).
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'static str,
+    detail: &'a str,
+    code: &'a str,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Failure {
+    /// Bad usage or bad input: nothing ran and nothing was written.
+    pub fn usage(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, code, detail: detail.into(), hint: None }
+    }
+
+    /// The host failed.
+    pub fn operating(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { exit: Exit::Operating, code, detail: detail.into(), hint: None }
+    }
+
+    /// With a hint, unless there is one already.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Writes it to standard error. The message may quote what others wrote, so it is escaped.
+    pub fn report(&self, format: Format) {
+        match format {
+            Format::Human => {
+                let style = output::Style::stderr();
+                let mut text = format!("{} {}\n", style.error("error:"), output::escape(&self.detail));
+                if let Some(hint) = &self.hint {
+                    text.push_str(&format!("{} {}\n", style.hint("hint:"), output::escape(hint)));
+                }
+                output::stderr(&text);
+            }
+            Format::Json => {
+                let problem = Problem {
+                    r#type: format!("urn:sre:problem:{}", self.code),
+                    title: self.title(),
+                    detail: &self.detail,
+                    code: self.code,
+                    exit_code: self.exit.code(),
+                    hint: self.hint.as_deref(),
+                };
+                output::stderr(&output::json_line(&problem));
+            }
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.exit {
+            Exit::Usage => "Bad usage or bad input",
+            Exit::Interrupted => "Interrupted",
+            Exit::Verdict(_) => "Nothing to verify",
+            _ => "Operating failure",
+        }
+    }
+}
+
+impl From<SkillError> for Failure {
+    fn from(error: SkillError) -> Self {
+        let failure = Self::usage(error.kind().code(), error.to_string());
+        if error.kind() == SkillErrorKind::Unreadable {
+            failure.hint("a skill is a folder with a SKILL.md, a .tar.gz, a .zip, or a file with the JSON form")
+        } else {
+            failure
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Skill(error) => error.into(),
+            other => Self::usage("order_invalid", other.to_string()),
+        }
+    }
+}
+
+impl From<OrderIdError> for Failure {
+    fn from(error: OrderIdError) -> Self {
+        Self::usage("order_invalid", error.to_string())
+    }
+}
+
+impl From<AcceptError> for Failure {
+    fn from(error: AcceptError) -> Self {
+        let (code, detail) = (error.code(), error.to_string());
+        match (error.kind(), error) {
+            (AcceptErrorKind::Operating, _) => Self::operating(code, detail),
+            (_, AcceptError::Skill(error)) => error.into(),
+            (_, AcceptError::InputSchema(_)) => {
+                Self::usage(code, detail).hint("`sre skill inspect SKILL` shows the schema")
+            }
+            (_, AcceptError::Field { field, .. }) => {
+                let failure = Self::usage(code, detail);
+                match flag(field) {
+                    Some(flag) => failure.hint(format!("this is the flag {flag}")),
+                    None => failure,
+                }
+            }
+            _ => Self::usage(code, detail),
+        }
+    }
+}
+
+/// The flag that sets a field of the order.
+fn flag(field: &str) -> Option<String> {
+    let flag = match field.strip_prefix("sandbox_config.") {
+        Some("timeout_seconds") => String::from("--sandbox-timeout-seconds"),
+        Some(name) => format!("--{}", name.replace('_', "-")),
+        None if field.contains('.') || field == "input_data" => return None,
+        None => format!("--{}", field.replace('_', "-")),
+    };
+    Some(flag)
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Conflict(_) => Self::usage("order_conflict", error.to_string())
+                .hint("nothing ran; leave out --order-id for a new order, or repeat the known one exactly as it was"),
+            ExecuteError::Journal(error) => error.into(),
+        }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let code = if matches!(error, JournalError::Damaged { .. }) { "journal_damaged" } else { "journal_failed" };
+        Self::operating(code, error.to_string())
+    }
+}
+
+impl From<EmbeddedError> for Failure {
+    fn from(error: EmbeddedError) -> Self {
+        match error {
+            EmbeddedError::Accept(error) => error.into(),
+            EmbeddedError::Execute(error) => error.into(),
+            EmbeddedError::Journal(error) => error.into(),
+            EmbeddedError::Sandbox(error) => Self::operating("sandbox_unavailable", error.to_string()),
+            EmbeddedError::Store(error) => Self::operating("store_failed", error.to_string()),
+            EmbeddedError::Folder { .. } | EmbeddedError::NoHome => {
+                Self::operating("data_folder_unusable", error.to_string())
+            }
+            EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! An order's result for people.
+
+use sre_core::{CommitResult, OrderResult, OrderStatus, VerifyResult};
+use sre_skill::Skill;
+
+use super::verdict::{paint_verdict, summary};
+use super::{Sheet, Style, bytes, duration, escape_json, number};
+
+/// What ran, where, how long, what came out, and whether it was confirmed. The output comes last, as a block of its own.
+#[must_use]
+pub fn order(skill: &Skill, result: &OrderResult, style: Style) -> String {
+    let mut sheet = Sheet::new(style);
+    let manifest = skill.manifest();
+    let digest = skill.digest().to_string();
+    sheet.title(&format!("{} {}", manifest.name, manifest.version), &format!("sha256:{}", &digest[..12]));
+    sheet.row("order", result.order_id.as_str());
+    match result.status {
+        OrderStatus::Completed => sheet.painted_row("status", result.status.as_str(), Style::good),
+        _ => sheet.painted_row("status", result.status.as_str(), Style::error),
+    }
+    if let (Some(message), code) = (&result.error_message, result.error_code.as_deref().unwrap_or("unknown")) {
+        sheet.row("error", &format!("{message} ({code})"));
+    }
+    effort(&mut sheet, result);
+    if let Some(found) = &result.verification {
+        verdict(&mut sheet, found);
+    }
+    if let Some(commit) = &result.commit_result {
+        if let Some(uri) = &commit.result_uri {
+            sheet.row("result", uri);
+        }
+        sheet.row("commitment", &commit.commitment_uri);
+    }
+    if !result.logs.is_empty() {
+        sheet.quote("log", &result.logs);
+    }
+    if let Some(hint) = hint(result) {
+        sheet.hint(&hint);
+    }
+    if let Some(output) = &result.output {
+        sheet.block(&escape_json(&serde_json::to_string_pretty(output).unwrap_or_default()));
+    }
+    sheet.into_text()
+}
+
+/// Where it ran and what it took.
+fn effort(sheet: &mut Sheet, result: &OrderResult) {
+    if let Some(CommitResult { backend, resources, execution_time_ms, .. }) = &result.commit_result {
+        let mut used = format!("{backend}: {}", duration(*execution_time_ms));
+        if resources.fuel > 0 {
+            used.push_str(&format!(", {} fuel", number(resources.fuel)));
+        }
+        used.push_str(&format!(", {} memory", bytes(resources.peak_memory_bytes)));
+        sheet.row("ran on", &used);
+    }
+    let attempts = if result.attempts > 1 { format!(", {} attempts", result.attempts) } else { String::new() };
+    sheet.row("took", &format!("{} in all{attempts}", duration(result.execution_time_ms)));
+}
+
+fn verdict(sheet: &mut Sheet, found: &VerifyResult) {
+    sheet.painted_row("verdict", &summary(found), |style, text| paint_verdict(style, found.verdict, text));
+}
+
+/// What a person can do about a failure.
+fn hint(result: &OrderResult) -> Option<String> {
+    let hint = match result.error_code.as_deref()? {
+        "timeout" => {
+            "--sandbox-timeout-seconds limits one execution, --timeout-seconds one attempt; the skill's own \
+             runtime.timeout_seconds can shorten it"
+        }
+        "out_of_fuel" => "--fuel sets how many instructions a skill may execute",
+        "out_of_memory" => "--mem-limit sets how much memory a skill may use",
+        "bad_output" => "a skill prints one JSON value to standard output and everything else to standard error",
+        "skill_exited" if result.logs.is_empty() => "the skill wrote nothing to standard error that would say why",
+        "skill_exited" => "the log is what the skill wrote to standard error",
+        "skill_trapped" => "the program broke down; a panic or an abort in its source is the usual cause",
+        "store_failed" | "sandbox_unavailable" => {
+            "this was not the skill's doing; run it as a new order, or with --max-retries"
+        }
+        "verification_failed" => {
+            return Some(format!("`sre verify {}` repeats the verification and lists every check", result.order_id));
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

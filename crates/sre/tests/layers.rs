@@ -1,0 +1,196 @@
+//! The shape of the workspace, as `ARCHITECTURE.md` draws it: which crate may depend on which, who may compile
+//! wasmtime, and that every dependency says why it is there.
+//!
+//! Reads what `cargo metadata` and `cargo tree` say, as JSON and text: the crate `cargo_metadata` would turn on
+//! features of `semver` and `serde_json` for tests only, and Cargo would compile wasmtime once for `cargo run` and once
+//! more for `cargo test`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Every crate of the workspace and the crates it depends on, all of them and no other. `sre` is the binary: it may
+/// depend on any, and none on it.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("sre-core", &[]),
+    ("sre-skill", &["sre-core"]),
+    ("sre-da", &["sre-core"]),
+    ("sre-sandbox", &["sre-core", "sre-skill"]),
+    ("sre-commit", &["sre-core", "sre-da", "sre-sandbox", "sre-skill"]),
+    // Never the commit stage, the orchestrator or a service: anyone can check.
+    ("sre-verify", &["sre-core", "sre-da", "sre-sandbox", "sre-skill"]),
+    ("sre-orchestrator", &["sre-commit", "sre-core", "sre-da", "sre-sandbox", "sre-skill", "sre-verify"]),
+];
+const BINARY: &str = "sre";
+
+/// What tests may depend on besides: the claims that a verifier is to refuse come from the stage that makes claims.
+const TEST_ARROWS: [(&str, &str); 1] = [("sre-verify", "sre-commit")];
+
+#[test]
+fn the_arrows_between_the_crates_are_those_of_the_architecture() {
+    let packages = packages();
+    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).chain([BINARY]).collect();
+    let found: BTreeSet<&str> = packages.keys().map(String::as_str).collect();
+    assert_eq!(found, known, "a new crate needs a place in the layers: see ARCHITECTURE.md");
+
+    for (name, allowed) in ARROWS {
+        let ours = |kinds: &[Kind]| -> BTreeSet<&str> {
+            let dependencies = packages[name].iter().filter(|dependency| kinds.contains(&dependency.kind));
+            dependencies.map(|dependency| dependency.name.as_str()).filter(|name| known.contains(name)).collect()
+        };
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        assert_eq!(ours(&[Kind::Normal, Kind::Build]), allowed, "dependencies of {name}");
+        // Tests look down as well: whoever tests a layer needs no higher one.
+        let tests = ours(&[Kind::Dev]);
+        let upward: Vec<&&str> =
+            tests.difference(&allowed).filter(|other| !TEST_ARROWS.contains(&(name, **other))).collect();
+        assert!(upward.is_empty(), "tests of {name} depend on {upward:?}");
+    }
+}
+
+#[test]
+fn wasmtime_is_compiled_in_one_crate_and_behind_one_feature() {
+    let mut users = Vec::new();
+    for (package, dependencies) in packages() {
+        for dependency in dependencies.into_iter().filter(|dependency| is_engine(&dependency.name)) {
+            users.push((package.clone(), dependency.name, dependency.kind, dependency.optional));
+        }
+    }
+    // The bare engine is the benchmark's baseline and no more.
+    users.retain(|(package, _, kind, _)| !(package == BINARY && *kind == Kind::Dev));
+    let expected = (String::from("sre-sandbox"), String::from("wasmtime"), Kind::Normal, true);
+    assert_eq!(users, [expected], "only sre-sandbox depends on wasmtime, optionally");
+
+    let metadata = metadata();
+    let features = metadata["packages"]
+        .as_array()
+        .and_then(|packages| packages.iter().find(|package| package["name"] == "sre-sandbox"))
+        .and_then(|package| package["features"].as_object())
+        .expect("the features of sre-sandbox");
+    for (feature, enables) in features {
+        let engine = enables.as_array().is_some_and(|enabled| enabled.iter().any(|name| name == "dep:wasmtime"));
+        assert_eq!(engine, feature == "wasm", "feature {feature} of sre-sandbox");
+    }
+}
+
+/// What the features are for: working on any crate but the binary does not wait for wasmtime.
+#[test]
+fn no_crate_but_the_binary_needs_wasmtime_to_build_and_test() {
+    for (name, _) in ARROWS {
+        let tree = cargo(&["tree", "--package", name, "--edges", "normal,build,dev", "--prefix", "none"]);
+        assert!(tree.starts_with(name), "the tree of {name}: {tree}");
+        let engine: Vec<&str> = tree.lines().filter(|line| is_engine(line)).collect();
+        assert!(engine.is_empty(), "{name} without features compiles {engine:?}");
+    }
+}
+
+#[test]
+fn every_dependency_says_why_it_is_here() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let mut reasons = 0;
+    for line in section(&manifest, "workspace.dependencies") {
+        if line.contains("path = \"crates/") {
+            continue;
+        }
+        let reason = line.split_once(" # ").map_or("", |(_, reason)| reason.trim());
+        assert!(!reason.is_empty(), "Cargo.toml: no reason at `{line}`");
+        reasons += 1;
+    }
+    assert!(reasons > 20, "the section was not found");
+}
+
+/// One place for versions and one for lints, so that neither differs between crates.
+#[test]
+fn every_crate_takes_versions_and_lints_from_the_workspace() {
+    for (name, _) in ARROWS.into_iter().chain([(BINARY, &[][..])]) {
+        let manifest = read(&root().join("crates").join(name).join("Cargo.toml"));
+        for heading in manifest.lines().filter(|line| line.starts_with('[') && line.ends_with("dependencies]")) {
+            for line in section(&manifest, heading.trim_matches(['[', ']'])) {
+                assert!(
+                    line.contains("workspace = true"),
+                    "crates/{name}/Cargo.toml: `{line}` has a version of its own"
+                );
+            }
+        }
+        let lints: Vec<&str> = section(&manifest, "lints").collect();
+        assert_eq!(lints, ["workspace = true"], "crates/{name}/Cargo.toml: [lints]");
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Normal,
+    Build,
+    Dev,
+}
+
+struct Dependency {
+    name: String,
+    kind: Kind,
+    optional: bool,
+}
+
+/// The packages of the workspace, each with its dependencies of every kind.
+fn packages() -> BTreeMap<String, Vec<Dependency>> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let dependency = |value: &Value| Dependency {
+        name: text(&value["name"]),
+        kind: match value["kind"].as_str() {
+            None => Kind::Normal,
+            Some("build") => Kind::Build,
+            Some("dev") => Kind::Dev,
+            Some(other) => panic!("a dependency of kind {other}"),
+        },
+        optional: value["optional"].as_bool().expect("a boolean"),
+    };
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().expect("dependencies");
+            (text(&package["name"]), dependencies.iter().map(dependency).collect())
+        })
+        .collect()
+}
+
+/// Without the dependencies' own packages: those of other platforms need not have been downloaded.
+fn metadata() -> Value {
+    serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps"])).expect("JSON")
+}
+
+/// The engine and the parts of it that take long to compile.
+fn is_engine(name: &str) -> bool {
+    name.starts_with("wasmtime") || name.starts_with("cranelift")
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .args(["--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .expect("cargo starts");
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The lines below `[heading]`, without empty ones and comments.
+fn section<'a>(manifest: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
+    let start = manifest.lines().position(|line| line == format!("[{heading}]")).map_or(usize::MAX, |at| at + 1);
+    manifest
+        .lines()
+        .skip(start)
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+}
