@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sre_core::{
-    Backend, BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Engine, InputDigest, OrderId, OutcomeDigest,
-    ProfileDigest, RuntimeDigest,
+    Backend, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment, CommitmentDigest, Digest, OrderId,
+    OutputDigest, SkillDigest,
 };
 use sre_da::{Blob, Store};
 use sre_sandbox::{Execution, Executor, OwnedJob};
@@ -32,7 +32,7 @@ impl Committer {
 impl Commit for Committer {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
         let CommitRequest { order_id, skill, input, profile, time_limit, slot } = request;
-        let engine = self.executor.engine(profile.backend)?.clone();
+        let engine = self.executor.engine(profile.backend)?;
         let job = OwnedJob {
             skill: Arc::clone(&skill),
             input: Arc::clone(&input),
@@ -45,13 +45,13 @@ impl Commit for Committer {
         let commitment = Commitment {
             format: COMMITMENT_FORMAT.to_owned(),
             skill: evidence.add_skill(&skill),
-            input: evidence.add::<InputDigest>(input),
-            profile: evidence.add::<ProfileDigest>(profile.to_canonical()),
-            runtime: evidence.add_engine(&engine),
-            outcome: evidence.add::<OutcomeDigest>(execution.outcome.to_canonical()),
+            input: evidence.add(Blob::new(input)),
+            profile: evidence.add_value(&profile),
+            runtime: evidence.add_value(engine),
+            outcome: evidence.add_value(&Canonical::new(execution.outcome)),
         };
         if let Some(output) = &execution.output_canonical {
-            evidence.add::<BlobDigest>(output.clone());
+            evidence.add::<OutputDigest>(Blob::new(output.clone()));
         }
         let committed = self.describe(order_id, profile.backend, commitment, execution, &mut evidence);
         // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs again.
@@ -70,8 +70,8 @@ impl Committer {
         execution: Execution,
         evidence: &mut Evidence,
     ) -> Committed {
-        let commitment_hash = commitment.digest();
-        evidence.add::<BlobDigest>(commitment.to_canonical());
+        let commitment = Canonical::new(commitment);
+        let commitment_hash: CommitmentDigest = evidence.add_value(&commitment);
         let result_hash = execution.outcome.output();
         let result = CommitResult {
             order_id,
@@ -80,18 +80,13 @@ impl Committer {
             execution_time_ms: u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX),
             status: if result_hash.is_some() { CommitStatus::Success } else { CommitStatus::Failed },
             error_message: execution.failure,
-            commitment,
+            commitment: commitment.into_value(),
             commitment_hash,
             commitment_uri: self.store.uri(commitment_hash.into()),
             backend,
             resources: execution.resources,
         };
-        Committed {
-            result,
-            output: execution.output,
-            logs: execution.logs,
-            error_code: execution.outcome.error_code(),
-        }
+        Committed { result, output: execution.output, logs: execution.logs, error_code: execution.outcome.error_code() }
     }
 }
 
@@ -100,21 +95,21 @@ impl Committer {
 struct Evidence(Vec<Blob>);
 
 impl Evidence {
-    fn add<D: From<sre_core::Digest>>(&mut self, bytes: impl Into<Arc<[u8]>>) -> D {
-        let blob = Blob::new(bytes);
+    fn add<D: From<Digest>>(&mut self, blob: Blob) -> D {
         let digest = blob.digest().digest();
         self.0.push(blob);
         digest.into()
     }
 
-    /// The manifest and every file. Their digests were computed when the package was read.
-    fn add_skill(&mut self, skill: &Skill) -> sre_core::SkillDigest {
-        self.0.push(Blob::with_digest(skill.digest().into(), skill.manifest().to_canonical()));
-        self.0.extend(skill.files().iter().map(|file| Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes))));
-        skill.digest()
+    fn add_value<T, D: From<Digest>>(&mut self, value: &Canonical<T>) -> D {
+        self.add(Blob::with_digest(value.address(), Arc::clone(value.bytes())))
     }
 
-    fn add_engine(&mut self, engine: &Engine) -> RuntimeDigest {
-        self.add(engine.to_canonical())
+    /// The manifest and every file. Their digests were computed when the package was read.
+    fn add_skill(&mut self, skill: &Skill) -> SkillDigest {
+        for file in skill.files() {
+            self.0.push(Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes)));
+        }
+        self.add_value(skill.manifest())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sre_core::{CommitResult, OrderId, Profile};
+use sre_core::{Canonical, CommitResult, OrderId, Profile};
 use sre_sandbox::Slot;
 use sre_skill::Skill;
 
@@ -32,7 +32,7 @@ pub struct CommitRequest {
     /// The input as canonical JSON.
     pub input: Arc<[u8]>,
     /// Limits, clock and seed.
-    pub profile: Arc<Profile>,
+    pub profile: Arc<Canonical<Profile>>,
     /// Wall-clock limit of the execution.
     pub time_limit: Duration,
     /// The right to run it.

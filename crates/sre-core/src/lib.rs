@@ -4,6 +4,7 @@
 //! Anything that two parties must agree on byte for byte (canonical JSON, digests, the commitment) is defined here
 //! and nowhere else.
 
+mod canonical;
 pub mod canonical_json;
 mod commitment;
 mod config;
@@ -16,6 +17,7 @@ mod result;
 mod units;
 mod verdict;
 
+pub use canonical::Canonical;
 pub use commitment::{COMMITMENT_FORMAT, Commitment};
 pub use config::{BackendChoice, SandboxConfig};
 pub use digest::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Digest, SkillDigest, canonical_json};
+use crate::Digest;
 
 /// A skill, described completely: the normalised execution block and every file by digest.
 ///
@@ -24,20 +24,6 @@ pub struct Manifest {
     pub annotations: Annotations,
     /// Every file, sorted by path (byte order).
     pub files: Vec<FileEntry>,
-}
-
-impl Manifest {
-    /// The canonical JSON that is stored and digested.
-    #[must_use]
-    pub fn to_canonical(&self) -> Vec<u8> {
-        canonical_json::to_vec(self)
-    }
-
-    /// The skill's digest.
-    #[must_use]
-    pub fn digest(&self) -> SkillDigest {
-        SkillDigest::of(&self.to_canonical())
-    }
 }
 
 /// What to start, and how.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Digest, ProfileDigest, RuntimeDigest, canonical_json};
+use crate::Digest;
 
 /// The sandbox profile: everything an order decides about its execution that can change the outcome.
 ///
@@ -32,20 +32,6 @@ pub struct Profile {
     pub clock_start: Timestamp,
     /// Seed of the guest's randomness.
     pub random_seed: Seed,
-}
-
-impl Profile {
-    /// The canonical JSON that is stored and digested.
-    #[must_use]
-    pub fn to_canonical(&self) -> Vec<u8> {
-        canonical_json::to_vec(self)
-    }
-
-    /// The profile's digest.
-    #[must_use]
-    pub fn digest(&self) -> ProfileDigest {
-        ProfileDigest::of(&self.to_canonical())
-    }
 }
 
 /// A way to run a skill.
@@ -82,20 +68,6 @@ pub struct Engine {
     pub version: String,
     /// Settings by name.
     pub configuration: BTreeMap<String, String>,
-}
-
-impl Engine {
-    /// The canonical JSON that is stored and digested.
-    #[must_use]
-    pub fn to_canonical(&self) -> Vec<u8> {
-        canonical_json::to_vec(self)
-    }
-
-    /// The runtime's digest.
-    #[must_use]
-    pub fn digest(&self) -> RuntimeDigest {
-        RuntimeDigest::of(&self.to_canonical())
-    }
 }
 
 /// Seed of the guest's randomness: 32 bytes, written as 64 hexadecimal digits.

@@ -91,7 +91,12 @@ fn any_value() -> impl Strategy<Value = Value> {
             .prop_filter("outside the refused range", |n| n.is_finite() && !(n.abs() > 9.0e15 && n.abs() < 1e21))
             .prop_map(Value::from),
     ];
-    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number, any::<String>().prop_map(Value::from)];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        number,
+        any::<String>().prop_map(Value::from)
+    ];
     leaf.prop_recursive(4, 48, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),

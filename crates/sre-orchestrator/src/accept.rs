@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use sre_core::{
-    Backend, BackendChoice, ByteSize, Digest, InputDigest, OrderId, Profile, RuntimeKind, SandboxConfig, canonical_json,
+    Backend, BackendChoice, ByteSize, Canonical, Digest, InputDigest, OrderId, Profile, RuntimeKind, SandboxConfig,
+    SkillDigest, canonical_json,
 };
 use sre_sandbox::{ErrorKind, Executor, SandboxError};
 use sre_skill::{Skill, SkillError};
@@ -27,7 +29,7 @@ pub struct AcceptedOrder {
     pub(crate) order_id: OrderId,
     pub(crate) skill: Arc<Skill>,
     pub(crate) input: Arc<[u8]>,
-    pub(crate) profile: Arc<Profile>,
+    pub(crate) profile: Arc<Canonical<Profile>>,
     pub(crate) attempt_time: Duration,
     pub(crate) execution_time: Duration,
     pub(crate) max_retries: u32,
@@ -144,7 +146,7 @@ impl Acceptance {
             order_id: config.order_id,
             skill,
             input,
-            profile: Arc::new(profile),
+            profile: Arc::new(Canonical::new(profile)),
             attempt_time,
             execution_time,
             max_retries: config.max_retries,
@@ -165,7 +167,10 @@ impl Acceptance {
         let canonical = canonical_json::to_vec(input);
         let (found, limit) = (canonical.len(), self.limits.input_limit_bytes);
         if found > limit {
-            return Err(field("input_data", format!("has {found} bytes as canonical JSON, at most {limit} are allowed")));
+            return Err(field(
+                "input_data",
+                format!("has {found} bytes as canonical JSON, at most {limit} are allowed"),
+            ));
         }
         skill.check_input(input).map_err(|violation| AcceptError::InputSchema(violation.to_string()))?;
         Ok(canonical.into())
@@ -196,9 +201,7 @@ impl Acceptance {
         if sandbox.network_disabled == Some(false) {
             return Err(field("sandbox_config.network_disabled", "no backend of this version offers a network"));
         }
-        let bytes = |name, asked: Option<ByteSize>, default, cap| {
-            capped(name, asked.map(|size| size.0), default, cap)
-        };
+        let bytes = |name, asked: Option<ByteSize>, default, cap| capped(name, asked.map(|size| size.0), default, cap);
         Ok(Profile {
             backend: backend(skill, sandbox.backend.unwrap_or_default())?,
             fuel: capped("sandbox_config.fuel", sandbox.fuel, limits.fuel, limits.fuel_cap)?,
@@ -285,14 +288,24 @@ fn check_callback_url(url: &Url) -> Result<(), AcceptError> {
 
 /// Digest of what was asked for: equal for the same order submitted again, whatever time it is.
 fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
-    let request = json!({
-        "skill": skill.digest(),
-        "input": InputDigest::of(input),
-        "timeout_seconds": config.timeout_seconds,
-        "max_retries": config.max_retries,
-        "retry_on_timeout": config.retry_on_timeout,
-        "callback_url": config.callback_url.as_ref().map(Url::as_str),
-        "sandbox_config": config.sandbox_config,
-    });
+    #[derive(Serialize)]
+    struct Request<'a> {
+        skill: SkillDigest,
+        input: InputDigest,
+        timeout_seconds: f64,
+        max_retries: u32,
+        retry_on_timeout: bool,
+        callback_url: Option<&'a str>,
+        sandbox_config: Option<&'a SandboxConfig>,
+    }
+    let request = Request {
+        skill: skill.digest(),
+        input: InputDigest::of(input),
+        timeout_seconds: config.timeout_seconds,
+        max_retries: config.max_retries,
+        retry_on_timeout: config.retry_on_timeout,
+        callback_url: config.callback_url.as_ref().map(Url::as_str),
+        sandbox_config: config.sandbox_config.as_ref(),
+    };
     Digest::of(&canonical_json::to_vec(&request))
 }

@@ -1,8 +1,9 @@
 //! What must survive: which orders were accepted and how they ended.
 //!
 //! One SQLite file with one writer thread and group commit (see [`sre_da::group_commit`]). Every answer waits for its
-//! fsync. An order has one row: without a result it is open, whatever became of the process that accepted it; with a
-//! result it is over, and the result never changes.
+//! fsync. An order is open, whatever became of the process that accepted it, until it has a row in `results`; that row is
+//! only ever inserted, so a result never changes. Both tables grow at their end, which keeps the cost of an order the same
+//! however many there were before.
 
 use std::path::Path;
 
@@ -20,10 +21,13 @@ const MIGRATIONS: &[&str] = &["
         sequence INTEGER PRIMARY KEY,
         order_id TEXT NOT NULL UNIQUE,
         request BLOB NOT NULL,
-        accepted_at_ms INTEGER NOT NULL,
-        finished_at_ms INTEGER,
-        status TEXT,
-        result TEXT
+        accepted_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE results (
+        sequence INTEGER PRIMARY KEY REFERENCES orders,
+        finished_at_ms INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        result TEXT NOT NULL
     ) STRICT;
 "];
 
@@ -118,8 +122,8 @@ impl Journal {
             .write(move |transaction| {
                 transaction
                     .prepare_cached(
-                        "UPDATE orders SET finished_at_ms = ?2, status = ?3, result = ?4
-                         WHERE order_id = ?1 AND result IS NULL",
+                        "INSERT OR IGNORE INTO results
+                         SELECT sequence, ?2, ?3, ?4 FROM orders WHERE order_id = ?1",
                     )?
                     .execute(params![id.as_str(), now_ms(), status.as_str(), text])
             })
@@ -134,7 +138,10 @@ impl Journal {
     pub fn get(&self, order_id: &OrderId) -> Result<Option<JournalEntry>, JournalError> {
         let reader = self.database.reader()?;
         let row = reader
-            .prepare_cached("SELECT order_id, accepted_at_ms, result FROM orders WHERE order_id = ?1")?
+            .prepare_cached(
+                "SELECT order_id, accepted_at_ms, result FROM orders LEFT JOIN results USING (sequence)
+                 WHERE order_id = ?1",
+            )?
             .query_row([order_id.as_str()], read_row)
             .optional()?;
         row.map(entry).transpose()
@@ -168,7 +175,7 @@ fn insert(
         return Ok(None);
     }
     transaction
-        .prepare_cached("SELECT request, result FROM orders WHERE order_id = ?1")?
+        .prepare_cached("SELECT request, result FROM orders LEFT JOIN results USING (sequence) WHERE order_id = ?1")?
         .query_row([order_id.as_str()], |row| Ok(Some((row.get(0)?, row.get(1)?))))
 }
 

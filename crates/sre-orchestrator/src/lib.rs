@@ -28,7 +28,7 @@ pub use callback::{Callback, CallbackError, HttpCallback};
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
 pub use embedded::{DataFolder, Embedded, EmbeddedError, default_data_folder, execute_skill_order};
-pub use journal::{Accepted, Journal, JournalError, JournalEntry};
+pub use journal::{Accepted, Journal, JournalEntry, JournalError};
 pub use limits::OperatorLimits;
 pub use orchestrator::{ExecuteError, Orchestrator, Stage};
 pub use retry::Backoff;

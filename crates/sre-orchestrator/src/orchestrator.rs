@@ -12,7 +12,7 @@ use sre_verify::{Verify, VerifyRequest};
 use tracing::Instrument;
 
 use crate::listeners::FailureListeners;
-use crate::{AcceptedOrder, Accepted, Backoff, Callback, Journal, JournalError};
+use crate::{Accepted, AcceptedOrder, Backoff, Callback, Journal, JournalError};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
@@ -216,7 +216,9 @@ impl From<CommitError> for AttemptError {
 impl std::fmt::Display for AttemptError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Timeout(limit) => write!(f, "the skill was stopped after its time limit of {} s", limit.as_secs_f64()),
+            Self::Timeout(limit) => {
+                write!(f, "the skill was stopped after its time limit of {} s", limit.as_secs_f64())
+            }
             Self::Commit(error) => error.fmt(f),
         }
     }

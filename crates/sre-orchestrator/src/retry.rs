@@ -24,7 +24,8 @@ impl Backoff {
     /// bound: a pause of nothing would hammer whatever just failed.
     #[must_use]
     pub fn pause(&self, failed: u32, random: f64) -> Duration {
-        let bound = self.base.saturating_mul(1u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.cap);
+        let bound =
+            self.base.saturating_mul(1u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.cap);
         bound.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
     }
 }

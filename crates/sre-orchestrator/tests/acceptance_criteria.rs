@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sre_core::{CommitStatus, OrderStatus, Verdict};
-use sre_orchestrator::{OrderConfig, Orchestrator};
+use sre_orchestrator::{Orchestrator, OrderConfig};
 use sre_skill::LocalPaths;
 use support::{Act, Receiver, house, house_with, order, package};
 
@@ -100,8 +100,16 @@ async fn ac_04_the_result_tells_everything_about_the_execution() {
 
     let fields = serde_json::to_value(&result).expect("JSON");
     for name in [
-        "order_id", "status", "commit_result", "verification", "execution_time_ms", "error_message", "output", "attempts",
-        "logs", "error_code",
+        "order_id",
+        "status",
+        "commit_result",
+        "verification",
+        "execution_time_ms",
+        "error_message",
+        "output",
+        "attempts",
+        "logs",
+        "error_code",
     ] {
         assert!(fields.get(name).is_some(), "{name}");
     }

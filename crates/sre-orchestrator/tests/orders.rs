@@ -22,7 +22,9 @@ async fn the_same_order_again_is_answered_from_the_journal() {
     let mut other = order("twice");
     other.input_data = json!({ "text": "something else" });
     let order = house.acceptance.accept(other).await.expect("acceptable by itself");
-    assert!(matches!(house.orchestrator.execute(order).await, Err(ExecuteError::Conflict(id)) if id.as_str() == "twice"));
+    assert!(
+        matches!(house.orchestrator.execute(order).await, Err(ExecuteError::Conflict(id)) if id.as_str() == "twice")
+    );
 }
 
 #[tokio::test]

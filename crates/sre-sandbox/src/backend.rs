@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
-use sre_core::{Backend, Engine, Outcome, Profile, Resources};
+use sre_core::{Backend, Canonical, Engine, Outcome, Profile, Resources};
 use sre_skill::Skill;
 
 use crate::SandboxError;
@@ -18,7 +18,7 @@ pub trait Sandbox: Send + Sync {
     fn backend(&self) -> Backend;
 
     /// The engine, as it is bound into commitments.
-    fn engine(&self) -> &Engine;
+    fn engine(&self) -> &Canonical<Engine>;
 
     /// Checks that `skill` can run here and does what need only be done once for it (compilation, for instance).
     ///

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sre_core::{Backend, Engine, Profile};
+use sre_core::{Backend, Canonical, Engine, Profile};
 use sre_skill::Skill;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -31,7 +31,7 @@ pub struct OwnedJob {
     /// The input as canonical JSON.
     pub input: Arc<[u8]>,
     /// Limits, clock and seed.
-    pub profile: Arc<Profile>,
+    pub profile: Arc<Canonical<Profile>>,
     /// Wall-clock limit of this host.
     pub time_limit: Duration,
 }
@@ -67,7 +67,7 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::backend`].
-    pub fn engine(&self, backend: Backend) -> Result<&Engine, SandboxError> {
+    pub fn engine(&self, backend: Backend) -> Result<&Canonical<Engine>, SandboxError> {
         self.backend(backend).map(|backend| backend.engine())
     }
 

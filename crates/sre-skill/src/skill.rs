@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use sre_core::{FileEntry, Manifest, SkillDigest, canonical_json};
+use sre_core::{Canonical, FileEntry, Manifest, SkillDigest, canonical_json};
 
 use crate::block::{Block, BlockError, RawBlock};
 use crate::error::{SkillError, SourceError};
@@ -28,8 +28,7 @@ pub(crate) const SIDECAR: &str = ".sre-skill.json";
 
 /// A checked skill: manifest, digest, files and compiled schemas.
 pub struct Skill {
-    manifest: Manifest,
-    digest: SkillDigest,
+    manifest: Canonical<Manifest>,
     files: Vec<SkillFile>,
     input_schema: Option<Schema>,
     output_schema: Option<Schema>,
@@ -135,9 +134,8 @@ impl Skill {
         let compile = |field, schema: &Option<Value>| schema.as_ref().map(|s| Schema::compile(field, s)).transpose();
         let input_schema = compile("input_schema", &block.io.input_schema)?;
         let output_schema = compile("output_schema", &block.io.output_schema)?;
-        let manifest = manifest(block, &files);
-        let digest = manifest.digest();
-        Ok(Self { manifest, digest, files, input_schema, output_schema })
+        let manifest = Canonical::new(manifest(block, &files));
+        Ok(Self { manifest, files, input_schema, output_schema })
     }
 
     /// The JSON object form; [`from_object`](Self::from_object) reads it back to the same digest.
@@ -152,8 +150,7 @@ impl Skill {
     #[must_use]
     pub fn to_tar_gz(&self) -> Vec<u8> {
         let own = read_block(&self.files).and_then(|(name, raw)| Ok(Block::new(name, raw, &self.files)?));
-        let says_it =
-            own.is_ok_and(|block| manifest(block, &self.files).to_canonical() == self.manifest.to_canonical());
+        let says_it = own.is_ok_and(|block| manifest(block, &self.files) == *self.manifest);
         let sidecar = (!says_it).then(|| {
             let bytes = canonical_json::to_vec(&object::write_block(&self.manifest));
             SkillFile::new(SIDECAR.to_owned(), bytes.into(), false)
@@ -163,14 +160,14 @@ impl Skill {
 
     /// What the digest is taken over.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &Canonical<Manifest> {
         &self.manifest
     }
 
     /// The skill's identity.
     #[must_use]
     pub fn digest(&self) -> SkillDigest {
-        self.digest
+        self.manifest.digest()
     }
 
     /// Every file, sorted by path.
@@ -213,7 +210,10 @@ impl Skill {
 
 impl fmt::Debug for Skill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Skill").field("name", &self.manifest.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Skill")
+            .field("name", &self.manifest.name)
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
     }
 }
 

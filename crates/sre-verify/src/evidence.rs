@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sre_core::{BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Manifest, Outcome, SkillDigest, canonical_json};
+use sre_core::{BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Manifest, Outcome, SkillDigest};
 use sre_da::{Store, parse_uri};
 use sre_skill::Skill;
 
@@ -28,20 +28,23 @@ pub(crate) async fn value<T: DeserializeOwned + Serialize>(
     store: &dyn Store,
     what: &str,
     digest: BlobDigest,
-) -> Result<T, Finding> {
+) -> Result<Canonical<T>, Finding> {
     let bytes = store.get(digest).await?;
-    let value = serde_json::from_slice(&bytes)
-        .map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
-    if canonical_json::to_vec(&value) != *bytes {
-        return Err(Finding::tampered(format!("{digest} is not the canonical form of a {what}")));
+    let value: T =
+        serde_json::from_slice(&bytes).map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
+    let value = Canonical::new(value);
+    if value.address() == digest {
+        Ok(value)
+    } else {
+        Err(Finding::tampered(format!("{digest} is not the canonical form of a {what}")))
     }
-    Ok(value)
 }
 
 /// The commitment's own digest and its stored copy.
 pub(crate) async fn commitment(store: &dyn Store, claim: &CommitResult) -> Result<(), Finding> {
     if claim.commitment.format != COMMITMENT_FORMAT {
-        let message = format!("unknown commitment format {:?}; this version reads {COMMITMENT_FORMAT}", claim.commitment.format);
+        let message =
+            format!("unknown commitment format {:?}; this version reads {COMMITMENT_FORMAT}", claim.commitment.format);
         return Err(Finding::new(sre_core::Verdict::Unverifiable, message));
     }
     let canonical = claim.commitment.to_canonical();
@@ -58,7 +61,7 @@ pub(crate) async fn commitment(store: &dyn Store, claim: &CommitResult) -> Resul
 
 /// The skill, rebuilt from its manifest and files.
 pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest) -> Result<Skill, Finding> {
-    let manifest: Manifest = value(store, "skill manifest", digest.into()).await?;
+    let manifest = value::<Manifest>(store, "skill manifest", digest.into()).await?.into_value();
     let mut files = BTreeMap::new();
     for file in &manifest.files {
         files.insert(file.path.clone(), store.get(file.sha256.into()).await?);

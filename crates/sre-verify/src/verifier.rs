@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lru::LruCache;
 use sre_core::{
-    CheckStatus, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest, SkillDigest, Verdict, VerifyResult,
-    canonical_json,
+    Canonical, CheckStatus, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest, SkillDigest, Verdict,
+    VerifyResult, canonical_json,
 };
 use sre_da::Store;
 use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
@@ -30,7 +30,7 @@ pub struct Verifier {
     executor: Executor,
     store: Arc<dyn Store>,
     skills: Mutex<LruCache<SkillDigest, Arc<Skill>>>,
-    engines: Mutex<LruCache<RuntimeDigest, Arc<Engine>>>,
+    engines: Mutex<LruCache<RuntimeDigest, Arc<Canonical<Engine>>>>,
 }
 
 impl Verifier {
@@ -50,11 +50,11 @@ impl Verifier {
         Ok(skill)
     }
 
-    async fn engine(&self, digest: RuntimeDigest) -> Result<Arc<Engine>, Finding> {
+    async fn engine(&self, digest: RuntimeDigest) -> Result<Arc<Canonical<Engine>>, Finding> {
         if let Some(engine) = lock(&self.engines).get(&digest) {
             return Ok(Arc::clone(engine));
         }
-        let engine: Arc<Engine> = Arc::new(evidence::value(&*self.store, "runtime", digest.into()).await?);
+        let engine: Arc<Canonical<Engine>> = Arc::new(evidence::value(&*self.store, "runtime", digest.into()).await?);
         lock(&self.engines).put(digest, Arc::clone(&engine));
         Ok(engine)
     }
@@ -65,10 +65,10 @@ impl Verifier {
         report.check("commitment", evidence::commitment(store, claim).await)?;
         let skill = report.check("skill", self.skill(commitment.skill).await)?;
         let input = report.check("input", store.get(commitment.input.into()).await.map_err(Finding::from))?;
-        let profile: Profile =
+        let profile: Canonical<Profile> =
             report.check("profile", evidence::value(store, "profile", commitment.profile.into()).await)?;
         let engine = report.check("runtime", self.engine(commitment.runtime).await)?;
-        let outcome: Outcome =
+        let outcome: Canonical<Outcome> =
             report.check("outcome", evidence::value(store, "outcome", commitment.outcome.into()).await)?;
         report.check("output", evidence::output(store, claim, &outcome).await)?;
         if let Some(reported) = &request.reported_output {
@@ -91,14 +91,14 @@ impl Verifier {
         &self,
         skill: Arc<Skill>,
         input: Arc<[u8]>,
-        profile: Profile,
+        profile: Canonical<Profile>,
         committed_engine: &Engine,
         committed: &Outcome,
         report: &mut Report,
     ) -> Result<(), Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
         let own_engine = self.executor.engine(profile.backend).map_err(|error| unverifiable(error.to_string()))?;
-        let same_engine = own_engine == committed_engine;
+        let same_engine = **own_engine == *committed_engine;
         let slot = self.executor.slot().await.map_err(|error| unverifiable(error.to_string()))?;
         let time_limit = Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
         let job = OwnedJob { skill, input, profile: Arc::new(profile), time_limit };
@@ -124,7 +124,10 @@ impl Verifier {
     /// Where the replay's outcome departs from the committed one, for people.
     async fn difference(&self, committed: &Outcome, replayed: &Execution) -> String {
         let (Some(expected), Some(actual)) = (committed.output(), &replayed.output_canonical) else {
-            return format!("the replay ended differently: committed \"{committed}\", replayed \"{}\"", replayed.outcome);
+            return format!(
+                "the replay ended differently: committed \"{committed}\", replayed \"{}\"",
+                replayed.outcome
+            );
         };
         let Ok(expected) = self.store.get(expected.into()).await else {
             return String::from("the replay returned another value");

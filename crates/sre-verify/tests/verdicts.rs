@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{
-    Backend, BlobDigest, CheckStatus, CommitResult, CommitStatus, Digest, Engine, Method, Profile, Resources, Seed, Verdict,
-    VerifyResult,
+    Backend, BlobDigest, Canonical, CheckStatus, CommitResult, CommitStatus, Digest, Engine, Method, Profile,
+    Resources, Seed, Verdict, VerifyResult,
 };
 use sre_da::{Blob, Store, StoreError, parse_uri};
 use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
@@ -48,7 +48,7 @@ impl Store for Memory {
 struct Counter {
     next: AtomicI64,
     step: i64,
-    engine: Engine,
+    engine: Canonical<Engine>,
 }
 
 impl Sandbox for Counter {
@@ -56,7 +56,7 @@ impl Sandbox for Counter {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &Engine {
+    fn engine(&self) -> &Canonical<Engine> {
         &self.engine
     }
 
@@ -90,7 +90,7 @@ fn executor(start: i64, step: i64, version: &str) -> Executor {
         version: version.to_owned(),
         configuration: BTreeMap::new(),
     };
-    Executor::new(vec![Arc::new(Counter { next: AtomicI64::new(start), step, engine })], 1)
+    Executor::new(vec![Arc::new(Counter { next: AtomicI64::new(start), step, engine: Canonical::new(engine) })], 1)
 }
 
 struct Case {
@@ -120,7 +120,7 @@ async fn honest() -> Case {
         order_id: "case".parse().expect("an id"),
         skill: Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill")),
         input: b"{}".as_slice().into(),
-        profile: Arc::new(profile),
+        profile: Arc::new(Canonical::new(profile)),
         time_limit: Duration::from_secs(1),
         slot: executor.slot().await.expect("a slot"),
     };
@@ -185,7 +185,8 @@ async fn a_missing_blob_is_unavailable_and_a_changed_one_tampered_whichever_it_i
         let result = case.verify().await;
         assert_eq!((result.verdict, failed_check(&result)), (Verdict::Unavailable, check));
 
-        let changed: Arc<[u8]> = bytes.iter().enumerate().map(|(at, byte)| if at == 0 { byte ^ 1 } else { *byte }).collect();
+        let changed: Arc<[u8]> =
+            bytes.iter().enumerate().map(|(at, byte)| if at == 0 { byte ^ 1 } else { *byte }).collect();
         case.store.0.lock().expect("no panic").insert(digest, changed);
         let result = case.verify().await;
         assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, check));

@@ -41,11 +41,15 @@ fn digest(value: &Value) -> BlobDigest {
 /// The result of order `t` as the journal holds it, changed by `change`.
 fn change_result(home: &Home, change: impl FnOnce(&mut Value)) {
     let journal = Connection::open(home.data().join("journal.sqlite3")).expect("the journal");
-    let text: String =
-        journal.query_row("SELECT result FROM orders WHERE order_id = 't'", [], |row| row.get(0)).expect("a result");
+    let text: String = journal
+        .query_row("SELECT result FROM orders JOIN results USING (sequence) WHERE order_id = 't'", [], |row| row.get(0))
+        .expect("a result");
     let mut result: Value = serde_json::from_str(&text).expect("JSON");
     change(&mut result);
-    let changed = journal.execute("UPDATE orders SET result = ?1 WHERE order_id = 't'", [result.to_string()]);
+    let changed = journal.execute(
+        "UPDATE results SET result = ?1 WHERE sequence = (SELECT sequence FROM orders WHERE order_id = 't')",
+        [result.to_string()],
+    );
     assert_eq!(changed.expect("an update"), 1);
 }
 

@@ -13,9 +13,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
-use sre_core::{Backend, Engine, OrderResult, Resources, VerifyResult};
+use sre_core::{Backend, Canonical, Engine, OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
-use sre_orchestrator::{Acceptance, Backoff, Callback, CallbackError, Journal, OperatorLimits, OrderConfig, Orchestrator};
+use sre_orchestrator::{
+    Acceptance, Backoff, Callback, CallbackError, Journal, OperatorLimits, Orchestrator, OrderConfig,
+};
 use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
@@ -44,7 +46,7 @@ pub struct ScriptedSandbox {
     acts: Vec<Act>,
     pub executions: AtomicUsize,
     pub stopped: AtomicUsize,
-    engine: Engine,
+    engine: Canonical<Engine>,
 }
 
 impl ScriptedSandbox {
@@ -55,7 +57,7 @@ impl ScriptedSandbox {
             version: String::from("1"),
             configuration: BTreeMap::new(),
         };
-        Arc::new(Self { acts: acts.to_vec(), executions: 0.into(), stopped: 0.into(), engine })
+        Arc::new(Self { acts: acts.to_vec(), executions: 0.into(), stopped: 0.into(), engine: Canonical::new(engine) })
     }
 }
 
@@ -64,7 +66,7 @@ impl Sandbox for ScriptedSandbox {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &Engine {
+    fn engine(&self) -> &Canonical<Engine> {
         &self.engine
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use sre_core::{Backend, Engine as EngineDescription, Resources, SkillDigest, TrapKind};
+use sre_core::{Backend, Canonical, Engine as EngineDescription, Resources, SkillDigest, TrapKind};
 use sre_skill::Skill;
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
@@ -39,7 +39,7 @@ impl Default for WasmOptions {
 /// The WebAssembly backend.
 pub struct WasmSandbox {
     engine: Engine,
-    description: EngineDescription,
+    description: Canonical<EngineDescription>,
     programs: Programs,
     ticker: Ticker,
 }
@@ -57,7 +57,7 @@ impl WasmSandbox {
         let cache = options.cache_folder.as_ref().map(|folder| CodeCache::new(folder, &engine));
         let programs = Programs::new(engine.clone(), cache).map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine).map_err(|error| unavailable(&error))?;
-        Ok(Self { engine, description: engine::describe(), programs, ticker })
+        Ok(Self { engine, description: Canonical::new(engine::describe()), programs, ticker })
     }
 
     /// Whether `skill` was prepared already, so that running it will not compile anything.
@@ -88,7 +88,7 @@ impl Sandbox for WasmSandbox {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &EngineDescription {
+    fn engine(&self) -> &Canonical<EngineDescription> {
         &self.description
     }
 
