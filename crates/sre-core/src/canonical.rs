@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{BlobDigest, Digest, canonical_json};
 
@@ -58,5 +58,12 @@ impl<T> Deref for Canonical<T> {
 
     fn deref(&self) -> &T {
         &self.value
+    }
+}
+
+/// Serialises as the value alone.
+impl<T: Serialize> Serialize for Canonical<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
     }
 }

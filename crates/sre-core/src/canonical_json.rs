@@ -23,6 +23,14 @@ pub enum JsonError {
     /// Not JSON, or I-JSON ambiguity. The message names line and column.
     #[error("{0}")]
     Syntax(#[from] serde_json::Error),
+    /// Half of a character that JSON writes as a pair of escapes.
+    #[error("lone surrogate in a \\u escape at line {line} column {column}")]
+    Surrogate {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
     /// An integer that a double cannot hold exactly.
     #[error("integer {token} at byte {offset} is beyond ±2^53; write it as a string")]
     Integer {
@@ -54,7 +62,7 @@ impl JsonError {
 /// [`JsonError`] names the place in the text.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict.deserialize(&mut deserializer)?;
+    let value = Strict.deserialize(&mut deserializer).map_err(name_surrogates)?;
     deserializer.end()?;
     check_integers(text)?;
     Ok(value)
@@ -68,6 +76,15 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
 #[must_use]
 pub fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(value).expect("values with string keys and finite numbers serialise")
+}
+
+/// serde_json has two wordings for a lone surrogate; the one at the end of a string talks about something else.
+fn name_surrogates(error: serde_json::Error) -> JsonError {
+    let text = error.to_string();
+    if text.starts_with("lone leading surrogate") || text.starts_with("unexpected end of hex escape") {
+        return JsonError::Surrogate { line: error.line(), column: error.column() };
+    }
+    error.into()
 }
 
 /// Integers are checked in the text, because a parsed double no longer says whether it was written as an integer.

@@ -29,6 +29,16 @@ pub trait Store: Send + Sync {
     /// storage said.
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError>;
 
+    /// The bytes of several digests, in the order asked for; each as [`Store::get`]. A store that can answer all at once
+    /// overrides this.
+    async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
+        let mut answers = Vec::with_capacity(digests.len());
+        for digest in digests {
+            answers.push(self.get(*digest).await);
+        }
+        answers
+    }
+
     /// Whether there is a durable blob with this digest. Does not read or check its bytes.
     ///
     /// # Errors

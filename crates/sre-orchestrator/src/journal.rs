@@ -12,8 +12,8 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use sre_core::{Digest, OrderId, OrderResult};
 use sre_da::group_commit::{GroupCommit, GroupCommitOptions, OpenError, WriteError};
 
-/// `SREJ`.
-const APPLICATION_ID: i32 = 0x5352_454A;
+/// "srej", big-endian.
+const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
 const MIGRATIONS: &[&str] = &["

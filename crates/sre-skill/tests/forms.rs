@@ -32,7 +32,7 @@ fn the_digest_of_a_known_package_is_fixed() {
         "files": {"main.py": "print(1)\n", "run.sh": {"text": "#!/bin/sh\n", "executable": true}},
     });
     let skill = Skill::from_object(&object, &limits()).unwrap();
-    let shown = String::from_utf8(skill.manifest().to_canonical()).unwrap();
+    let shown = String::from_utf8(skill.manifest().bytes().to_vec()).unwrap();
     assert_eq!(
         skill.digest().to_string(),
         "a5af64af361fec1afdbbeb8e253d7c7b9f375b053f0af212879230675807d137",
@@ -138,7 +138,7 @@ fn a_package_from_an_object_survives_the_archive() {
 fn a_stored_skill_is_checked_byte_by_byte() {
     let skill = open_tar(&word_count()).unwrap();
     let files = || -> BTreeMap<_, _> { skill.files().iter().map(|f| (f.path.clone(), f.bytes.clone())).collect() };
-    let again = Skill::from_manifest(skill.manifest().clone(), files()).unwrap();
+    let again = Skill::from_manifest(skill.manifest().clone().into_value(), files()).unwrap();
     assert_eq!(again.digest(), skill.digest());
 
     let refuse = |manifest: sre_core::Manifest, files, expected: &str| {
@@ -149,28 +149,28 @@ fn a_stored_skill_is_checked_byte_by_byte() {
     let mut changed = files();
     changed.insert("scripts/main.py".into(), (*b"print(2)\n").into());
     assert_eq!(
-        refuse(skill.manifest().clone(), changed, "\"scripts/main.py\" has the SHA-256"),
+        refuse(skill.manifest().clone().into_value(), changed, "\"scripts/main.py\" has the SHA-256"),
         SkillErrorKind::Mismatch
     );
     let mut shorter = files();
     shorter.insert("scripts/main.py".into(), (*b"").into());
-    refuse(skill.manifest().clone(), shorter, "0 bytes long, the manifest says 9");
+    refuse(skill.manifest().clone().into_value(), shorter, "0 bytes long, the manifest says 9");
     let mut fewer = files();
     fewer.remove("SKILL.md");
-    refuse(skill.manifest().clone(), fewer, "\"SKILL.md\", which is missing");
+    refuse(skill.manifest().clone().into_value(), fewer, "\"SKILL.md\", which is missing");
     let mut more = files();
     more.insert("extra".into(), (*b"").into());
-    refuse(skill.manifest().clone(), more, "\"extra\" is not in the manifest");
-    let mut unsorted = skill.manifest().clone();
+    refuse(skill.manifest().clone().into_value(), more, "\"extra\" is not in the manifest");
+    let mut unsorted = skill.manifest().clone().into_value();
     unsorted.files.reverse();
     refuse(unsorted, files(), "not sorted");
-    let mut hostile = skill.manifest().clone();
+    let mut hostile = skill.manifest().clone().into_value();
     hostile.files[0].path = "../SKILL.md".into();
     assert_eq!(refuse(hostile, files(), "\"../SKILL.md\" contains"), SkillErrorKind::Refused);
-    let mut nowhere = skill.manifest().clone();
+    let mut nowhere = skill.manifest().clone().into_value();
     nowhere.runtime.entrypoint = "main.py".into();
     refuse(nowhere, files(), "is it one of \"scripts/main.py\"");
-    let mut large = skill.manifest().clone();
+    let mut large = skill.manifest().clone().into_value();
     large.io.input_schema = Some(json!({"maximum": u64::MAX}));
     refuse(large, files(), "beyond ±2^53");
 }
@@ -223,6 +223,6 @@ proptest! {
         prop_assert_eq!(from_object.digest(), skill.digest());
         prop_assert_eq!(from_object.to_object(), object);
         let files = skill.files().iter().map(|f| (f.path.clone(), f.bytes.clone())).collect();
-        prop_assert_eq!(Skill::from_manifest(skill.manifest().clone(), files).unwrap().digest(), skill.digest());
+        prop_assert_eq!(Skill::from_manifest(skill.manifest().clone().into_value(), files).unwrap().digest(), skill.digest());
     }
 }

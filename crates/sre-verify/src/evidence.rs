@@ -3,35 +3,73 @@
 //! The store already recomputes the digest of everything it returns; what is checked here is that the bytes *mean* what
 //! they should: that they are the canonical form of a value of the right type, so that one digest has one reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sre_core::{BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Manifest, Outcome, SkillDigest};
+use sre_core::{
+    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Manifest, Outcome, SkillDigest, Verdict,
+};
 use sre_da::{Store, parse_uri};
 use sre_skill::Skill;
 
 use crate::report::Finding;
 
-/// Bytes at a URI, which must be the address of `digest`.
-pub(crate) async fn at_uri(store: &dyn Store, uri: &str, digest: BlobDigest) -> Result<Arc<[u8]>, Finding> {
-    let named = parse_uri(uri).map_err(|error| Finding::tampered(error.to_string()))?;
-    if named != digest {
-        return Err(Finding::tampered(format!("{uri} is not the address of {digest}")));
+/// What the store answered for the blobs of one claim.
+pub(crate) struct Fetched(HashMap<BlobDigest, Result<Arc<[u8]>, Finding>>);
+
+impl Fetched {
+    /// Fetches everything that belongs to this claim alone, in one request. What many claims share, the skill and the
+    /// engine, is fetched by itself.
+    pub(crate) async fn all(store: &dyn Store, claim: &CommitResult) -> Self {
+        let commitment = &claim.commitment;
+        let mut digests = vec![
+            claim.commitment_hash.into(),
+            commitment.input.into(),
+            commitment.profile.into(),
+            commitment.outcome.into(),
+        ];
+        digests.extend(claim.result_hash.map(BlobDigest::from));
+        let answers = store.get_many(&digests).await;
+        Self(digests.into_iter().zip(answers.into_iter().map(|answer| answer.map_err(Finding::from))).collect())
     }
-    Ok(store.get(digest).await?)
+
+    /// The bytes with `digest`.
+    pub(crate) fn bytes(&self, digest: impl Into<BlobDigest>) -> Result<Arc<[u8]>, Finding> {
+        let digest = digest.into();
+        match self.0.get(&digest) {
+            Some(answer) => answer.clone(),
+            None => Err(Finding::tampered(format!("{digest} is not what the claim leads to"))),
+        }
+    }
+
+    /// The bytes at a URI, which must be the address of `digest`.
+    fn at_uri(&self, uri: &str, digest: BlobDigest) -> Result<Arc<[u8]>, Finding> {
+        let named = parse_uri(uri).map_err(|error| Finding::tampered(error.to_string()))?;
+        if named != digest {
+            return Err(Finding::tampered(format!("{uri} is not the address of {digest}")));
+        }
+        self.bytes(digest)
+    }
+
+    /// The value whose canonical JSON has `digest`.
+    pub(crate) fn value<T>(&self, what: &str, digest: impl Into<BlobDigest>) -> Result<Canonical<T>, Finding>
+    where
+        T: DeserializeOwned + Serialize,
+    {
+        let digest = digest.into();
+        read_value(what, digest, &self.bytes(digest)?)
+    }
 }
 
-/// A value whose canonical JSON has `digest`.
-pub(crate) async fn value<T: DeserializeOwned + Serialize>(
-    store: &dyn Store,
-    what: &str,
-    digest: BlobDigest,
-) -> Result<Canonical<T>, Finding> {
-    let bytes = store.get(digest).await?;
+/// Reads a value and checks that `bytes` are its canonical form, so that one digest has one reading.
+fn read_value<T>(what: &str, digest: BlobDigest, bytes: &[u8]) -> Result<Canonical<T>, Finding>
+where
+    T: DeserializeOwned + Serialize,
+{
     let value: T =
-        serde_json::from_slice(&bytes).map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
+        serde_json::from_slice(bytes).map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
     let value = Canonical::new(value);
     if value.address() == digest {
         Ok(value)
@@ -40,22 +78,27 @@ pub(crate) async fn value<T: DeserializeOwned + Serialize>(
     }
 }
 
+/// A value fetched by itself.
+pub(crate) async fn value<T>(store: &dyn Store, what: &str, digest: BlobDigest) -> Result<Canonical<T>, Finding>
+where
+    T: DeserializeOwned + Serialize,
+{
+    read_value(what, digest, &store.get(digest).await?)
+}
+
 /// The commitment's own digest and its stored copy.
-pub(crate) async fn commitment(store: &dyn Store, claim: &CommitResult) -> Result<(), Finding> {
+pub(crate) fn commitment(fetched: &Fetched, claim: &CommitResult) -> Result<(), Finding> {
     if claim.commitment.format != COMMITMENT_FORMAT {
-        let message =
-            format!("unknown commitment format {:?}; this version reads {COMMITMENT_FORMAT}", claim.commitment.format);
-        return Err(Finding::new(sre_core::Verdict::Unverifiable, message));
+        let format = &claim.commitment.format;
+        let message = format!("unknown commitment format {format:?}; this version reads {COMMITMENT_FORMAT}");
+        return Err(Finding::new(Verdict::Unverifiable, message));
     }
-    let canonical = claim.commitment.to_canonical();
-    let actual = sre_core::CommitmentDigest::of(&canonical);
+    let actual = claim.commitment.digest();
     if actual != claim.commitment_hash {
-        return Err(Finding::tampered(format!(
-            "the commitment's digest is {actual}, not {} as claimed",
-            claim.commitment_hash
-        )));
+        let claimed = claim.commitment_hash;
+        return Err(Finding::tampered(format!("the commitment's digest is {actual}, not {claimed} as claimed")));
     }
-    at_uri(store, &claim.commitment_uri, actual.into()).await?;
+    fetched.at_uri(&claim.commitment_uri, actual.into())?;
     Ok(())
 }
 
@@ -75,7 +118,7 @@ pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest) -> Result<Skil
 }
 
 /// That the claimed result is the outcome's, and that its bytes are there.
-pub(crate) async fn output(store: &dyn Store, claim: &CommitResult, outcome: &Outcome) -> Result<(), Finding> {
+pub(crate) fn output(fetched: &Fetched, claim: &CommitResult, outcome: &Outcome) -> Result<(), Finding> {
     if claim.result_hash != outcome.output() {
         return Err(Finding::tampered("the claimed result is not the committed outcome's"));
     }
@@ -84,7 +127,7 @@ pub(crate) async fn output(store: &dyn Store, claim: &CommitResult, outcome: &Ou
         return Err(Finding::tampered("the claimed status is not the committed outcome's"));
     }
     match (claim.result_hash, &claim.result_uri) {
-        (Some(hash), Some(uri)) => at_uri(store, uri, hash.into()).await.map(drop),
+        (Some(hash), Some(uri)) => fetched.at_uri(uri, hash.into()).map(drop),
         (None, None) => Ok(()),
         _ => Err(Finding::tampered("the claim has a result hash without an address, or an address without a hash")),
     }

@@ -4,7 +4,7 @@ use sre_core::{Check, CheckStatus, CommitResult, Method, Verdict, VerifyResult};
 use sre_da::{StoreError, StoreErrorKind};
 
 /// A check that did not hold, and what follows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     pub(crate) message: String,

@@ -14,7 +14,7 @@ use sre_da::Store;
 use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
 use sre_skill::Skill;
 
-use crate::evidence;
+use crate::evidence::{self, Fetched};
 use crate::report::{Finding, Report};
 use crate::{Verify, VerifyRequest};
 
@@ -60,17 +60,16 @@ impl Verifier {
     }
 
     async fn run_checks(&self, request: &VerifyRequest, report: &mut Report) -> Result<Verdict, Finding> {
-        let (store, claim) = (&*self.store, &request.claim);
+        let claim = &request.claim;
         let commitment = &claim.commitment;
-        report.check("commitment", evidence::commitment(store, claim).await)?;
+        let fetched = Fetched::all(&*self.store, claim).await;
+        report.check("commitment", evidence::commitment(&fetched, claim))?;
         let skill = report.check("skill", self.skill(commitment.skill).await)?;
-        let input = report.check("input", store.get(commitment.input.into()).await.map_err(Finding::from))?;
-        let profile: Canonical<Profile> =
-            report.check("profile", evidence::value(store, "profile", commitment.profile.into()).await)?;
+        let input = report.check("input", fetched.bytes(commitment.input))?;
+        let profile: Canonical<Profile> = report.check("profile", fetched.value("profile", commitment.profile))?;
         let engine = report.check("runtime", self.engine(commitment.runtime).await)?;
-        let outcome: Canonical<Outcome> =
-            report.check("outcome", evidence::value(store, "outcome", commitment.outcome.into()).await)?;
-        report.check("output", evidence::output(store, claim, &outcome).await)?;
+        let outcome: Canonical<Outcome> = report.check("outcome", fetched.value("outcome", commitment.outcome))?;
+        report.check("output", evidence::output(&fetched, claim, &outcome))?;
         if let Some(reported) = &request.reported_output {
             report.check("reported_output", reported_output(reported, &outcome))?;
         }

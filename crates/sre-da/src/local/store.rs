@@ -136,7 +136,11 @@ impl LocalStore {
 
     /// Small blobs are read where the caller stands: it takes microseconds, less than handing it to another thread would.
     async fn read(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
-        match self.small.get(digest)? {
+        self.finish_read(digest, self.small.get(digest)?).await
+    }
+
+    async fn finish_read(&self, digest: BlobDigest, small: Option<Arc<[u8]>>) -> Result<Arc<[u8]>, StoreError> {
+        match small {
             Some(bytes) => {
                 StoreError::expect_digest(digest, &bytes, || self.small.place(digest))?;
                 Ok(bytes)
@@ -177,6 +181,26 @@ impl Store for LocalStore {
             self.known.forget(&[digest]);
         }
         read
+    }
+
+    async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
+        let Ok(rows) = self.small.get_many(digests) else {
+            // One by one, so that each answer says what is wrong with it.
+            let mut answers = Vec::with_capacity(digests.len());
+            for digest in digests {
+                answers.push(self.get(*digest).await);
+            }
+            return answers;
+        };
+        let mut answers = Vec::with_capacity(digests.len());
+        for (&digest, row) in digests.iter().zip(rows) {
+            let answer = self.finish_read(digest, row).await;
+            if answer.is_err() {
+                self.known.forget(&[digest]);
+            }
+            answers.push(answer);
+        }
+        answers
     }
 
     async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {

@@ -1,0 +1,68 @@
+//! The transcripts of the README are what the program prints.
+//!
+//! A block of `console` begins with a command line after `$ `; everything up to the next one is its output. Lines that
+//! hold a time are compared up to it.
+
+mod common;
+
+use std::path::Path;
+
+use common::Home;
+
+fn readme() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::read_to_string(root.join("README.md")).expect("the README")
+}
+
+/// Commands with what they print, in the README's order.
+fn transcripts(readme: &str) -> Vec<(String, String)> {
+    let mut transcripts: Vec<(String, String)> = Vec::new();
+    let mut in_block = false;
+    for line in readme.lines() {
+        match (in_block, line) {
+            (false, "```console") => in_block = true,
+            (true, "```") => in_block = false,
+            (true, line) => match (line.strip_prefix("$ "), transcripts.last_mut()) {
+                (Some(command), _) => transcripts.push((command.to_owned(), String::new())),
+                (None, Some((_, output))) => output.push_str(&format!("{line}\n")),
+                (None, None) => panic!("output before a command: {line}"),
+            },
+            _ => {}
+        }
+    }
+    transcripts
+}
+
+/// What must be equal: everything but times.
+fn comparable(output: &str) -> Vec<String> {
+    let without_times = |line: &str| match line.trim_start() {
+        text if text.starts_with("took ") => String::from("took"),
+        text if text.starts_with("ran on ") => line.split(',').skip(1).collect(),
+        _ => line.trim_end().to_owned(),
+    };
+    output.lines().map(without_times).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_transcripts_are_what_the_program_prints() {
+    let home = Home::new();
+    let transcripts = transcripts(&readme());
+    assert!(transcripts.len() >= 3, "{transcripts:?}");
+    for (command, expected) in transcripts {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let script = format!("sre() {{ {:?} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_sre"));
+        let output = home
+            .command()
+            .get_envs()
+            .fold(&mut std::process::Command::new("sh"), |shell, (name, value)| match value {
+                Some(value) => shell.env(name, value),
+                None => shell,
+            })
+            .args(["-c", &script])
+            .current_dir(root)
+            .output()
+            .expect("a shell");
+        let printed = common::ran(output);
+        assert_eq!(comparable(&printed.stdout), comparable(&expected), "$ {command}\n{}", printed.stderr);
+    }
+}
