@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use super::WriteError;
+use super::company::Company;
 use super::job::{Job, JobFailure};
 
 /// What the writer has done so far.
@@ -31,8 +32,16 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let mut batch = Vec::new();
-        // What queued during the last commit is the next batch.
+        let mut company = Company::new();
+        // What queued during the last commit, and whoever follows on its heels, is the next batch.
         while self.queue.blocking_recv_many(&mut batch, self.batch_limit_jobs) > 0 {
+            company.wait(|| batch.len() + self.queue.len());
+            while batch.len() < self.batch_limit_jobs
+                && let Ok(job) = self.queue.try_recv()
+            {
+                batch.push(job);
+            }
+            company.came(batch.len());
             self.counters.jobs.fetch_add(batch.len() as u64, Ordering::Relaxed);
             let outcome = commit_batch(&mut self.connection, &mut batch, &self.path);
             let counter = match &outcome {
