@@ -136,12 +136,13 @@ impl DataFolder {
 }
 
 impl Embedded {
-    /// Builds the sandbox for `folder`, with one slot per core. Writes nothing.
+    /// Builds the sandbox for `folder`, with two slots per core: while one guest's result is on its way, the next one runs.
+    /// Writes nothing.
     ///
     /// # Errors
     /// [`EmbeddedError::Sandbox`].
     pub fn new(folder: DataFolder, limits: OperatorLimits) -> Result<Self, EmbeddedError> {
-        let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let slots = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let options = WasmOptions { cache_folder: Some(folder.cache()), ..WasmOptions::default() };
         let wasm: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(&options)?);
         let executor = Executor::new(vec![wasm], slots);
