@@ -33,7 +33,7 @@ fn input_is_refused_by_name() {
         ("{\"text\": \"a\"} x", "trailing characters at line 1 column 15"),
         ("{\"a\":1,\"b\":{\"c\":2,\"c\":3}}", "duplicate key \"c\""),
         ("{\"n\":9007199254740993}", "9007199254740993"),
-        ("{\"text\":\"\\ud800\"}", "hex escape at line 1 column 16"),
+        ("{\"text\":\"\\ud800\"}", "lone surrogate in a \\u escape at line 1 column 16"),
         ("[\"text\"]", "input_data: must be a JSON object"),
         (&wide, "21 top-level fields, at most 20"),
         ("{\"text\":\"a\",\"top\":-1}", "/top"),

@@ -5,13 +5,17 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use common::Home;
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn readme() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    std::fs::read_to_string(root.join("README.md")).expect("the README")
+    std::fs::read_to_string(root().join("README.md")).expect("the README")
 }
 
 /// Commands with what they print, in the README's order.
@@ -45,24 +49,22 @@ fn comparable(output: &str) -> Vec<String> {
 
 #[test]
 fn the_transcripts_are_what_the_program_prints() {
+    // The engine's description, and with it a commitment's digest, names the processor's architecture.
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
     let home = Home::new();
     let transcripts = transcripts(&readme());
     assert!(transcripts.len() >= 3, "{transcripts:?}");
     for (command, expected) in transcripts {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let script = format!("sre() {{ {:?} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_sre"));
-        let output = home
-            .command()
-            .get_envs()
-            .fold(&mut std::process::Command::new("sh"), |shell, (name, value)| match value {
-                Some(value) => shell.env(name, value),
-                None => shell,
-            })
+        let output = Command::new("sh")
             .args(["-c", &script])
-            .current_dir(root)
-            .output()
-            .expect("a shell");
-        let printed = common::ran(output);
+            .current_dir(root())
+            .env_clear()
+            .env("SRE_DATA_DIR", home.data())
+            .output();
+        let printed = common::ran(output.expect("a shell"));
         assert_eq!(comparable(&printed.stdout), comparable(&expected), "$ {command}\n{}", printed.stderr);
     }
 }
