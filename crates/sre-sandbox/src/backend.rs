@@ -20,6 +20,11 @@ pub trait Sandbox: Send + Sync {
     /// The engine, as it is bound into commitments.
     fn engine(&self) -> &Canonical<Engine>;
 
+    /// Whether the same job always has the same outcome, so that a run may be abandoned and repeated. Default false.
+    fn is_deterministic(&self) -> bool {
+        false
+    }
+
     /// Checks that `skill` can run here and does what need only be done once for it (compilation, for instance).
     ///
     /// # Errors

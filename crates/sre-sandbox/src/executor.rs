@@ -1,20 +1,37 @@
 //! The asynchronous face of the blocking backends: chooses the backend of a profile and runs no more guests at once
 //! than there are slots.
+//!
+//! A guest that may run for seconds belongs on a thread that may block. But handing a job to such a thread and its result
+//! back costs more than most skills take. So a skill whose last run was brief runs where the caller stands, with
+//! [`BRIEF_LIMIT`] to do it in. If it takes longer this time, it is stopped, forgotten and repeated on a thread that may
+//! block, which only a deterministic backend allows; and its next run goes there at once.
 
-use std::sync::Arc;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sre_core::{Backend, Canonical, Engine, Profile};
+use lru::LruCache;
+use sre_core::{Backend, Canonical, Engine, Profile, SkillDigest};
 use sre_skill::Skill;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
+
+/// How long a guest may keep an asynchronous thread, in wall-clock time. Twice the backend's own granularity.
+const BRIEF_LIMIT: Duration = Duration::from_millis(10);
+
+/// What counts as brief.
+const BRIEF: Duration = Duration::from_millis(1);
+
+/// Skills that are known to be brief.
+const BRIEF_SKILLS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
 /// Runs jobs on the backends it was given. Cheap to clone; clones share the slots.
 #[derive(Clone)]
 pub struct Executor {
     backends: Arc<[Arc<dyn Sandbox>]>,
     slots: Arc<Semaphore>,
+    brief: Arc<Mutex<LruCache<SkillDigest, ()>>>,
 }
 
 /// The right to run one guest. Waiting for it is queueing; a caller's time limit starts when it has one.
@@ -36,11 +53,18 @@ pub struct OwnedJob {
     pub time_limit: Duration,
 }
 
+impl OwnedJob {
+    fn borrowed(&self, time_limit: Duration) -> Job<'_> {
+        Job { skill: &self.skill, input: &self.input, profile: &self.profile, time_limit }
+    }
+}
+
 impl Executor {
     /// An executor over `backends`, which runs up to `slots` guests at once (at least 1).
     #[must_use]
     pub fn new(backends: Vec<Arc<dyn Sandbox>>, slots: usize) -> Self {
-        Self { backends: backends.into(), slots: Arc::new(Semaphore::new(slots.max(1))) }
+        let brief = Arc::new(Mutex::new(LruCache::new(BRIEF_SKILLS)));
+        Self { backends: backends.into(), slots: Arc::new(Semaphore::new(slots.max(1))), brief }
     }
 
     /// Waits for a slot.
@@ -85,15 +109,43 @@ impl Executor {
     /// # Errors
     /// As [`Sandbox::execute`].
     pub async fn execute(&self, slot: Slot, job: OwnedJob) -> Result<Execution, SandboxError> {
-        let backend = Arc::clone(self.backend(job.profile.backend)?);
+        let backend = self.backend(job.profile.backend)?;
+        if backend.is_deterministic()
+            && let Some(execution) = self.execute_briefly(&**backend, &job)
+        {
+            return execution;
+        }
+        let backend = Arc::clone(backend);
+        let skill = job.skill.digest();
         let stop = Stop::new();
         let _stop_when_dropped = stop.on_drop();
-        blocking(move || {
+        let execution = blocking(move || {
             let _slot = slot;
-            let OwnedJob { skill, input, profile, time_limit } = &job;
-            backend.execute(&Job { skill, input, profile, time_limit: *time_limit }, &stop)
+            backend.execute(&job.borrowed(job.time_limit), &stop)
         })
-        .await
+        .await?;
+        if execution.elapsed < BRIEF {
+            self.brief().put(skill, ());
+        }
+        Ok(execution)
+    }
+
+    /// Runs a skill that is known to be brief here and now; `None` if it is not, or not this time.
+    fn execute_briefly(&self, backend: &dyn Sandbox, job: &OwnedJob) -> Option<Result<Execution, SandboxError>> {
+        let skill = job.skill.digest();
+        self.brief().get(&skill)?;
+        let execution = backend.execute(&job.borrowed(job.time_limit.min(BRIEF_LIMIT)), &Stop::new());
+        if !matches!(&execution, Ok(execution) if execution.elapsed < BRIEF) {
+            self.brief().pop(&skill);
+        }
+        match execution {
+            Err(SandboxError::Timeout(_)) => None,
+            other => Some(other),
+        }
+    }
+
+    fn brief(&self) -> MutexGuard<'_, LruCache<SkillDigest, ()>> {
+        self.brief.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

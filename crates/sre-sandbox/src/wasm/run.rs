@@ -92,6 +92,10 @@ impl Sandbox for WasmSandbox {
         &self.description
     }
 
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
         self.programs.get(skill).map(drop)
     }
