@@ -1,0 +1,3 @@
+console.log('1');
+process.exit(42);
+console.log('never');

@@ -1,0 +1,13 @@
+import fs from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+fs.mkdirSync('/tmp/a/b', { recursive: true });
+fs.writeFileSync('/tmp/a/b/x.txt', 'one');
+fs.appendFileSync('/tmp/a/b/x.txt', '+two');
+await writeFile('/tmp/a/y.bin', new Uint8Array([0, 255]));
+fs.renameSync('/tmp/a/y.bin', '/tmp/a/z.bin');
+const seen = fs.readdirSync('/tmp/a', { withFileTypes: true }).map((entry) => [entry.name, entry.isDirectory()]);
+const read = [await readFile('/tmp/a/b/x.txt', 'utf8'), fs.readFileSync('/tmp/a/z.bin').toString('hex')];
+const { size } = fs.statSync('data/text.txt');
+fs.rmSync('/tmp/a', { recursive: true });
+console.log(JSON.stringify({ seen, read, size, gone: fs.existsSync('/tmp/a'), list: fs.readdirSync('data'), ext: path.extname('a/b.c.js') }));

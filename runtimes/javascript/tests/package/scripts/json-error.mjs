@@ -1,0 +1,1 @@
+import x from '../data/broken.json' with { type: 'json' };

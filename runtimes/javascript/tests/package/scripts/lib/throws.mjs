@@ -1,0 +1,3 @@
+export function inner(value) {
+  throw new TypeError(`bad ${value}`);
+}

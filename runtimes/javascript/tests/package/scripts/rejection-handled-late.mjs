@@ -1,0 +1,2 @@
+const promise = Promise.reject(new Error('no'));
+queueMicrotask(() => promise.catch(() => console.log('"caught"')));

@@ -1,0 +1,2 @@
+import { one } from './lib/broken.mjs';
+console.log(one);

@@ -1,0 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+const seen = [];
+const started = performance.now();
+setTimeout(() => seen.push('later'), 30);
+setTimeout(() => seen.push('sooner'), 10);
+const never = setTimeout(() => seen.push('never'), 15);
+clearTimeout(never);
+let ticks = 0;
+const interval = setInterval(() => { ticks += 1; if (ticks === 3) clearInterval(interval); }, 5);
+setImmediate(() => seen.push('immediate'));
+queueMicrotask(() => seen.push('microtask'));
+process.nextTick((value) => seen.push(value), 'tick');
+await sleep(60);
+const waited = performance.now() - started;
+console.log(JSON.stringify({ seen, ticks, waited: waited >= 60 && waited < 1000 }));

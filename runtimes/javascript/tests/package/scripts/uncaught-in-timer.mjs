@@ -1,0 +1,1 @@
+setTimeout(function late() { undefinedName; }, 1);

@@ -1,0 +1,7 @@
+import { inner } from './lib/throws.mjs';
+
+function outer() {
+  inner('value');
+}
+
+outer();

@@ -1,0 +1,1 @@
+export const left = (text, n) => text.padStart(n);

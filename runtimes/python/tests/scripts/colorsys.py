@@ -1,0 +1,2 @@
+"""Stands in for the library module of the same name, as `sys.path[0]` demands."""
+WHO = "mine"

@@ -1,0 +1,8 @@
+import helper
+
+
+def outer():
+    helper.fail()
+
+
+outer()

@@ -1,0 +1,6 @@
+"""A sibling module."""
+NAME = "sibling"
+
+
+def fail():
+    raise ValueError("deep")

@@ -1,0 +1,2 @@
+print('{"result": 1}')
+print("done")
