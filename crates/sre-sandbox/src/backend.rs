@@ -10,7 +10,7 @@ use serde_json::Value;
 use sre_core::{Backend, Canonical, Engine, Outcome, Profile, Resources};
 use sre_skill::Skill;
 
-use crate::SandboxError;
+use crate::{Printed, SandboxError};
 
 /// A way to run skills. Calls block; callers run them on threads that may block.
 pub trait Sandbox: Send + Sync {
@@ -68,6 +68,16 @@ pub struct Execution {
     pub resources: Resources,
     /// Wall-clock time of the run.
     pub elapsed: Duration,
+}
+
+impl Execution {
+    /// What became of a run under the contract, with what it logged and used.
+    #[must_use]
+    pub fn new(printed: Printed, logs: String, resources: Resources, elapsed: Duration) -> Self {
+        let Printed { outcome, output, failure } = printed;
+        let (output, output_canonical) = output.unzip();
+        Self { outcome, output, output_canonical, failure, logs, resources, elapsed }
+    }
 }
 
 /// Asks a running job to stop. Clones share one state; dropping one does nothing.

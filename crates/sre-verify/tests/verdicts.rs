@@ -70,16 +70,7 @@ impl Sandbox for Counter {
             return Err(SandboxError::Timeout(job.time_limit));
         }
         let judged = judge(job.skill, Ending::Exited(0), json!({ "run": run }).to_string().as_bytes());
-        let (output, output_canonical) = judged.output.unzip();
-        Ok(Execution {
-            outcome: judged.outcome,
-            output,
-            output_canonical,
-            failure: judged.failure,
-            logs: String::new(),
-            resources: Resources::default(),
-            elapsed: Duration::ZERO,
-        })
+        Ok(Execution::new(judged, String::new(), Resources::default(), Duration::ZERO))
     }
 }
 

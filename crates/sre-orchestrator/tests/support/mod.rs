@@ -91,16 +91,7 @@ impl Sandbox for ScriptedSandbox {
             }
         };
         let judged = judge(job.skill, ending, printed.as_bytes());
-        let (output, output_canonical) = judged.output.unzip();
-        Ok(Execution {
-            outcome: judged.outcome,
-            output,
-            output_canonical,
-            failure: judged.failure,
-            logs: String::from("a log line\n"),
-            resources: Resources::default(),
-            elapsed: Duration::from_millis(1),
-        })
+        Ok(Execution::new(judged, String::from("a log line\n"), Resources::default(), Duration::from_millis(1)))
     }
 }
 

@@ -122,16 +122,7 @@ impl Sandbox for WasmSandbox {
         drop(store);
 
         let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
-        let (output, output_canonical) = judged.output.unzip();
-        Ok(Execution {
-            outcome: judged.outcome,
-            output,
-            output_canonical,
-            failure: judged.failure,
-            logs,
-            resources: Resources { fuel, cpu_ms, peak_memory_bytes },
-            elapsed: started.elapsed(),
-        })
+        Ok(Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()))
     }
 }
 
