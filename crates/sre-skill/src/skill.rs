@@ -14,7 +14,7 @@ use serde_json::Value;
 use sre_core::{Canonical, FileEntry, Manifest, SkillDigest, canonical_json};
 
 use crate::block::{Block, BlockError, RawBlock};
-use crate::error::{SkillError, SourceError};
+use crate::error::{SkillError, SkillErrorKind, SourceError};
 use crate::limits::PackageLimits;
 use crate::schema::{Schema, SchemaViolation};
 use crate::tree::{SkillFile, find};
@@ -73,7 +73,17 @@ impl Skill {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_dir(folder: &Path, limits: &PackageLimits) -> Result<Self, SkillError> {
-        Self::from_files(folder::read(folder, limits)?)
+        let files = folder::read(folder, limits).map_err(SkillError::from).map_err(|error| {
+            // Whoever names a folder that is no package at all is better told so than that it is large.
+            let is_package = [SKILL_MD, SIDECAR].iter().any(|name| folder.join(name).exists());
+            match error.kind() {
+                SkillErrorKind::TooLarge if !is_package => {
+                    SourceError::NoSkillMd { advice: String::from("is it the folder of a skill?") }.into()
+                }
+                _ => error,
+            }
+        })?;
+        Self::from_files(files)
     }
 
     /// Reads a gzip-compressed tar archive; one top folder around everything is stripped.

@@ -226,3 +226,15 @@ proptest! {
         prop_assert_eq!(Skill::from_manifest(skill.manifest().clone().into_value(), files).unwrap().digest(), skill.digest());
     }
 }
+
+#[test]
+fn a_large_folder_that_is_no_package_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("large.bin"), vec![0; 100]).unwrap();
+    let limits = PackageLimits { unpacked_bytes: 10, ..PackageLimits::default() };
+    let error = Skill::from_dir(folder.path(), &limits).unwrap_err().to_string();
+    assert!(error.contains("no SKILL.md at its root"), "{error}");
+    std::fs::write(folder.path().join("SKILL.md"), "---\n---\n").unwrap();
+    let error = Skill::from_dir(folder.path(), &limits).unwrap_err().to_string();
+    assert!(error.contains("over 10 bytes"), "{error}");
+}
