@@ -32,11 +32,7 @@ pub trait Store: Send + Sync {
     /// The bytes of several digests, in the order asked for; each as [`Store::get`]. A store that can answer all at once
     /// overrides this.
     async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
-        let mut answers = Vec::with_capacity(digests.len());
-        for digest in digests {
-            answers.push(self.get(*digest).await);
-        }
-        answers
+        get_each(self, digests).await
     }
 
     /// Whether there is a durable blob with this digest. Does not read or check its bytes.
@@ -49,6 +45,18 @@ pub trait Store: Send + Sync {
     fn uri(&self, digest: BlobDigest) -> String {
         format_uri(digest)
     }
+}
+
+/// The bytes of several digests, one after the other.
+pub(crate) async fn get_each<S: Store + ?Sized>(
+    store: &S,
+    digests: &[BlobDigest],
+) -> Vec<Result<Arc<[u8]>, StoreError>> {
+    let mut answers = Vec::with_capacity(digests.len());
+    for digest in digests {
+        answers.push(store.get(*digest).await);
+    }
+    answers
 }
 
 /// Why [`fetch_result`] has no bytes.

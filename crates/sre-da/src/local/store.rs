@@ -14,6 +14,7 @@ use super::large::Large;
 use super::small::Small;
 use crate::durable::create_folder;
 use crate::group_commit::OpenError;
+use crate::store::get_each;
 use crate::{Blob, Disk, OsDisk, Store, StoreError};
 
 /// Up to this many bytes are hashed where the caller stands, a tenth of a millisecond; more, on a blocking thread.
@@ -139,6 +140,14 @@ impl LocalStore {
         self.finish_read(digest, self.small.get(digest)?).await
     }
 
+    /// What cannot be read is not durable, whatever was remembered; so that a put can repair it.
+    fn forget_unless_read<T>(&self, digest: BlobDigest, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if read.is_err() {
+            self.known.forget(&[digest]);
+        }
+        read
+    }
+
     async fn finish_read(&self, digest: BlobDigest, small: Option<Arc<[u8]>>) -> Result<Arc<[u8]>, StoreError> {
         match small {
             Some(bytes) => {
@@ -176,29 +185,18 @@ impl Store for LocalStore {
 
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
         let read = self.read(digest).await;
-        if read.is_err() {
-            // What cannot be read is not durable, whatever was remembered; so that a put can repair it.
-            self.known.forget(&[digest]);
-        }
-        read
+        self.forget_unless_read(digest, read)
     }
 
     async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
         let Ok(rows) = self.small.get_many(digests) else {
             // One by one, so that each answer says what is wrong with it.
-            let mut answers = Vec::with_capacity(digests.len());
-            for digest in digests {
-                answers.push(self.get(*digest).await);
-            }
-            return answers;
+            return get_each(self, digests).await;
         };
         let mut answers = Vec::with_capacity(digests.len());
         for (&digest, row) in digests.iter().zip(rows) {
             let answer = self.finish_read(digest, row).await;
-            if answer.is_err() {
-                self.known.forget(&[digest]);
-            }
-            answers.push(answer);
+            answers.push(self.forget_unless_read(digest, answer));
         }
         answers
     }
