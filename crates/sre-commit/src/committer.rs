@@ -1,11 +1,12 @@
 //! The stage itself.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment, CommitmentDigest, Digest, OrderId,
-    OutputDigest, SkillDigest,
+    Backend, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment, CommitmentDigest, Digest, Engine,
+    OrderId, OutputDigest, SkillDigest,
 };
 use sre_da::{Blob, Store};
 use sre_sandbox::{Execution, Executor, OwnedJob};
@@ -18,13 +19,15 @@ use crate::{Commit, CommitError, CommitRequest, Committed};
 pub struct Committer {
     executor: Executor,
     store: Arc<dyn Store>,
+    /// Language runtimes that are known to be in the store.
+    stored_runtimes: Arc<Mutex<HashSet<Digest>>>,
 }
 
 impl Committer {
     /// A committer that runs skills on `executor` and keeps their results in `store`.
     #[must_use]
     pub fn new(executor: Executor, store: Arc<dyn Store>) -> Self {
-        Self { executor, store }
+        Self { executor, store, stored_runtimes: Arc::default() }
     }
 }
 
@@ -32,12 +35,13 @@ impl Committer {
 impl Commit for Committer {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
         let CommitRequest { order_id, skill, input, profile, time_limit, slot } = request;
-        let engine = self.executor.engine(profile.backend)?;
+        let engine = self.executor.engine(profile.backend, &skill, None)?;
         let job = OwnedJob {
             skill: Arc::clone(&skill),
             input: Arc::clone(&input),
             profile: Arc::clone(&profile),
             time_limit,
+            language_runtime: None,
         };
         let execution = self.executor.execute(slot, job).await?;
 
@@ -47,12 +51,13 @@ impl Commit for Committer {
             skill: evidence.add_skill(&skill),
             input: evidence.add(Blob::new(input)),
             profile: evidence.add_value(&profile),
-            runtime: evidence.add_value(engine),
+            runtime: evidence.add_value(&engine),
             outcome: evidence.add_value(&Canonical::new(execution.outcome)),
         };
         if let Some(output) = &execution.output_canonical {
             evidence.add::<OutputDigest>(Blob::new(output.clone()));
         }
+        self.keep_language_runtime(profile.backend, &engine).await?;
         let committed = self.describe(order_id, profile.backend, commitment, execution, &mut evidence);
         // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs again.
         // After it, whatever the caller writes down can be fetched.
@@ -62,6 +67,30 @@ impl Commit for Committer {
 }
 
 impl Committer {
+    /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years needs exactly this one.
+    async fn keep_language_runtime(&self, backend: Backend, engine: &Engine) -> Result<(), CommitError> {
+        let Some(digest) = engine.language_runtime().and_then(|digest| digest.parse::<Digest>().ok()) else {
+            return Ok(());
+        };
+        if self.stored_runtimes().contains(&digest) {
+            return Ok(());
+        }
+        if !self.store.exists(digest.into()).await? {
+            let packed = self.executor.backend(backend)?.language_runtimes().and_then(|known| known.packed(digest));
+            let Some(packed) = packed else {
+                tracing::warn!(%digest, "the language runtime's bytes are not here, so they cannot be stored");
+                return Ok(());
+            };
+            self.store.put(vec![Blob::with_digest(digest.into(), packed)]).await?;
+        }
+        self.stored_runtimes().insert(digest);
+        Ok(())
+    }
+
+    fn stored_runtimes(&self) -> MutexGuard<'_, HashSet<Digest>> {
+        self.stored_runtimes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn describe(
         &self,
         order_id: OrderId,

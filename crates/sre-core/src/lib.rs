@@ -27,7 +27,7 @@ pub use digest::{
 pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
 pub use order_id::{OrderId, OrderIdError};
 pub use outcome::{BadOutputReason, Outcome, TrapKind};
-pub use profile::{Backend, Engine, Profile, Seed, SeedParseError};
+pub use profile::{Backend, Engine, LANGUAGE_RUNTIME, Profile, Seed, SeedParseError};
 pub use result::{CommitResult, CommitStatus, OrderResult, OrderStatus, Resources};
 pub use units::{ByteSize, ByteSizeError};
 pub use verdict::{Check, CheckStatus, Method, Verdict, VerifyResult};

@@ -57,14 +57,14 @@ pub enum RuntimeKind {
 }
 
 impl RuntimeKind {
-    /// The kind an entrypoint's name implies: `.wasm` and `.wat` are Wasm, `.py` Python, `.js` and `.mjs` JavaScript,
-    /// anything else native.
+    /// The kind an entrypoint's name implies: `.wasm` and `.wat` are Wasm, `.py` Python, `.js`, `.mjs` and `.cjs`
+    /// JavaScript, anything else native.
     #[must_use]
     pub fn infer(entrypoint: &str) -> Self {
         match entrypoint.rsplit_once('.').map(|(_, extension)| extension) {
             Some("wasm" | "wat") => Self::Wasm,
             Some("py") => Self::Python,
-            Some("js" | "mjs") => Self::Javascript,
+            Some("js" | "mjs" | "cjs") => Self::Javascript,
             _ => Self::Native,
         }
     }

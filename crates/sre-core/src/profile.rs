@@ -56,6 +56,9 @@ impl fmt::Display for Backend {
     }
 }
 
+/// The setting of an [`Engine`] that names the language runtime a script ran in: the SHA-256 of its artefact.
+pub const LANGUAGE_RUNTIME: &str = "language_runtime";
+
 /// The engine that ran a skill: its exact version and every setting that can change an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +71,14 @@ pub struct Engine {
     pub version: String,
     /// Settings by name.
     pub configuration: BTreeMap<String, String>,
+}
+
+impl Engine {
+    /// The digest under [`LANGUAGE_RUNTIME`], as text; `None` for an engine that runs no scripts.
+    #[must_use]
+    pub fn language_runtime(&self) -> Option<&str> {
+        self.configuration.get(LANGUAGE_RUNTIME).map(String::as_str)
+    }
 }
 
 /// Seed of the guest's randomness: 32 bytes, written as 64 hexadecimal digits.

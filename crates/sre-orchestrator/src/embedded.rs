@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `journal.sqlite3` | orders and results |
 //! | `blobs/` | everything content-addressed, see [`sre_da::LocalStore`] |
-//! | `cache/` | compiled programs; may be deleted at any time |
+//!
+//! Compiled programs are kept in the platform's cache folder and not here: they belong to the machine and to no order, and
+//! compiling a language runtime takes long enough that all data folders should share it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,8 @@ use etcetera::BaseStrategy;
 use sre_commit::Committer;
 use sre_core::OrderResult;
 use sre_da::{LocalStore, LocalStoreOptions, Store, StoreError};
-use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Executor, Sandbox, SandboxError};
+use sre_sandbox::wasm::{CompilationNotice, WasmOptions, WasmSandbox};
+use sre_sandbox::{Executor, LanguageRuntime, Sandbox, SandboxError};
 use sre_verify::Verifier;
 
 use crate::callback::HttpCallback;
@@ -29,6 +31,20 @@ pub struct Embedded {
     folder: DataFolder,
     executor: Executor,
     acceptance: Acceptance,
+}
+
+/// How to build an [`Embedded`].
+#[derive(Default)]
+pub struct EmbeddedOptions {
+    /// What orders may ask for.
+    pub limits: OperatorLimits,
+    /// Where compiled programs are kept; may be deleted at any time. Default: the platform's cache folder.
+    pub cache_folder: Option<PathBuf>,
+    /// Told before a language runtime is compiled. Default nobody.
+    pub notice: Option<CompilationNotice>,
+    /// Language runtimes besides those this program ships, for replays that name them. Whoever made one decides what
+    /// scripts return in it. Default none.
+    pub trusted_runtimes: Vec<LanguageRuntime>,
 }
 
 /// A data folder and the places in it.
@@ -69,6 +85,15 @@ pub enum EmbeddedError {
     Callback(#[from] CallbackError),
 }
 
+/// The platform's cache folder for this program, for instance `~/.cache/sre`.
+///
+/// # Errors
+/// [`EmbeddedError::NoHome`].
+pub fn default_cache_folder() -> Result<PathBuf, EmbeddedError> {
+    let strategy = etcetera::choose_base_strategy().map_err(|_| EmbeddedError::NoHome)?;
+    Ok(strategy.cache_dir().join("sre"))
+}
+
 /// The platform's data folder for this program, for instance `~/.local/share/sre`.
 ///
 /// # Errors
@@ -89,12 +114,6 @@ impl DataFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
-    }
-
-    /// Where compiled programs are kept.
-    #[must_use]
-    pub fn cache(&self) -> PathBuf {
-        self.0.join("cache")
     }
 
     /// Whether an order was ever accepted here. Makes nothing.
@@ -141,10 +160,19 @@ impl Embedded {
     ///
     /// # Errors
     /// [`EmbeddedError::Sandbox`].
-    pub fn new(folder: DataFolder, limits: OperatorLimits) -> Result<Self, EmbeddedError> {
+    pub fn new(folder: DataFolder, options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
+        let EmbeddedOptions { limits, cache_folder, notice, trusted_runtimes } = options;
         let slots = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let options = WasmOptions { cache_folder: Some(folder.cache()), ..WasmOptions::default() };
-        let wasm: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(&options)?);
+        let mut language_runtimes = sre_runtimes::shipped();
+        language_runtimes.extend(trusted_runtimes);
+        let options = WasmOptions {
+            // Without a home folder there is no cache, and everything else works.
+            cache_folder: cache_folder.or_else(|| default_cache_folder().ok()),
+            language_runtimes,
+            notice,
+            ..WasmOptions::default()
+        };
+        let wasm: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(options)?);
         let executor = Executor::new(vec![wasm], slots);
         let acceptance = Acceptance::new(limits, executor.clone());
         Ok(Self { folder, executor, acceptance })
@@ -186,7 +214,7 @@ impl Embedded {
 /// # Errors
 /// [`EmbeddedError`]; an order that ran and failed is an [`OrderResult`] and no error.
 pub async fn execute_skill_order(config: OrderConfig) -> Result<OrderResult, EmbeddedError> {
-    let embedded = Embedded::new(DataFolder::new(default_data_folder()?), OperatorLimits::default())?;
+    let embedded = Embedded::new(DataFolder::new(default_data_folder()?), EmbeddedOptions::default())?;
     let order = embedded.acceptance().accept(config).await?;
     Ok(embedded.open()?.execute(order).await?)
 }

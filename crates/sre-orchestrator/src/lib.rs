@@ -27,7 +27,10 @@ pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
 pub use callback::{Callback, CallbackError, HttpCallback};
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
-pub use embedded::{DataFolder, Embedded, EmbeddedError, default_data_folder, execute_skill_order};
+pub use embedded::{
+    DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder, default_data_folder,
+    execute_skill_order,
+};
 pub use journal::{Accepted, Journal, JournalEntry, JournalError};
 pub use limits::OperatorLimits;
 pub use orchestrator::{ExecuteError, Orchestrator, Stage};

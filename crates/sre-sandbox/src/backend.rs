@@ -7,18 +7,26 @@ use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
-use sre_core::{Backend, Canonical, Engine, Outcome, Profile, Resources};
+use sre_core::{Backend, Canonical, Digest, Engine, Outcome, Profile, Resources};
 use sre_skill::Skill;
 
-use crate::{Printed, SandboxError};
+use crate::{LanguageRuntimes, Printed, SandboxError};
 
 /// A way to run skills. Calls block; callers run them on threads that may block.
 pub trait Sandbox: Send + Sync {
     /// Which backend this is.
     fn backend(&self) -> Backend;
 
-    /// The engine, as it is bound into commitments.
-    fn engine(&self) -> &Canonical<Engine>;
+    /// The engine that runs `skill`, as it is bound into commitments. `language_runtime` is as in [`Job`].
+    ///
+    /// # Errors
+    /// [`SandboxError::Rejected`] when the skill cannot run here at all.
+    fn engine(&self, skill: &Skill, language_runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError>;
+
+    /// The interpreters this backend runs scripts in, if it brings any.
+    fn language_runtimes(&self) -> Option<&LanguageRuntimes> {
+        None
+    }
 
     /// Whether the same job always has the same outcome, so that a run may be abandoned and repeated. Default false.
     fn is_deterministic(&self) -> bool {
@@ -49,6 +57,8 @@ pub struct Job<'a> {
     pub profile: &'a Profile,
     /// Wall-clock limit of this host. Not part of the profile: a replay may be given more time.
     pub time_limit: Duration,
+    /// The digest of the language runtime to run a script in; `None` for the backend's own choice.
+    pub language_runtime: Option<Digest>,
 }
 
 /// What a job did.

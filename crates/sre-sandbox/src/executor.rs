@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use sre_core::{Backend, Canonical, Engine, Profile, SkillDigest};
+use sre_core::{Backend, Canonical, Digest, Engine, Profile, SkillDigest};
 use sre_skill::Skill;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -51,11 +51,19 @@ pub struct OwnedJob {
     pub profile: Arc<Canonical<Profile>>,
     /// Wall-clock limit of this host.
     pub time_limit: Duration,
+    /// As in [`Job`].
+    pub language_runtime: Option<Digest>,
 }
 
 impl OwnedJob {
     fn borrowed(&self, time_limit: Duration) -> Job<'_> {
-        Job { skill: &self.skill, input: &self.input, profile: &self.profile, time_limit }
+        Job {
+            skill: &self.skill,
+            input: &self.input,
+            profile: &self.profile,
+            time_limit,
+            language_runtime: self.language_runtime,
+        }
     }
 }
 
@@ -87,12 +95,17 @@ impl Executor {
             .ok_or_else(|| SandboxError::Rejected(format!("the {backend} backend is not available in this version")))
     }
 
-    /// The engine of a backend, as commitments name it.
+    /// The engine that runs `skill` on a backend; see [`Sandbox::engine`].
     ///
     /// # Errors
-    /// As [`Executor::backend`].
-    pub fn engine(&self, backend: Backend) -> Result<&Canonical<Engine>, SandboxError> {
-        self.backend(backend).map(|backend| backend.engine())
+    /// As [`Executor::backend`] and [`Sandbox::engine`].
+    pub fn engine(
+        &self,
+        backend: Backend,
+        skill: &Skill,
+        language_runtime: Option<Digest>,
+    ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+        self.backend(backend)?.engine(skill, language_runtime)
     }
 
     /// Makes `skill` ready on `backend`; see [`Sandbox::prepare`].

@@ -6,6 +6,7 @@
 //!
 //! - [`Sandbox`], [`Job`], [`Execution`]: the interface that every backend implements.
 //! - [`Executor`]: the same for asynchronous callers, with a bound on how many guests run at once.
+//! - [`LanguageRuntimes`]: interpreters for scripts, by digest.
 //! - `contract`: what a skill sees and what it must print; the same for every backend.
 //! - [`wasm`] (feature `wasm`): the WebAssembly backend. `wasi` translates the two WASI versions to the calls of
 //!   `world`, the deterministic machine the guest lives in.
@@ -16,6 +17,7 @@ mod backend;
 mod contract;
 mod error;
 mod executor;
+mod language;
 #[cfg(feature = "wasm")]
 mod wasi;
 #[cfg(feature = "wasm")]
@@ -27,3 +29,4 @@ pub use backend::{Execution, Job, Sandbox, Stop};
 pub use contract::{Ending, LOG_LIMIT_BYTES, Printed, environment, judge};
 pub use error::{ErrorKind, SandboxError};
 pub use executor::{Executor, OwnedJob, Slot};
+pub use language::{LanguageRuntime, LanguageRuntimes, SupplyError};

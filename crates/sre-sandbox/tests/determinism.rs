@@ -71,9 +71,10 @@ fn runs_are_alike_across_sandboxes_caches_and_threads() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let cache_folder = Some(folder.path().join("cache"));
-    let options = WasmOptions { cache_folder, slots: 3 };
-    assert_eq!(all(&sandbox_with(&options)), expected, "a cold cache");
-    assert_eq!(all(&sandbox_with(&options)), expected, "a warm cache");
+    let options = WasmOptions { cache_folder, slots: 3, ..WasmOptions::default() };
+    assert_eq!(all(&sandbox_with(options.clone())), expected, "a cold cache");
+    assert_eq!(all(&sandbox_with(options.clone())), expected, "a warm cache");
+    assert_eq!(all(&sandbox_with(WasmOptions { pooling: false, ..options })), expected, "memory from the system");
     std::thread::scope(|scope| {
         for number in 0..4 {
             let (all, expected) = (&all, &expected);
@@ -91,11 +92,13 @@ fn what_is_not_in_the_profile_has_no_effect() {
     let input = canonical_json::to_vec(&json!({"calls": OBSERVATIONS}));
     let profile = profile();
     let outcome = |seconds| {
-        let job = Job { skill: &skill, input: &input, profile: &profile, time_limit: Duration::from_secs(seconds) };
+        let time_limit = Duration::from_secs(seconds);
+        let job = Job { skill: &skill, input: &input, profile: &profile, time_limit, language_runtime: None };
         shared().execute(&job, &Stop::new()).expect("an outcome").outcome
     };
     assert_eq!(outcome(100), outcome(100_000));
-    let forever = Job { skill: &skill, input: &input, profile: &profile, time_limit: Duration::MAX };
+    let time_limit = Duration::MAX;
+    let forever = Job { skill: &skill, input: &input, profile: &profile, time_limit, language_runtime: None };
     assert_eq!(shared().execute(&forever, &Stop::new()).expect("an outcome").outcome, outcome(100));
 }
 

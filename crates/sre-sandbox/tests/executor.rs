@@ -6,7 +6,7 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use serde_json::json;
-use sre_core::{Backend, Canonical, Engine, Profile, Resources, Seed};
+use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources, Seed};
 use sre_sandbox::{Ending, Execution, Executor, Job, OwnedJob, Sandbox, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
 
@@ -15,7 +15,7 @@ struct Told {
     takes: Mutex<Duration>,
     runs: Mutex<Vec<(ThreadId, Duration)>>,
     deterministic: bool,
-    engine: Canonical<Engine>,
+    engine: Arc<Canonical<Engine>>,
 }
 
 impl Sandbox for Told {
@@ -23,8 +23,8 @@ impl Sandbox for Told {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &Canonical<Engine> {
-        &self.engine
+    fn engine(&self, _: &Skill, _: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+        Ok(Arc::clone(&self.engine))
     }
 
     fn is_deterministic(&self) -> bool {
@@ -57,7 +57,7 @@ fn told(deterministic: bool) -> Arc<Told> {
         takes: Mutex::new(Duration::from_micros(50)),
         runs: Mutex::default(),
         deterministic,
-        engine: Canonical::new(engine),
+        engine: Arc::new(Canonical::new(engine)),
     })
 }
 
@@ -81,6 +81,7 @@ fn job() -> OwnedJob {
         input: b"{}".as_slice().into(),
         profile: Arc::new(Canonical::new(profile)),
         time_limit: Duration::from_secs(30),
+        language_runtime: None,
     }
 }
 

@@ -146,7 +146,7 @@ fn greedy_guests_take_no_others_place() {
     let profile = profile_with(json!({"fuel": 20_000_000}));
     // Nobody else's guests in this one: as many places as guests.
     let slots = 16;
-    let sandbox = common::sandbox_with(&WasmOptions { slots, ..WasmOptions::default() });
+    let sandbox = common::sandbox_with(WasmOptions { slots, ..WasmOptions::default() });
     std::thread::scope(|scope| {
         for _ in 0..slots {
             scope.spawn(|| {
@@ -160,12 +160,17 @@ fn greedy_guests_take_no_others_place() {
 /// When all places are taken, that is the host's trouble and worth trying again: no outcome.
 #[test]
 fn without_a_place_there_is_no_outcome() {
-    let sandbox = common::sandbox_with(&WasmOptions { slots: 1, ..WasmOptions::default() });
+    let sandbox = common::sandbox_with(WasmOptions { slots: 1, ..WasmOptions::default() });
     let text = format!("(module {PRELUDE} {})", include_str!("programs/loop.wat"));
     let endless = skill(Program::Text(&text));
     let (profile, stop) = (profile_with(json!({"fuel": u64::MAX})), sre_sandbox::Stop::new());
-    let endless_job =
-        sre_sandbox::Job { skill: &endless, input: b"{}", profile: &profile, time_limit: common::PATIENCE };
+    let endless_job = sre_sandbox::Job {
+        skill: &endless,
+        input: b"{}",
+        profile: &profile,
+        time_limit: common::PATIENCE,
+        language_runtime: None,
+    };
     let greedy = format!("(module {} (func (export \"_start\")))", "(memory 1)".repeat(4));
     let greedy = skill(Program::Text(&greedy));
     std::thread::scope(|scope| {

@@ -33,7 +33,7 @@ pub(crate) enum BlockError {
     #[error("runtime.entrypoint {entrypoint} is not in the package; {advice}")]
     NoEntrypoint { entrypoint: String, advice: String },
     #[error(
-        "runtime.entrypoint {0} is not executable; set its executable bit, or name a .wasm, .wat, .py, .js or .mjs file"
+        "runtime.entrypoint {0} is not executable; set its executable bit, or name a .wasm, .wat, .py, .js, .mjs or .cjs file"
     )]
     NotExecutable(String),
     #[error("runtime.timeout_seconds is {0}; it must be a number above 0")]

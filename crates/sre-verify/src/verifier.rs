@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lru::LruCache;
 use sre_core::{
-    Canonical, CheckStatus, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest, SkillDigest, Verdict,
-    VerifyResult, canonical_json,
+    Backend, Canonical, CheckStatus, Digest, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest,
+    SkillDigest, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::Store;
 use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
@@ -96,11 +96,15 @@ impl Verifier {
         report: &mut Report,
     ) -> Result<(), Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
-        let own_engine = self.executor.engine(profile.backend).map_err(|error| unverifiable(error.to_string()))?;
+        let language_runtime = self.language_runtime(profile.backend, committed_engine).await?;
+        let own_engine = self
+            .executor
+            .engine(profile.backend, &skill, language_runtime)
+            .map_err(|error| unverifiable(error.to_string()))?;
         let same_engine = **own_engine == *committed_engine;
         let slot = self.executor.slot().await.map_err(|error| unverifiable(error.to_string()))?;
         let time_limit = Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
-        let job = OwnedJob { skill, input, profile: Arc::new(profile), time_limit };
+        let job = OwnedJob { skill, input, profile: Arc::new(profile), time_limit, language_runtime };
         let execution = self.executor.execute(slot, job).await.map_err(|error| match error.kind() {
             ErrorKind::Timeout => unverifiable(format!("the replay took longer than {time_limit:?}")),
             _ => unverifiable(format!("the replay could not be carried out: {error}")),
@@ -118,6 +122,30 @@ impl Verifier {
             "{difference}; but it was committed by {} {} and replayed by {} {}, which may explain it",
             committed_engine.name, committed_engine.version, own_engine.name, own_engine.version
         )))
+    }
+
+    /// The language runtime that the committed engine names, made available here if the store has it.
+    ///
+    /// Only a runtime that the backend was told of is run. The executor chose the one it names, and an interpreter that
+    /// was made to give a certain answer would give it in every replay.
+    async fn language_runtime(&self, backend: Backend, committed: &Engine) -> Result<Option<Digest>, Finding> {
+        let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
+        let Some(named) = committed.language_runtime() else { return Ok(None) };
+        let digest: Digest =
+            named.parse().map_err(|error| Finding::tampered(format!("the committed language runtime: {error}")))?;
+        let backend = self.executor.backend(backend).map_err(|error| unverifiable(error.to_string()))?;
+        let Some(runtimes) = backend.language_runtimes().filter(|known| known.find(digest).is_some()) else {
+            return Err(unverifiable(format!(
+                "it ran in the language runtime {digest}, which is not one that is trusted here to be an interpreter"
+            )));
+        };
+        if runtimes.packed(digest).is_none() {
+            let packed = self.store.get(digest.into()).await.map_err(|error| {
+                unverifiable(format!("the language runtime {digest} is neither here nor in the store: {error}"))
+            })?;
+            runtimes.supply(digest, packed).map_err(|error| unverifiable(error.to_string()))?;
+        }
+        Ok(Some(digest))
     }
 
     /// Where the replay's outcome departs from the committed one, for people.

@@ -48,7 +48,7 @@ impl Store for Memory {
 struct Counter {
     next: AtomicI64,
     step: i64,
-    engine: Canonical<Engine>,
+    engine: Arc<Canonical<Engine>>,
 }
 
 impl Sandbox for Counter {
@@ -56,8 +56,8 @@ impl Sandbox for Counter {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &Canonical<Engine> {
-        &self.engine
+    fn engine(&self, _: &Skill, _: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+        Ok(Arc::clone(&self.engine))
     }
 
     fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
@@ -81,7 +81,10 @@ fn executor(start: i64, step: i64, version: &str) -> Executor {
         version: version.to_owned(),
         configuration: BTreeMap::new(),
     };
-    Executor::new(vec![Arc::new(Counter { next: AtomicI64::new(start), step, engine: Canonical::new(engine) })], 1)
+    Executor::new(
+        vec![Arc::new(Counter { next: AtomicI64::new(start), step, engine: Arc::new(Canonical::new(engine)) })],
+        1,
+    )
 }
 
 struct Case {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Every crate of the workspace and the crates it depends on, all of them and no other. `sre` is the binary: it may
 /// depend on any, and none on it.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
     ("sre-da", &["sre-core"]),
@@ -21,7 +21,11 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("sre-commit", &["sre-core", "sre-da", "sre-sandbox", "sre-skill"]),
     // Never the commit stage, the orchestrator or a service: anyone can check.
     ("sre-verify", &["sre-core", "sre-da", "sre-sandbox", "sre-skill"]),
-    ("sre-orchestrator", &["sre-commit", "sre-core", "sre-da", "sre-sandbox", "sre-skill", "sre-verify"]),
+    ("sre-runtimes", &["sre-core", "sre-sandbox"]),
+    (
+        "sre-orchestrator",
+        &["sre-commit", "sre-core", "sre-da", "sre-runtimes", "sre-sandbox", "sre-skill", "sre-verify"],
+    ),
 ];
 const BINARY: &str = "sre";
 

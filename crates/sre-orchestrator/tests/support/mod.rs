@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
-use sre_core::{Backend, Canonical, Engine, OrderResult, Resources, VerifyResult};
+use sre_core::{Backend, Canonical, Digest, Engine, OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_orchestrator::{
     Acceptance, Backoff, Callback, CallbackError, Journal, OperatorLimits, Orchestrator, OrderConfig,
@@ -46,7 +46,7 @@ pub struct ScriptedSandbox {
     acts: Vec<Act>,
     pub executions: AtomicUsize,
     pub stopped: AtomicUsize,
-    engine: Canonical<Engine>,
+    engine: Arc<Canonical<Engine>>,
 }
 
 impl ScriptedSandbox {
@@ -57,7 +57,12 @@ impl ScriptedSandbox {
             version: String::from("1"),
             configuration: BTreeMap::new(),
         };
-        Arc::new(Self { acts: acts.to_vec(), executions: 0.into(), stopped: 0.into(), engine: Canonical::new(engine) })
+        Arc::new(Self {
+            acts: acts.to_vec(),
+            executions: 0.into(),
+            stopped: 0.into(),
+            engine: Arc::new(Canonical::new(engine)),
+        })
     }
 }
 
@@ -66,8 +71,8 @@ impl Sandbox for ScriptedSandbox {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &Canonical<Engine> {
-        &self.engine
+    fn engine(&self, _: &Skill, _: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+        Ok(Arc::clone(&self.engine))
     }
 
     fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {

@@ -6,7 +6,8 @@
 //!   entry's name and its content; an entry without a valid one is removed and compiled again;
 //! - an entry is read into memory, checked there and loaded from there, so that it cannot change in between.
 //!
-//! Layout: `key` (64 bytes) and `<name>.cwasm` (32 bytes of MAC, then the code). A name is the SHA-256 of the program's
+//! Layout: `key` (64 bytes), `<name>.cwasm` (32 bytes of MAC, then the code) and `<name>.lock` (empty, held while a
+//! language runtime is compiled). A name is the SHA-256 of the program's
 //! digest and of everything that wasmtime says its compiled code depends on: full version, settings, target. Entries
 //! are written to a temporary file and renamed; a crash leaves at most a temporary file, which a start an hour later
 //! or more removes.
@@ -92,6 +93,20 @@ impl CodeCache {
         if let Err(error) = self.write(key, &path, code) {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be cached");
         }
+    }
+
+    /// Waits until no other process compiles `program`. The lock ends with the file that is returned, or with the process;
+    /// `None` where the folder cannot be used, and then everybody compiles.
+    pub(super) fn lock(&self, program: Digest) -> Option<fs::File> {
+        self.key()?;
+        let path = self.path(program).with_extension("lock");
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).ok()?;
+        file.lock().ok()?;
+        Some(file)
     }
 
     fn write(&self, key: &Key, path: &Path, code: &[u8]) -> io::Result<()> {

@@ -3,7 +3,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `engine` | wasmtime's configuration, and the part of it that is bound into commitments |
-//! | `program` | from a skill's bytes to a pre-instantiated module or component |
+//! | `machine` | one such engine, and from a program's bytes to a pre-instantiated module or component |
+//! | `interpreter` | language runtimes, for skills that are scripts |
+//! | `program` | from a skill to what is instantiated for it |
 //! | `complexity` | what takes too long to compile is refused |
 //! | `cache` | compiled code on disk |
 //! | `limits` | memory, tables, instances |
@@ -17,10 +19,13 @@
 mod cache;
 mod complexity;
 mod engine;
+mod interpreter;
 mod limits;
+mod machine;
 mod program;
 mod run;
 mod ticker;
 
+pub use interpreter::CompilationNotice;
 pub(crate) use limits::MemoryLimiter;
 pub use run::{WasmOptions, WasmSandbox};

@@ -1,191 +1,157 @@
-//! From a skill's bytes to a pre-instantiated module or component.
+//! From a skill to what is instantiated for it.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use lru::LruCache;
-use sre_core::{Digest, RuntimeKind, SkillDigest};
+use sre_core::{Canonical, Digest, Engine as EngineDescription, RuntimeKind, SkillDigest};
 use sre_skill::Skill;
-use wasmtime::component::{Component, Linker as ComponentLinker};
-use wasmtime::{Engine, InstancePre, Linker, Module};
 
-use super::cache::CodeCache;
-use super::complexity;
-use crate::SandboxError;
-use crate::wasi::preview2::CommandPre;
-use crate::wasi::{Guest, preview1, preview2};
+use super::engine::{self, Tuning};
+use super::interpreter::Interpreters;
+use super::machine::{Author, Code, Machine};
 use crate::world::PackageTree;
+use crate::{LanguageRuntime, SandboxError};
 
 /// Programs kept ready in memory.
 const READY_LIMIT: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
+/// Engine descriptions kept in memory.
+const DESCRIBED_LIMIT: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
 /// A skill, ready to be instantiated.
 pub(super) struct Program {
-    pub(super) code: Code,
+    pub(super) code: Arc<Code>,
     pub(super) package: Arc<PackageTree>,
-}
-
-pub(super) enum Code {
-    /// A preview 1 command module.
-    Module(InstancePre<Guest>),
-    /// A WASI 0.2 command component.
-    Component(CommandPre<Guest>),
+    pub(super) machine: Arc<Machine>,
 }
 
 /// Prepares skills and keeps the most recently used ready.
 pub(super) struct Programs {
-    engine: Engine,
-    linker: Linker<Guest>,
-    component_linker: ComponentLinker<Guest>,
-    cache: Option<CodeCache>,
-    ready: Mutex<LruCache<SkillDigest, Slot>>,
+    /// Runs compiled programs and small interpreters.
+    plain: Arc<Machine>,
+    /// Runs interpreters that need stack and memory; made at the first use.
+    roomy: OnceLock<Arc<Machine>>,
+    machines: MachineOptions,
+    pub(super) interpreters: Interpreters,
+    ready: Mutex<LruCache<Key, Slot>>,
+    described: Mutex<LruCache<Option<Digest>, Arc<Canonical<EngineDescription>>>>,
 }
+
+/// A skill, and the interpreter it runs in.
+type Key = (SkillDigest, Option<Digest>);
 
 /// Filled once: whoever comes second waits for the first one's compilation.
 type Slot = Arc<OnceLock<Result<Arc<Program>, String>>>;
 
+/// How machines are made.
+pub(super) struct MachineOptions {
+    pub(super) slots: u32,
+    pub(super) pooling: bool,
+    pub(super) cache_folder: Option<PathBuf>,
+}
+
+impl MachineOptions {
+    fn build(&self, tuning: Tuning) -> Result<Arc<Machine>, SandboxError> {
+        Machine::new(tuning, self.slots, self.pooling, self.cache_folder.as_deref()).map(Arc::new)
+    }
+}
+
 impl Programs {
-    pub(super) fn new(engine: Engine, cache: Option<CodeCache>) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(&engine);
-        preview1::add_to_linker(&mut linker)?;
-        let mut component_linker = ComponentLinker::new(&engine);
-        preview2::add_to_linker(&mut component_linker)?;
-        Ok(Self { engine, linker, component_linker, cache, ready: Mutex::new(LruCache::new(READY_LIMIT)) })
+    pub(super) fn new(machines: MachineOptions, interpreters: Interpreters) -> Result<Self, SandboxError> {
+        Ok(Self {
+            plain: machines.build(engine::PLAIN)?,
+            roomy: OnceLock::new(),
+            machines,
+            interpreters,
+            ready: Mutex::new(LruCache::new(READY_LIMIT)),
+            described: Mutex::new(LruCache::new(DESCRIBED_LIMIT)),
+        })
     }
 
     /// The program of `skill`, compiled if need be.
-    pub(super) fn get(&self, skill: &Skill) -> Result<Arc<Program>, SandboxError> {
+    pub(super) fn get(&self, skill: &Skill, language_runtime: Option<Digest>) -> Result<Arc<Program>, SandboxError> {
+        let interpreter = self.interpreter(skill, language_runtime)?;
+        let key = (skill.digest(), interpreter.map(|runtime| runtime.digest));
         let slot = {
             let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(ready.get_or_insert(skill.digest(), Slot::default))
+            Arc::clone(ready.get_or_insert(key, Slot::default))
         };
-        let program = slot.get_or_init(|| self.prepare(skill).map(Arc::new));
-        program.clone().map_err(SandboxError::Rejected)
-    }
-
-    /// Whether `skill` is ready in memory.
-    pub(super) fn is_ready(&self, skill: SkillDigest) -> bool {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.peek(&skill).is_some_and(|slot| slot.get().is_some())
-    }
-
-    fn prepare(&self, skill: &Skill) -> Result<Program, String> {
-        let entrypoint = skill.entrypoint();
-        let kind = skill.manifest().runtime.kind;
-        if kind != RuntimeKind::Wasm {
-            let kind = format!("{kind:?}").to_lowercase();
-            return Err(format!(
-                "{}: the wasm backend runs .wasm and .wat programs, not {kind} ones; compile the skill to a WASI command",
-                entrypoint.path
-            ));
-        }
-        let code =
-            self.compile(&entrypoint.bytes, entrypoint.sha256).map_err(|e| format!("{}: {e}", entrypoint.path))?;
-        Ok(Program { code, package: Arc::new(PackageTree::new(skill)) })
-    }
-
-    fn compile(&self, bytes: &[u8], digest: Digest) -> Result<Code, String> {
-        let binary = wat::parse_bytes(bytes).map_err(|error| format!("not a WebAssembly text: {error}"))?;
-        if !binary.starts_with(b"\0asm") {
-            return Err(String::from("not a WebAssembly program: it does not start with \\0asm"));
-        }
-        // The header's second half tells modules (layer 0) from components (layer 1).
-        if binary.get(6..8) == Some(&[1, 0]) {
-            let cached = self.cached(digest, |code| deserialize::component(&self.engine, code));
-            let (component, is_new) =
-                compiled(cached, digest, &binary, || Component::from_binary(&self.engine, &binary))?;
-            let code = self.link_component(&component)?;
-            self.keep(digest, is_new, || component.serialize());
-            Ok(code)
-        } else {
-            let cached = self.cached(digest, |code| deserialize::module(&self.engine, code));
-            let (module, is_new) = compiled(cached, digest, &binary, || Module::from_binary(&self.engine, &binary))?;
-            let code = self.link_module(&module)?;
-            self.keep(digest, is_new, || module.serialize());
-            Ok(code)
-        }
-    }
-
-    fn cached<T>(&self, digest: Digest, load: impl FnOnce(&[u8]) -> wasmtime::Result<T>) -> Option<T> {
-        let code = self.cache.as_ref()?.load(digest)?;
-        load(&code).inspect_err(|error| tracing::warn!(%error, "cached code does not load; compiling again")).ok()
-    }
-
-    /// Keeps what was compiled now. Called once the program is known to link: what is refused leaves nothing behind.
-    fn keep(&self, digest: Digest, is_new: bool, serialize: impl FnOnce() -> wasmtime::Result<Vec<u8>>) {
-        let Some(cache) = self.cache.as_ref().filter(|_| is_new) else { return };
-        match serialize() {
-            Ok(code) => cache.store(digest, &code),
-            Err(error) => tracing::warn!(%error, "compiled code could not be serialised"),
-        }
-    }
-
-    fn link_module(&self, module: &Module) -> Result<Code, String> {
-        let start = module.get_export("_start").and_then(|export| export.func().cloned());
-        match start {
-            Some(start) if start.params().len() == 0 && start.results().len() == 0 => {}
-            Some(_) => return Err(String::from("its `_start` takes or returns something; a WASI command's does not")),
-            None => {
-                return Err(String::from(
-                    "it exports no `_start`: build it as a WASI command (a program with a main), not as a library",
-                ));
+        let program = match (slot.get(), interpreter) {
+            (Some(program), _) => program.clone(),
+            (None, None) => slot.get_or_init(|| self.compile(skill).map(Arc::new)).clone(),
+            (None, Some(runtime)) => {
+                // A failure is not kept: it is about the runtime, which may be supplied later.
+                let program = self.interpret(skill, runtime)?;
+                slot.get_or_init(|| Ok(program)).clone()
             }
-        }
-        self.linker
-            .instantiate_pre(module)
-            .map(Code::Module)
-            .map_err(|error| format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is"))
+        };
+        program.map_err(SandboxError::Rejected)
     }
 
-    fn link_component(&self, component: &Component) -> Result<Code, String> {
-        let linked = self.component_linker.instantiate_pre(component).map_err(|error| {
-            format!("it imports what is not offered: {error:#}; the wasi:cli command world without sockets is")
-        })?;
-        CommandPre::new(linked)
-            .map(Code::Component)
-            .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))
+    /// The engine that runs `skill`.
+    pub(super) fn describe(
+        &self,
+        skill: &Skill,
+        language_runtime: Option<Digest>,
+    ) -> Result<Arc<Canonical<EngineDescription>>, SandboxError> {
+        let interpreter = self.interpreter(skill, language_runtime)?;
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = interpreter.map(|runtime| runtime.digest);
+        let description = described.get_or_insert(key, || {
+            let tuning = if is_roomy(skill.manifest().runtime.kind) { engine::ROOMY } else { engine::PLAIN };
+            Arc::new(Canonical::new(engine::describe(&tuning, interpreter)))
+        });
+        Ok(Arc::clone(description))
+    }
+
+    fn interpreter(&self, skill: &Skill, asked: Option<Digest>) -> Result<Option<&LanguageRuntime>, SandboxError> {
+        let entrypoint = &skill.entrypoint().path;
+        match skill.manifest().runtime.kind {
+            RuntimeKind::Wasm => Ok(None),
+            RuntimeKind::Native => Err(SandboxError::Rejected(format!(
+                "{entrypoint}: the wasm backend runs .wasm, .wat, .py and .js programs, not native ones; compile the skill to a WASI command"
+            ))),
+            kind => self
+                .interpreters
+                .choose(kind, asked)
+                .map(Some)
+                .map_err(|error| SandboxError::Rejected(format!("{entrypoint}: {error}"))),
+        }
+    }
+
+    fn compile(&self, skill: &Skill) -> Result<Program, String> {
+        let entrypoint = skill.entrypoint();
+        let code = wat::parse_bytes(&entrypoint.bytes)
+            .map_err(|error| format!("not a WebAssembly text: {error}"))
+            .and_then(|binary| self.plain.load(&binary, entrypoint.sha256, Author::Stranger))
+            .map_err(|error| format!("{}: {error}", entrypoint.path))?;
+        Ok(Program::new(skill, Arc::new(code), &self.plain))
+    }
+
+    fn interpret(&self, skill: &Skill, runtime: &LanguageRuntime) -> Result<Arc<Program>, SandboxError> {
+        let machine = if is_roomy(runtime.kind) { self.roomy()? } else { &self.plain };
+        let code = self.interpreters.code(runtime, machine).map_err(SandboxError::Rejected)?;
+        Ok(Arc::new(Program::new(skill, code, machine)))
+    }
+
+    fn roomy(&self) -> Result<&Arc<Machine>, SandboxError> {
+        if let Some(machine) = self.roomy.get() {
+            return Ok(machine);
+        }
+        let machine = self.machines.build(engine::ROOMY)?;
+        Ok(self.roomy.get_or_init(|| machine))
     }
 }
 
-/// What the cache had, or else what `compile` makes; and whether it was compiled now.
-fn compiled<T>(
-    cached: Option<T>,
-    digest: Digest,
-    binary: &[u8],
-    compile: impl FnOnce() -> wasmtime::Result<T>,
-) -> Result<(T, bool), String> {
-    if let Some(cached) = cached {
-        return Ok((cached, false));
+impl Program {
+    fn new(skill: &Skill, code: Arc<Code>, machine: &Arc<Machine>) -> Self {
+        Self { code, package: Arc::new(PackageTree::new(skill)), machine: Arc::clone(machine) }
     }
-    complexity::check(binary)?;
-    let started = std::time::Instant::now();
-    let compiled = compile().map_err(|error| format!("invalid WebAssembly: {error:#}"))?;
-    tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");
-    Ok((compiled, true))
 }
 
-/// The one place where compiled code enters the process.
-mod deserialize {
-    use super::{Component, Engine, Module};
-
-    /// Loads a module that [`CodeCache::load`](super::CodeCache::load) returned.
-    pub(super) fn module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
-        // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified an HMAC over it, under
-        // a key that only this user can read, after reading it into memory that nobody else can change. wasmtime checks
-        // version and settings itself.
-        #[expect(unsafe_code, reason = "compiled code cannot be loaded otherwise; see the cache's documentation")]
-        unsafe {
-            Module::deserialize(engine, code)
-        }
-    }
-
-    /// Loads a component that [`CodeCache::load`](super::CodeCache::load) returned.
-    pub(super) fn component(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-        // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a component's: the name
-        // under the HMAC is derived from the program's digest, and a program is one or the other.
-        #[expect(unsafe_code, reason = "compiled code cannot be loaded otherwise; see the cache's documentation")]
-        unsafe {
-            Component::deserialize(engine, code)
-        }
-    }
+/// Whether the interpreter of this language needs more stack and memory than a compiled program.
+fn is_roomy(kind: RuntimeKind) -> bool {
+    kind == RuntimeKind::Python
 }

@@ -1,47 +1,50 @@
 //! One execution.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sre_core::{Backend, Canonical, Engine as EngineDescription, Resources, SkillDigest, TrapKind};
+use sre_core::{Backend, Canonical, Digest, Engine as EngineDescription, Resources, TrapKind};
 use sre_skill::Skill;
-use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
-use super::cache::CodeCache;
-use super::engine;
+use super::interpreter::{CompilationNotice, Interpreters};
 use super::limits::MemoryLimiter;
-use super::program::{Code, Program, Programs};
-use super::ticker::Ticker;
+use super::machine::Code;
+use super::program::{MachineOptions, Program, Programs};
 use crate::backend::Deadline;
 use crate::contract::{Ending, judge};
 use crate::wasi::Guest;
 use crate::world::{Halt, World};
-use crate::{Execution, Job, Sandbox, SandboxError, Stop};
+use crate::{Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop};
 
 /// What a component may hand over in one call, in bytes: the host copies it before anybody can look at it.
 const HOSTCALL_LIMIT_BYTES: usize = 32 << 20;
 
 /// How to build a [`WasmSandbox`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WasmOptions {
     /// Folder of the compiled-code cache; `None` compiles every program once per process. Default `None`.
     pub cache_folder: Option<PathBuf>,
     /// Guests that may live at once. Each reserves address space, not memory. Default 64.
     pub slots: u32,
+    /// Interpreters for scripts; the first of a kind runs new orders. Default none.
+    pub language_runtimes: Vec<LanguageRuntime>,
+    /// Told before a language runtime is compiled. Default nobody.
+    pub notice: Option<CompilationNotice>,
+    /// Whether guests get their memory from a pool. Nothing a guest sees depends on it. Default true.
+    pub pooling: bool,
 }
 
 impl Default for WasmOptions {
     fn default() -> Self {
-        Self { cache_folder: None, slots: 64 }
+        Self { cache_folder: None, slots: 64, language_runtimes: Vec::new(), notice: None, pooling: true }
     }
 }
 
 /// The WebAssembly backend.
 pub struct WasmSandbox {
-    engine: Engine,
-    description: Canonical<EngineDescription>,
     programs: Programs,
-    ticker: Ticker,
 }
 
 impl WasmSandbox {
@@ -51,35 +54,11 @@ impl WasmSandbox {
     /// # Errors
     /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache folder that cannot be
     /// used is reported in the log and done without.
-    pub fn new(options: &WasmOptions) -> Result<Self, SandboxError> {
-        let unavailable = |error: &dyn std::fmt::Display| SandboxError::Unavailable(error.to_string());
-        let engine = engine::build(options.slots)?;
-        let cache = options.cache_folder.as_ref().map(|folder| CodeCache::new(folder, &engine));
-        let programs = Programs::new(engine.clone(), cache).map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
-        let ticker = Ticker::start(&engine).map_err(|error| unavailable(&error))?;
-        Ok(Self { engine, description: Canonical::new(engine::describe()), programs, ticker })
-    }
-
-    /// Whether `skill` was prepared already, so that running it will not compile anything.
-    #[must_use]
-    pub fn is_ready(&self, skill: SkillDigest) -> bool {
-        self.programs.is_ready(skill)
-    }
-
-    fn store(&self, program: &Program, job: &Job<'_>, deadline: Deadline) -> Result<Store<Guest>, SandboxError> {
-        let entrypoint = &job.skill.entrypoint().path;
-        let world = World::new(entrypoint, program.package.clone(), job.input, job.profile);
-        let guest = Guest::new(world, MemoryLimiter::new(job.profile.mem_limit_bytes));
-        let mut store = Store::new(&self.engine, guest);
-        store.limiter(|guest| &mut guest.limiter);
-        store.set_fuel(job.profile.fuel).map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
-        store.set_hostcall_fuel(HOSTCALL_LIMIT_BYTES);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| {
-            deadline.check().map_err(wasmtime::Error::new)?;
-            Ok(UpdateDeadline::Continue(1))
-        });
-        Ok(store)
+    pub fn new(options: WasmOptions) -> Result<Self, SandboxError> {
+        let WasmOptions { cache_folder, slots, language_runtimes, notice, pooling } = options;
+        let interpreters = Interpreters::new(LanguageRuntimes::new(language_runtimes), notice);
+        let programs = Programs::new(MachineOptions { slots, pooling, cache_folder }, interpreters)?;
+        Ok(Self { programs })
     }
 }
 
@@ -88,8 +67,16 @@ impl Sandbox for WasmSandbox {
         Backend::Wasm
     }
 
-    fn engine(&self) -> &Canonical<EngineDescription> {
-        &self.description
+    fn engine(
+        &self,
+        skill: &Skill,
+        language_runtime: Option<Digest>,
+    ) -> Result<Arc<Canonical<EngineDescription>>, SandboxError> {
+        self.programs.describe(skill, language_runtime)
+    }
+
+    fn language_runtimes(&self) -> Option<&LanguageRuntimes> {
+        Some(&self.programs.interpreters.runtimes)
     }
 
     fn is_deterministic(&self) -> bool {
@@ -97,33 +84,70 @@ impl Sandbox for WasmSandbox {
     }
 
     fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
-        self.programs.get(skill).map(drop)
+        self.programs.get(skill, None).map(drop)
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
         let deadline = Deadline::new(job.time_limit, stop);
-        let program = self.programs.get(job.skill)?;
+        let program = self.programs.get(job.skill, job.language_runtime)?;
         deadline.check()?;
-
-        let started = Instant::now();
-        let cpu_before = thread_cpu_time();
-        let mut store = self.store(&program, job, deadline)?;
-        let ran = {
-            let _ticking = self.ticker.guard();
-            run(&program.code, &mut store)
-        };
-        let fuel = job.profile.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        let ending = ending(ran, &store, fuel, job.profile.timeout_ms)?;
-
-        let guest = store.data();
-        let peak_memory_bytes = guest.limiter.used_bytes() as u64;
-        let logs = guest.world.stderr.to_text();
-        let judged = judge(job.skill, ending, guest.world.stdout.as_bytes());
-        drop(store);
-
-        let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
-        Ok(Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()))
+        match program.machine.tuning.thread_stack_bytes {
+            None => execute(&program, job, deadline),
+            Some(bytes) => on_a_deep_stack(bytes, || execute(&program, job, deadline)),
+        }
     }
+}
+
+/// Runs `work` on a thread with a stack of its own: a guest's stack is its thread's, and the caller's may be small.
+fn on_a_deep_stack<T: Send>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, SandboxError> + Send,
+) -> Result<T, SandboxError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name(String::from("sre-guest"))
+            .stack_size(bytes)
+            .spawn_scoped(scope, work)
+            .map_err(|error| SandboxError::Unavailable(format!("no thread for the guest: {error}")))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn execute(program: &Program, job: &Job<'_>, deadline: Deadline) -> Result<Execution, SandboxError> {
+    let started = Instant::now();
+    let cpu_before = thread_cpu_time();
+    let mut store = store(program, job, deadline)?;
+    let ran = {
+        let _ticking = program.machine.ticker.guard();
+        run(&program.code, &mut store)
+    };
+    let fuel = job.profile.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    let ending = ending(ran, &store, fuel, job.profile.timeout_ms)?;
+
+    let guest = store.data();
+    let peak_memory_bytes = guest.limiter.used_bytes() as u64;
+    let logs = guest.world.stderr.to_text();
+    let judged = judge(job.skill, ending, guest.world.stdout.as_bytes());
+    drop(store);
+
+    let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
+    Ok(Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()))
+}
+
+fn store(program: &Program, job: &Job<'_>, deadline: Deadline) -> Result<Store<Guest>, SandboxError> {
+    let entrypoint = &job.skill.entrypoint().path;
+    let world = World::new(entrypoint, program.package.clone(), job.input, job.profile);
+    let guest = Guest::new(world, MemoryLimiter::new(job.profile.mem_limit_bytes));
+    let mut store = Store::new(&program.machine.engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_fuel(job.profile.fuel).map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
+    store.set_hostcall_fuel(HOSTCALL_LIMIT_BYTES);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        deadline.check().map_err(wasmtime::Error::new)?;
+        Ok(UpdateDeadline::Continue(1))
+    });
+    Ok(store)
 }
 
 /// Why a run stopped, if not by returning.

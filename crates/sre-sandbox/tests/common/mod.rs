@@ -24,7 +24,7 @@ pub const PRELUDE: &str = include_str!("../programs/prelude.wat");
 pub const SLOTS: u32 = 96;
 
 pub fn sandbox() -> WasmSandbox {
-    sandbox_with(&WasmOptions { slots: SLOTS, ..WasmOptions::default() })
+    sandbox_with(WasmOptions { slots: SLOTS, ..WasmOptions::default() })
 }
 
 /// One for all tests of a binary, as the orders of a process have one.
@@ -33,7 +33,7 @@ pub fn shared() -> &'static WasmSandbox {
     SANDBOX.get_or_init(sandbox)
 }
 
-pub fn sandbox_with(options: &WasmOptions) -> WasmSandbox {
+pub fn sandbox_with(options: WasmOptions) -> WasmSandbox {
     WasmSandbox::new(options).expect("a sandbox")
 }
 
@@ -91,7 +91,7 @@ pub fn skill_with(program: Program<'_>, changes: Value) -> Skill {
 
 pub fn run(sandbox: &dyn Sandbox, skill: &Skill, input: &Value, profile: &Profile) -> Result<Execution, SandboxError> {
     let input = canonical_json::to_vec(input);
-    sandbox.execute(&Job { skill, input: &input, profile, time_limit: PATIENCE }, &Stop::new())
+    sandbox.execute(&Job { skill, input: &input, profile, time_limit: PATIENCE, language_runtime: None }, &Stop::new())
 }
 
 /// The scripted program of `programs/src/probe`.

@@ -10,7 +10,7 @@ use crate::{Bench, Program, canonical, returned, run, unhex};
 /// Returns what `program` returns when it is given `input`.
 fn given(bench: &dyn Bench, program: Program, input: &Value) -> Value {
     let (skill, input, profile) = (bench.skill(program, json!({})), canonical(input), profile());
-    let job = Job { skill: &skill, input: &input, profile: &profile, time_limit: PATIENCE };
+    let job = Job { skill: &skill, input: &input, profile: &profile, time_limit: PATIENCE, language_runtime: None };
     let execution = bench.sandbox().execute(&job, &Stop::new()).expect("an outcome");
     execution.output.unwrap_or_else(|| panic!("{:?}", execution.failure))
 }
@@ -94,7 +94,8 @@ pub fn output_is_canonical(bench: &impl Bench) {
 pub fn the_output_schema_is_applied(bench: &impl Bench) {
     let schema = json!({"io": {"output_schema": {"type": "object", "required": ["n"]}}});
     let (skill, profile) = (bench.skill(Program::Echo, schema), profile());
-    let job = Job { skill: &skill, input: b"{\"n\":1}", profile: &profile, time_limit: PATIENCE };
+    let job =
+        Job { skill: &skill, input: b"{\"n\":1}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
     let execution = bench.sandbox().execute(&job, &Stop::new()).expect("an outcome");
     assert_eq!(execution.output, Some(json!({"n": 1})));
 }

@@ -70,7 +70,8 @@ pub fn a_flood_stops_at_the_limit(bench: &impl Bench) {
 pub fn a_schema_violation(bench: &impl Bench) {
     let schema = json!({"io": {"output_schema": {"type": "object", "required": ["total"]}}});
     let (skill, profile) = (bench.skill(Program::Echo, schema), profile());
-    let job = Job { skill: &skill, input: b"{\"n\":1}", profile: &profile, time_limit: PATIENCE };
+    let job =
+        Job { skill: &skill, input: b"{\"n\":1}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
     let execution = bench.sandbox().execute(&job, &Stop::new()).expect("an outcome");
     assert_eq!(bad_output(&execution), BadOutputReason::Schema);
     assert!(execution.failure.expect("words").contains("total"));
@@ -105,7 +106,7 @@ pub fn a_stop_is_obeyed(bench: &impl Bench) {
             std::thread::sleep(Duration::from_millis(20));
             drop(guard);
         });
-        let job = Job { skill: &skill, input: b"{}", profile: &profile, time_limit: PATIENCE };
+        let job = Job { skill: &skill, input: b"{}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
         let error = bench.sandbox().execute(&job, &stop).expect_err("it never ends by itself");
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     });
@@ -116,6 +117,6 @@ pub fn a_stop_before_the_start_is_obeyed(bench: &impl Bench) {
     let (skill, profile) = (bench.skill(Program::Echo, json!({})), profile());
     let stop = Stop::new();
     stop.stop();
-    let job = Job { skill: &skill, input: b"{}", profile: &profile, time_limit: PATIENCE };
+    let job = Job { skill: &skill, input: b"{}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
     assert_eq!(bench.sandbox().execute(&job, &stop).expect_err("stopped").kind(), ErrorKind::Cancelled);
 }

@@ -84,7 +84,7 @@ fn run(bench: &dyn Bench, program: Program, profile: &Profile) -> Ran {
 
 fn run_within(bench: &dyn Bench, program: Program, profile: &Profile, time_limit: Duration) -> Ran {
     let skill = bench.skill(program, json!({}));
-    let job = Job { skill: &skill, input: br#"{"n":1}"#, profile, time_limit };
+    let job = Job { skill: &skill, input: br#"{"n":1}"#, profile, time_limit, language_runtime: None };
     bench.sandbox().execute(&job, &Stop::new())
 }
 

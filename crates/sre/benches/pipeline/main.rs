@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sre_core::{Profile, canonical_json};
-use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, Orchestrator, OrderConfig};
+use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
@@ -38,7 +38,7 @@ fn main() {
     let data =
         tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a data folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let embedded = Embedded::new(DataFolder::new(data.path()), OperatorLimits::default()).expect("the runtime");
+    let embedded = Embedded::new(DataFolder::new(data.path()), EmbeddedOptions::default()).expect("the runtime");
     let orchestrator = Arc::new(embedded.open().expect("a data folder"));
     let bench = Arc::new(Bench { embedded, orchestrator, skill, input });
 
@@ -92,7 +92,7 @@ impl Bench {
 }
 
 fn our_run(skill: &Skill, input: &serde_json::Value) -> Duration {
-    let sandbox = WasmSandbox::new(&WasmOptions::default()).expect("a sandbox");
+    let sandbox = WasmSandbox::new(WasmOptions::default()).expect("a sandbox");
     let limits = OperatorLimits::default();
     let profile = Profile {
         backend: sre_core::Backend::Wasm,
@@ -105,7 +105,8 @@ fn our_run(skill: &Skill, input: &serde_json::Value) -> Duration {
         random_seed: sre_core::Seed::from_bytes([0; 32]),
     };
     let input = canonical_json::to_vec(input);
-    let job = Job { skill, input: &input, profile: &profile, time_limit: limits.execution_time };
+    let job =
+        Job { skill, input: &input, profile: &profile, time_limit: limits.execution_time, language_runtime: None };
     fastest_mean(|| {
         sandbox.execute(&job, &Stop::new()).expect("an execution");
     })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
-use sre_orchestrator::{DataFolder, default_data_folder};
+use sre_orchestrator::{DataFolder, default_cache_folder, default_data_folder};
 
 use crate::failure::Failure;
 
@@ -11,9 +11,12 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Global {
-    /// Where orders, results and compiled programs are kept [default: the platform's data folder]
+    /// Where orders and results are kept [default: the platform's data folder]
     #[arg(long, global = true, env = "SRE_DATA_DIR", hide_env = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Where compiled programs are kept [default: the platform's cache folder]
+    #[arg(long, global = true, env = "SRE_CACHE_DIR", hide_env = true, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
     /// What is printed to standard output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -49,6 +52,12 @@ pub enum LogFormat {
 }
 
 impl Global {
+    /// Where compiled programs are kept: as asked for, or the platform's folder; `None` where there is none.
+    #[must_use]
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        self.cache_dir.clone().or_else(|| default_cache_folder().ok())
+    }
+
     /// The data folder: as asked for, or the platform's.
     ///
     /// # Errors

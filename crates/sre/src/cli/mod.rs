@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 pub use global::{Format, Global, LogFormat};
 pub use run::{InputArgs, RunArgs};
 pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
-pub use verify::VerifyArgs;
+pub use verify::{TrustedRuntime, VerifyArgs};
 
 use crate::exit::{CODES, Exit};
 use crate::failure::Failure;
@@ -28,6 +28,7 @@ Examples:
 
 Environment:
   SRE_DATA_DIR  the data folder, as --data-dir
+  SRE_CACHE_DIR where compiled programs are kept, as --cache-dir
   SRE_LOG       what is logged, instead of -v and -q; for instance warn,sre_verify=debug
   NO_COLOR      no colours
 

@@ -8,7 +8,12 @@ mod skill_new;
 mod skill_pack;
 mod verify;
 
-use crate::cli::{Cli, Command, SkillCommand};
+use std::sync::Arc;
+
+use sre_orchestrator::EmbeddedOptions;
+use sre_sandbox::wasm::CompilationNotice;
+
+use crate::cli::{Cli, Command, Global, SkillCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Progress;
@@ -29,6 +34,23 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { output } => manual::man(output.as_deref()),
     }
+}
+
+/// How commands that run guests build the sandbox.
+fn embedded(global: &Global, progress: &Progress) -> EmbeddedOptions {
+    EmbeddedOptions {
+        cache_folder: global.cache_folder(),
+        notice: Some(notice(progress)),
+        ..EmbeddedOptions::default()
+    }
+}
+
+/// Says what takes so long at the first script on a machine.
+fn notice(progress: &Progress) -> CompilationNotice {
+    let progress = progress.clone();
+    Arc::new(move |runtime| {
+        progress.update(&format!("compiling {} for this machine, which happens once", runtime.name));
+    })
 }
 
 /// The runtime of commands that run guests.

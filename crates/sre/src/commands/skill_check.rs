@@ -1,7 +1,7 @@
 //! `sre skill check`: is this a skill, and can the sandbox run it?
 
 use serde_json::json;
-use sre_core::Manifest;
+use sre_core::{Manifest, RuntimeKind};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{ErrorKind, Sandbox};
 use sre_skill::{PackageLimits, Skill};
@@ -19,7 +19,7 @@ pub fn check(args: &CheckArgs, global: &Global, progress: &Progress) -> Result<E
     progress.show("checking the package");
     let skill = Skill::open(&args.skill, &PackageLimits::default())?;
     progress.update("compiling the program");
-    compile(&skill)?;
+    compile(&skill, global, progress)?;
     progress.clear();
     let (manifest, warnings) = (skill.manifest(), warnings(skill.manifest()));
     let text = match global.format {
@@ -35,9 +35,15 @@ pub fn check(args: &CheckArgs, global: &Global, progress: &Progress) -> Result<E
     Ok(Exit::Success)
 }
 
-fn compile(skill: &Skill) -> Result<(), Failure> {
-    // Without a cache on disk: looking at a skill leaves nothing behind.
-    let sandbox = WasmSandbox::new(&WasmOptions::default());
+fn compile(skill: &Skill, global: &Global, progress: &Progress) -> Result<(), Failure> {
+    let is_script = skill.manifest().runtime.kind != RuntimeKind::Wasm;
+    let sandbox = WasmSandbox::new(WasmOptions {
+        // Looking at a skill leaves nothing of it behind; a language runtime is not of the skill.
+        cache_folder: global.cache_folder().filter(|_| is_script),
+        language_runtimes: sre_runtimes::shipped(),
+        notice: Some(super::notice(progress)),
+        ..WasmOptions::default()
+    });
     sandbox.and_then(|sandbox| sandbox.prepare(skill)).map_err(|error| match error.kind() {
         ErrorKind::Rejected => Failure::usage("skill_rejected", format!("the skill cannot run: {error}")),
         _ => Failure::operating("sandbox_unavailable", error.to_string()),

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use sre_core::{OrderId, OrderResult, Verdict};
-use sre_orchestrator::{DataFolder, Embedded, OperatorLimits};
+use sre_orchestrator::{DataFolder, Embedded};
 use sre_verify::{Verify, VerifyRequest};
 
-use crate::cli::{Format, Global, VerifyArgs};
+use crate::cli::{Format, Global, TrustedRuntime, VerifyArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
@@ -19,7 +19,9 @@ pub fn verify(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result
     let result = stored_result(&folder, &args.order)?;
     let request = claim(&result)?;
 
-    let verifier = Embedded::new(folder, OperatorLimits::default())?.verifier()?;
+    let mut options = super::embedded(global, progress);
+    options.trusted_runtimes = args.trusted_runtimes.iter().map(TrustedRuntime::named).collect();
+    let verifier = Embedded::new(folder, options)?.verifier()?;
     progress.show(&format!("verifying order {}", args.order));
     let found = super::runtime()?.block_on(verifier.verify_result(request));
     progress.clear();

@@ -8,7 +8,7 @@ mod filesystem;
 mod io;
 mod random;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, ResourceType};
 
 use super::Guest;
 
@@ -36,6 +36,17 @@ mod bindings {
 }
 
 pub(crate) use bindings::{Guest as Command, GuestPre as CommandPre};
+
+/// The resource of `wasi:io` with this name; other interfaces refer to these by name.
+pub(crate) fn io_resource(name: &str) -> Option<ResourceType> {
+    match name {
+        "error" => Some(ResourceType::host::<io::StreamFault>()),
+        "pollable" => Some(ResourceType::host::<io::Pollable>()),
+        "input-stream" => Some(ResourceType::host::<io::InputStream>()),
+        "output-stream" => Some(ResourceType::host::<io::OutputStream>()),
+        _ => None,
+    }
+}
 
 /// Offers WASI 0.2 to components linked with `linker`.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

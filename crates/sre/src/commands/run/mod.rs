@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sre_core::{OrderId, OrderResult};
-use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, OrderConfig, Stage};
+use sre_orchestrator::{DataFolder, Embedded, OrderConfig, Stage};
 use sre_skill::Skill;
 
 use crate::cli::{Format, Global, RunArgs};
@@ -37,7 +37,7 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     let config = order::read(args)?;
     let folder = global.data_folder()?;
     let order_id = config.order_id.clone();
-    let embedded = Embedded::new(folder.clone(), OperatorLimits::default())?;
+    let embedded = Embedded::new(folder.clone(), super::embedded(global, progress))?;
 
     let runtime = super::runtime()?;
     progress.show("preparing the skill");

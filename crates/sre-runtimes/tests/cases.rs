@@ -1,0 +1,188 @@
+//! The cases of `runtimes/*/tests` in the real sandbox: what a script may rely on, and how it ends when it goes wrong.
+//!
+//! Compiled runtimes are kept below the target folder, so that one of all test binaries compiles them, once.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sre_core::{Outcome, OutputDigest, Profile, canonical_json};
+use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
+use sre_sandbox::{Execution, Job, Sandbox, Stop};
+use sre_skill::{PackageLimits, Skill};
+
+/// Long enough never to decide a test.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    entrypoint: String,
+    /// What the case is called where the entrypoint does not say it.
+    #[serde(default)]
+    name: String,
+    #[serde(default = "empty")]
+    input: Value,
+    /// The returned value.
+    stdout: Option<Value>,
+    /// What is printed, where it is no JSON.
+    stdout_text: Option<String>,
+    stdout_hex: Option<String>,
+    #[serde(default)]
+    exit_code: i32,
+    /// Pieces of the log.
+    #[serde(default)]
+    stderr: Vec<String>,
+    /// What must not be in the log.
+    #[serde(default)]
+    stderr_lacks: Vec<String>,
+    /// The outcome's name, where it is neither a result nor an exit; and the reason of a bad output.
+    outcome: Option<String>,
+    reason: Option<String>,
+    /// Fields of the profile.
+    #[serde(default)]
+    limits: Map<String, Value>,
+}
+
+fn empty() -> Value {
+    json!({})
+}
+
+fn sandbox() -> &'static WasmSandbox {
+    static SANDBOX: OnceLock<WasmSandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| {
+        WasmSandbox::new(WasmOptions {
+            cache_folder: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")),
+            language_runtimes: sre_runtimes::shipped(),
+            slots: 8,
+            ..WasmOptions::default()
+        })
+        .expect("a sandbox")
+    })
+}
+
+fn runtimes(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtimes").join(path)
+}
+
+/// All files below `folder`, as a package in the object form has them.
+fn files(folder: &Path) -> Map<String, Value> {
+    let mut files = Map::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned();
+            files.insert(name, json!({"base64": STANDARD.encode(std::fs::read(&path).expect("a file"))}));
+        }
+    }
+    files
+}
+
+fn skill(files: &Map<String, Value>, entrypoint: &str) -> Skill {
+    let package = json!({"name": "cases", "runtime": {"entrypoint": entrypoint}, "files": files});
+    Skill::from_object(&package, &PackageLimits::default()).expect("a skill")
+}
+
+fn run(skill: &Skill, input: &Value, limits: &Map<String, Value>) -> Execution {
+    let mut profile = json!({
+        "backend": "wasm",
+        "fuel": 10_000_000_000_u64,
+        "mem_limit_bytes": 512 << 20,
+        "output_limit_bytes": 1 << 20,
+        "tmp_limit_bytes": 64 << 20,
+        "timeout_ms": 30_000,
+        "clock_start": "2026-01-02T03:04:05Z",
+        "random_seed": "07".repeat(32),
+    });
+    profile.as_object_mut().expect("an object").extend(limits.clone());
+    let profile: Profile = serde_json::from_value(profile).expect("a profile");
+    let input = canonical_json::to_vec(input);
+    let job = Job { skill, input: &input, profile: &profile, time_limit: PATIENCE, language_runtime: None };
+    sandbox().execute(&job, &Stop::new()).expect("an outcome")
+}
+
+/// What is wrong with what a case did; empty if nothing is.
+fn complaints(case: &Case, did: &Execution) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let outcome = serde_json::to_value(did.outcome).expect("JSON");
+    let printed = case.stdout_text.as_ref().map(|text| text.clone().into_bytes());
+    let printed = printed.or_else(|| case.stdout_hex.as_ref().map(|hex| hex::decode(hex).expect("hexadecimal")));
+    let as_expected = if let Some(name) = &case.outcome {
+        outcome["kind"] == *name && case.reason.as_ref().is_none_or(|reason| outcome["reason"] == *reason)
+    } else if case.exit_code != 0 {
+        did.outcome == Outcome::Exited { code: case.exit_code }
+    } else if let Some(printed) = printed {
+        matches!(did.outcome, Outcome::BadOutput { printed: digest, .. } if digest == OutputDigest::of(&printed))
+    } else {
+        case.stdout.is_none() || did.output == case.stdout
+    };
+    if !as_expected {
+        complaints.push(format!("outcome {outcome}, output {:?}, {:?}", did.output, did.failure));
+    }
+    let missing = case.stderr.iter().filter(|piece| !did.logs.contains(piece.as_str()));
+    complaints.extend(missing.map(|piece| format!("the log lacks {piece:?}")));
+    let unwanted = case.stderr_lacks.iter().filter(|piece| did.logs.contains(piece.as_str()));
+    complaints.extend(unwanted.map(|piece| format!("the log has {piece:?}")));
+    if !complaints.is_empty() {
+        complaints.push(format!("log: {}", did.logs));
+    }
+    complaints
+}
+
+/// Runs every case twice: it does what it says, and the same again.
+fn run_cases(folder: &str, package: &str) {
+    let cases = std::fs::read(runtimes(folder).join("cases.json")).expect("the cases");
+    let cases: Vec<Case> = serde_json::from_slice(&cases).expect("cases");
+    assert!(cases.len() > 30, "only {} cases", cases.len());
+    let files = files(&runtimes(package));
+    let mut failed = String::new();
+    for case in &cases {
+        let skill = skill(&files, &case.entrypoint);
+        let did = run(&skill, &case.input, &case.limits);
+        let again = run(&skill, &case.input, &case.limits);
+        let mut complaints = complaints(case, &did);
+        if (did.outcome, did.resources.fuel, &did.logs) != (again.outcome, again.resources.fuel, &again.logs) {
+            complaints.push(format!("the second run: {:?} with fuel {}", again.outcome, again.resources.fuel));
+        }
+        if !complaints.is_empty() {
+            failed += &format!("{} {}: {}\n", case.entrypoint, case.name, complaints.join("\n    "));
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn python_scripts_end_as_a_programmer_would_expect() {
+    run_cases("python/tests", "python/tests");
+}
+
+#[test]
+fn javascript_programs_end_as_a_programmer_would_expect() {
+    run_cases("javascript/tests", "javascript/tests/package");
+}
+
+/// Recursions that are too deep are exceptions of the language and never traps, wherever in the engine they happen.
+#[test]
+fn no_javascript_recursion_reaches_the_end_of_the_stack() {
+    #[derive(Deserialize)]
+    struct Deep {
+        name: String,
+        source: String,
+    }
+    let deep = std::fs::read(runtimes("javascript/tests/deep.json")).expect("the cases");
+    let deep: Vec<Deep> = serde_json::from_slice(&deep).expect("cases");
+    for Deep { name, source } in deep {
+        let files = Map::from_iter([(String::from("main.js"), json!(source))]);
+        let did = run(&skill(&files, "main.js"), &json!({}), &Map::new());
+        assert!(!matches!(did.outcome, Outcome::Trapped { .. }), "{name}: {:?}\n{}", did.outcome, did.logs);
+    }
+}

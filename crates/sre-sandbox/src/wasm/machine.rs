@@ -1,0 +1,196 @@
+//! One configuration of wasmtime and what is made from it: linkers, compiled code, the ticker.
+
+use std::path::Path;
+
+use sre_core::Digest;
+use wasmtime::component::{Component, Linker as ComponentLinker};
+use wasmtime::{Engine, InstancePre, Linker, Module};
+
+use super::cache::CodeCache;
+use super::engine::{self, Tuning};
+use super::ticker::Ticker;
+use super::{complexity, interpreter};
+use crate::SandboxError;
+use crate::wasi::preview2::CommandPre;
+use crate::wasi::{Guest, preview1, preview2};
+
+/// Programs of one machine run on its engine alone.
+pub(super) struct Machine {
+    pub(super) engine: Engine,
+    pub(super) ticker: Ticker,
+    pub(super) tuning: Tuning,
+    linker: Linker<Guest>,
+    component_linker: ComponentLinker<Guest>,
+    cache: Option<CodeCache>,
+}
+
+/// A compiled program, ready to be instantiated.
+pub(super) enum Code {
+    /// A preview 1 command module.
+    Module(InstancePre<Guest>),
+    /// A WASI 0.2 command component.
+    Component(CommandPre<Guest>),
+}
+
+/// Who wrote a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// A stranger: it may be made to keep the compiler busy, and gets what the command world offers.
+    Stranger,
+    /// We: a language runtime, known by its digest. It may import sockets, which its C library does and nobody calls.
+    House,
+}
+
+impl Machine {
+    pub(super) fn new(tuning: Tuning, slots: u32, pooling: bool, cache: Option<&Path>) -> Result<Self, SandboxError> {
+        let engine = engine::build(&tuning, slots, pooling)?;
+        let bug = |error: wasmtime::Error| SandboxError::Bug(format!("{error:#}"));
+        let mut linker = Linker::new(&engine);
+        preview1::add_to_linker(&mut linker).map_err(bug)?;
+        let mut component_linker = ComponentLinker::new(&engine);
+        preview2::add_to_linker(&mut component_linker).map_err(bug)?;
+        let ticker = Ticker::start(&engine).map_err(|error| SandboxError::Unavailable(error.to_string()))?;
+        let cache = cache.map(|folder| CodeCache::new(folder, &engine));
+        Ok(Self { engine, ticker, tuning, linker, component_linker, cache })
+    }
+
+    /// Compiles and links `binary`, or takes what was compiled before under `digest`.
+    pub(super) fn load(&self, binary: &[u8], digest: Digest, author: Author) -> Result<Code, String> {
+        if !binary.starts_with(b"\0asm") {
+            return Err(String::from("not a WebAssembly program: it does not start with \\0asm"));
+        }
+        // The header's second half tells modules (layer 0) from components (layer 1).
+        if binary.get(6..8) == Some(&[1, 0]) {
+            let cached = self.cached(digest, |code| deserialize::component(&self.engine, code));
+            let (component, is_new) =
+                compiled(cached, digest, binary, author, || Component::from_binary(&self.engine, binary))?;
+            let code = self.link_component(&component, author)?;
+            self.keep(digest, is_new, || component.serialize());
+            Ok(code)
+        } else {
+            let cached = self.cached(digest, |code| deserialize::module(&self.engine, code));
+            let (module, is_new) =
+                compiled(cached, digest, binary, author, || Module::from_binary(&self.engine, binary))?;
+            let code = self.link_module(&module)?;
+            self.keep(digest, is_new, || module.serialize());
+            Ok(code)
+        }
+    }
+
+    /// The program that was compiled before under `digest`, without its binary.
+    pub(super) fn load_compiled(&self, digest: Digest, author: Author) -> Option<Code> {
+        let code = self.cache.as_ref()?.load(digest)?;
+        let report = |error: String| tracing::warn!(%error, "cached code does not load; compiling again");
+        match Engine::detect_precompiled(&code)? {
+            wasmtime::Precompiled::Module => {
+                let module =
+                    deserialize::module(&self.engine, &code).map_err(|error| report(error.to_string())).ok()?;
+                self.link_module(&module).map_err(report).ok()
+            }
+            wasmtime::Precompiled::Component => {
+                let component =
+                    deserialize::component(&self.engine, &code).map_err(|error| report(error.to_string())).ok()?;
+                self.link_component(&component, author).map_err(report).ok()
+            }
+        }
+    }
+
+    /// Keeps other processes from compiling the same program at the same time, where there is a cache to share.
+    pub(super) fn compilation_lock(&self, digest: Digest) -> Option<std::fs::File> {
+        self.cache.as_ref()?.lock(digest)
+    }
+
+    fn cached<T>(&self, digest: Digest, load: impl FnOnce(&[u8]) -> wasmtime::Result<T>) -> Option<T> {
+        let code = self.cache.as_ref()?.load(digest)?;
+        load(&code).inspect_err(|error| tracing::warn!(%error, "cached code does not load; compiling again")).ok()
+    }
+
+    /// Keeps what was compiled now. Called once the program is known to link: what is refused leaves nothing behind.
+    fn keep(&self, digest: Digest, is_new: bool, serialize: impl FnOnce() -> wasmtime::Result<Vec<u8>>) {
+        let Some(cache) = self.cache.as_ref().filter(|_| is_new) else { return };
+        match serialize() {
+            Ok(code) => cache.store(digest, &code),
+            Err(error) => tracing::warn!(%error, "compiled code could not be serialised"),
+        }
+    }
+
+    fn link_module(&self, module: &Module) -> Result<Code, String> {
+        let start = module.get_export("_start").and_then(|export| export.func().cloned());
+        match start {
+            Some(start) if start.params().len() == 0 && start.results().len() == 0 => {}
+            Some(_) => return Err(String::from("its `_start` takes or returns something; a WASI command's does not")),
+            None => {
+                return Err(String::from(
+                    "it exports no `_start`: build it as a WASI command (a program with a main), not as a library",
+                ));
+            }
+        }
+        self.linker
+            .instantiate_pre(module)
+            .map(Code::Module)
+            .map_err(|error| format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is"))
+    }
+
+    fn link_component(&self, component: &Component, author: Author) -> Result<Code, String> {
+        let unoffered = |error: wasmtime::Error| {
+            format!("it imports what is not offered: {error:#}; the wasi:cli command world without sockets is")
+        };
+        let linked = match author {
+            Author::Stranger => self.component_linker.instantiate_pre(component),
+            Author::House => {
+                let mut linker = self.component_linker.clone();
+                interpreter::refuse_sockets(&mut linker, component).map_err(unoffered)?;
+                linker.instantiate_pre(component)
+            }
+        };
+        CommandPre::new(linked.map_err(unoffered)?)
+            .map(Code::Component)
+            .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))
+    }
+}
+
+/// What the cache had, or else what `compile` makes; and whether it was compiled now.
+fn compiled<T>(
+    cached: Option<T>,
+    digest: Digest,
+    binary: &[u8],
+    author: Author,
+    compile: impl FnOnce() -> wasmtime::Result<T>,
+) -> Result<(T, bool), String> {
+    if let Some(cached) = cached {
+        return Ok((cached, false));
+    }
+    if author == Author::Stranger {
+        complexity::check(binary)?;
+    }
+    let started = std::time::Instant::now();
+    let compiled = compile().map_err(|error| format!("invalid WebAssembly: {error:#}"))?;
+    tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");
+    Ok((compiled, true))
+}
+
+/// The one place where compiled code enters the process.
+mod deserialize {
+    use super::{Component, Engine, Module};
+
+    /// Loads a module that [`CodeCache::load`](super::CodeCache::load) returned.
+    pub(super) fn module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
+        // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified an HMAC over it, under
+        // a key that only this user can read, after reading it into memory that nobody else can change. wasmtime checks
+        // version and settings itself.
+        #[expect(unsafe_code, reason = "compiled code cannot be loaded otherwise; see the cache's documentation")]
+        unsafe {
+            Module::deserialize(engine, code)
+        }
+    }
+
+    /// Loads a component that [`CodeCache::load`](super::CodeCache::load) returned.
+    pub(super) fn component(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+        // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a component's: the name
+        // under the HMAC is derived from the program's digest, and a program is one or the other.
+        #[expect(unsafe_code, reason = "compiled code cannot be loaded otherwise; see the cache's documentation")]
+        unsafe {
+            Component::deserialize(engine, code)
+        }
+    }
+}
