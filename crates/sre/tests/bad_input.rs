@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -219,11 +220,13 @@ fn programs_are_refused_by_name() {
         home.skill_of(name, program, "");
         refused(&home, home.words(&format!("run {name}")), names);
     }
-    let python = home.path("python");
-    fs::create_dir(&python).expect("a folder");
-    fs::write(python.join("SKILL.md"), skill_md("python", "").replace("main.wat", "main.py")).expect("SKILL.md");
-    fs::write(python.join("main.py"), "print(1)").expect("a file");
-    refused(&home, home.words("run python"), "main.py");
+    let native = home.path("native");
+    fs::create_dir(&native).expect("a folder");
+    let front_matter = skill_md("native", "").replace("entrypoint: main.wat", "entrypoint: main.wat\n  kind: native");
+    fs::write(native.join("SKILL.md"), front_matter).expect("SKILL.md");
+    fs::write(native.join("main.wat"), "#!/bin/sh\necho 1\n").expect("a file");
+    fs::set_permissions(native.join("main.wat"), fs::Permissions::from_mode(0o755)).expect("chmod");
+    refused(&home, home.words("run native"), "not native ones");
 }
 
 /// One row: program, flags, exit code, status, error code, part of the message.
