@@ -26,6 +26,7 @@ mod program;
 mod run;
 mod ticker;
 
+pub use crate::world::Seen;
 pub use interpreter::CompilationNotice;
 pub(crate) use limits::MemoryLimiter;
 pub use run::{WasmOptions, WasmSandbox};

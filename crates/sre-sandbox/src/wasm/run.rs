@@ -15,7 +15,7 @@ use super::program::{MachineOptions, Program, Programs};
 use crate::backend::Deadline;
 use crate::contract::{Ending, judge};
 use crate::wasi::Guest;
-use crate::world::{Halt, World};
+use crate::world::{Halt, Seen, Witness, World};
 use crate::{Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop};
 
 /// What a component may hand over in one call, in bytes: the host copies it before anybody can look at it.
@@ -60,6 +60,26 @@ impl WasmSandbox {
         let programs = Programs::new(MachineOptions { slots, pooling, cache_folder }, interpreters)?;
         Ok(Self { programs })
     }
+
+    /// As [`Sandbox::execute`], and writes down everything the guest was told, in order. Slower.
+    ///
+    /// # Errors
+    /// As [`Sandbox::execute`].
+    pub fn execute_witnessed(&self, job: &Job<'_>, stop: &Stop) -> Result<(Execution, Vec<Seen>), SandboxError> {
+        let witness = Witness::new();
+        let execution = self.run_witnessed_by(job, stop, &witness)?;
+        Ok((execution, witness.take()))
+    }
+
+    fn run_witnessed_by(&self, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Execution, SandboxError> {
+        let deadline = Deadline::new(job.time_limit, stop);
+        let program = self.programs.get(job.skill, job.language_runtime)?;
+        deadline.check()?;
+        match program.machine.tuning.thread_stack_bytes {
+            None => execute(&program, job, deadline, witness),
+            Some(bytes) => on_a_deep_stack(bytes, || execute(&program, job, deadline, witness)),
+        }
+    }
 }
 
 impl Sandbox for WasmSandbox {
@@ -88,13 +108,7 @@ impl Sandbox for WasmSandbox {
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
-        let deadline = Deadline::new(job.time_limit, stop);
-        let program = self.programs.get(job.skill, job.language_runtime)?;
-        deadline.check()?;
-        match program.machine.tuning.thread_stack_bytes {
-            None => execute(&program, job, deadline),
-            Some(bytes) => on_a_deep_stack(bytes, || execute(&program, job, deadline)),
-        }
+        self.run_witnessed_by(job, stop, &Witness::default())
     }
 }
 
@@ -113,10 +127,10 @@ fn on_a_deep_stack<T: Send>(
     })
 }
 
-fn execute(program: &Program, job: &Job<'_>, deadline: Deadline) -> Result<Execution, SandboxError> {
+fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witness) -> Result<Execution, SandboxError> {
     let started = Instant::now();
     let cpu_before = thread_cpu_time();
-    let mut store = store(program, job, deadline)?;
+    let mut store = store(program, job, deadline, witness)?;
     let ran = {
         let _ticking = program.machine.ticker.guard();
         run(&program.code, &mut store)
@@ -134,9 +148,14 @@ fn execute(program: &Program, job: &Job<'_>, deadline: Deadline) -> Result<Execu
     Ok(Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()))
 }
 
-fn store(program: &Program, job: &Job<'_>, deadline: Deadline) -> Result<Store<Guest>, SandboxError> {
+fn store(
+    program: &Program,
+    job: &Job<'_>,
+    deadline: Deadline,
+    witness: &Witness,
+) -> Result<Store<Guest>, SandboxError> {
     let entrypoint = &job.skill.entrypoint().path;
-    let world = World::new(entrypoint, program.package.clone(), job.input, job.profile);
+    let world = World::new(entrypoint, program.package.clone(), job.input, job.profile, witness);
     let guest = Guest::new(world, MemoryLimiter::new(job.profile.mem_limit_bytes));
     let mut store = Store::new(&program.machine.engine, guest);
     store.limiter(|guest| &mut guest.limiter);

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::Halt;
+use super::{Halt, Witness};
 
 /// What a read of the clock takes, and the resolution it reports: one microsecond.
 pub(crate) const CLOCK_RESOLUTION_NS: u64 = 1_000;
@@ -15,13 +15,14 @@ pub(crate) struct VirtualClock {
     start_ns: u64,
     elapsed_ns: u64,
     limit_ns: u64,
+    witness: Witness,
 }
 
 impl VirtualClock {
-    pub(crate) fn new(start: Timestamp, limit_ms: u64) -> Self {
+    pub(crate) fn new(start: Timestamp, limit_ms: u64, witness: Witness) -> Self {
         // WASI counts nanoseconds since 1970 in 64 bits, which end in 2554; moments outside are moved to the near end.
         let start_ns = u64::try_from(start.as_nanosecond().clamp(0, i128::from(u64::MAX))).unwrap_or(u64::MAX);
-        Self { start_ns, elapsed_ns: 0, limit_ns: limit_ms.saturating_mul(1_000_000) }
+        Self { start_ns, elapsed_ns: 0, limit_ns: limit_ms.saturating_mul(1_000_000), witness }
     }
 
     pub(crate) fn start_ns(&self) -> u64 {
@@ -31,12 +32,15 @@ impl VirtualClock {
     /// Nanoseconds since the Unix epoch.
     pub(crate) fn realtime_ns(&mut self) -> Result<u64, Halt> {
         self.advance(CLOCK_RESOLUTION_NS)?;
-        Ok(self.start_ns.saturating_add(self.elapsed_ns))
+        let now = self.start_ns.saturating_add(self.elapsed_ns);
+        self.witness.saw_number("wall clock", now);
+        Ok(now)
     }
 
     /// Nanoseconds since the guest started.
     pub(crate) fn monotonic_ns(&mut self) -> Result<u64, Halt> {
         self.advance(CLOCK_RESOLUTION_NS)?;
+        self.witness.saw_number("monotonic clock", self.elapsed_ns);
         Ok(self.elapsed_ns)
     }
 

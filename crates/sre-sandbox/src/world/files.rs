@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::tmp::{self, Content, Tmp};
 use super::tree::{NodeKind, PackageContent, PackageTree};
+use super::witness::Witness;
 
 /// Inode numbers of `/tmp` start here, above any package's.
 const TMP_INODE_BASE: u64 = 1 << 32;
@@ -89,6 +90,7 @@ pub(crate) struct Files {
     package: Arc<PackageTree>,
     tmp: Tmp,
     start_ns: u64,
+    witness: Witness,
 }
 
 /// Where a path leads: the folder and the name in it, or a folder itself (`.`, `/`, `a/..`).
@@ -98,8 +100,8 @@ enum Place<'a> {
 }
 
 impl Files {
-    pub(crate) fn new(package: Arc<PackageTree>, tmp_limit_bytes: u64, start_ns: u64) -> Self {
-        Self { package, tmp: Tmp::new(tmp_limit_bytes, start_ns), start_ns }
+    pub(crate) fn new(package: Arc<PackageTree>, tmp_limit_bytes: u64, start_ns: u64, witness: Witness) -> Self {
+        Self { package, tmp: Tmp::new(tmp_limit_bytes, start_ns), start_ns, witness }
     }
 
     /// Opens `path` below `base` and counts a handle; [`Files::close`] gives it back.
@@ -205,6 +207,7 @@ impl Files {
         };
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let end = start.saturating_add(length).min(bytes.len());
+        self.witness.saw("file content", &bytes[start..end]);
         Ok(&bytes[start..end])
     }
 
@@ -246,7 +249,9 @@ impl Files {
                 (kind, size, entry.accessed_ns, entry.modified_ns)
             }
         };
-        Ok(Stat { kind, inode: node.inode(), size, accessed_ns, modified_ns })
+        let stat = Stat { kind, inode: node.inode(), size, accessed_ns, modified_ns };
+        self.witness.saw_with("file metadata", || format!("{stat:?}"));
+        Ok(stat)
     }
 
     /// The entry of a folder whose name is the first after `after`, or the first of all; a listing is sorted by name.
@@ -254,6 +259,7 @@ impl Files {
     pub(crate) fn entry_after(&self, folder: NodeId, after: Option<&str>) -> Result<Option<(&str, NodeId)>, FileError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let next = self.entries(folder)?.range::<str, _>((start, Bound::Unbounded)).next();
+        self.witness.saw("folder entry", next.map_or("", |(name, _)| name).as_bytes());
         Ok(next.map(|(name, &index)| (name.as_str(), folder.sibling(index))))
     }
 
@@ -270,6 +276,7 @@ impl Files {
             NodeId::Package(_) => self.package.name(index),
             NodeId::Tmp(folder) => self.tmp.name_in(folder, index)?,
         };
+        self.witness.saw("folder entry", name.as_bytes());
         Some((name, folder.sibling(index)))
     }
 

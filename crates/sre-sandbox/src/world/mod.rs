@@ -10,12 +10,15 @@ mod random;
 mod stdio;
 mod tmp;
 mod tree;
+mod witness;
 
 pub(crate) use clock::{CLOCK_RESOLUTION_NS, VirtualClock};
 pub(crate) use files::{FileError, Files, NodeId, OpenHow, PATH_LIMIT_BYTES, Stat};
 pub(crate) use random::{REQUEST_LIMIT_BYTES, SeededRandom};
 pub(crate) use stdio::{Log, Stdin, Stdout};
 pub(crate) use tree::{NodeKind, PackageTree};
+pub use witness::Seen;
+pub(crate) use witness::Witness;
 
 use std::sync::Arc;
 
@@ -36,17 +39,28 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(entrypoint: &str, package: Arc<PackageTree>, input: &[u8], profile: &Profile) -> Self {
-        let clock = VirtualClock::new(profile.clock_start, profile.timeout_ms);
+    pub(crate) fn new(
+        entrypoint: &str,
+        package: Arc<PackageTree>,
+        input: &[u8],
+        profile: &Profile,
+        witness: &Witness,
+    ) -> Self {
+        let clock = VirtualClock::new(profile.clock_start, profile.timeout_ms, witness.clone());
+        let environment = contract::environment(input);
+        witness.saw("arguments", entrypoint.as_bytes());
+        for (name, value) in &environment {
+            witness.saw("environment", format!("{name}={value}").as_bytes());
+        }
         let output_limit = usize::try_from(profile.output_limit_bytes).unwrap_or(usize::MAX);
         Self {
             arguments: vec![entrypoint.to_owned()],
-            environment: contract::environment(input),
-            random: SeededRandom::new(profile.random_seed),
-            stdin: Stdin::new(input.to_vec()),
+            environment,
+            random: SeededRandom::new(profile.random_seed, witness.clone()),
+            stdin: Stdin::new(input.to_vec(), witness.clone()),
             stdout: Stdout::new(output_limit),
             stderr: Log::new(contract::LOG_LIMIT_BYTES),
-            files: Files::new(package, profile.tmp_limit_bytes, clock.start_ns()),
+            files: Files::new(package, profile.tmp_limit_bytes, clock.start_ns(), witness.clone()),
             clock,
         }
     }

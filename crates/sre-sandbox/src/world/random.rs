@@ -7,21 +7,29 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use sre_core::Seed;
 
+use super::Witness;
+
 /// Random bytes one call may ask for: a host call cannot be interrupted, so it must be short.
 pub(crate) const REQUEST_LIMIT_BYTES: u64 = 16 << 20;
 
-pub(crate) struct SeededRandom(ChaCha20Rng);
+pub(crate) struct SeededRandom {
+    stream: ChaCha20Rng,
+    witness: Witness,
+}
 
 impl SeededRandom {
-    pub(crate) fn new(seed: Seed) -> Self {
-        Self(ChaCha20Rng::from_seed(*seed.as_bytes()))
+    pub(crate) fn new(seed: Seed, witness: Witness) -> Self {
+        Self { stream: ChaCha20Rng::from_seed(*seed.as_bytes()), witness }
     }
 
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
+        self.stream.fill_bytes(bytes);
+        self.witness.saw("random bytes", bytes);
     }
 
     pub(crate) fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
+        let number = self.stream.next_u64();
+        self.witness.saw_number("random number", number);
+        number
     }
 }

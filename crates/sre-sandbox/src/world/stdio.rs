@@ -1,16 +1,17 @@
 //! The guest's standard streams.
 
-use super::Halt;
+use super::{Halt, Witness};
 
 /// Bytes to read, once.
 pub(crate) struct Stdin {
     bytes: Vec<u8>,
     at: usize,
+    witness: Witness,
 }
 
 impl Stdin {
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, at: 0 }
+    pub(crate) fn new(bytes: Vec<u8>, witness: Witness) -> Self {
+        Self { bytes, at: 0, witness }
     }
 
     /// Up to `limit` bytes, `ahead` bytes after what was read; empty at the end.
@@ -22,7 +23,9 @@ impl Stdin {
 
     /// Counts `length` peeked bytes as read.
     pub(crate) fn advance(&mut self, length: usize) {
+        let from = self.at;
         self.at = self.bytes.len().min(self.at.saturating_add(length));
+        self.witness.saw("standard input", &self.bytes[from..self.at]);
     }
 
     /// The last `length` bytes that were read.

@@ -1,0 +1,89 @@
+//! Writes down what a guest was told, so that two runs can be compared call by call.
+//!
+//! Everything that comes to a guest from outside comes through the world, so this sees all of it. It is for finding
+//! where two runs part, and costs a normal run one test for `None` per call.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+use sre_core::Digest;
+
+/// Calls that are kept one by one; what comes later goes into one last entry.
+const KEPT_LIMIT: usize = 100_000;
+
+/// How much of a value is shown, in bytes.
+const SHOWN_BYTES: usize = 24;
+
+/// Something that a guest was told.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Seen {
+    /// What it asked for, for instance `wall clock`.
+    pub call: String,
+    /// SHA-256 of the answer.
+    pub digest: Digest,
+    /// The beginning of the answer, for people.
+    pub shown: String,
+}
+
+/// A place to write it down, or none. Clones write to the same place.
+#[derive(Clone, Default)]
+pub(crate) struct Witness(Option<Arc<Mutex<Record>>>);
+
+#[derive(Default)]
+struct Record {
+    seen: Vec<Seen>,
+    /// Over everything beyond [`KEPT_LIMIT`].
+    rest: Option<Sha256>,
+}
+
+impl Witness {
+    pub(crate) fn new() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// The guest called `call` and got `bytes`.
+    pub(crate) fn saw(&self, call: &'static str, bytes: &[u8]) {
+        let Some(record) = &self.0 else { return };
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        if record.seen.len() < KEPT_LIMIT {
+            record.seen.push(Seen { call: call.to_owned(), digest: Digest::of(bytes), shown: shown(bytes) });
+        } else {
+            let rest = record.rest.get_or_insert_with(Sha256::new);
+            rest.update(call);
+            rest.update(Digest::of(bytes).as_bytes());
+        }
+    }
+
+    /// The same for a number.
+    pub(crate) fn saw_number(&self, call: &'static str, number: u64) {
+        self.saw_with(call, || number.to_string());
+    }
+
+    /// The same for what is only written as text where somebody looks.
+    pub(crate) fn saw_with(&self, call: &'static str, text: impl FnOnce() -> String) {
+        if self.0.is_some() {
+            self.saw(call, text().as_bytes());
+        }
+    }
+
+    /// Everything so far, in order.
+    pub(crate) fn take(&self) -> Vec<Seen> {
+        let Some(record) = &self.0 else { return Vec::new() };
+        let Record { mut seen, rest } = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
+        seen.extend(rest.map(|rest| Seen {
+            call: format!("anything after the first {KEPT_LIMIT} answers"),
+            digest: Digest::from_bytes(rest.finalize().into()),
+            shown: String::new(),
+        }));
+        seen
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let start = &bytes[..bytes.len().min(SHOWN_BYTES)];
+    let more = if start.len() < bytes.len() { "…" } else { "" };
+    match std::str::from_utf8(start) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("{text}{more}"),
+        _ => format!("0x{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
+}
