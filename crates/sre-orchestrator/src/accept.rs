@@ -51,6 +51,12 @@ impl AcceptedOrder {
         &self.skill
     }
 
+    /// On what, as canonical JSON.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        &self.input
+    }
+
     /// Under which limits, clock and seed.
     #[must_use]
     pub fn profile(&self) -> &Profile {

@@ -1,5 +1,6 @@
 //! Which commands and flags there are. Nothing here does anything.
 
+mod determinism;
 mod global;
 mod run;
 mod skill;
@@ -11,8 +12,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+pub use determinism::{DeterminismArgs, Vary};
 pub use global::{Format, Global, LogFormat};
-pub use run::{InputArgs, RunArgs};
+pub use run::{InputArgs, RunArgs, SandboxArgs};
 pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
 
@@ -56,6 +58,11 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Check the result of an order again, independently of the run that made it
     Verify(VerifyArgs),
+    /// Run a skill many times in changing surroundings and compare
+    Determinism(Box<DeterminismArgs>),
+    /// One process of `sre determinism`
+    #[command(hide = true)]
+    DeterminismProbe,
     /// Check, inspect, pack and make skills
     #[command(subcommand)]
     Skill(SkillCommand),

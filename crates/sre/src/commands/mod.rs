@@ -1,5 +1,6 @@
 //! What each command does. A command returns how the process ends, or why it has nothing to print.
 
+mod determinism;
 mod manual;
 mod run;
 mod skill_check;
@@ -27,6 +28,8 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(*args, &global, progress),
         Command::Verify(args) => verify::verify(&args, &global, progress),
+        Command::Determinism(args) => determinism::determinism(*args, &global, progress),
+        Command::DeterminismProbe => determinism::probe(),
         Command::Skill(SkillCommand::Check(args)) => skill_check::check(&args, &global, progress),
         Command::Skill(SkillCommand::Inspect(args)) => skill_inspect::inspect(&args, &global),
         Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global),

@@ -5,6 +5,8 @@
 
 mod order;
 
+pub use order::read_input;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

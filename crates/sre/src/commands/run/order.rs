@@ -47,7 +47,11 @@ fn read_order(file: &Path) -> Result<OrderConfig, Failure> {
     Ok(OrderConfig::from_json(value, LocalPaths::Allowed)?)
 }
 
-fn read_input(input: InputArgs) -> Result<Value, Failure> {
+/// Reads the input that the arguments name.
+///
+/// # Errors
+/// Bad usage or bad input; the message names the argument or the position.
+pub fn read_input(input: InputArgs) -> Result<Value, Failure> {
     let (name, text) = match input {
         InputArgs { input: Some(text), .. } => (String::from("--input"), text.into_bytes()),
         InputArgs { input_file: Some(file), .. } => {
