@@ -12,6 +12,8 @@ use crate::object::ObjectError;
 use crate::schema::SchemaError;
 use crate::stored::StoredError;
 use crate::tarball::TarError;
+use crate::tree::TreeError;
+use crate::wheel::WheelError;
 use crate::zipball::ZipError;
 
 /// Why a package is no skill. The message names the offending path or field and what to do.
@@ -71,6 +73,10 @@ enum Reason {
     Schema(SchemaError),
     #[error(transparent)]
     Stored(StoredError),
+    #[error(transparent)]
+    Wheel(WheelError),
+    #[error(transparent)]
+    Tree(TreeError),
 }
 
 /// A failure before or between the forms.
@@ -119,6 +125,8 @@ impl SkillError {
             Reason::Block(error) => error.kind(),
             Reason::Schema(error) => error.kind(),
             Reason::Stored(error) => error.kind(),
+            Reason::Wheel(error) => error.kind(),
+            Reason::Tree(error) => error.kind(SkillErrorKind::Malformed),
         }
     }
 
@@ -163,4 +171,6 @@ joins!(
     Block(BlockError),
     Schema(SchemaError),
     Stored(StoredError),
+    Wheel(WheelError),
+    Tree(TreeError),
 );

@@ -4,6 +4,8 @@
 //! like another package. This crate reads it without writing anything to disk, within [`PackageLimits`], and refuses
 //! everything a plain set of files does not need. Equal content gives an equal digest, whatever form it came in.
 //!
+//! [`Skill::with_wheels`] adds Python dependencies to one.
+//!
 //! It runs nothing and fetches nothing. The walk: a *form* (folder, tarball, zipball, object) fills a *tree* of files,
 //! the *front matter* gives the raw *block*, which is normalised and becomes, with the files, the manifest.
 
@@ -23,6 +25,7 @@ mod skill;
 mod stored;
 mod tarball;
 mod tree;
+mod wheel;
 mod zipball;
 
 pub use error::{SkillError, SkillErrorKind};

@@ -17,8 +17,8 @@ use crate::block::{Block, BlockError, RawBlock};
 use crate::error::{SkillError, SkillErrorKind, SourceError};
 use crate::limits::PackageLimits;
 use crate::schema::{Schema, SchemaViolation};
-use crate::tree::{SkillFile, find};
-use crate::{folder, front_matter, object, path, tarball, zipball};
+use crate::tree::{SkillFile, Tree, find};
+use crate::{folder, front_matter, object, path, tarball, wheel, zipball};
 
 const SKILL_MD: &str = "SKILL.md";
 const SKILL_TOML: &str = "skill.toml";
@@ -124,6 +124,27 @@ impl Skill {
         let block = Block { name, version, runtime, io, annotations };
         block.check(&files)?;
         Self::assemble(block, files)
+    }
+
+    /// The same skill with the content of Python wheels under `vendor/`, where a script's `import` finds it. A wheel is
+    /// its file name and its bytes. Nothing is resolved or fetched: the wheels are all there is.
+    ///
+    /// # Errors
+    /// When a wheel is damaged or holds compiled code, two files have one path, or the whole is over `limits`.
+    pub fn with_wheels(&self, wheels: &[(String, Vec<u8>)], limits: &PackageLimits) -> Result<Self, SkillError> {
+        let mut tree = Tree::new(limits);
+        for file in &self.files {
+            tree.add_file(&file.path, file.executable, &*file.bytes)?;
+        }
+        for (name, packed) in wheels {
+            for file in wheel::read(name, packed, limits)? {
+                let path = format!("vendor/{}", file.path);
+                tree.add_file(&path, false, &*file.bytes)?;
+            }
+        }
+        let files = tree.into_files(&[])?;
+        let Manifest { name, version, runtime, io, annotations, .. } = Manifest::clone(&self.manifest);
+        Self::assemble(Block { name, version, runtime, io, annotations }, files)
     }
 
     /// The files of a folder or archive, whose block stands in one of them.

@@ -47,6 +47,7 @@ Examples:
   sre skill pack examples/word-count                       # word-count-1.0.0.tar.gz
   sre skill pack examples/word-count --output - | tar tz
   sre skill pack examples/word-count --format json         # ready to stand as skill_package
+  sre skill pack my-skill --requirements requirements.txt  # with its Python dependencies
 
 The .tar.gz has the skill's digest and depends on nothing but the skill: neither on times nor on owners.
 An existing file is replaced.")]
@@ -56,6 +57,12 @@ pub struct PackArgs {
     /// Where to write it, "-" for standard output [default: NAME-VERSION.tar.gz; JSON: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Fetch these Python requirements with pip and add them as vendor/; wheels with compiled code are refused
+    #[arg(long, value_name = "FILE")]
+    pub requirements: Option<PathBuf>,
+    /// The Python whose pip fetches them
+    #[arg(long, value_name = "PROGRAM", default_value = "python3", requires = "requirements")]
+    pub python: PathBuf,
 }
 
 /// `sre skill new`.

@@ -2,6 +2,7 @@
 
 mod determinism;
 mod manual;
+mod requirements;
 mod run;
 mod skill_check;
 mod skill_inspect;
@@ -32,7 +33,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::DeterminismProbe => determinism::probe(),
         Command::Skill(SkillCommand::Check(args)) => skill_check::check(&args, &global, progress),
         Command::Skill(SkillCommand::Inspect(args)) => skill_inspect::inspect(&args, &global),
-        Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global),
+        Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global, progress),
         Command::Skill(SkillCommand::New(args)) => skill_new::new(&args, &global),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { output } => manual::man(output.as_deref()),

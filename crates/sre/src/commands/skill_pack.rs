@@ -6,17 +6,25 @@ use std::path::{Path, PathBuf};
 use sre_core::Manifest;
 use sre_skill::{PackageLimits, Skill};
 
+use super::requirements;
 use crate::cli::{Format, Global, PackArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, bytes};
+use crate::output::{self, Progress, bytes};
 
 /// Packs a skill.
 ///
 /// # Errors
-/// When it is no skill, or the file cannot be written.
-pub fn pack(args: &PackArgs, global: &Global) -> Result<Exit, Failure> {
-    let skill = Skill::open(&args.skill, &PackageLimits::default())?;
+/// When it is no skill, a requirement cannot be had, or the file cannot be written.
+pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let limits = PackageLimits::default();
+    let mut skill = Skill::open(&args.skill, &limits)?;
+    if let Some(requirements) = &args.requirements {
+        progress.show("fetching the requirements with pip");
+        let wheels = requirements::fetch(requirements, &args.python);
+        progress.clear();
+        skill = skill.with_wheels(&wheels?, &limits)?;
+    }
     let (packed, default) = match global.format {
         Format::Human => (skill.to_tar_gz(), file_name(skill.manifest())),
         Format::Json => (output::json_line(&skill.to_object()).into_bytes(), PathBuf::from("-")),
