@@ -24,6 +24,8 @@ mod limits;
 mod machine;
 mod program;
 mod run;
+#[cfg(test)]
+mod testsuite;
 mod ticker;
 
 pub use crate::world::Seen;

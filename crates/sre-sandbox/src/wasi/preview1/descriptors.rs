@@ -50,6 +50,15 @@ impl Descriptors {
         Self { open, listings: BTreeMap::new() }
     }
 
+    #[cfg(test)]
+    pub(in crate::wasi) fn with_folder(name: Option<&'static str>) -> Self {
+        let mut descriptors = Self::new();
+        descriptors.open.truncate(3);
+        let folder = name.map(|name| Descriptor::Directory { node: NodeId::TMP_ROOT, preopen: Some(name) });
+        descriptors.open.extend(folder.map(Some));
+        descriptors
+    }
+
     pub(super) fn get(&self, fd: u32) -> Result<Descriptor, Errno> {
         self.open.get(fd as usize).copied().flatten().ok_or(Errno::Badf)
     }

@@ -1,0 +1,158 @@
+//! The public WASI preview 1 test-suite, against a copy of it that lies outside the repository.
+//!
+//! `scripts/wasi-testsuite.sh` runs it and keeps the table in `docs/wasi-testsuite.md`. A test there wants arguments, an
+//! environment and a writable folder of its own choice, which no skill gets; so it is run in the same machine, linker and
+//! world, but from in here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::json;
+use sre_core::{Digest, Profile};
+use sre_skill::{PackageLimits, Skill};
+use wasmtime::Store;
+
+use super::engine;
+use super::limits::MemoryLimiter;
+use super::machine::{Author, Code, Machine};
+use crate::wasi::Guest;
+use crate::world::{Halt, NodeId, NodeKind, OpenHow, PackageTree, Witness, World};
+
+/// What a test's JSON file says; everything may be left out.
+#[derive(Debug, Default, Deserialize)]
+struct Spec {
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// The folder that the test finds as `/`.
+    root: Option<String>,
+    #[serde(default)]
+    exit_code: i32,
+    stdout: Option<String>,
+}
+
+/// Tests that cannot pass, and why. There are no links of any kind: a package refuses them, and a path that leads to
+/// another is one more way out.
+const NEEDS_LINKS: &[&str] = &[
+    "rust/nofollow_errors",
+    "rust/path_exists",
+    "rust/path_link",
+    "rust/path_symlink_trailing_slashes",
+    "rust/readlink",
+    "rust/symlink_create",
+    "rust/symlink_filestat",
+];
+
+#[test]
+#[ignore = "needs a copy of the suite: scripts/wasi-testsuite.sh"]
+fn the_public_test_suite_passes_but_for_links() {
+    let suite = PathBuf::from(std::env::var_os("WASI_TESTSUITE").expect("WASI_TESTSUITE names the copy"));
+    let machine = Machine::new(engine::PLAIN, 4, true, None).expect("an engine");
+    let mut failed = Vec::new();
+    for language in ["assemblyscript", "c", "rust"] {
+        let folder = suite.join("tests").join(language).join("testsuite/wasm32-wasip1");
+        let mut programs: Vec<PathBuf> = fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+            .collect();
+        programs.sort();
+        let mut passed = 0;
+        for program in &programs {
+            let name = format!("{language}/{}", program.file_stem().expect("a name").to_string_lossy());
+            match run(&machine, program) {
+                Ok(()) => passed += 1,
+                Err(why) => failed.push((name, why)),
+            }
+        }
+        println!("| {language} | {} | {passed} |", programs.len());
+    }
+    for (name, why) in &failed {
+        println!("- `{name}`: {why}");
+    }
+    let names: Vec<&str> = failed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, NEEDS_LINKS, "exactly these need links");
+}
+
+/// Runs one test; the error says what was not as it should be.
+fn run(machine: &Machine, program: &Path) -> Result<(), String> {
+    let spec: Spec = fs::read(program.with_extension("json"))
+        .map_or_else(|_| Spec::default(), |text| serde_json::from_slice(&text).expect("a specification"));
+    let bytes = fs::read(program).expect("a program");
+    let Code::Module(module) = machine.load(&bytes, Digest::of(&bytes), Author::Stranger)? else {
+        return Err(String::from("a component"));
+    };
+    let mut guest = guest(program, &spec);
+    if let Some(folder) = &spec.root {
+        fill(&mut guest.world, &program.with_file_name(folder));
+    }
+    guest.give_folder(spec.root.as_ref().map(|_| "/"));
+    let mut store = Store::new(&machine.engine, guest);
+    store.set_fuel(10_000_000_000).expect("fuel");
+    store.set_epoch_deadline(u64::MAX / 2);
+    let instance = module.instantiate(&mut store).map_err(|error| format!("{error:#}"))?;
+    let start = instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(|error| format!("{error:#}"))?;
+    let code = match start.call(&mut store, ()) {
+        Ok(()) => 0,
+        Err(error) => match error.downcast_ref::<Halt>() {
+            Some(Halt::Exit(code)) => *code,
+            _ => return Err(last_line(&store).unwrap_or_else(|| format!("{error:#}"))),
+        },
+    };
+    if code != spec.exit_code {
+        let why = last_line(&store).unwrap_or_default();
+        return Err(format!("exit code {code} instead of {}: {why}", spec.exit_code));
+    }
+    let printed = String::from_utf8_lossy(store.data().world.stdout.as_bytes()).into_owned();
+    match spec.stdout {
+        Some(expected) if printed != expected => Err(format!("printed {printed:?} instead of {expected:?}")),
+        _ => Ok(()),
+    }
+}
+
+/// What a panic in Rust says first.
+fn last_line(store: &Store<Guest>) -> Option<String> {
+    let log = store.data().world.stderr.to_text();
+    let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("note:") && !line.is_empty()).collect();
+    lines.get(..2).map(|lines| lines.join(": ")).or_else(|| lines.first().map(|line| (*line).to_owned()))
+}
+
+fn guest(program: &Path, spec: &Spec) -> Guest {
+    let profile: Profile = serde_json::from_value(json!({
+        "backend": "wasm", "fuel": 1, "mem_limit_bytes": 1 << 30, "output_limit_bytes": 1 << 20,
+        "tmp_limit_bytes": 64 << 20, "timeout_ms": 60_000, "clock_start": "2026-01-02T03:04:05Z",
+        "random_seed": "00".repeat(32),
+    }))
+    .expect("a profile");
+    let package = json!({"name": "suite", "runtime": {"entrypoint": "main.wasm"}, "files": {"main.wasm": ""}});
+    let skill = Skill::from_object(&package, &PackageLimits::default()).expect("a skill");
+    let package = PackageTree::new(&skill).into();
+    let mut world = World::new("main.wasm", package, b"", &profile, &Witness::default());
+    world.arguments = vec![program.file_name().expect("a name").to_string_lossy().into_owned()];
+    world.arguments.extend(spec.args.iter().cloned());
+    world.environment = spec.env.clone().into_iter().collect();
+    Guest::new(world, MemoryLimiter::new(1 << 30))
+}
+
+/// Copies the files of `folder` into the guest's `/tmp`.
+fn fill(world: &mut World, folder: &Path) {
+    let mut folders = vec![(folder.to_owned(), String::new())];
+    while let Some((at, prefix)) = folders.pop() {
+        for entry in fs::read_dir(&at).into_iter().flatten().flatten() {
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                world.files.create_directory(NodeId::TMP_ROOT, &name, 0).expect("a folder");
+                folders.push((entry.path(), format!("{name}/")));
+                continue;
+            }
+            let how = OpenHow { create: true, write: true, ..OpenHow::default() };
+            let node = world.files.open(NodeId::TMP_ROOT, &name, how, 0).expect("a file");
+            world.files.write_at(node, 0, &fs::read(entry.path()).expect("a file"), 0).expect("a file");
+            assert_eq!(world.files.stat(node).expect("a file").kind, NodeKind::File);
+            world.files.close(node);
+        }
+    }
+}
