@@ -63,6 +63,7 @@ fn the_transcripts_are_what_the_program_prints() {
             .current_dir(root())
             .env_clear()
             .env("SRE_DATA_DIR", home.data())
+            .env("SRE_CACHE_DIR", common::CACHE)
             .output();
         let printed = common::ran(output.expect("a shell"));
         assert_eq!(comparable(&printed.stdout), comparable(&expected), "$ {command}\n{}", printed.stderr);

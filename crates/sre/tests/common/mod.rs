@@ -8,6 +8,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Where compiled programs are kept: below the target folder, so that a language runtime is compiled once for all tests.
+pub(crate) const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/compiled");
+
 /// A folder with a place for data (not made yet) and one for temporary files; nothing of the host's is used.
 pub(crate) struct Home {
     root: TempDir,
@@ -49,6 +52,7 @@ impl Home {
             // A language runtime is compiled once for all tests.
             .env("SRE_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"))
             .env("SRE_DATA_DIR", self.data())
+            .env("SRE_CACHE_DIR", CACHE)
             .env("TMPDIR", self.tmp())
             .current_dir(self.root.path())
             .stdin(Stdio::null());
@@ -82,6 +86,16 @@ impl Home {
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join("SKILL.md"), skill_md(name, front_matter)).expect("SKILL.md");
         fs::write(folder.join("main.wat"), program).expect("the program");
+        folder
+    }
+
+    /// Makes a skill of this script: `scripts/main.<extension>`.
+    pub(crate) fn script(&self, name: &str, extension: &str, text: &str) -> PathBuf {
+        let folder = self.path(name);
+        let entrypoint = format!("scripts/main.{extension}");
+        fs::create_dir_all(folder.join("scripts")).expect("folders");
+        fs::write(folder.join("SKILL.md"), skill_md(name, "").replace("main.wat", &entrypoint)).expect("SKILL.md");
+        fs::write(folder.join(entrypoint), text).expect("the script");
         folder
     }
 
