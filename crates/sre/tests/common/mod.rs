@@ -49,10 +49,8 @@ impl Home {
         command
             .env_clear()
             .env("HOME", self.root.path())
-            // A language runtime is compiled once for all tests.
-            .env("SRE_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"))
-            .env("SRE_DATA_DIR", self.data())
             .env("SRE_CACHE_DIR", CACHE)
+            .env("SRE_DATA_DIR", self.data())
             .env("TMPDIR", self.tmp())
             .current_dir(self.root.path())
             .stdin(Stdio::null());
