@@ -1,7 +1,8 @@
-//! The transcripts of the README are what the program prints.
+//! The transcripts of the README and of the pages about languages are what the program prints.
 //!
 //! A block of `console` begins with a command line after `$ `; everything up to the next one is its output. Lines that
-//! hold a time are compared up to it.
+//! hold a time are compared up to it. In `docs/python.md` and `docs/javascript.md` a block of a script followed by one of
+//! `text` shows lines that `sre run` prints for it; `…` at the end stands for more on the line.
 
 mod common;
 
@@ -67,5 +68,39 @@ fn the_transcripts_are_what_the_program_prints() {
             .output();
         let printed = common::ran(output.expect("a shell"));
         assert_eq!(comparable(&printed.stdout), comparable(&expected), "$ {command}\n{}", printed.stderr);
+    }
+}
+
+/// Scripts with the lines shown below them: blocks of `language` that a block of `text` follows.
+fn shown(page: &str, language: &str) -> Vec<(String, String)> {
+    let blocks: Vec<(&str, &str)> = page
+        .split("\n```")
+        .skip(1)
+        .step_by(2)
+        .map(|block| block.split_once('\n').unwrap_or_else(|| panic!("an empty block: {block}")))
+        .collect();
+    let pairs = blocks.windows(2).filter(|pair| pair[0].0 == language && pair[1].0 == "text");
+    pairs.map(|pair| (format!("{}\n", pair[0].1), pair[1].1.to_owned())).collect()
+}
+
+#[test]
+fn the_language_pages_show_what_scripts_print() {
+    let home = Home::new();
+    for (page, language, extension) in [("python", "python", "py"), ("javascript", "js", "mjs")] {
+        let text = std::fs::read_to_string(root().join("docs").join(page).with_extension("md")).expect("a page");
+        let shown = shown(&text, language);
+        assert!(shown.len() >= 9, "{page}: {}", shown.len());
+        for (number, (script, lines)) in shown.iter().enumerate() {
+            let skill = format!("{page}-{number}");
+            home.script(&skill, extension, script);
+            let printed = home.words(&format!("run {skill}")).exits(10).stdout;
+            for line in lines.lines() {
+                let found = match line.strip_suffix('…') {
+                    Some(start) => printed.lines().any(|printed| printed.starts_with(start)),
+                    None => printed.lines().any(|printed| printed.trim_end() == line.trim_end()),
+                };
+                assert!(found, "{page}: {line:?} is not in\n{printed}");
+            }
+        }
     }
 }
