@@ -71,6 +71,22 @@ fn the_transcripts_are_what_the_program_prints() {
     }
 }
 
+/// What the shipped runtime has is written in `modules.txt` when it is built.
+#[test]
+fn the_page_about_python_lists_the_modules_of_the_runtime() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let page = read("docs/python.md");
+    let (_, list) = page.split_once("unless the next list names one:\n\n").expect("the list");
+    let (list, _) = list.split_once(".\n\n").expect("the list's end");
+    let mut listed: Vec<&str> = list.split_whitespace().map(|name| name.trim_matches(['`', ','])).collect();
+    let modules = read("runtimes/python/modules.txt");
+    let is_public = |name: &&str| !name.contains('.') && (!name.starts_with('_') || *name == "__future__");
+    let mut shipped: Vec<&str> = modules.lines().filter(is_public).collect();
+    listed.sort_unstable();
+    shipped.sort_unstable();
+    assert_eq!(listed, shipped);
+}
+
 /// Scripts with the lines shown below them: blocks of `language` that a block of `text` follows.
 fn shown(page: &str, language: &str) -> Vec<(String, String)> {
     let blocks: Vec<(&str, &str)> = page
