@@ -74,7 +74,8 @@ fn the_transcripts_are_what_the_program_prints() {
 /// What the shipped runtime has is written in `modules.txt` when it is built.
 #[test]
 fn the_page_about_python_lists_the_modules_of_the_runtime() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let read =
+        |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let page = read("docs/python.md");
     let (_, list) = page.split_once("unless the next list names one:\n\n").expect("the list");
     let (list, _) = list.split_once(".\n\n").expect("the list's end");
