@@ -58,7 +58,9 @@ impl Commit for Committer {
             evidence.add::<OutputDigest>(Blob::new(output.clone()));
         }
         self.keep_language_runtime(profile.backend, &engine).await?;
-        let committed = self.describe(order_id, profile.backend, commitment, execution, &mut evidence);
+        let note = self.backend_note(profile.backend, &skill, &engine);
+        let mut committed = self.describe(order_id, profile.backend, commitment, execution, &mut evidence);
+        committed.result.backend_note = note;
         // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs again.
         // After it, whatever the caller writes down can be fetched.
         self.store.put(evidence.0).await?;
@@ -67,6 +69,17 @@ impl Commit for Committer {
 }
 
 impl Committer {
+    fn backend_note(&self, backend: Backend, skill: &Skill, engine: &Engine) -> Option<String> {
+        let interpreter = engine.language_runtime().and_then(|digest| digest.parse::<Digest>().ok());
+        let runtimes = self.executor.backend(backend).ok()?.language_runtimes();
+        let interpreter =
+            interpreter.and_then(|digest| Some(format!("{} in WebAssembly", runtimes?.find(digest)?.name)));
+        let image = skill.manifest().runtime.docker_image.as_ref().filter(|_| backend != Backend::Docker);
+        let image = image.map(|image| format!("the package's docker_image {image} was not used"));
+        let parts: Vec<String> = interpreter.into_iter().chain(image).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
     /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years needs exactly this one.
     async fn keep_language_runtime(&self, backend: Backend, engine: &Engine) -> Result<(), CommitError> {
         let Some(digest) = engine.language_runtime().and_then(|digest| digest.parse::<Digest>().ok()) else {
@@ -113,6 +126,7 @@ impl Committer {
             commitment_hash,
             commitment_uri: self.store.uri(commitment_hash.into()),
             backend,
+            backend_note: None,
             resources: execution.resources,
         };
         Committed { result, output: execution.output, logs: execution.logs, error_code: execution.outcome.error_code() }

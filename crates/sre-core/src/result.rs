@@ -77,6 +77,9 @@ pub struct CommitResult {
     pub commitment_uri: String,
     /// Which backend ran it.
     pub backend: Backend,
+    /// What else there is to say about that, for people: a script's interpreter, an image that was not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_note: Option<String>,
     /// What the execution used.
     pub resources: Resources,
 }

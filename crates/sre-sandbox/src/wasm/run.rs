@@ -141,7 +141,11 @@ fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witne
     let guest = store.data();
     let peak_memory_bytes = guest.limiter.used_bytes() as u64;
     let logs = guest.world.stderr.to_text();
-    let judged = judge(job.skill, ending, guest.world.stdout.as_bytes());
+    let mut judged = judge(job.skill, ending, guest.world.stdout.as_bytes());
+    if ending == Ending::OutOfMemory && peak_memory_bytes == 0 {
+        let limit = job.profile.mem_limit_bytes;
+        judged.failure = Some(format!("{}: its program needs more than {limit} bytes to start", judged.outcome));
+    }
     drop(store);
 
     let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;

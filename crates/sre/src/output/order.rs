@@ -45,13 +45,17 @@ pub fn order(skill: &Skill, result: &OrderResult, style: Style) -> String {
 
 /// Where it ran and what it took.
 fn effort(sheet: &mut Sheet, result: &OrderResult) {
-    if let Some(CommitResult { backend, resources, execution_time_ms, .. }) = &result.commit_result {
+    if let Some(CommitResult { backend, backend_note, resources, execution_time_ms, .. }) = &result.commit_result {
         let mut used = format!("{backend}: {}", duration(*execution_time_ms));
         if resources.fuel > 0 {
             used.push_str(&format!(", {} fuel", number(resources.fuel)));
         }
         used.push_str(&format!(", {} memory", bytes(resources.peak_memory_bytes)));
         sheet.row("ran on", &used);
+        // A script's interpreter goes without saying; an image that the author named and nobody used does not.
+        if let Some(note) = backend_note.as_ref().filter(|note| note.contains("docker_image")) {
+            sheet.row("", note);
+        }
     }
     let attempts = if result.attempts > 1 { format!(", {} attempts", result.attempts) } else { String::new() };
     sheet.row("took", &format!("{} in all{attempts}", duration(result.execution_time_ms)));
