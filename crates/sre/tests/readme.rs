@@ -1,4 +1,4 @@
-//! The transcripts of the README and of the pages about languages are what the program prints.
+//! The transcripts of the README, of the page about determinism and of those about languages are what the program prints.
 //!
 //! A block of `console` begins with a command line after `$ `; everything up to the next one is its output. Lines that
 //! hold a time are compared up to it. In `docs/python.md` and `docs/javascript.md` a block of a script followed by one of
@@ -15,15 +15,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).expect("the README")
-}
-
-/// Commands with what they print, in the README's order.
-fn transcripts(readme: &str) -> Vec<(String, String)> {
+/// Commands with what they print, in their order.
+fn transcripts(page: &str) -> Vec<(String, String)> {
     let mut transcripts: Vec<(String, String)> = Vec::new();
     let mut in_block = false;
-    for line in readme.lines() {
+    for line in page.lines() {
         match (in_block, line) {
             (false, "```console") => in_block = true,
             (true, "```") => in_block = false,
@@ -55,8 +51,9 @@ fn the_transcripts_are_what_the_program_prints() {
         return;
     }
     let home = Home::new();
-    let transcripts = transcripts(&readme());
-    assert!(transcripts.len() >= 3, "{transcripts:?}");
+    let pages = ["README.md", "docs/determinism.md"].map(|path| std::fs::read_to_string(root().join(path)));
+    let transcripts: Vec<_> = pages.iter().flat_map(|page| transcripts(page.as_ref().expect("a page"))).collect();
+    assert!(transcripts.len() >= 5, "{transcripts:?}");
     for (command, expected) in transcripts {
         let script = format!("sre() {{ {:?} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_sre"));
         let output = Command::new("sh")
