@@ -1,0 +1,109 @@
+//! What a jail costs, side by side with the nearest tools in one run: `cargo bench -p sre-jail`.
+//!
+//! Each line is the median over interleaved rounds, and its ratio to bubblewrap's. Nothing is judged: the machine may be
+//! busy. bubblewrap and Docker are left out, and it is said so, where they are not installed.
+
+#[cfg(target_os = "linux")]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    linux::main();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("jails exist on Linux only");
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use sre_jail::{Ending, Order};
+
+    use super::common;
+
+    const ROUNDS: usize = 200;
+
+    pub fn main() {
+        let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+        for (name, program, arguments) in
+            [("true", "/usr/bin/true", &[][..]), ("python3 -c pass", "/usr/bin/python3", &["-c", "pass"][..])]
+        {
+            println!("{name}: median of {rounds} rounds");
+            compare(program, arguments, rounds);
+        }
+    }
+
+    fn compare(program: &str, arguments: &[&str], rounds: usize) {
+        let order = common::order(program, arguments);
+        let mut ways: Vec<(&str, Box<dyn Fn()>)> = Vec::new();
+        ways.push(("plain process", Box::new(|| spawn(Command::new(program).args(arguments)))));
+        ways.push(("sre-jail, all layers", Box::new(|| jail(&order))));
+        if is_installed("bwrap") {
+            ways.push(("bubblewrap --unshare-all", Box::new(|| spawn(bubblewrap(program, arguments)))));
+        } else {
+            println!("  bubblewrap is not installed: no ratios");
+        }
+        if let Ok(image) = std::env::var("DOCKER_IMAGE") {
+            let docker = move || spawn(Command::new("docker").args(["run", "--rm", &image, program]).args(arguments));
+            ways.push(("docker run", Box::new(docker)));
+        } else {
+            println!("  docker run: left out; set DOCKER_IMAGE to an image with {program}");
+        }
+        let mut times = vec![Vec::new(); ways.len()];
+        for round in 0..rounds + 5 {
+            for (at, (name, way)) in ways.iter().enumerate() {
+                // A container takes so long that a tenth of the rounds is enough.
+                if name.starts_with("docker") && round % 10 != 0 {
+                    continue;
+                }
+                let started = Instant::now();
+                way();
+                if round >= 5 {
+                    times[at].push(started.elapsed());
+                }
+            }
+        }
+        let medians: Vec<Duration> = times.into_iter().map(median).collect();
+        let baseline = ways.iter().position(|(name, _)| name.starts_with("bubblewrap")).map(|at| medians[at]);
+        for ((name, _), median) in ways.iter().zip(&medians) {
+            let ratio = baseline.map_or(String::new(), |baseline| {
+                format!("{:>8.2} × bubblewrap", median.as_secs_f64() / baseline.as_secs_f64())
+            });
+            println!("  {name:<26} {:>8.2} ms {ratio}", median.as_secs_f64() * 1e3);
+        }
+    }
+
+    fn jail(order: &Order) {
+        let report = common::ran(order);
+        assert_eq!(report.ending, Ending::Exited(0), "{}", String::from_utf8_lossy(&report.stderr.kept));
+    }
+
+    fn spawn(command: &mut Command) {
+        let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(ended.expect("installed").success(), "{command:?}");
+    }
+
+    fn bubblewrap(program: &str, arguments: &[&str]) -> &'static mut Command {
+        let mut command = Command::new("bwrap");
+        command.args(["--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr"]);
+        for name in ["bin", "lib", "lib64", "sbin"] {
+            command.args(["--symlink", &format!("usr/{name}"), &format!("/{name}")]);
+        }
+        command.args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--", program]).args(arguments);
+        Box::leak(Box::new(command))
+    }
+
+    fn is_installed(program: &str) -> bool {
+        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    }
+
+    fn median(mut times: Vec<Duration>) -> Duration {
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,152 @@
+//! The first process of a jail: builds what the guest sees, confines a copy of itself, and waits.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `view` | mounts, package, names: what the guest sees |
+//! | `confine` | capabilities, limits, Landlock, filter: what it may do |
+//! | `landlock` | the second layer over the files |
+//!
+//! It has every capability inside the jail's user namespace while it builds, none afterwards, and none outside at any
+//! time. The guest is its child, number 2, so that signals and orphans behave as anywhere; when this process ends, the
+//! kernel ends all others.
+
+mod confine;
+mod landlock;
+mod view;
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use crate::launcher::serve::Shared;
+use crate::launcher::start::wait_for;
+use crate::measure;
+use crate::message::{self, Usage};
+use crate::order::{GUEST_ID, Order, PACKAGE_FOLDER};
+use crate::step::{Step, StepError};
+use crate::sys::fd;
+use crate::sys::process::{self, Forked};
+use crate::wire;
+
+/// The descriptors that came with an order.
+pub struct Seed {
+    /// Where to tell what happens.
+    pub control: OwnedFd,
+    /// The order itself.
+    pub order: OwnedFd,
+    /// Standard input of the guest.
+    pub stdin: OwnedFd,
+    /// Standard output of the guest.
+    pub stdout: OwnedFd,
+    /// Standard error of the guest.
+    pub stderr: OwnedFd,
+    /// Files of version 1 cgroups to enter by writing to them.
+    pub cgroups: Vec<OwnedFd>,
+}
+
+/// Never returns. The host learns everything from the control socket.
+pub fn run(seed: &Seed, go: &OwnedFd, shared: &Shared) -> ! {
+    if let Err(error) = prepare(seed, go, shared) {
+        drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+        process::exit(1);
+    }
+    let usage = wait_for_guest();
+    drop(fd::send(seed.control.as_fd(), &message::ended(&usage), &[]));
+    process::exit(0)
+}
+
+fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<(), StepError> {
+    // The launcher's descriptors were copied with it; of these, none must be left.
+    let files = [&seed.control, &seed.order, &seed.stdin, &seed.stdout, &seed.stderr, go];
+    let mut kept: Vec<_> = files.into_iter().chain(&seed.cgroups).map(AsRawFd::as_raw_fd).collect();
+    kept.sort_unstable();
+    fd::close_all_from(0, &kept).step("closing what is not its own")?;
+    wait_for(go.as_fd()).step("waiting for the user map")?;
+
+    for cgroup in &seed.cgroups {
+        // 0 is the writer. Written by the process itself, this takes no global lock.
+        fd::write_all(cgroup.as_fd(), b"0").step("entering the cgroup")?;
+    }
+    let entered = std::fs::read_to_string("/proc/self/cgroup").step("reading the cgroups")?;
+    process::unshare(libc::CLONE_NEWCGROUP).step("a cgroup namespace")?;
+    process::new_session().step("a session of its own")?;
+    process::become_user(GUEST_ID, GUEST_ID).step("becoming the guest's user")?;
+    process::set_dumpable(true).step("owning its own /proc entries")?;
+
+    let order = read_order(&seed.order)?;
+    view::build(&order, shared.newest_first)?;
+    confine::limits(&order.limits)?;
+    process::set_no_new_privileges().step("no new privileges")?;
+    process::drop_capabilities().step("dropping capabilities")?;
+
+    process::set_dumpable(false).step("hiding from the guest")?;
+    process::reset_signals().step("default signals")?;
+    match process::fork_into(0, None).step("the guest's process (clone3)")? {
+        Forked::Child => {
+            let error = become_guest(seed, &order, shared, &entered);
+            drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+            process::exit(127)
+        }
+        Forked::Parent(_, pidfd) => drop(pidfd),
+    }
+    // What the guest reads and writes must end when the guest ends, not when this process does.
+    fd::close_all_from(0, &[seed.control.as_raw_fd()]).step("closing the guest's files")
+}
+
+fn read_order(file: &OwnedFd) -> Result<Order, StepError> {
+    use std::io::{Read, Seek};
+    let mut file = std::fs::File::from(file.try_clone().step("the order")?);
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).step("reading the order")?;
+    wire::decode(&bytes).step("reading the order")
+}
+
+/// Confines this process and becomes the guest; returns only if that failed.
+fn become_guest(seed: &Seed, order: &Order, shared: &Shared, entered: &str) -> StepError {
+    match confined(seed, order, shared, entered) {
+        Ok(never) => never,
+        Err(error) => error,
+    }
+}
+
+fn confined(seed: &Seed, order: &Order, shared: &Shared, entered: &str) -> Result<StepError, StepError> {
+    let texts = |texts: &mut dyn Iterator<Item = String>| -> Result<Vec<CString>, StepError> {
+        texts.map(|text| CString::new(text).map_err(|_| StepError::new("arguments", "a zero byte in a text"))).collect()
+    };
+    let program = texts(&mut [order.program.clone()].into_iter())?;
+    let arguments = texts(&mut order.arguments.iter().cloned())?;
+    let environment = texts(&mut order.environment.iter().map(|(name, value)| format!("{name}={value}")))?;
+
+    process::new_session().step("a session of its own")?;
+    std::env::set_current_dir(PACKAGE_FOLDER).step("entering the package")?;
+    process::set_file_mask(0o022);
+    process::fix_addresses().step("fixed addresses")?;
+    landlock::restrict()?;
+    crate::sys::seccomp::install(&shared.filter).step("the system call filter")?;
+
+    // The last thing before the guest: look at ourselves, and go on only if everything holds.
+    let found = measure::look_around(entered).step("measuring what holds")?;
+    measure::Measured::parse(&found).check().map_err(|why| StepError::new("measuring what holds", why))?;
+    fd::send(seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")?;
+
+    let standard: [BorrowedFd<'_>; 3] = [seed.stdin.as_fd(), seed.stdout.as_fd(), seed.stderr.as_fd()];
+    for (number, file) in standard.into_iter().enumerate() {
+        fd::place(file, i32::try_from(number).unwrap_or(0)).step("standard input and output")?;
+    }
+    let error = process::execute(&program[0], &arguments, &environment);
+    Ok(Err::<(), _>(error).step(format_args!("starting {}", order.program)).expect_err("an error"))
+}
+
+/// Waits for the guest, and on the way for everything that lost its parent.
+fn wait_for_guest() -> Usage {
+    const GUEST: process::Pid = 2;
+    let mut usage = Usage::default();
+    loop {
+        let Ok(ended) = process::wait_any() else { return usage };
+        usage.cpu_us += ended.cpu_us;
+        usage.peak_resident_bytes = usage.peak_resident_bytes.max(ended.peak_resident_bytes);
+        if ended.pid == GUEST {
+            usage.status = ended.status;
+            return usage;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The host's side of jails.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `options` | which program, root folder and layers |
+//! | `error` | why there is no report |
+//! | `starter` | starting the launcher, and starting it again |
+//! | `run` | one run: descriptors, waiting, killing |
+//! | `streams` | what the guest prints, up to its limits |
+//! | `report` | how it ended and what held it |
+
+mod error;
+mod options;
+mod report;
+mod run;
+mod starter;
+mod streams;
+
+use std::sync::Mutex;
+
+use crate::cgroup::{Controller, Place, Places};
+use crate::order::Order;
+use crate::sys;
+
+pub use error::JailError;
+pub use options::{JailOptions, LauncherProgram, Layer};
+pub use report::{Ending, Output, Report};
+
+use starter::Starter;
+
+/// Makes jails. Cheap to use from many threads at once; each call of [`Jail::run`] is a jail of its own.
+#[derive(Debug)]
+pub struct Jail {
+    places: Places,
+    landlock_version: u32,
+    starter: Mutex<Starter>,
+}
+
+impl Jail {
+    /// Checks what this host can enforce and starts the launcher.
+    ///
+    /// # Errors
+    /// [`JailError::Lacking`] when the host lacks a layer that the options do not allow to be missing;
+    /// [`JailError::Launcher`] when no jail can be made here at all.
+    pub fn new(options: JailOptions) -> Result<Self, JailError> {
+        let places = Places::find();
+        let landlock_version = sys::landlock::version();
+        for layer in Layer::ALL {
+            if let Some(why) = lacking(layer, &places, landlock_version)
+                && !options.may_lack.contains(&layer)
+            {
+                return Err(JailError::Lacking { layer, why });
+            }
+        }
+        let mut starter = Starter::new(options);
+        starter.ensure()?;
+        Ok(Self { places, landlock_version, starter: Mutex::new(starter) })
+    }
+
+    /// Runs one order in a jail of its own, which is gone when this returns: no process, mount, group or file of it is
+    /// left. Blocks until then. `should_stop` is asked every few milliseconds.
+    ///
+    /// # Errors
+    /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
+    pub fn run(&self, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
+        run::run(self, order, should_stop)
+    }
+
+    /// The layers that this host lacks, and why. All of them were named in the options.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<(Layer, String)> {
+        let lacking = |layer| Some((layer, lacking(layer, &self.places, self.landlock_version)?));
+        Layer::ALL.into_iter().filter_map(lacking).collect()
+    }
+
+    /// The launcher's process number on the host, for tests and people that look for it.
+    #[must_use]
+    pub fn launcher_pid(&self) -> Option<i32> {
+        self.starter.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pid()
+    }
+}
+
+/// Why a layer is missing on this host, if it is.
+pub(crate) fn lacking(layer: Layer, places: &Places, landlock_version: u32) -> Option<String> {
+    let controller = match layer {
+        Layer::Landlock if landlock_version == 0 => return Some(String::from("this kernel has no Landlock")),
+        Layer::Landlock => return None,
+        Layer::MemoryLimit => Controller::Memory,
+        Layer::CpuLimit => Controller::Cpu,
+        Layer::ProcessLimit => Controller::Pids,
+    };
+    match places.of(controller) {
+        Place::Nowhere(why) => Some(why.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! One message, one jail.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::step::{Step, StepError};
+use crate::sys::fd;
+use crate::sys::process::{self, Forked, Pid};
+use crate::{init, message};
+
+/// What every jail starts from.
+pub struct Shared {
+    /// The compiled system call filter.
+    pub filter: Vec<libc::sock_filter>,
+    /// See [`super::template::enter`].
+    pub newest_first: bool,
+    /// How many user numbers the launcher has.
+    pub ids: u32,
+}
+
+/// The byte of a message whose last descriptor is a version 2 cgroup: a jail can be born there, if the launcher may do
+/// that. What follows the first five descriptors otherwise are files to which a process writes in order to enter a
+/// cgroup; with a version 2 cgroup, the first of them is that one's.
+pub(crate) const INTO_CGROUP: u8 = 1;
+
+/// Serves until the host closes its end.
+pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
+    let mut counter = 0_u32;
+    loop {
+        let mut buffer = [0; 8];
+        match fd::receive(socket.as_fd(), &mut buffer) {
+            // The host is gone. So are all jails, with this process.
+            Ok((0, _)) => process::exit(0),
+            Ok((_, passed)) => {
+                counter = counter.wrapping_add(1);
+                serve(buffer[0], passed, shared, guest_id(counter, shared.ids));
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {}
+            Err(_) => process::exit(1),
+        }
+    }
+}
+
+/// Each jail is another user of the launcher's namespace, if it has more than one.
+fn guest_id(counter: u32, ids: u32) -> u32 {
+    if ids > 1 { 1 + counter % (ids - 1) } else { 0 }
+}
+
+fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) {
+    let mut passed = passed.into_iter();
+    // A message without these five is none of the host's.
+    let (Some(control), Some(order), Some(stdin), Some(stdout), Some(stderr)) =
+        (passed.next(), passed.next(), passed.next(), passed.next(), passed.next())
+    else {
+        return;
+    };
+    let mut cgroups: Vec<OwnedFd> = passed.collect();
+    let cgroup = if kind == INTO_CGROUP { cgroups.pop() } else { None };
+    let mut seed = init::Seed { control, order, stdin, stdout, stderr, cgroups };
+    if let Err(error) = start(&mut seed, cgroup.as_ref(), shared, id) {
+        drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+    }
+}
+
+fn start(seed: &mut init::Seed, cgroup: Option<&OwnedFd>, shared: &Shared, id: u32) -> Result<(), StepError> {
+    let go = fd::event().step("an event")?;
+    let forked = match process::fork_into(process::NAMESPACES, cgroup.map(AsFd::as_fd)) {
+        // Started by root, the launcher is nobody who may put processes into root's cgroups; the jail enters by a file
+        // that root has opened.
+        Err(error) if cgroup.is_some() && error.raw_os_error() == Some(libc::EACCES) => {
+            process::fork_into(process::NAMESPACES, None)
+        }
+        Ok(Forked::Child) if cgroup.is_some() => {
+            seed.cgroups.remove(0);
+            Ok(Forked::Child)
+        }
+        other => other,
+    };
+    match forked.step("new namespaces (clone3)")? {
+        Forked::Child => init::run(seed, &go, shared),
+        Forked::Parent(pid, pidfd) => {
+            let ready = write_maps(pid, id).step("the user map of the jail").and_then(|()| {
+                fd::send(seed.control.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")
+            });
+            if ready.is_err() {
+                drop(process::kill(pidfd.as_fd()));
+            }
+            ready?;
+            fd::write_all(go.as_fd(), &1_u64.to_ne_bytes()).step("starting the jail")
+        }
+    }
+}
+
+fn write_maps(pid: Pid, id: u32) -> io::Result<()> {
+    let map = format!("{} {id} 1", crate::order::GUEST_ID);
+    fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
+    fs::write(format!("/proc/{pid}/uid_map"), &map)?;
+    fs::write(format!("/proc/{pid}/gid_map"), &map)
+}

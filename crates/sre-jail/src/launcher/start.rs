@@ -1,0 +1,98 @@
+//! From a freshly started program to process 1 of namespaces of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::{serve, template};
+use crate::step::{Step, StepError};
+use crate::sys::fd;
+use crate::sys::process::{self, Forked};
+use crate::{message, seccomp};
+
+/// The first user and group number on the host that jails started by root use, and how many. Above what
+/// distributions give out, below 2^31; the same idea as the container ranges of systemd, behind its own.
+pub const FIRST_HOST_ID: u32 = 0x7000_0000;
+const HOST_IDS: u32 = 65_536;
+
+/// The launcher as it starts: tells the other end of standard input that it is ready, or why it is not.
+pub fn run(marker: &OsStr) -> ! {
+    let stdin = io::stdin();
+    let Ok(socket) = fd::duplicate_above(stdin.as_fd(), 10) else { process::exit(1) };
+    let root = template::Root::from_marker(marker);
+    match first_stage(&socket, &root) {
+        Ok(()) => process::exit(0),
+        Err(error) => {
+            drop(fd::send(socket.as_fd(), &message::failure(&error), &[]));
+            process::exit(1)
+        }
+    }
+}
+
+/// Makes the namespaces and their maps; the copy inside goes on, this process ends.
+fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError> {
+    let threads = fs::read_dir("/proc/self/task").step("counting threads")?.count();
+    if threads != 1 {
+        return Err(StepError::new("starting the launcher", format!("{threads} threads, it must be the only one")));
+    }
+    process::new_session().step("a session of its own")?;
+    let go = fd::event().step("an event")?;
+    match process::fork_into(process::NAMESPACES, None).step("new namespaces (clone3)")? {
+        Forked::Child => {
+            if let Err(error) = second_stage(socket, &go, root) {
+                drop(fd::send(socket.as_fd(), &message::failure(&error), &[]));
+            }
+            process::exit(1)
+        }
+        Forked::Parent(pid, pidfd) => {
+            let (user, group) = process::who();
+            let mapped = write_maps(&pid.to_string(), user, group).step("the user map of the launcher");
+            if mapped.is_err() {
+                drop(process::kill(pidfd.as_fd()));
+            }
+            mapped?;
+            // The host can end it without asking it.
+            fd::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")?;
+            fd::write_all(go.as_fd(), &1_u64.to_ne_bytes()).step("starting the second stage")
+        }
+    }
+}
+
+/// Root gives the launcher numbers that nobody has. Anybody else can give only their own.
+fn write_maps(pid: &str, user: u32, group: u32) -> io::Result<()> {
+    let (users, groups) = if user == 0 {
+        let range = format!("0 {FIRST_HOST_ID} {HOST_IDS}");
+        (range.clone(), range)
+    } else {
+        fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
+        (format!("0 {user} 1"), format!("0 {group} 1"))
+    };
+    fs::write(format!("/proc/{pid}/uid_map"), users)?;
+    fs::write(format!("/proc/{pid}/gid_map"), groups)
+}
+
+/// Process 1 of the new namespaces.
+fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result<(), StepError> {
+    wait_for(go.as_fd()).step("waiting for the user map")?;
+    let distinct = fs::read_to_string("/proc/self/uid_map").step("reading the user map")?;
+    let ids = distinct.split_whitespace().nth(2).and_then(|count| count.parse().ok()).unwrap_or(1);
+    if ids > 1 {
+        process::leave_groups().step("leaving groups")?;
+    }
+    process::become_user(0, 0).step("becoming the user of the namespace")?;
+    // Another user's number took it away, and without it the maps of jails cannot be written.
+    process::set_dumpable(true).step("owning its own /proc entries")?;
+    let newest_first = template::enter(root)?;
+    process::ignore_children().step("forgetting children")?;
+    fd::send(socket.as_fd(), &message::ready(), &[]).step("telling that it is ready")?;
+    let filter = seccomp::compile(&seccomp::rules());
+    serve::run(socket, &serve::Shared { filter, newest_first, ids })
+}
+
+/// Waits until somebody has written to an event.
+pub fn wait_for(event: BorrowedFd<'_>) -> io::Result<()> {
+    let mut buffer = [0; 8];
+    while fd::read(event, &mut buffer)?.is_none() {}
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! What the tests of this crate share.
+
+#![expect(dead_code, reason = "every test binary uses a part of it")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sre_jail::jail::Layer;
+use sre_jail::{File, Jail, JailError, JailOptions, LauncherProgram, Limits, Order, Report};
+
+/// Long enough never to decide a test.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The launcher is a program of its own here: `main` belongs to the test harness.
+pub fn options() -> JailOptions {
+    let launcher = LauncherProgram::Other { path: env!("CARGO_BIN_EXE_sre-jail-launcher").into(), arguments: Vec::new() };
+    JailOptions { launcher, ..JailOptions::default() }
+}
+
+/// One jail for all tests of a binary. Layers that this host lacks may be missing, and the tests say so.
+pub fn jail() -> &'static Jail {
+    static JAIL: OnceLock<Jail> = OnceLock::new();
+    JAIL.get_or_init(|| {
+        let options = JailOptions { may_lack: BTreeSet::from(Layer::ALL), ..options() };
+        let jail = Jail::new(options).unwrap_or_else(|error| panic!("this host can make no jail: {error}"));
+        for (layer, why) in jail.lacking() {
+            eprintln!("NOT TESTED HERE: {layer}, {why}");
+        }
+        jail
+    })
+}
+
+pub fn lacks(layer: Layer) -> bool {
+    jail().lacking().iter().any(|(missing, _)| *missing == layer)
+}
+
+/// An order for a program with arguments.
+pub fn order(program: &str, arguments: &[&str]) -> Order {
+    let names = [program].into_iter().chain(arguments.iter().copied());
+    Order {
+        program: program.to_owned(),
+        arguments: names.map(str::to_owned).collect(),
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        files: Vec::new(),
+        stdin: Arc::from([]),
+        file_time_s: 1_767_225_600,
+        limits: Limits { wall: PATIENCE, cpu_quota_us: 100_000, ..Limits::default() },
+    }
+}
+
+pub fn shell(script: &str) -> Order {
+    order("/bin/sh", &["-c", script])
+}
+
+pub fn python(script: &str) -> Order {
+    order("/usr/bin/python3", &["-c", script])
+}
+
+pub fn file(path: &str, bytes: &[u8], executable: bool) -> File {
+    File { path: path.to_owned(), bytes: bytes.into(), executable }
+}
+
+pub fn run(order: &Order) -> Result<Report, JailError> {
+    jail().run(order, &|| false)
+}
+
+pub fn ran(order: &Order) -> Report {
+    run(order).unwrap_or_else(|error| panic!("no report: {error}"))
+}
+
+pub fn printed(order: &Order) -> String {
+    let report = ran(order);
+    String::from_utf8_lossy(&report.stdout).into_owned()
+}
