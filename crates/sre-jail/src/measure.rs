@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 
 use crate::order::GUEST_ID;
+use crate::sys::fd;
 
 /// The namespaces a jail has of its own, by their names in `/proc/self/ns`.
 pub const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
@@ -41,19 +43,29 @@ pub struct Measured {
 
 /// Reads everything as text. `entered` is what `/proc/self/cgroup` said before the cgroup namespace.
 pub(crate) fn look_around(entered: &str) -> io::Result<Vec<u8>> {
-    let mut found = format!("\0entered\n{entered}");
+    let mut found = Vec::with_capacity(16 << 10);
+    found.extend_from_slice(b"\0entered\n");
+    found.extend_from_slice(entered.as_bytes());
+    // Seen from here, paths are short to walk.
+    let own = fs::File::open("/proc/self")?;
     for name in ["status", "uid_map", "gid_map", "mountinfo", "cgroup"] {
-        found.push_str(&format!("\0{name}\n{}", fs::read_to_string(format!("/proc/self/{name}"))?));
+        found.push(0);
+        found.extend_from_slice(name.as_bytes());
+        found.push(b'\n');
+        fd::append_file(own.as_fd(), name.as_bytes(), &mut found)?;
     }
-    found.push_str("\0ns\n");
+    found.extend_from_slice(b"\0ns\n");
     for name in NAMESPACES {
-        let link = fs::read_link(format!("/proc/self/ns/{name}"))?;
-        found.push_str(&format!("{name} {}\n", link.display()));
+        let link = fd::read_link(own.as_fd(), format!("ns/{name}").as_bytes())?;
+        found.extend_from_slice(name.as_bytes());
+        found.push(b' ');
+        found.extend_from_slice(&link);
+        found.push(b'\n');
     }
     let landlock = crate::sys::landlock::version();
     let personality = crate::sys::process::personality();
-    found.push_str(&format!("\0other\nlandlock {landlock}\npersonality {personality:x}\n"));
-    Ok(found.into_bytes())
+    found.extend_from_slice(format!("\0other\nlandlock {landlock}\npersonality {personality:x}\n").as_bytes());
+    Ok(found)
 }
 
 /// The namespaces of this process, for comparison.

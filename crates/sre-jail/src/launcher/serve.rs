@@ -25,9 +25,17 @@ pub struct Shared {
 pub(crate) const INTO_CGROUP: u8 = 1;
 
 /// Serves until the host closes its end.
+///
+/// A network namespace takes longer to make than all others together. So the launcher is always in an unused one, which
+/// the next jail inherits, and steps into another as soon as a jail has started. It belongs to the launcher's user
+/// namespace: not even with every capability in its own could a guest set it up.
 pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
     let mut counter = 0_u32;
     loop {
+        if process::unshare(libc::CLONE_NEWNET).is_err() {
+            // Two jails must never share one. The host starts another launcher.
+            process::exit(1);
+        }
         let mut buffer = [0; 8];
         match fd::receive(socket.as_fd(), &mut buffer) {
             // The host is gone. So are all jails, with this process.

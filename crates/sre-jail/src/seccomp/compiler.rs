@@ -66,11 +66,16 @@ fn tree(program: &mut Vec<sock_filter>, ranges: &[(u32, Rule)]) {
     }
     let (low, high) = ranges.split_at(ranges.len() / 2);
     // At or above the middle: jump over the lower half. Conditional jumps reach 255 instructions, plain ones any.
-    program.push(jump(BPF_JGE, high[0].0, 0, 1));
-    let over = program.len();
-    program.push(jump(BPF_JA, 0, 0, 0));
-    tree(program, low);
-    program[over].k = u32::try_from(program.len() - over - 1).unwrap_or(u32::MAX);
+    let mut lower = Vec::new();
+    tree(&mut lower, low);
+    match u8::try_from(lower.len()) {
+        Ok(length) => program.push(jump(BPF_JGE, high[0].0, length, 0)),
+        Err(_) => {
+            program.push(jump(BPF_JGE, high[0].0, 0, 1));
+            program.push(jump(BPF_JA, u32::try_from(lower.len()).unwrap_or(u32::MAX), 0, 0));
+        }
+    }
+    program.append(&mut lower);
     tree(program, high);
 }
 

@@ -290,6 +290,32 @@ pub fn open_at(folder: BorrowedFd<'_>, path: &[u8], flags: libc::c_int, mode: u3
     own(unsafe { libc::openat(folder.as_raw_fd(), path.as_ptr(), flags | libc::O_CLOEXEC, mode) }.into())
 }
 
+/// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so its length is unknown.
+pub fn append_file(folder: BorrowedFd<'_>, path: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+    const PIECE: usize = 4096;
+    let file = open_at(folder, path, libc::O_RDONLY, 0)?;
+    loop {
+        let start = bytes.len();
+        bytes.resize(start + PIECE, 0);
+        let length = read(file.as_fd(), &mut bytes[start..])?.unwrap_or(0);
+        bytes.truncate(start + length);
+        if length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Where a short symbolic link points to.
+pub fn read_link(folder: BorrowedFd<'_>, path: &[u8]) -> io::Result<Vec<u8>> {
+    let path = c_string(path)?;
+    let mut target = vec![0; 64];
+    let room = target.as_mut_ptr().cast();
+    // SAFETY: `path` is a C string and `target` has room for the length that is told; both outlive the call.
+    let answer = unsafe { libc::readlinkat(folder.as_raw_fd(), path.as_ptr(), room, target.len()) };
+    target.truncate(usize::try_from(check(answer as libc::c_long)?).unwrap_or(0));
+    Ok(target)
+}
+
 /// Makes a folder below `folder`.
 pub fn make_folder_at(folder: BorrowedFd<'_>, path: &[u8], mode: libc::mode_t) -> io::Result<()> {
     let path = c_string(path)?;

@@ -11,11 +11,11 @@ use super::{check, check_int};
 /// A process number as the kernel counts them.
 pub type Pid = libc::pid_t;
 
-/// Namespaces of a jail that `clone3` makes. The cgroup and time namespaces are entered later.
+/// Namespaces of a jail that `clone3` makes. Network, cgroup and time are not among them: see `launcher::serve` and
+/// `init`.
 pub const NAMESPACES: u64 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
-    | libc::CLONE_NEWNET
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS) as u64;
 
@@ -58,7 +58,7 @@ pub fn fork_into(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<
 
 /// Leaves namespaces of the given `CLONE_NEW…` flags for new ones.
 pub fn unshare(flags: libc::c_int) -> io::Result<()> {
-    // SAFETY: none of the flags used in this crate (cgroup, time) unshares memory or descriptors.
+    // SAFETY: none of the flags used in this crate (network, cgroup, time) unshares memory or descriptors.
     check_int(unsafe { libc::unshare(flags) }).map(drop)
 }
 
