@@ -14,7 +14,9 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The launcher is a program of its own here: `main` belongs to the test harness.
 pub fn options() -> JailOptions {
-    let launcher = LauncherProgram::Other { path: env!("CARGO_BIN_EXE_sre-jail-launcher").into(), arguments: Vec::new() };
+    let built = || env!("CARGO_BIN_EXE_sre-jail-launcher").into();
+    let path = std::env::var_os("SRE_JAIL_LAUNCHER_PROGRAM").unwrap_or_else(built).into();
+    let launcher = LauncherProgram::Other { path, arguments: Vec::new() };
     JailOptions { launcher, ..JailOptions::default() }
 }
 
@@ -72,4 +74,20 @@ pub fn ran(order: &Order) -> Report {
 pub fn printed(order: &Order) -> String {
     let report = ran(order);
     String::from_utf8_lossy(&report.stdout).into_owned()
+}
+
+/// Groups of this process that are still there.
+pub fn groups_left() -> Vec<String> {
+    let mine = format!("sre-jail-{}-", std::process::id());
+    let mut left = Vec::new();
+    for controller in ["memory", "cpu", "pids"] {
+        let own = std::fs::read_to_string("/proc/self/cgroup").expect("/proc");
+        for path in own.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+            let folder = format!("/sys/fs/cgroup/{controller}{path}");
+            let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            left.extend(names.filter(|name| name.starts_with(&mine)));
+        }
+    }
+    left
 }
