@@ -128,6 +128,7 @@ impl Committer {
             backend,
             backend_note: None,
             resources: execution.resources,
+            isolation: execution.isolation,
         };
         Committed { result, output: execution.output, logs: execution.logs, error_code: execution.outcome.error_code() }
     }

@@ -36,12 +36,27 @@ pub struct SandboxConfig {
     /// Which backend runs the skill. Default `auto`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendChoice>,
+    /// Refuses the order where less than this would hold the skill. Default: whatever the operator allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_isolation: Option<MinIsolation>,
     /// The moment at which the guest's clock starts, in whole seconds. Default: the moment of acceptance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_start: Option<Timestamp>,
     /// Seed of the guest's randomness. Default: the SHA-256 of the order id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_seed: Option<Seed>,
+}
+
+/// The least that must hold a skill, from weak to strong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MinIsolation {
+    /// A jail, with layers missing that the operator allowed to be missing.
+    Process,
+    /// A jail with every layer.
+    Jail,
+    /// WebAssembly: no process at all.
+    Wasm,
 }
 
 /// Which backend an order asks for.

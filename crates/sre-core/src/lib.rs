@@ -19,7 +19,7 @@ mod verdict;
 
 pub use canonical::Canonical;
 pub use commitment::{COMMITMENT_FORMAT, Commitment};
-pub use config::{BackendChoice, SandboxConfig};
+pub use config::{BackendChoice, MinIsolation, SandboxConfig};
 pub use digest::{
     BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, OutcomeDigest, OutputDigest, ProfileDigest,
     RuntimeDigest, SkillDigest,
@@ -27,7 +27,7 @@ pub use digest::{
 pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
 pub use order_id::{OrderId, OrderIdError};
 pub use outcome::{BadOutputReason, Outcome, TrapKind};
-pub use profile::{Backend, Engine, LANGUAGE_RUNTIME, Profile, Seed, SeedParseError};
-pub use result::{CommitResult, CommitStatus, OrderResult, OrderStatus, Resources};
+pub use profile::{Backend, Engine, LANGUAGE_RUNTIME, ProcessLimits, Profile, Seed, SeedParseError};
+pub use result::{CommitResult, CommitStatus, Isolation, OrderResult, OrderStatus, Resources};
 pub use units::{ByteSize, ByteSizeError};
 pub use verdict::{Check, CheckStatus, Method, Verdict, VerifyResult};

@@ -32,6 +32,21 @@ pub struct Profile {
     pub clock_start: Timestamp,
     /// Seed of the guest's randomness.
     pub random_seed: Seed,
+    /// What only processes have; absent for the wasm backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<ProcessLimits>,
+}
+
+/// Limits of backends that run processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessLimits {
+    /// Processes and threads at once.
+    pub pids_limit: u64,
+    /// Processor time per period, in microseconds.
+    pub cpu_quota_us: u64,
+    /// The period, in microseconds.
+    pub cpu_period_us: u64,
 }
 
 /// A way to run a skill.

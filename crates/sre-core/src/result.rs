@@ -1,5 +1,7 @@
 //! What an order ends with.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -82,6 +84,21 @@ pub struct CommitResult {
     pub backend_note: Option<String>,
     /// What the execution used.
     pub resources: Resources,
+    /// What held the skill's processes, measured from inside; absent for the wasm backend, which has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+}
+
+/// What held a skill's processes and what was done to make their run repeatable. Reported, and not part of the
+/// commitment: it describes the host that ran the skill.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Isolation {
+    /// Layers that held, by name, each with what was measured.
+    pub enforced: BTreeMap<String, String>,
+    /// Layers that this host lacks and the operator allowed to be missing, each with the reason.
+    pub missing: BTreeMap<String, String>,
+    /// Sources of difference between two runs, by name: `fixed` if both see the same, else `host`.
+    pub repeatability: BTreeMap<String, String>,
 }
 
 /// Whether the skill returned a value.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
-use sre_core::{Backend, Canonical, Digest, Engine, Outcome, Profile, Resources};
+use sre_core::{Backend, Canonical, Digest, Engine, Isolation, Outcome, Profile, Resources};
 use sre_skill::Skill;
 
 use crate::{LanguageRuntimes, Printed, SandboxError};
@@ -31,6 +31,15 @@ pub trait Sandbox: Send + Sync {
     /// Whether the same job always has the same outcome, so that a run may be abandoned and repeated. Default false.
     fn is_deterministic(&self) -> bool {
         false
+    }
+
+    /// Layers of isolation that this host lacks although the backend has them elsewhere, each with the reason. Default
+    /// none.
+    ///
+    /// # Errors
+    /// When the backend cannot run anything here.
+    fn lacking(&self) -> Result<Vec<(String, String)>, SandboxError> {
+        Ok(Vec::new())
     }
 
     /// Checks that `skill` can run here and does what need only be done once for it (compilation, for instance).
@@ -78,6 +87,8 @@ pub struct Execution {
     pub resources: Resources,
     /// Wall-clock time of the run.
     pub elapsed: Duration,
+    /// What held its processes; `None` for a backend without any.
+    pub isolation: Option<Isolation>,
 }
 
 impl Execution {
@@ -86,7 +97,7 @@ impl Execution {
     pub fn new(printed: Printed, logs: String, resources: Resources, elapsed: Duration) -> Self {
         let Printed { outcome, output, failure } = printed;
         let (output, output_canonical) = output.unzip();
-        Self { outcome, output, output_canonical, failure, logs, resources, elapsed }
+        Self { outcome, output, output_canonical, failure, logs, resources, elapsed, isolation: None }
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `contract`: what a skill sees and what it must print; the same for every backend.
 //! - [`wasm`] (feature `wasm`): the WebAssembly backend. `wasi` translates the two WASI versions to the calls of
 //!   `world`, the deterministic machine the guest lives in.
+//! - `native` (feature `native`, Linux): processes in the jail of `sre-jail`.
 //!
 //! This crate stores nothing and decides nothing about trust: see `sre-commit` and `sre-verify`.
 
@@ -18,6 +19,8 @@ mod contract;
 mod error;
 mod executor;
 mod language;
+#[cfg(all(feature = "native", target_os = "linux"))]
+pub mod native;
 #[cfg(feature = "wasm")]
 mod wasi;
 #[cfg(feature = "wasm")]

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "every test binary uses a part of it")]
 
 use std::path::PathBuf;
+#[cfg(feature = "wasm")]
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sre_core::{Profile, canonical_json};
+#[cfg(feature = "wasm")]
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::Skill;
@@ -20,19 +22,23 @@ pub const PATIENCE: Duration = Duration::from_secs(300);
 /// What every program in `programs/*.wat` may use.
 pub const PRELUDE: &str = include_str!("../programs/prelude.wat");
 
+#[cfg(feature = "wasm")]
 /// Guests that the sandboxes of the tests have room for: more than a test binary has at once.
 pub const SLOTS: u32 = 96;
 
+#[cfg(feature = "wasm")]
 pub fn sandbox() -> WasmSandbox {
     sandbox_with(WasmOptions { slots: SLOTS, ..WasmOptions::default() })
 }
 
 /// One for all tests of a binary, as the orders of a process have one.
+#[cfg(feature = "wasm")]
 pub fn shared() -> &'static WasmSandbox {
     static SANDBOX: OnceLock<WasmSandbox> = OnceLock::new();
     SANDBOX.get_or_init(sandbox)
 }
 
+#[cfg(feature = "wasm")]
 pub fn sandbox_with(options: WasmOptions) -> WasmSandbox {
     WasmSandbox::new(options).expect("a sandbox")
 }

@@ -34,6 +34,10 @@ impl Bench for WasmBench {
     fn arguments(&self) -> Vec<&'static str> {
         vec!["main.wat"]
     }
+
+    fn counts_instructions(&self) -> bool {
+        true
+    }
 }
 
 fn text(program: Program) -> String {

@@ -1,0 +1,25 @@
+//! The native backend: a skill's program as processes in the jail of `sre-jail`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `options` | which launcher, root folder and layers |
+//! | `program` | from a package's entrypoint to a command, or why it cannot run |
+//! | `root` | the root folder, and its digest |
+//! | `run` | one execution |
+//! | `isolation` | what held, for the result |
+//!
+//! Runs are *best-effort repeatable*: addresses, environment, names, process numbers and hash seed are fixed, the clock
+//! and `/dev/urandom` are the host's, and the result says which of these held. So it is not deterministic in the sense
+//! of [`Sandbox::is_deterministic`](crate::Sandbox::is_deterministic); its orders are replayed and compared all the same,
+//! unless the skill declares itself not repeatable.
+
+mod isolation;
+mod options;
+mod program;
+mod root;
+mod run;
+
+pub use options::NativeOptions;
+pub use run::NativeSandbox;
+pub use sre_jail::jail::Layer;
+pub use sre_jail::{LauncherProgram, Root, enter_if_asked, host};

@@ -1,0 +1,19 @@
+//! How to build a `NativeSandbox`.
+
+use std::collections::BTreeSet;
+
+use sre_jail::jail::Layer;
+use sre_jail::{LauncherProgram, Root};
+
+/// How to build a [`NativeSandbox`](super::NativeSandbox).
+#[derive(Debug, Clone, Default)]
+pub struct NativeOptions {
+    /// The program that becomes the launcher of jails. Default: this one, which must call
+    /// [`enter_if_asked`](super::enter_if_asked) first in `main`.
+    pub launcher: LauncherProgram,
+    /// Where programs and interpreters come from. Default: the host's `/usr`. A folder's digest is part of every
+    /// commitment.
+    pub root: Root,
+    /// Layers that may be missing. Default: none; without one of them nothing runs.
+    pub may_lack: BTreeSet<Layer>,
+}

@@ -1,0 +1,244 @@
+//! One execution.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources};
+use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report};
+use sre_skill::Skill;
+
+use super::isolation::isolation;
+use super::options::NativeOptions;
+use super::program::{Command, command, on_host};
+use super::root;
+use crate::contract::{Ending, LOG_LIMIT_BYTES, environment, judge};
+use crate::{Execution, Job, Sandbox, SandboxError, Stop};
+
+/// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
+const VIEW_VERSION: &str = "1";
+
+/// Files in `/tmp` for each MiB of it.
+const TMP_FILES_PER_MIB: u64 = 256;
+
+/// The native backend. Building it costs nothing: the launcher starts when the first skill needs it.
+pub struct NativeSandbox {
+    options: NativeOptions,
+    jail: Mutex<Option<Arc<Jail>>>,
+    root: OnceLock<Result<String, String>>,
+    interpreters: Mutex<HashMap<PathBuf, Interpreter>>,
+}
+
+/// An interpreter's digest, and what it was taken of.
+#[derive(Clone)]
+struct Interpreter {
+    changed: Option<SystemTime>,
+    bytes: u64,
+    digest: Digest,
+}
+
+impl NativeSandbox {
+    /// A backend that makes jails as `options` say.
+    #[must_use]
+    pub fn new(options: NativeOptions) -> Self {
+        Self { options, jail: Mutex::default(), root: OnceLock::new(), interpreters: Mutex::default() }
+    }
+
+    /// The jail, started now if it was not.
+    fn jail(&self) -> Result<Arc<Jail>, SandboxError> {
+        let mut slot = lock(&self.jail);
+        if let Some(jail) = &*slot {
+            return Ok(Arc::clone(jail));
+        }
+        let NativeOptions { launcher, root, may_lack } = self.options.clone();
+        let jail = Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
+        Ok(Arc::clone(slot.insert(Arc::new(jail))))
+    }
+
+    /// The process number of the launcher, if it runs: for tests, and for people who look for it.
+    #[must_use]
+    pub fn launcher_pid(&self) -> Option<i32> {
+        lock(&self.jail).as_ref()?.launcher_pid()
+    }
+
+    fn root(&self) -> Result<&str, SandboxError> {
+        let identity = self.root.get_or_init(|| root::identity(&self.options.root).map_err(|error| error.to_string()));
+        identity.as_deref().map_err(|error| SandboxError::Unavailable(format!("the root folder cannot be read: {error}")))
+    }
+
+    fn command(&self, skill: &Skill) -> Result<Command, SandboxError> {
+        command(skill, root::folder(&self.options.root))
+    }
+
+    /// What an interpreter is, exactly: updated packages change what a skill returns.
+    fn interpreter(&self, path: &str) -> Result<Digest, SandboxError> {
+        let unreadable = |error| SandboxError::Unavailable(format!("the interpreter {path} cannot be read: {error}"));
+        let place = fs::canonicalize(on_host(root::folder(&self.options.root), path)).map_err(unreadable)?;
+        let metadata = fs::metadata(&place).map_err(unreadable)?;
+        let (changed, bytes) = (metadata.modified().ok(), metadata.len());
+        if let Some(known) = lock(&self.interpreters).get(&place)
+            && known.changed == changed
+            && known.bytes == bytes
+        {
+            return Ok(known.digest);
+        }
+        let digest = Digest::of(&fs::read(&place).map_err(unreadable)?);
+        lock(&self.interpreters).insert(place, Interpreter { changed, bytes, digest });
+        Ok(digest)
+    }
+}
+
+impl Sandbox for NativeSandbox {
+    fn backend(&self) -> Backend {
+        Backend::Native
+    }
+
+    fn engine(&self, skill: &Skill, _language_runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+        let command = self.command(skill)?;
+        let mut configuration: BTreeMap<String, String> = [
+            ("architecture", std::env::consts::ARCH.to_owned()),
+            ("repeatability", String::from("best effort")),
+            ("root", self.root()?.to_owned()),
+            ("view", VIEW_VERSION.to_owned()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+        if let Some(path) = command.interpreter.filter(|path| !is_in_package(path)) {
+            let digest = self.interpreter(&path)?;
+            configuration.insert(String::from("interpreter"), format!("{path} sha256:{digest}"));
+        }
+        Ok(Arc::new(Canonical::new(Engine {
+            backend: Backend::Native,
+            name: String::from("sre-jail"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            configuration,
+        })))
+    }
+
+    fn lacking(&self) -> Result<Vec<(String, String)>, SandboxError> {
+        let missing = self.jail()?.lacking();
+        Ok(missing.into_iter().map(|(layer, why)| (layer.name().to_owned(), why)).collect())
+    }
+
+    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
+        self.command(skill)?;
+        self.root()?;
+        self.jail().map(drop)
+    }
+
+    fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
+        let command = self.command(job.skill)?;
+        let jail = self.jail()?;
+        let order = order(job, command);
+        let report = jail.run(&order, &|| stop.is_stopped()).map_err(|error| refusal(&error, job.time_limit))?;
+        let kind = job.skill.manifest().runtime.kind;
+        let isolation = isolation(&report, &jail.lacking(), kind);
+        let Report { ending, stdout, stderr, cpu, peak_memory_bytes, elapsed, .. } = report;
+        let mut judged = judge(job.skill, ended(ending), &stdout);
+        if let JailEnding::Signalled(signal) = ending {
+            judged.failure = Some(format!("the skill was ended by {}", describe(signal)));
+        }
+        let resources = Resources { fuel: 0, cpu_ms: cpu.as_secs_f64() * 1e3, peak_memory_bytes };
+        let mut execution = Execution::new(judged, log(&stderr), resources, elapsed);
+        execution.isolation = Some(isolation);
+        Ok(execution)
+    }
+}
+
+fn is_in_package(path: &str) -> bool {
+    path.strip_prefix(sre_jail::PACKAGE_FOLDER).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn order(job: &Job<'_>, command: Command) -> Order {
+    let file = |file: &sre_skill::SkillFile| File {
+        path: file.path.clone(),
+        bytes: Arc::clone(&file.bytes),
+        executable: file.executable,
+    };
+    let mut environment = environment(job.input);
+    environment.extend(command.environment);
+    environment.sort();
+    Order {
+        program: command.program,
+        arguments: command.arguments,
+        environment,
+        files: job.skill.files().iter().map(file).collect(),
+        stdin: job.input.into(),
+        file_time_s: job.profile.clock_start.as_second(),
+        limits: limits(job.profile, job.time_limit),
+    }
+}
+
+fn limits(profile: &Profile, wall: Duration) -> Limits {
+    let default = Limits::default();
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let mut limits = Limits {
+        memory_bytes: profile.mem_limit_bytes,
+        tmp_bytes: profile.tmp_limit_bytes,
+        tmp_files: (profile.tmp_limit_bytes >> 20).max(1).saturating_mul(TMP_FILES_PER_MIB),
+        stdout_bytes: size(profile.output_limit_bytes),
+        stderr_bytes: LOG_LIMIT_BYTES,
+        wall,
+        ..default
+    };
+    if let Some(processes) = &profile.processes {
+        limits.processes = processes.pids_limit;
+        limits.cpu_quota_us = processes.cpu_quota_us;
+        limits.cpu_period_us = processes.cpu_period_us;
+    }
+    limits
+}
+
+/// As shells do, a signal is an exit code above 128.
+fn ended(ending: JailEnding) -> Ending {
+    match ending {
+        JailEnding::Exited(code) => Ending::Exited(code),
+        JailEnding::Signalled(signal) => Ending::Exited(128 + signal),
+        JailEnding::OutOfMemory => Ending::OutOfMemory,
+        JailEnding::OutputLimit => Ending::OutputLimit,
+    }
+}
+
+fn describe(signal: i32) -> String {
+    let name = match signal {
+        4 => "an illegal instruction",
+        6 => "its own abort",
+        7 => "a bus error",
+        8 => "an arithmetic fault",
+        9 => "a kill",
+        11 => "a memory fault or the end of its stack",
+        13 => "a broken pipe",
+        24 => "its limit of processor time",
+        25 => "its limit on the size of a file",
+        31 => "a system call that no skill may make",
+        _ => return format!("signal {signal}"),
+    };
+    format!("{name} (signal {signal})")
+}
+
+fn log(stderr: &Output) -> String {
+    let mut text = String::from_utf8_lossy(&stderr.kept).into_owned();
+    if stderr.lost_bytes > 0 {
+        text.push_str(&format!("\n[log truncated: {} more bytes]\n", stderr.lost_bytes));
+    }
+    text
+}
+
+fn refusal(error: &JailError, limit: Duration) -> SandboxError {
+    let told = error.to_string();
+    match error {
+        JailError::TimedOut(_) => SandboxError::Timeout(limit),
+        JailError::Stopped => SandboxError::Cancelled,
+        JailError::Lacking { .. } | JailError::Invalid(_) => SandboxError::Rejected(told),
+        JailError::NotStarted(_) => SandboxError::Rejected(format!("the program cannot be started: {told}")),
+        JailError::NotAsOrdered(_) => SandboxError::Bug(told),
+        _ => SandboxError::Unavailable(told),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

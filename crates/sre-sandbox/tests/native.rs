@@ -1,0 +1,250 @@
+//! The native backend beyond the contract: bad programs, scripts, what the result says, faults of the launcher.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sre_core::{Outcome, Profile};
+use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, NativeSandbox, Root};
+use sre_sandbox::{ErrorKind, Execution, Job, Sandbox, SandboxError, Stop};
+use sre_skill::{PackageLimits, Skill};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn options() -> NativeOptions {
+    let path = env!("CARGO_BIN_EXE_sre-sandbox-test-launcher").into();
+    let launcher = LauncherProgram::Other { path, arguments: Vec::new() };
+    NativeOptions { launcher, may_lack: BTreeSet::from(Layer::ALL), ..NativeOptions::default() }
+}
+
+fn sandbox() -> &'static NativeSandbox {
+    static SANDBOX: OnceLock<NativeSandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| NativeSandbox::new(options()))
+}
+
+fn profile() -> Profile {
+    let profile = json!({
+        "backend": "native", "fuel": 1, "mem_limit_bytes": 256 << 20, "output_limit_bytes": 1 << 20,
+        "tmp_limit_bytes": 4 << 20, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
+        "random_seed": "0".repeat(64),
+        "processes": {"pids_limit": 64, "cpu_quota_us": 100_000, "cpu_period_us": 100_000},
+    });
+    serde_json::from_value(profile).expect("a profile")
+}
+
+fn skill(entrypoint: &str, content: Value) -> Skill {
+    let object = json!({"name": "test", "runtime": {"entrypoint": entrypoint}, "files": {entrypoint: content}});
+    Skill::from_object(&object, &PackageLimits::default()).expect("a skill")
+}
+
+fn script(text: &str) -> Skill {
+    skill("main", json!({"text": text, "executable": true}))
+}
+
+fn binary(bytes: &[u8]) -> Skill {
+    skill("main", json!({"base64": STANDARD.encode(bytes), "executable": true}))
+}
+
+fn run_in(sandbox: &NativeSandbox, skill: &Skill, profile: &Profile) -> Result<Execution, SandboxError> {
+    let job = Job { skill, input: br#"{"n":1}"#, profile, time_limit: PATIENCE, language_runtime: None };
+    sandbox.execute(&job, &Stop::new())
+}
+
+fn returned(skill: &Skill) -> Value {
+    let execution = run_in(sandbox(), skill, &profile()).expect("an outcome");
+    execution.output.unwrap_or_else(|| panic!("{:?}: {}", execution.failure, execution.logs))
+}
+
+/// Everything here is refused before an order is accepted, with words that say what to do.
+#[test]
+fn programs_that_cannot_run_are_refused_with_the_reason() {
+    let mut foreign = b"\x7fELF\x02\x01\x01".to_vec();
+    foreign.resize(64, 0);
+    (foreign[16], foreign[18]) = (2, 243); // RISC-V
+    let mut library = foreign.clone();
+    (library[16], library[18]) = (1, if cfg!(target_arch = "x86_64") { 62 } else { 183 });
+    let mut narrow = foreign.clone();
+    narrow[4] = 1;
+    let cases = [
+        (script("#!/usr/bin/no-such-interpreter\n"), "no-such-interpreter"),
+        (script("#!/usr/bin/env no-such-interpreter\n"), "/usr/bin/no-such-interpreter"),
+        (script("#!/bin/sh\r\necho 1\r\n"), "carriage return"),
+        (script("#!\n"), "names no interpreter"),
+        (script("#!/usr/bin/env\n"), "names no interpreter"),
+        (script("#!sh\n"), "no absolute path"),
+        (script("#!/skill/main2\n"), "not there"),
+        (script(&format!("#!/bin/{}\n", "x".repeat(300))), "longer than"),
+        (script(""), "is empty"),
+        (script("echo 1\n"), "neither an ELF header nor"),
+        (skill("main", json!("#!/bin/sh\necho 1\n")), "may not be executed"),
+        (binary(&foreign), "another machine"),
+        (binary(&narrow), "another machine"),
+        (binary(&library), "another kind of ELF"),
+        (binary(b"\x7fELF"), "broken ELF"),
+        (binary(b"#!/bin/\xff\xfe\n"), "not UTF-8"),
+        (skill("main.wat", json!("(module)")), "wasm backend"),
+    ];
+    for (skill, told) in cases {
+        let error = sandbox().prepare(&skill).expect_err(told);
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
+        assert!(error.to_string().contains(told), "{error} does not say {told:?}");
+        assert!(run_in(sandbox(), &skill, &profile()).is_err(), "{told}");
+    }
+}
+
+/// What passes every look at it and still is no program is refused by the kernel and told as such.
+#[test]
+fn a_program_that_the_kernel_refuses_is_no_outcome() {
+    let mut hollow = b"\x7fELF\x02\x01\x01".to_vec();
+    hollow.resize(64, 0);
+    (hollow[16], hollow[18]) = (2, if cfg!(target_arch = "x86_64") { 62 } else { 183 });
+    let error = run_in(sandbox(), &binary(&hollow), &profile()).expect_err("no program");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("cannot be started"), "{error}");
+}
+
+#[test]
+fn limits_without_sense_are_refused_before_anything_runs() {
+    let skill = script("#!/bin/sh\necho 1\n");
+    let cases = [
+        ("mem_limit_bytes", json!(0), "memory"),
+        ("tmp_limit_bytes", json!(0), "/tmp"),
+        ("processes", json!({"pids_limit": 0, "cpu_quota_us": 1000, "cpu_period_us": 1000}), "processes are too few"),
+        ("processes", json!({"pids_limit": 9, "cpu_quota_us": 0, "cpu_period_us": 1000}), "processor time"),
+        ("processes", json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 0}), "processor period"),
+        ("processes", json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 9_999_999}), "period lies between"),
+    ];
+    for (field, value, told) in cases {
+        let mut changed = serde_json::to_value(profile()).expect("JSON");
+        changed[field] = value;
+        let profile = serde_json::from_value(changed).expect("a profile");
+        let error = run_in(sandbox(), &skill, &profile).expect_err(told);
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
+        assert!(error.to_string().contains(told), "{error} does not say {told:?}");
+    }
+}
+
+#[test]
+fn a_memory_limit_that_no_program_fits_in_is_out_of_memory_or_refused() {
+    let mut changed = serde_json::to_value(profile()).expect("JSON");
+    changed["mem_limit_bytes"] = json!(65_536);
+    let profile = serde_json::from_value(changed).expect("a profile");
+    match run_in(sandbox(), &script("#!/bin/sh\necho 1\n"), &profile) {
+        Ok(execution) => assert_ne!(execution.outcome.error_code(), None, "{}", execution.outcome),
+        Err(error) => assert!(matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Unavailable), "{error}"),
+    }
+}
+
+#[test]
+fn scripts_run_with_their_interpreters() {
+    assert_eq!(returned(&script("#!/bin/sh\ncat\n")), json!({"n": 1}));
+    assert_eq!(returned(&script("#!/bin/sh -e\ncat\n")), json!({"n": 1}));
+    assert_eq!(returned(&script("#!/usr/bin/env sh\ncat\n")), json!({"n": 1}));
+    if !Path::new("/usr/bin/python3").exists() {
+        eprintln!("NOT TESTED HERE: Python scripts, there is no /usr/bin/python3");
+        return;
+    }
+    let main = "import json, os, sys\nfrom helper import twice\n\
+        print(json.dumps([twice(json.load(sys.stdin)['n']), sys.argv, os.getcwd(), json.loads(os.environ['INPUT_JSON'])]))";
+    let object = json!({
+        "name": "test", "runtime": {"entrypoint": "scripts/main.py"},
+        "files": {"scripts/main.py": main, "scripts/helper.py": "def twice(n): return 2 * n\n"},
+    });
+    let skill = Skill::from_object(&object, &PackageLimits::default()).expect("a skill");
+    assert_eq!(returned(&skill), json!([2, ["scripts/main.py"], "/skill", {"n": 1}]));
+}
+
+/// The contract's names may hold anything that the package format lets in.
+#[test]
+fn a_large_package_with_odd_names_arrives_as_it_is() {
+    let mut files = json!({"main": {"text": "#!/bin/sh\nfind . -type f | wc -l\n", "executable": true}});
+    for at in 0..500 {
+        files[format!("data/{at:04} ä'\"$(x).txt")] = json!("x".repeat(at));
+    }
+    let object = json!({"name": "test", "runtime": {"entrypoint": "main"}, "files": files});
+    let skill = Skill::from_object(&object, &PackageLimits::default()).expect("a skill");
+    assert_eq!(returned(&skill), json!(501));
+}
+
+/// Two runs see the same, as far as the result says so.
+#[test]
+fn what_is_called_fixed_is_the_same_in_every_run() {
+    let shows = "#!/bin/sh\n(env; id; hostname; echo $$; ls -la --full-time /skill; cat /proc/self/maps | cut -c1-40; \
+        cat /proc/self/cgroup; cat /etc/passwd) | od -An -tx1 -v | tr -d ' \\n' | sed 's/.*/\"&\"/'\n";
+    let first = returned(&script(shows));
+    for _ in 0..3 {
+        assert_eq!(returned(&script(shows)), first);
+    }
+    if Path::new("/usr/bin/python3").exists() {
+        let hashes = skill("main.py", json!("print([hash('text'), id(print) > 0])"));
+        assert_eq!(returned(&hashes), returned(&hashes));
+        assert_eq!(run_in(sandbox(), &hashes, &profile()).expect("an outcome").isolation.expect("a label").repeatability["hash_seed"], "fixed");
+    }
+}
+
+#[test]
+fn the_result_says_what_held() {
+    let execution = run_in(sandbox(), &script("#!/bin/sh\necho 1\n"), &profile()).expect("an outcome");
+    let isolation = execution.isolation.expect("a label");
+    assert_eq!(isolation.enforced["namespaces"], "user pid mnt net ipc uts cgroup time");
+    assert_eq!(isolation.enforced["seccomp"], "mode 2");
+    assert_eq!(isolation.enforced["capabilities"], "none");
+    for layer in Layer::ALL {
+        let name = layer.name();
+        assert!(isolation.enforced.contains_key(name) != isolation.missing.contains_key(name), "{name}");
+    }
+    assert_eq!(isolation.repeatability["clock"], "host");
+    assert!(execution.resources.peak_memory_bytes > 0);
+}
+
+#[test]
+fn signals_are_told_in_words() {
+    let killed = run_in(sandbox(), &script("#!/bin/sh\nkill -SEGV $$\n"), &profile()).expect("an outcome");
+    assert_eq!(killed.outcome, Outcome::Exited { code: 139 });
+    assert!(killed.failure.expect("words").contains("memory fault"));
+}
+
+/// The launcher dies with every jail, the run says so, and the next one has a new launcher.
+#[test]
+fn a_launcher_that_dies_is_an_operating_failure_and_is_started_again() {
+    let own = NativeSandbox::new(options());
+    let good = script("#!/bin/sh\necho 1\n");
+    assert!(run_in(&own, &good, &profile()).is_ok());
+    let endless = script("#!/bin/sh\nsleep 1000\n");
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_in(&own, &endless, &profile()));
+        std::thread::sleep(Duration::from_millis(100));
+        let launcher = own.launcher_pid().expect("a launcher");
+        let killed = std::process::Command::new("kill").args(["-KILL", &launcher.to_string()]).status();
+        assert!(killed.expect("kill").success());
+        let error = running.join().expect("no panic").expect_err("its jail is gone");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    });
+    assert!(run_in(&own, &good, &profile()).is_ok());
+}
+
+#[test]
+fn a_root_folder_is_bound_by_its_digest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root");
+    for path in ["usr/bin", "etc"] {
+        std::fs::create_dir_all(root.join(path)).expect("a folder");
+    }
+    std::os::unix::fs::symlink("usr/bin", root.join("bin")).expect("a link");
+    let with_root = || NativeSandbox::new(NativeOptions { root: Root::Folder(root.clone()), ..options() });
+    let needs_shell = script("#!/bin/sh\necho 1\n");
+    let error = with_root().engine(&needs_shell, None).expect_err("there is no shell in it");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    std::fs::copy("/bin/sh", root.join("usr/bin/sh")).expect("a shell");
+    let identity = |sandbox: NativeSandbox| sandbox.engine(&needs_shell, None).expect("an engine").configuration.clone();
+    let first = identity(with_root());
+    assert!(first["root"].starts_with("sha256:") && first["interpreter"].starts_with("/bin/sh sha256:"));
+    std::fs::write(root.join("etc/x"), "x").expect("a file");
+    assert_ne!(identity(with_root())["root"], first["root"]);
+}
