@@ -82,7 +82,6 @@ fn programs_that_cannot_run_are_refused_with_the_reason() {
         (script(&format!("#!/bin/{}\n", "x".repeat(300))), "longer than"),
         (script(""), "is empty"),
         (script("echo 1\n"), "neither an ELF header nor"),
-        (skill("main", json!("#!/bin/sh\necho 1\n")), "may not be executed"),
         (binary(&foreign), "another machine"),
         (binary(&narrow), "another machine"),
         (binary(&library), "another kind of ELF"),
@@ -182,7 +181,7 @@ fn what_is_called_fixed_is_the_same_in_every_run() {
         assert_eq!(returned(&script(shows)), first);
     }
     if Path::new("/usr/bin/python3").exists() {
-        let hashes = skill("main.py", json!("print([hash('text'), id(print) > 0])"));
+        let hashes = skill("main.py", json!("print('\"%d\"' % hash('text'))"));
         assert_eq!(returned(&hashes), returned(&hashes));
         assert_eq!(run_in(sandbox(), &hashes, &profile()).expect("an outcome").isolation.expect("a label").repeatability["hash_seed"], "fixed");
     }

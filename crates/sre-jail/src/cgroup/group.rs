@@ -39,7 +39,7 @@ impl Group {
     /// # Errors
     /// What the system said. Nothing is left behind.
     pub fn make(places: &Places, limits: &Limits) -> io::Result<Self> {
-        let name = places.next_name();
+        let name = Places::next_name();
         let mut group = Self { parts: Vec::new() };
         for (folder, (is_version_2, controllers)) in places.folders() {
             let folder = folder.join(&name);

@@ -48,8 +48,10 @@ pub enum Place {
 #[derive(Debug)]
 pub struct Places {
     places: BTreeMap<Controller, Place>,
-    counter: AtomicU64,
 }
+
+/// Numbers the groups of this process, whoever makes them.
+static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// The folder into which a process moves itself when its own cgroup has to have children.
 const SUPERVISOR: &str = "sre-supervisor";
@@ -64,7 +66,7 @@ impl Places {
     pub fn find() -> Self {
         let host = Host::read();
         let places = Controller::ALL.map(|controller| (controller, host.place(controller)));
-        let places = Self { places: places.into(), counter: AtomicU64::new(0) };
+        let places = Self { places: places.into() };
         places.sweep();
         places
     }
@@ -90,8 +92,8 @@ impl Places {
     }
 
     /// A name that no other group has.
-    pub(super) fn next_name(&self) -> String {
-        format!("{PREFIX}{}-{}", process::id(), self.counter.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn next_name() -> String {
+        format!("{PREFIX}{}-{}", process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Removes empty groups of processes that are gone.
@@ -188,7 +190,7 @@ fn enable(folder: &Path, controller: &str) -> io::Result<()> {
 
 fn is_writable(folder: &Path) -> io::Result<()> {
     // Permissions alone do not tell: the mount may be read-only. Making a folder does.
-    let probe = folder.join(format!("{PREFIX}{}-probe", process::id()));
+    let probe = folder.join(format!("{}-probe", Places::next_name()));
     fs::create_dir(&probe)?;
     fs::remove_dir(&probe)
 }

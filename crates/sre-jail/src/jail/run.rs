@@ -261,14 +261,12 @@ impl Running {
         self.listen_to_the_end()?;
         let elapsed = started.elapsed();
         let used = group.usage();
+        if self.measured.is_none() && used.memory_kills > 0 {
+            return Err(JailError::Invalid(String::from("the memory limit is too small for any program in a jail")));
+        }
         if let Some(error) = self.failure.take() {
-            return Err(if error.step.starts_with("starting ") && self.measured.is_some() {
-                JailError::NotStarted(error)
-            } else if used.memory_kills > 0 {
-                JailError::Invalid(String::from("the memory limit is too small for a jail"))
-            } else {
-                JailError::Setup(error)
-            });
+            let is_program = error.step.starts_with("starting ") && self.measured.is_some();
+            return Err(if is_program { JailError::NotStarted(error) } else { JailError::Setup(error) });
         }
         let ending = self.ending(jail, over, &used)?;
         let measured = self.measured.take().ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
