@@ -7,8 +7,8 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::Value;
 use sre_core::{
-    Backend, BackendChoice, ByteSize, Canonical, Digest, InputDigest, OrderId, Profile, RuntimeKind, SandboxConfig,
-    SkillDigest, canonical_json,
+    Backend, BackendChoice, ByteSize, Canonical, Digest, InputDigest, MinIsolation, OrderId, ProcessLimits, Profile,
+    RuntimeKind, SandboxConfig, SkillDigest, canonical_json,
 };
 use sre_sandbox::{ErrorKind, Executor, SandboxError};
 use sre_skill::{Skill, SkillError};
@@ -146,8 +146,8 @@ impl Acceptance {
         }
         let sandbox = config.sandbox_config.unwrap_or_default();
         let execution_time = self.execution_time(&skill, &sandbox)?;
-        let profile = self.profile(&config.order_id, &skill, &sandbox, execution_time)?;
-        self.executor.prepare(profile.backend, Arc::clone(&skill)).await.map_err(AcceptError::Sandbox)?;
+        let backend = self.prepared_backend(&skill, &sandbox).await?;
+        let profile = self.profile(&config.order_id, backend, &sandbox, execution_time)?;
         Ok(AcceptedOrder {
             order_id: config.order_id,
             skill,
@@ -199,7 +199,7 @@ impl Acceptance {
     fn profile(
         &self,
         order_id: &OrderId,
-        skill: &Skill,
+        backend: Backend,
         sandbox: &SandboxConfig,
         execution_time: Duration,
     ) -> Result<Profile, AcceptError> {
@@ -209,7 +209,7 @@ impl Acceptance {
         }
         let bytes = |name, asked: Option<ByteSize>, default, cap| capped(name, asked.map(|size| size.0), default, cap);
         Ok(Profile {
-            backend: backend(skill, sandbox.backend.unwrap_or_default())?,
+            backend,
             fuel: capped("sandbox_config.fuel", sandbox.fuel, limits.fuel, limits.fuel_cap)?,
             mem_limit_bytes: bytes(
                 "sandbox_config.mem_limit",
@@ -227,7 +227,79 @@ impl Acceptance {
             timeout_ms: u64::try_from(execution_time.as_millis()).unwrap_or(u64::MAX),
             clock_start: clock_start(sandbox.clock_start)?,
             random_seed: sandbox.random_seed.unwrap_or_else(|| order_id.default_seed()),
+            processes: (backend != Backend::Wasm).then(|| self.processes(sandbox)).transpose()?,
         })
+    }
+
+    fn processes(&self, sandbox: &SandboxConfig) -> Result<ProcessLimits, AcceptError> {
+        let limits = &self.limits;
+        let cpu_period_us =
+            capped("sandbox_config.cpu_period", sandbox.cpu_period, limits.cpu_period_us, limits.cpu_period_cap_us)?;
+        let cpu_quota_cap_us = cpu_period_us.saturating_mul(limits.processors_cap);
+        Ok(ProcessLimits {
+            pids_limit: capped("sandbox_config.pids_limit", sandbox.pids_limit, limits.pids, limits.pids_cap)?,
+            cpu_quota_us: capped("sandbox_config.cpu_quota", sandbox.cpu_quota, limits.cpu_quota_us, cpu_quota_cap_us)?,
+            cpu_period_us,
+        })
+    }
+
+    /// The backend that runs the skill, ready to do so. A script that the language runtimes cannot run goes to the jail,
+    /// if the operator has one and the order leaves the choice.
+    async fn prepared_backend(&self, skill: &Arc<Skill>, sandbox: &SandboxConfig) -> Result<Backend, AcceptError> {
+        let choice = sandbox.backend.unwrap_or_default();
+        let first = self.backend(skill, choice)?;
+        let prepared = self.executor.prepare(first, Arc::clone(skill)).await;
+        let kind = skill.manifest().runtime.kind;
+        let may_fall_back = choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
+        let chosen = match prepared {
+            Err(error) if error.kind() == ErrorKind::Rejected && may_fall_back && self.executor.has(Backend::Native) => {
+                tracing::info!(%error, "the skill cannot run in WebAssembly and goes to the jail");
+                self.executor.prepare(Backend::Native, Arc::clone(skill)).await.map(|()| Backend::Native)
+            }
+            prepared => prepared.map(|()| first),
+        };
+        let chosen = chosen.map_err(AcceptError::Sandbox)?;
+        self.check_isolation(chosen, sandbox.min_isolation.unwrap_or(MinIsolation::Process)).await?;
+        Ok(chosen)
+    }
+
+    fn backend(&self, skill: &Skill, choice: BackendChoice) -> Result<Backend, AcceptError> {
+        let name = "sandbox_config.backend";
+        let wanted = match (choice, skill.manifest().runtime.kind) {
+            (BackendChoice::Auto, RuntimeKind::Native) => Backend::Native,
+            (BackendChoice::Auto | BackendChoice::Wasm, _) => Backend::Wasm,
+            (BackendChoice::Native, RuntimeKind::Wasm) => {
+                return Err(field(name, "a Wasm skill runs on the wasm backend"));
+            }
+            (BackendChoice::Native, _) => Backend::Native,
+            (BackendChoice::Docker, _) => Backend::Docker,
+        };
+        if wanted == Backend::Native && !self.executor.has(Backend::Native) {
+            let why = "this skill would run as a native process, which the operator does not allow here; \
+                       --allow-native allows it, and `sre doctor` says what would hold it";
+            return Err(field(name, why));
+        }
+        Ok(wanted)
+    }
+
+    /// An order may demand more than the operator does.
+    async fn check_isolation(&self, backend: Backend, demanded: MinIsolation) -> Result<(), AcceptError> {
+        let name = "sandbox_config.min_isolation";
+        match (demanded, backend) {
+            (MinIsolation::Process, _) | (_, Backend::Wasm) => Ok(()),
+            (MinIsolation::Wasm, other) => {
+                Err(field(name, format!("wasm is demanded, but the skill would run on the {other} backend")))
+            }
+            (MinIsolation::Jail, other) => {
+                let lacking = self.executor.lacking(other).await.map_err(AcceptError::Sandbox)?;
+                match lacking.first() {
+                    None => Ok(()),
+                    Some((layer, why)) => {
+                        Err(field(name, format!("jail is demanded, but this host cannot enforce {layer}: {why}")))
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -263,18 +335,6 @@ fn clock_start(asked: Option<Timestamp>) -> Result<Timestamp, AcceptError> {
     }
     let in_range = asked >= Timestamp::UNIX_EPOCH && asked.as_second() < 16_725_225_600;
     if in_range { Ok(asked) } else { Err(field(name, "must lie between 1970 and 2499")) }
-}
-
-fn backend(skill: &Skill, choice: BackendChoice) -> Result<Backend, AcceptError> {
-    let kind = skill.manifest().runtime.kind;
-    match (choice, kind) {
-        (BackendChoice::Auto | BackendChoice::Wasm, _) => Ok(Backend::Wasm),
-        (BackendChoice::Native, RuntimeKind::Wasm) => {
-            Err(field("sandbox_config.backend", "a Wasm skill runs on the wasm backend"))
-        }
-        (BackendChoice::Native, _) => Ok(Backend::Native),
-        (BackendChoice::Docker, _) => Ok(Backend::Docker),
-    }
 }
 
 /// The shape of the URL. To which addresses requests may go is the callback's own concern.

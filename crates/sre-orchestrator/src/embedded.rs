@@ -45,6 +45,9 @@ pub struct EmbeddedOptions {
     /// Language runtimes besides those this program ships, for replays that name them. Whoever made one decides what
     /// scripts return in it. Default none.
     pub trusted_runtimes: Vec<LanguageRuntime>,
+    /// How native skills run, if the operator allows them at all. Default: they are refused.
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    pub native: Option<sre_sandbox::native::NativeOptions>,
 }
 
 /// A data folder and the places in it.
@@ -161,7 +164,9 @@ impl Embedded {
     /// # Errors
     /// [`EmbeddedError::Sandbox`].
     pub fn new(folder: DataFolder, options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
-        let EmbeddedOptions { limits, cache_folder, notice, trusted_runtimes } = options;
+        #[cfg(all(feature = "native", target_os = "linux"))]
+        let native = options.native.clone();
+        let EmbeddedOptions { limits, cache_folder, notice, trusted_runtimes, .. } = options;
         let slots = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut language_runtimes = sre_runtimes::shipped();
         language_runtimes.extend(trusted_runtimes);
@@ -173,7 +178,13 @@ impl Embedded {
             ..WasmOptions::default()
         };
         let wasm: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(options)?);
-        let executor = Executor::new(vec![wasm], slots);
+        #[cfg_attr(not(all(feature = "native", target_os = "linux")), expect(unused_mut, reason = "one backend only"))]
+        let mut backends = vec![wasm];
+        #[cfg(all(feature = "native", target_os = "linux"))]
+        if let Some(native) = native {
+            backends.push(Arc::new(sre_sandbox::native::NativeSandbox::new(native)));
+        }
+        let executor = Executor::new(backends, slots);
         let acceptance = Acceptance::new(limits, executor.clone());
         Ok(Self { folder, executor, acceptance })
     }

@@ -35,6 +35,18 @@ pub struct OperatorLimits {
     pub output_cap_bytes: u64,
     /// Files in a guest's `/tmp`, in bytes. Default 64 MiB.
     pub tmp_bytes: u64,
+    /// Default processes and threads of a native guest. Default 64.
+    pub pids: u64,
+    /// Cap of processes and threads. Default 1,024.
+    pub pids_cap: u64,
+    /// Default processor time of a native guest per period, in microseconds. Default 50,000.
+    pub cpu_quota_us: u64,
+    /// Default period, in microseconds. Default 100,000.
+    pub cpu_period_us: u64,
+    /// Cap of the period, in microseconds. Default 1,000,000.
+    pub cpu_period_cap_us: u64,
+    /// Processors that a native guest may keep busy. Default: those of this machine.
+    pub processors_cap: u64,
 }
 
 impl Default for OperatorLimits {
@@ -54,6 +66,12 @@ impl Default for OperatorLimits {
             output_bytes: 1 << 20,
             output_cap_bytes: 16 << 20,
             tmp_bytes: 64 << 20,
+            pids: 64,
+            pids_cap: 1024,
+            cpu_quota_us: 50_000,
+            cpu_period_us: 100_000,
+            cpu_period_cap_us: 1_000_000,
+            processors_cap: std::thread::available_parallelism().map_or(1, |count| count.get() as u64),
         }
     }
 }

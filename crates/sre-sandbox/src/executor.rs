@@ -117,6 +117,21 @@ impl Executor {
         blocking(move || backend.prepare(&skill)).await
     }
 
+    /// Whether this installation has a backend.
+    #[must_use]
+    pub fn has(&self, backend: Backend) -> bool {
+        self.backend(backend).is_ok()
+    }
+
+    /// What a backend lacks on this host; see [`Sandbox::lacking`].
+    ///
+    /// # Errors
+    /// As [`Executor::backend`] and [`Sandbox::lacking`].
+    pub async fn lacking(&self, backend: Backend) -> Result<Vec<(String, String)>, SandboxError> {
+        let backend = Arc::clone(self.backend(backend)?);
+        blocking(move || backend.lacking()).await
+    }
+
     /// Runs `job` on its profile's backend. Dropping the future stops the guest; the slot is free once it has stopped.
     ///
     /// # Errors

@@ -75,6 +75,7 @@ fn job() -> OwnedJob {
         timeout_ms: 1,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: Seed::from_bytes([0; 32]),
+        processes: None,
     };
     OwnedJob {
         skill: Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill")),

@@ -109,6 +109,7 @@ async fn honest() -> Case {
         timeout_ms: 1,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: Seed::from_bytes([0; 32]),
+        processes: None,
     };
     let request = CommitRequest {
         order_id: "case".parse().expect("an id"),

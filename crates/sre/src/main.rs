@@ -14,6 +14,10 @@ mod output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // The launcher of jails is this program, started again. It must be alone in its process, so this comes first.
+    #[cfg(target_os = "linux")]
+    sre_sandbox::native::enter_if_asked();
+
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(ended) => return ended.into(),

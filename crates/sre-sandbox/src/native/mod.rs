@@ -22,4 +22,4 @@ mod run;
 pub use options::NativeOptions;
 pub use run::NativeSandbox;
 pub use sre_jail::jail::Layer;
-pub use sre_jail::{LauncherProgram, Root, enter_if_asked, host};
+pub use sre_jail::{JailOptions, LauncherProgram, Root, enter_if_asked, host};

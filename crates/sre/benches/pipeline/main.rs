@@ -103,6 +103,7 @@ fn our_run(skill: &Skill, input: &serde_json::Value) -> Duration {
         timeout_ms: 30_000,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: sre_core::Seed::from_bytes([0; 32]),
+        processes: None,
     };
     let input = canonical_json::to_vec(input);
     let job =

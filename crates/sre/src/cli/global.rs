@@ -17,6 +17,25 @@ pub struct Global {
     /// Where compiled programs are kept [default: the platform's cache folder]
     #[arg(long, global = true, env = "SRE_CACHE_DIR", hide_env = true, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+    /// Allow native skills: processes in a jail. `sre doctor` says what would hold them
+    #[arg(long, global = true, env = "SRE_ALLOW_NATIVE", hide_env = true, help_heading = "Native skills")]
+    pub allow_native: bool,
+    /// Run native skills although this host cannot enforce these layers, each by name
+    #[arg(
+        long,
+        global = true,
+        env = "SRE_NATIVE_WITHOUT",
+        hide_env = true,
+        value_name = "LAYER",
+        value_delimiter = ',',
+        value_parser = ["memory_limit", "cpu_limit", "process_limit", "landlock"],
+        requires = "allow_native",
+        help_heading = "Native skills"
+    )]
+    pub native_without: Vec<String>,
+    /// A folder with the programs that native skills may use, instead of this host's /usr
+    #[arg(long, global = true, env = "SRE_NATIVE_ROOT", hide_env = true, value_name = "DIR", requires = "allow_native", help_heading = "Native skills")]
+    pub native_root: Option<PathBuf>,
     /// What is printed to standard output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,

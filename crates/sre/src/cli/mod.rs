@@ -63,6 +63,10 @@ pub enum Command {
     /// One process of `sre determinism`
     #[command(hide = true)]
     DeterminismProbe,
+    /// Examine what this host can enforce on native skills, and how to fix what it cannot
+    ///
+    /// Exit code 0 if native skills run here with every layer, 1 if not.
+    Doctor,
     /// Check, inspect, pack and make skills
     #[command(subcommand)]
     Skill(SkillCommand),

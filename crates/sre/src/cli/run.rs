@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use sre_core::{BackendChoice, ByteSize, OrderId, SandboxConfig, Seed};
+use sre_core::{BackendChoice, ByteSize, MinIsolation, OrderId, SandboxConfig, Seed};
 use url::Url;
 
 use crate::exit::RUN_CODES;
@@ -92,6 +92,9 @@ pub struct SandboxArgs {
     /// Which backend runs the skill [default: auto]
     #[arg(long, value_enum, value_name = "BACKEND")]
     pub backend: Option<BackendArg>,
+    /// Refuse where less than this would hold the skill
+    #[arg(long, value_enum, value_name = "LEAST")]
+    pub min_isolation: Option<MinIsolationArg>,
     /// Wall-clock limit of one execution [default: 30]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub sandbox_timeout_seconds: Option<f64>,
@@ -137,6 +140,27 @@ pub enum BackendArg {
     Docker,
 }
 
+/// As [`MinIsolation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MinIsolationArg {
+    /// A jail, with layers missing that the operator allowed to be missing
+    Process,
+    /// A jail with every layer
+    Jail,
+    /// WebAssembly: no process at all
+    Wasm,
+}
+
+impl From<MinIsolationArg> for MinIsolation {
+    fn from(least: MinIsolationArg) -> Self {
+        match least {
+            MinIsolationArg::Process => Self::Process,
+            MinIsolationArg::Jail => Self::Jail,
+            MinIsolationArg::Wasm => Self::Wasm,
+        }
+    }
+}
+
 impl From<BackendArg> for BackendChoice {
     fn from(backend: BackendArg) -> Self {
         match backend {
@@ -162,6 +186,7 @@ impl SandboxArgs {
             output_limit: self.output_limit,
             pids_limit: self.pids_limit,
             backend: self.backend.map(BackendChoice::from),
+            min_isolation: self.min_isolation.map(MinIsolation::from),
             clock_start: self.clock_start,
             random_seed: self.random_seed,
         };

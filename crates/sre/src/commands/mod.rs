@@ -1,6 +1,7 @@
 //! What each command does. A command returns how the process ends, or why it has nothing to print.
 
 mod determinism;
+mod doctor;
 mod manual;
 mod requirements;
 mod run;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 use sre_orchestrator::EmbeddedOptions;
 use sre_sandbox::wasm::CompilationNotice;
+
+#[cfg(target_os = "linux")]
+use sre_sandbox::native::{JailOptions, Layer, NativeOptions, Root};
 
 use crate::cli::{Cli, Command, Global, SkillCommand};
 use crate::exit::Exit;
@@ -31,6 +35,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::verify(&args, &global, progress),
         Command::Determinism(args) => determinism::determinism(*args, &global, progress),
         Command::DeterminismProbe => determinism::probe(),
+        Command::Doctor => doctor::doctor(&global, progress),
         Command::Skill(SkillCommand::Check(args)) => skill_check::check(&args, &global, progress),
         Command::Skill(SkillCommand::Inspect(args)) => skill_inspect::inspect(&args, &global),
         Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global, progress),
@@ -45,7 +50,30 @@ fn embedded(global: &Global, progress: &Progress) -> EmbeddedOptions {
     EmbeddedOptions {
         cache_folder: global.cache_folder(),
         notice: Some(notice(progress)),
+        #[cfg(target_os = "linux")]
+        native: native(global),
         ..EmbeddedOptions::default()
+    }
+}
+
+/// How native skills run, if they are allowed.
+#[cfg(target_os = "linux")]
+fn native(global: &Global) -> Option<NativeOptions> {
+    let may_lack = global.native_without.iter().filter_map(|name| Layer::from_name(name)).collect();
+    global.allow_native.then(|| NativeOptions { root: native_root(global), may_lack, ..NativeOptions::default() })
+}
+
+/// The jail that `sre doctor` makes.
+#[cfg(target_os = "linux")]
+fn native_options(global: &Global) -> JailOptions {
+    JailOptions { root: native_root(global), ..JailOptions::default() }
+}
+
+#[cfg(target_os = "linux")]
+fn native_root(global: &Global) -> Root {
+    match &global.native_root {
+        Some(folder) => Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.clone())),
+        None => Root::Host,
     }
 }
 

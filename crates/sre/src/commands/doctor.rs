@@ -1,0 +1,127 @@
+//! `sre doctor`: what this host can enforce, and how to fix what it cannot.
+
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+
+use crate::cli::{Format, Global};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Progress, Sheet, Style};
+
+/// A line of the report.
+#[derive(Serialize)]
+struct Check {
+    name: &'static str,
+    state: &'static str,
+    found: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    consequence: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    fix: String,
+}
+
+/// The whole report.
+#[derive(Serialize)]
+struct Report {
+    /// Whether native skills run with every layer.
+    native: bool,
+    checks: Vec<Check>,
+}
+
+/// Examines the host. Exit code 0 if native skills run here with every layer, 1 if not.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn doctor(global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    progress.show("making a jail");
+    let mut checks = vec![Check {
+        name: "wasm",
+        state: "good",
+        found: String::from("WebAssembly, Python and JavaScript skills need nothing of the host"),
+        consequence: String::new(),
+        fix: String::new(),
+    }];
+    checks.extend(native(global));
+    let native = checks.iter().all(|check| check.state == "good");
+    checks.push(docker());
+    progress.clear();
+    let report = Report { native, checks };
+    let text = match global.format {
+        Format::Human => text(&report),
+        Format::Json => output::json_line(&report),
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(if report.native { Exit::Success } else { Exit::Operating })
+}
+
+#[cfg(target_os = "linux")]
+fn native(global: &Global) -> Vec<Check> {
+    use sre_sandbox::native::host::{State, examine};
+
+    let requirements = examine(&super::native_options(global));
+    let check = |found: sre_sandbox::native::host::Requirement| Check {
+        name: found.name,
+        state: match found.state {
+            State::Good => "good",
+            State::Weak => "weak",
+            State::Missing => "missing",
+        },
+        found: found.found,
+        consequence: found.consequence,
+        fix: found.fix,
+    };
+    requirements.into_iter().map(check).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn native(_global: &Global) -> Vec<Check> {
+    vec![Check {
+        name: "jail",
+        state: "missing",
+        found: format!("this is {}", std::env::consts::OS),
+        consequence: String::from("native skills are refused"),
+        fix: String::from("run sre on Linux, or in a Linux virtual machine"),
+    }]
+}
+
+/// Docker is no requirement of anything in this version; who looks for it finds a word.
+fn docker() -> Check {
+    let asked = Command::new("docker")
+        .args(["version", "--format", "{{.Server.Version}}"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let (state, found) = match asked {
+        Ok(answer) if answer.status.success() => {
+            ("good", format!("engine {}", String::from_utf8_lossy(&answer.stdout).trim()))
+        }
+        Ok(_) => ("absent", String::from("the command is there, an engine does not answer")),
+        Err(_) => ("absent", String::from("not installed")),
+    };
+    Check {
+        name: "docker",
+        state,
+        found,
+        consequence: String::from("none: this version has no docker backend"),
+        fix: String::new(),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut sheet = Sheet::new(Style::stdout());
+    let title = if report.native { "native skills run here with every layer" } else { "native skills are refused here" };
+    sheet.title(title, "");
+    for check in &report.checks {
+        let line = match check.state {
+            "good" => check.found.clone(),
+            state => format!("{state}: {}", check.found),
+        };
+        sheet.row(check.name, &line);
+        if !check.fix.is_empty() {
+            sheet.row("", &format!("so: {}", check.consequence));
+            sheet.row("", &format!("fix: {}", check.fix));
+        }
+    }
+    sheet.into_text()
+}
