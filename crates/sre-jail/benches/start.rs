@@ -28,6 +28,9 @@ mod linux {
 
     const ROUNDS: usize = 200;
 
+    /// A name and what it does once.
+    type Way<'a> = (&'a str, Box<dyn Fn() + 'a>);
+
     pub fn main() {
         let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
         for (name, program, arguments) in
@@ -40,7 +43,7 @@ mod linux {
 
     fn compare(program: &str, arguments: &[&str], rounds: usize) {
         let order = common::order(program, arguments);
-        let mut ways: Vec<(&str, Box<dyn Fn()>)> = Vec::new();
+        let mut ways: Vec<Way<'_>> = Vec::new();
         ways.push(("plain process", Box::new(|| spawn(Command::new(program).args(arguments)))));
         ways.push(("sre-jail, all layers", Box::new(|| jail(&order))));
         if is_installed("bwrap") {

@@ -252,7 +252,9 @@ impl Acceptance {
         let kind = skill.manifest().runtime.kind;
         let may_fall_back = choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
         let chosen = match prepared {
-            Err(error) if error.kind() == ErrorKind::Rejected && may_fall_back && self.executor.has(Backend::Native) => {
+            Err(error)
+                if error.kind() == ErrorKind::Rejected && may_fall_back && self.executor.has(Backend::Native) =>
+            {
                 tracing::info!(%error, "the skill cannot run in WebAssembly and goes to the jail");
                 self.executor.prepare(Backend::Native, Arc::clone(skill)).await.map(|()| Backend::Native)
             }

@@ -89,10 +89,12 @@ impl Executor {
     /// # Errors
     /// [`SandboxError::Rejected`] when this installation has none.
     pub fn backend(&self, backend: Backend) -> Result<&Arc<dyn Sandbox>, SandboxError> {
-        self.backends
-            .iter()
-            .find(|candidate| candidate.backend() == backend)
-            .ok_or_else(|| SandboxError::Rejected(format!("the {backend} backend is not available in this version")))
+        self.backends.iter().find(|candidate| candidate.backend() == backend).ok_or_else(|| {
+            SandboxError::Rejected(match backend {
+                Backend::Native => String::from("native skills are not allowed here; --allow-native allows them"),
+                other => format!("the {other} backend is not available in this version"),
+            })
+        })
     }
 
     /// The engine that runs `skill` on a backend; see [`Sandbox::engine`].

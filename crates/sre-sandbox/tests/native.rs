@@ -117,7 +117,11 @@ fn limits_without_sense_are_refused_before_anything_runs() {
         ("processes", json!({"pids_limit": 0, "cpu_quota_us": 1000, "cpu_period_us": 1000}), "processes are too few"),
         ("processes", json!({"pids_limit": 9, "cpu_quota_us": 0, "cpu_period_us": 1000}), "processor time"),
         ("processes", json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 0}), "processor period"),
-        ("processes", json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 9_999_999}), "period lies between"),
+        (
+            "processes",
+            json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 9_999_999}),
+            "period lies between",
+        ),
     ];
     for (field, value, told) in cases {
         let mut changed = serde_json::to_value(profile()).expect("JSON");
@@ -183,7 +187,10 @@ fn what_is_called_fixed_is_the_same_in_every_run() {
     if Path::new("/usr/bin/python3").exists() {
         let hashes = skill("main.py", json!("print('\"%d\"' % hash('text'))"));
         assert_eq!(returned(&hashes), returned(&hashes));
-        assert_eq!(run_in(sandbox(), &hashes, &profile()).expect("an outcome").isolation.expect("a label").repeatability["hash_seed"], "fixed");
+        assert_eq!(
+            run_in(sandbox(), &hashes, &profile()).expect("an outcome").isolation.expect("a label").repeatability["hash_seed"],
+            "fixed"
+        );
     }
 }
 
@@ -241,7 +248,8 @@ fn a_root_folder_is_bound_by_its_digest() {
     let error = with_root().engine(&needs_shell, None).expect_err("there is no shell in it");
     assert_eq!(error.kind(), ErrorKind::Rejected);
     std::fs::copy("/bin/sh", root.join("usr/bin/sh")).expect("a shell");
-    let identity = |sandbox: NativeSandbox| sandbox.engine(&needs_shell, None).expect("an engine").configuration.clone();
+    let identity =
+        |sandbox: NativeSandbox| sandbox.engine(&needs_shell, None).expect("an engine").configuration.clone();
     let first = identity(with_root());
     assert!(first["root"].starts_with("sha256:") && first["interpreter"].starts_with("/bin/sh sha256:"));
     std::fs::write(root.join("etc/x"), "x").expect("a file");

@@ -133,7 +133,8 @@ impl Host {
         let (root, mounted) = self.mounts.get(name)?;
         let own = self.own.get(name)?;
         let below = own.strip_prefix(root).unwrap_or(own.strip_prefix("/").unwrap_or(own));
-        Some(mounted.join(below))
+        // Joining nothing would leave a slash at the end.
+        Some(if below.as_os_str().is_empty() { mounted.clone() } else { mounted.join(below) })
     }
 
     fn place(&self, controller: Controller) -> Place {
@@ -248,7 +249,8 @@ mod tests {
     /// In a container the mount shows only a part of the hierarchy.
     #[test]
     fn a_mount_of_a_part_is_understood() {
-        let container = host("30 23 0:26 /docker/1 /sys/fs/cgroup rw - cgroup cgroup rw,memory", "4:memory:/docker/1/x\n");
+        let container =
+            host("30 23 0:26 /docker/1 /sys/fs/cgroup rw - cgroup cgroup rw,memory", "4:memory:/docker/1/x\n");
         assert_eq!(container.folder("memory"), Some(PathBuf::from("/sys/fs/cgroup/x")));
     }
 

@@ -64,7 +64,8 @@ pub fn restrict() -> Result<(), StepError> {
         let Ok(place) = fd::open_at(here.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY, 0) else {
             continue;
         };
-        landlock::allow(rules.as_fd(), place.as_fd(), rights & known).step(format_args!("a Landlock rule for {path}"))?;
+        landlock::allow(rules.as_fd(), place.as_fd(), rights & known)
+            .step(format_args!("a Landlock rule for {path}"))?;
     }
     landlock::restrict_self(rules.as_fd()).step("Landlock")
 }

@@ -93,10 +93,8 @@ fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<(), StepError> 
 }
 
 fn read_order(file: &OwnedFd) -> Result<Order, StepError> {
-    use std::io::{Read, Seek};
-    let mut file = std::fs::File::from(file.try_clone().step("the order")?);
     let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).step("reading the order")?;
+    fd::append(file.as_fd(), &mut bytes, 256 << 10).step("reading the order")?;
     wire::decode(&bytes).step("reading the order")
 }
 

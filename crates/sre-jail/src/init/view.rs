@@ -43,7 +43,9 @@ fn package(order: &Order, newest_first: bool, root: BorrowedFd<'_>) -> Result<()
     }
     for (path, file) in &made {
         match file {
-            None => fd::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?,
+            None => {
+                fd::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
+            }
             Some(at) => write(&mounted, path, &order.files[*at])?,
         }
     }

@@ -224,9 +224,9 @@ impl Running {
     }
 
     fn kill(&self) -> Result<(), JailError> {
-        self.process.as_ref().map_or(Ok(()), |process| {
-            process::kill(process.as_fd()).map_err(JailError::host("killing the jail"))
-        })
+        self.process
+            .as_ref()
+            .map_or(Ok(()), |process| process::kill(process.as_fd()).map_err(JailError::host("killing the jail")))
     }
 
     /// Waits for a jail that was killed.
@@ -269,7 +269,8 @@ impl Running {
             return Err(if is_program { JailError::NotStarted(error) } else { JailError::Setup(error) });
         }
         let ending = self.ending(jail, over, &used)?;
-        let measured = self.measured.take().ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
+        let measured =
+            self.measured.take().ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
         let measured = measured?;
         group.check_entered(&measured.cgroups).map_err(JailError::NotAsOrdered)?;
         let usage = self.usage.unwrap_or_default();

@@ -71,8 +71,7 @@ pub fn enter(root: &Root) -> Result<bool, StepError> {
     let host_root = fs::File::open("/").step("opening the root folder")?;
     mount::make_private(host_root.as_fd()).step("cutting off mounts of the host")?;
     let options = [("size", SIZE), ("nr_inodes", "4096"), ("mode", "0755")];
-    let template =
-        mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("a file system in memory")?;
+    let template = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("a file system in memory")?;
     // Any folder will do to hold it for a moment: the mount namespace is our own.
     mount::attach(template.as_fd(), host_root.as_fd(), "tmp").step("attaching the template at /tmp")?;
     mount::enter(template.as_fd()).step("entering the template")?;

@@ -175,13 +175,25 @@ mod tests {
         let simple = match rule {
             None => Rule::Fail(libc::ENOSYS),
             Some(Rule::AllowOnly(index, values, error)) => {
-                if values.contains(&argument(*index)) { Rule::Allow } else { Rule::Fail(*error) }
+                if values.contains(&argument(*index)) {
+                    Rule::Allow
+                } else {
+                    Rule::Fail(*error)
+                }
             }
             Some(Rule::AllowExcept(index, values, error)) => {
-                if values.contains(&argument(*index)) { Rule::Fail(*error) } else { Rule::Allow }
+                if values.contains(&argument(*index)) {
+                    Rule::Fail(*error)
+                } else {
+                    Rule::Allow
+                }
             }
             Some(Rule::AllowWithout(index, bits)) => {
-                if argument(*index) & bits == 0 { Rule::Allow } else { Rule::Kill }
+                if argument(*index) & bits == 0 {
+                    Rule::Allow
+                } else {
+                    Rule::Kill
+                }
             }
             Some(simple) => *simple,
         };

@@ -126,11 +126,13 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
     let mut control = Control([0; 128]);
     let payload = passed_bytes(passed.len());
     // SAFETY: pure arithmetic on a size.
-    let space = if passed.is_empty() { 0 } else { unsafe { libc::CMSG_SPACE(payload) as usize } };
-    let message = header(&mut iov, &mut control, space);
+    let space = unsafe { libc::CMSG_SPACE(payload) } as usize;
+    let message = header(&mut iov, &mut control, if passed.is_empty() { 0 } else { space });
     if !passed.is_empty() {
-        // SAFETY: the control part is aligned, zeroed and at least one header long, so the first header exists.
-        let first = unsafe { &mut *libc::CMSG_FIRSTHDR(&raw const message) };
+        // SAFETY: `message` points to the control part, which is alive.
+        let first = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+        // SAFETY: the control part is aligned, zeroed and longer than a header, so the first header exists.
+        let first = unsafe { &mut *first };
         first.cmsg_level = libc::SOL_SOCKET;
         first.cmsg_type = libc::SCM_RIGHTS;
         // SAFETY: pure arithmetic on a size.
@@ -176,7 +178,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, 
     while let Some(found) = unsafe { header.as_ref() } {
         if found.cmsg_level == libc::SOL_SOCKET && found.cmsg_type == libc::SCM_RIGHTS {
             // SAFETY: pure arithmetic on a size.
-            let payload = found.cmsg_len as usize - unsafe { libc::CMSG_LEN(0) } as usize;
+            let start = unsafe { libc::CMSG_LEN(0) } as usize;
+            let payload = found.cmsg_len - start;
             // SAFETY: `found` is a header inside the control part.
             let data = unsafe { libc::CMSG_DATA(found) }.cast::<RawFd>();
             for at in 0..payload / size_of::<RawFd>() {
@@ -202,8 +205,7 @@ pub fn is_message_socket(file: BorrowedFd<'_>) -> bool {
     let mut length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
     let (level, name) = (libc::SOL_SOCKET, libc::SO_TYPE);
     // SAFETY: `kind` and `length` live until the call is over, and `length` is the size of `kind`.
-    let answer =
-        unsafe { libc::getsockopt(file.as_raw_fd(), level, name, (&raw mut kind).cast(), &raw mut length) };
+    let answer = unsafe { libc::getsockopt(file.as_raw_fd(), level, name, (&raw mut kind).cast(), &raw mut length) };
     answer == 0 && kind == libc::SOCK_SEQPACKET
 }
 
@@ -277,9 +279,8 @@ pub fn set_times(folder: BorrowedFd<'_>, path: &[u8], seconds: i64) -> io::Resul
     let time = unsafe { time.assume_init() };
     let times = [time, time];
     // SAFETY: `path` is a C string and `times` two timespecs; both outlive the call.
-    let answer = unsafe {
-        libc::utimensat(folder.as_raw_fd(), path.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW)
-    };
+    let answer =
+        unsafe { libc::utimensat(folder.as_raw_fd(), path.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
     check_int(answer).map(drop)
 }
 
@@ -292,12 +293,15 @@ pub fn open_at(folder: BorrowedFd<'_>, path: &[u8], flags: libc::c_int, mode: u3
 
 /// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so its length is unknown.
 pub fn append_file(folder: BorrowedFd<'_>, path: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
-    const PIECE: usize = 4096;
-    let file = open_at(folder, path, libc::O_RDONLY, 0)?;
+    append(open_at(folder, path, libc::O_RDONLY, 0)?.as_fd(), bytes, 4096)
+}
+
+/// Appends what follows in a file to `bytes`, in pieces of a size.
+pub fn append(file: BorrowedFd<'_>, bytes: &mut Vec<u8>, piece_bytes: usize) -> io::Result<()> {
     loop {
         let start = bytes.len();
-        bytes.resize(start + PIECE, 0);
-        let length = read(file.as_fd(), &mut bytes[start..])?.unwrap_or(0);
+        bytes.resize(start + piece_bytes, 0);
+        let length = read(file, &mut bytes[start..])?.unwrap_or(0);
         bytes.truncate(start + length);
         if length == 0 {
             return Ok(());

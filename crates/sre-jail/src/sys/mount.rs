@@ -16,8 +16,7 @@ impl Attributes {
     /// Besides: no devices.
     pub const NO_DEVICES: Self = Self(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
     /// Besides: no programs.
-    pub const NO_PROGRAMS: Self =
-        Self(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
+    pub const NO_PROGRAMS: Self = Self(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
 
     /// With writing refused.
     #[must_use]
@@ -81,9 +80,8 @@ fn set_attributes(mount: BorrowedFd<'_>, set: u64, propagation: u64, recursive: 
     let size = size_of::<libc::mount_attr>();
     let number = mount.as_raw_fd();
     // SAFETY: the path is a C string and `attributes` has the size that is told; both outlive the call.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, number, c"".as_ptr(), flags, &raw const attributes, size)
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_mount_setattr, number, c"".as_ptr(), flags, &raw const attributes, size) };
     check(answer).map(drop)
 }
 

@@ -13,11 +13,8 @@ pub type Pid = libc::pid_t;
 
 /// Namespaces of a jail that `clone3` makes. Network, cgroup and time are not among them: see `launcher::serve` and
 /// `init`.
-pub const NAMESPACES: u64 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS) as u64;
+pub const NAMESPACES: u64 =
+    (libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64;
 
 /// `CLONE_INTO_CGROUP`, which `libc` declares too narrow.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;

@@ -1,8 +1,8 @@
 //! What held, for the result.
 
 use sre_core::{Isolation, RuntimeKind};
-use sre_jail::jail::Layer;
 use sre_jail::Report;
+use sre_jail::jail::Layer;
 
 /// From what was measured inside the jail.
 pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind) -> Isolation {

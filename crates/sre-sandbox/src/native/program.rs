@@ -101,7 +101,8 @@ fn interpreter(skill: &Skill, root: &Path, entrypoint: &str, after_mark: &[u8]) 
              save the file with Unix line ends"
         )));
     }
-    let line = std::str::from_utf8(line).map_err(|_| rejected(format!("the first line of {entrypoint} is not UTF-8")))?;
+    let line =
+        std::str::from_utf8(line).map_err(|_| rejected(format!("the first line of {entrypoint} is not UTF-8")))?;
     let mut words = line.split_ascii_whitespace();
     let Some(program) = words.next() else {
         return Err(rejected(format!("the interpreter line of {entrypoint} names no interpreter")));

@@ -53,7 +53,8 @@ impl NativeSandbox {
             return Ok(Arc::clone(jail));
         }
         let NativeOptions { launcher, root, may_lack } = self.options.clone();
-        let jail = Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
+        let jail =
+            Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
         Ok(Arc::clone(slot.insert(Arc::new(jail))))
     }
 
@@ -65,7 +66,9 @@ impl NativeSandbox {
 
     fn root(&self) -> Result<&str, SandboxError> {
         let identity = self.root.get_or_init(|| root::identity(&self.options.root).map_err(|error| error.to_string()));
-        identity.as_deref().map_err(|error| SandboxError::Unavailable(format!("the root folder cannot be read: {error}")))
+        identity
+            .as_deref()
+            .map_err(|error| SandboxError::Unavailable(format!("the root folder cannot be read: {error}")))
     }
 
     fn command(&self, skill: &Skill) -> Result<Command, SandboxError> {

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sre_sandbox::Sandbox;
-use sre_sandbox::native::{Layer, LauncherProgram, NativeOptions, NativeSandbox};
+use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, NativeSandbox};
 use sre_skill::{PackageLimits, Skill};
 
 use crate::{Bench, Program};

@@ -34,7 +34,15 @@ pub struct Global {
     )]
     pub native_without: Vec<String>,
     /// A folder with the programs that native skills may use, instead of this host's /usr
-    #[arg(long, global = true, env = "SRE_NATIVE_ROOT", hide_env = true, value_name = "DIR", requires = "allow_native", help_heading = "Native skills")]
+    #[arg(
+        long,
+        global = true,
+        env = "SRE_NATIVE_ROOT",
+        hide_env = true,
+        value_name = "DIR",
+        requires = "allow_native",
+        help_heading = "Native skills"
+    )]
     pub native_root: Option<PathBuf>,
     /// What is printed to standard output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]

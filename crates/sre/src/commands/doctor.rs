@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::{Format, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, Progress, Sheet, Style};
+use crate::output::{self, Progress, Style};
 
 /// A line of the report.
 #[derive(Serialize)]
@@ -109,19 +109,18 @@ fn docker() -> Check {
 }
 
 fn text(report: &Report) -> String {
-    let mut sheet = Sheet::new(Style::stdout());
-    let title = if report.native { "native skills run here with every layer" } else { "native skills are refused here" };
-    sheet.title(title, "");
+    let style = Style::stdout();
+    let verdict =
+        if report.native { "native skills run here with every layer" } else { "native skills are refused here" };
+    let mut text = format!("{}\n", style.title(verdict));
+    let mut line = |name: &str, told: &str| text.push_str(&format!("  {name:<17}{}\n", output::escape(told)));
     for check in &report.checks {
-        let line = match check.state {
-            "good" => check.found.clone(),
-            state => format!("{state}: {}", check.found),
-        };
-        sheet.row(check.name, &line);
+        let is_good = check.state == "good";
+        line(check.name, &if is_good { check.found.clone() } else { format!("{}: {}", check.state, check.found) });
         if !check.fix.is_empty() {
-            sheet.row("", &format!("so: {}", check.consequence));
-            sheet.row("", &format!("fix: {}", check.fix));
+            line("", &check.consequence);
+            line("", &format!("fix: {}", check.fix));
         }
     }
-    sheet.into_text()
+    text
 }
