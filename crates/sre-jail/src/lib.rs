@@ -37,7 +37,7 @@ mod step;
 mod sys;
 mod wire;
 
-pub use jail::{Ending, Jail, JailError, JailOptions, LauncherProgram, Output, Report};
+pub use jail::{Ending, Held, Jail, JailError, JailOptions, LauncherProgram, Output, Report};
 pub use launcher::{Root, enter_if_asked};
 pub use measure::Measured;
 pub use order::{File, GUEST_ID, Limits, Order, PACKAGE_FOLDER};

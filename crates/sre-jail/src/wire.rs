@@ -13,7 +13,7 @@ use crate::order::{File, Limits, Order};
 const NO_LIMIT: u64 = u64::MAX;
 
 /// The order as bytes. Standard input is not part of it: the guest gets that as a file of its own.
-pub fn encode(order: &Order) -> Vec<u8> {
+pub fn encode(order: &Order, is_held: bool) -> Vec<u8> {
     let content: usize = order.files.iter().map(|file| file.bytes.len() + file.path.len() + 32).sum();
     let environment: usize = order.environment.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
     let mut out = Writer(Vec::with_capacity(content + environment + 1024));
@@ -31,6 +31,7 @@ pub fn encode(order: &Order) -> Vec<u8> {
     for number in limit_numbers(&order.limits) {
         out.number(number);
     }
+    out.number(u64::from(is_held));
     out.number(order.files.len() as u64);
     for file in &order.files {
         out.bytes(file.path.as_bytes());
@@ -40,11 +41,12 @@ pub fn encode(order: &Order) -> Vec<u8> {
     out.0
 }
 
-/// The order that [`encode`] wrote; its standard input is empty.
+/// The order that [`encode`] wrote, its standard input being empty, and whether the guest is to be held until another
+/// order comes.
 ///
 /// # Errors
 /// `InvalidData` for anything that `encode` would not write.
-pub fn decode(bytes: &[u8]) -> io::Result<Order> {
+pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
     let mut from = Reader(bytes);
     let program = from.text()?;
     let arguments = from.list(Reader::text)?;
@@ -63,6 +65,7 @@ pub fn decode(bytes: &[u8]) -> io::Result<Order> {
         stderr_bytes: from.size()?,
         wall: Duration::from_millis(from.number()?),
     };
+    let is_held = from.number()? != 0;
     let files = from.list(|from| {
         let path = from.text()?;
         let executable = from.number()? != 0;
@@ -72,7 +75,7 @@ pub fn decode(bytes: &[u8]) -> io::Result<Order> {
         return Err(malformed());
     }
     let stdin = Arc::from([]);
-    Ok(Order { program, arguments, environment, files, stdin, file_time_s, limits })
+    Ok((Order { program, arguments, environment, files, stdin, file_time_s, limits }, is_held))
 }
 
 fn limit_numbers(limits: &Limits) -> [u64; 11] {
@@ -184,13 +187,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(order in orders()) {
-            let read = decode(&encode(&order)).expect("what was written");
+            let (read, is_held) = decode(&encode(&order, true)).expect("what was written");
+            prop_assert!(is_held);
             prop_assert_eq!(format!("{order:?}"), format!("{read:?}"));
         }
 
         #[test]
         fn a_part_of_an_order_is_refused(order in orders(), cut in any::<prop::sample::Index>()) {
-            let bytes = encode(&order);
+            let bytes = encode(&order, false);
             prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
         }
 

@@ -216,6 +216,40 @@ fn signals_are_told_in_words() {
     assert!(killed.failure.expect("words").contains("memory fault"));
 }
 
+/// A jail that was made ahead gives the same result as one that was not, and is used once.
+#[test]
+fn warm_jails_give_the_same_results_and_are_used_once() {
+    if !Path::new("/usr/bin/python3").exists() {
+        eprintln!("NOT TESTED HERE: warm jails, there is no /usr/bin/python3");
+        return;
+    }
+    let warm = NativeSandbox::new(NativeOptions { warm_jails: 2, ..options() });
+    let main = "import json, os, sys\nfrom helper import twice\nif os.listdir('/tmp'): sys.exit(9)\nopen('/tmp/x', 'w')\n\
+        if __name__ == '__main__': print(json.dumps([twice(json.load(sys.stdin)['n']), sys.argv, os.getcwd(), __file__, \
+        sys.path[0], str(hash('text')), os.getpid(), list(os.environ.items()), sorted(globals()), os.listdir('.'), \
+        os.listdir('/proc/self/fd')]))";
+    let object = json!({
+        "name": "test", "runtime": {"entrypoint": "scripts/main.py"},
+        "files": {"scripts/main.py": main, "scripts/helper.py": "def twice(n): return 2 * n\n", "a": "", "b": ""},
+    });
+    let skill = Skill::from_object(&object, &PackageLimits::default()).expect("a skill");
+    let bad = skill_of_python("import sys; sys.exit(7)");
+    let cold = run_in(sandbox(), &skill, &profile()).expect("an outcome");
+    let mut warm_runs = 0;
+    for _ in 0..40 {
+        let execution = run_in(&warm, &skill, &profile()).expect("an outcome");
+        assert_eq!(execution.output, cold.output, "{}", execution.logs);
+        warm_runs += usize::from(execution.isolation.expect("a label").repeatability["addresses"] == "host");
+        assert_eq!(run_in(&warm, &bad, &profile()).expect("an outcome").outcome, Outcome::Exited { code: 7 });
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(warm_runs > 0, "no run was warm");
+}
+
+fn skill_of_python(text: &str) -> Skill {
+    skill("main.py", json!(text))
+}
+
 /// The launcher dies with every jail, the run says so, and the next one has a new launcher.
 #[test]
 fn a_launcher_that_dies_is_an_operating_failure_and_is_started_again() {

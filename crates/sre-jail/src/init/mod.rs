@@ -23,7 +23,7 @@ use crate::measure;
 use crate::message::{self, Usage};
 use crate::order::{GUEST_ID, Order, PACKAGE_FOLDER};
 use crate::step::{Step, StepError};
-use crate::sys::fd;
+use crate::sys::fd::{self, Waiting};
 use crate::sys::process::{self, Forked};
 use crate::wire;
 
@@ -45,7 +45,8 @@ pub struct Seed {
 
 /// Never returns. The host learns everything from the control socket.
 pub fn run(seed: &Seed, go: &OwnedFd, shared: &Shared) -> ! {
-    if let Err(error) = prepare(seed, go, shared) {
+    let ready = prepare(seed, go, shared).and_then(|held| held.map_or(Ok(()), |held| held.release(seed, shared)));
+    if let Err(error) = ready {
         drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
         process::exit(1);
     }
@@ -54,7 +55,7 @@ pub fn run(seed: &Seed, go: &OwnedFd, shared: &Shared) -> ! {
     process::exit(0)
 }
 
-fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<(), StepError> {
+fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<Option<Held>, StepError> {
     // The launcher's descriptors were copied with it; of these, none must be left.
     let files = [&seed.control, &seed.order, &seed.stdin, &seed.stdout, &seed.stderr, go];
     let mut kept: Vec<_> = files.into_iter().chain(&seed.cgroups).map(AsRawFd::as_raw_fd).collect();
@@ -72,8 +73,9 @@ fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<(), StepError> 
     process::become_user(GUEST_ID, GUEST_ID).step("becoming the guest's user")?;
     process::set_dumpable(true).step("owning its own /proc entries")?;
 
-    let order = read_order(&seed.order)?;
-    view::build(&order, shared.newest_first)?;
+    let (order, is_held) = read_order(&seed.order)?;
+    let package = view::build(&order, is_held, shared.newest_first)?;
+    let (gate, opens_gate) = is_held.then(fd::pipe).transpose().step("a pipe")?.unzip();
     confine::limits(&order.limits)?;
     process::set_no_new_privileges().step("no new privileges")?;
     process::drop_capabilities().step("dropping capabilities")?;
@@ -82,31 +84,89 @@ fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<(), StepError> 
     process::reset_signals().step("default signals")?;
     match process::fork_into(0, None).step("the guest's process (clone3)")? {
         Forked::Child => {
-            let error = become_guest(seed, &order, shared, &entered);
+            let error = become_guest(seed, &order, shared, &entered, gate.as_ref());
             drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
             process::exit(127)
         }
-        Forked::Parent(_, pidfd) => drop(pidfd),
+        Forked::Parent(_, guest) => {
+            let held = package.zip(opens_gate).map(|(package, opens_gate)| Held { package, opens_gate, guest });
+            // Before all others are closed by number: this one would be closed twice.
+            drop(gate);
+            // What the guest reads and writes must end when the guest ends, not when this process does.
+            let mut kept = vec![seed.control.as_raw_fd()];
+            kept.extend(
+                held.iter().flat_map(|held| [&held.package, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd),
+            );
+            kept.sort_unstable();
+            fd::close_all_from(0, &kept).step("closing the guest's files")?;
+            Ok(held)
+        }
     }
-    // What the guest reads and writes must end when the guest ends, not when this process does.
-    fd::close_all_from(0, &[seed.control.as_raw_fd()]).step("closing the guest's files")
 }
 
-fn read_order(file: &OwnedFd) -> Result<Order, StepError> {
+/// A guest that has started and waits at its gate for the order it is to carry out.
+struct Held {
+    /// The package's place, writable.
+    package: OwnedFd,
+    /// What the guest reads from.
+    opens_gate: OwnedFd,
+    guest: OwnedFd,
+}
+
+impl Held {
+    /// Waits for the order, writes its package and lets the guest go on.
+    fn release(self, seed: &Seed, shared: &Shared) -> Result<(), StepError> {
+        let mut waiting = [Waiting::to_read(&seed.control), Waiting::to_read(&self.guest)];
+        while !waiting.iter().any(Waiting::happened) {
+            fd::poll(&mut waiting, -1).step("waiting for an order")?;
+        }
+        if !waiting[0].happened() {
+            // It ended while it was waiting; how is told as ever.
+            return Ok(());
+        }
+        let (length, mut passed) = fd::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
+        let (1.., Some(file)) = (length, passed.pop()) else {
+            // Nobody needs this jail any more.
+            process::exit(0);
+        };
+        let (order, _) = read_order(&file)?;
+        view::fill(&self.package, &order, shared.newest_first)?;
+        drop(self.package);
+        let mut told = Vec::new();
+        for argument in &order.arguments {
+            told.extend_from_slice(argument.as_bytes());
+            told.push(0);
+        }
+        for (name, value) in &order.environment {
+            told.extend_from_slice(format!("\0{name}={value}").as_bytes());
+        }
+        // A guest that is gone does not read: how it ended is told as ever.
+        drop(fd::write_all(self.opens_gate.as_fd(), &told));
+        Ok(())
+    }
+}
+
+fn read_order(file: &OwnedFd) -> Result<(Order, bool), StepError> {
     let mut bytes = Vec::new();
     fd::append(file.as_fd(), &mut bytes, 256 << 10).step("reading the order")?;
     wire::decode(&bytes).step("reading the order")
 }
 
 /// Confines this process and becomes the guest; returns only if that failed.
-fn become_guest(seed: &Seed, order: &Order, shared: &Shared, entered: &str) -> StepError {
-    match confined(seed, order, shared, entered) {
+fn become_guest(seed: &Seed, order: &Order, shared: &Shared, entered: &str, gate: Option<&OwnedFd>) -> StepError {
+    match confined(seed, order, shared, entered, gate) {
         Ok(never) => never,
         Err(error) => error,
     }
 }
 
-fn confined(seed: &Seed, order: &Order, shared: &Shared, entered: &str) -> Result<StepError, StepError> {
+fn confined(
+    seed: &Seed,
+    order: &Order,
+    shared: &Shared,
+    entered: &str,
+    gate: Option<&OwnedFd>,
+) -> Result<StepError, StepError> {
     let texts = |texts: &mut dyn Iterator<Item = String>| -> Result<Vec<CString>, StepError> {
         texts.map(|text| CString::new(text).map_err(|_| StepError::new("arguments", "a zero byte in a text"))).collect()
     };
@@ -126,8 +186,14 @@ fn confined(seed: &Seed, order: &Order, shared: &Shared, entered: &str) -> Resul
     measure::Measured::parse(&found).check().map_err(|why| StepError::new("measuring what holds", why))?;
     fd::send(seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")?;
 
+    // A held guest finds its gate at 3. Copied first, so that no original is overwritten before its turn.
     let standard: [BorrowedFd<'_>; 3] = [seed.stdin.as_fd(), seed.stdout.as_fd(), seed.stderr.as_fd()];
-    for (number, file) in standard.into_iter().enumerate() {
+    let all = standard.into_iter().chain(gate.map(AsFd::as_fd));
+    let copies: Vec<OwnedFd> = all
+        .map(|file| fd::duplicate_above(file, 10))
+        .collect::<std::io::Result<_>>()
+        .step("standard input and output")?;
+    for (number, file) in copies.iter().map(AsFd::as_fd).enumerate() {
         fd::place(file, i32::try_from(number).unwrap_or(0)).step("standard input and output")?;
     }
     let error = process::execute(&program[0], &arguments, &environment);

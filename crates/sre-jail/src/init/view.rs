@@ -11,7 +11,9 @@ use crate::sys::mount::{self, Attributes};
 use crate::sys::process;
 
 /// Builds it. The mount namespace is a copy of the launcher's, whose root is the template.
-pub fn build(order: &Order, newest_first: bool) -> Result<(), StepError> {
+///
+/// Of a held jail, which has no package yet, the answer is the package's place as only this process can write to it.
+pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Option<OwnedFd>, StepError> {
     process::set_host_name("skill").step("the host name")?;
     let root = File::open("/").step("opening the root folder")?;
 
@@ -26,14 +28,37 @@ pub fn build(order: &Order, newest_first: bool) -> Result<(), StepError> {
     let tmp = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("mounting /tmp")?;
     mount::attach(tmp.as_fd(), root.as_fd(), "tmp").step("attaching /tmp")?;
 
-    package(order, newest_first, root.as_fd())?;
-    clocks()
+    let writable = package(order, is_held, newest_first, root.as_fd())?;
+    clocks()?;
+    Ok(writable)
 }
 
 /// The package, in a file system of its own that is read-only before anybody looks at it.
-fn package(order: &Order, newest_first: bool, root: BorrowedFd<'_>) -> Result<(), StepError> {
+fn package(
+    order: &Order,
+    is_held: bool,
+    newest_first: bool,
+    root: BorrowedFd<'_>,
+) -> Result<Option<OwnedFd>, StepError> {
     let options = [("mode", "0755")];
     let mounted = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("the package's place")?;
+    let place = PACKAGE_FOLDER.trim_start_matches('/');
+    let mut writable = None;
+    if is_held {
+        mount::attach(mounted.as_fd(), root, place).step("attaching the package")?;
+        writable = Some(mount::copy_tree(PACKAGE_FOLDER).step("the package's writable place")?);
+    } else {
+        fill(&mounted, order, newest_first)?;
+    }
+    mount::restrict(mounted.as_fd(), Attributes::NO_DEVICES.read_only(), false).step("making the package read-only")?;
+    if !is_held {
+        mount::attach(mounted.as_fd(), root, place).step("attaching the package")?;
+    }
+    Ok(writable)
+}
+
+/// Writes the package's files.
+pub fn fill(mounted: &OwnedFd, order: &Order, newest_first: bool) -> Result<(), StepError> {
     let names = names(order);
     // Names are made in the order that makes the kernel list them sorted.
     let mut made: Vec<_> = names.iter().collect();
@@ -46,16 +71,13 @@ fn package(order: &Order, newest_first: bool, root: BorrowedFd<'_>) -> Result<()
             None => {
                 fd::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
             }
-            Some(at) => write(&mounted, path, &order.files[*at])?,
+            Some(at) => write(mounted, path, &order.files[*at])?,
         }
     }
     for (path, _) in &made {
         fd::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s).step(format_args!("dating {path:?}"))?;
     }
-    fd::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")?;
-    mount::restrict(mounted.as_fd(), Attributes::NO_DEVICES.read_only(), false).step("making the package read-only")?;
-    let place = PACKAGE_FOLDER.trim_start_matches('/');
-    mount::attach(mounted.as_fd(), root, place).step("attaching the package")
+    fd::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")
 }
 
 /// Every folder and file of the package, sorted; files with their index.

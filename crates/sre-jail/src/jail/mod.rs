@@ -26,6 +26,8 @@ pub use error::JailError;
 pub use options::{JailOptions, LauncherProgram, Layer};
 pub use report::{Ending, Output, Report};
 
+pub use run::Held;
+
 use starter::Starter;
 
 /// Makes jails. Cheap to use from many threads at once; each call of [`Jail::run`] is a jail of its own.
@@ -64,6 +66,18 @@ impl Jail {
     /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
     pub fn run(&self, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
         run::run(self, order, should_stop)
+    }
+
+    /// Makes a jail ahead: its guest starts with `order`, whose package and standard input must be empty, and waits.
+    ///
+    /// The guest finds a pipe at descriptor 3. When [`Held::run`] gives it an order, the package and standard input are
+    /// there, and it reads the order's arguments, each with a zero byte after it, and then each variable of its
+    /// environment with a zero byte before it, to the pipe's end.
+    ///
+    /// # Errors
+    /// As [`Jail::run`].
+    pub fn hold(&self, order: &Order) -> Result<Held, JailError> {
+        Held::make(self, order)
     }
 
     /// The layers that this host lacks, and why. All of them were named in the options.

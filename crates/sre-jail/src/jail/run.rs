@@ -17,7 +17,7 @@ use crate::cgroup::{Controller, Group, GroupUsage, Place, Places};
 use crate::launcher::serve::INTO_CGROUP;
 use crate::measure::Measured;
 use crate::message::{self, Message, Usage};
-use crate::order::Order;
+use crate::order::{Limits, Order};
 use crate::step::StepError;
 use crate::sys::fd::{self, Waiting};
 use crate::sys::process;
@@ -40,14 +40,84 @@ pub fn run(jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result
     }
     let started = Instant::now();
     let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
-    let mut running = start(jail, order, &group)?;
+    let running = start(jail, order, &group, false)?.0;
+    to_the_end(jail, running, &group, order, started, should_stop)
+}
+
+fn to_the_end(
+    jail: &Jail,
+    mut running: Running,
+    group: &Group,
+    order: &Order,
+    started: Instant,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Report, JailError> {
     let why = running.wait(started, order.limits.wall, should_stop);
     if why.is_err() || running.failure.is_some() {
         running.make_end(jail)?;
     }
-    let report = running.finish(jail, &group, why?, started)?;
-    drop(group);
-    Ok(report)
+    running.finish(jail, group, why?, started)
+}
+
+/// A jail made ahead: its guest has started and waits for an order. Used once; dropping it ends it.
+pub struct Held {
+    running: Running,
+    group: Group,
+    stdin: OwnedFd,
+    limits: Limits,
+}
+
+impl Held {
+    /// Makes one. `order` is what its guest starts with; see [`Jail::hold`].
+    pub(super) fn make(jail: &Jail, order: &Order) -> Result<Self, JailError> {
+        check(order)?;
+        let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
+        let (running, stdin) = start(jail, order, &group, true)?;
+        Ok(Self { running, group, stdin, limits: order.limits })
+    }
+
+    /// The limits it was made with; an order must have the same.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Carries out an order.
+    ///
+    /// # Errors
+    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits.
+    pub fn run(mut self, jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
+        check(order)?;
+        if order.limits != self.limits {
+            return Err(JailError::Invalid(String::from("a jail that was made ahead has other limits")));
+        }
+        if should_stop() {
+            return Err(JailError::Stopped);
+        }
+        let started = Instant::now();
+        // Written behind the guest's back: it reads from the start, and nobody writes after this.
+        let filled = fd::write_all(self.stdin.as_fd(), &order.stdin);
+        let filled = filled.and_then(|()| fd::rewind(self.stdin.as_fd())).and_then(|()| fd::seal(self.stdin.as_fd()));
+        filled.map_err(JailError::host("filling standard input"))?;
+        let file = memory_file("order", &wire::encode(order, false))?;
+        // One that is gone says so when it is listened to.
+        drop(fd::send(self.running.control.as_fd(), &[1], &[file.as_fd()]));
+        let Self { running, group, .. } = &mut self;
+        let why = running.wait(started, order.limits.wall, should_stop);
+        if why.is_err() || running.failure.is_some() {
+            running.make_end(jail)?;
+        }
+        running.finish(jail, group, why?, started)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Its first process ends when nobody holds this end any more; a kill is surer, and the group waits for it.
+        if !self.running.is_gone && self.running.kill().is_ok() {
+            drop(self.running.until_gone());
+        }
+    }
 }
 
 /// What no jail can carry out is refused before anything is made.
@@ -105,13 +175,17 @@ enum Over {
     OutputLimit,
 }
 
-fn start(jail: &Jail, order: &Order, group: &Group) -> Result<Running, JailError> {
+/// Has a jail made; returns it and, of a held one, its standard input to be filled later.
+fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) -> Result<(Running, OwnedFd), JailError> {
     let mut order_file = order.clone();
     if matches!(jail.places.of(Controller::Memory), Place::Nowhere(_)) {
         order_file.limits.address_space_bytes = Some(order.limits.memory_bytes);
     }
-    let order_bytes = memory_file("order", &wire::encode(&order_file))?;
-    let stdin = memory_file("stdin", &order.stdin)?;
+    let order_bytes = memory_file("order", &wire::encode(&order_file, is_held))?;
+    let stdin = match is_held {
+        true => fd::memory_file("stdin").map_err(JailError::host("a file in memory"))?,
+        false => memory_file("stdin", &order.stdin)?,
+    };
     let (stdout, their_stdout) = fd::pipe().map_err(JailError::host("a pipe"))?;
     let (stderr, their_stderr) = fd::pipe().map_err(JailError::host("a pipe"))?;
     let (control, their_control) = fd::socket_pair().map_err(JailError::host("a socket pair"))?;
@@ -121,7 +195,7 @@ fn start(jail: &Jail, order: &Order, group: &Group) -> Result<Running, JailError
     let passed: Vec<_> = own.into_iter().chain(&files).chain(&born_into).map(AsFd::as_fd).collect();
     let kind = if born_into.is_some() { INTO_CGROUP } else { 0 };
     starter(jail).send(kind, &passed)?;
-    Ok(Running {
+    let running = Running {
         control,
         stdout: Stream::new(stdout, order.limits.stdout_bytes)?,
         stderr: Stream::new(stderr, order.limits.stderr_bytes)?,
@@ -131,7 +205,8 @@ fn start(jail: &Jail, order: &Order, group: &Group) -> Result<Running, JailError
         measured: None,
         usage: None,
         buffer: vec![0; message::LIMIT_BYTES],
-    })
+    };
+    Ok((running, stdin))
 }
 
 fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd, JailError> {
@@ -256,7 +331,7 @@ impl Running {
         self.until_gone()
     }
 
-    fn finish(mut self, jail: &Jail, group: &Group, over: Over, started: Instant) -> Result<Report, JailError> {
+    fn finish(&mut self, jail: &Jail, group: &Group, over: Over, started: Instant) -> Result<Report, JailError> {
         // All writers are dead: what they wrote is in the pipes.
         self.listen_to_the_end()?;
         let elapsed = started.elapsed();
@@ -276,8 +351,8 @@ impl Running {
         let usage = self.usage.unwrap_or_default();
         Ok(Report {
             ending,
-            stdout: self.stdout.into_output().kept,
-            stderr: self.stderr.into_output(),
+            stdout: self.stdout.take_output().kept,
+            stderr: self.stderr.take_output(),
             cpu: Duration::from_micros(used.cpu_us.unwrap_or(0).max(usage.cpu_us)),
             peak_memory_bytes: used.peak_memory_bytes.unwrap_or(usage.peak_resident_bytes),
             elapsed,

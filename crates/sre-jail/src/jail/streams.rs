@@ -49,7 +49,7 @@ impl Stream {
         Ok(())
     }
 
-    pub fn into_output(self) -> Output {
-        self.output
+    pub fn take_output(&mut self) -> Output {
+        std::mem::take(&mut self.output)
     }
 }

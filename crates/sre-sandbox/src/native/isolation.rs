@@ -5,7 +5,7 @@ use sre_jail::Report;
 use sre_jail::jail::Layer;
 
 /// From what was measured inside the jail.
-pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind) -> Isolation {
+pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind, is_warm: bool) -> Isolation {
     let measured = &report.measured;
     let mut isolation = Isolation::default();
     let mut enforced = |name: &str, what: String| drop(isolation.enforced.insert(name.to_owned(), what));
@@ -32,7 +32,7 @@ pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind
     let fixed = |holds: bool| if holds { "fixed" } else { "host" };
     let has = |name: &str| measured.isolated_namespaces().iter().any(|found| found == name);
     isolation.repeatability = [
-        ("addresses", fixed(measured.fixed_addresses)),
+        ("addresses", fixed(measured.fixed_addresses && !is_warm)),
         ("environment", "fixed"),
         ("file_times", "fixed"),
         ("hash_seed", fixed(kind == RuntimeKind::Python)),

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | which launcher, root folder and layers |
+//! | `pool` | jails made ahead, with Python waiting in them |
 //! | `program` | from a package's entrypoint to a command, or why it cannot run |
 //! | `root` | the root folder, and its digest |
 //! | `run` | one execution |
@@ -15,6 +16,7 @@
 
 mod isolation;
 mod options;
+mod pool;
 mod program;
 mod root;
 mod run;

@@ -16,4 +16,7 @@ pub struct NativeOptions {
     pub root: Root,
     /// Layers that may be missing. Default: none; without one of them nothing runs.
     pub may_lack: BTreeSet<Layer>,
+    /// Jails to keep made ahead with Python waiting in them, for each kind of limits. Each takes the memory of an idle
+    /// interpreter. Default 0: none.
+    pub warm_jails: usize,
 }

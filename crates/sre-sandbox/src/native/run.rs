@@ -12,6 +12,7 @@ use sre_skill::Skill;
 
 use super::isolation::isolation;
 use super::options::NativeOptions;
+use super::pool::Pool;
 use super::program::{Command, command, on_host};
 use super::root;
 use crate::contract::{Ending, LOG_LIMIT_BYTES, environment, judge};
@@ -29,6 +30,7 @@ pub struct NativeSandbox {
     jail: Mutex<Option<Arc<Jail>>>,
     root: OnceLock<Result<String, String>>,
     interpreters: Mutex<HashMap<PathBuf, Interpreter>>,
+    pool: Pool,
 }
 
 /// An interpreter's digest, and what it was taken of.
@@ -43,7 +45,8 @@ impl NativeSandbox {
     /// A backend that makes jails as `options` say.
     #[must_use]
     pub fn new(options: NativeOptions) -> Self {
-        Self { options, jail: Mutex::default(), root: OnceLock::new(), interpreters: Mutex::default() }
+        let pool = Pool::new(options.warm_jails);
+        Self { options, jail: Mutex::default(), root: OnceLock::new(), interpreters: Mutex::default(), pool }
     }
 
     /// The jail, started now if it was not.
@@ -52,7 +55,7 @@ impl NativeSandbox {
         if let Some(jail) = &*slot {
             return Ok(Arc::clone(jail));
         }
-        let NativeOptions { launcher, root, may_lack } = self.options.clone();
+        let NativeOptions { launcher, root, may_lack, .. } = self.options.clone();
         let jail =
             Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
         Ok(Arc::clone(slot.insert(Arc::new(jail))))
@@ -135,10 +138,17 @@ impl Sandbox for NativeSandbox {
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
         let command = self.command(job.skill)?;
         let jail = self.jail()?;
-        let order = order(job, command);
-        let report = jail.run(&order, &|| stop.is_stopped()).map_err(|error| refusal(&error, job.time_limit))?;
+        let order = order(job, &command);
+        let held = self.pool.take(&jail, &command, &order);
+        let is_warm = held.is_some();
+        let should_stop = || stop.is_stopped();
+        let report = match held {
+            Some(held) => held.run(&jail, &order, &should_stop),
+            None => jail.run(&order, &should_stop),
+        };
+        let report = report.map_err(|error| refusal(&error, job.time_limit))?;
         let kind = job.skill.manifest().runtime.kind;
-        let isolation = isolation(&report, &jail.lacking(), kind);
+        let isolation = isolation(&report, &jail.lacking(), kind, is_warm);
         let Report { ending, stdout, stderr, cpu, peak_memory_bytes, elapsed, .. } = report;
         let mut judged = judge(job.skill, ended(ending), &stdout);
         if let JailEnding::Signalled(signal) = ending {
@@ -155,18 +165,18 @@ fn is_in_package(path: &str) -> bool {
     path.strip_prefix(sre_jail::PACKAGE_FOLDER).is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn order(job: &Job<'_>, command: Command) -> Order {
+fn order(job: &Job<'_>, command: &Command) -> Order {
     let file = |file: &sre_skill::SkillFile| File {
         path: file.path.clone(),
         bytes: Arc::clone(&file.bytes),
         executable: file.executable,
     };
     let mut environment = environment(job.input);
-    environment.extend(command.environment);
+    environment.extend(command.environment.iter().cloned());
     environment.sort();
     Order {
-        program: command.program,
-        arguments: command.arguments,
+        program: command.program.clone(),
+        arguments: command.arguments.clone(),
         environment,
         files: job.skill.files().iter().map(file).collect(),
         stdin: job.input.into(),

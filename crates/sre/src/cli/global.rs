@@ -44,6 +44,17 @@ pub struct Global {
         help_heading = "Native skills"
     )]
     pub native_root: Option<PathBuf>,
+    /// Keep so many jails made ahead, with Python waiting in them [default: 0]
+    #[arg(
+        long,
+        global = true,
+        env = "SRE_NATIVE_WARM",
+        hide_env = true,
+        value_name = "N",
+        requires = "allow_native",
+        help_heading = "Native skills"
+    )]
+    pub native_warm: Option<u16>,
     /// What is printed to standard output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,

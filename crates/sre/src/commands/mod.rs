@@ -60,7 +60,13 @@ fn embedded(global: &Global, progress: &Progress) -> EmbeddedOptions {
 #[cfg(target_os = "linux")]
 fn native(global: &Global) -> Option<NativeOptions> {
     let may_lack = global.native_without.iter().filter_map(|name| Layer::from_name(name)).collect();
-    global.allow_native.then(|| NativeOptions { root: native_root(global), may_lack, ..NativeOptions::default() })
+    let warm_jails = global.native_warm.map_or(0, usize::from);
+    global.allow_native.then(|| NativeOptions {
+        root: native_root(global),
+        may_lack,
+        warm_jails,
+        ..NativeOptions::default()
+    })
 }
 
 /// The jail that `sre doctor` makes.
