@@ -39,6 +39,29 @@ mod linux {
             println!("{name}: median of {rounds} rounds");
             compare(program, arguments, rounds);
         }
+        warm(rounds / 4);
+    }
+
+    /// From the order to the result in a jail that was made ahead, next to a bare process.
+    fn warm(rounds: usize) {
+        let start = common::order("/usr/bin/python3", &["-c", "import os; os.read(3, 65536)"]);
+        let bare = || spawn(Command::new("/usr/bin/python3").args(["-c", "pass"]));
+        let (mut warm, mut plain) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let held = common::jail().hold(&start).expect("a jail");
+            // Until Python waits; nobody measures this.
+            std::thread::sleep(Duration::from_millis(60));
+            let started = Instant::now();
+            let report = held.run(common::jail(), &start, &|| false).expect("a report");
+            warm.push(started.elapsed());
+            assert_eq!(report.ending, Ending::Exited(0));
+            let started = Instant::now();
+            bare();
+            plain.push(started.elapsed());
+        }
+        let (warm, plain) = (median(warm), median(plain));
+        let ratio = warm.as_secs_f64() / plain.as_secs_f64();
+        println!("Python in a jail made ahead: {:.2} ms, {ratio:.2} × a bare python3 -c pass", warm.as_secs_f64() * 1e3);
     }
 
     fn compare(program: &str, arguments: &[&str], rounds: usize) {
