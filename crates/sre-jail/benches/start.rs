@@ -61,7 +61,10 @@ mod linux {
         }
         let (warm, plain) = (median(warm), median(plain));
         let ratio = warm.as_secs_f64() / plain.as_secs_f64();
-        println!("Python in a jail made ahead: {:.2} ms, {ratio:.2} × a bare python3 -c pass", warm.as_secs_f64() * 1e3);
+        println!(
+            "Python in a jail made ahead: {:.2} ms, {ratio:.2} × a bare python3 -c pass",
+            warm.as_secs_f64() * 1e3
+        );
     }
 
     fn compare(program: &str, arguments: &[&str], rounds: usize) {

@@ -226,7 +226,7 @@ fn programs_are_refused_by_name() {
     fs::write(native.join("SKILL.md"), front_matter).expect("SKILL.md");
     fs::write(native.join("main.wat"), "#!/bin/sh\necho 1\n").expect("a file");
     fs::set_permissions(native.join("main.wat"), fs::Permissions::from_mode(0o755)).expect("chmod");
-    refused(&home, home.words("run native"), "not native ones");
+    refused(&home, home.words("run native"), "--allow-native");
 }
 
 /// One row: program, flags, exit code, status, error code, part of the message.

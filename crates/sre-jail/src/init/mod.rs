@@ -18,7 +18,6 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::launcher::serve::Shared;
-use crate::launcher::start::wait_for;
 use crate::measure;
 use crate::message::{self, Usage};
 use crate::order::{GUEST_ID, Order, PACKAGE_FOLDER};
@@ -44,8 +43,8 @@ pub struct Seed {
 }
 
 /// Never returns. The host learns everything from the control socket.
-pub fn run(seed: &Seed, go: &OwnedFd, shared: &Shared) -> ! {
-    let ready = prepare(seed, go, shared).and_then(|held| held.map_or(Ok(()), |held| held.release(seed, shared)));
+pub fn run(seed: &Seed, id: u32, shared: &Shared) -> ! {
+    let ready = prepare(seed, id, shared).and_then(|held| held.map_or(Ok(()), |held| held.release(seed, shared)));
     if let Err(error) = ready {
         drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
         process::exit(1);
@@ -55,13 +54,13 @@ pub fn run(seed: &Seed, go: &OwnedFd, shared: &Shared) -> ! {
     process::exit(0)
 }
 
-fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<Option<Held>, StepError> {
+fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Option<Held>, StepError> {
     // The launcher's descriptors were copied with it; of these, none must be left.
-    let files = [&seed.control, &seed.order, &seed.stdin, &seed.stdout, &seed.stderr, go];
+    let files = [&seed.control, &seed.order, &seed.stdin, &seed.stdout, &seed.stderr];
     let mut kept: Vec<_> = files.into_iter().chain(&seed.cgroups).map(AsRawFd::as_raw_fd).collect();
     kept.sort_unstable();
     fd::close_all_from(0, &kept).step("closing what is not its own")?;
-    wait_for(go.as_fd()).step("waiting for the user map")?;
+    map_user(id).step("the user map of the jail")?;
 
     for cgroup in &seed.cgroups {
         // 0 is the writer. Written by the process itself, this takes no global lock.
@@ -102,6 +101,16 @@ fn prepare(seed: &Seed, go: &OwnedFd, shared: &Shared) -> Result<Option<Held>, S
             Ok(held)
         }
     }
+}
+
+/// The guest's user inside is the one outside that the launcher acted as when it made this process.
+fn map_user(id: u32) -> std::io::Result<()> {
+    // Without this the entries in `/proc` would not be its own.
+    process::set_dumpable(true)?;
+    let map = format!("{GUEST_ID} {id} 1");
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", &map)?;
+    std::fs::write("/proc/self/gid_map", &map)
 }
 
 /// A guest that has started and waits at its gate for the order it is to carry out.

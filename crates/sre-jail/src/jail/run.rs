@@ -252,7 +252,8 @@ impl Running {
     fn turn(&mut self, at_most: Duration) -> Result<(), JailError> {
         let process = self.process.as_ref().map_or(const { Waiting::nothing() }, Waiting::to_read);
         let mut waiting = [Waiting::to_read(&self.control), self.stdout.waiting(), self.stderr.waiting(), process];
-        if self.control_is_over() {
+        if self.process.is_some() || self.failure.is_some() {
+            // The rest of what the jail tells is read when it is gone; waking up for it would only delay the guest.
             waiting[0] = const { Waiting::nothing() };
         }
         // Rounded up, or the last millisecond would be spent in a circle.
@@ -266,11 +267,6 @@ impl Running {
         }
         self.stdout.read(&mut self.buffer)?;
         self.stderr.read(&mut self.buffer)
-    }
-
-    /// Nothing is said after these.
-    fn control_is_over(&self) -> bool {
-        self.usage.is_some() || self.failure.is_some()
     }
 
     /// Takes in what launcher and jail have said.

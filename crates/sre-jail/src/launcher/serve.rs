@@ -1,12 +1,10 @@
 //! One message, one jail.
 
-use std::fs;
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::step::{Step, StepError};
 use crate::sys::fd;
-use crate::sys::process::{self, Forked, Pid};
+use crate::sys::process::{self, Forked};
 use crate::{init, message};
 
 /// What every jail starts from.
@@ -72,7 +70,8 @@ fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) {
 }
 
 fn start(seed: &mut init::Seed, cgroup: Option<&OwnedFd>, shared: &Shared, id: u32) -> Result<(), StepError> {
-    let go = fd::event().step("an event")?;
+    // The jail maps its own user, who must be this one.
+    process::act_as(id).step("another user for the jail")?;
     let forked = match process::fork_into(process::NAMESPACES, cgroup.map(AsFd::as_fd)) {
         // Started by root, the launcher is nobody who may put processes into root's cgroups; the jail enters by a file
         // that root has opened.
@@ -86,23 +85,14 @@ fn start(seed: &mut init::Seed, cgroup: Option<&OwnedFd>, shared: &Shared, id: u
         other => other,
     };
     match forked.step("new namespaces (clone3)")? {
-        Forked::Child => init::run(seed, &go, shared),
-        Forked::Parent(pid, pidfd) => {
-            let ready = write_maps(pid, id).step("the user map of the jail").and_then(|()| {
-                fd::send(seed.control.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")
-            });
-            if ready.is_err() {
+        Forked::Child => init::run(seed, id, shared),
+        Forked::Parent(_, pidfd) => {
+            let told = fd::send(seed.control.as_fd(), &message::started(), &[pidfd.as_fd()]);
+            if told.is_err() {
+                // Nobody could kill a jail that nobody knows of.
                 drop(process::kill(pidfd.as_fd()));
             }
-            ready?;
-            fd::write_all(go.as_fd(), &1_u64.to_ne_bytes()).step("starting the jail")
+            told.step("telling that it started")
         }
     }
-}
-
-fn write_maps(pid: Pid, id: u32) -> io::Result<()> {
-    let map = format!("{} {id} 1", crate::order::GUEST_ID);
-    fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
-    fs::write(format!("/proc/{pid}/uid_map"), &map)?;
-    fs::write(format!("/proc/{pid}/gid_map"), &map)
 }

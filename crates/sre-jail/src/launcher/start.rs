@@ -81,6 +81,8 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
         process::leave_groups().step("leaving groups")?;
     }
     process::become_user(0, 0).step("becoming the user of the namespace")?;
+    // Each jail maps its user to the one this process acts as while it is made; that must not cost it its rights.
+    process::keep_rights_of_any_user().step("keeping its rights")?;
     // Another user's number took it away, and without it the maps of jails cannot be written.
     process::set_dumpable(true).step("owning its own /proc entries")?;
     let newest_first = template::enter(root)?;
@@ -91,7 +93,7 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
 }
 
 /// Waits until somebody has written to an event.
-pub fn wait_for(event: BorrowedFd<'_>) -> io::Result<()> {
+fn wait_for(event: BorrowedFd<'_>) -> io::Result<()> {
     let mut buffer = [0; 8];
     while fd::read(event, &mut buffer)?.is_none() {}
     Ok(())

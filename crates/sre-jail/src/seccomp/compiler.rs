@@ -1,8 +1,8 @@
 //! From the table to the kernel's filter program.
 //!
 //! A balanced tree over call numbers, not a chain: when a filter is put on a process, the kernel runs it once for every
-//! call number to learn which answers are constant. A chain of some 300 comparisons makes that a third of a millisecond
-//! for every jail; a tree makes it nothing.
+//! call number to learn which answers are constant. With a chain that is some 400 walks over some 300 comparisons for
+//! every jail, with a tree some 400 walks over ten.
 
 use std::collections::BTreeMap;
 

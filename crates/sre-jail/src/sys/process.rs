@@ -165,6 +165,21 @@ pub fn become_user(user: u32, group: u32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) }).map(drop)
 }
 
+/// Acts as this user and group of the namespace from now on, and stays able to act as another.
+pub fn act_as(id: u32) -> io::Result<()> {
+    const UNCHANGED: libc::c_long = -1;
+    // SAFETY: numbers in, number out. The raw call acts on this thread, which is the only one.
+    check(unsafe { libc::syscall(libc::SYS_setresgid, UNCHANGED, id, UNCHANGED) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_setresuid, UNCHANGED, id, UNCHANGED) }).map(drop)
+}
+
+/// From now on capabilities do not depend on the user that this process acts as. New user namespaces forget this.
+pub fn keep_rights_of_any_user() -> io::Result<()> {
+    // SAFETY: numbers in, number out.
+    check_int(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, libc::SECBIT_NO_SETUID_FIXUP, 0, 0, 0) }).map(drop)
+}
+
 /// Leaves all supplementary groups.
 pub fn leave_groups() -> io::Result<()> {
     // SAFETY: no group is read from the null list.

@@ -1,0 +1,184 @@
+//! Native skills through the real binary: policy, result, replay, and `sre doctor`.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Every layer may be missing, so that the tests run on any host; what is missing is in the result.
+const ANYWHERE: [&str; 3] = ["--allow-native", "--native-without", "memory_limit,cpu_limit,process_limit,landlock"];
+
+fn sre(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sre"));
+    command.args(arguments).env("SRE_DATA_DIR", data).env_remove("SRE_ALLOW_NATIVE").env_remove("SRE_NATIVE_WITHOUT");
+    command.output().expect("the binary")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn skill(folder: &TempDir, entrypoint: &str, program: &str) -> PathBuf {
+    let skill = folder.path().join("native-skill");
+    fs::create_dir_all(&skill).expect("a folder");
+    let front = format!("---\nname: native-skill\ndescription: a test\nruntime:\n  entrypoint: {entrypoint}\n---\n");
+    fs::write(skill.join("SKILL.md"), front).expect("a file");
+    fs::write(skill.join(entrypoint), program).expect("a file");
+    fs::set_permissions(skill.join(entrypoint), fs::Permissions::from_mode(0o755)).expect("a mode");
+    skill
+}
+
+#[test]
+fn a_native_skill_needs_the_operators_word() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let skill = skill(&folder, "main.sh", "#!/bin/sh\ncat\n");
+    let data = folder.path().join("data");
+    for backend in [&[][..], &["--backend", "native"][..]] {
+        let arguments = [&["run", skill.to_str().expect("UTF-8")], backend].concat();
+        let refused = sre(&data, &arguments);
+        assert_eq!(refused.status.code(), Some(2));
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains("--allow-native") && told.contains("sre doctor"), "{told}");
+    }
+    let wasm = sre(&data, &["run", skill.to_str().expect("UTF-8"), "--backend", "wasm", "--allow-native"]);
+    assert_eq!(wasm.status.code(), Some(2), "a native skill is no WebAssembly");
+    assert!(!data.exists(), "a refused order writes nothing");
+}
+
+#[test]
+fn a_native_order_is_replayed_and_says_what_held_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let skill = skill(&folder, "main.sh", "#!/bin/sh\ncat\n");
+    let (data, skill) = (folder.path().join("data"), skill.to_str().expect("UTF-8"));
+    let run = ["run", skill, "--input", "{\"n\":1}", "--order-id", "n1", "--format", "json"];
+    let ran = sre(&data, &[&run[..], &ANYWHERE].concat());
+    let result = json(&ran);
+    assert_eq!(ran.status.code(), Some(0), "{result}");
+    assert_eq!(result["output"], serde_json::json!({"n": 1}));
+    assert_eq!(result["verification"]["verdict"], "matched");
+    let commit = &result["commit_result"];
+    assert_eq!(commit["backend"], "native");
+    assert_eq!(commit["isolation"]["enforced"]["seccomp"], "mode 2");
+    assert_eq!(commit["isolation"]["repeatability"]["clock"], "host");
+
+    let again = sre(&data, &[&["verify", "n1", "--format", "json"][..], &ANYWHERE].concat());
+    assert_eq!(again.status.code(), Some(0), "{}", json(&again));
+    // Without the operator's word there is no replay, and nobody says it diverged.
+    assert_eq!(sre(&data, &["verify", "n1"]).status.code(), Some(25));
+}
+
+/// A result that depends on the moment is found out, and a skill that says so itself is not accused.
+#[test]
+fn what_cannot_be_repeated_diverges_unless_the_skill_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "#!/bin/sh\ntr -dc 0-9 < /dev/urandom | head -c 12 | sed 's/.*/\"&\"/'\n";
+    let skill = skill(&folder, "main.sh", program);
+    let (data, path) = (folder.path().join("data"), skill.to_str().expect("UTF-8"));
+    let ran = sre(&data, &[&["run", path, "--format", "json"][..], &ANYWHERE].concat());
+    assert_eq!((ran.status.code(), &json(&ran)["verification"]["verdict"]), (Some(12), &Value::from("diverged")));
+
+    let front = fs::read_to_string(skill.join("SKILL.md")).expect("a file");
+    let front = front.replace("runtime:", "annotations:\n  idempotentHint: false\nruntime:");
+    fs::write(skill.join("SKILL.md"), front).expect("a file");
+    let ran = sre(&data, &[&["run", path, "--format", "json"][..], &ANYWHERE].concat());
+    assert_eq!((ran.status.code(), &json(&ran)["verification"]["verdict"]), (Some(0), &Value::from("hash_only")));
+}
+
+#[test]
+fn an_order_can_demand_more_than_the_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let skill = skill(&folder, "main.sh", "#!/bin/sh\ncat\n");
+    let (data, skill) = (folder.path().join("data"), skill.to_str().expect("UTF-8"));
+    let with = |least: &str| {
+        sre(&data, &[&["run", skill, "--min-isolation", least, "--format", "json"][..], &ANYWHERE].concat())
+    };
+    assert_eq!(with("process").status.code(), Some(0));
+    assert_eq!(with("wasm").status.code(), Some(2));
+    let doctor = json(&sre(&data, &["doctor", "--format", "json"]));
+    let expected = if doctor["native"] == true { 0 } else { 2 };
+    assert_eq!(with("jail").status.code(), Some(expected), "{doctor}");
+}
+
+#[test]
+fn signals_and_bad_output_end_as_failures_of_the_skill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    for (program, code, status) in [
+        ("#!/bin/sh\nexit 3\n", "skill_exited", 10),
+        ("#!/bin/sh\nkill -SEGV $$\n", "skill_exited", 10),
+        ("#!/bin/sh\necho not json\n", "bad_output", 10),
+        ("#!/bin/sh\nawk 'BEGIN { for (i = 0; i < 100000; i++) printf \"[\" }'\n", "bad_output", 10),
+        ("#!/bin/sh\nyes\n", "bad_output", 10),
+        ("#!/bin/sh\nsleep 1000\n", "timeout", 11),
+        ("#!/bin/sh\nprintf '{\"half\"'; sleep 1000\n", "timeout", 11),
+    ] {
+        let skill = skill(&folder, "main.sh", program);
+        let run = ["run", skill.to_str().expect("UTF-8"), "--sandbox-timeout-seconds", "2", "--format", "json"];
+        let ran = sre(&data, &[&run[..], &ANYWHERE].concat());
+        let result = json(&ran);
+        assert_eq!(
+            (ran.status.code(), &result["error_code"]),
+            (Some(status), &Value::from(code)),
+            "{program}: {result}"
+        );
+    }
+}
+
+#[test]
+fn limits_beyond_the_caps_are_refused_with_the_flag() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let skill = skill(&folder, "main.sh", "#!/bin/sh\ncat\n");
+    let (data, skill) = (folder.path().join("data"), skill.to_str().expect("UTF-8"));
+    for (flag, value) in [
+        ("--pids-limit", "0"),
+        ("--pids-limit", "100000"),
+        ("--cpu-quota", "0"),
+        ("--cpu-quota", "999999999999"),
+        ("--cpu-period", "0"),
+        ("--cpu-period", "99999999"),
+        ("--mem-limit", "0"),
+        ("--mem-limit", "100g"),
+    ] {
+        let refused = sre(&data, &[&["run", skill, flag, value][..], &ANYWHERE].concat());
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{flag} {value}: {told}");
+        assert!(told.contains(flag), "{flag} {value}: {told}");
+    }
+    assert!(!data.exists(), "a refused order writes nothing");
+}
+
+/// The report names every layer, and its exit code says whether all of them hold.
+#[test]
+fn the_doctor_names_every_layer_with_its_fix() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let examined = sre(folder.path(), &["doctor", "--format", "json"]);
+    let report = json(&examined);
+    assert_eq!(examined.status.code(), Some(if report["native"] == true { 0 } else { 1 }), "{report}");
+    let checks = report["checks"].as_array().expect("a list");
+    for name in [
+        "kernel",
+        "user_namespaces",
+        "time_namespaces",
+        "seccomp",
+        "landlock",
+        "memory_limit",
+        "cpu_limit",
+        "process_limit",
+        "jail",
+        "docker",
+    ] {
+        assert!(checks.iter().any(|check| check["name"] == name), "{name} is not in {report}");
+    }
+    for check in checks.iter().filter(|check| matches!(check["state"].as_str(), Some("weak" | "missing"))) {
+        assert!(check["consequence"].is_string() && check["fix"].is_string(), "{check}");
+    }
+    let text = sre(folder.path(), &["doctor"]);
+    assert!(String::from_utf8_lossy(&text.stdout).starts_with("native skills"));
+}
