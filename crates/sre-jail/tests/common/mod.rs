@@ -20,6 +20,19 @@ pub fn options() -> JailOptions {
     JailOptions { launcher, ..JailOptions::default() }
 }
 
+/// Whether this host can make jails at all. One that cannot says so aloud: a container without user namespaces, say.
+pub fn can_jail() -> bool {
+    static REASON: OnceLock<Option<String>> = OnceLock::new();
+    let reason = REASON.get_or_init(|| {
+        let options = JailOptions { may_lack: BTreeSet::from(Layer::ALL), ..options() };
+        Jail::new(options).err().map(|error| error.to_string())
+    });
+    if let Some(reason) = reason {
+        eprintln!("NOT TESTED HERE: jails, {reason}");
+    }
+    reason.is_none()
+}
+
 /// One jail for all tests of a binary. Layers that this host lacks may be missing, and the tests say so.
 pub fn jail() -> &'static Jail {
     static JAIL: OnceLock<Jail> = OnceLock::new();

@@ -126,6 +126,7 @@ fn profile() -> Profile {
         timeout_ms: 30_000,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: Seed::from_bytes([0; 32]),
+        processes: None,
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::ToSpan;
 use serde_json::json;
-use sre_core::{Digest, Seed, Verdict, canonical_json};
+use sre_core::{Backend, Digest, Seed, Verdict, canonical_json};
 use sre_orchestrator::{AcceptedOrder, DataFolder, Embedded, OrderConfig};
 use sre_skill::SkillPackage;
 
@@ -80,7 +80,13 @@ fn accept(args: DeterminismArgs, global: &Global, progress: &Progress) -> Result
     // Nothing is written there: the order is accepted and goes no further.
     let embedded = Embedded::new(DataFolder::new("."), super::embedded(global, progress))?;
     progress.show("preparing the skill");
-    Ok(super::runtime()?.block_on(embedded.acceptance().accept(config))?)
+    let order = super::runtime()?.block_on(embedded.acceptance().accept(config))?;
+    if order.profile().backend != Backend::Wasm {
+        let detail = "native runs are best-effort repeatable: there is nothing here to measure";
+        return Err(Failure::usage("order_invalid", detail)
+            .hint("every order is replayed; commit_result.isolation.repeatability says what is fixed"));
+    }
+    Ok(order)
 }
 
 fn assignment(order: &AcceptedOrder, runs: u32, surroundings: Surroundings, vary: &[Vary]) -> Assignment {
