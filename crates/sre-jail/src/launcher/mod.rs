@@ -9,7 +9,7 @@
 //! 2. *template*: a root folder in memory with the host's programs, read-only, becomes its root; the host's files are
 //!    gone from its sight for good.
 //! 3. *serve*: for each message, one copy of itself in new namespaces, which is the first process of a jail
-//!    ([`crate::init`]). A jail's mount namespace is a copy of the launcher's: ten mounts, none of the host's.
+//!    (`init`). A jail's mount namespace is a copy of the launcher's: ten mounts, none of the host's.
 //!
 //! It reads nothing of an order but how many descriptors came with it. Guests cannot reach it: they are in other
 //! process, user, mount and network namespaces and hold no descriptor of its.
