@@ -111,6 +111,15 @@ impl Held {
     }
 }
 
+impl Drop for Running {
+    /// Whoever gives up on a jail, for whatever reason, does not leave it running.
+    fn drop(&mut self) {
+        if !self.is_gone {
+            drop(self.kill());
+        }
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         // Its first process ends when nobody holds this end any more; a kill is surer, and the group waits for it.
