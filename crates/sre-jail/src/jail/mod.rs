@@ -6,10 +6,12 @@
 //! | `error` | why there is no report |
 //! | `starter` | starting the launcher, and starting it again |
 //! | `run` | one run: descriptors, waiting, killing |
+//! | `held` | a jail made ahead |
 //! | `streams` | what the guest prints, up to its limits |
 //! | `report` | how it ended and what held it |
 
 mod error;
+mod held;
 mod options;
 mod report;
 mod run;
@@ -26,7 +28,7 @@ pub use error::JailError;
 pub use options::{JailOptions, LauncherProgram, Layer};
 pub use report::{Ending, Output, Report};
 
-pub use run::Held;
+pub use held::Held;
 
 use starter::Starter;
 

@@ -17,7 +17,7 @@ use crate::cgroup::{Controller, Group, GroupUsage, Place, Places};
 use crate::launcher::serve::INTO_CGROUP;
 use crate::measure::Measured;
 use crate::message::{self, Message, Usage};
-use crate::order::{Limits, Order};
+use crate::order::Order;
 use crate::step::StepError;
 use crate::sys::fd::{self, Waiting};
 use crate::sys::process;
@@ -40,13 +40,13 @@ pub fn run(jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result
     }
     let started = Instant::now();
     let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
-    let running = start(jail, order, &group, false)?.0;
-    to_the_end(jail, running, &group, order, started, should_stop)
+    let mut running = start(jail, order, &group, false)?.0;
+    to_the_end(jail, &mut running, &group, order, started, should_stop)
 }
 
-fn to_the_end(
+pub(super) fn to_the_end(
     jail: &Jail,
-    mut running: Running,
+    running: &mut Running,
     group: &Group,
     order: &Order,
     started: Instant,
@@ -59,58 +59,6 @@ fn to_the_end(
     running.finish(jail, group, why?, started)
 }
 
-/// A jail made ahead: its guest has started and waits for an order. Used once; dropping it ends it.
-pub struct Held {
-    running: Running,
-    group: Group,
-    stdin: OwnedFd,
-    limits: Limits,
-}
-
-impl Held {
-    /// Makes one. `order` is what its guest starts with; see [`Jail::hold`].
-    pub(super) fn make(jail: &Jail, order: &Order) -> Result<Self, JailError> {
-        check(order)?;
-        let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
-        let (running, stdin) = start(jail, order, &group, true)?;
-        Ok(Self { running, group, stdin, limits: order.limits })
-    }
-
-    /// The limits it was made with; an order must have the same.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Carries out an order.
-    ///
-    /// # Errors
-    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits.
-    pub fn run(mut self, jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
-        check(order)?;
-        if order.limits != self.limits {
-            return Err(JailError::Invalid(String::from("a jail that was made ahead has other limits")));
-        }
-        if should_stop() {
-            return Err(JailError::Stopped);
-        }
-        let started = Instant::now();
-        // Written behind the guest's back: it reads from the start, and nobody writes after this.
-        let filled = fd::write_all(self.stdin.as_fd(), &order.stdin);
-        let filled = filled.and_then(|()| fd::rewind(self.stdin.as_fd())).and_then(|()| fd::seal(self.stdin.as_fd()));
-        filled.map_err(JailError::host("filling standard input"))?;
-        let file = memory_file("order", &wire::encode(order, false))?;
-        // One that is gone says so when it is listened to.
-        drop(fd::send(self.running.control.as_fd(), &[1], &[file.as_fd()]));
-        let Self { running, group, .. } = &mut self;
-        let why = running.wait(started, order.limits.wall, should_stop);
-        if why.is_err() || running.failure.is_some() {
-            running.make_end(jail)?;
-        }
-        running.finish(jail, group, why?, started)
-    }
-}
-
 impl Drop for Running {
     /// Whoever gives up on a jail, for whatever reason, does not leave it running.
     fn drop(&mut self) {
@@ -120,17 +68,8 @@ impl Drop for Running {
     }
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        // Its first process ends when nobody holds this end any more; a kill is surer, and the group waits for it.
-        if !self.running.is_gone && self.running.kill().is_ok() {
-            drop(self.running.until_gone());
-        }
-    }
-}
-
 /// What no jail can carry out is refused before anything is made.
-fn check(order: &Order) -> Result<(), JailError> {
+pub(super) fn check(order: &Order) -> Result<(), JailError> {
     let limits = &order.limits;
     let zeroes = [
         ("memory", limits.memory_bytes),
@@ -164,13 +103,13 @@ fn check(order: &Order) -> Result<(), JailError> {
 }
 
 /// A jail that was asked for and is not gone yet.
-struct Running {
-    control: OwnedFd,
+pub(super) struct Running {
+    pub(super) control: OwnedFd,
     stdout: Stream,
     stderr: Stream,
     /// The first process, once the launcher has told.
     process: Option<OwnedFd>,
-    is_gone: bool,
+    pub(super) is_gone: bool,
     failure: Option<StepError>,
     measured: Option<Measured>,
     usage: Option<Usage>,
@@ -185,7 +124,7 @@ enum Over {
 }
 
 /// Has a jail made; returns it and, of a held one, its standard input to be filled later.
-fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) -> Result<(Running, OwnedFd), JailError> {
+pub(super) fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) -> Result<(Running, OwnedFd), JailError> {
     let mut order_file = order.clone();
     if matches!(jail.places.of(Controller::Memory), Place::Nowhere(_)) {
         order_file.limits.address_space_bytes = Some(order.limits.memory_bytes);
@@ -218,7 +157,7 @@ fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) -> Result<(Ru
     Ok((running, stdin))
 }
 
-fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd, JailError> {
+pub(super) fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd, JailError> {
     let filled = || {
         let file = fd::memory_file(name)?;
         fd::write_all(file.as_fd(), bytes)?;
@@ -303,14 +242,14 @@ impl Running {
         }
     }
 
-    fn kill(&self) -> Result<(), JailError> {
+    pub(super) fn kill(&self) -> Result<(), JailError> {
         self.process
             .as_ref()
             .map_or(Ok(()), |process| process::kill(process.as_fd()).map_err(JailError::host("killing the jail")))
     }
 
     /// Waits for a jail that was killed.
-    fn until_gone(&mut self) -> Result<(), JailError> {
+    pub(super) fn until_gone(&mut self) -> Result<(), JailError> {
         let deadline = Instant::now() + GRACE;
         while !self.is_gone && self.process.is_some() {
             if Instant::now() >= deadline {

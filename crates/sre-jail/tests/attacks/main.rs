@@ -168,6 +168,8 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        let (_, path) = self.told.iter().find(|(name, _)| name == "HOST_SOCKET").expect("its name");
+        drop(fs::remove_file(path));
         drop(self.victim.kill());
         drop(self.victim.wait());
     }

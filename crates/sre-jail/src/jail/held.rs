@@ -1,0 +1,69 @@
+//! Jails made ahead: the guest has started and waits for its order.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use super::Jail;
+use super::error::JailError;
+use super::report::Report;
+use super::run::{Running, check, memory_file, start, to_the_end};
+use crate::cgroup::Group;
+use crate::order::{Limits, Order};
+use crate::sys::fd;
+use crate::wire;
+
+/// A jail made ahead: its guest has started and waits for an order. Used once; dropping it ends it.
+pub struct Held {
+    running: Running,
+    group: Group,
+    stdin: OwnedFd,
+    limits: Limits,
+}
+
+impl Held {
+    /// Makes one. `order` is what its guest starts with; see [`Jail::hold`].
+    pub(super) fn make(jail: &Jail, order: &Order) -> Result<Self, JailError> {
+        check(order)?;
+        let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
+        let (running, stdin) = start(jail, order, &group, true)?;
+        Ok(Self { running, group, stdin, limits: order.limits })
+    }
+
+    /// The limits it was made with; an order must have the same.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Carries out an order.
+    ///
+    /// # Errors
+    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits.
+    pub fn run(mut self, jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
+        check(order)?;
+        if order.limits != self.limits {
+            return Err(JailError::Invalid(String::from("a jail that was made ahead has other limits")));
+        }
+        if should_stop() {
+            return Err(JailError::Stopped);
+        }
+        let started = Instant::now();
+        // Written behind the guest's back: it reads from the start, and nobody writes after this.
+        let filled = fd::write_all(self.stdin.as_fd(), &order.stdin);
+        let filled = filled.and_then(|()| fd::rewind(self.stdin.as_fd())).and_then(|()| fd::seal(self.stdin.as_fd()));
+        filled.map_err(JailError::host("filling standard input"))?;
+        let file = memory_file("order", &wire::encode(order, false))?;
+        // One that is gone says so when it is listened to.
+        drop(fd::send(self.running.control.as_fd(), &[1], &[file.as_fd()]));
+        to_the_end(jail, &mut self.running, &self.group, order, started, should_stop)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Its first process ends when nobody holds this end any more; a kill is surer, and the group waits for it.
+        if !self.running.is_gone && self.running.kill().is_ok() {
+            drop(self.running.until_gone());
+        }
+    }
+}
