@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sre_core::{
     Backend, BackendChoice, ByteSize, Canonical, Digest, InputDigest, MinIsolation, OrderId, ProcessLimits, Profile,
@@ -14,7 +14,12 @@ use sre_sandbox::{ErrorKind, Executor, SandboxError};
 use sre_skill::{Skill, SkillError};
 use url::Url;
 
+use crate::journal::{Claimed, JournalError, NewOrder};
+use crate::trace_context::TraceParent;
 use crate::{OperatorLimits, OrderConfig};
+
+/// Largest priority, and smallest without its sign.
+const PRIORITY_LIMIT: u32 = 100;
 
 /// Checks orders against what the operator allows and what the sandbox can run.
 #[derive(Clone)]
@@ -35,10 +40,104 @@ pub struct AcceptedOrder {
     pub(crate) max_retries: u32,
     pub(crate) retry_on_timeout: bool,
     pub(crate) callback_url: Option<Url>,
+    pub(crate) priority: i32,
+    pub(crate) trace: Option<TraceParent>,
     pub(crate) request: Digest,
 }
 
+/// Which failures are tried again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RetryPolicy {
+    pub(crate) max_retries: u32,
+    pub(crate) retry_on_timeout: bool,
+}
+
+/// What the journal keeps of an accepted order, besides what has a column of its own.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Work {
+    profile: Profile,
+    attempt_time_ms: u64,
+    execution_time_ms: u64,
+    max_retries: u32,
+    retry_on_timeout: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    trace: Option<String>,
+}
+
+impl Claimed {
+    /// What the journal kept.
+    pub(crate) fn recorded(&self) -> Result<Work, JournalError> {
+        serde_json::from_str(&self.work).map_err(|error| JournalError::Damaged {
+            order_id: self.lease.order_id().to_string(),
+            message: error.to_string(),
+        })
+    }
+}
+
+impl Work {
+    pub(crate) fn policy(&self) -> RetryPolicy {
+        RetryPolicy { max_retries: self.max_retries, retry_on_timeout: self.retry_on_timeout }
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.profile.backend
+    }
+
+    /// The order as it was accepted.
+    pub(crate) fn into_order(self, claimed: &Claimed, skill: Arc<Skill>) -> AcceptedOrder {
+        AcceptedOrder {
+            order_id: claimed.lease.order_id().clone(),
+            skill,
+            input: Arc::clone(&claimed.input),
+            profile: Arc::new(Canonical::new(self.profile)),
+            attempt_time: Duration::from_millis(self.attempt_time_ms),
+            execution_time: Duration::from_millis(self.execution_time_ms),
+            max_retries: self.max_retries,
+            retry_on_timeout: self.retry_on_timeout,
+            // The journal has columns of its own for both.
+            callback_url: None,
+            priority: 0,
+            trace: self.trace.and_then(|trace| trace.parse().ok()),
+            request: claimed.request,
+        }
+    }
+}
+
 impl AcceptedOrder {
+    /// Makes the order part of the submitter's trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Option<TraceParent>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// As it is recorded.
+    pub(crate) fn to_record(&self, submitter: &str, queue_time: Option<Duration>) -> NewOrder {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let work = Work {
+            profile: self.profile().clone(),
+            attempt_time_ms: milliseconds(self.attempt_time),
+            execution_time_ms: milliseconds(self.execution_time),
+            max_retries: self.max_retries,
+            retry_on_timeout: self.retry_on_timeout,
+            trace: self.trace.as_ref().map(TraceParent::to_string),
+        };
+        NewOrder {
+            order_id: self.order_id.clone(),
+            request: self.request,
+            submitter: submitter.to_owned(),
+            skill: self.skill.digest(),
+            backend: self.profile.backend,
+            priority: self.priority,
+            max_retries: self.max_retries,
+            queue_time,
+            callback_url: self.callback_url.as_ref().map(Url::to_string),
+            // Strings as keys and finite numbers: it serialises.
+            work: serde_json::to_string(&work).unwrap_or_default(),
+            input: Arc::clone(&self.input),
+        }
+    }
+
     /// Identity of the order.
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
@@ -141,6 +240,9 @@ impl Acceptance {
         if config.max_retries > self.limits.retries_cap {
             return Err(field("max_retries", format!("at most {} are allowed", self.limits.retries_cap)));
         }
+        if config.priority.unsigned_abs() > PRIORITY_LIMIT {
+            return Err(field("priority", format!("must lie between -{PRIORITY_LIMIT} and {PRIORITY_LIMIT}")));
+        }
         if let Some(url) = &config.callback_url {
             check_callback_url(url)?;
         }
@@ -158,6 +260,8 @@ impl Acceptance {
             max_retries: config.max_retries,
             retry_on_timeout: config.retry_on_timeout,
             callback_url: config.callback_url,
+            priority: config.priority,
+            trace: None,
             request,
         })
     }
@@ -354,6 +458,10 @@ fn check_callback_url(url: &Url) -> Result<(), AcceptError> {
     Ok(())
 }
 
+fn is_default(priority: &i32) -> bool {
+    *priority == 0
+}
+
 /// Digest of what was asked for: equal for the same order submitted again, whatever time it is.
 fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
     #[derive(Serialize)]
@@ -364,6 +472,9 @@ fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
         max_retries: u32,
         retry_on_timeout: bool,
         callback_url: Option<&'a str>,
+        // Left out where it is the default, so that orders of earlier versions keep their fingerprint.
+        #[serde(skip_serializing_if = "is_default")]
+        priority: i32,
         sandbox_config: Option<&'a SandboxConfig>,
     }
     let request = Request {
@@ -373,6 +484,7 @@ fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
         max_retries: config.max_retries,
         retry_on_timeout: config.retry_on_timeout,
         callback_url: config.callback_url.as_ref().map(Url::as_str),
+        priority: config.priority,
         sandbox_config: config.sandbox_config.as_ref(),
     };
     Digest::of(&canonical_json::to_vec(&request))

@@ -1,9 +1,11 @@
 //! What a submitter asks for.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sre_core::{OrderId, SandboxConfig};
-use sre_skill::{LocalPaths, SkillError, SkillPackage};
+use sre_skill::{LocalPaths, Skill, SkillError, SkillPackage};
 use url::Url;
 
 /// An order as submitted. [`OrderConfig::new`] fills in the defaults that are named at each field.
@@ -23,6 +25,8 @@ pub struct OrderConfig {
     pub retry_on_timeout: bool,
     /// Where the result is posted. Default none.
     pub callback_url: Option<Url>,
+    /// Among the waiting orders of one submitter, larger ones go first. From -100 to 100, default 0.
+    pub priority: i32,
     /// Overrides of the sandbox's defaults. Default none.
     pub sandbox_config: Option<SandboxConfig>,
 }
@@ -54,6 +58,8 @@ struct Wire {
     #[serde(default)]
     retry_on_timeout: bool,
     callback_url: Option<String>,
+    #[serde(default)]
+    priority: i32,
     sandbox_config: Option<SandboxConfig>,
 }
 
@@ -76,6 +82,7 @@ impl OrderConfig {
             max_retries: 0,
             retry_on_timeout: false,
             callback_url: None,
+            priority: 0,
             sandbox_config: None,
         }
     }
@@ -95,15 +102,31 @@ impl OrderConfig {
     /// # Errors
     /// [`ConfigError`]; unknown fields are refused by name.
     pub fn from_json(value: Value, local: LocalPaths) -> Result<Self, ConfigError> {
+        Self::read(value, |package| SkillPackage::from_json(package, local))
+    }
+
+    /// As [`OrderConfig::from_json`], for a skill that was found by other means than `skill_package`'s own.
+    ///
+    /// # Errors
+    /// As [`OrderConfig::from_json`].
+    pub fn from_json_with_skill(value: Value, skill: Arc<Skill>) -> Result<Self, ConfigError> {
+        Self::read(value, |_| Ok(SkillPackage::Loaded(skill)))
+    }
+
+    fn read(
+        value: Value,
+        package: impl FnOnce(Value) -> Result<SkillPackage, SkillError>,
+    ) -> Result<Self, ConfigError> {
         let wire: Wire = serde_json::from_value(value)?;
         Ok(Self {
             order_id: wire.order_id,
-            skill_package: SkillPackage::from_json(wire.skill_package, local)?,
+            skill_package: package(wire.skill_package)?,
             input_data: wire.input_data,
             timeout_seconds: wire.timeout_seconds.unwrap_or(Self::DEFAULT_TIMEOUT_SECONDS),
             max_retries: wire.max_retries,
             retry_on_timeout: wire.retry_on_timeout,
             callback_url: wire.callback_url.as_deref().map(Url::parse).transpose()?,
+            priority: wire.priority,
             sandbox_config: wire.sandbox_config,
         })
     }

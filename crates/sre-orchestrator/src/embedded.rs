@@ -3,6 +3,8 @@
 //! | below the data folder | holds |
 //! |---|---|
 //! | `journal.sqlite3` | orders and results |
+//! | `holders/` | lock files of the processes that work on orders |
+//! | `callback-keys` | the secrets that sign callbacks |
 //! | `blobs/` | everything content-addressed, see [`sre_da::LocalStore`] |
 //!
 //! Compiled programs are kept in the platform's cache folder and not here: they belong to the machine and to no order, and
@@ -20,10 +22,9 @@ use sre_sandbox::wasm::{CompilationNotice, WasmOptions, WasmSandbox};
 use sre_sandbox::{Executor, LanguageRuntime, Sandbox, SandboxError};
 use sre_verify::Verifier;
 
-use crate::callback::HttpCallback;
 use crate::{
-    AcceptError, Acceptance, CallbackError, ExecuteError, Journal, JournalError, OperatorLimits, Orchestrator,
-    OrderConfig,
+    AcceptError, Acceptance, AddressPolicy, CallbackError, CallbackKeys, ExecuteError, HttpCallback, Journal,
+    JournalError, KeysError, OperatorLimits, Orchestrator, OrderConfig, Parts,
 };
 
 /// The sandbox and what it accepts, before anything is opened or written.
@@ -86,6 +87,9 @@ pub enum EmbeddedError {
     /// The callback client could not be built.
     #[error(transparent)]
     Callback(#[from] CallbackError),
+    /// There are no keys to sign callbacks with.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
 }
 
 /// The platform's cache folder for this program, for instance `~/.cache/sre`.
@@ -157,6 +161,17 @@ impl DataFolder {
     }
 }
 
+impl DataFolder {
+    /// Opens the keys that sign callbacks, making them if need be.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_callback_keys(&self) -> Result<CallbackKeys, EmbeddedError> {
+        self.create()?;
+        Ok(CallbackKeys::open(&self.0.join("callback-keys"))?)
+    }
+}
+
 impl Embedded {
     /// Builds the sandbox for `folder`, with two slots per core: while one guest's result is on its way, the next one runs.
     /// Writes nothing.
@@ -195,17 +210,26 @@ impl Embedded {
         &self.acceptance
     }
 
-    /// Opens store and journal and puts the orchestrator together.
+    /// Opens store and journal and puts the orchestrator together, for the operator's own orders: their callbacks may go to any
+    /// address.
     ///
     /// # Errors
     /// [`EmbeddedError`].
     pub fn open(&self) -> Result<Orchestrator, EmbeddedError> {
+        Ok(Orchestrator::new(self.parts(AddressPolicy::any())?))
+    }
+
+    /// As [`Embedded::open`], before the parts are put together, so that some can be replaced.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn parts(&self, policy: AddressPolicy) -> Result<Parts, EmbeddedError> {
         let store: Arc<dyn Store> = Arc::new(self.folder.open_store()?);
         let journal = Arc::new(self.folder.open_journal()?);
         let commit = Arc::new(Committer::new(self.executor.clone(), Arc::clone(&store)));
-        let verify = Arc::new(Verifier::new(self.executor.clone(), store));
-        let callback = Arc::new(HttpCallback::new()?);
-        Ok(Orchestrator::new(self.executor.clone(), commit, verify, callback, journal))
+        let verify = Arc::new(Verifier::new(self.executor.clone(), Arc::clone(&store)));
+        let callback = Arc::new(HttpCallback::new(policy, Arc::new(self.folder.open_callback_keys()?))?);
+        Ok(Parts::new(self.executor.clone(), commit, verify, callback, store, journal))
     }
 
     /// A verifier over this data folder, for claims that are already there.

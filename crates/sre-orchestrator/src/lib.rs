@@ -17,21 +17,32 @@ mod callback;
 mod config;
 #[cfg(feature = "wasm")]
 mod embedded;
-mod journal;
+pub mod journal;
 mod limits;
 mod listeners;
+mod meter;
 mod orchestrator;
 mod retry;
+mod shelf;
+mod trace_context;
+mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
-pub use callback::{Callback, CallbackError, HttpCallback};
+pub use callback::{
+    AddressPolicy, AddressPolicyError, Callback, CallbackError, CallbackKeys, CallbackMessage, Courier, HttpCallback,
+    KeysError, Network, NetworkError, Schedule,
+};
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
 pub use embedded::{
     DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder, default_data_folder,
     execute_skill_order,
 };
-pub use journal::{Accepted, Journal, JournalEntry, JournalError};
+pub use journal::{Journal, JournalEntry, JournalError};
 pub use limits::OperatorLimits;
-pub use orchestrator::{ExecuteError, Orchestrator, Stage};
+pub use meter::{Meter, MeteredStage, NoMeter};
+pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
 pub use retry::Backoff;
+pub use shelf::{Shelf, ShelfError};
+pub use trace_context::{TraceParent, TraceParentError};
+pub use workers::{SubmitError, Submitted, WorkerOptions, Workers};

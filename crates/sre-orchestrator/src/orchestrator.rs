@@ -1,4 +1,8 @@
 //! One order from acceptance to its result.
+//!
+//! Whoever works on an order holds its lease and makes one attempt; what becomes of the attempt goes into the journal before
+//! anything else happens. [`Orchestrator::execute`] does this for one order in this process, [`Workers`](crate::Workers) for
+//! whatever the journal has; both come by here.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -6,23 +10,69 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use sre_commit::{Commit, CommitError, CommitRequest, Committed};
-use sre_core::{OrderResult, OrderStatus, VerifyResult};
+use sre_core::{Backend, OrderId, OrderResult, OrderStatus, VerifyResult};
+use sre_da::{Store, StoreError};
 use sre_sandbox::{ErrorKind, Executor, SandboxError};
 use sre_verify::{Verify, VerifyRequest};
 use tracing::Instrument;
 
+use crate::accept::RetryPolicy;
+use crate::callback::{Callback, Courier, Schedule};
+use crate::journal::{Accepted, ClaimWish, Claimed, Journal, JournalError, Lease, Retry};
 use crate::listeners::FailureListeners;
-use crate::{Accepted, AcceptedOrder, Backoff, Callback, Journal, JournalError};
+use crate::meter::{Meter, MeteredStage, NoMeter};
+use crate::shelf::{Shelf, ShelfError};
+use crate::{AcceptedOrder, Backoff};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
     executor: Executor,
     commit: Arc<dyn Commit>,
     verify: Arc<dyn Verify>,
-    callback: Arc<dyn Callback>,
+    shelf: Shelf,
     journal: Arc<Journal>,
+    courier: Arc<Courier>,
     backoff: Backoff,
+    meter: Arc<dyn Meter>,
     listeners: FailureListeners,
+}
+
+/// The parts of an [`Orchestrator`].
+pub struct Parts {
+    /// Runs guests.
+    pub executor: Executor,
+    /// The commit stage.
+    pub commit: Arc<dyn Commit>,
+    /// The verify stage.
+    pub verify: Arc<dyn Verify>,
+    /// Delivers callbacks.
+    pub callback: Arc<dyn Callback>,
+    /// Holds the skills of orders that wait.
+    pub store: Arc<dyn Store>,
+    /// Holds everything else that must survive.
+    pub journal: Arc<Journal>,
+    /// Between attempts.
+    pub backoff: Backoff,
+    /// Between deliveries of a callback.
+    pub schedule: Schedule,
+    /// Is told how long things take.
+    pub meter: Arc<dyn Meter>,
+}
+
+impl Parts {
+    /// These parts with the defaults for the rest: backoff, schedule, and nothing measured.
+    #[must_use]
+    pub fn new(
+        executor: Executor,
+        commit: Arc<dyn Commit>,
+        verify: Arc<dyn Verify>,
+        callback: Arc<dyn Callback>,
+        store: Arc<dyn Store>,
+        journal: Arc<Journal>,
+    ) -> Self {
+        let (backoff, schedule, meter) = (Backoff::default(), Schedule::default(), Arc::new(NoMeter));
+        Self { executor, commit, verify, callback, store, journal, backoff, schedule, meter }
+    }
 }
 
 /// Where an order is, for whoever watches.
@@ -43,10 +93,22 @@ pub enum Stage {
 pub enum ExecuteError {
     /// Another order was accepted under this id.
     #[error("order {0} exists already with other contents; choose another order_id")]
-    Conflict(sre_core::OrderId),
+    Conflict(OrderId),
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The skill could not be stored; the order was not accepted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of an attempt. It is in the journal already.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The order has its result.
+    Finished(Box<OrderResult>),
+    /// Another attempt follows after this time.
+    Again(Duration),
 }
 
 /// Why an attempt committed nothing.
@@ -54,27 +116,29 @@ pub enum ExecuteError {
 enum AttemptError {
     Timeout(Duration),
     Commit(CommitError),
+    Skill(ShelfError),
+    Unreadable(JournalError),
+    Cancelled,
+    Panicked,
 }
 
-impl Orchestrator {
-    /// An orchestrator of these parts, with the default backoff.
-    #[must_use]
-    pub fn new(
-        executor: Executor,
-        commit: Arc<dyn Commit>,
-        verify: Arc<dyn Verify>,
-        callback: Arc<dyn Callback>,
-        journal: Arc<Journal>,
-    ) -> Self {
-        let (backoff, listeners) = (Backoff::default(), FailureListeners::default());
-        Self { executor, commit, verify, callback, journal, backoff, listeners }
-    }
+/// How often an order that another process works on is looked at.
+const FOLLOW_PERIOD: Duration = Duration::from_millis(200);
 
-    /// Replaces the backoff between attempts.
+/// How often this process says that it lives.
+pub(crate) const RENEW_PERIOD: Duration = Duration::from_secs(15);
+
+/// Who submits where nobody says.
+const LOCAL: &str = "local";
+
+impl Orchestrator {
+    /// An orchestrator of these parts.
     #[must_use]
-    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
+    pub fn new(parts: Parts) -> Self {
+        let Parts { executor, commit, verify, callback, store, journal, backoff, schedule, meter } = parts;
+        let courier = Arc::new(Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter)));
+        let (shelf, listeners) = (Shelf::new(store), FailureListeners::default());
+        Self { executor, commit, verify, shelf, journal, courier, backoff, meter, listeners }
     }
 
     /// Calls `listener` with every result that is not `completed`. What it does, panicking included, changes nothing.
@@ -89,12 +153,36 @@ impl Orchestrator {
 
     /// The journal that holds the results.
     #[must_use]
-    pub fn journal(&self) -> &Journal {
+    pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
 
+    /// The skills of orders.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// The verify stage.
+    #[must_use]
+    pub fn verify(&self) -> &Arc<dyn Verify> {
+        &self.verify
+    }
+
+    pub(crate) fn courier(&self) -> &Arc<Courier> {
+        &self.courier
+    }
+
+    pub(crate) fn backoff(&self) -> Backoff {
+        self.backoff
+    }
+
+    pub(crate) fn meter(&self) -> &dyn Meter {
+        &*self.meter
+    }
+
     /// Executes an order and returns its result once that is durable. The same order again returns the same result;
-    /// an order that was interrupted runs again.
+    /// an order that was interrupted runs again; one that another process works on is waited for.
     ///
     /// # Errors
     /// [`ExecuteError`]: there is no result, and the order, if it was accepted, is still open.
@@ -112,7 +200,13 @@ impl Orchestrator {
         observer: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<OrderResult, ExecuteError> {
         let span = tracing::info_span!("order", order_id = %order.order_id);
-        self.execute_in_span(order, observer).instrument(span).await
+        let work = async {
+            tokio::select! {
+                result = self.execute_in_span(order, observer) => result,
+                never = self.keep_alive() => match never {},
+            }
+        };
+        work.instrument(span).await
     }
 
     async fn execute_in_span(
@@ -120,55 +214,166 @@ impl Orchestrator {
         order: AcceptedOrder,
         observer: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<OrderResult, ExecuteError> {
-        match self.journal.accept(&order.order_id, order.request).await? {
-            Accepted::New => {}
-            // Whoever accepted it is gone, or works on it at this moment; the journal keeps whichever result comes first.
-            Accepted::Open => tracing::warn!("the order was accepted before and has no result; executing it again"),
-            Accepted::Finished(result) => return Ok(*result),
-            Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
-        }
-        // If the process dies from here to `finish`, the order stays open in the journal; submitting it again executes it
-        // again. Blobs that were stored meanwhile have no order and harm nobody.
-        let result = self.run(&order, observer).await;
-        self.journal.finish(&result).await?;
-        // From here on the result is durable. If the process dies now, the callback is not made.
-        tracing::info!(status = result.status.as_str(), attempts = result.attempts, "order finished");
-        observer(Stage::Reporting);
-        self.report(&order, &result).await;
-        Ok(result)
-    }
-
-    async fn run(&self, order: &AcceptedOrder, observer: &(dyn Fn(Stage) + Send + Sync)) -> OrderResult {
-        let started = Instant::now();
-        let mut attempt = 1;
-        loop {
-            let span = tracing::info_span!("attempt", attempt);
-            let ended = self.attempt(order, observer).instrument(span).await;
-            let failure = match ended {
-                Ok((committed, verification)) => {
-                    return finished(order, attempt, started.elapsed(), committed, verification);
-                }
-                Err(failure) => failure,
-            };
-            if attempt > order.max_retries || !failure.is_retryable(order) {
-                return failed(order, attempt, started.elapsed(), &failure);
+        // Before the order is accepted: whoever takes it over needs the skill. Without an order it harms nobody.
+        self.shelf.put(&order.skill).await?;
+        let mut lease = match self.journal.accept(order.to_record(LOCAL, None), ClaimWish::Always).await? {
+            Accepted::New(lease) => lease,
+            Accepted::Open { lease, .. } => {
+                tracing::warn!("the order was accepted before and has no result; executing it again");
+                lease
             }
-            let pause = self.backoff.pause(attempt, rand::random());
-            tracing::warn!(attempt, error = %failure, pause_ms = pause.as_millis() as u64, "attempt failed; trying again");
-            observer(Stage::Queued);
-            tokio::time::sleep(pause).await;
-            attempt += 1;
+            Accepted::Finished { result, .. } => {
+                self.report(&order.order_id).await;
+                return Ok(*result);
+            }
+            Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
+        };
+        // If the process dies from here on, the lease dies with it: a service that shares the folder makes the next attempt, or
+        // the order stays open until it is submitted again. Blobs that were stored meanwhile harm nobody.
+        loop {
+            let Some(held) = lease else { return self.follow(&order.order_id, observer).await };
+            let sequence = held.sequence();
+            let never = std::future::pending();
+            match self.attempt(&order, held, observer, never).await? {
+                Ended::Finished(result) => {
+                    // From here on result and callback are durable. If the process dies now, the callback stays in the outbox.
+                    observer(Stage::Reporting);
+                    self.report(&order.order_id).await;
+                    return Ok(*result);
+                }
+                Ended::Again(pause) => {
+                    observer(Stage::Queued);
+                    tokio::time::sleep(pause).await;
+                    lease = self.journal.claim_one(sequence).await?.map(|claimed| claimed.lease);
+                }
+            }
         }
     }
 
-    async fn attempt(
+    /// Waits for the result of an order that somebody else works on.
+    async fn follow(
+        &self,
+        order_id: &OrderId,
+        observer: &(dyn Fn(Stage) + Send + Sync),
+    ) -> Result<OrderResult, ExecuteError> {
+        tracing::warn!("another worker has this order; waiting for its result");
+        observer(Stage::Queued);
+        loop {
+            let Some(entry) = self.journal.get(order_id)? else {
+                return Err(JournalError::LeaseLost(order_id.clone()).into());
+            };
+            if let Some(result) = entry.parsed_result()? {
+                return Ok(result);
+            }
+            self.journal.recover(self.backoff, rand::random()).await?;
+            tokio::time::sleep(FOLLOW_PERIOD).await;
+        }
+    }
+
+    /// Says from time to time that this process lives.
+    pub(crate) async fn keep_alive(&self) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(RENEW_PERIOD).await;
+            if let Err(error) = self.journal.renew().await {
+                tracing::warn!(%error, "the leases of this process cannot be renewed");
+            }
+        }
+    }
+
+    /// Makes one attempt and records what became of it. An attempt that panics is a bug and fails the order; any other way out
+    /// gives the order back.
+    pub(crate) async fn attempt(
         &self,
         order: &AcceptedOrder,
+        lease: Lease,
+        observer: &(dyn Fn(Stage) + Send + Sync),
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<Ended, JournalError> {
+        let attempt = lease.attempt();
+        let span = tracing::info_span!("attempt", attempt);
+        let stages = AssertUnwindSafe(self.stages(order, &lease, observer)).catch_unwind();
+        let ended = async {
+            tokio::select! {
+                ended = stages => ended.unwrap_or(Err(AttemptError::Panicked)),
+                () = cancelled => Err(AttemptError::Cancelled),
+            }
+        };
+        let failure = match ended.instrument(span).await {
+            Ok((committed, verification)) => {
+                let result = finished(order, &lease, self.elapsed(&lease), committed, verification);
+                return self.finish(order.profile.backend, lease, result).await;
+            }
+            Err(failure) => failure,
+        };
+        let policy = RetryPolicy { max_retries: order.max_retries, retry_on_timeout: order.retry_on_timeout };
+        self.fail(policy, order.profile.backend, lease, &failure).await
+    }
+
+    /// The order that was claimed, with its lease; `None` when it cannot be had, which is an attempt that failed.
+    pub(crate) async fn load(&self, claimed: Claimed) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
+        let recorded = match claimed.recorded() {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                tracing::error!(%error, "an order in the journal cannot be read");
+                let failure = AttemptError::Unreadable(error);
+                self.fail(RetryPolicy::default(), Backend::Wasm, claimed.lease, &failure).await?;
+                return Ok(None);
+            }
+        };
+        match self.shelf.get(claimed.skill).await {
+            Ok(skill) => Ok(Some((recorded.into_order(&claimed, skill), claimed.lease))),
+            Err(error) => {
+                let failure = AttemptError::Skill(error);
+                self.fail(recorded.policy(), recorded.backend(), claimed.lease, &failure).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Records an attempt that committed nothing.
+    async fn fail(
+        &self,
+        policy: RetryPolicy,
+        backend: Backend,
+        lease: Lease,
+        failure: &AttemptError,
+    ) -> Result<Ended, JournalError> {
+        let attempt = lease.attempt();
+        if attempt > policy.max_retries || !failure.is_retryable(policy) {
+            let result = failed(lease.order_id().clone(), attempt, self.elapsed(&lease), failure);
+            return self.finish(backend, lease, result).await;
+        }
+        let pause = self.backoff.pause(attempt, rand::random());
+        tracing::warn!(attempt, error = %failure, pause_ms = milliseconds(pause), "attempt failed; trying again");
+        self.journal.retry(lease, Retry { pause, reason: failure.to_string() }).await?;
+        Ok(Ended::Again(pause))
+    }
+
+    async fn finish(&self, backend: Backend, lease: Lease, result: OrderResult) -> Result<Ended, JournalError> {
+        let started = Instant::now();
+        let recorded = self.journal.finish(lease, &result).await;
+        self.meter.stage_ended(backend, MeteredStage::Finish, started.elapsed(), recorded.is_err());
+        recorded?;
+        self.meter.order_ended(backend, result.status, Duration::from_millis(result.execution_time_ms));
+        tracing::info!(status = result.status.as_str(), attempts = result.attempts, "order finished");
+        self.listeners.notify(&result);
+        Ok(Ended::Finished(Box::new(result)))
+    }
+
+    async fn stages(
+        &self,
+        order: &AcceptedOrder,
+        lease: &Lease,
         observer: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<(Committed, VerifyResult), AttemptError> {
+        let backend = order.profile.backend;
+        let metered =
+            |stage, started: Instant, failed| self.meter.stage_ended(backend, stage, started.elapsed(), failed);
         observer(Stage::Queued);
         // Waiting for a slot is queueing and not part of the attempt's time.
+        let started = Instant::now();
         let slot = self.executor.slot().await.map_err(|error| AttemptError::Commit(error.into()))?;
+        metered(MeteredStage::Slot, started, false);
         observer(Stage::Running);
         let request = CommitRequest {
             order_id: order.order_id.clone(),
@@ -179,28 +384,39 @@ impl Orchestrator {
             slot,
         };
         // When the time is up the future is dropped, which stops the guest.
+        let started = Instant::now();
         let committed = tokio::time::timeout(order.attempt_time, self.commit.commit_result(request))
             .await
-            .map_err(|_| AttemptError::Timeout(order.attempt_time))?
-            .map_err(AttemptError::from)?;
+            .map_err(|_| AttemptError::Timeout(order.attempt_time))
+            .and_then(|committed| committed.map_err(AttemptError::from));
+        metered(MeteredStage::Commit, started, committed.is_err());
+        let committed = committed?;
         tracing::debug!(commitment = %committed.result.commitment_hash, "committed");
         observer(Stage::Verifying);
+        // For whoever watches; an attempt does not fail because nobody could be told.
+        if let Err(error) = self.journal.record_verifying(lease).await {
+            tracing::warn!(%error, "the stage cannot be recorded");
+        }
+        let started = Instant::now();
         let request = VerifyRequest { claim: committed.result.clone(), reported_output: None };
         let verification = self.verify.verify_result(request).await;
+        metered(MeteredStage::Verify, started, !verification.is_valid);
         tracing::debug!(verdict = verification.verdict.as_str(), "verified");
         Ok((committed, verification))
     }
 
-    /// Tells everybody. Nothing that happens here changes the result.
-    async fn report(&self, order: &AcceptedOrder, result: &OrderResult) {
-        self.listeners.notify(result);
-        let Some(url) = &order.callback_url else { return };
-        let host = url.host_str().unwrap_or_default();
-        match AssertUnwindSafe(self.callback.deliver(url, result)).catch_unwind().await {
-            Ok(Ok(())) => tracing::info!(host, "callback delivered"),
-            Ok(Err(error)) => tracing::warn!(host, %error, "callback failed"),
-            Err(_) => tracing::error!(host, "callback panicked"),
+    /// Delivers the order's callback where it is pending. Nothing that happens here changes the result.
+    async fn report(&self, order_id: &OrderId) {
+        match self.journal.sequence(order_id) {
+            Ok(Some(sequence)) => self.courier.deliver_one(sequence).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
         }
+    }
+
+    /// From acceptance until now. A clock that was set back meanwhile makes it zero.
+    fn elapsed(&self, lease: &Lease) -> Duration {
+        self.journal.since_accepted(lease)
     }
 }
 
@@ -220,15 +436,21 @@ impl std::fmt::Display for AttemptError {
                 write!(f, "the skill was stopped after its time limit of {} s", limit.as_secs_f64())
             }
             Self::Commit(error) => error.fmt(f),
+            Self::Skill(error) => write!(f, "the skill cannot be loaded: {error}"),
+            Self::Unreadable(error) => error.fmt(f),
+            Self::Cancelled => f.write_str("the order was cancelled"),
+            Self::Panicked => f.write_str("bug: the attempt panicked"),
         }
     }
 }
 
 impl AttemptError {
     /// An operating failure may pass; a timeout is retried only where the order asks for it; nothing else is.
-    fn is_retryable(&self, order: &AcceptedOrder) -> bool {
+    fn is_retryable(&self, policy: RetryPolicy) -> bool {
         match self {
-            Self::Timeout(_) => order.retry_on_timeout,
+            Self::Timeout(_) => policy.retry_on_timeout,
+            Self::Skill(error) => error.is_retryable(),
+            Self::Unreadable(_) | Self::Cancelled | Self::Panicked => false,
             Self::Commit(CommitError::Store(error)) => error.is_retryable(),
             Self::Commit(CommitError::Sandbox(error)) => error.kind() == ErrorKind::Unavailable,
         }
@@ -237,14 +459,16 @@ impl AttemptError {
     fn status(&self) -> OrderStatus {
         match self {
             Self::Timeout(_) => OrderStatus::Timeout,
-            Self::Commit(_) => OrderStatus::Failed,
+            _ => OrderStatus::Failed,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::Timeout(_) => "timeout",
-            Self::Commit(CommitError::Store(_)) => "store_failed",
+            Self::Skill(_) | Self::Commit(CommitError::Store(_)) => "store_failed",
+            Self::Cancelled => "cancelled",
+            Self::Unreadable(_) | Self::Panicked => "internal",
             Self::Commit(CommitError::Sandbox(error)) => match error.kind() {
                 ErrorKind::Rejected => "skill_rejected",
                 ErrorKind::Timeout => "timeout",
@@ -258,7 +482,7 @@ impl AttemptError {
 
 fn finished(
     order: &AcceptedOrder,
-    attempts: u32,
+    lease: &Lease,
     elapsed: Duration,
     committed: Committed,
     verification: VerifyResult,
@@ -281,14 +505,14 @@ fn finished(
         error_message,
         error_code,
         output,
-        attempts,
+        attempts: lease.attempt(),
         logs,
     }
 }
 
-fn failed(order: &AcceptedOrder, attempts: u32, elapsed: Duration, failure: &AttemptError) -> OrderResult {
+fn failed(order_id: OrderId, attempts: u32, elapsed: Duration, failure: &AttemptError) -> OrderResult {
     OrderResult {
-        order_id: order.order_id.clone(),
+        order_id,
         status: failure.status(),
         commit_result: None,
         verification: None,

@@ -114,7 +114,7 @@ async fn ac_04_the_result_tells_everything_about_the_execution() {
         assert!(fields.get(name).is_some(), "{name}");
     }
     let stored = house.orchestrator.journal().get(&result.order_id).expect("a journal").expect("an entry");
-    assert_eq!(stored.result, Some(result));
+    assert_eq!(stored.parsed_result().expect("readable"), Some(result));
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn a_result_survives_the_orchestrator() {
     drop(orchestrator);
     let journal = sre_orchestrator::Journal::open(&data.path().join("journal.sqlite3")).expect("the journal");
     let entry = journal.get(&result.order_id).expect("readable").expect("there");
-    assert_eq!(entry.result, Some(result));
+    assert_eq!(entry.parsed_result().expect("readable"), Some(result));
 }
 
 #[tokio::test]

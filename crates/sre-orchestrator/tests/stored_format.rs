@@ -1,18 +1,19 @@
 //! Journals that earlier versions wrote are read by this one.
 //!
-//! `fixtures/v1` holds a journal of schema version 1 with one finished and one open order. To add the fixture of a new
-//! version, run `SRE_WRITE_FIXTURE=tests/fixtures/v2 cargo test -p sre-orchestrator --test stored_format`.
+//! `fixtures/vN` holds a journal of schema version N with one finished and one open order. To add the fixture of a new
+//! version, run `SRE_WRITE_FIXTURE=tests/fixtures/v3 cargo test -p sre-orchestrator --test stored_format`.
 
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use sre_core::{OrderStatus, Verdict};
-use sre_orchestrator::{Accepted, Journal};
-use support::{Act, house, order};
+use sre_orchestrator::{ExecuteError, Journal};
+use support::{Act, Receiver, house, house_in, order};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -25,24 +26,30 @@ async fn journals_of_every_version_are_read_and_go_on() {
     }
     let mut seen = 0;
     for version in fs::read_dir(fixtures()).expect("the fixtures") {
-        let data = tempfile::tempdir().expect("a folder");
+        let data = Arc::new(tempfile::tempdir().expect("a folder"));
         let copy = data.path().join("journal.sqlite3");
         fs::copy(version.expect("an entry").path().join("journal.sqlite3"), &copy).expect("a copy");
         let journal = Journal::open(&copy).expect("readable");
 
         let entry = journal.get(&"finished".parse().expect("an id")).expect("readable").expect("there");
-        let result = entry.result.expect("a result");
+        let result = entry.parsed_result().expect("readable").expect("a result");
         assert_eq!((result.status, result.output), (OrderStatus::Completed, Some(json!({ "n": 1 }))));
         assert_eq!(result.verification.map(|found| found.verdict), Some(Verdict::Matched));
 
         let open = "open".parse().expect("an id");
         assert!(journal.get(&open).expect("readable").expect("there").result.is_none());
-        let other = sre_core::Digest::of(b"another request");
-        assert!(matches!(journal.accept(&open, other).await, Ok(Accepted::Conflict)));
-        assert!(matches!(journal.accept(&"new".parse().expect("an id"), other).await, Ok(Accepted::New)));
+        drop(journal);
+        // The interrupted order goes on where it is submitted again, and only as what it was.
+        let house = house_in(data, &[Act::Print(r#"{"n":1}"#)], Receiver::Acknowledges);
+        let mut other = order("open");
+        other.max_retries = 1;
+        let other = house.acceptance.accept(other).await.expect("an order");
+        assert!(matches!(house.orchestrator.execute(other).await, Err(ExecuteError::Conflict(_))));
+        assert_eq!(house.run(order("open")).await.status, OrderStatus::Completed);
+        assert_eq!(house.run(order("new")).await.status, OrderStatus::Completed);
         seen += 1;
     }
-    assert!(seen >= 1, "no fixture was read");
+    assert!(seen >= 2, "no fixture was read");
 }
 
 /// One order that ended and one that was interrupted.

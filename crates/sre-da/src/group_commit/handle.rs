@@ -80,10 +80,26 @@ impl GroupCommit {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.enqueue(job).await?.await
+    }
+
+    /// As [`GroupCommit::write`], but returns once the job is queued. The future it returns ends with the commit and may be
+    /// dropped. Jobs run in the order in which they were queued.
+    ///
+    /// # Errors
+    /// [`WriteError::Closed`].
+    pub async fn enqueue<T, F>(
+        &self,
+        job: F,
+    ) -> Result<impl Future<Output = Result<T, WriteError>> + Send + use<T, F>, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
         let queue = self.queue.as_ref().ok_or(WriteError::Closed)?;
         let (write, answer) = Write::new(job);
         queue.send(Box::new(write)).await.map_err(|_| WriteError::Closed)?;
-        answer.await.unwrap_or(Err(WriteError::Closed))
+        Ok(async { answer.await.unwrap_or(Err(WriteError::Closed)) })
     }
 
     /// A connection that sees all answered writes and cannot write. Does not wait; opens another connection when all are

@@ -16,13 +16,13 @@ use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
 use sre_core::{Backend, Canonical, Digest, Engine, OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_orchestrator::{
-    Acceptance, Backoff, Callback, CallbackError, Journal, OperatorLimits, Orchestrator, OrderConfig,
+    Acceptance, Backoff, Callback, CallbackError, CallbackMessage, Journal, OperatorLimits, Orchestrator, OrderConfig,
+    Parts, Schedule,
 };
 use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tempfile::TempDir;
-use url::Url;
 
 /// What the scripted sandbox does in one execution.
 #[derive(Debug, Clone, Copy)]
@@ -146,8 +146,10 @@ pub struct WatchedCallback(pub Receiver, pub Arc<Watch>);
 
 #[async_trait]
 impl Callback for WatchedCallback {
-    async fn deliver(&self, url: &Url, result: &OrderResult) -> Result<(), CallbackError> {
-        self.1.note(format!("deliver({url}, {})", result.status.as_str()));
+    async fn deliver(&self, message: &CallbackMessage) -> Result<(), CallbackError> {
+        let result: OrderResult = serde_json::from_str(&message.body).expect("the body is the result");
+        assert_eq!(result.order_id.as_str(), message.order_id);
+        self.1.note(format!("deliver({}, {})", message.url, result.status.as_str()));
         match self.0 {
             Receiver::Acknowledges => Ok(()),
             Receiver::Refuses => Err(CallbackError::Status(503)),
@@ -158,11 +160,11 @@ impl Callback for WatchedCallback {
 
 /// An orchestrator whose parts can be looked at.
 pub struct House {
-    pub orchestrator: Orchestrator,
+    pub orchestrator: Arc<Orchestrator>,
     pub acceptance: Acceptance,
     pub sandbox: Arc<ScriptedSandbox>,
     pub watch: Arc<Watch>,
-    pub data: TempDir,
+    pub data: Arc<TempDir>,
 }
 
 pub fn house(acts: &[Act]) -> House {
@@ -170,20 +172,28 @@ pub fn house(acts: &[Act]) -> House {
 }
 
 pub fn house_with(acts: &[Act], receiver: Receiver) -> House {
-    let data = tempfile::tempdir().expect("a data folder");
+    house_in(Arc::new(tempfile::tempdir().expect("a data folder")), acts, receiver)
+}
+
+/// A house over a data folder that others may use too.
+pub fn house_in(data: Arc<TempDir>, acts: &[Act], receiver: Receiver) -> House {
+    let journal = Journal::open(&data.path().join("journal.sqlite3")).expect("a journal");
+    house_over(data, journal, acts, receiver)
+}
+
+pub fn house_over(data: Arc<TempDir>, journal: Journal, acts: &[Act], receiver: Receiver) -> House {
     let sandbox = ScriptedSandbox::new(acts);
     let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 2);
     let store: Arc<dyn Store> =
         Arc::new(LocalStore::open(&data.path().join("blobs"), LocalStoreOptions::default()).expect("a store"));
-    let journal = Arc::new(Journal::open(&data.path().join("journal.sqlite3")).expect("a journal"));
     let watch = Arc::new(Watch::default());
-    let commit = WatchedCommit(Committer::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch));
-    let verify = WatchedVerify(Verifier::new(executor.clone(), store), Arc::clone(&watch));
-    let callback = WatchedCallback(receiver, Arc::clone(&watch));
-    let backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(2) };
-    let orchestrator =
-        Orchestrator::new(executor.clone(), Arc::new(commit), Arc::new(verify), Arc::new(callback), journal)
-            .with_backoff(backoff);
+    let commit = Arc::new(WatchedCommit(Committer::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
+    let verify = Arc::new(WatchedVerify(Verifier::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
+    let callback = Arc::new(WatchedCallback(receiver, Arc::clone(&watch)));
+    let mut parts = Parts::new(executor.clone(), commit, verify, callback, store, Arc::new(journal));
+    parts.backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(2) };
+    parts.schedule = Schedule::new(vec![Duration::from_millis(1); 3]);
+    let orchestrator = Arc::new(Orchestrator::new(parts));
     House { orchestrator, acceptance: Acceptance::new(OperatorLimits::default(), executor), sandbox, watch, data }
 }
 

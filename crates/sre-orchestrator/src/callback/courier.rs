@@ -1,0 +1,199 @@
+//! From the outbox to the receivers.
+//!
+//! If the process dies after a delivery and before its record, the callback is delivered again by whoever finds this holder
+//! dead: at least once, with the same id.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use super::{Callback, CallbackError, CallbackMessage, Schedule};
+use crate::Meter;
+use crate::journal::{DeliveryOutcome, Journal, JournalError, Outgoing};
+
+/// Deliveries at once.
+const IN_FLIGHT_LIMIT: usize = 64;
+
+/// Deliveries at once to one receiver, so that one that hangs does not keep the others waiting.
+const PER_RECEIVER_LIMIT: usize = 4;
+
+/// How often the outbox is looked at when nobody says that there is something in it.
+const POLL_PERIOD: Duration = Duration::from_millis(500);
+
+/// Delivers callbacks.
+pub struct Courier {
+    journal: Arc<Journal>,
+    callback: Arc<dyn Callback>,
+    schedule: Schedule,
+    meter: Arc<dyn Meter>,
+    wake: Notify,
+    slots: Arc<Semaphore>,
+    per_receiver: Mutex<HashMap<String, usize>>,
+}
+
+impl Courier {
+    /// A courier for the outbox of `journal`.
+    #[must_use]
+    pub fn new(journal: Arc<Journal>, callback: Arc<dyn Callback>, schedule: Schedule, meter: Arc<dyn Meter>) -> Self {
+        Self {
+            journal,
+            callback,
+            schedule,
+            meter,
+            wake: Notify::new(),
+            slots: Arc::new(Semaphore::new(IN_FLIGHT_LIMIT)),
+            per_receiver: Mutex::default(),
+        }
+    }
+
+    /// Something may be in the outbox.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Delivers the callback of one order now, if it has one that is pending.
+    pub async fn deliver_one(&self, sequence: i64) {
+        match self.journal.claim_callback(sequence).await {
+            Ok(Some(outgoing)) => self.deliver(&outgoing).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+        }
+    }
+
+    /// Delivers what is due until `stop` says so, then waits for what is under way.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let pause = match self.dispatch().await {
+                Ok(()) => POLL_PERIOD,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot be read");
+                    2 * POLL_PERIOD
+                }
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        let all = u32::try_from(IN_FLIGHT_LIMIT).unwrap_or(u32::MAX);
+        drop(self.slots.acquire_many(all).await);
+    }
+
+    /// Starts as many deliveries as are due and allowed.
+    async fn dispatch(self: &Arc<Self>) -> Result<(), JournalError> {
+        loop {
+            let free = self.slots.available_permits();
+            if free == 0 {
+                return Ok(());
+            }
+            let mut started = 0;
+            for outgoing in self.journal.claim_callbacks(free.min(PER_RECEIVER_LIMIT), &self.busy()).await? {
+                started += 1;
+                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Ok(()) };
+                *self.lock().entry(outgoing.host.clone()).or_default() += 1;
+                let courier = Arc::clone(self);
+                tokio::spawn(async move {
+                    courier.deliver(&outgoing).await;
+                    courier.leave(&outgoing.host);
+                    drop(slot);
+                    // Something may have waited for this receiver.
+                    courier.wake();
+                });
+            }
+            if started == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn deliver(&self, outgoing: &Outgoing) {
+        let started = Instant::now();
+        let outcome = match self.post(outgoing).await {
+            Ok(()) => {
+                tracing::info!(order_id = outgoing.order_id, receiver = outgoing.host, "callback delivered");
+                DeliveryOutcome::Delivered
+            }
+            Err(error) => self.failed(outgoing, &error),
+        };
+        let name = match &outcome {
+            DeliveryOutcome::Delivered => "delivered",
+            DeliveryOutcome::Refused(_) => "refused",
+            DeliveryOutcome::Later { .. } => "failed",
+            DeliveryOutcome::GivenUp(_) => "given_up",
+        };
+        self.meter.callback_ended(name, started.elapsed());
+        // If the process dies here, the receiver gets it again.
+        let mut pause = POLL_PERIOD;
+        while let Err(error) = self.journal.delivered(outgoing, outcome.clone()).await {
+            tracing::warn!(%error, order_id = outgoing.order_id, "what became of a callback cannot be recorded");
+            if !error.is_retryable() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(Duration::from_secs(60));
+        }
+    }
+
+    async fn post(&self, outgoing: &Outgoing) -> Result<(), CallbackError> {
+        let url = outgoing.url.parse().map_err(|error| CallbackError::Request(format!("callback_url: {error}")))?;
+        let message = CallbackMessage {
+            id: outgoing.message_id.clone(),
+            order_id: outgoing.order_id.clone(),
+            submitter: outgoing.submitter.clone(),
+            url,
+            attempt: outgoing.attempt,
+            body: outgoing.body.clone(),
+        };
+        match AssertUnwindSafe(self.callback.deliver(&message)).catch_unwind().await {
+            Ok(ended) => ended,
+            Err(_) => {
+                tracing::error!(order_id = outgoing.order_id, "callback panicked");
+                Err(CallbackError::Request(String::from("the delivery panicked")))
+            }
+        }
+    }
+
+    fn failed(&self, outgoing: &Outgoing, error: &CallbackError) -> DeliveryOutcome {
+        let Outgoing { order_id, host, attempt, .. } = outgoing;
+        if error.is_final() {
+            tracing::warn!(order_id, receiver = host, %error, "callback refused for good");
+            return DeliveryOutcome::Refused(error.to_string());
+        }
+        match self.schedule.pause(*attempt, rand::random()) {
+            Some(pause) => {
+                let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                tracing::warn!(order_id, receiver = host, attempt, %error, pause_ms, "callback failed; trying again later");
+                DeliveryOutcome::Later { pause_ms, error: error.to_string() }
+            }
+            None => {
+                tracing::error!(order_id, receiver = host, attempt, %error, "callback given up");
+                DeliveryOutcome::GivenUp(error.to_string())
+            }
+        }
+    }
+
+    /// Receivers that have as many deliveries as they may.
+    fn busy(&self) -> Vec<String> {
+        let busy = self.lock();
+        busy.iter().filter(|(_, count)| **count >= PER_RECEIVER_LIMIT).map(|(host, _)| host.clone()).collect()
+    }
+
+    fn leave(&self, host: &str) {
+        let mut busy = self.lock();
+        if let Some(count) = busy.get_mut(host) {
+            *count -= 1;
+            if *count == 0 {
+                busy.remove(host);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+        self.per_receiver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,94 @@
+//! Posting over HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+
+use super::{AddressPolicy, Callback, CallbackError, CallbackKeys, CallbackMessage};
+
+/// How long a connection may take to be made.
+const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a delivery may take in all. The specification recommends 15 to 30 s.
+const DELIVERY_TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// Posts results as Standard Webhooks. Redirects are not followed, proxies of the environment are not used, and the answer's
+/// body is not read, so that its size does not matter.
+pub struct HttpCallback {
+    client: reqwest::Client,
+    policy: Arc<AddressPolicy>,
+    keys: Arc<CallbackKeys>,
+}
+
+impl HttpCallback {
+    /// Builds the client.
+    ///
+    /// # Errors
+    /// [`CallbackError::Request`] when TLS cannot be set up.
+    pub fn new(policy: AddressPolicy, keys: Arc<CallbackKeys>) -> Result<Self, CallbackError> {
+        // The one TLS provider of the process; a second call finds it installed, which is fine.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let policy = Arc::new(policy);
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("sre/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIME_LIMIT)
+            .timeout(DELIVERY_TIME_LIMIT)
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&policy))))
+            .build()
+            .map_err(|error| request_error(&error))?;
+        Ok(Self { client, policy, keys })
+    }
+}
+
+#[async_trait]
+impl Callback for HttpCallback {
+    async fn deliver(&self, message: &CallbackMessage) -> Result<(), CallbackError> {
+        // A literal address is connected to without the resolver.
+        self.policy.check_url(&message.url).map_err(|error| CallbackError::Forbidden(error.to_string()))?;
+        let timestamp = Timestamp::now().as_second();
+        let signature = self.keys.sign(&message.submitter, &message.id, timestamp, message.body.as_bytes());
+        let request = self
+            .client
+            .post(message.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", &message.id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(message.body.clone());
+        let status = request.send().await.map_err(|error| request_error(&error))?.status();
+        if status.is_success() { Ok(()) } else { Err(CallbackError::Status(status.as_u16())) }
+    }
+}
+
+/// The system's resolver; what it answers is checked, and it is what the connection is made to.
+struct CheckedResolver(Arc<AddressPolicy>);
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = Arc::clone(&self.0);
+        Box::pin(async move {
+            // The port is the URL's; the client puts it in.
+            let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let checked = policy.check_all(addresses)?;
+            Ok(Box::new(checked.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The error with its causes; without the URL, which may carry a token in its query.
+fn request_error(error: &reqwest::Error) -> CallbackError {
+    let mut message = String::from("the request failed");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    CallbackError::Request(message)
+}

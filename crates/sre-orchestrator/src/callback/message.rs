@@ -1,0 +1,53 @@
+//! What is delivered.
+
+use async_trait::async_trait;
+use url::Url;
+
+/// One delivery of one callback.
+#[derive(Debug, Clone)]
+pub struct CallbackMessage {
+    /// The same for every delivery, so that a receiver can tell that it has seen it.
+    pub id: String,
+    /// Which order.
+    pub order_id: String,
+    /// Who submitted it; decides the secret.
+    pub submitter: String,
+    /// Where to.
+    pub url: Url,
+    /// Deliveries begun, this one included.
+    pub attempt: u32,
+    /// The OrderResult as JSON.
+    pub body: String,
+}
+
+/// Delivers results. What it returns decides whether it is tried again, and changes no result.
+#[async_trait]
+pub trait Callback: Send + Sync {
+    /// Delivers `message`.
+    ///
+    /// # Errors
+    /// [`CallbackError`] when the receiver did not acknowledge it.
+    async fn deliver(&self, message: &CallbackMessage) -> Result<(), CallbackError>;
+}
+
+/// Why a delivery was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackError {
+    /// The request could not be made or got no answer.
+    #[error("{0}")]
+    Request(String),
+    /// The operator does not allow this address or port.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The receiver answered with something other than 2xx.
+    #[error("the receiver answered {0}")]
+    Status(u16),
+}
+
+impl CallbackError {
+    /// Whether the receiver wants no more of them (410 Gone).
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Status(410))
+    }
+}

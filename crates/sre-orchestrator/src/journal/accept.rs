@@ -1,0 +1,227 @@
+//! From a submitted order to a row: new, the same again, or a conflict.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use sre_core::{Backend, Digest, OrderId, OrderResult, SkillDigest};
+
+use super::holders::Holder;
+use super::lease::{Lease, LeaseKey};
+use super::{EventKind, Journal, JournalError, entry, events};
+
+/// An order to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    /// Identity.
+    pub order_id: OrderId,
+    /// Digest of what was asked for.
+    pub request: Digest,
+    /// Who submits it.
+    pub submitter: String,
+    /// What it runs.
+    pub skill: SkillDigest,
+    /// Where it runs.
+    pub backend: Backend,
+    /// Larger ones first, among the orders of one submitter.
+    pub priority: i32,
+    /// Further attempts after an operating failure.
+    pub max_retries: u32,
+    /// How long it may wait for its first attempt.
+    pub queue_time: Option<Duration>,
+    /// Where the result goes.
+    pub callback_url: Option<String>,
+    /// Whatever else running it needs, as JSON.
+    pub work: String,
+    /// The input as canonical JSON.
+    pub input: Arc<[u8]>,
+}
+
+/// Whether accepting also claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimWish {
+    /// The order waits for a worker.
+    Never,
+    /// A new order is worked on at once.
+    IfNew,
+    /// An order that nobody works on is worked on at once, also one that was interrupted; that attempt does not count.
+    Always,
+}
+
+/// Answer to [`Journal::accept`].
+#[derive(Debug)]
+pub enum Accepted {
+    /// The order is new, and durable.
+    New(Option<Lease>),
+    /// The same order was accepted before and has not ended.
+    Open {
+        /// The lease, where one was asked for and nobody else has it.
+        lease: Option<Lease>,
+        /// Who submitted it.
+        submitter: String,
+    },
+    /// The same order was accepted before and has ended.
+    Finished {
+        /// How.
+        result: Box<OrderResult>,
+        /// Who submitted it.
+        submitter: String,
+    },
+    /// Another order was accepted under this id.
+    Conflict,
+}
+
+/// What stands in the journal after the transaction.
+enum Stored {
+    New(Option<Claim>),
+    Open(Option<Claim>, String),
+    Finished(String, String),
+    Conflict,
+}
+
+/// A claim as the transaction made it.
+struct Claim {
+    key: LeaseKey,
+    attempt: u32,
+    accepted_at_ms: i64,
+}
+
+impl Journal {
+    /// Records an order, unless it is known, and claims it if wished. When this returns, what it returns survives.
+    ///
+    /// # Errors
+    /// [`JournalError`]; the order was not accepted.
+    pub async fn accept(&self, order: NewOrder, wish: ClaimWish) -> Result<Accepted, JournalError> {
+        self.give_back().await?;
+        let (id, now, holder) = (order.order_id.clone(), self.now_ms(), Arc::clone(&self.holder));
+        let stored = self.database.write(move |transaction| store(transaction, &order, wish, now, &holder)).await?;
+        let lease = |claim: Option<Claim>| {
+            claim.map(|claim| Lease::new(id.clone(), claim.key, claim.attempt, claim.accepted_at_ms, &self.abandoned))
+        };
+        Ok(match stored {
+            Stored::New(claim) => {
+                self.open.fetch_add(1, Ordering::Relaxed);
+                Accepted::New(lease(claim))
+            }
+            Stored::Open(claim, submitter) => Accepted::Open { lease: lease(claim), submitter },
+            Stored::Finished(text, submitter) => {
+                Accepted::Finished { result: Box::new(entry::parse_result(id.as_str(), &text)?), submitter }
+            }
+            Stored::Conflict => Accepted::Conflict,
+        })
+    }
+}
+
+fn store(
+    transaction: &Transaction<'_>,
+    order: &NewOrder,
+    wish: ClaimWish,
+    now: i64,
+    holder: &Holder,
+) -> rusqlite::Result<Stored> {
+    let inserted = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO orders (order_id, request, accepted_at_ms, submitter, skill)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            order.order_id.as_str(),
+            order.request.as_bytes(),
+            now,
+            order.submitter,
+            order.skill.digest().as_bytes()
+        ])?;
+    if inserted == 0 {
+        return known(transaction, order, wish, now, holder);
+    }
+    let sequence = transaction.last_insert_rowid();
+    let claims = wish != ClaimWish::Never;
+    insert_open(transaction, sequence, order, now, claims.then_some(holder.name()))?;
+    events::add(transaction, now, sequence, 0, EventKind::Accepted, None)?;
+    if !claims {
+        return Ok(Stored::New(None));
+    }
+    events::add(transaction, now, sequence, 1, EventKind::Running, None)?;
+    Ok(Stored::New(Some(Claim { key: LeaseKey { sequence, token: 1 }, attempt: 1, accepted_at_ms: now })))
+}
+
+fn insert_open(
+    transaction: &Transaction<'_>,
+    sequence: i64,
+    order: &NewOrder,
+    now: i64,
+    holder: Option<&str>,
+) -> rusqlite::Result<()> {
+    let claims = holder.is_some();
+    let queue_until_ms =
+        order.queue_time.map(|time| now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO open_orders (sequence, state, backend, submitter, priority, attempt, max_retries,
+                 token, holder, cancel, queued_at_ms, queue_until_ms, set_at_ms, due_ms, callback_url, work, input)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, 0, ?9, ?10, ?9, ?9, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            sequence,
+            if claims { "running" } else { "ready" },
+            entry::backend_name(order.backend),
+            order.submitter,
+            order.priority,
+            i64::from(claims),
+            order.max_retries,
+            holder,
+            now,
+            queue_until_ms,
+            order.callback_url,
+            order.work,
+            &order.input[..],
+        ])
+        .map(drop)
+}
+
+/// What stands under the id already.
+fn known(
+    transaction: &Transaction<'_>,
+    order: &NewOrder,
+    wish: ClaimWish,
+    now: i64,
+    holder: &Holder,
+) -> rusqlite::Result<Stored> {
+    let (sequence, request, submitter, accepted_at_ms): (i64, [u8; 32], String, i64) = transaction
+        .prepare_cached("SELECT sequence, request, submitter, accepted_at_ms FROM orders WHERE order_id = ?1")?
+        .query_row([order.order_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    if request != *order.request.as_bytes() {
+        return Ok(Stored::Conflict);
+    }
+    let result = transaction
+        .prepare_cached("SELECT result FROM results WHERE sequence = ?1")?
+        .query_row([sequence], |row| row.get(0))
+        .optional()?;
+    if let Some(result) = result {
+        return Ok(Stored::Finished(result, submitter));
+    }
+    let (state, held_by): (String, Option<String>) = transaction
+        .prepare_cached("SELECT state, holder FROM open_orders WHERE sequence = ?1")?
+        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if state == "incomplete" {
+        insert_open(transaction, sequence, order, now, None)?;
+    }
+    let is_free = match &held_by {
+        None => true,
+        Some(other) => other != holder.name() && holder.is_dead(other),
+    };
+    if wish != ClaimWish::Always || !is_free {
+        return Ok(Stored::Open(None, submitter));
+    }
+    // The attempt of a dead holder is replaced: whoever asks again has decided.
+    let replaced = i64::from(held_by.is_none());
+    let (attempt, token) = transaction
+        .prepare_cached(
+            "UPDATE open_orders SET state = 'running', token = token + 1, holder = ?2, attempt = attempt + ?3
+             WHERE sequence = ?1 RETURNING attempt, token",
+        )?
+        .query_row(params![sequence, holder.name(), replaced], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    events::add(transaction, now, sequence, attempt, EventKind::Running, None)?;
+    Ok(Stored::Open(Some(Claim { key: LeaseKey { sequence, token }, attempt, accepted_at_ms }), submitter))
+}

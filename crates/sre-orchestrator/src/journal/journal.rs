@@ -1,0 +1,223 @@
+//! The handle.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use sre_core::{Backend, OrderId};
+use sre_da::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats};
+
+use super::holders::{Holder, LEASE_TIME};
+use super::lease::{Abandoned, Lease};
+use super::schema::{APPLICATION_ID, MIGRATIONS};
+use super::watch::{Watch, Watches};
+use super::{EventKind, JournalError, entry, events};
+
+/// Tells the time, in milliseconds since 1970.
+pub(super) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// The journal of one data folder; see the [module](crate::journal).
+pub struct Journal {
+    pub(super) database: GroupCommit,
+    pub(super) holder: Arc<Holder>,
+    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) watches: Arc<Watches>,
+    /// Open orders, as far as this process knows; corrected by [`Journal::tick`].
+    pub(super) open: AtomicI64,
+    clock: Clock,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, making it if need be; its folder must exist. Blocks for a few fsyncs.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`], [`JournalError::Holder`].
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Self::open_at(path, || Timestamp::now().as_millisecond())
+    }
+
+    /// As [`Journal::open`], with another clock.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_at(path: &Path, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
+        let database = GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
+        let holder = Arc::new(Holder::new(path.with_file_name("holders"))?);
+        let journal = Self {
+            database,
+            holder,
+            abandoned: Arc::default(),
+            watches: Arc::default(),
+            open: AtomicI64::new(0),
+            clock: Arc::new(clock),
+        };
+        journal.count_open()?;
+        Ok(journal)
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// From the order's acceptance until now; zero when the clock was set back meanwhile.
+    pub(crate) fn since_accepted(&self, lease: &Lease) -> Duration {
+        Duration::from_millis(u64::try_from(self.now_ms() - lease.accepted_at_ms).unwrap_or(0))
+    }
+
+    /// Whether an order is ready for `backend`, or will be with the next claim.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn has_work(&self, backend: Backend) -> Result<bool, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM open_orders WHERE state = 'ready' AND backend = ?1)
+             OR EXISTS (SELECT 1 FROM open_orders WHERE state = 'waiting' AND due_ms <= ?2)",
+        )?;
+        Ok(statement.query_row(params![entry::backend_name(backend), self.now_ms()], |row| row.get(0))?)
+    }
+
+    /// Orders that have not ended. What other processes did in the last second may be missing.
+    #[must_use]
+    pub fn open_orders(&self) -> usize {
+        usize::try_from(self.open.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// What the writer has done so far.
+    #[must_use]
+    pub fn stats(&self) -> GroupCommitStats {
+        self.database.stats()
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// Writes a row and waits for the disk: whether the journal can be written to at all.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`].
+    pub async fn probe(&self) -> Result<(), JournalError> {
+        self.renew().await
+    }
+
+    /// Says that this process lives: its leases hold for another [`LEASE_TIME`].
+    ///
+    /// # Errors
+    /// [`JournalError::Write`].
+    pub async fn renew(&self) -> Result<(), JournalError> {
+        let (holder, until_ms) = (self.holder.name().to_owned(), self.now_ms() + LEASE_TIME.as_millis() as i64);
+        self.database
+            .write(move |transaction| {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO holders (holder, until_ms) VALUES (?1, ?2)")?
+                    .execute(params![holder, until_ms])
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The order's place in the journal; `None` if it was never accepted.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn sequence(&self, order_id: &OrderId) -> Result<Option<i64>, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement = reader.prepare_cached("SELECT sequence FROM orders WHERE order_id = ?1")?;
+        Ok(statement.query_row([order_id.as_str()], |row| row.get(0)).optional()?)
+    }
+
+    /// Wakes whoever holds it when something is recorded about the order at `sequence` by this process.
+    #[must_use]
+    pub fn watch(&self, sequence: i64) -> Watch {
+        self.watches.of(sequence)
+    }
+
+    /// Orders of this process that somebody asked to cancel.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn cancelling(&self) -> Result<HashSet<i64>, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement =
+            reader.prepare_cached("SELECT sequence FROM open_orders WHERE holder = ?1 AND cancel = 1")?;
+        let rows = statement.query_map([self.holder.name()], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Gives back the leases that were dropped.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`]; they are given back another time.
+    pub async fn give_back(&self) -> Result<(), JournalError> {
+        let keys = self.abandoned.pending();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let (holder, now) = (self.holder.name().to_owned(), self.now_ms());
+        let given = keys.clone();
+        self.database
+            .write(move |transaction| {
+                for key in &given {
+                    let attempt = transaction
+                        .prepare_cached(
+                            "UPDATE open_orders SET state = 'ready', holder = NULL, attempt = max(attempt - 1, 0)
+                             WHERE sequence = ?1 AND token = ?2 AND holder = ?3 RETURNING attempt",
+                        )?
+                        .query_row(params![key.sequence, key.token, holder], |row| row.get(0))
+                        .optional()?;
+                    if let Some(attempt) = attempt {
+                        events::add(transaction, now, key.sequence, attempt, EventKind::Returned, None)?;
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        // Only now: whoever was dropped while waiting has it done again, which changes nothing.
+        self.abandoned.forget(&keys);
+        keys.iter().for_each(|key| self.watches.notify(key.sequence));
+        Ok(())
+    }
+
+    /// What is done from time to time: makes orders ready that wait for a moment the clock has jumped away from, and counts.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn tick(&self) -> Result<(), JournalError> {
+        self.give_back().await?;
+        let now = self.now_ms();
+        let reader = self.database.reader()?;
+        let future = "SELECT EXISTS (SELECT 1 FROM open_orders WHERE state = 'waiting' AND set_at_ms > ?1)
+            OR EXISTS (SELECT 1 FROM outbox WHERE state = 'pending' AND set_at_ms > ?1)";
+        let has_jumped: bool = reader.prepare_cached(future)?.query_row([now], |row| row.get(0))?;
+        drop(reader);
+        if has_jumped {
+            self.database
+                .write(move |transaction| {
+                    transaction.execute(
+                        "UPDATE open_orders SET due_ms = ?1, set_at_ms = ?1 WHERE state = 'waiting' AND set_at_ms > ?1",
+                        [now],
+                    )?;
+                    transaction.execute(
+                        "UPDATE outbox SET due_ms = ?1, set_at_ms = ?1 WHERE state = 'pending' AND set_at_ms > ?1",
+                        [now],
+                    )
+                })
+                .await?;
+        }
+        self.count_open()
+    }
+
+    fn count_open(&self) -> Result<(), JournalError> {
+        let reader = self.database.reader()?;
+        let open: i64 = reader.prepare_cached("SELECT count(*) FROM open_orders")?.query_row([], |row| row.get(0))?;
+        self.open.store(open, Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! What must survive: which orders were accepted, where they are, how they ended, and whom to tell.
+//!
+//! One SQLite file with one writer thread and group commit (see [`sre_da::group_commit`]). Every answer waits for its
+//! fsync. This is the one seam of the service: whatever stages and workers must remember goes through it, so that a fleet can
+//! replace it by something distributed.
+//!
+//! | table | holds |
+//! |---|---|
+//! | `orders` | every order ever accepted |
+//! | `open_orders` | the few that have not ended, with all that running them needs; a row goes when its order ends |
+//! | `results` | how the others ended; rows are only ever inserted, so a result never changes |
+//! | `events` | what happened to an order, numbered from 1 |
+//! | `outbox` | callbacks, inserted in the transaction that inserts the result |
+//! | `skills` | uploaded skills |
+//! | `holders` | processes that hold leases |
+//!
+//! Invariants:
+//! - An order has a row in exactly one of `open_orders` and `results`.
+//! - Whoever works on an order holds a [`Lease`] with a fencing token, which grows with every claim. Nothing is recorded or
+//!   finished under an older token.
+//! - A lease ends when its holder has died, which the kernel tells by a file lock (`holders`), or when the holder has not
+//!   renewed it in time. An attempt that ended like that is an operating failure and counts.
+//! - All tables but `open_orders` grow at their end, which keeps the cost of an order the same however many there were before.
+//! - No time limit trusts the wall clock to go forward: what was set in the future of now is due.
+
+mod accept;
+mod claim;
+mod entry;
+mod error;
+mod events;
+mod finish;
+mod holders;
+#[expect(clippy::module_inception, reason = "the folder is the journal's, and this file the handle to it")]
+mod journal;
+mod lease;
+mod list;
+mod outbox;
+mod recover;
+mod retention;
+mod schema;
+mod skills;
+mod watch;
+
+pub use accept::{Accepted, ClaimWish, NewOrder};
+pub use claim::Claimed;
+pub use entry::{JournalEntry, OrderState};
+pub use error::JournalError;
+pub use events::{Event, EventKind};
+pub use finish::{Cancelled, Retry};
+pub use journal::Journal;
+pub use lease::Lease;
+pub use list::{OrderFilter, OrderSummary};
+pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome, Outgoing};
+pub(crate) use recover::RECOVERY_PERIOD;
+pub use recover::Recovered;
+pub use retention::Kept;
+pub use skills::UploadedSkill;
+pub use watch::Watch;

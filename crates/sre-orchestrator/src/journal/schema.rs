@@ -1,0 +1,92 @@
+//! The tables, version by version.
+
+/// "srej", big-endian.
+pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
+
+/// Schema version `n` becomes `n + 1`; entries are only ever appended.
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+
+const V1: &str = "
+    CREATE TABLE orders (
+        sequence INTEGER PRIMARY KEY,
+        order_id TEXT NOT NULL UNIQUE,
+        request BLOB NOT NULL,
+        accepted_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE results (
+        sequence INTEGER PRIMARY KEY REFERENCES orders,
+        finished_at_ms INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        result TEXT NOT NULL
+    ) STRICT;
+";
+
+/// Leases, events, callbacks and uploaded skills. Version 1 did not keep what an order needs to run: an open order of that
+/// time is `incomplete` until it is submitted again.
+const V2: &str = "
+    ALTER TABLE orders ADD COLUMN submitter TEXT NOT NULL DEFAULT 'local';
+    ALTER TABLE orders ADD COLUMN skill BLOB;
+    CREATE INDEX orders_by_skill ON orders (skill, sequence) WHERE skill IS NOT NULL;
+    CREATE INDEX orders_by_submitter ON orders (submitter, sequence);
+    CREATE INDEX results_by_status ON results (status, sequence);
+    CREATE TABLE open_orders (
+        sequence INTEGER PRIMARY KEY REFERENCES orders,
+        state TEXT NOT NULL CHECK (state IN ('incomplete', 'ready', 'waiting', 'running', 'verifying')),
+        backend TEXT NOT NULL,
+        submitter TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,      -- attempts begun
+        max_retries INTEGER NOT NULL,
+        token INTEGER NOT NULL,        -- claims so far
+        holder TEXT,                   -- who holds the lease
+        cancel INTEGER NOT NULL,       -- whether cancellation was asked for
+        queued_at_ms INTEGER NOT NULL,
+        queue_until_ms INTEGER,        -- a first attempt must have begun by then
+        set_at_ms INTEGER NOT NULL,    -- when due_ms was decided
+        due_ms INTEGER NOT NULL,       -- of a waiting order: when it is ready again
+        callback_url TEXT,
+        work TEXT NOT NULL,            -- JSON
+        input BLOB NOT NULL            -- canonical JSON
+    ) STRICT;
+    CREATE INDEX open_orders_ready ON open_orders (backend, submitter, priority DESC, sequence) WHERE state = 'ready';
+    CREATE INDEX open_orders_waiting ON open_orders (due_ms) WHERE state = 'waiting';
+    CREATE INDEX open_orders_held ON open_orders (holder) WHERE holder IS NOT NULL;
+    INSERT INTO open_orders
+        SELECT sequence, 'incomplete', 'wasm', 'local', 0, 0, 0, 0, NULL, 0, accepted_at_ms, NULL, 0, 0, NULL, '', x''
+        FROM orders WHERE sequence NOT IN (SELECT sequence FROM results);
+    CREATE TABLE events (
+        sequence INTEGER NOT NULL REFERENCES orders,
+        number INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        detail TEXT,
+        PRIMARY KEY (sequence, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE outbox (
+        sequence INTEGER PRIMARY KEY REFERENCES orders,
+        message_id TEXT NOT NULL,
+        url TEXT NOT NULL,
+        host TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'refused', 'given_up')),
+        attempt INTEGER NOT NULL,      -- deliveries begun since the last request for redelivery
+        token INTEGER NOT NULL,
+        holder TEXT,
+        set_at_ms INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL,
+        error TEXT                     -- of the last delivery that failed
+    ) STRICT;
+    CREATE INDEX outbox_pending ON outbox (due_ms) WHERE state = 'pending';
+    CREATE TABLE skills (
+        number INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        submitter TEXT NOT NULL,
+        uploaded_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE holders (
+        holder TEXT PRIMARY KEY,
+        until_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";

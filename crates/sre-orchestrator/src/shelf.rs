@@ -1,0 +1,130 @@
+//! Skills by digest: in the store for ever, in memory while they are used.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use sre_core::{BlobDigest, Manifest, SkillDigest};
+use sre_da::{Blob, Store, StoreError};
+use sre_skill::{Skill, SkillError};
+
+/// Bytes of skills kept in memory.
+const SHELF_LIMIT_BYTES: usize = 128 << 20;
+
+/// Skills by digest. Cheap to clone; clones share what is loaded.
+#[derive(Clone)]
+pub struct Shelf {
+    store: Arc<dyn Store>,
+    loaded: Arc<Mutex<Loaded>>,
+}
+
+/// What was stored or loaded by this process, so that its bytes are durable.
+struct Loaded {
+    skills: LruCache<SkillDigest, Arc<Skill>>,
+    bytes: usize,
+}
+
+/// Why there is no skill under a digest.
+#[derive(Debug, thiserror::Error)]
+pub enum ShelfError {
+    /// The store has no such bytes, or wrong ones, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored is no skill.
+    #[error("what is stored under {digest} is no skill: {message}")]
+    NoSkill {
+        /// The digest asked for.
+        digest: SkillDigest,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl ShelfError {
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_retryable(),
+            Self::NoSkill { .. } => false,
+        }
+    }
+
+    /// Whether nobody ever stored it.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Store(StoreError::NotFound { .. }))
+    }
+}
+
+impl Shelf {
+    /// A shelf over `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, loaded: Arc::new(Mutex::new(Loaded { skills: LruCache::unbounded(), bytes: 0 })) }
+    }
+
+    /// Stores a skill; when this returns, [`Shelf::get`] finds it, also after a crash.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub async fn put(&self, skill: &Arc<Skill>) -> Result<(), StoreError> {
+        if self.lock().skills.get(&skill.digest()).is_some() {
+            return Ok(());
+        }
+        let mut blobs: Vec<Blob> =
+            skill.files().iter().map(|file| Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes))).collect();
+        blobs.push(Blob::with_digest(skill.manifest().address(), Arc::clone(skill.manifest().bytes())));
+        self.store.put(blobs).await?;
+        self.lock().insert(skill);
+        Ok(())
+    }
+
+    /// The skill with this digest, every byte of it checked.
+    ///
+    /// # Errors
+    /// [`ShelfError`].
+    pub async fn get(&self, digest: SkillDigest) -> Result<Arc<Skill>, ShelfError> {
+        if let Some(skill) = self.lock().skills.get(&digest) {
+            return Ok(Arc::clone(skill));
+        }
+        let no_skill = |message: String| ShelfError::NoSkill { digest, message };
+        let manifest = self.store.get(digest.into()).await?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| no_skill(error.to_string()))?;
+        let digests: Vec<BlobDigest> = manifest.files.iter().map(|file| file.sha256.into()).collect();
+        let mut files = BTreeMap::new();
+        for (file, bytes) in manifest.files.iter().zip(self.store.get_many(&digests).await) {
+            files.insert(file.path.clone(), bytes?);
+        }
+        let skill = Skill::from_manifest(manifest, files).map_err(|error: SkillError| no_skill(error.to_string()))?;
+        if skill.digest() != digest {
+            return Err(no_skill(format!("its digest is {}", skill.digest())));
+        }
+        let skill = Arc::new(skill);
+        self.lock().insert(&skill);
+        Ok(skill)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loaded {
+    fn insert(&mut self, skill: &Arc<Skill>) {
+        self.bytes += weight(skill);
+        if let Some(same) = self.skills.put(skill.digest(), Arc::clone(skill)) {
+            self.bytes -= weight(&same);
+        }
+        while self.bytes > SHELF_LIMIT_BYTES
+            && let Some((_, oldest)) = self.skills.pop_lru()
+        {
+            self.bytes -= weight(&oldest);
+        }
+    }
+}
+
+/// The files, and something for what is made of the manifest.
+fn weight(skill: &Skill) -> usize {
+    skill.files().iter().map(|file| file.bytes.len()).sum::<usize>() + 16 * 1024
+}

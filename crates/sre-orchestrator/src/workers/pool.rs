@@ -1,0 +1,372 @@
+//! Submission, and the loop that claims orders and runs them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sre_core::{Backend, OrderId, OrderResult};
+use sre_da::StoreError;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::Instrument;
+
+use super::{WorkerOptions, maintenance};
+use crate::journal::{Accepted, Cancelled, ClaimWish, Claimed, Delivery, JournalError, Lease};
+use crate::meter::MeteredStage;
+use crate::orchestrator::Ended;
+use crate::{AcceptedOrder, Orchestrator};
+
+/// A pool of workers over one journal. Cheap to clone.
+#[derive(Clone)]
+pub struct Workers {
+    pub(super) pool: Arc<Pool>,
+}
+
+/// What the loops share.
+pub(super) struct Pool {
+    pub(super) orchestrator: Arc<Orchestrator>,
+    pub(super) options: WorkerOptions,
+    benches: HashMap<Backend, Bench>,
+    running: Mutex<HashMap<i64, Running>>,
+    stopping: AtomicBool,
+    pub(super) stop: watch::Sender<bool>,
+    loops: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+/// The places of one backend.
+struct Bench {
+    places: Arc<Semaphore>,
+    size: usize,
+    wake: Notify,
+}
+
+/// An attempt of this process.
+struct Running {
+    cancel: Arc<Notify>,
+    task: Option<AbortHandle>,
+}
+
+/// Answer to [`Workers::submit`].
+#[derive(Debug)]
+pub enum Submitted {
+    /// The order is new.
+    Accepted,
+    /// The same order was accepted before and has not ended.
+    Known {
+        /// Who submitted it.
+        submitter: String,
+    },
+    /// The same order was accepted before and has ended.
+    Finished {
+        /// How.
+        result: Box<OrderResult>,
+        /// Who submitted it.
+        submitter: String,
+    },
+}
+
+/// Why an order was not accepted. Nothing is kept of it.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Another order was accepted under this id.
+    #[error("order {0} exists already with other contents; choose another order_id")]
+    Conflict(OrderId),
+    /// As many orders are open as the operator allows.
+    #[error("{limit} orders are waiting or running, which is as many as this service takes; try again later")]
+    Full {
+        /// The operator's limit.
+        limit: usize,
+    },
+    /// The service is shutting down.
+    #[error("the service is shutting down; try again later")]
+    Stopping,
+    /// Orders for this backend are not worked on here.
+    #[error("this service has no workers for the {0} backend")]
+    NoWorkers(Backend),
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The skill could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Workers {
+    /// Starts the loops, on the current tokio runtime.
+    pub async fn start(orchestrator: Arc<Orchestrator>, options: WorkerOptions) -> Self {
+        let bench = |size: usize| Bench { places: Arc::new(Semaphore::new(size)), size, wake: Notify::new() };
+        let benches = options.concurrency.iter().map(|(backend, size)| (*backend, bench((*size).max(1)))).collect();
+        let pool = Arc::new(Pool {
+            orchestrator,
+            options,
+            benches,
+            running: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            stop: watch::channel(false).0,
+            loops: tokio::sync::Mutex::default(),
+        });
+        let mut loops = pool.loops.lock().await;
+        for backend in pool.benches.keys() {
+            loops.spawn(Arc::clone(&pool).work(*backend));
+        }
+        loops.spawn(maintenance::maintain(Arc::clone(&pool)));
+        loops.spawn(Arc::clone(pool.orchestrator.courier()).run(pool.stop.subscribe()));
+        drop(loops);
+        Self { pool }
+    }
+
+    /// The orchestrator that makes the attempts.
+    #[must_use]
+    pub fn orchestrator(&self) -> &Arc<Orchestrator> {
+        &self.pool.orchestrator
+    }
+
+    /// Accepts an order; when this returns, the order survives and will be worked on.
+    ///
+    /// # Errors
+    /// [`SubmitError`]; the order was not accepted.
+    pub async fn submit(&self, order: AcceptedOrder, submitter: &str) -> Result<Submitted, SubmitError> {
+        let (pool, backend) = (&self.pool, order.profile().backend);
+        let journal = pool.orchestrator.journal();
+        if pool.stopping.load(Ordering::Acquire) {
+            return Err(SubmitError::Stopping);
+        }
+        let bench = pool.benches.get(&backend).ok_or(SubmitError::NoWorkers(backend))?;
+        let limit = pool.options.queue_limit_orders;
+        if journal.open_orders() >= limit && journal.sequence(order.order_id())?.is_none() {
+            return Err(SubmitError::Full { limit });
+        }
+        // Before the order is accepted: whoever takes it over needs the skill. Without an order it harms nobody.
+        pool.orchestrator.shelf().put(order.skill()).await?;
+        // Nobody is overtaken: a place is taken at once only while nobody waits.
+        let nobody_waits = journal.open_orders() <= pool.running().len();
+        let place = if nobody_waits { Arc::clone(&bench.places).try_acquire_owned().ok() } else { None };
+        let wish = if place.is_some() { ClaimWish::IfNew } else { ClaimWish::Never };
+        let record = order.to_record(submitter, pool.options.queue_time_limit);
+        match journal.accept(record, wish).await? {
+            Accepted::New(Some(lease)) => {
+                pool.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, Duration::ZERO, false);
+                pool.spawn(order, lease, place);
+                Ok(Submitted::Accepted)
+            }
+            Accepted::New(None) => {
+                bench.wake.notify_one();
+                Ok(Submitted::Accepted)
+            }
+            Accepted::Open { submitter, .. } => {
+                bench.wake.notify_one();
+                Ok(Submitted::Known { submitter })
+            }
+            Accepted::Finished { result, submitter } => Ok(Submitted::Finished { result, submitter }),
+            Accepted::Conflict => Err(SubmitError::Conflict(order.order_id().clone())),
+        }
+    }
+
+    /// Ends an order that waits, and stops one that runs; the result says `cancelled`.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing has changed.
+    pub async fn cancel(&self, order_id: &OrderId) -> Result<Cancelled, JournalError> {
+        let answer = self.pool.orchestrator.journal().cancel(order_id).await?;
+        match &answer {
+            Cancelled::Asked { sequence } => self.pool.cancel_running(*sequence),
+            Cancelled::Ended(_) => self.pool.orchestrator.courier().wake(),
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    /// Makes the callback of an order due at once; see [`Journal::redeliver`](crate::Journal::redeliver).
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn redeliver(&self, order_id: &OrderId) -> Result<Option<Delivery>, JournalError> {
+        let delivery = self.pool.orchestrator.journal().redeliver(order_id).await?;
+        self.pool.orchestrator.courier().wake();
+        Ok(delivery)
+    }
+
+    /// Whether new orders are refused because of a shutdown.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.pool.stopping.load(Ordering::Acquire)
+    }
+
+    /// Orders that this pool works on at this moment.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.pool.running().len()
+    }
+
+    /// Refuses new orders, claims no more, lets attempts end for `grace`, and gives back those that have not: their guests are
+    /// stopped, and the attempt does not count.
+    pub async fn shutdown(&self, grace: Duration) {
+        let pool = &self.pool;
+        pool.stopping.store(true, Ordering::Release);
+        pool.stop.send_replace(true);
+        pool.benches.values().for_each(|bench| bench.wake.notify_one());
+        let idle = async {
+            for bench in pool.benches.values() {
+                let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
+                drop(bench.places.acquire_many(all).await);
+            }
+        };
+        if tokio::time::timeout(grace, idle).await.is_err() {
+            let running: Vec<Running> = pool.running().drain().map(|(_, running)| running).collect();
+            tracing::warn!(orders = running.len(), "giving back orders that are not done");
+            running.iter().filter_map(|running| running.task.as_ref()).for_each(AbortHandle::abort);
+            for bench in pool.benches.values() {
+                let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
+                drop(tokio::time::timeout(Duration::from_secs(5), bench.places.acquire_many(all)).await);
+            }
+        }
+        let mut loops = pool.loops.lock().await;
+        drop(tokio::time::timeout(grace, async { while loops.join_next().await.is_some() {} }).await);
+        loops.shutdown().await;
+        if let Err(error) = pool.orchestrator.journal().give_back().await {
+            tracing::warn!(%error, "orders are given back by the next process");
+        }
+    }
+}
+
+impl Pool {
+    /// Claims and runs orders of one backend until the pool stops.
+    async fn work(self: Arc<Self>, backend: Backend) {
+        let bench = &self.benches[&backend];
+        let mut turn = String::new();
+        while !self.stopping.load(Ordering::Acquire) {
+            let Ok(first) = Arc::clone(&bench.places).acquire_owned().await else { return };
+            let claimed = match self.claim(backend, 1 + bench.places.available_permits(), &turn).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::warn!(%error, "no orders can be claimed");
+                    drop(first);
+                    tokio::time::sleep(2 * self.options.poll_period).await;
+                    continue;
+                }
+            };
+            if claimed.is_empty() {
+                drop(first);
+                tokio::select! {
+                    () = bench.wake.notified() => {}
+                    () = tokio::time::sleep(self.options.poll_period) => {}
+                }
+                continue;
+            }
+            let mut place = Some(first);
+            for order in claimed {
+                turn.clone_from(&order.submitter);
+                // Others may have taken the places that were free; then this waits a little.
+                let place = match place.take() {
+                    Some(place) => place,
+                    None => match Arc::clone(&bench.places).acquire_owned().await {
+                        Ok(place) => place,
+                        Err(_) => return,
+                    },
+                };
+                self.begin(backend, order, place);
+            }
+        }
+    }
+
+    async fn claim(&self, backend: Backend, limit: usize, turn: &str) -> Result<Vec<Claimed>, JournalError> {
+        let journal = self.orchestrator.journal();
+        journal.give_back().await?;
+        if !journal.has_work(backend)? {
+            return Ok(Vec::new());
+        }
+        journal.claim(backend, limit, turn).await
+    }
+
+    /// Reads what the journal kept of the order and starts its attempt.
+    fn begin(self: &Arc<Self>, backend: Backend, claimed: Claimed, place: OwnedSemaphorePermit) {
+        let queued = Duration::from_millis(claimed.queued_ms);
+        self.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, queued, false);
+        let pool = Arc::clone(self);
+        let (sequence, order_id) = (claimed.lease.sequence(), claimed.lease.order_id().clone());
+        tracing::debug!(%order_id, "claimed");
+        self.start(sequence, place, move |cancel| async move {
+            match pool.orchestrator.load(claimed).await {
+                Ok(Some((order, lease))) => pool.attempt(order, lease, cancel).await,
+                Ok(None) => pool.orchestrator.courier().wake(),
+                Err(error) => tracing::warn!(%order_id, %error, "what became of an attempt was not recorded"),
+            }
+        });
+    }
+
+    /// Starts the attempt of an order that was just accepted.
+    fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, place: Option<OwnedSemaphorePermit>) {
+        let Some(place) = place else { return };
+        let pool = Arc::clone(self);
+        self.start(lease.sequence(), place, move |cancel| async move { pool.attempt(order, lease, cancel).await });
+    }
+
+    fn start<F>(
+        self: &Arc<Self>,
+        sequence: i64,
+        place: OwnedSemaphorePermit,
+        work: impl FnOnce(Arc<Notify>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let cancel = Arc::new(Notify::new());
+        self.running().insert(sequence, Running { cancel: Arc::clone(&cancel), task: None });
+        let leaves = Leaves { pool: Arc::clone(self), sequence, cancel: Arc::clone(&cancel), _place: place };
+        let task = tokio::spawn(async move {
+            let _leaves = leaves;
+            work(cancel).await;
+        });
+        if let Some(running) = self.running().get_mut(&sequence) {
+            running.task = Some(task.abort_handle());
+        }
+    }
+
+    async fn attempt(&self, order: AcceptedOrder, lease: Lease, cancel: Arc<Notify>) {
+        let trace_id = order.trace.as_ref().map(|trace| trace.trace_id().to_owned());
+        let span = tracing::info_span!("order", order_id = %order.order_id, trace_id);
+        let cancelled = async { cancel.notified().await };
+        let backend = order.profile().backend;
+        let work = async {
+            match self.orchestrator.attempt(&order, lease, &|_| (), cancelled).await {
+                Ok(Ended::Finished(_)) => self.orchestrator.courier().wake(),
+                Ok(Ended::Again(_)) => {}
+                Err(error) => tracing::warn!(%error, backend = %backend, "what became of an attempt was not recorded"),
+            }
+        };
+        work.instrument(span).await;
+    }
+
+    /// Stops the attempt of this process at `sequence`, if there is one.
+    pub(super) fn cancel_running(&self, sequence: i64) {
+        if let Some(running) = self.running().get(&sequence) {
+            running.cancel.notify_one();
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.benches.values().for_each(|bench| bench.wake.notify_one());
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<i64, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Frees an attempt's place, however the attempt ends.
+struct Leaves {
+    pool: Arc<Pool>,
+    sequence: i64,
+    cancel: Arc<Notify>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        let mut running = self.pool.running();
+        // The order's next attempt may have begun already.
+        if running.get(&self.sequence).is_some_and(|running| Arc::ptr_eq(&running.cancel, &self.cancel)) {
+            running.remove(&self.sequence);
+        }
+    }
+}
