@@ -16,9 +16,8 @@
 //! leaves a file in `tmp/`, which any open sweeps once it is an hour old (a younger one may belong to a living process
 //! that shares the folder), or a complete file whose name may not be durable, which the next put of that blob makes so.
 //!
-//! This store never deletes a blob. Whoever adds deletion must call [`LocalStore::forget`] after deleting and before
-//! promising anything on the blob's absence, in every process that shares the folder: digests known to be durable are
-//! remembered.
+//! Nothing but [`LocalStore::retain`] deletes a blob, and only while nobody else uses the folder: digests known to be durable are
+//! remembered by every process, and are not written again.
 
 mod known;
 mod large;
@@ -27,4 +26,4 @@ mod small;
 mod store;
 
 pub use options::LocalStoreOptions;
-pub use store::{LocalStore, LocalStoreStats};
+pub use store::{LocalStore, LocalStoreStats, Removed};

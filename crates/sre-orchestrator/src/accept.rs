@@ -266,6 +266,15 @@ impl Acceptance {
         })
     }
 
+    /// Makes a skill ready to run where it would run by default, as far as that can be done without an order.
+    ///
+    /// # Errors
+    /// [`AcceptError::Sandbox`].
+    pub async fn check_skill(&self, skill: &Arc<Skill>) -> Result<(), AcceptError> {
+        let backend = backend(skill, BackendChoice::Auto)?;
+        self.executor.prepare(backend, Arc::clone(skill)).await.map_err(AcceptError::Sandbox)
+    }
+
     fn input(&self, skill: &Skill, input: &Value) -> Result<Arc<[u8]>, AcceptError> {
         let Value::Object(members) = input else {
             return Err(field("input_data", "must be a JSON object"));

@@ -162,6 +162,15 @@ impl DataFolder {
 }
 
 impl DataFolder {
+    /// Opens the journal for this process alone.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_journal_alone(&self) -> Result<Journal, EmbeddedError> {
+        self.create()?;
+        Ok(Journal::open_alone(&self.journal())?)
+    }
+
     /// Opens the keys that sign callbacks, making them if need be.
     ///
     /// # Errors

@@ -24,13 +24,15 @@ mod meter;
 mod orchestrator;
 mod retry;
 mod shelf;
+#[cfg(feature = "wasm")]
+mod sweep;
 mod trace_context;
 mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
 pub use callback::{
     AddressPolicy, AddressPolicyError, Callback, CallbackError, CallbackKeys, CallbackMessage, Courier, HttpCallback,
-    KeysError, Network, NetworkError, Schedule,
+    KeysError, Network, NetworkError, Schedule, http_client,
 };
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
@@ -44,5 +46,7 @@ pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
 pub use retry::Backoff;
 pub use shelf::{Shelf, ShelfError};
+#[cfg(feature = "wasm")]
+pub use sweep::{Swept, sweep};
 pub use trace_context::{TraceParent, TraceParentError};
 pub use workers::{SubmitError, Submitted, WorkerOptions, Workers};

@@ -1,1 +1,33 @@
-//! The service.
+//! The service over HTTP: orders, skills, blobs, events, health and metrics.
+//!
+//! ```text
+//! connection ─▶ listener ─▶ auth (token, scope, rate) ─▶ routes ─▶ sre_orchestrator::Workers ─▶ journal
+//!               time and     who may                      JSON in,   accepts, runs, calls back
+//!               size limits  do what                      JSON out
+//! ```
+//!
+//! This crate decides nothing about orders: it reads requests, asks the workers and the journal, and writes answers. It keeps no
+//! state of its own that must survive. HTTP/1.1 without TLS: a reverse proxy in front of it speaks the rest.
+//!
+//! Every error is a problem document (RFC 9457) with a stable `code`; see [`Problem`]. `openapi` describes every route, and
+//! the routes are made from the same table.
+
+mod app;
+mod auth;
+mod body;
+mod listener;
+mod metrics;
+mod openapi;
+mod options;
+mod problem;
+mod rate;
+mod routes;
+mod tokens;
+
+pub use app::App;
+pub use listener::Server;
+pub use metrics::Metrics;
+pub use openapi::document as openapi_document;
+pub use options::ServerOptions;
+pub use problem::Problem;
+pub use tokens::{NewToken, Scope, Scopes, TokenError, Tokens};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sre_core::OrderIdError;
 use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError};
+use sre_server::TokenError;
 use sre_skill::{SkillError, SkillErrorKind};
 
 use crate::cli::Format;
@@ -151,6 +152,7 @@ impl From<ExecuteError> for Failure {
             ExecuteError::Conflict(_) => Self::usage("order_conflict", error.to_string())
                 .hint("nothing ran; leave out --order-id for a new order, or repeat the known one exactly as it was"),
             ExecuteError::Journal(error) => error.into(),
+            ExecuteError::Store(error) => Self::operating("store_failed", error.to_string()),
         }
     }
 }
@@ -173,7 +175,20 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Folder { .. } | EmbeddedError::NoHome => {
                 Self::operating("data_folder_unusable", error.to_string())
             }
+            EmbeddedError::Keys(error) => Self::operating("callback_unavailable", error.to_string()),
             EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TokenError::NameTaken(_) | TokenError::NameUnknown(_) | TokenError::BadName(_) => {
+                Self::usage("token_name", detail)
+            }
+            _ => Self::operating("tokens_unusable", detail),
         }
     }
 }

@@ -83,6 +83,25 @@ impl Large {
         }
     }
 
+    /// Removes the files that `keep` does not want. Returns how many and their bytes.
+    pub(super) fn retain(&self, keep: &(dyn Fn(BlobDigest) -> bool + Sync)) -> Result<(u64, u64), StoreError> {
+        let (mut blobs, mut bytes) = (0, 0);
+        let folders = fs::read_dir(&self.large).map_err(StoreError::io("read folder", &self.large))?;
+        for folder in folders.flatten().filter(|entry| entry.path().is_dir()) {
+            let path = folder.path();
+            for file in fs::read_dir(&path).map_err(StoreError::io("read folder", &path))?.flatten() {
+                // What is no digest is not ours.
+                let Some(digest) = file.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+                if !keep(digest) {
+                    bytes += file.metadata().map_or(0, |metadata| metadata.len());
+                    fs::remove_file(file.path()).map_err(StoreError::io("remove", file.path()))?;
+                    blobs += 1;
+                }
+            }
+        }
+        Ok((blobs, bytes))
+    }
+
     /// The folder and the file of a digest.
     pub(super) fn place(&self, digest: BlobDigest) -> (PathBuf, PathBuf) {
         let name = digest.to_string();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
-use sre_core::BlobDigest;
+use sre_core::{BlobDigest, Digest};
 
 use crate::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
 use crate::{Blob, StoreError};
@@ -90,6 +90,40 @@ impl Small {
         let reader = self.database.reader()?;
         let row = || reader.prepare_cached(EXISTS)?.exists([digest.digest().as_bytes()]);
         row().map_err(|source| self.failed(source))
+    }
+
+    /// Removes the rows that `keep` does not want, some at a time. Returns how many and their bytes.
+    pub(super) async fn retain(&self, keep: &(dyn Fn(BlobDigest) -> bool + Sync)) -> Result<(u64, u64), StoreError> {
+        let (mut after, mut blobs, mut bytes) = (0_i64, 0, 0);
+        loop {
+            let rows: Vec<(i64, [u8; 32], i64)> = {
+                let reader = self.database.reader()?;
+                let read = || {
+                    reader
+                        .prepare_cached(
+                            "SELECT id, digest, length(bytes) FROM blob WHERE id > ?1 ORDER BY id LIMIT 1000",
+                        )?
+                        .query_map([after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                        .collect::<rusqlite::Result<_>>()
+                };
+                read().map_err(|source| self.failed(source))?
+            };
+            let Some((last, ..)) = rows.last() else { return Ok((blobs, bytes)) };
+            after = *last;
+            let unwanted: Vec<_> =
+                rows.into_iter().filter(|(_, digest, _)| !keep(Digest::from_bytes(*digest).into())).collect();
+            blobs += unwanted.len() as u64;
+            bytes += unwanted.iter().map(|(.., length)| length.unsigned_abs()).sum::<u64>();
+            self.database
+                .write(move |transaction| {
+                    let mut delete = transaction.prepare_cached("DELETE FROM blob WHERE id = ?1")?;
+                    for (id, ..) in unwanted {
+                        delete.execute([id])?;
+                    }
+                    Ok(())
+                })
+                .await?;
+        }
     }
 
     pub(super) fn place(&self, digest: BlobDigest) -> String {

@@ -47,6 +47,15 @@ pub struct LocalStoreStats {
     pub failed_transactions: u64,
 }
 
+/// What [`LocalStore::retain`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// How many blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 impl LocalStore {
     /// Opens the store in `dir`, making the folder and its missing parents. Blocks for a few fsyncs.
     ///
@@ -92,6 +101,18 @@ impl LocalStore {
             transactions: writer.transactions,
             failed_transactions: writer.failed_transactions,
         }
+    }
+
+    /// Removes every blob that `keep` does not want. Nobody else may put into this folder meanwhile, in any process: a blob that
+    /// is known to be durable is not written again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some blobs may have been removed.
+    pub async fn retain(&self, keep: impl Fn(BlobDigest) -> bool + Sync) -> Result<Removed, StoreError> {
+        let small = self.small.retain(&keep).await?;
+        let large = self.large.retain(&keep)?;
+        self.known.clear();
+        Ok(Removed { blobs: small.0 + large.0, bytes: small.1 + large.1 })
     }
 
     /// Stops assuming that these digests are durable: the next put of each writes again. A put that is under way is not

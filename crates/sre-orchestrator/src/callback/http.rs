@@ -31,20 +31,26 @@ impl HttpCallback {
     /// # Errors
     /// [`CallbackError::Request`] when TLS cannot be set up.
     pub fn new(policy: AddressPolicy, keys: Arc<CallbackKeys>) -> Result<Self, CallbackError> {
-        // The one TLS provider of the process; a second call finds it installed, which is fine.
-        drop(rustls::crypto::ring::default_provider().install_default());
         let policy = Arc::new(policy);
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("sre/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIME_LIMIT)
+        let client = http_client()
             .timeout(DELIVERY_TIME_LIMIT)
-            .redirect(Policy::none())
-            .no_proxy()
             .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&policy))))
             .build()
             .map_err(|error| request_error(&error))?;
         Ok(Self { client, policy, keys })
     }
+}
+
+/// An HTTP client with this program's name and TLS provider, which follows no redirects and uses no proxy of the environment.
+#[must_use]
+pub fn http_client() -> reqwest::ClientBuilder {
+    // The one TLS provider of the process; a second call finds it installed, which is fine.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .user_agent(concat!("sre/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIME_LIMIT)
+        .redirect(Policy::none())
+        .no_proxy()
 }
 
 #[async_trait]

@@ -26,6 +26,12 @@ pub enum JournalError {
         /// What the system said.
         source: io::Error,
     },
+    /// Somebody else uses the journal in a way that excludes this one.
+    #[error("{}", if *.alone { "another process uses this data folder; stop it first" } else { "old orders are being removed from this data folder; try again later" })]
+    InUse {
+        /// Whether this process wanted it for itself.
+        alone: bool,
+    },
     /// A stored row is not readable.
     #[error("the journal's entry for order {order_id} is damaged: {message}")]
     Damaged {
@@ -46,7 +52,7 @@ impl JournalError {
         match self {
             Self::Open(error) => error.is_retryable(),
             Self::Write(error) => error.is_retryable(),
-            Self::Read(_) | Self::Holder { .. } => true,
+            Self::Read(_) | Self::Holder { .. } | Self::InUse { .. } => true,
             Self::Damaged { .. } | Self::LeaseLost(_) => false,
         }
     }

@@ -25,11 +25,21 @@ pub(super) struct Holder {
     path: PathBuf,
     // Held as long as the journal is.
     _lock: File,
+    _in_use: File,
+}
+
+/// Whether others may use the journal at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Everybody else who shares it.
+    Shared,
+    /// Nobody.
+    Alone,
 }
 
 impl Holder {
     /// Makes and locks this process's file in `folder`, which is made too.
-    pub(super) fn new(folder: PathBuf) -> Result<Self, JournalError> {
+    pub(super) fn new(folder: PathBuf, usage: Use) -> Result<Self, JournalError> {
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |source| JournalError::Holder { path, source }
@@ -39,6 +49,7 @@ impl Holder {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder).map_err(failed(&folder))?;
+        let in_use = lock_use(&folder.join("in-use"), usage)?;
         let name = uuid::Uuid::now_v7().to_string();
         let path = folder.join(&name);
         let mut options = OpenOptions::new();
@@ -47,7 +58,7 @@ impl Holder {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let lock = options.open(&path).map_err(failed(&path))?;
         lock.lock().map_err(failed(&path))?;
-        Ok(Self { name, folder, path, _lock: lock })
+        Ok(Self { name, folder, path, _lock: lock, _in_use: in_use })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -79,5 +90,24 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Says that the journal is used, as long as the file is open.
+fn lock_use(path: &Path, usage: Use) -> Result<File, JournalError> {
+    let failed = |source| JournalError::Holder { path: path.to_path_buf(), source };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(failed)?;
+    let locked = match usage {
+        Use::Shared => file.try_lock_shared(),
+        Use::Alone => file.try_lock(),
+    };
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { alone: usage == Use::Alone }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use sre_core::{Backend, OrderId};
 use sre_da::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats};
 
-use super::holders::{Holder, LEASE_TIME};
+use super::holders::{Holder, LEASE_TIME, Use};
 use super::lease::{Abandoned, Lease};
 use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::watch::{Watch, Watches};
@@ -45,8 +45,20 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_at(path: &Path, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
+        Self::open_as(path, Use::Shared, clock)
+    }
+
+    /// As [`Journal::open`], when nobody else uses the journal, and nobody does as long as this one is open.
+    ///
+    /// # Errors
+    /// As [`Journal::open`]; [`JournalError::InUse`].
+    pub fn open_alone(path: &Path) -> Result<Self, JournalError> {
+        Self::open_as(path, Use::Alone, || Timestamp::now().as_millisecond())
+    }
+
+    fn open_as(path: &Path, usage: Use, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
         let database = GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
-        let holder = Arc::new(Holder::new(path.with_file_name("holders"))?);
+        let holder = Arc::new(Holder::new(path.with_file_name("holders"), usage)?);
         let journal = Self {
             database,
             holder,

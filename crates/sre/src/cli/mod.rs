@@ -3,6 +3,7 @@
 mod determinism;
 mod global;
 mod run;
+mod service;
 mod skill;
 mod verify;
 
@@ -15,6 +16,10 @@ use clap::{Parser, Subcommand};
 pub use determinism::{DeterminismArgs, Vary};
 pub use global::{Format, Global, LogFormat};
 pub use run::{InputArgs, RunArgs, SandboxArgs};
+pub use service::{
+    ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, ServeArgs, SubmitArgs,
+    TokenCommand,
+};
 pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
 
@@ -31,6 +36,8 @@ Examples:
 Environment:
   SRE_DATA_DIR  the data folder, as --data-dir
   SRE_CACHE_DIR where compiled programs are kept, as --cache-dir
+  SRE_SERVER    the service, as --server; SRE_TOKEN or SRE_TOKEN_FILE: the token for it
+  SRE_CONFIG    the service's settings, as --config; see `sre config default`
   SRE_LOG       what is logged, instead of -v and -q; for instance warn,sre_verify=debug
   NO_COLOR      no colours
 
@@ -70,6 +77,30 @@ pub enum Command {
     /// Check, inspect, pack and make skills
     #[command(subcommand)]
     Skill(SkillCommand),
+    /// Run the service: orders over HTTP, durable, with callbacks
+    Serve(ServeArgs),
+    /// Submit an order to the service
+    Submit(Box<SubmitArgs>),
+    /// Show where an order of the service is
+    Status(OrderRefArgs),
+    /// Print the result of an order of the service
+    Result(ResultArgs),
+    /// Stop an order of the service
+    Cancel(OrderRefArgs),
+    /// List orders of the service, newest first
+    List(ListArgs),
+    /// Follow an order of the service to its end, then print the skill's log
+    Logs(LogsArgs),
+    /// Deliver the callback of an order again
+    Redeliver(OrderRefArgs),
+    /// Make, list and revoke tokens of the service
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Show the settings of the service
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Forget old orders and remove what no kept one needs
+    Gc(GcArgs),
     /// Print a completion script for a shell
     #[command(after_long_help = "Example:\n  sre completions bash > ~/.local/share/bash-completion/completions/sre")]
     Completions {

@@ -80,6 +80,9 @@ pub struct OrderArgs {
     /// Try again after a timeout too
     #[arg(long)]
     pub retry_on_timeout: bool,
+    /// Among the waiting orders of one submitter, larger ones go first, -100 to 100 [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub priority: Option<i32>,
     /// Post the result there as JSON, whether it is good or bad
     #[arg(long, value_name = "URL")]
     pub callback_url: Option<Url>,

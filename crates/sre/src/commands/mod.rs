@@ -1,10 +1,13 @@
 //! What each command does. A command returns how the process ends, or why it has nothing to print.
 
+mod client;
 mod determinism;
 mod doctor;
 mod manual;
+mod operate;
 mod requirements;
 mod run;
+mod serve;
 mod skill_check;
 mod skill_inspect;
 mod skill_new;
@@ -19,7 +22,8 @@ use sre_sandbox::wasm::CompilationNotice;
 #[cfg(target_os = "linux")]
 use sre_sandbox::native::{JailOptions, Layer, NativeOptions, Root};
 
-use crate::cli::{Cli, Command, Global, SkillCommand};
+use crate::cli::{Cli, Command, ConfigArgs, Global, SkillCommand};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Progress;
@@ -40,6 +44,17 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Skill(SkillCommand::Inspect(args)) => skill_inspect::inspect(&args, &global),
         Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global, progress),
         Command::Skill(SkillCommand::New(args)) => skill_new::new(&args, &global),
+        Command::Serve(args) => serve::serve(args, &global),
+        Command::Submit(args) => client::submit(*args, &global, progress),
+        Command::Status(args) => client::status(&args, &global),
+        Command::Result(args) => client::result(&args, &global, progress),
+        Command::Cancel(args) => client::cancel(&args, &global),
+        Command::List(args) => client::list(&args, &global),
+        Command::Logs(args) => client::logs(&args, &global),
+        Command::Redeliver(args) => client::redeliver(&args, &global),
+        Command::Token(command) => operate::token(&command, &global),
+        Command::Config(command) => operate::config(&command, &global),
+        Command::Gc(args) => operate::gc(&args, &global),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { output } => manual::man(output.as_deref()),
     }
@@ -97,4 +112,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::operating("no_threads", format!("cannot start threads: {error}")))
+}
+
+/// The settings of the service.
+fn service_config(args: &ConfigArgs) -> Result<Config, Failure> {
+    Config::read(args.config.as_deref(), std::env::vars_os(), &args.set)
 }

@@ -45,7 +45,7 @@ fn stored_result(folder: &DataFolder, order_id: &OrderId) -> Result<OrderResult,
         return Err(Failure::usage("order_unknown", format!("no order {order_id} in {place}"))
             .hint("--data-dir or SRE_DATA_DIR names another data folder"));
     };
-    entry.result.ok_or_else(|| {
+    entry.parsed_result()?.ok_or_else(|| {
         nothing("order_open", format!("order {order_id} has no result yet: it is running or was interrupted"))
             .hint("if it was interrupted, run it again under the same order id")
     })

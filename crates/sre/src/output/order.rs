@@ -8,11 +8,15 @@ use super::{Sheet, Style, bytes, duration, escape_json, number};
 
 /// What ran, where, how long, what came out, and whether it was confirmed. The output comes last, as a block of its own.
 #[must_use]
-pub fn order(skill: &Skill, result: &OrderResult, style: Style) -> String {
+pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> String {
     let mut sheet = Sheet::new(style);
-    let manifest = skill.manifest();
-    let digest = skill.digest().to_string();
-    sheet.title(&format!("{} {}", manifest.name, manifest.version), &format!("sha256:{}", &digest[..12]));
+    match skill {
+        Some(skill) => {
+            let (manifest, digest) = (skill.manifest(), skill.digest().to_string());
+            sheet.title(&format!("{} {}", manifest.name, manifest.version), &format!("sha256:{}", &digest[..12]));
+        }
+        None => sheet.title("order", ""),
+    }
     sheet.row("order", result.order_id.as_str());
     match result.status {
         OrderStatus::Completed => sheet.painted_row("status", result.status.as_str(), Style::good),

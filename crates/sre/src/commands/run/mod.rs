@@ -3,7 +3,7 @@
 //! Order of work: read everything, accept (nothing is written up to here), open the data folder, execute. Ctrl-C at any
 //! moment stops the guest; whatever the journal says then is the truth, and it is what the message says.
 
-mod order;
+pub(super) mod order;
 
 pub use order::read_input;
 
@@ -57,7 +57,7 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
         output::stderr(&format!("note: order {order_id} ended before; this is its stored result, nothing ran\n"));
     }
     let text = match global.format {
-        Format::Human => output::order(&skill, &result, Style::stdout()),
+        Format::Human => output::order(Some(&skill), &result, Style::stdout()),
         Format::Json => output::json_line(&result),
     };
     output::stdout(text.as_bytes())?;
@@ -105,7 +105,9 @@ fn interrupted(folder: &DataFolder, order_id: &OrderId) -> Failure {
             Some(format!("run the same command with --order-id {order_id} to execute it again")),
         ),
         Some(_) => (
-            format!("interrupted after order {order_id} had ended; its result is kept, its callback may be missing"),
+            format!(
+                "interrupted after order {order_id} had ended; its result is kept, and its callback where it was not delivered"
+            ),
             Some(format!("the same command with --order-id {order_id} prints the result")),
         ),
     };

@@ -34,6 +34,7 @@ pub fn read(args: RunArgs) -> Result<OrderConfig, Failure> {
     config.max_retries = order.max_retries.unwrap_or(0);
     config.retry_on_timeout = order.retry_on_timeout;
     config.callback_url = order.callback_url;
+    config.priority = order.priority.unwrap_or(0);
     config.sandbox_config = sandbox.config();
     Ok(config)
 }

@@ -1,0 +1,77 @@
+//! Removing what nobody needs any more.
+//!
+//! Order matters: orders are forgotten first, then the blobs that no kept order names. A process that dies in between leaves blobs
+//! without orders, which the next sweep removes. Nobody else uses the data folder meanwhile: a blob that an order is about to name
+//! looks like one that nobody needs.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sre_core::{BlobDigest, Manifest, SkillDigest};
+use sre_da::{LocalStore, Store};
+
+use crate::journal::Kept;
+use crate::{DataFolder, EmbeddedError};
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Orders forgotten.
+    pub orders: u64,
+    /// Blobs removed.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Forgets orders that ended more than `age` ago, and removes every blob that no kept order and no uploaded skill needs.
+///
+/// # Errors
+/// [`EmbeddedError`]: somebody else uses the folder, or something could not be read; then no blob was removed.
+pub async fn sweep(folder: &DataFolder, age: Duration) -> Result<Swept, EmbeddedError> {
+    let journal = folder.open_journal_alone()?;
+    let store = folder.open_store()?;
+    let orders = journal.forget(age).await?;
+    let (mut kept, mut skills) = (HashSet::new(), HashSet::new());
+    journal.each_kept(|thing| match thing {
+        Kept::Skill(digest) => drop(skills.insert(digest)),
+        Kept::Result(result) => {
+            let Some(committed) = result.commit_result else { return };
+            let commitment = &committed.commitment;
+            skills.insert(commitment.skill);
+            let digests: [BlobDigest; 5] = [
+                committed.commitment_hash.into(),
+                commitment.input.into(),
+                commitment.profile.into(),
+                commitment.runtime.into(),
+                commitment.outcome.into(),
+            ];
+            kept.extend(digests);
+            kept.extend(committed.result_hash.map(BlobDigest::from));
+        }
+    })?;
+    for skill in skills {
+        keep_skill(&store, skill, &mut kept).await?;
+    }
+    let removed = store.retain(|digest| kept.contains(&digest)).await?;
+    Ok(Swept { orders, blobs: removed.blobs, bytes: removed.bytes })
+}
+
+/// A skill's manifest and files. One that is missing or damaged keeps nothing and is no reason to stop.
+async fn keep_skill(
+    store: &LocalStore,
+    skill: SkillDigest,
+    kept: &mut HashSet<BlobDigest>,
+) -> Result<(), EmbeddedError> {
+    kept.insert(skill.into());
+    let manifest = match store.get(skill.into()).await {
+        Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes).ok(),
+        Err(error) if error.is_retryable() => return Err(error.into()),
+        Err(_) => None,
+    };
+    match manifest {
+        Some(manifest) => kept.extend(manifest.files.iter().map(|file| BlobDigest::from(file.sha256))),
+        None => tracing::warn!(%skill, "the skill of a kept order is missing or damaged"),
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What every request can reach.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sre_da::Store;
+use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Workers};
+use tokio::sync::{Semaphore, watch};
+
+use crate::rate::RateLimit;
+use crate::{Metrics, ServerOptions, Tokens};
+
+/// The parts of the service.
+pub struct App {
+    pub(crate) workers: Workers,
+    pub(crate) acceptance: Acceptance,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) policy: AddressPolicy,
+    pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) options: ServerOptions,
+    pub(crate) data_folder: PathBuf,
+    pub(crate) rate: RateLimit,
+    pub(crate) bodies: Semaphore,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) verifications: Semaphore,
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+impl App {
+    /// Puts the parts together. Without `tokens`, whoever can connect may do everything.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is a part, named once, where the service is put together")]
+    pub fn new(
+        workers: Workers,
+        acceptance: Acceptance,
+        store: Arc<dyn Store>,
+        policy: AddressPolicy,
+        tokens: Option<Arc<Tokens>>,
+        metrics: Arc<Metrics>,
+        data_folder: PathBuf,
+        options: ServerOptions,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            rate: RateLimit::new(options.rate_limit_per_second),
+            bodies: Semaphore::new(options.bodies_limit_bytes.div_ceil(1024)),
+            streams: Arc::new(Semaphore::new(options.streams_limit)),
+            verifications: Semaphore::new(options.verifications_limit),
+            stop: watch::channel(false).0,
+            workers,
+            acceptance,
+            store,
+            policy,
+            tokens,
+            metrics,
+            options,
+            data_folder,
+        })
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        self.workers.orchestrator().journal()
+    }
+}

@@ -1,0 +1,107 @@
+//! Who calls, and whether they may.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::{App, Problem, Scope, Scopes};
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) name: String,
+    scopes: Scopes,
+}
+
+impl Caller {
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scopes.allow(scope)
+    }
+
+    /// Whether the caller may know of an order of `submitter`'s.
+    pub(crate) fn sees(&self, submitter: &str) -> bool {
+        self.name == submitter || self.may(Scope::Read)
+    }
+}
+
+/// What a route asks of its callers: any one of these scopes.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) app: Arc<App>,
+    pub(crate) scopes: &'static [Scope],
+}
+
+/// Lets callers with a right token through, as [`Caller`] in the request's extensions.
+pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let caller = match identify(&gate.app, request.headers()) {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    if !gate.scopes.iter().any(|scope| caller.may(*scope)) {
+        let needed: Vec<String> = gate.scopes.iter().map(Scope::to_string).collect();
+        let detail = format!("the token {} lacks the scope {}", caller.name, needed.join(" or "));
+        return Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).into_response();
+    }
+    if let Err(wait) = gate.app.rate.take(&caller.name, Instant::now()) {
+        return Problem::busy("rate_limited", "this token makes more requests than it may", wait).into_response();
+    }
+    tracing::Span::current().record("caller", &caller.name);
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let Some(tokens) = &app.tokens else {
+        // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's page
+        // along, under the stranger's name.
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if !is_loopback(host) {
+            let detail = "without tokens the service answers to loopback names only; make one with `sre token new`";
+            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_refused", detail));
+        }
+        return Ok(Caller { name: String::from("local"), scopes: Scopes::all() });
+    };
+    let refuse = |detail: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "token_invalid", detail));
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return refuse("a token is needed: Authorization: Bearer sre_…");
+    };
+    let value = value.to_str().unwrap_or_default();
+    let secret = match value.split_once(' ') {
+        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret.trim(),
+        _ => return refuse("the Authorization header is not of the form: Bearer sre_…"),
+    };
+    match tokens.find(secret) {
+        Some((name, scopes)) => Ok(Caller { name, scopes }),
+        None => refuse("the token is not known; it may have been revoked"),
+    }
+}
+
+/// Whether a Host header names this machine's loopback.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_loopback_names_are_ours() {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:7710", "127.8.8.8", "[::1]:7710"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "example.org", "localhost.example.org", "127.0.0.1.example.org", "[::2]:1", "10.0.0.1"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

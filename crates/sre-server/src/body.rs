@@ -1,0 +1,104 @@
+//! Request bodies: typed, bounded, in time.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use sre_core::canonical_json;
+use tokio::sync::SemaphorePermit;
+
+use crate::{App, Problem};
+
+/// Bodies up to this size are read without asking for memory.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// A body with the memory it was granted.
+pub(crate) struct Received<'a> {
+    pub(crate) bytes: Bytes,
+    _memory: Option<SemaphorePermit<'a>>,
+}
+
+/// The media type of the body, in lower case and without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Reads a body whole.
+///
+/// # Errors
+/// 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at the moment.
+pub(crate) async fn read<'a>(app: &'a App, headers: &HeaderMap, body: Body) -> Result<Received<'a>, Problem> {
+    let limit = app.options.body_limit_bytes;
+    let too_long = || {
+        let detail = format!("the body is longer than {limit} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    };
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_long());
+    }
+    let reading = collect(app, body, announced.unwrap_or(limit), limit);
+    match tokio::time::timeout(app.options.body_time_limit, reading).await {
+        Ok(Ok(received)) => Ok(received),
+        Ok(Err(None)) => Err(too_long()),
+        Ok(Err(Some(problem))) => Err(problem),
+        Err(_) => {
+            let detail = format!("the body took longer than {} s", app.options.body_time_limit.as_secs());
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+        }
+    }
+}
+
+/// Reads the frames; `Err(None)` when they are more than allowed.
+async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Result<Received<'_>, Option<Problem>> {
+    let (mut bytes, mut memory) = (BytesMut::new(), None);
+    while let Some(frame) = body.frame().await {
+        let broken = |error: axum::Error| Problem::bad_request("body_broken", format!("the body ended early: {error}"));
+        let Ok(data) = frame.map_err(|error| Some(broken(error)))?.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(None);
+        }
+        if memory.is_none() && bytes.len() + data.len() > SMALL_BYTES {
+            let kibibytes = u32::try_from(expected.div_ceil(1024)).unwrap_or(u32::MAX);
+            let granted = app.bodies.try_acquire_many(kibibytes).map_err(|_| {
+                let soon = std::time::Duration::from_secs(1);
+                Problem::busy("memory_busy", "too many large requests are being read; try again later", soon)
+            })?;
+            memory = Some(granted);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Received { bytes: bytes.freeze(), _memory: memory })
+}
+
+/// Reads a JSON body, strictly.
+///
+/// # Errors
+/// As [`read`]; 415 for another media type, 400 for what is no JSON.
+pub(crate) async fn read_json(app: &App, headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+    let media_type = media_type(headers);
+    if media_type != "application/json" {
+        let detail = format!("the body must be application/json, found {media_type:?}");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
+    }
+    let received = read(app, headers, body).await?;
+    let bytes = received.bytes.clone();
+    let parse = move || {
+        canonical_json::parse(&bytes)
+            .map_err(|error| Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}")))
+    };
+    if received.bytes.len() <= SMALL_BYTES { parse() } else { blocking(parse).await }
+}
+
+/// Runs what takes long on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Problem::operating("internal", &error)),
+    }
+}

@@ -1,0 +1,151 @@
+//! Errors as problem documents (RFC 9457) with a stable code.
+
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, JournalError, ShelfError, SubmitError};
+use sre_skill::SkillError;
+
+/// Why a request was not done.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+/// The document.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+}
+
+impl Problem {
+    /// A problem with a stable code.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after: None }
+    }
+
+    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub(crate) fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    pub(crate) fn no_order(id: &impl std::fmt::Display) -> Self {
+        Self::not_found("order_unknown", format!("there is no order {id}"))
+    }
+
+    pub(crate) fn busy(code: &'static str, detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(retry_after)
+    }
+
+    pub(crate) fn after(mut self, time: Duration) -> Self {
+        self.retry_after = Some(time);
+        self
+    }
+
+    /// The host's fault. What it was goes to the log; a client learns no paths.
+    pub(crate) fn operating(code: &'static str, error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, code, "a request failed");
+        let detail = "the service could not do this; its operator finds the reason in the log";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).after(Duration::from_secs(5))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = Document {
+            r#type: format!("urn:sre:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+        };
+        // Strings and a number: it serialises.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(time) = self.retry_after {
+            headers.insert(RETRY_AFTER, time.as_secs().max(1).into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        Self::operating("journal_failed", &error)
+    }
+}
+
+impl From<SkillError> for Problem {
+    fn from(error: SkillError) -> Self {
+        Self::unprocessable(error.kind().code(), error.to_string())
+    }
+}
+
+impl From<ShelfError> for Problem {
+    fn from(error: ShelfError) -> Self {
+        if error.is_unknown() {
+            return Self::not_found(
+                "skill_unknown",
+                "there is no skill with this digest; upload it with POST /v1/skills",
+            );
+        }
+        Self::operating("store_failed", &error)
+    }
+}
+
+impl From<ConfigError> for Problem {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Skill(error) => error.into(),
+            other => Self::unprocessable("order_invalid", other.to_string()),
+        }
+    }
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        match error.kind() {
+            AcceptErrorKind::BadInput => Self::unprocessable(error.code(), error.to_string()),
+            AcceptErrorKind::Operating => Self::operating(error.code(), &error),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        let soon = Duration::from_secs(1);
+        match &error {
+            SubmitError::Conflict(_) => Self::new(StatusCode::CONFLICT, "order_conflict", error.to_string()),
+            SubmitError::Full { .. } => Self::busy("queue_full", error.to_string(), soon),
+            SubmitError::Stopping => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", error.to_string()).after(5 * soon)
+            }
+            SubmitError::NoWorkers(_) => Self::unprocessable("backend_unavailable", error.to_string()),
+            SubmitError::Journal(error) => Self::operating("journal_failed", error),
+            SubmitError::Store(error) => Self::operating("store_failed", error),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Every route, from one table that the OpenAPI document is made of too.
+
+mod blobs;
+mod cancel;
+mod events;
+mod health;
+mod list;
+mod orders;
+mod skills;
+mod verify;
+mod view;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+use serde_json::Value;
+use tracing::Instrument;
+
+use crate::auth::{Gate, authenticate};
+use crate::{App, Problem, Scope};
+
+/// One operation.
+pub(crate) struct Endpoint {
+    /// In lower case.
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    /// Any one of these is needed; none at all when empty.
+    pub(crate) scopes: &'static [Scope],
+    pub(crate) route: MethodRouter<Arc<App>>,
+    /// The operation object of OpenAPI.
+    pub(crate) operation: Value,
+}
+
+/// Whoever may submit or read.
+pub(crate) const OWN: &[Scope] = &[Scope::Submit, Scope::Read];
+
+/// Every operation of the service.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let rooms = [
+        orders::endpoints(),
+        list::endpoints(),
+        cancel::endpoints(),
+        events::endpoints(),
+        verify::endpoints(),
+        skills::endpoints(),
+        blobs::endpoints(),
+        health::endpoints(),
+    ];
+    rooms.into_iter().flatten().collect()
+}
+
+/// The routes over `app`.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let mut router: Router<Arc<App>> = Router::new();
+    for endpoint in endpoints() {
+        let mut route = endpoint.route;
+        if !endpoint.scopes.is_empty() {
+            let gate = Gate { app: Arc::clone(app), scopes: endpoint.scopes };
+            route = route.route_layer(from_fn_with_state(gate, authenticate));
+        }
+        router = router.route(endpoint.path, route);
+    }
+    router
+        .fallback(|| async { Problem::not_found("route_unknown", "there is nothing at this path; see /openapi.json") })
+        .method_not_allowed_fallback(|| async {
+            let detail = "this path does not take this method; see /openapi.json";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        })
+        .layer(from_fn_with_state(Arc::clone(app), observe))
+        .layer(from_fn(harden))
+        .with_state(Arc::clone(app))
+}
+
+/// Measures and logs a request. Paths are logged as their pattern: what stands in them may be anything.
+async fn observe(state: axum::extract::State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (app, started) = (state.0, Instant::now());
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST") => known.to_owned(),
+        _ => String::from("other"),
+    };
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", method, route, caller = tracing::field::Empty);
+    app.metrics.request_began();
+    let running = InFlight { app, method, route, started, status: 499 };
+    let answered = async move {
+        let mut running = running;
+        let response = next.run(request).await;
+        running.status = response.status().as_u16();
+        tracing::debug!(status = running.status, "answered");
+        response
+    };
+    answered.instrument(span).await
+}
+
+/// A request being answered. One whose client goes away is counted too, with nginx's status for that.
+struct InFlight {
+    app: Arc<App>,
+    method: String,
+    route: String,
+    started: Instant,
+    status: u16,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.app.metrics.request_ended(&self.method, &self.route, self.status, self.started.elapsed());
+    }
+}
+
+/// What every answer says to browsers.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
+    match serde_json::to_string(value) {
+        Ok(text) => json_text(status, text),
+        Err(error) => Problem::operating("internal", &error).into_response(),
+    }
+}
+
+/// An answer that is JSON already.
+pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
+    (status, [("content-type", "application/json")], text).into_response()
+}

@@ -1,0 +1,189 @@
+//! Submitting an order and asking for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::Value;
+use sre_core::{OrderId, SkillDigest};
+use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, Submitted, TraceParent};
+use sre_skill::LocalPaths;
+
+use super::{Endpoint, OWN, view};
+use crate::auth::Caller;
+use crate::openapi::{answer, operation, order_parameter, wait_parameter};
+use crate::{App, Problem, Scope, body};
+
+/// Waiting clients look for what another process recorded this often.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let submitted = [
+        answer(200, "The finished order, where it was waited for or is known already", "Order"),
+        answer(202, "The order is durable and will reach a terminal state", "Order"),
+    ];
+    vec![
+        Endpoint {
+            method: "post",
+            path: "/v1/orders",
+            scopes: &[Scope::Submit],
+            route: post(submit),
+            operation: operation("submitOrder", "Submit an order", &submitted)
+                .parameters(&[wait_parameter()])
+                .body("application/json", "OrderConfig")
+                .problems(&[400, 408, 409, 413, 415, 422, 429, 503])
+                .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/orders/{id}",
+            scopes: OWN,
+            route: get(show),
+            operation: operation("getOrder", "Show an order", &[answer(200, "The order", "Order")])
+                .parameters(&[order_parameter(), wait_parameter()])
+                .problems(&[400, 404, 422, 429, 503])
+                .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/orders/{id}/receipt",
+            scopes: OWN,
+            route: get(receipt),
+            operation: operation("getReceipt", "The signed receipt of an order", &[])
+                .parameters(&[order_parameter()])
+                .problems(&[404, 422, 429, 503])
+                .into_value(),
+        },
+    ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    wait: Option<f64>,
+}
+
+/// The time to wait for.
+pub(super) fn waiting(app: &App, query: Result<Query<Wait>, QueryRejection>) -> Result<Option<Duration>, Problem> {
+    let Query(Wait { wait }) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+    let Some(seconds) = wait else { return Ok(None) };
+    let limit = app.options.wait_limit;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time <= limit => Ok(Some(time)),
+        _ => Err(Problem::bad_request("query_invalid", format!("wait: must be 0 to {} seconds", limit.as_secs()))),
+    }
+}
+
+async fn submit(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<Wait>, QueryRejection>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let wait = waiting(&app, query)?;
+    let order = body::read_json(&app, &headers, request).await?;
+    let order = accept(&app, order, &headers).await?;
+    let order_id = order.order_id().clone();
+    let submitted = app.workers.submit(order, &caller.name).await?;
+    let (is_new, submitter) = match submitted {
+        Submitted::Accepted => (true, None),
+        Submitted::Known { submitter } | Submitted::Finished { submitter, .. } => (false, Some(submitter)),
+    };
+    if submitter.is_some_and(|submitter| !caller.sees(&submitter)) {
+        let detail = format!("order {order_id} was submitted by another token; choose another order_id");
+        return Err(Problem::new(StatusCode::CONFLICT, "order_conflict", detail));
+    }
+    let entry = wait_for(&app, &order_id, wait).await?;
+    let done = entry.result.is_some() || !is_new;
+    Ok(view::show(if done { StatusCode::OK } else { StatusCode::ACCEPTED }, entry))
+}
+
+async fn accept(app: &App, order: Value, headers: &HeaderMap) -> Result<AcceptedOrder, Problem> {
+    let config = match uploaded(&order)? {
+        Some(digest) => {
+            OrderConfig::from_json_with_skill(order, app.workers.orchestrator().shelf().get(digest).await?)?
+        }
+        None => OrderConfig::from_json(order, LocalPaths::Refused)?,
+    };
+    if let Some(url) = &config.callback_url {
+        app.policy
+            .check_url(url)
+            .map_err(|error| Problem::unprocessable("callback_forbidden", format!("callback_url: {error}")))?;
+    }
+    let accepted = app.acceptance.accept(config).await?;
+    // By the specification, one that cannot be read is ignored.
+    let trace = headers.get("traceparent").and_then(|trace| trace.to_str().ok()?.parse::<TraceParent>().ok());
+    Ok(accepted.with_trace(trace))
+}
+
+/// The digest in `{"skill_package": {"digest": "…"}}`.
+fn uploaded(order: &Value) -> Result<Option<SkillDigest>, Problem> {
+    let Some(package) = order.get("skill_package").and_then(Value::as_object) else { return Ok(None) };
+    let Some(digest) = package.get("digest") else { return Ok(None) };
+    let refuse = |message: &str| Err(Problem::unprocessable("order_invalid", format!("skill_package: {message}")));
+    if package.len() != 1 {
+        return refuse("beside digest there may be nothing");
+    }
+    match digest.as_str().map(str::parse) {
+        Some(Ok(digest)) => Ok(Some(digest)),
+        _ => refuse("digest: must be 64 lower-case hexadecimal digits"),
+    }
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    query: Result<Query<Wait>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let wait = waiting(&app, query)?;
+    let entry = view::find(&app, &caller, &id)?;
+    if entry.result.is_some() {
+        return Ok(view::show(StatusCode::OK, entry));
+    }
+    let entry = wait_for(&app, &entry.order_id, wait).await?;
+    Ok(view::show(StatusCode::OK, entry))
+}
+
+/// The order once it has ended, or as it is when the time is over or the service stops.
+async fn wait_for(app: &App, order_id: &OrderId, wait: Option<Duration>) -> Result<JournalEntry, Problem> {
+    let look = || app.journal().get(order_id)?.ok_or_else(|| Problem::no_order(order_id));
+    let entry: JournalEntry = look()?;
+    let Some(time) = wait.filter(|_| entry.result.is_none()) else { return Ok(entry) };
+    let mut watch = app.journal().watch(entry.sequence);
+    let mut stop = app.stop.subscribe();
+    let ended = async {
+        loop {
+            let entry = look()?;
+            if entry.result.is_some() || *stop.borrow() {
+                return Ok(entry);
+            }
+            tokio::select! {
+                () = watch.changed() => {}
+                () = tokio::time::sleep(LOOK_PERIOD) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    };
+    match tokio::time::timeout(time, ended).await {
+        Ok(ended) => ended,
+        Err(_) => look(),
+    }
+}
+
+async fn receipt(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let entry = view::find(&app, &caller, &id)?;
+    let detail = format!("order {} has no receipt: this version signs none", entry.order_id);
+    Err(Problem::not_found("receipt_unavailable", detail))
+}

@@ -1,0 +1,170 @@
+//! Uploaded skills, which orders then name by digest.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sre_core::{Manifest, SkillDigest, canonical_json};
+use sre_orchestrator::journal::UploadedSkill;
+use sre_skill::{PackageLimits, Skill};
+
+use super::{Endpoint, OWN};
+use crate::auth::Caller;
+use crate::openapi::{answer, digest_parameter, operation, query_parameter};
+use crate::{App, Problem, Scope, body};
+
+/// Skills on a page, at most.
+const PAGE_LIMIT: usize = 500;
+/// Skills on a page where nobody says.
+const PAGE: usize = 50;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let uploaded = [
+        answer(200, "The skill was uploaded before", "Skill"),
+        answer(201, "The skill is durable and can be named by its digest", "Skill"),
+    ];
+    let integer = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE });
+    let cursor = json!({ "type": "string", "pattern": "^[0-9a-f]{1,16}$" });
+    vec![
+        Endpoint {
+            method: "post",
+            path: "/v1/skills",
+            scopes: &[Scope::Submit],
+            route: post(upload),
+            operation: operation("uploadSkill", "Upload a skill package", &uploaded)
+                .body("application/json", "SkillObject")
+                .binary_body("application/gzip")
+                .binary_body("application/zip")
+                .problems(&[400, 408, 413, 415, 422, 429, 503])
+                .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/skills",
+            scopes: OWN,
+            route: get(list),
+            operation: operation("listSkills", "List uploaded skills", &[answer(200, "A page", "SkillPage")])
+                .parameters(&[
+                    query_parameter("cursor", "`next_cursor` of the page before", &cursor),
+                    query_parameter("limit", "Skills on the page", &integer),
+                ])
+                .problems(&[400, 429, 503])
+                .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/skills/{digest}",
+            scopes: OWN,
+            route: get(show),
+            operation: operation(
+                "getSkill",
+                "Show an uploaded skill",
+                &[answer(200, "The skill", "SkillWithManifest")],
+            )
+            .parameters(&[digest_parameter()])
+            .problems(&[404, 422, 429, 503])
+            .into_value(),
+        },
+    ]
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    digest: SkillDigest,
+    name: String,
+    version: String,
+    submitter: String,
+    uploaded_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<&'a Manifest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn upload(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let media_type = body::media_type(&headers);
+    if !["application/json", "application/gzip", "application/zip"].contains(&&*media_type) {
+        let detail =
+            format!("a package is application/json, application/gzip or application/zip, found {media_type:?}");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
+    }
+    let received = body::read(&app, &headers, request).await?;
+    let bytes = received.bytes.clone();
+    let skill = Arc::new(body::blocking(move || unpack(&media_type, &bytes)).await?);
+    app.acceptance.check_skill(&skill).await?;
+    app.workers.orchestrator().shelf().put(&skill).await.map_err(|error| Problem::operating("store_failed", &error))?;
+    // If the process dies here, the bytes are stored and nobody knows of them; the next upload makes up for it.
+    let is_new = app.journal().add_skill(skill.digest(), skill.manifest(), &caller.name).await?;
+    let found = app.journal().skill(skill.digest())?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = match found {
+        Some(uploaded) => super::json(status, &shown(uploaded, None)),
+        None => return Err(Problem::operating("journal_failed", &"a skill that was added is not there")),
+    };
+    if let Ok(location) = format!("/v1/skills/{}", skill.digest()).parse() {
+        response.headers_mut().insert("location", location);
+    }
+    Ok(response)
+}
+
+fn unpack(media_type: &str, bytes: &[u8]) -> Result<Skill, Problem> {
+    let limits = PackageLimits::default();
+    Ok(match media_type {
+        "application/gzip" => Skill::from_tar_gz(bytes, &limits)?,
+        "application/zip" => Skill::from_zip(bytes, &limits)?,
+        _ => {
+            let value = canonical_json::parse(bytes).map_err(|error| {
+                Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}"))
+            })?;
+            Skill::from_object(&value, &limits)?
+        }
+    })
+}
+
+async fn list(State(app): State<Arc<App>>, query: Result<Query<Page>, QueryRejection>) -> Result<Response, Problem> {
+    let Query(page) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+    let limit = page.limit.unwrap_or(PAGE);
+    let refuse = |message: String| Problem::bad_request("query_invalid", message);
+    if !(1..=PAGE_LIMIT).contains(&limit) {
+        return Err(refuse(format!("limit: must be 1 to {PAGE_LIMIT}")));
+    }
+    let after = page.cursor.map(|cursor| i64::from_str_radix(&cursor, 16)).transpose();
+    let after = after.map_err(|_| refuse(String::from("cursor: must be the next_cursor of a page")))?;
+    let skills = app.journal().skills(after.unwrap_or(0), limit + 1)?;
+    let next_cursor = (skills.len() > limit).then(|| format!("{:x}", skills[limit - 1].number));
+    let skills: Vec<_> = skills.into_iter().take(limit).map(|skill| shown(skill, None)).collect();
+    Ok(super::json(StatusCode::OK, &json!({ "skills": skills, "next_cursor": next_cursor })))
+}
+
+async fn show(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Result<Response, Problem> {
+    let digest: SkillDigest = digest
+        .parse()
+        .map_err(|error: sre_core::DigestParseError| Problem::unprocessable("digest_invalid", error.to_string()))?;
+    let Some(uploaded) = app.journal().skill(digest)? else {
+        return Err(Problem::not_found("skill_unknown", "no skill with this digest was uploaded"));
+    };
+    let skill = app.workers.orchestrator().shelf().get(digest).await?;
+    Ok(super::json(StatusCode::OK, &shown(uploaded, Some(skill.manifest()))))
+}
+
+fn shown(skill: UploadedSkill, manifest: Option<&Manifest>) -> Shown<'_> {
+    let UploadedSkill { digest, name, version, submitter, uploaded_at, .. } = skill;
+    Shown { digest, name, version, submitter, uploaded_at, manifest }
+}

@@ -1,0 +1,87 @@
+//! An independent verdict on an order or a claim.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::Value;
+use sre_core::CommitResult;
+use sre_verify::VerifyRequest;
+
+use super::{Endpoint, OWN, json, view};
+use crate::auth::Caller;
+use crate::openapi::{answer, operation};
+use crate::{App, Problem, Scope, body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint {
+        method: "post",
+        path: "/v1/verify",
+        scopes: OWN,
+        route: post(verify),
+        operation: operation("verify", "Verify an order or a claim", &[answer(200, "The verdict", "VerifyResult")])
+            .body("application/json", "VerifyRequest")
+            .problems(&[400, 404, 408, 409, 413, 415, 422, 429, 503])
+            .into_value(),
+    }]
+}
+
+/// Either an order of this service, or a claim from elsewhere whose blobs are here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    order_id: Option<String>,
+    claim: Option<CommitResult>,
+    reported_output: Option<Value>,
+}
+
+async fn verify(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let question = body::read_json(&app, &headers, request).await?;
+    let question: Question = serde_json::from_value(question)
+        .map_err(|error| Problem::unprocessable("verify_invalid", format!("the request is malformed: {error}")))?;
+    let request = claim(&app, &caller, question)?;
+    let _place = app.verifications.try_acquire().map_err(|_| {
+        let detail = "as many verifications run as this service allows; try again later";
+        Problem::busy("verifications_busy", detail, Duration::from_secs(1))
+    })?;
+    let verdict = app.workers.orchestrator().verify().verify_result(request).await;
+    Ok(json(StatusCode::OK, &verdict))
+}
+
+fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest, Problem> {
+    let refuse = |message| Err(Problem::unprocessable("verify_invalid", message));
+    match question {
+        Question { order_id: Some(id), claim: None, reported_output: None } => {
+            let entry = view::find(app, caller, &id)?;
+            let Some(result) = entry.parsed_result()? else {
+                let detail = format!("order {id} has no result yet");
+                return Err(Problem::new(StatusCode::CONFLICT, "order_open", detail));
+            };
+            let Some(claim) = result.commit_result else {
+                let detail = format!("order {id} has committed nothing that could be verified");
+                return Err(Problem::new(StatusCode::CONFLICT, "nothing_committed", detail));
+            };
+            let reported_output = result.output.or_else(|| claim.result_hash.map(|_| Value::Null));
+            Ok(VerifyRequest { claim, reported_output })
+        }
+        Question { order_id: None, claim: Some(_), .. } if !caller.may(Scope::Read) => {
+            let detail = "a claim may be anybody's; this needs the scope read";
+            Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail))
+        }
+        Question { order_id: None, claim: Some(claim), reported_output } => {
+            Ok(VerifyRequest { claim, reported_output })
+        }
+        Question { order_id: Some(_), .. } => refuse("beside order_id there may be nothing"),
+        Question { order_id: None, claim: None, .. } => refuse("order_id or claim is needed"),
+    }
+}

@@ -1,0 +1,89 @@
+//! An order as its clients see it: the fields of an OrderResult, at every moment.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use sre_core::OrderId;
+use sre_orchestrator::JournalEntry;
+use sre_orchestrator::journal::OrderState;
+
+use super::{json, json_text};
+use crate::auth::Caller;
+use crate::{App, Problem, Scope};
+
+/// An order that has no result yet.
+#[derive(Serialize)]
+struct Unfinished<'a> {
+    order_id: &'a OrderId,
+    status: OrderState,
+    commit_result: Value,
+    verification: Value,
+    execution_time_ms: u64,
+    error_message: Value,
+    error_code: Value,
+    output: Value,
+    attempts: u32,
+    logs: &'a str,
+}
+
+/// The order, if the caller may see it. One that it may not see is not there.
+///
+/// # Errors
+/// 404; 422 for an id that is none.
+pub(super) fn find(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry, Problem> {
+    let order_id = parse_id(id)?;
+    match app.journal().get(&order_id)? {
+        Some(entry) if caller.sees(&entry.submitter) => Ok(entry),
+        _ => Err(Problem::no_order(&order_id)),
+    }
+}
+
+/// As [`find`], for what only the submitter and `admin` may do.
+///
+/// # Errors
+/// As [`find`]; 403.
+pub(super) fn find_own(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry, Problem> {
+    let entry = find(app, caller, id)?;
+    let is_own = caller.name == entry.submitter && caller.may(Scope::Submit);
+    if is_own || caller.may(Scope::Admin) {
+        return Ok(entry);
+    }
+    let detail = format!("order {} was submitted by another token; this needs the scope admin", entry.order_id);
+    Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail))
+}
+
+fn parse_id(id: &str) -> Result<OrderId, Problem> {
+    id.parse().map_err(|error: sre_core::OrderIdError| Problem::unprocessable("order_invalid", error.to_string()))
+}
+
+/// The answer that shows an order.
+pub(super) fn show(status: StatusCode, entry: JournalEntry) -> Response {
+    let mut response = match entry.result {
+        Some(result) => json_text(status, result),
+        None => {
+            let order = Unfinished {
+                order_id: &entry.order_id,
+                status: entry.state,
+                commit_result: Value::Null,
+                verification: Value::Null,
+                execution_time_ms: elapsed_ms(&entry),
+                error_message: Value::Null,
+                error_code: Value::Null,
+                output: Value::Null,
+                attempts: entry.attempts,
+                logs: "",
+            };
+            json(status, &order)
+        }
+    };
+    if let Ok(location) = format!("/v1/orders/{}", entry.order_id).parse() {
+        response.headers_mut().insert("location", location);
+    }
+    response.into_response()
+}
+
+fn elapsed_ms(entry: &JournalEntry) -> u64 {
+    let now = jiff::Timestamp::now().as_millisecond();
+    u64::try_from(now - entry.accepted_at.as_millisecond()).unwrap_or(0)
+}

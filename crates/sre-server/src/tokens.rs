@@ -1,0 +1,315 @@
+//! Who may do what: bearer tokens with names and scopes.
+//!
+//! A token is 256 random bits, so its plain SHA-256 is as good as a slow hash and is all that is stored. The file is JSON,
+//! owner-only, and replaced whole. A running service notices a new file within two seconds.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use sre_core::Digest;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Submit orders and upload skills; read and cancel the orders it submitted.
+    Submit,
+    /// Read all orders, events, skills, blobs and metrics, and have claims verified.
+    Read,
+    /// Everything: also cancel and redeliver for others.
+    Admin,
+}
+
+/// Several scopes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scopes(Vec<Scope>);
+
+/// A token as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Token {
+    name: String,
+    scopes: Scopes,
+    sha256: Digest,
+}
+
+/// The tokens of one file.
+pub struct Tokens {
+    path: PathBuf,
+    known: RwLock<Known>,
+}
+
+struct Known {
+    tokens: Arc<Vec<Token>>,
+    modified: Option<SystemTime>,
+}
+
+/// A token that was just made. The only moment at which it is known in the clear.
+#[derive(Debug)]
+pub struct NewToken {
+    /// What the client sends.
+    pub secret: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Why tokens cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The file cannot be read or written.
+    #[error("the tokens in {} cannot be used: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is no list of tokens.
+    #[error("the tokens in {} cannot be read: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// Others can read or write the file.
+    #[error("the tokens in {} can be read or written by others; make the file mode 0600", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The name is taken.
+    #[error("there is a token named {0} already; revoke it first or choose another name")]
+    NameTaken(String),
+    /// There is no token of this name.
+    #[error("there is no token named {0}")]
+    NameUnknown(String),
+    /// The name is none.
+    #[error("a token's name is 1 to 64 of A-Z a-z 0-9 . _ -, found {0:?}")]
+    BadName(String),
+    /// The system has no randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+}
+
+impl Scopes {
+    /// Every scope.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(vec![Scope::Submit, Scope::Read, Scope::Admin])
+    }
+
+    /// These scopes.
+    #[must_use]
+    pub fn new(scopes: &[Scope]) -> Self {
+        let mut scopes = scopes.to_vec();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
+    }
+
+    /// Whether what needs `scope` may be done. `admin` may do everything.
+    #[must_use]
+    pub fn allow(&self, scope: Scope) -> bool {
+        self.0.contains(&scope) || self.0.contains(&Scope::Admin)
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "submit" => Ok(Self::Submit),
+            "read" => Ok(Self::Read),
+            "admin" => Ok(Self::Admin),
+            _ => Err(format!("a scope is submit, read or admin, found {text:?}")),
+        }
+    }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Submit => "submit",
+            Self::Read => "read",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+impl Tokens {
+    /// Reads the tokens in the file at `path`; a file that is missing holds none.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, TokenError> {
+        let path = path.into();
+        let known = RwLock::new(read(&path)?);
+        Ok(Self { path, known })
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tokens().is_empty()
+    }
+
+    /// Names and scopes, sorted by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, Vec<Scope>)> {
+        let mut list: Vec<_> = self.tokens().iter().map(|token| (token.name.clone(), token.scopes.0.clone())).collect();
+        list.sort();
+        list
+    }
+
+    /// Name and scopes of a token. Takes the same time for every secret of the same length.
+    #[must_use]
+    pub fn find(&self, secret: &str) -> Option<(String, Scopes)> {
+        let tokens = self.tokens();
+        let presented = Digest::of(secret.as_bytes());
+        let mut found = u32::MAX;
+        for (index, token) in (0_u32..).zip(tokens.iter()) {
+            let is_same: Choice = token.sha256.as_bytes().ct_eq(presented.as_bytes());
+            found.conditional_assign(&index, is_same);
+        }
+        let token = tokens.get(usize::try_from(found).ok()?)?;
+        Some((token.name.clone(), token.scopes.clone()))
+    }
+
+    /// Makes a token and stores it.
+    ///
+    /// # Errors
+    /// [`TokenError`]; nothing was stored.
+    pub fn add(&self, name: &str, scopes: Scopes) -> Result<NewToken, TokenError> {
+        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if !is_plain || name.is_empty() || name.len() > 64 {
+            return Err(TokenError::BadName(name.chars().take(80).collect()));
+        }
+        let mut tokens = read(&self.path)?.tokens.to_vec();
+        if tokens.iter().any(|token| token.name == name) {
+            return Err(TokenError::NameTaken(name.to_owned()));
+        }
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| TokenError::Random(error.to_string()))?;
+        let secret = format!("sre_{}", Digest::from_bytes(random));
+        tokens.push(Token { name: name.to_owned(), scopes, sha256: Digest::of(secret.as_bytes()) });
+        self.store(tokens)?;
+        Ok(NewToken { secret, name: name.to_owned() })
+    }
+
+    /// Removes a token.
+    ///
+    /// # Errors
+    /// [`TokenError`]; nothing was removed.
+    pub fn revoke(&self, name: &str) -> Result<(), TokenError> {
+        let mut tokens = read(&self.path)?.tokens.to_vec();
+        let before = tokens.len();
+        tokens.retain(|token| token.name != name);
+        if tokens.len() == before {
+            return Err(TokenError::NameUnknown(name.to_owned()));
+        }
+        self.store(tokens)
+    }
+
+    /// Reads the file again if it was replaced. A file that has become unreadable changes nothing and is logged.
+    pub fn refresh(&self) {
+        let modified = fs::metadata(&self.path).and_then(|metadata| metadata.modified()).ok();
+        if modified == self.known.read().unwrap_or_else(PoisonError::into_inner).modified {
+            return;
+        }
+        match read(&self.path) {
+            Ok(known) => {
+                tracing::info!(tokens = known.tokens.len(), "the tokens were read again");
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+            }
+            Err(error) => tracing::error!(%error, "the tokens stay as they were"),
+        }
+    }
+
+    fn tokens(&self) -> Arc<Vec<Token>> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).tokens)
+    }
+
+    fn store(&self, tokens: Vec<Token>) -> Result<(), TokenError> {
+        let failed = |source| TokenError::Io { path: self.path.clone(), source };
+        let folder = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(failed)?;
+        let text = serde_json::to_string_pretty(&tokens)
+            .map_err(|source| TokenError::Malformed { path: self.path.clone(), source })?;
+        // tempfile opens with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        writeln!(file, "{text}").and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(&self.path).map_err(|error| failed(error.error))?;
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = read(&self.path)?;
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Known, TokenError> {
+    let failed = |source| TokenError::Io { path: path.to_path_buf(), source };
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Known { tokens: Arc::default(), modified: None });
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(TokenError::Exposed { path: path.to_path_buf() });
+        }
+    }
+    let tokens: Vec<Token> =
+        serde_json::from_slice(&text).map_err(|source| TokenError::Malformed { path: path.to_path_buf(), source })?;
+    Ok(Known { tokens: Arc::new(tokens), modified: metadata.modified().ok() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_by_its_secret_until_it_is_revoked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        let tokens = Tokens::open(&path).expect("no tokens");
+        assert!(tokens.is_empty() && tokens.find("").is_none());
+        let ci = tokens.add("ci", Scopes::new(&[Scope::Submit])).expect("a token");
+        let ops = tokens.add("ops", Scopes::new(&[Scope::Admin])).expect("a token");
+        assert!(matches!(tokens.add("ci", Scopes::all()), Err(TokenError::NameTaken(_))));
+        assert!(matches!(tokens.add("c i", Scopes::all()), Err(TokenError::BadName(_))));
+        let (name, scopes) = tokens.find(&ci.secret).expect("known");
+        assert_eq!(name, "ci");
+        assert!(scopes.allow(Scope::Submit) && !scopes.allow(Scope::Read) && !scopes.allow(Scope::Admin));
+        assert!(tokens.find(&ops.secret).expect("known").1.allow(Scope::Read));
+        assert!(tokens.find(&ci.secret[1..]).is_none());
+        // Another process sees them and revokes one; the secret itself is nowhere.
+        assert!(!fs::read_to_string(&path).expect("a file").contains(&ci.secret));
+        Tokens::open(&path).expect("tokens").revoke("ci").expect("revoked");
+        tokens.refresh();
+        assert!(tokens.find(&ci.secret).is_none() && tokens.find(&ops.secret).is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        Tokens::open(&path).expect("no tokens").add("ci", Scopes::all()).expect("a token");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+        assert!(matches!(Tokens::open(&path), Err(TokenError::Exposed { .. })));
+    }
+}

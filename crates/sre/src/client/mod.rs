@@ -1,0 +1,155 @@
+//! A client of the service.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cli::ClientArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Answers are read up to this size.
+const ANSWER_LIMIT_BYTES: usize = 128 << 20;
+
+/// The service, as one token sees it.
+pub struct Client {
+    http: reqwest::Client,
+    server: String,
+    token: Option<String>,
+}
+
+/// A problem document.
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    detail: String,
+}
+
+impl Client {
+    /// A client of the service that the arguments and the environment name.
+    ///
+    /// # Errors
+    /// A URL or a token file that is none.
+    pub fn new(args: &ClientArgs) -> Result<Self, Failure> {
+        let is_http = args.server.starts_with("http://") || args.server.starts_with("https://");
+        if !is_http {
+            return Err(Failure::usage(
+                "usage",
+                format!("--server must be an http or https URL, found {:?}", args.server),
+            ));
+        }
+        let http = sre_orchestrator::http_client()
+            .build()
+            .map_err(|error| Failure::operating("http_failed", format!("no HTTP client can be made: {error}")))?;
+        let token = match &args.token_file {
+            Some(path) => Some(read_token(path)?),
+            None => std::env::var("SRE_TOKEN").ok().filter(|token| !token.is_empty()),
+        };
+        Ok(Self { http, server: args.server.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// Asks for JSON.
+    ///
+    /// # Errors
+    /// What the service said, or that it could not be reached.
+    pub async fn get(&self, path: &str) -> Result<(StatusCode, Value), Failure> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Sends JSON.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+        self.call(Method::POST, path, body).await
+    }
+
+    /// Opens a stream of events, after the one with this number.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn follow(&self, path: &str, after: u64) -> Result<Response, Failure> {
+        let request = self.request(Method::GET, path).header("last-event-id", after);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+        let mut request = self.request(method, path).timeout(Duration::from_secs(120));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(refused(response).await);
+        }
+        let text = read(response).await?;
+        let value = serde_json::from_slice(&text).map_err(|error| {
+            Failure::operating("answer_invalid", format!("the service did not answer JSON: {error}"))
+        })?;
+        Ok((status, value))
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.server));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let mut detail = format!("{} cannot be reached", self.server);
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            detail.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        Failure::operating("service_unreachable", detail)
+            .hint("--server or SRE_SERVER names the service; `sre serve` starts one")
+    }
+}
+
+/// The body, no longer than allowed.
+async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let failed = |detail: String| Failure::operating("answer_invalid", detail);
+    let mut text = Vec::new();
+    while let Some(part) =
+        response.chunk().await.map_err(|error| failed(format!("the answer ended early: {}", error.without_url())))?
+    {
+        text.extend_from_slice(&part);
+        if text.len() > ANSWER_LIMIT_BYTES {
+            return Err(failed(format!("the answer is longer than {ANSWER_LIMIT_BYTES} bytes")));
+        }
+    }
+    Ok(text)
+}
+
+async fn refused(response: Response) -> Failure {
+    let status = response.status();
+    let problem: Option<Problem> = read(response).await.ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let exit =
+        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS { Exit::Usage } else { Exit::Operating };
+    let Some(problem) = problem else {
+        return Failure { exit, code: "refused", detail: format!("the service answered {status}"), hint: None };
+    };
+    let hint = match status {
+        StatusCode::UNAUTHORIZED => {
+            Some(String::from("put the token into SRE_TOKEN, or its file's name into SRE_TOKEN_FILE"))
+        }
+        StatusCode::TOO_MANY_REQUESTS => Some(String::from("the service is busy; the same command can be repeated")),
+        _ => None,
+    };
+    Failure { exit, code: "refused", detail: format!("{} ({})", problem.detail, problem.code), hint }
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage("token_unreadable", format!("the token in {} cannot be read: {error}", path.display()))
+    })?;
+    Ok(text.trim().to_owned())
+}

@@ -1,0 +1,243 @@
+//! `sre submit`, `status`, `result`, `cancel`, `list`, `logs`, `redeliver`: clients of the service.
+
+use serde_json::{Map, Value, json};
+use sre_core::OrderResult;
+use sre_orchestrator::OrderConfig;
+use sre_skill::{PackageLimits, SkillPackage};
+
+use super::run::order as read_order;
+use crate::cli::{Format, Global, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, SubmitArgs};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Progress, Sheet, Style};
+
+/// Seconds that one request waits.
+const WAIT_SECONDS: u64 = 30;
+
+/// `sre submit`.
+///
+/// # Errors
+/// What the service said.
+pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    let config = read_order::read(args.order)?;
+    let order = to_json(&config)?;
+    let path = if args.wait { format!("/v1/orders?wait={WAIT_SECONDS}") } else { String::from("/v1/orders") };
+    let id = config.order_id.clone();
+    super::runtime()?.block_on(async {
+        progress.show(&format!("submitting order {id}"));
+        let (_, answer) = client.post(&path, Some(&order)).await?;
+        let answer = if args.wait { ended(&client, &id.to_string(), answer, progress).await? } else { answer };
+        progress.clear();
+        show(&answer, global)
+    })
+}
+
+/// `sre status`.
+///
+/// # Errors
+/// What the service said.
+pub fn status(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    let (_, answer) = super::runtime()?.block_on(client.get(&format!("/v1/orders/{}", args.order)))?;
+    show(&answer, global)?;
+    Ok(Exit::Success)
+}
+
+/// `sre result`.
+///
+/// # Errors
+/// What the service said; an order that has not ended.
+pub fn result(args: &ResultArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    super::runtime()?.block_on(async {
+        let (_, answer) = client.get(&format!("/v1/orders/{}", args.order)).await?;
+        let answer = if args.wait { ended(&client, args.order.as_str(), answer, progress).await? } else { answer };
+        progress.clear();
+        if !is_over(&answer) {
+            let detail = format!("order {} has no result yet: it is {}", args.order, text(&answer, "status"));
+            return Err(Failure::operating("order_open", detail).hint("--wait waits for it"));
+        }
+        show(&answer, global)
+    })
+}
+
+/// `sre cancel`.
+///
+/// # Errors
+/// What the service said.
+pub fn cancel(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    let path = format!("/v1/orders/{}/cancel", args.order);
+    let (_, answer) = super::runtime()?.block_on(client.post(&path, None))?;
+    show(&answer, global)?;
+    Ok(Exit::Success)
+}
+
+/// `sre redeliver`.
+///
+/// # Errors
+/// What the service said.
+pub fn redeliver(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    let path = format!("/v1/orders/{}/redeliver", args.order);
+    let (_, answer) = super::runtime()?.block_on(client.post(&path, None))?;
+    let text = match global.format {
+        Format::Json => output::json_line(&answer),
+        Format::Human => format!("the callback to {} is due\n", output::escape(text(&answer, "receiver"))),
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(Exit::Success)
+}
+
+/// `sre list`.
+///
+/// # Errors
+/// What the service said.
+pub fn list(args: &ListArgs, global: &Global) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    let mut orders = Vec::new();
+    let mut cursor = None::<String>;
+    let runtime = super::runtime()?;
+    while orders.len() < args.limit {
+        let mut path = format!("/v1/orders?limit={}", (args.limit - orders.len()).clamp(1, 500));
+        for (name, value) in [("status", &args.status), ("skill", &args.skill), ("cursor", &cursor)] {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", encoded(value)));
+            }
+        }
+        let (_, page) = runtime.block_on(client.get(&path))?;
+        orders.extend(page["orders"].as_array().cloned().unwrap_or_default());
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let text = match global.format {
+        Format::Json => output::json_line(&orders),
+        Format::Human => orders
+            .iter()
+            .map(|order| {
+                let row = ["accepted_at", "status", "order_id", "submitter"].map(|name| text(order, name));
+                output::escape(&format!("{}  {:<9}  {}  {}", row[0], row[1], row[2], row[3])) + "\n"
+            })
+            .collect(),
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(Exit::Success)
+}
+
+/// `sre logs`: what happens to the order until it ends, then the skill's own log.
+///
+/// # Errors
+/// What the service said.
+pub fn logs(args: &LogsArgs, global: &Global) -> Result<Exit, Failure> {
+    let client = Client::new(&args.client)?;
+    let path = format!("/v1/orders/{}", args.order);
+    super::runtime()?.block_on(async {
+        follow(&client, &format!("{path}/events"), global).await?;
+        let (_, answer) = client.get(&path).await?;
+        if global.format == Format::Human {
+            output::stdout(output::escape(text(&answer, "logs")).as_bytes())?;
+        }
+        Ok(Exit::Success)
+    })
+}
+
+async fn follow(client: &Client, path: &str, global: &Global) -> Result<(), Failure> {
+    let mut seen = 0;
+    loop {
+        let mut response = client.follow(path, seen).await?;
+        let mut buffer = Vec::new();
+        // A connection that breaks is made again, after the last event that was seen.
+        while let Ok(Some(part)) = response.chunk().await {
+            buffer.extend_from_slice(&part);
+            while let Some(end) = buffer.windows(2).position(|two| two == b"\n\n") {
+                let frame: Vec<u8> = buffer.drain(..end + 2).collect();
+                let frame = String::from_utf8_lossy(&frame).into_owned();
+                let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                let (Some(id), Some(data)) = (field("id:"), field("data:")) else { continue };
+                seen = id.parse().unwrap_or(seen);
+                print_event(data, global)?;
+                if field("event:") == Some("finished") {
+                    return Ok(());
+                }
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+fn print_event(data: &str, global: &Global) -> Result<(), Failure> {
+    let line = match global.format {
+        Format::Json => output::escape_json(data) + "\n",
+        Format::Human => {
+            let event: Value = serde_json::from_str(data).unwrap_or_default();
+            let detail = event["detail"].as_str().map(|detail| format!(": {detail}")).unwrap_or_default();
+            output::escape(&format!("{}  {}{detail}", text(&event, "at"), text(&event, "kind"))) + "\n"
+        }
+    };
+    output::stdout(line.as_bytes())
+}
+
+/// Waits for the end of an order.
+async fn ended(client: &Client, id: &str, mut answer: Value, progress: &Progress) -> Result<Value, Failure> {
+    while !is_over(&answer) {
+        progress.show(&format!("order {id} is {}", text(&answer, "status")));
+        answer = client.get(&format!("/v1/orders/{id}?wait={WAIT_SECONDS}")).await?.1;
+    }
+    Ok(answer)
+}
+
+fn is_over(answer: &Value) -> bool {
+    !matches!(text(answer, "status"), "queued" | "running" | "verifying")
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// Prints an order; a finished one decides the exit code as for `sre run`.
+fn show(answer: &Value, global: &Global) -> Result<Exit, Failure> {
+    let result: Option<OrderResult> = if is_over(answer) { serde_json::from_value(answer.clone()).ok() } else { None };
+    let text = match (global.format, &result) {
+        (Format::Json, _) => output::json_line(answer),
+        (Format::Human, Some(result)) => output::order(None, result, Style::stdout()),
+        (Format::Human, None) => {
+            let mut sheet = Sheet::new(Style::stdout());
+            sheet.title(&format!("order {}", text(answer, "order_id")), "");
+            sheet.row("status", text(answer, "status"));
+            sheet.into_text()
+        }
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(result.map_or(Exit::Success, |result| Exit::of(&result)))
+}
+
+/// The order as the service reads it: a local package goes along whole.
+fn to_json(config: &OrderConfig) -> Result<Value, Failure> {
+    let package = match &config.skill_package {
+        SkillPackage::Object(object) => object.clone(),
+        package => package.resolve(&PackageLimits::default())?.to_object(),
+    };
+    let mut order = Map::new();
+    order.insert(String::from("order_id"), json!(config.order_id));
+    order.insert(String::from("skill_package"), package);
+    order.insert(String::from("input_data"), config.input_data.clone());
+    order.insert(String::from("timeout_seconds"), json!(config.timeout_seconds));
+    order.insert(String::from("max_retries"), json!(config.max_retries));
+    order.insert(String::from("retry_on_timeout"), json!(config.retry_on_timeout));
+    order.insert(String::from("priority"), json!(config.priority));
+    if let Some(url) = &config.callback_url {
+        order.insert(String::from("callback_url"), json!(url.as_str()));
+    }
+    if let Some(sandbox) = &config.sandbox_config {
+        order.insert(String::from("sandbox_config"), json!(sandbox));
+    }
+    Ok(Value::Object(order))
+}
+
+fn encoded(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}

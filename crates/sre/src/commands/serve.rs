@@ -1,0 +1,128 @@
+//! `sre serve`: the service over this data folder.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, Orchestrator, Workers};
+use sre_server::{App, Metrics, Server, Tokens};
+
+use super::service_config;
+use crate::cli::{Global, ServeArgs};
+use crate::config::Settings;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+
+/// How often a new file of tokens is looked for.
+const REFRESH_PERIOD: Duration = Duration::from_secs(2);
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// Bad settings; a data folder, a port or a sandbox that cannot be used.
+pub fn serve(mut args: ServeArgs, global: &Global) -> Result<Exit, Failure> {
+    if let Some(listen) = args.listen.take() {
+        args.config.set.push(format!("server.listen={listen}"));
+    }
+    let settings = service_config(&args.config)?.settings()?;
+    let folder = global.data_folder()?;
+    let tokens = Arc::new(open_tokens(&settings, &folder)?);
+    let tokens = (!tokens.is_empty()).then_some(tokens);
+    let listen = settings.server.listen;
+    if tokens.is_none() && !listen.ip().is_loopback() {
+        let detail = format!("{listen} is reachable from other machines, and there are no tokens");
+        return Err(Failure::usage("tokens_missing", detail)
+            .hint("make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1"));
+    }
+    let runtime = super::runtime()?;
+    runtime.block_on(run(&settings, folder, tokens, listen, global.quiet))?;
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    Ok(Exit::Success)
+}
+
+/// The tokens that the settings name.
+///
+/// # Errors
+/// When the file cannot be used.
+pub fn open_tokens(settings: &Settings, folder: &DataFolder) -> Result<Tokens, Failure> {
+    let path = match settings.server.tokens.as_str() {
+        "" => folder.path().join("tokens.json"),
+        path => PathBuf::from(path),
+    };
+    Ok(Tokens::open(path)?)
+}
+
+async fn run(
+    settings: &Settings,
+    folder: DataFolder,
+    tokens: Option<Arc<Tokens>>,
+    listen: SocketAddr,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let embedded = Embedded::new(folder.clone(), OperatorLimits::default())?;
+    let metrics = Arc::new(Metrics::default());
+    let policy = settings.address_policy()?;
+    let mut parts = embedded.parts(policy.clone())?;
+    parts.backoff = settings.backoff()?;
+    parts.schedule = settings.schedule()?;
+    parts.meter = Arc::<Metrics>::clone(&metrics);
+    let store = Arc::clone(&parts.store);
+    let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
+    let app = App::new(
+        workers.clone(),
+        embedded.acceptance().clone(),
+        store,
+        policy,
+        tokens.clone(),
+        metrics,
+        folder.path().to_path_buf(),
+        settings.server_options()?,
+    );
+    let server = Server::bind(app, listen).await.map_err(|error| cannot_listen(listen, &error))?;
+    let address = server.address().map_err(|error| cannot_listen(listen, &error))?;
+    if !quiet {
+        let who = if tokens.is_some() { "tokens are required" } else { "no tokens: programs of this machine only" };
+        output::stderr(&format!("listening on http://{address} ({who})\n"));
+    }
+    if let Some(tokens) = tokens {
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(REFRESH_PERIOD).await;
+                tokens.refresh();
+            }
+        });
+    }
+    let grace = settings.grace()?;
+    server.run(stop_signal(), grace).await;
+    tracing::info!("shutting down");
+    workers.shutdown(grace).await;
+    Ok(())
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    Failure::operating("listen_failed", format!("cannot listen on {address}: {error}"))
+        .hint("--listen names another address; port 0 takes any that is free")
+}
+
+/// Ends with SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = ctrl_c => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    ctrl_c.await;
+}

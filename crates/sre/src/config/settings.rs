@@ -1,0 +1,164 @@
+//! The settings with their types, and the options they stand for.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use sre_core::Backend;
+use sre_orchestrator::{AddressPolicy, Backoff, Network, Schedule, WorkerOptions};
+use sre_server::ServerOptions;
+
+use crate::failure::Failure;
+
+/// Everything that can be set; `default.toml` says what each means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[server]`
+    pub server: Server,
+    /// `[workers]`
+    pub workers: Workers,
+    /// `[callbacks]`
+    pub callbacks: Callbacks,
+    /// `[retention]`
+    pub retention: Retention,
+}
+
+/// `[server]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub tokens: String,
+    pub connections_limit: usize,
+    pub body_limit_bytes: usize,
+    pub bodies_limit_bytes: usize,
+    pub head_time_limit_seconds: f64,
+    pub body_time_limit_seconds: f64,
+    pub write_time_limit_seconds: f64,
+    pub rate_limit_per_second: f64,
+    pub streams_limit: usize,
+    pub verifications_limit: usize,
+    pub free_disk_bytes: u64,
+    pub grace_seconds: f64,
+}
+
+/// `[workers]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workers {
+    pub wasm: usize,
+    pub queue_limit_orders: usize,
+    pub queue_time_limit_seconds: f64,
+    pub backoff_base_seconds: f64,
+    pub backoff_cap_seconds: f64,
+}
+
+/// `[callbacks]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callbacks {
+    pub networks: Vec<String>,
+    pub ports: Vec<u16>,
+    pub schedule_seconds: Vec<f64>,
+}
+
+/// `[retention]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub days: f64,
+}
+
+impl Settings {
+    /// How the service behaves towards its clients.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn server_options(&self) -> Result<ServerOptions, Failure> {
+        let server = &self.server;
+        Ok(ServerOptions {
+            connections_limit: server.connections_limit,
+            body_limit_bytes: server.body_limit_bytes,
+            bodies_limit_bytes: server.bodies_limit_bytes,
+            head_time_limit: seconds("server.head_time_limit_seconds", server.head_time_limit_seconds)?,
+            body_time_limit: seconds("server.body_time_limit_seconds", server.body_time_limit_seconds)?,
+            write_time_limit: seconds("server.write_time_limit_seconds", server.write_time_limit_seconds)?,
+            rate_limit_per_second: server.rate_limit_per_second,
+            streams_limit: server.streams_limit,
+            verifications_limit: server.verifications_limit,
+            free_disk_bytes: server.free_disk_bytes,
+            ..ServerOptions::default()
+        })
+    }
+
+    /// How the workers behave.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn worker_options(&self) -> Result<WorkerOptions, Failure> {
+        let workers = &self.workers;
+        let queue_time = seconds("workers.queue_time_limit_seconds", workers.queue_time_limit_seconds)?;
+        Ok(WorkerOptions {
+            concurrency: HashMap::from([(Backend::Wasm, workers.wasm)]),
+            queue_limit_orders: workers.queue_limit_orders,
+            queue_time_limit: Some(queue_time),
+            ..WorkerOptions::default()
+        })
+    }
+
+    /// Pauses between attempts.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn backoff(&self) -> Result<Backoff, Failure> {
+        Ok(Backoff {
+            base: seconds("workers.backoff_base_seconds", self.workers.backoff_base_seconds)?,
+            cap: seconds("workers.backoff_cap_seconds", self.workers.backoff_cap_seconds)?,
+        })
+    }
+
+    /// Pauses between deliveries.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn schedule(&self) -> Result<Schedule, Failure> {
+        let pauses = self.callbacks.schedule_seconds.iter().map(|pause| seconds("callbacks.schedule_seconds", *pause));
+        Ok(Schedule::new(pauses.collect::<Result<_, _>>()?))
+    }
+
+    /// Where callbacks may go.
+    ///
+    /// # Errors
+    /// A network that is none.
+    pub fn address_policy(&self) -> Result<AddressPolicy, Failure> {
+        let network = |text: &String| {
+            text.parse::<Network>()
+                .map_err(|error| Failure::usage("config_invalid", format!("callbacks.networks: {error}")))
+        };
+        let networks = self.callbacks.networks.iter().map(network).collect::<Result<_, _>>()?;
+        Ok(AddressPolicy::new(networks, self.callbacks.ports.clone()))
+    }
+
+    /// How long requests and attempts may go on after SIGTERM.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn grace(&self) -> Result<Duration, Failure> {
+        seconds("server.grace_seconds", self.server.grace_seconds)
+    }
+
+    /// How long orders are kept.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn retention(&self) -> Result<Duration, Failure> {
+        seconds("retention.days", self.retention.days * 86_400.0)
+    }
+}
+
+fn seconds(name: &str, value: f64) -> Result<Duration, Failure> {
+    Duration::try_from_secs_f64(value)
+        .map_err(|_| Failure::usage("config_invalid", format!("{name} must be a number of at least 0, found {value}")))
+}
