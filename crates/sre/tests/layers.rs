@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Every crate of the workspace and the crates it depends on, all of them and no other. `sre` is the binary: it may
 /// depend on any, and none on it.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
     ("sre-da", &["sre-core"]),
@@ -28,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
         "sre-orchestrator",
         &["sre-commit", "sre-core", "sre-da", "sre-runtimes", "sre-sandbox", "sre-skill", "sre-verify"],
     ),
+    ("sre-server", &["sre-core", "sre-da", "sre-orchestrator", "sre-skill", "sre-verify"]),
 ];
 const BINARY: &str = "sre";
 

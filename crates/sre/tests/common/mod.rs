@@ -1,6 +1,8 @@
 //! The real binary in a folder of its own, and skills for it.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub(crate) mod service;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
