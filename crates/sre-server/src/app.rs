@@ -30,7 +30,6 @@ pub struct App {
 impl App {
     /// Puts the parts together. Without `tokens`, whoever can connect may do everything.
     #[must_use]
-    #[expect(clippy::too_many_arguments, reason = "each is a part, named once, where the service is put together")]
     pub fn new(
         workers: Workers,
         acceptance: Acceptance,

@@ -14,7 +14,7 @@ use common::service::{Receiver, Service, until};
 use serde_json::{Value, json};
 
 const CRASHES: u64 = 200;
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 8;
 
 /// SplitMix64 with a fixed seed.
 struct Random(u64);
@@ -53,7 +53,7 @@ async fn load(service: &Service, lane: String, skill: &str, url: &str, acknowled
             Err(_) => return,
         }
         // Enough to have orders in every stage; not so much that the end takes minutes.
-        tokio::time::sleep(Duration::from_millis(3)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -80,7 +80,7 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
         let url = receiver.url();
         let clients =
             (0..CLIENTS).map(|client| load(&service, format!("c{crash}-{client}"), &skill, &url, &acknowledged));
-        let life = Duration::from_micros(random.below(60_000));
+        let life = Duration::from_micros(random.below(100_000));
         // Dropping the futures drops the requests under way; their orders may or may not have been accepted.
         drop(tokio::time::timeout(life, futures_util::future::join_all(clients)).await);
         // SIGKILL.

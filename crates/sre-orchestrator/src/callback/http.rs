@@ -42,7 +42,6 @@ impl HttpCallback {
 }
 
 /// An HTTP client with this program's name and TLS provider, which follows no redirects and uses no proxy of the environment.
-#[must_use]
 pub fn http_client() -> reqwest::ClientBuilder {
     // The one TLS provider of the process; a second call finds it installed, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());

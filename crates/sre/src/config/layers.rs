@@ -126,7 +126,8 @@ impl Config {
             return Err(invalid(&format!("there is no setting {name} ({origin})")).hint("`sre config show` lists all"));
         };
         let is_number = |value: &Value| value.is_integer() || value.is_float();
-        if !entry.0.same_type(&value) && !(is_number(&entry.0) && is_number(&value)) {
+        let fits = entry.0.same_type(&value) || (is_number(&entry.0) && is_number(&value));
+        if !fits {
             let (wanted, found) = (entry.0.type_str(), value.type_str());
             return Err(invalid(&format!("{name} ({origin}) must be a TOML {wanted}, found a {found}")));
         }
