@@ -111,6 +111,12 @@ impl AcceptedOrder {
         self
     }
 
+    /// As the journal records it, for `submitter`.
+    #[must_use]
+    pub fn record(&self, submitter: &str) -> NewOrder {
+        self.to_record(submitter, None)
+    }
+
     /// As it is recorded.
     pub(crate) fn to_record(&self, submitter: &str, queue_time: Option<Duration>) -> NewOrder {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
