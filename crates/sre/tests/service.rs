@@ -121,7 +121,7 @@ async fn bad_requests_are_refused_by_name() {
         (with(json!({ "priority": 101 })), 422, "order_invalid", "priority"),
         (with(json!({ "skill_package": { "path": "/etc" } })), 422, "skill_malformed", "path"),
         (with(json!({ "skill_package": { "digest": skill, "x": 1 } })), 422, "order_invalid", "digest"),
-        (with(json!({ "skill_package": { "digest": "0".repeat(64) } })), 404, "skill_unknown", "digest"),
+        (with(json!({ "skill_package": { "digest": "0".repeat(64) } })), 422, "skill_unknown", "no skill"),
         (json!([]), 422, "order_invalid", ""),
     ] {
         let answer = service.post("/v1/orders", &order).await;

@@ -30,6 +30,7 @@ pub(super) fn schemas() -> Value {
         "Order": order(),
         "OrderPage": page("orders", &order_row()),
         "CommitResult": commit_result(),
+        "Claim": claim(),
         "VerifyResult": verify_result(),
         "VerifyRequest": {
             "oneOf": [
@@ -41,7 +42,7 @@ pub(super) fn schemas() -> Value {
                 },
                 {
                     "type": "object",
-                    "properties": { "claim": reference("CommitResult"), "reported_output": {} },
+                    "properties": { "claim": reference("Claim"), "reported_output": {} },
                     "required": ["claim"],
                     "additionalProperties": false,
                 },
@@ -250,7 +251,7 @@ fn commit_result() -> Value {
                 "type": "object",
                 "properties": {
                     "fuel": { "type": "integer", "minimum": 0 },
-                    "cpu_ms": { "type": "number", "minimum": 0 },
+                    "cpu_ms": { "type": "number" },
                     "peak_memory_bytes": { "type": "integer", "minimum": 0 },
                 },
                 "required": ["fuel", "cpu_ms", "peak_memory_bytes"],
@@ -261,6 +262,22 @@ fn commit_result() -> Value {
             "commitment_hash", "commitment_uri", "backend", "resources",
         ],
     })
+}
+
+/// A CommitResult as a client sends it: what is null may be left out.
+fn claim() -> Value {
+    let mut claim = commit_result();
+    claim["required"] = json!([
+        "order_id",
+        "execution_time_ms",
+        "status",
+        "commitment",
+        "commitment_hash",
+        "commitment_uri",
+        "backend",
+        "resources",
+    ]);
+    claim
 }
 
 fn verify_result() -> Value {

@@ -108,7 +108,15 @@ async fn submit(
 async fn accept(app: &App, order: Value, headers: &HeaderMap) -> Result<AcceptedOrder, Problem> {
     let config = match uploaded(&order)? {
         Some(digest) => {
-            OrderConfig::from_json_with_skill(order, app.workers.orchestrator().shelf().get(digest).await?)?
+            let shelf = app.workers.orchestrator().shelf();
+            let skill = shelf.get(digest).await.map_err(|error| match error.is_unknown() {
+                true => Problem::unprocessable(
+                    "skill_unknown",
+                    format!("skill_package: there is no skill {digest}; upload it with POST /v1/skills"),
+                ),
+                false => Problem::from(error),
+            })?;
+            OrderConfig::from_json_with_skill(order, skill)?
         }
         None => OrderConfig::from_json(order, LocalPaths::Refused)?,
     };
