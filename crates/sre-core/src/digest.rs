@@ -146,6 +146,8 @@ digest_of! {
     OutputDigest,
     /// Digest of the canonical JSON of a [`Commitment`](crate::Commitment).
     CommitmentDigest,
+    /// Digest of the canonical JSON of a signed receipt: what a transparency log lists.
+    ReceiptDigest,
 }
 
 macro_rules! is_address {
@@ -158,7 +160,16 @@ macro_rules! is_address {
     )*};
 }
 
-is_address!(SkillDigest, InputDigest, ProfileDigest, RuntimeDigest, OutcomeDigest, OutputDigest, CommitmentDigest);
+is_address!(
+    SkillDigest,
+    InputDigest,
+    ProfileDigest,
+    RuntimeDigest,
+    OutcomeDigest,
+    OutputDigest,
+    CommitmentDigest,
+    ReceiptDigest
+);
 
 #[cfg(test)]
 mod tests {

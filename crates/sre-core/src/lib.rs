@@ -22,7 +22,7 @@ pub use commitment::{COMMITMENT_FORMAT, Commitment};
 pub use config::{BackendChoice, MinIsolation, SandboxConfig};
 pub use digest::{
     BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, OutcomeDigest, OutputDigest, ProfileDigest,
-    RuntimeDigest, SkillDigest,
+    ReceiptDigest, RuntimeDigest, SkillDigest,
 };
 pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
 pub use order_id::{OrderId, OrderIdError};

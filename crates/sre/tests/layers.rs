@@ -13,10 +13,13 @@ use serde_json::Value;
 
 /// Every crate of the workspace and the crates it depends on, all of them and no other. `sre` is the binary: it may
 /// depend on any, and none on it.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
     ("sre-da", &["sre-core"]),
+    // No store, no engine: what a stranger needs to check a signature and a proof.
+    ("sre-receipt", &["sre-core"]),
+    ("sre-log", &["sre-core", "sre-da", "sre-receipt"]),
     // The only unsafe code besides the loading of compiled modules; it knows nothing of skills.
     ("sre-jail", &[]),
     ("sre-sandbox", &["sre-core", "sre-jail", "sre-skill"]),

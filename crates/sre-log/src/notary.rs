@@ -1,0 +1,164 @@
+//! Issues the receipts of finished orders: signed, stored under their digest, entered into the log.
+//!
+//! An order's receipt is issued once: of two processes that do it at the same time the first to be numbered stays, and
+//! both return that one. So whoever finds an order without a receipt may issue it, at any time after the order ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sre_core::{Canonical, OrderId, OrderResult, Outcome, ReceiptDigest};
+use sre_da::{Blob, Store, StoreError};
+use sre_receipt::tlog::{Entry, TlogProof};
+use sre_receipt::{Circumstances, Envelope, EnvelopeError, Host, NodeKey, Receipt, ReceiptError, VerdictStatement};
+
+use crate::log::{Log, LogError, Submission};
+
+/// Issues receipts. May be shared between threads.
+#[derive(Clone)]
+pub struct Notary {
+    key: Arc<NodeKey>,
+    store: Arc<dyn Store>,
+    log: Arc<Log>,
+    host: Host,
+}
+
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum NotaryError {
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The blob store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The committed outcome is not what it should be, or a stored receipt is not.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// A stored receipt is malformed.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The committed outcome cannot be read.
+    #[error("the outcome of order {order_id} cannot be read: {reason}")]
+    Outcome {
+        /// Which order.
+        order_id: OrderId,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Notary {
+    /// A notary that signs with `key`, stores in `store` and enters into `log`.
+    #[must_use]
+    pub fn new(key: Arc<NodeKey>, store: Arc<dyn Store>, log: Arc<Log>, host: Host) -> Self {
+        Self { key, store, log, host }
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// The receipt of a finished order, issued now unless there is one. When this returns it is durable and numbered; its
+    /// proof follows with the next batch. `measured` is what the backend measured of its isolation.
+    ///
+    /// # Errors
+    /// [`NotaryError`]; trying again is safe.
+    pub async fn issue(
+        &self,
+        result: &OrderResult,
+        finished_at: Timestamp,
+        measured: BTreeMap<String, String>,
+    ) -> Result<Receipt, NotaryError> {
+        if let Some(receipt) = self.receipt(&result.order_id).await? {
+            return Ok(receipt);
+        }
+        let outcome = match &result.commit_result {
+            Some(commit) => Some(self.outcome(&result.order_id, commit.commitment.outcome.into()).await?),
+            None => None,
+        };
+        let circumstances = Circumstances { finished_at, outcome, measured, host: self.host.clone() };
+        let receipt = Receipt::issue(result, circumstances, &self.key.secret)?;
+        let bytes = receipt.envelope().to_canonical();
+        let entry = Entry::receipt(ReceiptDigest::of(&bytes));
+        self.store.put(vec![Blob::new(bytes)]).await?;
+        // Dies here: a receipt that nobody was given. The next attempt issues another one.
+        let order_id = result.order_id.clone();
+        let stands = self.log.submit(vec![Submission { entry, order_id }]).await?;
+        match stands.first() {
+            Some((_, other)) if *other != entry => self.read(other.sha256).await,
+            _ => Ok(receipt),
+        }
+    }
+
+    /// The receipt of an order, if it was issued.
+    ///
+    /// # Errors
+    /// [`NotaryError`].
+    pub async fn receipt(&self, order_id: &OrderId) -> Result<Option<Receipt>, NotaryError> {
+        match self.log.receipt_of(order_id)? {
+            Some((_, entry)) => self.read(entry.sha256).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The proof of an order's receipt; `None` while it is pending, or when there is no receipt.
+    ///
+    /// # Errors
+    /// [`NotaryError`].
+    pub async fn proof(&self, order_id: &OrderId) -> Result<Option<TlogProof>, NotaryError> {
+        match self.log.receipt_of(order_id)? {
+            Some((position, _)) => Ok(self.log.prove(position).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps somebody's verdict on the receipt of an order: stored under its digest and entered into the log.
+    ///
+    /// The caller has checked the signature and decided whose verdicts he keeps.
+    ///
+    /// # Errors
+    /// [`NotaryError`]; trying again is safe.
+    pub async fn keep_verdict(&self, verdict: &VerdictStatement) -> Result<u64, NotaryError> {
+        let bytes = verdict.envelope().to_canonical();
+        let entry = Entry::verdict(ReceiptDigest::of(&bytes));
+        self.store.put(vec![Blob::new(bytes)]).await?;
+        let order_id = verdict.predicate().order_id.clone();
+        let stands = self.log.submit(vec![Submission { entry, order_id }]).await?;
+        Ok(stands.first().map_or(0, |(position, _)| *position))
+    }
+
+    /// The verdicts that are kept about an order.
+    ///
+    /// # Errors
+    /// [`NotaryError`].
+    pub async fn verdicts(&self, order_id: &OrderId) -> Result<Vec<VerdictStatement>, NotaryError> {
+        let mut verdicts = Vec::new();
+        for (_, entry) in self.log.verdicts_of(order_id)? {
+            let bytes = self.store.get(entry.sha256.into()).await?;
+            verdicts.push(VerdictStatement::read(Envelope::parse(&bytes)?)?);
+        }
+        Ok(verdicts)
+    }
+
+    async fn read(&self, digest: ReceiptDigest) -> Result<Receipt, NotaryError> {
+        let bytes = self.store.get(digest.into()).await?;
+        Ok(Receipt::read(Envelope::parse(&bytes)?)?)
+    }
+
+    async fn outcome(&self, order_id: &OrderId, digest: sre_core::BlobDigest) -> Result<Outcome, NotaryError> {
+        let bytes = self.store.get(digest).await?;
+        let outcome = serde_json::from_slice(&bytes).map(Canonical::<Outcome>::new);
+        outcome
+            .map(Canonical::into_value)
+            .map_err(|error| NotaryError::Outcome { order_id: order_id.clone(), reason: error.to_string() })
+    }
+}
+
+impl std::fmt::Debug for Notary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notary").field("key", &self.key).finish_non_exhaustive()
+    }
+}

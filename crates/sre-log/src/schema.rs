@@ -1,0 +1,236 @@
+//! The tables of a log, and what is read and written in one step.
+//!
+//! ```text
+//! log.sqlite3
+//!   log      one row: the log's name, its size and root: the head. Changed only from the head that was read.
+//!   entry    what was submitted, numbered without gaps; those from the head's size on wait for the next batch
+//!   fringe   the partial tile of each level
+//!   tile     full tiles, by digest in the blob store
+//!   cosignature  what witnesses signed, by size
+//! ```
+
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use sre_core::{BlobDigest, Digest, ReceiptDigest};
+use sre_receipt::tlog::{Entry, EntryKind, Hash};
+
+use crate::fringe::{Fringe, FullTile};
+use crate::tile_nodes::{TileNodes, to_bytes};
+
+/// "srel", big-endian.
+pub(crate) const APPLICATION_ID: i32 = 0x7372_656c;
+
+pub(crate) const MIGRATIONS: &[&str] = &["
+    CREATE TABLE log (
+        id     INTEGER PRIMARY KEY CHECK (id = 1),
+        origin TEXT NOT NULL,
+        size   INTEGER NOT NULL,
+        root   BLOB NOT NULL CHECK (length(root) = 32)
+    ) STRICT;
+    CREATE TABLE entry (
+        position INTEGER PRIMARY KEY,
+        sha256   BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+        kind     TEXT NOT NULL,
+        order_id TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX receipt_of_order ON entry (order_id) WHERE kind = 'receipt';
+    CREATE INDEX verdict_of_order ON entry (order_id) WHERE kind = 'verdict';
+    CREATE TABLE fringe (
+        level  INTEGER PRIMARY KEY,
+        hashes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE tile (
+        level    INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        digest   BLOB NOT NULL CHECK (length(digest) = 32),
+        PRIMARY KEY (level, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE cosignature (
+        size INTEGER NOT NULL,
+        line TEXT NOT NULL,
+        PRIMARY KEY (size, line)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// The head as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) size: u64,
+    pub(crate) root: Hash,
+}
+
+/// A number of the tree as SQLite has it. A log of 2⁶³ entries does not fit on any disk.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn read_number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// Names the log, if it has no name yet, and returns the name it has.
+pub(crate) fn name_log(transaction: &Transaction<'_>, origin: &str) -> rusqlite::Result<String> {
+    let empty = Hash::empty();
+    transaction.execute("INSERT OR IGNORE INTO log VALUES (1, ?1, 0, ?2)", params![origin, empty.0])?;
+    transaction.query_row("SELECT origin FROM log", [], |row| row.get(0))
+}
+
+/// The head and the fringe that belongs to it; `None` when they do not fit.
+pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Option<Fringe>)> {
+    let transaction = connection.unchecked_transaction()?;
+    let head = transaction
+        .prepare_cached("SELECT size, root FROM log")?
+        .query_row([], |row| Ok(Head { size: read_number(row, 0)?, root: Hash(row.get(1)?) }))?;
+    let mut query = transaction.prepare_cached("SELECT level, hashes FROM fringe ORDER BY level")?;
+    let rows = query.query_map([], |row| Ok((read_number(row, 0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let mut levels = Vec::new();
+    for row in rows {
+        let (level, bytes) = row?;
+        let (chunks, rest) = bytes.as_chunks::<32>();
+        if level != levels.len() as u64 || !rest.is_empty() {
+            return Ok((head, None));
+        }
+        levels.push(chunks.iter().copied().map(Hash).collect());
+    }
+    let fringe = Fringe::new(head.size, levels).filter(|fringe| fringe.root() == head.root);
+    Ok((head, fringe))
+}
+
+/// Replaces the head `old` by that of `fringe`. `false`, and nothing changed, when the head is another by now.
+pub(crate) fn replace_head(
+    transaction: &Transaction<'_>,
+    old: Head,
+    fringe: &Fringe,
+    root: Hash,
+    full: &[(FullTile, BlobDigest)],
+) -> rusqlite::Result<bool> {
+    let changed = transaction
+        .prepare_cached("UPDATE log SET size = ?1, root = ?2 WHERE size = ?3 AND root = ?4")?
+        .execute(params![number(fringe.size()), root.0, number(old.size), old.root.0])?;
+    if changed != 1 {
+        return Ok(false);
+    }
+    for (tile, digest) in full {
+        transaction.prepare_cached("INSERT INTO tile VALUES (?1, ?2, ?3)")?.execute(params![
+            tile.level,
+            number(tile.index),
+            digest.digest().as_bytes()
+        ])?;
+    }
+    for (level, hashes) in fringe.levels().iter().enumerate() {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO fringe VALUES (?1, ?2)")?
+            .execute(params![level as i64, to_bytes(hashes)])?;
+    }
+    Ok(true)
+}
+
+/// Numbers an entry, unless it is known or the order has a receipt already. Returns the entry that stands there.
+pub(crate) fn submit(transaction: &Transaction<'_>, entry: &Entry, order_id: &str) -> rusqlite::Result<(u64, Entry)> {
+    let kind = entry.kind.as_str();
+    let digest = entry.sha256.digest();
+    transaction
+        .prepare_cached(
+            "INSERT INTO entry VALUES ((SELECT coalesce(max(position) + 1, 0) FROM entry), ?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![digest.as_bytes(), kind, order_id])?;
+    transaction
+        .prepare_cached(
+            "SELECT position, sha256, kind FROM entry WHERE sha256 = ?1
+             UNION ALL SELECT position, sha256, kind FROM entry WHERE order_id = ?2 AND kind = 'receipt' LIMIT 1",
+        )?
+        .query_row(params![digest.as_bytes(), order_id], read_entry)
+}
+
+/// Up to `limit` entries from `position` on, without gaps.
+pub(crate) fn entries(connection: &Connection, position: u64, limit: u32) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = connection
+        .prepare_cached("SELECT position, sha256, kind FROM entry WHERE position >= ?1 ORDER BY position LIMIT ?2")?;
+    let rows = query.query_map(params![number(position), limit], read_entry)?;
+    let mut entries = Vec::new();
+    for row in rows {
+        let (found, entry) = row?;
+        if found != position + entries.len() as u64 {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// Where the receipt of an order stands.
+pub(crate) fn receipt_of(connection: &Connection, order_id: &str) -> rusqlite::Result<Option<(u64, Entry)>> {
+    connection
+        .prepare_cached("SELECT position, sha256, kind FROM entry WHERE order_id = ?1 AND kind = 'receipt'")?
+        .query_row([order_id], read_entry)
+        .optional()
+}
+
+/// The verdicts on an order's receipt.
+pub(crate) fn verdicts_of(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<(u64, Entry)>> {
+    let mut query = connection.prepare_cached(
+        "SELECT position, sha256, kind FROM entry WHERE order_id = ?1 AND kind = 'verdict' ORDER BY position",
+    )?;
+    query.query_map([order_id], read_entry)?.collect()
+}
+
+/// How many entries were submitted.
+pub(crate) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("SELECT coalesce(max(position) + 1, 0) FROM entry", [], |row| read_number(row, 0))
+}
+
+/// The entry at `position` and its order.
+pub(crate) fn entry_at(connection: &Connection, position: u64) -> rusqlite::Result<Option<(String, Entry)>> {
+    connection
+        .prepare_cached("SELECT position, sha256, kind, order_id FROM entry WHERE position = ?1")?
+        .query_row([number(position)], |row| Ok((row.get(3)?, read_entry(row)?.1)))
+        .optional()
+}
+
+/// An entry from the columns position, sha256 and kind.
+fn read_entry(row: &Row<'_>) -> rusqlite::Result<(u64, Entry)> {
+    let kind = match row.get_ref(2)?.as_str()? {
+        "receipt" => EntryKind::Receipt,
+        "verdict" => EntryKind::Verdict,
+        _ => return Err(rusqlite::Error::InvalidQuery),
+    };
+    let sha256 = ReceiptDigest::from(Digest::from_bytes(row.get(1)?));
+    Ok((read_number(row, 0)?, Entry { kind, sha256 }))
+}
+
+/// The digest of a full tile.
+pub(crate) fn tile(connection: &Connection, level: u8, index: u64) -> rusqlite::Result<Option<BlobDigest>> {
+    connection
+        .prepare_cached("SELECT digest FROM tile WHERE level = ?1 AND position = ?2")?
+        .query_row(params![level, number(index)], |row| Ok(Digest::from_bytes(row.get(0)?).into()))
+        .optional()
+}
+
+/// Keeps what witnesses signed of the head of this size.
+pub(crate) fn add_cosignatures(transaction: &Transaction<'_>, size: u64, lines: &[String]) -> rusqlite::Result<()> {
+    for line in lines {
+        transaction
+            .prepare_cached("INSERT OR IGNORE INTO cosignature VALUES (?1, ?2)")?
+            .execute(params![number(size), line])?;
+    }
+    Ok(())
+}
+
+/// The largest size not below `least` that witnesses signed, and what they signed.
+pub(crate) fn cosigned(connection: &Connection, least: u64) -> rusqlite::Result<Option<(u64, Vec<String>)>> {
+    let size = connection
+        .prepare_cached("SELECT size FROM cosignature WHERE size >= ?1 ORDER BY size DESC LIMIT 1")?
+        .query_row([number(least)], |row| read_number(row, 0))
+        .optional()?;
+    let Some(size) = size else { return Ok(None) };
+    let mut query = connection.prepare_cached("SELECT line FROM cosignature WHERE size = ?1 ORDER BY line")?;
+    let lines = query.query_map([number(size)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Some((size, lines)))
+}
+
+/// The inner nodes of a partial tile.
+pub(crate) fn partial(fringe: &Fringe, level: u8) -> Option<TileNodes> {
+    let hashes = fringe.levels().get(usize::from(level)).filter(|hashes| !hashes.is_empty())?;
+    Some(TileNodes::new(hashes.clone()))
+}
