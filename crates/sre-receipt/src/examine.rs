@@ -97,11 +97,17 @@ impl Examiner {
     fn examine_into(&self, bytes: &[u8], proof: Option<&[u8]>, found: &mut Examination) -> Result<(), Flaw> {
         let envelope = found.check("receipt", Envelope::parse(bytes).map_err(tampered))?;
         let digest = sre_core::ReceiptDigest::of(bytes);
+        let known = self.trust.keys().iter().find(|key| key.public_key.id() == envelope.key());
+        let is_forged = known.is_some_and(|key| envelope.verify(&key.public_key).is_err());
         let read = Receipt::read(envelope).map_err(|error| {
-            flaw(if error.is_unknown_version() { Verdict::Unverifiable } else { Verdict::Tampered }, error)
+            // Who alters a version number turns a forgery into an unknown version, unless the key is known.
+            let is_unknown = error.is_unknown_version() && !is_forged;
+            flaw(if is_unknown { Verdict::Unverifiable } else { Verdict::Tampered }, error)
         });
         let receipt = found.check("statement", read)?;
-        found.check("signature", receipt.verify_signature().map_err(tampered))?;
+        // Under a key that is trusted the signature was checked above.
+        let signature = if known.is_some() && !is_forged { Ok(()) } else { receipt.verify_signature() };
+        found.check("signature", signature.map_err(tampered))?;
         let finished_at = receipt.predicate().reported.finished_at;
         let trusted = self.trust.find(receipt.envelope().key(), Purpose::Receipt, finished_at);
         found.check("key", trusted.map(drop).map_err(unanchored)).or_else(|flaw| found.pass_over(flaw))?;

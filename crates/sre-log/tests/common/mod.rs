@@ -1,0 +1,44 @@
+//! A log on a real disk.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sre_core::Digest;
+use sre_da::{LocalStore, LocalStoreOptions};
+use sre_log::{Log, LogError, Submission};
+use sre_receipt::tlog::Entry;
+use sre_receipt::{NodeKey, SecretKey};
+
+pub fn key(seed: u8) -> Arc<NodeKey> {
+    let name = "node.example/log".parse().expect("a name");
+    Arc::new(NodeKey { name, secret: SecretKey::from_seed(&[seed; 32]) })
+}
+
+pub fn store(folder: &Path) -> Arc<LocalStore> {
+    Arc::new(LocalStore::open(&folder.join("blobs"), LocalStoreOptions::default()).expect("a store"))
+}
+
+pub async fn try_open(folder: &Path, seed: u8) -> Result<Log, LogError> {
+    Log::open(&folder.join("log.sqlite3"), store(folder), key(seed)).await
+}
+
+pub async fn open(folder: &Path) -> Log {
+    try_open(folder, 1).await.expect("a log")
+}
+
+/// The entry with this number in every test.
+pub fn entry(number: u64) -> Entry {
+    Entry::receipt(Digest::of(&number.to_le_bytes()).into())
+}
+
+pub fn submissions(numbers: std::ops::Range<u64>) -> Vec<Submission> {
+    let one = |n: u64| Submission { entry: entry(n), order_id: format!("order-{n}").parse().expect("an order id") };
+    numbers.map(one).collect()
+}
+
+/// Submits and integrates.
+pub async fn grow(log: &Log, numbers: std::ops::Range<u64>) {
+    log.submit(submissions(numbers)).await.expect("numbers");
+    log.integrate().await.expect("a checkpoint");
+}

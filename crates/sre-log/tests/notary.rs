@@ -1,0 +1,97 @@
+//! Receipts are issued once, whoever asks and however often.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{key, open, store};
+use sre_core::{
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId, OrderResult, OrderStatus,
+    Outcome, Resources,
+};
+use sre_da::{Blob, Store as _};
+use sre_log::Notary;
+use sre_receipt::{Examiner, Host, Policy, Trust};
+
+fn now() -> jiff::Timestamp {
+    "2026-01-01T00:00:00Z".parse().expect("a time")
+}
+
+fn result(order_id: &str, outcome: Outcome) -> OrderResult {
+    let any = Digest::of(b"any");
+    let commitment = Commitment {
+        format: COMMITMENT_FORMAT.to_owned(),
+        skill: any.into(),
+        input: any.into(),
+        profile: any.into(),
+        runtime: any.into(),
+        outcome: outcome.digest(),
+    };
+    let order_id: OrderId = order_id.parse().expect("an order id");
+    let commit = CommitResult {
+        order_id: order_id.clone(),
+        result_uri: None,
+        result_hash: None,
+        execution_time_ms: 1,
+        status: CommitStatus::Failed,
+        error_message: Some(outcome.to_string()),
+        commitment_hash: commitment.digest(),
+        commitment_uri: format!("da:sha256:{}", commitment.digest()),
+        commitment,
+        backend: Backend::Wasm,
+        backend_note: None,
+        resources: Resources::default(),
+    };
+    OrderResult {
+        order_id,
+        status: OrderStatus::Failed,
+        commit_result: Some(commit),
+        verification: None,
+        execution_time_ms: 1,
+        error_message: Some(outcome.to_string()),
+        error_code: outcome.error_code().map(str::to_owned),
+        output: None,
+        attempts: 1,
+        logs: String::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_order_has_one_receipt_with_one_proof() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    let log = Arc::new(open(folder.path()).await);
+    let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
+    let outcome = Outcome::Exited { code: 3 };
+    let order = result("t", outcome);
+    let missing = notary.issue(&order, now(), BTreeMap::new()).await.expect_err("the outcome is not there");
+    assert!(missing.to_string().contains(&outcome.digest().to_string()), "{missing}");
+    store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
+
+    // Eight at once, at different times: one receipt.
+    let mut tasks = Vec::new();
+    for second in 0..8 {
+        let (notary, order) = (notary.clone(), order.clone());
+        let at = now() + jiff::SignedDuration::from_secs(second);
+        tasks.push(tokio::spawn(async move { notary.issue(&order, at, BTreeMap::new()).await.expect("a receipt") }));
+    }
+    let mut receipts = Vec::new();
+    for task in tasks {
+        receipts.push(task.await.expect("no panic"));
+    }
+    assert!(receipts.iter().all(|receipt| *receipt == receipts[0]));
+    assert_eq!(log.submitted().expect("a number"), 1);
+    assert_eq!(notary.proof(&order.order_id).await.expect("no failure"), None, "pending");
+    log.integrate().await.expect("a checkpoint");
+    let proof = notary.proof(&order.order_id).await.expect("no failure").expect("a proof");
+    let mut trust = Trust::default();
+    trust.add(key(1).trusted("2025-01-01T00:00:00Z".parse().expect("a time"))).expect("a new key");
+    let policy = Policy { require_proof: true, ..Policy::default() };
+    let bytes = receipts[0].envelope().to_canonical();
+    let found = Examiner::new(trust, policy).examine(&bytes, Some(proof.to_string().as_bytes()));
+    assert_eq!(found.flaw, None, "{:?}", found.checks);
+    // The blob store has it under its digest.
+    assert_eq!(*store.get(receipts[0].digest().into()).await.expect("the receipt"), bytes[..]);
+    assert!(notary.receipt(&"other".parse().expect("an order id")).await.expect("no failure").is_none());
+}

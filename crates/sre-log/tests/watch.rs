@@ -1,0 +1,191 @@
+//! A log that lies is found out, and each lie is called by its name.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use common::{entry, grow, key, open};
+use sre_log::watch::{self, Fault};
+use sre_log::{Log, LogMemory, LogSource, SourceError};
+use sre_receipt::tlog::{Checkpoint, Note, TilePath};
+
+/// A log whose answers the test changes.
+struct Liar<'a> {
+    log: &'a Log,
+    checkpoint: Option<Vec<u8>>,
+    tiles: Mutex<BTreeMap<TilePath, Vec<u8>>>,
+}
+
+impl<'a> Liar<'a> {
+    fn about(log: &'a Log) -> Self {
+        Self { log, checkpoint: None, tiles: Mutex::default() }
+    }
+
+    fn with(log: &'a Log, checkpoint: Vec<u8>) -> Self {
+        Self { checkpoint: Some(checkpoint), ..Self::about(log) }
+    }
+}
+
+#[async_trait]
+impl LogSource for Liar<'_> {
+    async fn checkpoint(&self) -> Result<Vec<u8>, SourceError> {
+        match &self.checkpoint {
+            Some(bytes) => Ok(bytes.clone()),
+            None => LogSource::checkpoint(self.log).await,
+        }
+    }
+
+    async fn tile(&self, path: TilePath) -> Result<Vec<u8>, SourceError> {
+        let changed = self.tiles.lock().expect("a lock").get(&path).cloned();
+        match changed {
+            Some(bytes) => Ok(bytes),
+            None => self.log.tile(path).await,
+        }
+    }
+}
+
+/// A checkpoint that the log's own key signed and its own code never would.
+fn signed(size: u64, root: sre_receipt::tlog::Hash) -> Vec<u8> {
+    let checkpoint = Checkpoint { origin: key(1).name.clone(), size, root };
+    let mut note = Note::new(checkpoint.to_text()).expect("a note");
+    note.sign(key(1).name.clone(), &key(1).secret);
+    note.to_string().into_bytes()
+}
+
+fn root(log: &Log) -> sre_receipt::tlog::Hash {
+    Checkpoint::parse(log.checkpoint().1.text()).expect("a checkpoint").root
+}
+
+#[tokio::test]
+async fn an_honest_log_is_followed_and_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path()).await;
+    let keys = [log.verifier_key()];
+    let mut before = None;
+    let (mut from, mut read) = (0, Vec::new());
+    for size in [0, 1, 200, 256, 300, 1000] {
+        grow(&log, from..size).await;
+        let seen = watch::look(&log, &keys, before.as_ref()).await.expect("an honest log");
+        assert_eq!((seen.checkpoint.size, seen.before), (size, from));
+        let visit = |number, entry| {
+            if number >= from {
+                read.push((number, entry));
+            }
+        };
+        watch::entries(&log, &seen.checkpoint, from, visit).await.expect("its entries");
+        before = Some(seen.note);
+        from = size;
+    }
+    assert_eq!(read, (0..1000).map(|n| (n, entry(n))).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn every_way_to_rewrite_history_is_found() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (honest, other) = (open(one.path()).await, open(two.path()).await);
+    let keys = [honest.verifier_key()];
+    grow(&honest, 0..300).await;
+    let before = honest.checkpoint().1;
+    let look = |source| {
+        let (keys, before) = (&keys, &before);
+        async move { watch::look(source, keys, Some(before)).await.expect_err("a fault") }
+    };
+    // A second history under the same name and key: an entry left out, or two swapped.
+    grow(&other, 1..301).await;
+    let fault = look(&other as &dyn LogSource).await;
+    assert!(matches!(fault, Fault::Forked { size: 300, .. }) && fault.is_misbehaviour(), "{fault}");
+    grow(&other, 301..400).await;
+    let fault = look(&other as &dyn LogSource).await;
+    assert!(matches!(fault, Fault::Rewritten { before_size: 300, now_size: 399, .. }), "{fault}");
+    // The evidence is kept, and both halves of it are signed.
+    let memory = LogMemory::new(one.path().join("logs"));
+    let kept = memory.keep_evidence(&key(1).name, &fault).expect("a file").expect("evidence");
+    let evidence = std::fs::read_to_string(kept).expect("the evidence");
+    let (first, second) = evidence
+        .split_once("\n\nnode.example")
+        .map(|(a, b)| (format!("{a}\n"), format!("node.example{b}")))
+        .expect("two");
+    for note in [first, second] {
+        let note = Note::parse(note.as_bytes()).expect("a note");
+        Checkpoint::verify(&note, &keys[0]).expect("signed by the log");
+    }
+    // Backwards.
+    let fault = look(&Liar::with(&honest, signed(299, root(&honest)))).await;
+    assert!(matches!(fault, Fault::Shrunk { before_size: 300, now_size: 299, .. }), "{fault}");
+    // A size it does not have.
+    let fault = look(&Liar::with(&honest, signed(301, root(&honest)))).await;
+    assert!(matches!(fault, Fault::Source(SourceError::Missing(_))), "{fault}");
+    // Signed by nobody, by a stranger, for another log, not at all.
+    let unsigned = before.text().to_owned() + "\n";
+    for wrong in [unsigned.as_bytes(), b"", before.text().as_bytes(), &[0xff; 100]] {
+        let fault = look(&Liar::with(&honest, wrong.to_vec())).await;
+        assert!(matches!(fault, Fault::Checkpoint(_)) && !fault.is_misbehaviour(), "{fault}");
+    }
+    let stranger = common::key(9).verifier_key();
+    assert!(matches!(watch::look(&honest, &[stranger], None).await, Err(Fault::Checkpoint(_))));
+}
+
+#[tokio::test]
+async fn tiles_and_entries_that_do_not_belong_to_the_tree_are_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path()).await;
+    let keys = [log.verifier_key()];
+    grow(&log, 0..300).await;
+    let before = log.checkpoint().1;
+    grow(&log, 300..700).await;
+    let seen = watch::look(&log, &keys, Some(&before)).await.expect("an honest log");
+    for path in ["tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"] {
+        let path: TilePath = path.parse().expect("a name");
+        let good = log.tile(path).await.expect("a tile");
+        let mut flipped = good.clone();
+        flipped[40] ^= 1;
+        for bad in [flipped, good[..good.len() - 1].to_vec(), Vec::new(), [&good[..], &good].concat()] {
+            let liar = Liar::about(&log);
+            liar.tiles.lock().expect("a lock").insert(path, bad);
+            let fault = watch::look(&liar, &keys, Some(&before)).await.expect_err("a fault");
+            assert!(matches!(fault, Fault::Foreign { .. }), "{path}: {fault}");
+        }
+    }
+    for index in [0, 1, 2] {
+        let width = if index == 2 { 188 } else { 256 };
+        let path = TilePath { level: None, index, width };
+        let good = log.tile(path).await.expect("a bundle");
+        // An entry replaced by another good one; one left out; one more; cut; nothing.
+        let length = 2 + entry(0).to_canonical().len();
+        let replaced = [&good[..length], &good[..length], &good[2 * length..]].concat();
+        let omitted = good[length..].to_vec();
+        for bad in
+            [replaced, omitted, [&good[..], &good[..length]].concat(), good[..good.len() - 1].to_vec(), Vec::new()]
+        {
+            let liar = Liar::about(&log);
+            liar.tiles.lock().expect("a lock").insert(path, bad);
+            let mut visited = 0;
+            let fault = watch::entries(&liar, &seen.checkpoint, 0, |_, _| visited += 1).await.expect_err("a fault");
+            assert!(matches!(fault, Fault::Foreign { .. }), "{path}: {fault}");
+            assert_eq!(visited, index * 256, "nothing of a wrong bundle is passed on");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_memory_keeps_the_last_checkpoint_of_each_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path()).await;
+    grow(&log, 0..3).await;
+    let memory = LogMemory::new(folder.path().join("logs"));
+    let name = key(1).name.clone();
+    assert_eq!(memory.last(&name).expect("nothing"), None);
+    memory.remember(&name, &log.checkpoint().1).expect("a file");
+    assert_eq!(memory.last(&name).expect("a note"), Some(log.checkpoint().1));
+    assert_eq!(memory.last(&"../../etc".parse().expect("a name")).expect("nothing"), None);
+    let file = walk(&folder.path().join("logs"));
+    std::fs::write(&file, "x").expect("a file");
+    assert!(memory.last(&name).is_err());
+}
+
+fn walk(folder: &std::path::Path) -> std::path::PathBuf {
+    let mut entries = std::fs::read_dir(folder).expect("a folder");
+    entries.next().expect("an entry").expect("an entry").path().join("checkpoint")
+}
