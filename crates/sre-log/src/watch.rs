@@ -112,9 +112,10 @@ pub async fn look(source: &dyn LogSource, keys: &[VerifierKey], before: Option<&
     let tiles = Theirs::new(source, now_size);
     let path = proofs::consistency(&tiles, before_size, now_size).await?;
     if verify_consistency((before_size, &old.root), (now_size, &now.root), &path).is_err() {
-        // The log's tiles may be wrong, or the checkpoint. Only when the tiles do lead to the checkpoint is it the
-        // history that was rewritten.
-        if proofs::root(&tiles, now_size, now_size).await? != now.root {
+        // Are the tiles wrong, or the history? It is the history if the new checkpoint stands for a tree that begins
+        // differently; a tile that belongs to no signed tree accuses nobody of more than that.
+        let shown = proofs::root(&tiles, before_size, now_size).await?;
+        if verify_consistency((before_size, &shown), (now_size, &now.root), &path).is_err() {
             return Err(Fault::Foreign { what: String::from("a tile") });
         }
         let (before, now) = both();

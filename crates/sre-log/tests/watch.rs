@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use common::{entry, grow, key, open};
@@ -16,11 +17,13 @@ struct Liar<'a> {
     log: &'a Log,
     checkpoint: Option<Vec<u8>>,
     tiles: Mutex<BTreeMap<TilePath, Vec<u8>>>,
+    /// A changed tile was asked for.
+    served: AtomicBool,
 }
 
 impl<'a> Liar<'a> {
     fn about(log: &'a Log) -> Self {
-        Self { log, checkpoint: None, tiles: Mutex::default() }
+        Self { log, checkpoint: None, tiles: Mutex::default(), served: AtomicBool::new(false) }
     }
 
     fn with(log: &'a Log, checkpoint: Vec<u8>) -> Self {
@@ -40,7 +43,10 @@ impl LogSource for Liar<'_> {
     async fn tile(&self, path: TilePath) -> Result<Vec<u8>, SourceError> {
         let changed = self.tiles.lock().expect("a lock").get(&path).cloned();
         match changed {
-            Some(bytes) => Ok(bytes),
+            Some(bytes) => {
+                self.served.store(true, Ordering::Relaxed);
+                Ok(bytes)
+            }
             None => self.log.tile(path).await,
         }
     }
@@ -52,6 +58,10 @@ fn signed(size: u64, root: sre_receipt::tlog::Hash) -> Vec<u8> {
     let mut note = Note::new(checkpoint.to_text()).expect("a note");
     note.sign(key(1).name.clone(), &key(1).secret);
     note.to_string().into_bytes()
+}
+
+async fn fault(source: &dyn LogSource, keys: &[sre_receipt::tlog::VerifierKey], before: &Note) -> Fault {
+    watch::look(source, keys, Some(before)).await.expect_err("a fault")
 }
 
 fn root(log: &Log) -> sre_receipt::tlog::Hash {
@@ -88,20 +98,16 @@ async fn every_way_to_rewrite_history_is_found() {
     let keys = [honest.verifier_key()];
     grow(&honest, 0..300).await;
     let before = honest.checkpoint().1;
-    let look = |source| {
-        let (keys, before) = (&keys, &before);
-        async move { watch::look(source, keys, Some(before)).await.expect_err("a fault") }
-    };
     // A second history under the same name and key: an entry left out, or two swapped.
     grow(&other, 1..301).await;
-    let fault = look(&other as &dyn LogSource).await;
-    assert!(matches!(fault, Fault::Forked { size: 300, .. }) && fault.is_misbehaviour(), "{fault}");
+    let found = fault(&other, &keys, &before).await;
+    assert!(matches!(found, Fault::Forked { size: 300, .. }) && found.is_misbehaviour(), "{found}");
     grow(&other, 301..400).await;
-    let fault = look(&other as &dyn LogSource).await;
-    assert!(matches!(fault, Fault::Rewritten { before_size: 300, now_size: 399, .. }), "{fault}");
+    let found = fault(&other, &keys, &before).await;
+    assert!(matches!(found, Fault::Rewritten { before_size: 300, now_size: 399, .. }), "{found}");
     // The evidence is kept, and both halves of it are signed.
     let memory = LogMemory::new(one.path().join("logs"));
-    let kept = memory.keep_evidence(&key(1).name, &fault).expect("a file").expect("evidence");
+    let kept = memory.keep_evidence(&key(1).name, &found).expect("a file").expect("evidence");
     let evidence = std::fs::read_to_string(kept).expect("the evidence");
     let (first, second) = evidence
         .split_once("\n\nnode.example")
@@ -112,18 +118,18 @@ async fn every_way_to_rewrite_history_is_found() {
         Checkpoint::verify(&note, &keys[0]).expect("signed by the log");
     }
     // Backwards.
-    let fault = look(&Liar::with(&honest, signed(299, root(&honest)))).await;
-    assert!(matches!(fault, Fault::Shrunk { before_size: 300, now_size: 299, .. }), "{fault}");
+    let found = fault(&Liar::with(&honest, signed(299, root(&honest))), &keys, &before).await;
+    assert!(matches!(found, Fault::Shrunk { before_size: 300, now_size: 299, .. }), "{found}");
     // A size it does not have.
-    let fault = look(&Liar::with(&honest, signed(301, root(&honest)))).await;
-    assert!(matches!(fault, Fault::Source(SourceError::Missing(_))), "{fault}");
+    let found = fault(&Liar::with(&honest, signed(301, root(&honest))), &keys, &before).await;
+    assert!(matches!(found, Fault::Source(SourceError::Missing(_))), "{found}");
     // Signed by nobody, by a stranger, for another log, not at all.
     let unsigned = before.text().to_owned() + "\n";
     for wrong in [unsigned.as_bytes(), b"", before.text().as_bytes(), &[0xff; 100]] {
-        let fault = look(&Liar::with(&honest, wrong.to_vec())).await;
-        assert!(matches!(fault, Fault::Checkpoint(_)) && !fault.is_misbehaviour(), "{fault}");
+        let found = fault(&Liar::with(&honest, wrong.to_vec()), &keys, &before).await;
+        assert!(matches!(found, Fault::Checkpoint(_)) && !found.is_misbehaviour(), "{found}");
     }
-    let stranger = common::key(9).verifier_key();
+    let stranger = key(9).verifier_key();
     assert!(matches!(watch::look(&honest, &[stranger], None).await, Err(Fault::Checkpoint(_))));
 }
 
@@ -136,18 +142,23 @@ async fn tiles_and_entries_that_do_not_belong_to_the_tree_are_found() {
     let before = log.checkpoint().1;
     grow(&log, 300..700).await;
     let seen = watch::look(&log, &keys, Some(&before)).await.expect("an honest log");
+    let mut served = 0;
     for path in ["tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"] {
         let path: TilePath = path.parse().expect("a name");
         let good = log.tile(path).await.expect("a tile");
         let mut flipped = good.clone();
-        flipped[40] ^= 1;
+        flipped[4] ^= 1;
         for bad in [flipped, good[..good.len() - 1].to_vec(), Vec::new(), [&good[..], &good].concat()] {
             let liar = Liar::about(&log);
             liar.tiles.lock().expect("a lock").insert(path, bad);
-            let fault = watch::look(&liar, &keys, Some(&before)).await.expect_err("a fault");
-            assert!(matches!(fault, Fault::Foreign { .. }), "{path}: {fault}");
+            match watch::look(&liar, &keys, Some(&before)).await {
+                Ok(_) => assert!(!liar.served.load(Ordering::Relaxed), "{path} was read and believed"),
+                Err(fault) => assert!(matches!(fault, Fault::Foreign { .. }), "{path}: {fault}"),
+            }
+            served += u32::from(liar.served.load(Ordering::Relaxed));
         }
     }
+    assert!(served >= 8, "the proof needs at least two of the tiles");
     for index in [0, 1, 2] {
         let width = if index == 2 { 188 } else { 256 };
         let path = TilePath { level: None, index, width };

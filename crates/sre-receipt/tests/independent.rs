@@ -1,0 +1,108 @@
+//! Receipts are read by programs of others: securesystemslib and in-toto-attestation, and the script of the documentation,
+//! which uses nothing but Python's library and `cryptography`.
+//!
+//! The readers come from PyPI into a virtual environment below the target folder, once. Where Python or PyPI cannot be had
+//! the tests say so on standard error and pass; where `CI` is set they fail.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The Python of an environment with the readers; `None` where it cannot be made.
+fn python() -> Option<&'static Path> {
+    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PYTHON.get_or_init(make_environment).as_deref()
+}
+
+fn make_environment() -> Option<PathBuf> {
+    let requirements = tests().join("independent/requirements.txt");
+    let wanted = fs::read(&requirements).expect("the requirements");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("independent-readers");
+    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
+    if fs::read(&done).is_ok_and(|installed| installed == wanted) {
+        return Some(python);
+    }
+    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).and_then(|()| {
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
+        run(Command::new(&python).args(pip).arg(&requirements))
+    });
+    if let Err(reason) = made {
+        assert!(std::env::var_os("CI").is_none(), "the independent readers could not be installed: {reason}");
+        eprintln!("SKIPPED: the independent readers could not be installed: {reason}");
+        return None;
+    }
+    fs::write(done, wanted).expect("a mark");
+    Some(python)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let ran = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if ran.status.success() { Ok(()) } else { Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr))) }
+}
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+fn fixture(name: &str) -> PathBuf {
+    tests().join("fixtures/v1").join(name)
+}
+
+/// A copy of a fixture, changed.
+fn changed(folder: &Path, name: &str, from: &str, to: &str) -> PathBuf {
+    let text = fs::read_to_string(fixture(name)).expect("a fixture");
+    assert!(text.contains(from), "{name} has {from}");
+    let path = folder.join(format!("{}-{name}", fs::read_dir(folder).expect("a folder").count()));
+    fs::write(&path, text.replacen(from, to, 1)).expect("a file");
+    path
+}
+
+fn said(ran: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr))
+}
+
+#[test]
+fn the_libraries_of_in_toto_accept_our_receipts_and_no_others() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(python);
+    command.arg(tests().join("independent/in_toto.py")).arg(fixture("public.pem"));
+    command.args(["receipt.json", "receipt-exited.json", "receipt-timeout.json"].map(fixture)).arg("--");
+    // Somebody else's key, another payload, another type.
+    command.arg(fixture("verdict.json"));
+    command.arg(changed(folder.path(), "receipt.json", "\"payload\":\"eyJf", "\"payload\":\"eyJg"));
+    command.arg(changed(folder.path(), "receipt.json", "vnd.in-toto+json", "vnd.other+json"));
+    let ran = command.output().expect("python starts");
+    assert!(ran.status.success() && said(&ran).contains("checked"), "{}", said(&ran));
+}
+
+#[test]
+fn the_script_of_the_documentation_checks_a_receipt_and_its_proof() {
+    let Some(python) = python() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check_receipt.py");
+    let key = fs::read_to_string(fixture("key.vkey")).expect("a key");
+    let check = |receipt: &Path, proof: &Path, key: &str| {
+        let mut command = Command::new(python);
+        command.arg(&script).arg(receipt).arg("--proof").arg(proof).args(["--key", key.trim()]);
+        command.output().expect("python starts")
+    };
+    let (receipt, proof) = (fixture("receipt.json"), fixture("receipt.tlog-proof"));
+    let good = check(&receipt, &proof, &key);
+    assert!(good.status.success() && said(&good).ends_with("the receipt holds\n"), "{}", said(&good));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let other_root = fs::read_to_string(&proof).expect("a proof");
+    let root = other_root.split("\n\n").nth(1).and_then(|note| note.lines().nth(2)).expect("a root").to_owned();
+    let other_root = changed(folder.path(), "receipt.tlog-proof", &root, &root.to_lowercase());
+    for (what, ran) in [
+        ("another receipt", check(&fixture("receipt-exited.json"), &proof, &key)),
+        ("another payload", check(&changed(folder.path(), "receipt.json", "eyJf", "eyJg"), &proof, &key)),
+        ("another place", check(&receipt, &changed(folder.path(), "receipt.tlog-proof", "index 1", "index 0"), &key)),
+        ("another root", check(&receipt, &other_root, &key)),
+        ("another key", check(&fixture("verdict.json"), &proof, &key)),
+        ("another name", check(&receipt, &proof, &key.replace("node1", "node2"))),
+    ] {
+        assert!(!ran.status.success(), "{what}: {}", said(&ran));
+    }
+}
