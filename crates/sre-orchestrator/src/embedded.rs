@@ -246,7 +246,13 @@ impl Embedded {
     /// # Errors
     /// [`EmbeddedError`].
     pub fn verifier(&self) -> Result<Verifier, EmbeddedError> {
-        Ok(Verifier::new(self.executor.clone(), Arc::new(self.folder.open_store()?)))
+        Ok(self.verifier_over(Arc::new(self.folder.open_store()?)))
+    }
+
+    /// A verifier over other bytes than those of this data folder, which is not touched.
+    #[must_use]
+    pub fn verifier_over(&self, store: Arc<dyn Store>) -> Verifier {
+        Verifier::new(self.executor.clone(), store)
     }
 }
 

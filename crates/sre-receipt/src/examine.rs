@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use lru::LruCache;
-use sre_core::{Check, CheckStatus, Digest, Verdict, VerifyResult};
+use sre_core::{Check, CheckStatus, Digest, Method, Verdict, VerifyResult};
 
 use crate::tlog::{Checkpoint, CheckpointError, Entry, Note, NoteError, TlogProof};
 use crate::{Envelope, Purpose, Receipt, Trust};
@@ -227,6 +227,25 @@ impl Examination {
     pub fn is_replayable(&self) -> bool {
         let sound = self.flaw.as_ref().is_none_or(|flaw| flaw.verdict == Verdict::Unanchored);
         sound && self.receipt.as_ref().is_some_and(|receipt| receipt.predicate().provable.is_some())
+    }
+
+    /// The examination alone, where nothing can be replayed: something does not hold, or nothing was committed.
+    #[must_use]
+    pub fn without_replay(mut self) -> VerifyResult {
+        let provable = self.receipt.as_ref().and_then(|receipt| receipt.predicate().provable.as_ref());
+        let expected_hash = provable.map(|provable| provable.commitment.outcome.to_string()).unwrap_or_default();
+        let flaw = self.flaw.take().unwrap_or_else(|| {
+            flaw(Verdict::Unverifiable, "the order ended before anything was committed, so there is nothing to replay")
+        });
+        VerifyResult {
+            is_valid: false,
+            verdict: flaw.verdict,
+            method: Method::Hash,
+            expected_hash,
+            actual_hash: None,
+            error: Some(flaw.message),
+            checks: self.checks,
+        }
     }
 
     /// The examination and the replay together. A replay that holds under a key that is not trusted is `unanchored`.

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use sre_core::OrderIdError;
+use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError};
+use sre_receipt::{KeyFolderError, TrustError};
 use sre_server::TokenError;
 use sre_skill::{SkillError, SkillErrorKind};
 
@@ -189,6 +191,41 @@ impl From<TokenError> for Failure {
                 Self::usage("token_name", detail)
             }
             _ => Self::operating("tokens_unusable", detail),
+        }
+    }
+}
+
+impl From<KeyFolderError> for Failure {
+    fn from(error: KeyFolderError) -> Self {
+        let code = match error {
+            KeyFolderError::Exists(_) => "key_exists",
+            KeyFolderError::Missing(_) => "key_missing",
+            KeyFolderError::Trust(error) => return error.into(),
+            _ => return Self::operating("key_unusable", error.to_string()),
+        };
+        Self::usage(code, error.to_string())
+    }
+}
+
+impl From<TrustError> for Failure {
+    fn from(error: TrustError) -> Self {
+        Self::usage("trust_malformed", error.to_string())
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        let code = if matches!(error, LogError::Damaged(_)) { "log_damaged" } else { "log_failed" };
+        Self::operating(code, error.to_string())
+    }
+}
+
+impl From<NotaryError> for Failure {
+    fn from(error: NotaryError) -> Self {
+        match error {
+            NotaryError::Log(error) => error.into(),
+            NotaryError::Store(error) => Self::operating("store_failed", error.to_string()),
+            other => Self::operating("receipt_failed", other.to_string()),
         }
     }
 }

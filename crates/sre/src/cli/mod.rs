@@ -2,6 +2,8 @@
 
 mod determinism;
 mod global;
+mod key;
+mod receipts;
 mod run;
 mod service;
 mod skill;
@@ -15,6 +17,8 @@ use clap::{Parser, Subcommand};
 
 pub use determinism::{DeterminismArgs, Vary};
 pub use global::{Format, Global, LogFormat};
+pub use key::KeyCommand;
+pub use receipts::{AuditArgs, BundleArgs, LogCheckArgs, LogCommand};
 pub use run::{InputArgs, RunArgs, SandboxArgs};
 pub use service::{
     ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, ServeArgs, SubmitArgs,
@@ -63,8 +67,18 @@ pub struct Cli {
 pub enum Command {
     /// Run a skill on an input: execute, commit, replay, report
     Run(Box<RunArgs>),
-    /// Check the result of an order again, independently of the run that made it
-    Verify(VerifyArgs),
+    /// Check a result again, independently of the run that made it: an order, a receipt or a bundle
+    Verify(Box<VerifyArgs>),
+    /// Write one file that verifies offline: receipt, proof, skill, input and output of an order
+    Bundle(BundleArgs),
+    /// The key this node signs with, and the keys it believes
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Transparency logs: print the own checkpoint, check that another one only grew
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Check that everything is still there that receipts point to
+    Audit(AuditArgs),
     /// Run a skill many times in changing surroundings and compare
     Determinism(Box<DeterminismArgs>),
     /// One process of `sre determinism`

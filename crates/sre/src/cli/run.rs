@@ -41,6 +41,9 @@ pub struct RunArgs {
         conflicts_with_all = ["skill", "InputArgs", "OrderArgs", "SandboxArgs"]
     )]
     pub order_file: Option<PathBuf>,
+    /// Write the signed receipt there too; it is kept in the data folder anyway
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// The order's own fields.
     #[command(flatten)]
     pub order: OrderArgs,

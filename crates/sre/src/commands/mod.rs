@@ -1,8 +1,12 @@
 //! What each command does. A command returns how the process ends, or why it has nothing to print.
 
 mod client;
+mod audit;
+mod bundle;
 mod determinism;
 mod doctor;
+mod key;
+mod log_check;
 mod manual;
 mod operate;
 mod requirements;
@@ -13,7 +17,9 @@ mod skill_inspect;
 mod skill_new;
 mod skill_pack;
 mod verify;
+mod verify_file;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use sre_orchestrator::EmbeddedOptions;
@@ -37,6 +43,10 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(*args, &global, progress),
         Command::Verify(args) => verify::verify(&args, &global, progress),
+        Command::Bundle(args) => bundle::bundle(&args, &global),
+        Command::Key(command) => key::key(command, &global),
+        Command::Log(command) => log_check::log(&command, &global),
+        Command::Audit(args) => audit::audit(&args, &global, progress),
         Command::Determinism(args) => determinism::determinism(*args, &global, progress),
         Command::DeterminismProbe => determinism::probe(),
         Command::Doctor => doctor::doctor(&global, progress),
@@ -104,6 +114,12 @@ fn notice(progress: &Progress) -> CompilationNotice {
     Arc::new(move |runtime| {
         progress.update(&format!("compiling {} for this machine, which happens once", runtime.name));
     })
+}
+
+/// Writes a file that the user asked for.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes)
+        .map_err(|error| Failure::operating("output_failed", format!("cannot write {}: {error}", path.display())))
 }
 
 /// The runtime of commands that run guests.

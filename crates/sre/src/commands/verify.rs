@@ -1,41 +1,67 @@
-//! `sre verify`: an independent verdict on an order of the local data folder.
+//! `sre verify`: an independent verdict, here on an order of the local data folder.
 
 use serde_json::Value;
 use sre_core::{OrderId, OrderResult, Verdict};
 use sre_orchestrator::{DataFolder, Embedded};
 use sre_verify::{Verify, VerifyRequest};
 
+use super::verify_file;
 use crate::cli::{Format, Global, TrustedRuntime, VerifyArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
 
-/// Verifies one order.
+/// Verifies one order, or one file.
 ///
 /// # Errors
 /// When there is nothing to verify, or the journal cannot be read.
 pub fn verify(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let order_id = args.target.to_str().and_then(|text| text.parse::<OrderId>().ok());
+    // A name without a folder may be both; what is there as a file is meant as one.
+    let Some(order_id) = order_id.filter(|_| !args.target.is_file()) else {
+        return verify_file::verify_file(args, global, progress);
+    };
+    if !args.from.is_empty() || args.proof.is_some() || args.trust.is_some() || args.require_proof || args.witnesses > 0
+    {
+        return Err(Failure::usage(
+            "usage",
+            format!("these options are for a receipt or a bundle, and there is no file {order_id}"),
+        )
+        .hint(format!("`sre bundle {order_id} --output FILE` makes one")));
+    }
     let folder = global.data_folder()?;
-    let result = stored_result(&folder, &args.order)?;
+    let result = stored_result(&folder, &order_id)?;
     let request = claim(&result)?;
 
-    let mut options = super::embedded(global, progress);
-    options.trusted_runtimes = args.trusted_runtimes.iter().map(TrustedRuntime::named).collect();
-    let verifier = Embedded::new(folder, options)?.verifier()?;
-    progress.show(&format!("verifying order {}", args.order));
+    let verifier = embedded(folder, args, global, progress)?.verifier()?;
+    progress.show(&format!("verifying order {order_id}"));
     let found = super::runtime()?.block_on(verifier.verify_result(request));
     progress.clear();
 
     let text = match global.format {
-        Format::Human => output::verification(&result, &found, Style::stdout()),
+        Format::Human => {
+            output::verification(&format!("order {}", result.order_id), result.status.as_str(), &found, Style::stdout())
+        }
         Format::Json => output::json_line(&found),
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Verdict(found.verdict))
 }
 
+/// The sandbox that replays.
+pub(super) fn embedded(
+    folder: DataFolder,
+    args: &VerifyArgs,
+    global: &Global,
+    progress: &Progress,
+) -> Result<Embedded, Failure> {
+    let mut options = super::embedded(global, progress);
+    options.trusted_runtimes = args.trusted_runtimes.iter().map(TrustedRuntime::named).collect();
+    Ok(Embedded::new(folder, options)?)
+}
+
 /// The order's result. Makes no data folder where there is none.
-fn stored_result(folder: &DataFolder, order_id: &OrderId) -> Result<OrderResult, Failure> {
+pub(super) fn stored_result(folder: &DataFolder, order_id: &OrderId) -> Result<OrderResult, Failure> {
     let place = folder.path().display();
     if !folder.has_journal() {
         return Err(Failure::usage("order_unknown", format!("no order {order_id}: there are no orders in {place}"))

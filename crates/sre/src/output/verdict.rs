@@ -1,14 +1,14 @@
 //! A verification for people.
 
-use sre_core::{Check, CheckStatus, Method, OrderResult, Verdict, VerifyResult};
+use sre_core::{Check, CheckStatus, Method, Verdict, VerifyResult};
 
 use super::{Sheet, Style, plural};
 
 /// Every check with its outcome, then the verdict.
 #[must_use]
-pub fn verification(result: &OrderResult, found: &VerifyResult, style: Style) -> String {
+pub fn verification(title: &str, addition: &str, found: &VerifyResult, style: Style) -> String {
     let mut sheet = Sheet::new(style);
-    sheet.title(&format!("order {}", result.order_id), result.status.as_str());
+    sheet.title(title, addition);
     for check in &found.checks {
         one(&mut sheet, check);
     }
@@ -18,7 +18,9 @@ pub fn verification(result: &OrderResult, found: &VerifyResult, style: Style) ->
     {
         sheet.row("error", error);
     }
-    sheet.row("expected", &found.expected_hash);
+    if !found.expected_hash.is_empty() {
+        sheet.row("expected", &found.expected_hash);
+    }
     if let Some(actual) = &found.actual_hash {
         sheet.row("actual", actual);
     }

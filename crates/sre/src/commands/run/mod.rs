@@ -13,12 +13,14 @@ use std::time::Duration;
 
 use sre_core::{OrderId, OrderResult};
 use sre_orchestrator::{DataFolder, Embedded, OrderConfig, Stage};
+use sre_receipt::Receipt;
 use sre_skill::Skill;
 
 use crate::cli::{Format, Global, RunArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
+use crate::receipts::Receipts;
 
 /// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be told and is left behind.
 const STOP_TIME_LIMIT: Duration = Duration::from_secs(2);
@@ -29,6 +31,8 @@ struct Finished {
     result: OrderResult,
     /// The result was there already.
     is_stored: bool,
+    /// Its receipt, or why it has none yet.
+    receipt: Result<Receipt, Failure>,
 }
 
 /// Runs one order.
@@ -36,6 +40,7 @@ struct Finished {
 /// # Errors
 /// When there is no result: the order was refused, something around it failed, or Ctrl-C.
 pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let receipt_file = args.receipt.clone();
     let config = order::read(args)?;
     let folder = global.data_folder()?;
     let order_id = config.order_id.clone();
@@ -45,16 +50,25 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     progress.show("preparing the skill");
     let ended = runtime.block_on(async {
         tokio::select! {
-            finished = pipeline(&embedded, config, progress) => Some(finished),
+            finished = pipeline(&embedded, &folder, config, progress) => Some(finished),
             () = ctrl_c() => None,
         }
     });
     runtime.shutdown_timeout(STOP_TIME_LIMIT);
     progress.clear();
-    let Finished { skill, result, is_stored } = ended.unwrap_or_else(|| Err(interrupted(&folder, &order_id)))?;
+    let Finished { skill, result, is_stored, receipt } =
+        ended.unwrap_or_else(|| Err(interrupted(&folder, &order_id)))?;
 
     if is_stored && !global.quiet {
         output::stderr(&format!("note: order {order_id} ended before; this is its stored result, nothing ran\n"));
+    }
+    match (receipt, receipt_file) {
+        (Ok(receipt), Some(file)) => super::write_file(&file, &receipt.envelope().to_canonical())?,
+        (Ok(_), None) => {}
+        // The result is durable and printed either way.
+        (Err(failure), _) => failure
+            .hint(format!("`sre bundle {order_id} --output FILE` tries again to issue its receipt"))
+            .report(global.format),
     }
     let text = match global.format {
         Format::Human => output::order(Some(&skill), &result, Style::stdout()),
@@ -64,7 +78,12 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     Ok(Exit::of(&result))
 }
 
-async fn pipeline(embedded: &Embedded, config: OrderConfig, progress: &Progress) -> Result<Finished, Failure> {
+async fn pipeline(
+    embedded: &Embedded,
+    folder: &DataFolder,
+    config: OrderConfig,
+    progress: &Progress,
+) -> Result<Finished, Failure> {
     let order = embedded.acceptance().accept(config).await?;
     let skill = Arc::clone(order.skill());
     let orchestrator = embedded.open()?;
@@ -75,7 +94,12 @@ async fn pipeline(embedded: &Embedded, config: OrderConfig, progress: &Progress)
         progress.update(&describe(stage, &skill));
     };
     let result = orchestrator.execute_observed(order, &observe).await?;
-    Ok(Finished { result, is_stored: is_stored.load(Ordering::Relaxed), skill })
+    // The result is durable. Dies here: the order has no receipt, and the same order again, or `sre bundle`, issues it.
+    let receipt = match Receipts::open(folder).await {
+        Ok(receipts) => receipts.issue(&result).await.map(|(receipt, _)| receipt),
+        Err(failure) => Err(failure),
+    };
+    Ok(Finished { result, is_stored: is_stored.load(Ordering::Relaxed), skill, receipt })
 }
 
 fn describe(stage: Stage, skill: &Skill) -> String {

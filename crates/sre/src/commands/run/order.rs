@@ -22,7 +22,7 @@ const ORDER_LIMIT_BYTES: u64 = 48 << 20;
 /// # Errors
 /// Bad usage or bad input; the message names the argument or the position.
 pub fn read(args: RunArgs) -> Result<OrderConfig, Failure> {
-    let RunArgs { skill, input, order_file, order, sandbox } = args;
+    let RunArgs { skill, input, order_file, order, sandbox, receipt: _ } = args;
     if let Some(file) = order_file {
         return read_order(&file);
     }

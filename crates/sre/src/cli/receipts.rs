@@ -1,0 +1,82 @@
+//! Flags of `sre bundle`, `sre log` and `sre audit`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use sre_core::OrderId;
+use sre_receipt::tlog::VerifierKey;
+
+/// `sre bundle`.
+///
+/// The file is a plain tar archive with the receipt, the proof of its place in the log, and every blob the receipt leads
+/// to. `sre verify` checks it on a machine that has never seen this one.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  sre bundle nightly-2026-11-22 --output nightly.sre-bundle
+  sre verify nightly.sre-bundle")]
+pub struct BundleArgs {
+    /// An order of the local data folder that has ended
+    pub order: OrderId,
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// With the language runtime of a script, for machines whose program ships another one
+    #[arg(long)]
+    pub with_runtime: bool,
+}
+
+/// `sre log`: transparency logs.
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Check that a log only grew since the last look
+    #[command(after_long_help = LOG_CHECK_HELP)]
+    Check(LogCheckArgs),
+    /// Print this node's newest signed checkpoint
+    Checkpoint,
+}
+
+/// `sre log check`.
+#[derive(Debug, Args)]
+pub struct LogCheckArgs {
+    /// The log: the address its checkpoint is below, for instance https://skills.example.org/log
+    #[arg(value_name = "URL")]
+    pub log: String,
+    /// The log's key, besides those trusted for it here
+    #[arg(long = "key", value_name = "KEY")]
+    pub keys: Vec<VerifierKey>,
+    /// Read all entries since the last look too, and check that each belongs to the tree
+    #[arg(long)]
+    pub entries: bool,
+}
+
+const LOG_CHECK_HELP: &str = "\
+Example:
+  sre log check https://skills.example.org/log
+
+The last good checkpoint is remembered in the data folder. When a log turns out to have forked, shrunk or rewritten its
+history, both signed checkpoints are kept there as evidence.
+
+Exit codes:
+  0    the log only grew
+  1    an operating failure
+  2    bad usage
+  22   the log did what no log may do, or does not show what it signed
+  23   the log cannot be read
+  24   nobody who is trusted here signed the checkpoint";
+
+/// `sre audit`.
+///
+/// Reads a random sample of the receipts in this node's log and everything they lead to, and recomputes every digest.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Exit codes:
+  0    everything is there
+  1    an operating failure
+  22   bytes are not what they should be
+  23   bytes are missing")]
+pub struct AuditArgs {
+    /// How many receipts
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub sample: u32,
+}

@@ -1,0 +1,121 @@
+//! `sre verify FILE`: an independent verdict on a receipt or a bundle, on a machine that need not know the executor.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sre_core::{Check, CheckStatus, Method, Verdict, VerifyResult};
+use sre_da::format_uri;
+use sre_orchestrator::DataFolder;
+use sre_receipt::tlog::PROOF_LIMIT_BYTES;
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, Policy, Trust};
+use sre_verify::{Verify as _, VerifyRequest};
+
+use super::verify;
+use crate::cli::{Format, Global, VerifyArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Progress, Style};
+use crate::receipts::{self, Sources};
+
+/// Longest trust file, in bytes.
+const TRUST_LIMIT_BYTES: u64 = 1 << 20;
+
+/// Verifies one file.
+///
+/// # Errors
+/// When the file, the proof or the trust file cannot be read, or a source is none.
+pub fn verify_file(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+    let bytes = read(&args.target, BUNDLE_LIMIT_BYTES)?;
+    let folder = global.data_folder()?;
+    let policy = Policy { require_proof: args.require_proof, witnesses_required: args.witnesses };
+    let examiner = Examiner::new(trust(args, &folder)?, policy);
+    let found = match unpack(bytes, args)? {
+        Err(error) => damaged(&error),
+        Ok(bundle) => {
+            let examination = examiner.examine(&bundle.receipt, bundle.proof.as_deref());
+            if examination.is_replayable() {
+                replay(examination, bundle, args, folder, global, progress)?
+            } else {
+                examination.without_replay()
+            }
+        }
+    };
+    let text = match global.format {
+        Format::Human => output::verification(&args.target.display().to_string(), "", &found, Style::stdout()),
+        Format::Json => output::json_line(&found),
+    };
+    output::stdout(text.as_bytes())?;
+    Ok(Exit::Verdict(found.verdict))
+}
+
+/// The bundle in the file, or a receipt as a bundle without blobs.
+fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleError>, Failure> {
+    if Bundle::looks_like(&bytes) {
+        if args.proof.is_some() {
+            return Err(Failure::usage("usage", "--proof is for a receipt; a bundle has its own"));
+        }
+        return Ok(Bundle::parse(&bytes));
+    }
+    let proof = args.proof.as_deref().map(|path| read(path, PROOF_LIMIT_BYTES as u64)).transpose()?;
+    Ok(Ok(Bundle { receipt: bytes, proof, ..Bundle::default() }))
+}
+
+fn replay(
+    examination: Examination,
+    bundle: Bundle,
+    args: &VerifyArgs,
+    folder: DataFolder,
+    global: &Global,
+    progress: &Progress,
+) -> Result<VerifyResult, Failure> {
+    let mut sources = Sources::new(bundle.blobs);
+    for place in &args.from {
+        sources.add(place)?;
+    }
+    if args.from.is_empty() && folder.has_journal() {
+        sources.add(&folder.path().display().to_string())?;
+    }
+    let claim = examination.receipt.as_ref().and_then(|receipt| receipt.claim(format_uri));
+    let Some(claim) = claim else { return Ok(examination.without_replay()) };
+    let verifier = verify::embedded(folder, args, global, progress)?.verifier_over(Arc::new(sources));
+    progress.show(&format!("verifying order {}", claim.order_id));
+    let request = VerifyRequest { claim, reported_output: None };
+    let replayed = super::runtime()?.block_on(verifier.verify_result(request));
+    progress.clear();
+    Ok(examination.conclude(replayed))
+}
+
+/// Whom to believe: as asked for, or as the local data folder has it.
+fn trust(args: &VerifyArgs, folder: &DataFolder) -> Result<Trust, Failure> {
+    match &args.trust {
+        Some(path) => Ok(Trust::parse(&read(path, TRUST_LIMIT_BYTES)?)?),
+        None => Ok(receipts::keys(folder).trust()?),
+    }
+}
+
+/// The verdict on a file that is no bundle any more.
+fn damaged(error: &BundleError) -> VerifyResult {
+    let check = Check { name: String::from("bundle"), status: CheckStatus::Failed, detail: Some(error.to_string()) };
+    VerifyResult {
+        is_valid: false,
+        verdict: Verdict::Tampered,
+        method: Method::Hash,
+        expected_hash: String::new(),
+        actual_hash: None,
+        error: Some(error.to_string()),
+        checks: vec![check],
+    }
+}
+
+fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::usage("file_unreadable", format!("{} cannot be read: {error}", path.display())))?;
+    if bytes.len() as u64 > limit_bytes {
+        let detail = format!("{} is longer than {limit_bytes} bytes", path.display());
+        return Err(Failure::usage("file_too_large", detail));
+    }
+    Ok(bytes)
+}

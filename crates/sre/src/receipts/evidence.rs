@@ -1,0 +1,72 @@
+//! Everything a receipt leads to, by digest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sre_core::{BlobDigest, Engine, Manifest, Outcome};
+use sre_da::{Store, StoreError};
+use sre_receipt::Receipt;
+
+/// What was found of the blobs that a receipt leads to.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// What is there, each with its right digest.
+    pub blobs: BTreeMap<BlobDigest, Arc<[u8]>>,
+    /// What is not, and why.
+    pub missing: Vec<(BlobDigest, StoreError)>,
+}
+
+impl Evidence {
+    async fn fetch(&mut self, store: &dyn Store, digest: BlobDigest) -> Option<Arc<[u8]>> {
+        if let Some(known) = self.blobs.get(&digest) {
+            return Some(Arc::clone(known));
+        }
+        match store.get(digest).await {
+            Ok(bytes) => {
+                self.blobs.insert(digest, Arc::clone(&bytes));
+                Some(bytes)
+            }
+            Err(error) => {
+                self.missing.push((digest, error));
+                None
+            }
+        }
+    }
+}
+
+/// Fetches everything a receipt leads to: commitment, input, profile, runtime, outcome, output, and the skill with its
+/// files. `with_runtime`: the language runtime too, where the engine names one.
+pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) -> Evidence {
+    let mut found = Evidence::default();
+    let Some(provable) = &receipt.predicate().provable else { return found };
+    let commitment = &provable.commitment;
+    let plain: [BlobDigest; 4] = [
+        provable.commitment_hash.into(),
+        commitment.input.into(),
+        commitment.profile.into(),
+        commitment.outcome.into(),
+    ];
+    for digest in plain {
+        found.fetch(store, digest).await;
+    }
+    match provable.outcome {
+        Outcome::Returned { output } | Outcome::BadOutput { printed: output, .. } => {
+            found.fetch(store, output.into()).await;
+        }
+        _ => {}
+    }
+    let manifest = found.fetch(store, commitment.skill.into()).await;
+    // Whether it is the canonical form is the verifier's question; what cannot be read leads nowhere.
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+    for file in manifest.iter().flat_map(|manifest| &manifest.files) {
+        found.fetch(store, file.sha256.into()).await;
+    }
+    let engine = found.fetch(store, commitment.runtime.into()).await;
+    if with_runtime && let Some(engine) = engine.and_then(|bytes| serde_json::from_slice::<Engine>(&bytes).ok()) {
+        let named = engine.language_runtime().and_then(|name| name.parse::<BlobDigest>().ok());
+        if let Some(digest) = named {
+            found.fetch(store, digest).await;
+        }
+    }
+    found
+}

@@ -1,0 +1,128 @@
+//! Blobs and logs over HTTP. What comes from there is checked by whoever asked for it; here it is only kept from taking
+//! more time and memory than it may.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sre_core::BlobDigest;
+use sre_log::{LogSource, SourceError, TILE_LIMIT_BYTES};
+use sre_receipt::tlog::{NOTE_LIMIT_BYTES, TilePath};
+use url::Url;
+
+use crate::failure::Failure;
+
+/// How long one answer may take in all.
+const ANSWER_TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Longest blob that is taken from elsewhere, in bytes; the local store's limit.
+pub const BLOB_LIMIT_BYTES: usize = 64 << 20;
+
+/// Whether a text is meant as an HTTP address rather than as a path.
+pub fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+/// A service of which blobs are fetched.
+#[derive(Debug, Clone)]
+pub struct HttpPlace {
+    base: Url,
+    client: reqwest::Client,
+}
+
+/// A log that is read over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpLog(HttpPlace);
+
+impl HttpPlace {
+    /// The service at `address`.
+    ///
+    /// # Errors
+    /// When the address is none, or TLS cannot be set up.
+    pub fn new(address: &str) -> Result<Self, Failure> {
+        let refuse = |why: &dyn std::fmt::Display| Failure::usage("url_invalid", format!("{address}: {why}"));
+        let mut base: Url = address.parse().map_err(|error| refuse(&error))?;
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(refuse(&"an address of a store or a log has no query and no fragment"));
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        // The one TLS provider of the process; a second call finds it installed, which is fine.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("sre/", env!("CARGO_PKG_VERSION")))
+            .timeout(ANSWER_TIME_LIMIT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| Failure::operating("client_unavailable", error.to_string()))?;
+        Ok(Self { base, client })
+    }
+
+    /// The address.
+    pub fn address(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// The blob with this digest, if the service has it. Its bytes are not checked.
+    ///
+    /// # Errors
+    /// What kept it from answering.
+    pub async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, String> {
+        self.get(&format!("v1/blobs/{digest}"), BLOB_LIMIT_BYTES).await
+    }
+
+    async fn get(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, String> {
+        let url = self.base.join(path).map_err(|error| error.to_string())?;
+        let mut answer = self.client.get(url).send().await.map_err(|error| causes(&error))?;
+        match answer.status().as_u16() {
+            200 => {}
+            404 | 410 => return Ok(None),
+            other => return Err(format!("the answer was {other}")),
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
+            if bytes.len() + chunk.len() > limit_bytes {
+                return Err(format!("the answer is longer than {limit_bytes} bytes"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(bytes))
+    }
+}
+
+impl HttpLog {
+    /// The log whose checkpoint is at `address` + `/checkpoint`.
+    ///
+    /// # Errors
+    /// When the address is none, or TLS cannot be set up.
+    pub fn new(address: &str) -> Result<Self, Failure> {
+        HttpPlace::new(address).map(Self)
+    }
+
+    async fn get(&self, path: &str, limit_bytes: usize) -> Result<Vec<u8>, SourceError> {
+        let answer = self.0.get(path, limit_bytes).await.map_err(SourceError::Unreachable)?;
+        answer.ok_or_else(|| SourceError::Missing(path.to_owned()))
+    }
+}
+
+#[async_trait]
+impl LogSource for HttpLog {
+    async fn checkpoint(&self) -> Result<Vec<u8>, SourceError> {
+        self.get("checkpoint", NOTE_LIMIT_BYTES).await
+    }
+
+    async fn tile(&self, path: TilePath) -> Result<Vec<u8>, SourceError> {
+        self.get(&path.to_string(), TILE_LIMIT_BYTES).await
+    }
+}
+
+/// The error with its causes; without the URL, which may carry a token.
+fn causes(error: &reqwest::Error) -> String {
+    let mut message = String::from("the request failed");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    message
+}

@@ -1,0 +1,138 @@
+//! Blobs from several places, none of which is believed: whatever has another digest than was asked for is passed over,
+//! with a warning that names the place.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sre_core::BlobDigest;
+use sre_da::{Blob, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind};
+
+use super::http::{BLOB_LIMIT_BYTES, HttpPlace, is_url};
+use crate::failure::Failure;
+
+/// A read-only store over a bundle and any number of places, asked in this order.
+#[derive(Default)]
+pub struct Sources {
+    bundle: BTreeMap<BlobDigest, Arc<[u8]>>,
+    places: Vec<Place>,
+}
+
+enum Place {
+    /// A data folder of this program.
+    Data(LocalStore, PathBuf),
+    /// A folder of files that are named by their digest.
+    Files(PathBuf),
+    Http(HttpPlace),
+}
+
+impl Sources {
+    /// Nothing but these blobs.
+    pub fn new(bundle: BTreeMap<BlobDigest, Arc<[u8]>>) -> Self {
+        Self { bundle, places: Vec::new() }
+    }
+
+    /// Also from there: an address of a service, a data folder, or a folder of files named by their digest.
+    ///
+    /// # Errors
+    /// When it is none of these. Nothing is made.
+    pub fn add(&mut self, place: &str) -> Result<(), Failure> {
+        if is_url(place) {
+            self.places.push(Place::Http(HttpPlace::new(place)?));
+            return Ok(());
+        }
+        let folder = Path::new(place);
+        if !folder.is_dir() {
+            return Err(Failure::usage(
+                "source_unknown",
+                format!("{place} is neither an http(s) address nor a folder"),
+            ));
+        }
+        let blobs = folder.join("blobs");
+        let store = [folder, &blobs].into_iter().find(|folder| folder.join("small.sqlite3").is_file());
+        self.places.push(match store {
+            Some(store) => Place::Data(open_store(store)?, folder.to_path_buf()),
+            None if blobs.is_dir() => Place::Files(blobs),
+            None => Place::Files(folder.to_path_buf()),
+        });
+        Ok(())
+    }
+}
+
+fn open_store(folder: &Path) -> Result<LocalStore, Failure> {
+    LocalStore::open(folder, LocalStoreOptions::default())
+        .map_err(|error| Failure::operating("store_failed", error.to_string()))
+}
+
+impl Place {
+    /// What it has under this digest, unchecked; or what kept it from answering.
+    async fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, String> {
+        match self {
+            Self::Data(store, _) => match store.get(digest).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::Files(folder) => read_file(&folder.join(digest.to_string())),
+            Self::Http(place) => Ok(place.blob(digest).await?.map(Arc::from)),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Data(_, folder) | Self::Files(folder) => folder.display().to_string(),
+            Self::Http(place) => place.address().to_owned(),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Option<Arc<[u8]>>, String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut bytes = Vec::new();
+    file.take(BLOB_LIMIT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > BLOB_LIMIT_BYTES {
+        Err(format!("longer than {BLOB_LIMIT_BYTES} bytes"))
+    } else {
+        Ok(Some(bytes.into()))
+    }
+}
+
+#[async_trait]
+impl Store for Sources {
+    /// Nothing is ever stored here.
+    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
+        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
+    }
+
+    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+        if let Some(bytes) = self.bundle.get(&digest) {
+            return Ok(Arc::clone(bytes));
+        }
+        for place in &self.places {
+            match place.get(digest).await {
+                Ok(None) => {}
+                Ok(Some(bytes)) if BlobDigest::of(&bytes) == digest => return Ok(bytes),
+                Ok(Some(_)) => {
+                    tracing::warn!(place = place.name(), %digest, "other bytes than were asked for; passed over")
+                }
+                Err(error) => tracing::warn!(place = place.name(), %digest, error, "no answer; passed over"),
+            }
+        }
+        Err(StoreError::NotFound { digest })
+    }
+
+    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
+        match self.get(digest).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
