@@ -55,7 +55,10 @@ async fn a_replay_that_differs_fails_the_order_with_the_verdict() {
     assert_eq!(verification.verdict, Verdict::Diverged);
     assert_eq!(
         result.error_message.as_deref(),
-        Some("verification diverged: the replay returned another value: the canonical JSON differs from byte 5 on")
+        Some(
+            "verification diverged: the replay returned another value: the canonical JSON differs from byte 5 on, at /n: \
+             committed 1, replayed 2; the replay used 0 fuel"
+        )
     );
 }
 

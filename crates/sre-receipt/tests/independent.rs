@@ -1,45 +1,14 @@
 //! Receipts are read by programs of others: securesystemslib and in-toto-attestation, and the script of the documentation,
 //! which uses nothing but Python's library and `cryptography`.
-//!
-//! The readers come from PyPI into a virtual environment below the target folder, once. Where Python or PyPI cannot be had
-//! the tests say so on standard error and pass; where `CI` is set they fail.
+
+#[path = "independent/environment.rs"]
+mod environment;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
-/// The Python of an environment with the readers; `None` where it cannot be made.
-fn python() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    PYTHON.get_or_init(make_environment).as_deref()
-}
-
-fn make_environment() -> Option<PathBuf> {
-    let requirements = tests().join("independent/requirements.txt");
-    let wanted = fs::read(&requirements).expect("the requirements");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("independent-readers");
-    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
-    if fs::read(&done).is_ok_and(|installed| installed == wanted) {
-        return Some(python);
-    }
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).and_then(|()| {
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-        run(Command::new(&python).args(pip).arg(&requirements))
-    });
-    if let Err(reason) = made {
-        assert!(std::env::var_os("CI").is_none(), "the independent readers could not be installed: {reason}");
-        eprintln!("SKIPPED: the independent readers could not be installed: {reason}");
-        return None;
-    }
-    fs::write(done, wanted).expect("a mark");
-    Some(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let ran = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if ran.status.success() { Ok(()) } else { Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr))) }
-}
+use environment::python;
 
 fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")

@@ -8,6 +8,7 @@
 //! It shares the sandbox with the executor and nothing else. It does not depend on the commit stage, the orchestrator or
 //! the service, so anyone can check.
 
+mod difference;
 mod evidence;
 mod report;
 mod request;

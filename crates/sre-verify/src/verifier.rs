@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lru::LruCache;
+use serde_json::Value;
 use sre_core::{
     Backend, Canonical, CheckStatus, Digest, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest,
     SkillDigest, Verdict, VerifyResult, canonical_json,
@@ -14,6 +15,7 @@ use sre_da::Store;
 use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
 use sre_skill::Skill;
 
+use crate::difference::{Difference, first_difference};
 use crate::evidence::{self, Fetched};
 use crate::report::{Finding, Report};
 use crate::{Verify, VerifyRequest};
@@ -159,8 +161,22 @@ impl Verifier {
         let Ok(expected) = self.store.get(expected.into()).await else {
             return String::from("the replay returned another value");
         };
-        let at = expected.iter().zip(actual).take_while(|(a, b)| a == b).count();
-        format!("the replay returned another value: the canonical JSON differs from byte {at} on")
+        let byte = expected.iter().zip(actual).take_while(|(a, b)| a == b).count();
+        let values = [&expected[..], actual].map(serde_json::from_slice::<Value>);
+        let place = match values {
+            [Ok(expected), Ok(actual)] => first_difference(&expected, &actual),
+            // The committed bytes may be anything.
+            _ => None,
+        };
+        let place = place.map_or_else(String::new, |Difference { place, expected, actual }| {
+            let place = if place.is_empty() { "the whole value" } else { &place };
+            format!(", at {place}: committed {expected}, replayed {actual}")
+        });
+        format!(
+            "the replay returned another value: the canonical JSON differs from byte {byte} on{place}; \
+             the replay used {} fuel",
+            replayed.resources.fuel
+        )
     }
 }
 
@@ -178,7 +194,7 @@ fn hash_of(outcome: &Outcome) -> String {
     outcome.output().map_or_else(|| outcome.digest().to_string(), |output| output.to_string())
 }
 
-fn reported_output(reported: &serde_json::Value, outcome: &Outcome) -> Result<(), Finding> {
+fn reported_output(reported: &Value, outcome: &Outcome) -> Result<(), Finding> {
     let digest = OutputDigest::of(&canonical_json::to_vec(reported));
     if outcome.output() == Some(digest) {
         Ok(())

@@ -20,8 +20,7 @@ const ID_PREFIX_DIGITS: usize = 8;
 /// When a file is refused or cannot be written, or no such key is known.
 pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
     let keys = receipts::keys(&global.data_folder()?);
-    // Whole seconds: times in a trust file are read by people.
-    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+    let now = Timestamp::now();
     let text = match command {
         KeyCommand::New { name } => show(&keys.create(name, now)?, global.format),
         KeyCommand::Show { pem: false } => show(&own(&keys)?, global.format),

@@ -1,0 +1,214 @@
+//! What receipts cost: signature, log entry, proof, check. Figures for people, no judgement.
+//!
+//! Ratios are to one durable order's worth of storage in the same run: three group commits with six small blobs, which is
+//! what an order writes besides running. `SRE_BENCH_ENTRIES` sets how far the log grows, default 100,000.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sre_core::{
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId, OrderResult, OrderStatus,
+    Outcome, Resources,
+};
+use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
+use sre_log::{Log, Notary, Submission};
+use sre_receipt::tlog::Entry;
+use sre_receipt::{Examiner, Host, NodeKey, Policy, SecretKey, Trust};
+
+/// Orders in flight, as in the benchmark of the pipeline.
+const IN_FLIGHT: u64 = 64;
+
+fn key() -> Arc<NodeKey> {
+    Arc::new(NodeKey { name: "bench.example/log".parse().expect("a name"), secret: SecretKey::from_seed(&[1; 32]) })
+}
+
+fn now() -> jiff::Timestamp {
+    "2026-01-01T00:00:00Z".parse().expect("a time")
+}
+
+async fn open(folder: &Path) -> (Arc<LocalStore>, Arc<Log>) {
+    let store = Arc::new(LocalStore::open(&folder.join("blobs"), LocalStoreOptions::default()).expect("a store"));
+    let log = Log::open(&folder.join("log.sqlite3"), store.clone(), key()).await.expect("a log");
+    (store, Arc::new(log))
+}
+
+fn result(order_id: OrderId) -> OrderResult {
+    let outcome = Outcome::Exited { code: 3 };
+    let any = Digest::of(order_id.as_str().as_bytes());
+    let commitment = Commitment {
+        format: COMMITMENT_FORMAT.to_owned(),
+        skill: any.into(),
+        input: any.into(),
+        profile: any.into(),
+        runtime: any.into(),
+        outcome: outcome.digest(),
+    };
+    let commit = CommitResult {
+        order_id: order_id.clone(),
+        result_uri: None,
+        result_hash: None,
+        execution_time_ms: 1,
+        status: CommitStatus::Failed,
+        error_message: None,
+        commitment_hash: commitment.digest(),
+        commitment_uri: String::new(),
+        commitment,
+        backend: Backend::Wasm,
+        backend_note: None,
+        resources: Resources::default(),
+    };
+    OrderResult {
+        order_id,
+        status: OrderStatus::Failed,
+        commit_result: Some(commit),
+        verification: None,
+        execution_time_ms: 1,
+        error_message: None,
+        error_code: None,
+        output: None,
+        attempts: 1,
+        logs: String::new(),
+    }
+}
+
+fn order_id(number: u64) -> OrderId {
+    format!("order-{number:012}").parse().expect("an order id")
+}
+
+/// Runs `work` for each number, `IN_FLIGHT` at a time, and returns the time per piece.
+async fn in_flight<F: Future<Output = ()> + Send + 'static>(total: u64, work: impl Fn(u64) -> F) -> Duration {
+    let started = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..total {
+        if tasks.len() as u64 >= IN_FLIGHT {
+            tasks.join_next().await.expect("a task").expect("no panic");
+        }
+        tasks.spawn(work(number));
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.expect("no panic");
+    }
+    started.elapsed() / u32::try_from(total).expect("a number")
+}
+
+fn row(what: &str, per_piece: Duration, baseline: Duration) {
+    let micros = per_piece.as_secs_f64() * 1e6;
+    println!("{what:<58} {micros:>9.1} µs  {:>6.3}", per_piece.as_secs_f64() / baseline.as_secs_f64());
+}
+
+async fn issuing(folder: &Path) {
+    let (store, log) = open(folder).await;
+    let total = 20_000;
+    println!("{:<58} {:>12}  ratio", "", "per order");
+    let baseline = {
+        let store = store.clone();
+        in_flight(total, move |number| {
+            let store = store.clone();
+            async move {
+                for stage in 0..3u64 {
+                    let blob = |part: u64| Blob::new([number, stage, part].map(u64::to_le_bytes).concat().repeat(12));
+                    store.put(vec![blob(0), blob(1)]).await.expect("stored");
+                }
+            }
+        })
+        .await
+    };
+    row("baseline: storage of an order, three group commits", baseline, baseline);
+    store.put(vec![Blob::new(Outcome::Exited { code: 3 }.to_canonical())]).await.expect("stored");
+    let notary = Notary::new(key(), store, log.clone(), Host::this("bench"));
+    let sequencer = tokio::spawn({
+        let log = log.clone();
+        async move { log.run(Duration::from_millis(500)).await }
+    });
+    let issuer = notary.clone();
+    let issued = in_flight(total, move |number| {
+        let (notary, order) = (issuer.clone(), result(order_id(number)));
+        async move { drop(notary.issue(&order, now(), BTreeMap::new()).await.expect("a receipt")) }
+    })
+    .await;
+    row("receipt: signed, stored, numbered, sequenced beside", issued, baseline);
+    sequencer.abort();
+    let started = Instant::now();
+    log.integrate().await.expect("a checkpoint");
+    println!("the rest was integrated in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
+    let started = Instant::now();
+    for number in 0..total {
+        black_box(notary.proof(&order_id(number)).await.expect("no failure").expect("a proof"));
+    }
+    row("proof, made when asked for", started.elapsed() / total as u32, baseline);
+    checking(&notary, total, baseline).await;
+}
+
+async fn checking(notary: &Notary, total: u64, baseline: Duration) {
+    let mut trust = Trust::default();
+    trust.add(key().trusted(now())).expect("a new key");
+    let examiner = Examiner::new(trust, Policy { require_proof: true, ..Policy::default() });
+    let mut pairs = Vec::new();
+    for number in (0..total).step_by(10) {
+        let receipt = notary.receipt(&order_id(number)).await.expect("no failure").expect("a receipt");
+        let proof = notary.proof(&order_id(number)).await.expect("no failure").expect("a proof");
+        pairs.push((receipt.envelope().to_canonical(), proof.to_string().into_bytes()));
+    }
+    let started = Instant::now();
+    for (receipt, proof) in &pairs {
+        assert_eq!(examiner.examine(receipt, Some(proof)).flaw, None);
+    }
+    let each = started.elapsed() / pairs.len() as u32;
+    row("check of signature, digests and proof, one core", each, baseline);
+    println!("that is {:.0} receipts a second", 1.0 / each.as_secs_f64());
+}
+
+/// A log that grows: what the next 4096 entries and a proof cost at each size.
+async fn growing(folder: &Path, entries: u64) {
+    let (_, log) = open(folder).await;
+    println!(
+        "\n{:>12} {:>16} {:>16} {:>14} {:>6}",
+        "entries", "submit, µs each", "hash, µs each", "proof, µs", "nodes"
+    );
+    let (mut size, mut next_row) = (0u64, 1_000u64);
+    let mut seed = 1u64;
+    while size < entries {
+        let upto = (size + 4096).min(entries);
+        let one =
+            |n: u64| Submission { entry: Entry::receipt(Digest::of(&n.to_le_bytes()).into()), order_id: order_id(n) };
+        let count = (upto - size) as f64;
+        let started = Instant::now();
+        log.submit((size..upto).map(one).collect()).await.expect("numbers");
+        let submitted = started.elapsed();
+        let started = Instant::now();
+        log.integrate().await.expect("a checkpoint");
+        let integrated = started.elapsed();
+        size = upto;
+        if size >= next_row || size == entries {
+            while next_row <= size {
+                next_row *= 10;
+            }
+            let proofs = 2_000;
+            let mut nodes = 0;
+            let started = Instant::now();
+            for _ in 0..proofs {
+                // xorshift64: places all over the log, the same in every run.
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                nodes = log.prove(seed % size).await.expect("no failure").expect("a proof").path.len();
+            }
+            let proof = started.elapsed().as_secs_f64() * 1e6 / f64::from(proofs);
+            let each = |time: Duration| time.as_secs_f64() * 1e6 / count;
+            println!("{size:>12} {:>16.2} {:>16.2} {proof:>14.1} {nodes:>6}", each(submitted), each(integrated));
+        }
+    }
+}
+
+fn main() {
+    let entries = std::env::var("SRE_BENCH_ENTRIES").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    runtime.block_on(async {
+        issuing(&folder.path().join("issuing")).await;
+        growing(&folder.path().join("growing"), entries).await;
+    });
+}

@@ -1,0 +1,75 @@
+//! Where two values part.
+
+use serde_json::Value;
+
+/// The JSON pointer (RFC 6901) of the first place, in canonical order, where `expected` and `actual` differ, and what
+/// stands there; `None` when they are equal.
+pub(crate) fn first_difference(expected: &Value, actual: &Value) -> Option<Difference> {
+    let mut place = String::new();
+    descend(expected, actual, &mut place).map(|(expected, actual)| Difference { place, expected, actual })
+}
+
+/// A place and what stands there.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// A JSON pointer; empty for the whole value.
+    pub(crate) place: String,
+    /// What was committed there, shortened.
+    pub(crate) expected: String,
+    /// What the replay gave, shortened.
+    pub(crate) actual: String,
+}
+
+fn descend(expected: &Value, actual: &Value, place: &mut String) -> Option<(String, String)> {
+    let step = |name: &str, ours: Option<&Value>, theirs: Option<&Value>, place: &mut String| {
+        let length = place.len();
+        place.push('/');
+        place.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        let found = match (ours, theirs) {
+            (Some(ours), Some(theirs)) => descend(ours, theirs, place),
+            (ours, theirs) => Some((shown(ours), shown(theirs))),
+        };
+        if found.is_none() {
+            place.truncate(length);
+        }
+        found
+    };
+    match (expected, actual) {
+        (Value::Array(ours), Value::Array(theirs)) => (0..ours.len().max(theirs.len()))
+            .find_map(|index| step(&index.to_string(), ours.get(index), theirs.get(index), place)),
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let names: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            names.into_iter().find_map(|name| step(name, ours.get(name), theirs.get(name), place))
+        }
+        _ if expected == actual => None,
+        _ => Some((shown(Some(expected)), shown(Some(actual)))),
+    }
+}
+
+/// A value for people: its JSON, the first 60 characters of it.
+fn shown(value: Option<&Value>) -> String {
+    let Some(value) = value else { return String::from("nothing") };
+    let text = value.to_string();
+    let start: String = text.chars().take(60).collect();
+    if start.len() < text.len() { start + "…" } else { start }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_first_place_is_named() {
+        let place = |ours: Value, theirs: Value| {
+            first_difference(&ours, &theirs).map(|found| (found.place, found.expected, found.actual))
+        };
+        let at = |place: &str, ours: &str, theirs: &str| Some((place.to_owned(), ours.to_owned(), theirs.to_owned()));
+        assert_eq!(place(json!({"a": [1, 2]}), json!({"a": [1, 2]})), None);
+        assert_eq!(place(json!(1), json!(2)), at("", "1", "2"));
+        assert_eq!(place(json!({"a": [1, {"b/c": 2}]}), json!({"a": [1, {"b/c": 3}]})), at("/a/1/b~1c", "2", "3"));
+        assert_eq!(place(json!({"a": 1, "z": 1}), json!({"b": 1, "z": 2})), at("/a", "1", "nothing"));
+        assert_eq!(place(json!([1]), json!([1, [2]])), at("/1", "nothing", "[2]"));
+        assert_eq!(place(json!({"a": {}}), json!({"a": []})), at("/a", "{}", "[]"));
+    }
+}
