@@ -246,11 +246,11 @@ fn what_a_receipt_lacks_is_fetched_and_never_believed() {
     let from = format!("{}/store", honest.address());
     assert_eq!(verify(&stranger, &receipt, &["--from", &from]).exits(0).json()["verdict"], "matched");
     // Services that lie: other bytes, cut short, without an end, nothing.
-    let lies: Vec<Box<dyn Fn(Vec<u8>) -> Option<Vec<u8>> + Send + Sync>> = vec![
-        Box::new(|_| Some(b"other bytes".to_vec())),
-        Box::new(|bytes| Some(bytes[..bytes.len() / 2].to_vec())),
-        Box::new(|bytes| Some([bytes, vec![b' '; 70 << 20]].concat())),
-        Box::new(|_| None),
+    let lies: [fn(Vec<u8>) -> Option<Vec<u8>>; 4] = [
+        |_| Some(b"other bytes".to_vec()),
+        |bytes| Some(bytes[..bytes.len() / 2].to_vec()),
+        |bytes| Some([bytes, vec![b' '; 70 << 20]].concat()),
+        |_| None,
     ];
     for (number, lie) in lies.into_iter().enumerate() {
         let blobs = good.blobs.clone();
@@ -404,6 +404,74 @@ fn a_log_is_followed_over_http_and_its_fork_is_kept_as_evidence() {
     // This node's own checkpoint is a signed note.
     let own = executor.words("log checkpoint").exits(0).stdout;
     assert!(sre_receipt::tlog::Note::parse(own.as_bytes()).is_ok(), "{own}");
+}
+
+/// A witness as C2SP `tlog-witness` has it: cosigns what continues what it saw, and nothing else.
+fn witness(secret: sre_receipt::SecretKey, log: sre_receipt::tlog::VerifierKey) -> Web {
+    use sre_receipt::tlog::{Checkpoint, Hash, Note, verify_consistency};
+    let seen = std::sync::Mutex::new((0, Hash::empty()));
+    Web::answering(move |asked| {
+        assert_eq!(asked.path, "/add-checkpoint");
+        let (head, note) = asked.body.split_once("\n\n").expect("an empty line");
+        let mut lines = head.lines();
+        let old: u64 =
+            lines.next().and_then(|line| line.strip_prefix("old ")).expect("an old size").parse().expect("a size");
+        let decode = |line| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, line).expect("base64");
+        let path: Vec<Hash> = lines.map(|line| Hash(decode(line).try_into().expect("32 bytes"))).collect();
+        let mut note = Note::parse(note.as_bytes()).expect("a note");
+        let now = Checkpoint::verify(&note, &log).expect("the log's signature");
+        let mut seen = seen.lock().expect("a lock");
+        if old != seen.0 {
+            return (409, format!("{}\n", seen.0).into_bytes());
+        }
+        if verify_consistency((seen.0, &seen.1), (now.size, &now.root), &path).is_err() {
+            return (422, Vec::new());
+        }
+        *seen = (now.size, now.root);
+        note.cosign("witness.example/w".parse().expect("a name"), &secret, 1_767_225_600);
+        let line = note.signatures().last().expect("a line").to_string();
+        (200, format!("{line}\n").into_bytes())
+    })
+}
+
+#[test]
+fn witnesses_cosign_the_log_and_proofs_carry_it() {
+    let (executor, _) = executor();
+    let stranger = stranger(&executor);
+    let shown = executor.words("key show").exits(0).stdout;
+    let secret = || sre_receipt::SecretKey::from_seed(&[9; 32]);
+    let name = "witness.example/w".parse().expect("a name");
+    let key = sre_receipt::tlog::VerifierKey::witness(name, secret().public()).to_string();
+    let web = witness(secret(), shown.trim().parse().expect("a key"));
+    let cosign =
+        |home: &Home, key: &str| home.sre(&["log", "cosign", &web.address(), "--key", key, "--format", "json"]);
+    assert_eq!(cosign(&executor, &key).exits(0).json()["size"], 1);
+    executor.words("run returns_1 --order-id more").exits(0);
+    assert_eq!(cosign(&executor, &key).exits(0).json()["size"], 2, "the way from what it saw is shown");
+    assert_eq!(cosign(&executor, &key).exits(0).json()["size"], 2);
+    stranger.sre(&["key", "trust", &key]).exits(0);
+    executor.words("bundle t --output cosigned").exits(0);
+    let bundle = executor.path("cosigned");
+    let found = verify(&stranger, &bundle, &["--witnesses", "1"]).exits(0).json();
+    assert_eq!(check(&found, "witnesses")["status"], "passed");
+    verify(&stranger, &bundle, &["--witnesses", "2"]).exits(24);
+    verify(&executor, &bundle, &["--witnesses", "1"]).exits(24);
+    // Somebody else's key: what the witness answers is not his signature.
+    let other = sre_receipt::SecretKey::from_seed(&[8; 32]).public();
+    let other =
+        sre_receipt::tlog::VerifierKey::witness("witness.example/w".parse().expect("a name"), other).to_string();
+    let ran = cosign(&executor, &other).exits(1);
+    assert!(ran.stderr.contains("not its signature"), "{ran:?}");
+    assert!(executor.sre(&["log", "cosign", &web.address()]).exits(2).stderr.contains("no witness is trusted"));
+    // A witness that lies: a line that is none, and a signature over something else.
+    for lie in ["", "x\n", "— witness.example/w AAAAAAAAAAAAAAAA\n"] {
+        let liar = Web::answering(move |_| (200, lie.as_bytes().to_vec()));
+        executor.sre(&["log", "cosign", &liar.address(), "--key", &key]).exits(1);
+    }
+    // One that has seen more than there is: the log was set back.
+    let ahead = Web::answering(|_| (409, b"99\n".to_vec()));
+    let ran = executor.sre(&["log", "cosign", &ahead.address(), "--key", &key]).exits(1);
+    assert!(ran.stderr.contains("restored from a backup"), "{ran:?}");
 }
 
 #[test]

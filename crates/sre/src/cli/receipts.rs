@@ -34,6 +34,20 @@ pub enum LogCommand {
     Check(LogCheckArgs),
     /// Print this node's newest signed checkpoint
     Checkpoint,
+    /// Have a witness cosign this node's checkpoint, after it checked that the log only grew
+    ///
+    /// Proofs made afterwards carry the cosignature.
+    #[command(
+        after_long_help = "Example:\n  sre log cosign https://witness.example.org --key 'witness.example.org/w1+5e6f7a8b+BP…'"
+    )]
+    Cosign {
+        /// The witness: the address its `add-checkpoint` is below (C2SP tlog-witness)
+        #[arg(value_name = "URL")]
+        witness: String,
+        /// The witness's key [default: the witnesses of the trust file]
+        #[arg(long = "key", value_name = "KEY")]
+        key: Option<VerifierKey>,
+    },
 }
 
 /// `sre log check`.

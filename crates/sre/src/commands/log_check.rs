@@ -7,6 +7,7 @@ use sre_log::{LogMemoryError, LogSource};
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::{Checkpoint, CheckpointError, KeyName, Note, NoteError, VerifierKey};
 
+use super::log_cosign;
 use crate::cli::{Format, Global, LogCheckArgs, LogCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,6 +22,7 @@ pub fn log(command: &LogCommand, global: &Global) -> Result<Exit, Failure> {
     match command {
         LogCommand::Checkpoint => own_checkpoint(global),
         LogCommand::Check(args) => check(args, global),
+        LogCommand::Cosign { witness, key } => log_cosign::cosign(witness, key.as_ref(), global),
     }
 }
 

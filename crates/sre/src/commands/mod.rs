@@ -7,6 +7,7 @@ mod determinism;
 mod doctor;
 mod key;
 mod log_check;
+mod log_cosign;
 mod manual;
 mod operate;
 mod requirements;

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sre_core::BlobDigest;
 use sre_log::{LogSource, SourceError, TILE_LIMIT_BYTES};
-use sre_receipt::tlog::{NOTE_LIMIT_BYTES, TilePath};
+use sre_receipt::tlog::{Hash, NOTE_LIMIT_BYTES, Note, TilePath};
 use url::Url;
 
 use crate::failure::Failure;
@@ -31,6 +33,19 @@ pub struct HttpPlace {
 /// A log that is read over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpLog(HttpPlace);
+
+/// A witness, spoken to as C2SP `tlog-witness` has it.
+#[derive(Debug, Clone)]
+pub struct HttpWitness(HttpPlace);
+
+/// What a witness answered to a checkpoint.
+#[derive(Debug)]
+pub enum WitnessAnswer {
+    /// Lines of signature, not checked.
+    Cosigned(String),
+    /// It last saw the log at this size, and wants to be shown the way from there.
+    Seen(u64),
+}
 
 impl HttpPlace {
     /// The service at `address`.
@@ -73,20 +88,12 @@ impl HttpPlace {
 
     async fn get(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, String> {
         let url = self.base.join(path).map_err(|error| error.to_string())?;
-        let mut answer = self.client.get(url).send().await.map_err(|error| causes(&error))?;
+        let answer = self.client.get(url).send().await.map_err(|error| causes(&error))?;
         match answer.status().as_u16() {
-            200 => {}
-            404 | 410 => return Ok(None),
-            other => return Err(format!("the answer was {other}")),
+            200 => read(answer, limit_bytes).await.map(Some),
+            404 | 410 => Ok(None),
+            other => Err(format!("the answer was {other}")),
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
-            if bytes.len() + chunk.len() > limit_bytes {
-                return Err(format!("the answer is longer than {limit_bytes} bytes"));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Some(bytes))
     }
 }
 
@@ -114,6 +121,50 @@ impl LogSource for HttpLog {
     async fn tile(&self, path: TilePath) -> Result<Vec<u8>, SourceError> {
         self.get(&path.to_string(), TILE_LIMIT_BYTES).await
     }
+}
+
+impl HttpWitness {
+    /// The witness whose `add-checkpoint` is below `address`.
+    ///
+    /// # Errors
+    /// When the address is none, or TLS cannot be set up.
+    pub fn new(address: &str) -> Result<Self, Failure> {
+        HttpPlace::new(address).map(Self)
+    }
+
+    /// Shows the witness a checkpoint and the way to it from the size `old`.
+    ///
+    /// # Errors
+    /// What kept it from answering, or that it refused.
+    pub async fn add_checkpoint(&self, old: u64, path: &[Hash], note: &Note) -> Result<WitnessAnswer, String> {
+        let path: String = path.iter().map(|hash| STANDARD.encode(hash.0) + "\n").collect();
+        let body = format!("old {old}\n{path}\n{note}");
+        let url = self.0.base.join("add-checkpoint").map_err(|error| error.to_string())?;
+        let answer = self.0.client.post(url).body(body).send().await.map_err(|error| causes(&error))?;
+        let status = answer.status().as_u16();
+        let text = read(answer, NOTE_LIMIT_BYTES).await?;
+        let text = String::from_utf8(text).map_err(|_| String::from("the answer is no text"))?;
+        match status {
+            200 => Ok(WitnessAnswer::Cosigned(text)),
+            409 => text.trim_end().parse().map(WitnessAnswer::Seen).map_err(|_| String::from("the answer is no size")),
+            403 => Err(String::from("it does not accept this log's signature (403)")),
+            404 => Err(String::from("it does not know this log (404); its operator has to be told of the log's key")),
+            422 => Err(String::from("it says that the log did not only grow (422)")),
+            other => Err(format!("the answer was {other}")),
+        }
+    }
+}
+
+/// An answer's body, no more of it than may be.
+async fn read(mut answer: reqwest::Response, limit_bytes: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
+        if bytes.len() + chunk.len() > limit_bytes {
+            return Err(format!("the answer is longer than {limit_bytes} bytes"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// The error with its causes; without the URL, which may carry a token.

@@ -23,7 +23,7 @@ use sre_receipt::tlog::TlogProof;
 use sre_receipt::{Host, KeyFolder, Receipt};
 
 pub use evidence::evidence;
-pub use http::HttpLog;
+pub use http::{HttpLog, HttpWitness, WitnessAnswer};
 pub use sources::Sources;
 
 use crate::failure::Failure;

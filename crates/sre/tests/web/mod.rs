@@ -1,12 +1,18 @@
 //! A web server that answers what the test wants, truth or not.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Answers `GET` requests on a free port of the loopback address until it is dropped.
+/// A request.
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) body: String,
+}
+
+/// Answers requests on a free port of the loopback address until it is dropped.
 pub(crate) struct Web {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
@@ -16,6 +22,11 @@ pub(crate) struct Web {
 impl Web {
     /// `answer` gets the path and returns the body; without one the answer is 404.
     pub(crate) fn start(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> Self {
+        Self::answering(move |asked| answer(&asked.path).map_or((404, Vec::new()), |body| (200, body)))
+    }
+
+    /// `answer` returns status and body.
+    pub(crate) fn answering(answer: impl Fn(&Asked) -> (u16, Vec<u8>) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let is_over = Arc::new(AtomicBool::new(false));
@@ -48,19 +59,23 @@ impl Drop for Web {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &impl Fn(&str) -> Option<Vec<u8>>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    for line in lines {
-        if line?.is_empty() {
+fn serve(mut stream: TcpStream, answer: &impl Fn(&Asked) -> (u16, Vec<u8>)) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first)?;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 || line.trim_end().is_empty() {
             break;
         }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
     }
-    let path = first.split(' ').nth(1).unwrap_or("/");
-    let (status, body) = match answer(path) {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", Vec::new()),
-    };
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let path = first.split(' ').nth(1).unwrap_or("/").to_owned();
+    let (status, body) = answer(&Asked { path, body: String::from_utf8(body).expect("text") });
+    write!(stream, "HTTP/1.1 {status} -\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
     stream.write_all(&body)
 }
