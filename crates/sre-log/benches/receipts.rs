@@ -14,12 +14,14 @@ use sre_core::{
     Outcome, Resources,
 };
 use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
-use sre_log::{Log, Notary, Submission};
+use sre_log::{Finished, Log, Notary, Submission};
 use sre_receipt::tlog::Entry;
-use sre_receipt::{Examiner, Host, NodeKey, Policy, SecretKey, Trust};
+use sre_receipt::{Circumstances, Examiner, Host, NodeKey, Policy, Receipt, SecretKey, Trust};
 
 /// Orders in flight, as in the benchmark of the pipeline.
 const IN_FLIGHT: u64 = 64;
+/// Orders whose receipts are issued together, as a service does beside its orders.
+const BATCH: u64 = 256;
 
 fn key() -> Arc<NodeKey> {
     Arc::new(NodeKey { name: "bench.example/log".parse().expect("a name"), secret: SecretKey::from_seed(&[1; 32]) })
@@ -129,7 +131,14 @@ async fn issuing(folder: &Path) {
         async move { drop(notary.issue(&order, now(), BTreeMap::new()).await.expect("a receipt")) }
     })
     .await;
-    row("receipt: signed, stored, numbered, sequenced beside", issued, baseline);
+    row("receipt, each by itself, 64 in flight, sequenced beside", issued, baseline);
+    let started = Instant::now();
+    for batch in 0..total / BATCH {
+        let orders: Vec<OrderResult> = (0..BATCH).map(|n| result(order_id(total + batch * BATCH + n))).collect();
+        let finished = |result| Finished { result, finished_at: now(), measured: BTreeMap::new() };
+        notary.issue_all(orders.iter().map(finished).collect()).await.expect("receipts");
+    }
+    row("receipt, in batches of 256, sequenced beside", started.elapsed() / (total / BATCH * BATCH) as u32, baseline);
     sequencer.abort();
     let started = Instant::now();
     log.integrate().await.expect("a checkpoint");
@@ -139,6 +148,20 @@ async fn issuing(folder: &Path) {
         black_box(notary.proof(&order_id(number)).await.expect("no failure").expect("a proof"));
     }
     row("proof, made when asked for", started.elapsed() / total as u32, baseline);
+    let one = result(order_id(0));
+    let started = Instant::now();
+    for _ in 0..total {
+        let host = Host::this("bench");
+        let outcome = Some(Outcome::Exited { code: 3 });
+        let circumstances = Circumstances { finished_at: now(), outcome, measured: BTreeMap::new(), host };
+        black_box(Receipt::issue(&one, circumstances, &key().secret).expect("a receipt"));
+    }
+    row("  of which building and signing, one core", started.elapsed() / total as u32, baseline);
+    let started = Instant::now();
+    for number in 0..total {
+        black_box(key().secret.sign(&number.to_le_bytes()));
+    }
+    row("  of which one Ed25519 signature", started.elapsed() / total as u32, baseline);
     checking(&notary, total, baseline).await;
 }
 

@@ -18,5 +18,5 @@ pub mod watch;
 
 pub use log::{Log, LogError, Submission};
 pub use memory::{LogMemory, LogMemoryError};
-pub use notary::{Notary, NotaryError};
+pub use notary::{Finished, Notary, NotaryError};
 pub use source::{LogSource, SourceError, TILE_LIMIT_BYTES};

@@ -23,6 +23,17 @@ pub struct Notary {
     host: Host,
 }
 
+/// An order that has ended.
+#[derive(Debug, Clone)]
+pub struct Finished<'a> {
+    /// How.
+    pub result: &'a OrderResult,
+    /// When.
+    pub finished_at: Timestamp,
+    /// What the backend measured of its isolation, by name.
+    pub measured: BTreeMap<String, String>,
+}
+
 /// Why there is no receipt.
 #[derive(Debug, thiserror::Error)]
 pub enum NotaryError {
@@ -75,22 +86,40 @@ impl Notary {
         if let Some(receipt) = self.receipt(&result.order_id).await? {
             return Ok(receipt);
         }
-        let outcome = match &result.commit_result {
-            Some(commit) => Some(self.outcome(&result.order_id, commit.commitment.outcome.into()).await?),
-            None => None,
-        };
-        let circumstances = Circumstances { finished_at, outcome, measured, host: self.host.clone() };
-        let receipt = Receipt::issue(result, circumstances, &self.key.secret)?;
-        let bytes = receipt.envelope().to_canonical();
-        let entry = Entry::receipt(ReceiptDigest::of(&bytes));
-        self.store.put(vec![Blob::new(bytes)]).await?;
-        // Dies here: a receipt that nobody was given. The next attempt issues another one.
-        let order_id = result.order_id.clone();
-        let stands = self.log.submit(vec![Submission { entry, order_id }]).await?;
-        match stands.first() {
-            Some((_, other)) if *other != entry => self.read(other.sha256).await,
-            _ => Ok(receipt),
+        let finished = Finished { result, finished_at, measured };
+        let mut receipts = self.issue_all(vec![finished]).await?;
+        receipts.pop().ok_or_else(|| LogError::Damaged(String::from("an entry without an answer")).into())
+    }
+
+    /// The receipts of many finished orders at once, in the order given: one write to the store and one to the log for all of
+    /// them, which costs each a fraction of what it would alone.
+    ///
+    /// # Errors
+    /// [`NotaryError`]; some may have been issued. Trying again is safe.
+    pub async fn issue_all(&self, finished: Vec<Finished<'_>>) -> Result<Vec<Receipt>, NotaryError> {
+        let mut receipts = Vec::with_capacity(finished.len());
+        let (mut blobs, mut submissions) = (Vec::new(), Vec::new());
+        for Finished { result, finished_at, measured } in finished {
+            let outcome = match &result.commit_result {
+                Some(commit) => Some(self.outcome(&result.order_id, commit.commitment.outcome.into()).await?),
+                None => None,
+            };
+            let circumstances = Circumstances { finished_at, outcome, measured, host: self.host.clone() };
+            let receipt = Receipt::issue(result, circumstances, &self.key.secret)?;
+            let blob = Blob::new(receipt.envelope().to_canonical());
+            let entry = Entry::receipt(blob.digest().digest().into());
+            submissions.push(Submission { entry, order_id: result.order_id.clone() });
+            blobs.push(blob);
+            receipts.push((entry, receipt));
         }
+        self.store.put(blobs).await?;
+        // Dies here: receipts that nobody was given. The next attempt issues others.
+        let stands = self.log.submit(submissions).await?;
+        let mut issued = Vec::with_capacity(receipts.len());
+        for ((entry, receipt), (_, stands)) in receipts.into_iter().zip(stands) {
+            issued.push(if stands == entry { receipt } else { self.read(stands.sha256).await? });
+        }
+        Ok(issued)
     }
 
     /// The receipt of an order, if it was issued.

@@ -97,20 +97,33 @@ impl<P: Serialize + DeserializeOwned> Statement<P> {
     /// # Errors
     /// [`StatementError`]; [`StatementError::Unknown`] when it is a well-formed statement about something else.
     pub fn parse(payload: &[u8], predicate_type: &'static str) -> Result<Self, StatementError> {
-        let value = canonical_json::parse(payload)?;
-        for (member, expected) in [("_type", STATEMENT_TYPE), ("predicateType", predicate_type)] {
-            // Before the shape: a later version has another one, and the type is what explains it.
-            match value.get(member).and_then(|found| found.as_str()) {
-                Some(found) if found != expected => {
-                    return Err(StatementError::Unknown { found: found.chars().take(80).collect(), expected });
-                }
-                _ => {}
-            }
-        }
-        let statement: Self = serde_json::from_value(value)?;
+        // Whatever this tolerates, the comparison below does not.
+        let parsed = serde_json::from_slice::<Self>(payload);
+        let is_known = |s: &Self| s.kind == STATEMENT_TYPE && s.predicate_type == predicate_type;
+        let statement = match parsed {
+            Ok(statement) if is_known(&statement) => statement,
+            parsed => return Err(why_not(payload, predicate_type, parsed.err())),
+        };
         if statement.subject.len() != 1 {
             return Err(StatementError::Subjects(statement.subject.len()));
         }
         if statement.to_canonical() == payload { Ok(statement) } else { Err(StatementError::NotCanonical) }
     }
+}
+
+/// Another version has another shape, and its type is what explains it.
+fn why_not(payload: &[u8], predicate_type: &'static str, error: Option<serde_json::Error>) -> StatementError {
+    let value = match canonical_json::parse(payload) {
+        Ok(value) => value,
+        Err(error) => return error.into(),
+    };
+    for (member, expected) in [("_type", STATEMENT_TYPE), ("predicateType", predicate_type)] {
+        match value.get(member).and_then(|found| found.as_str()) {
+            Some(found) if found != expected => {
+                return StatementError::Unknown { found: found.chars().take(80).collect(), expected };
+            }
+            _ => {}
+        }
+    }
+    error.map_or(StatementError::NotCanonical, StatementError::Shape)
 }
