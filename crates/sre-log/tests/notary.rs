@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use common::{key, open, store};
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId, OrderResult, OrderStatus,
-    Outcome, Resources,
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, Method, OrderId, OrderResult,
+    OrderStatus, Outcome, Resources, Verdict, VerifyResult,
 };
 use sre_da::{Blob, Store as _};
 use sre_log::Notary;
-use sre_receipt::{Examiner, Host, Policy, Trust};
+use sre_receipt::tlog::Entry;
+use sre_receipt::{Examiner, Host, Policy, SecretKey, Trust, VerdictStatement};
 
 fn now() -> jiff::Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a time")
@@ -94,4 +95,41 @@ async fn one_order_has_one_receipt_with_one_proof() {
     // The blob store has it under its digest.
     assert_eq!(*store.get(receipts[0].digest().into()).await.expect("the receipt"), bytes[..]);
     assert!(notary.receipt(&"other".parse().expect("an order id")).await.expect("no failure").is_none());
+}
+
+#[tokio::test]
+async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
+    let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
+    let outcome = Outcome::OutOfFuel;
+    store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
+    let order = result("t", outcome);
+    let receipt = notary.issue(&order, now(), BTreeMap::new()).await.expect("a receipt");
+    let found = VerifyResult {
+        is_valid: true,
+        verdict: Verdict::Matched,
+        method: Method::Replay,
+        expected_hash: outcome.digest().to_string(),
+        actual_hash: Some(outcome.digest().to_string()),
+        error: None,
+        checks: Vec::new(),
+    };
+    let by = |seed| {
+        VerdictStatement::issue(
+            receipt.digest(),
+            order.order_id.clone(),
+            &found,
+            now(),
+            &SecretKey::from_seed(&[seed; 32]),
+        )
+    };
+    assert_eq!(notary.keep_verdict(&by(7)).await.expect("a number"), 1);
+    assert_eq!(notary.keep_verdict(&by(8)).await.expect("a number"), 2);
+    assert_eq!(notary.keep_verdict(&by(7)).await.expect("a number"), 1, "the same verdict again");
+    assert_eq!(notary.verdicts(&order.order_id).await.expect("verdicts"), [by(7), by(8)]);
+    log.integrate().await.expect("a checkpoint");
+    let proof = log.prove(2).await.expect("no failure").expect("a proof");
+    let entry = Entry::verdict(by(8).envelope().digest());
+    proof.verify_inclusion(&entry.to_canonical()).expect("in the log");
 }

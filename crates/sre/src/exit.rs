@@ -41,10 +41,10 @@ pub const VERIFY_CODES: &str = "\
 Exit codes:
   0    matched: every digest was recomputed and the replay gave the same outcome
   1    an operating failure: the journal or the sandbox could not be used
-  2    bad usage, or no such order
+  2    bad usage, or no such order or file
   20   hash_only: the digests hold; the skill declares itself not repeatable, so it was not replayed
   21   diverged: the replay gave another outcome
-  22   tampered: a digest does not hold
+  22   tampered: a digest, a signature or a proof does not hold, or the file is damaged
   23   unavailable: bytes that the check needs cannot be had
   24   unanchored: all holds, but the signing key is not trusted here
   25   unverifiable: the replay could not be carried out, or the order has committed nothing that could be checked";
