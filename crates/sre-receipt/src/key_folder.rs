@@ -5,6 +5,7 @@
 //!   signing.pem          0600  the node's name and public key in one line (a vkey), then the secret key
 //!   retired/<key id>.pem 0600  keys that were rotated out; nothing reads them, delete them when you like
 //!   trust.json           0600
+//!   trust.lock                 empty; who changes the trust file holds it
 //! ```
 //! A secret key that anybody else can read is refused, and so is a trust file that anybody else can write. Files are
 //! replaced whole: temporary file, fsync, rename, fsync of the folder.

@@ -20,6 +20,7 @@ mod skill_pack;
 mod verify;
 mod verify_file;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -117,10 +118,19 @@ fn notice(progress: &Progress) -> CompilationNotice {
     })
 }
 
-/// Writes a file that the user asked for.
+/// Writes a file that the user asked for: whole, or not at all.
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes)
-        .map_err(|error| Failure::operating("output_failed", format!("cannot write {}: {error}", path.display())))
+    let write = || {
+        // A pipe or a device is written to, and never replaced.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return std::fs::write(path, bytes);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.persist(path).map(drop).map_err(|failed| failed.error)
+    };
+    write().map_err(|error| Failure::operating("output_failed", format!("cannot write {}: {error}", path.display())))
 }
 
 /// The runtime of commands that run guests.

@@ -38,7 +38,7 @@ impl Sources {
     /// Also from there: an address of a service, a data folder, or a folder of files named by their digest.
     ///
     /// # Errors
-    /// When it is none of these. Nothing is made.
+    /// When it is none of these. No folder is made.
     pub fn add(&mut self, place: &str) -> Result<(), Failure> {
         if is_url(place) {
             self.places.push(Place::Http(HttpPlace::new(place)?));
