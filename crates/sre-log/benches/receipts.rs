@@ -1,6 +1,7 @@
 //! What receipts cost: signature, log entry, proof, check. Figures for people, no judgement.
 //!
-//! Ratios are to one durable order's worth of storage in the same run: three group commits with six small blobs, which is
+//! Times of a busy machine say little, so each row has the processor time of the whole process too, and the ratio is that of
+//! processor times: to one durable order's worth of storage in the same run: three group commits with six small blobs, which is
 //! what an order writes besides running. `SRE_BENCH_ENTRIES` sets how far the log grows, default 100,000.
 
 use std::collections::BTreeMap;
@@ -80,9 +81,37 @@ fn order_id(number: u64) -> OrderId {
     format!("order-{number:012}").parse().expect("an order id")
 }
 
-/// Runs `work` for each number, `IN_FLIGHT` at a time, and returns the time per piece.
-async fn in_flight<F: Future<Output = ()> + Send + 'static>(total: u64, work: impl Fn(u64) -> F) -> Duration {
-    let started = Instant::now();
+/// What something took.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+/// A moment on both clocks.
+struct Start(Instant, Duration);
+
+impl Start {
+    fn now() -> Self {
+        Self(Instant::now(), cpu())
+    }
+
+    /// Per piece.
+    fn cost(&self, pieces: u64) -> Cost {
+        let each = |time: Duration| time / u32::try_from(pieces).expect("a number");
+        Cost { wall: each(self.0.elapsed()), cpu: each(cpu() - self.1) }
+    }
+}
+
+/// Processor time of this process, all threads.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Runs `work` for each number, `IN_FLIGHT` at a time.
+async fn in_flight<F: Future<Output = ()> + Send + 'static>(total: u64, work: impl Fn(u64) -> F) -> Cost {
+    let started = Start::now();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..total {
         if tasks.len() as u64 >= IN_FLIGHT {
@@ -93,18 +122,19 @@ async fn in_flight<F: Future<Output = ()> + Send + 'static>(total: u64, work: im
     while let Some(task) = tasks.join_next().await {
         task.expect("no panic");
     }
-    started.elapsed() / u32::try_from(total).expect("a number")
+    started.cost(total)
 }
 
-fn row(what: &str, per_piece: Duration, baseline: Duration) {
-    let micros = per_piece.as_secs_f64() * 1e6;
-    println!("{what:<58} {micros:>9.1} µs  {:>6.3}", per_piece.as_secs_f64() / baseline.as_secs_f64());
+fn row(what: &str, cost: Cost, baseline: Cost) {
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let ratio = cost.cpu.as_secs_f64() / baseline.cpu.as_secs_f64();
+    println!("{what:<58} {:>9.1} {:>9.1} {ratio:>7.3}", micros(cost.wall), micros(cost.cpu));
 }
 
 async fn issuing(folder: &Path) {
     let (store, log) = open(folder).await;
     let total = 20_000;
-    println!("{:<58} {:>12}  ratio", "", "per order");
+    println!("{:<58} {:>9} {:>9} {:>7}", "", "µs", "cpu µs", "ratio");
     let baseline = {
         let store = store.clone();
         in_flight(total, move |number| {
@@ -132,40 +162,40 @@ async fn issuing(folder: &Path) {
     })
     .await;
     row("receipt, each by itself, 64 in flight, sequenced beside", issued, baseline);
-    let started = Instant::now();
+    let started = Start::now();
     for batch in 0..total / BATCH {
         let orders: Vec<OrderResult> = (0..BATCH).map(|n| result(order_id(total + batch * BATCH + n))).collect();
         let finished = |result| Finished { result, finished_at: now(), measured: BTreeMap::new() };
         notary.issue_all(orders.iter().map(finished).collect()).await.expect("receipts");
     }
-    row("receipt, in batches of 256, sequenced beside", started.elapsed() / (total / BATCH * BATCH) as u32, baseline);
+    row("receipt, in batches of 256, sequenced beside", started.cost(total / BATCH * BATCH), baseline);
     sequencer.abort();
-    let started = Instant::now();
+    let started = Start::now();
     log.integrate().await.expect("a checkpoint");
-    println!("the rest was integrated in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
-    let started = Instant::now();
+    println!("the rest was integrated in {:.1} ms", started.0.elapsed().as_secs_f64() * 1e3);
+    let started = Start::now();
     for number in 0..total {
         black_box(notary.proof(&order_id(number)).await.expect("no failure").expect("a proof"));
     }
-    row("proof, made when asked for", started.elapsed() / total as u32, baseline);
-    let one = result(order_id(0));
-    let started = Instant::now();
+    row("proof, made when asked for", started.cost(total), baseline);
+    let (one, key) = (result(order_id(0)), key());
+    let started = Start::now();
     for _ in 0..total {
         let host = Host::this("bench");
         let outcome = Some(Outcome::Exited { code: 3 });
         let circumstances = Circumstances { finished_at: now(), outcome, measured: BTreeMap::new(), host };
-        black_box(Receipt::issue(&one, circumstances, &key().secret).expect("a receipt"));
+        black_box(Receipt::issue(&one, circumstances, &key.secret).expect("a receipt"));
     }
-    row("  of which building and signing, one core", started.elapsed() / total as u32, baseline);
-    let started = Instant::now();
+    row("  of which building and signing, one core", started.cost(total), baseline);
+    let started = Start::now();
     for number in 0..total {
-        black_box(key().secret.sign(&number.to_le_bytes()));
+        black_box(key.secret.sign(&number.to_le_bytes()));
     }
-    row("  of which one Ed25519 signature", started.elapsed() / total as u32, baseline);
+    row("  of which one Ed25519 signature", started.cost(total), baseline);
     checking(&notary, total, baseline).await;
 }
 
-async fn checking(notary: &Notary, total: u64, baseline: Duration) {
+async fn checking(notary: &Notary, total: u64, baseline: Cost) {
     let mut trust = Trust::default();
     trust.add(key().trusted(now())).expect("a new key");
     let examiner = Examiner::new(trust, Policy { require_proof: true, ..Policy::default() });
@@ -175,13 +205,13 @@ async fn checking(notary: &Notary, total: u64, baseline: Duration) {
         let proof = notary.proof(&order_id(number)).await.expect("no failure").expect("a proof");
         pairs.push((receipt.envelope().to_canonical(), proof.to_string().into_bytes()));
     }
-    let started = Instant::now();
+    let started = Start::now();
     for (receipt, proof) in &pairs {
         assert_eq!(examiner.examine(receipt, Some(proof)).flaw, None);
     }
-    let each = started.elapsed() / pairs.len() as u32;
+    let each = started.cost(pairs.len() as u64);
     row("check of signature, digests and proof, one core", each, baseline);
-    println!("that is {:.0} receipts a second", 1.0 / each.as_secs_f64());
+    println!("that is {:.0} receipts a second of processor time", 1.0 / each.cpu.as_secs_f64());
 }
 
 /// A log that grows: what the next 4096 entries and a proof cost at each size.
