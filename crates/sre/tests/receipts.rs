@@ -221,6 +221,9 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
     assert_eq!((code, &*verdict), (Some(21), "diverged"));
 }
 
+/// What becomes of the right bytes.
+type Lie = fn(Vec<u8>) -> Option<Vec<u8>>;
+
 #[test]
 fn what_a_receipt_lacks_is_fetched_and_never_believed() {
     let (executor, bundle) = executor();
@@ -246,7 +249,7 @@ fn what_a_receipt_lacks_is_fetched_and_never_believed() {
     let from = format!("{}/store", honest.address());
     assert_eq!(verify(&stranger, &receipt, &["--from", &from]).exits(0).json()["verdict"], "matched");
     // Services that lie: other bytes, cut short, without an end, nothing.
-    let lies: [fn(Vec<u8>) -> Option<Vec<u8>>; 4] = [
+    let lies: [Lie; 4] = [
         |_| Some(b"other bytes".to_vec()),
         |bytes| Some(bytes[..bytes.len() / 2].to_vec()),
         |bytes| Some([bytes, vec![b' '; 70 << 20]].concat()),

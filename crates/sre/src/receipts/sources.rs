@@ -23,7 +23,7 @@ pub struct Sources {
 
 enum Place {
     /// A data folder of this program.
-    Data(LocalStore, PathBuf),
+    Data(Box<LocalStore>, PathBuf),
     /// A folder of files that are named by their digest.
     Files(PathBuf),
     Http(HttpPlace),
@@ -54,7 +54,7 @@ impl Sources {
         let blobs = folder.join("blobs");
         let store = [folder, &blobs].into_iter().find(|folder| folder.join("small.sqlite3").is_file());
         self.places.push(match store {
-            Some(store) => Place::Data(open_store(store)?, folder.to_path_buf()),
+            Some(store) => Place::Data(Box::new(open_store(store)?), folder.to_path_buf()),
             None if blobs.is_dir() => Place::Files(blobs),
             None => Place::Files(folder.to_path_buf()),
         });
