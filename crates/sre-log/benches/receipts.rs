@@ -4,7 +4,6 @@
 //! processor times: to one durable order's worth of storage in the same run: three group commits with six small blobs, which is
 //! what an order writes besides running. `SRE_BENCH_ENTRIES` sets how far the log grows, default 100,000.
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,6 +60,7 @@ fn result(order_id: OrderId) -> OrderResult {
         commitment,
         backend: Backend::Wasm,
         backend_note: None,
+        isolation: None,
         resources: Resources::default(),
     };
     OrderResult {
@@ -158,14 +158,14 @@ async fn issuing(folder: &Path) {
     let issuer = notary.clone();
     let issued = in_flight(total, move |number| {
         let (notary, order) = (issuer.clone(), result(order_id(number)));
-        async move { drop(notary.issue(&order, now(), BTreeMap::new()).await.expect("a receipt")) }
+        async move { drop(notary.issue(&order, now()).await.expect("a receipt")) }
     })
     .await;
     row("receipt, each by itself, 64 in flight, sequenced beside", issued, baseline);
     let started = Start::now();
     for batch in 0..total / BATCH {
         let orders: Vec<OrderResult> = (0..BATCH).map(|n| result(order_id(total + batch * BATCH + n))).collect();
-        let finished = |result| Finished { result, finished_at: now(), measured: BTreeMap::new() };
+        let finished = |result| Finished { result, finished_at: now() };
         notary.issue_all(orders.iter().map(finished).collect()).await.expect("receipts");
     }
     row("receipt, in batches of 256, sequenced beside", started.cost(total / BATCH * BATCH), baseline);
@@ -183,7 +183,7 @@ async fn issuing(folder: &Path) {
     for _ in 0..total {
         let host = Host::this("bench");
         let outcome = Some(Outcome::Exited { code: 3 });
-        let circumstances = Circumstances { finished_at: now(), outcome, measured: BTreeMap::new(), host };
+        let circumstances = Circumstances { finished_at: now(), outcome, host };
         black_box(Receipt::issue(&one, circumstances, &key.secret).expect("a receipt"));
     }
     row("  of which building and signing, one core", started.cost(total), baseline);

@@ -3,7 +3,6 @@
 //! An order's receipt is issued once: of two processes that do it at the same time the first to be numbered stays, and
 //! both return that one. So whoever finds an order without a receipt may issue it, at any time after the order ended.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -30,8 +29,6 @@ pub struct Finished<'a> {
     pub result: &'a OrderResult,
     /// When.
     pub finished_at: Timestamp,
-    /// What the backend measured of its isolation, by name.
-    pub measured: BTreeMap<String, String>,
 }
 
 /// Why there is no receipt.
@@ -73,20 +70,15 @@ impl Notary {
     }
 
     /// The receipt of a finished order, issued now unless there is one. When this returns it is durable and numbered; its
-    /// proof follows with the next batch. `measured` is what the backend measured of its isolation.
+    /// proof follows with the next batch.
     ///
     /// # Errors
     /// [`NotaryError`]; trying again is safe.
-    pub async fn issue(
-        &self,
-        result: &OrderResult,
-        finished_at: Timestamp,
-        measured: BTreeMap<String, String>,
-    ) -> Result<Receipt, NotaryError> {
+    pub async fn issue(&self, result: &OrderResult, finished_at: Timestamp) -> Result<Receipt, NotaryError> {
         if let Some(receipt) = self.receipt(&result.order_id).await? {
             return Ok(receipt);
         }
-        let finished = Finished { result, finished_at, measured };
+        let finished = Finished { result, finished_at };
         let mut receipts = self.issue_all(vec![finished]).await?;
         receipts.pop().ok_or_else(|| LogError::Damaged(String::from("an entry without an answer")).into())
     }
@@ -99,12 +91,12 @@ impl Notary {
     pub async fn issue_all(&self, finished: Vec<Finished<'_>>) -> Result<Vec<Receipt>, NotaryError> {
         let mut receipts = Vec::with_capacity(finished.len());
         let (mut blobs, mut submissions) = (Vec::new(), Vec::new());
-        for Finished { result, finished_at, measured } in finished {
+        for Finished { result, finished_at } in finished {
             let outcome = match &result.commit_result {
                 Some(commit) => Some(self.outcome(&result.order_id, commit.commitment.outcome.into()).await?),
                 None => None,
             };
-            let circumstances = Circumstances { finished_at, outcome, measured, host: self.host.clone() };
+            let circumstances = Circumstances { finished_at, outcome, host: self.host.clone() };
             let receipt = Receipt::issue(result, circumstances, &self.key.secret)?;
             let blob = Blob::new(receipt.envelope().to_canonical());
             let entry = Entry::receipt(blob.digest().digest().into());

@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::{key, open, store};
@@ -42,6 +41,7 @@ fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         commitment,
         backend: Backend::Wasm,
         backend_note: None,
+        isolation: None,
         resources: Resources::default(),
     };
     OrderResult {
@@ -66,7 +66,7 @@ async fn one_order_has_one_receipt_with_one_proof() {
     let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
     let outcome = Outcome::Exited { code: 3 };
     let order = result("t", outcome);
-    let missing = notary.issue(&order, now(), BTreeMap::new()).await.expect_err("the outcome is not there");
+    let missing = notary.issue(&order, now()).await.expect_err("the outcome is not there");
     assert!(missing.to_string().contains(&outcome.digest().to_string()), "{missing}");
     store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
 
@@ -75,7 +75,7 @@ async fn one_order_has_one_receipt_with_one_proof() {
     for second in 0..8 {
         let (notary, order) = (notary.clone(), order.clone());
         let at = now() + jiff::SignedDuration::from_secs(second);
-        tasks.push(tokio::spawn(async move { notary.issue(&order, at, BTreeMap::new()).await.expect("a receipt") }));
+        tasks.push(tokio::spawn(async move { notary.issue(&order, at).await.expect("a receipt") }));
     }
     let mut receipts = Vec::new();
     for task in tasks {
@@ -105,7 +105,7 @@ async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
     let outcome = Outcome::OutOfFuel;
     store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
     let order = result("t", outcome);
-    let receipt = notary.issue(&order, now(), BTreeMap::new()).await.expect("a receipt");
+    let receipt = notary.issue(&order, now()).await.expect("a receipt");
     let found = VerifyResult {
         is_valid: true,
         verdict: Verdict::Matched,

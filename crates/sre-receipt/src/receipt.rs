@@ -7,10 +7,9 @@
 //!
 //! The schema is published as `docs/schemas/receipt-v1.json`; a test holds this file to it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sre_core::Isolation as Measured;
 use sre_core::{
     Backend, BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, CommitmentDigest, Digest, Method,
     OrderId, OrderResult, OrderStatus, Outcome, OutputDigest, ReceiptDigest, Resources, Verdict, canonical_json,
@@ -104,9 +103,9 @@ pub struct OwnVerification {
 pub struct Isolation {
     /// Which backend ran it.
     pub backend: Backend,
-    /// What the backend measured of its own isolation, by name. Empty where there is nothing to measure: a WebAssembly
-    /// guest is kept by the engine that `runtime` names.
-    pub measured: BTreeMap<String, String>,
+    /// What the backend measured of it from inside; null where there is nothing to measure: a WebAssembly guest is kept by
+    /// the engine that `runtime` names.
+    pub measured: Option<Measured>,
 }
 
 /// Where it ran, in the words of the executor.
@@ -128,8 +127,6 @@ pub struct Circumstances {
     pub finished_at: Timestamp,
     /// What the skill did; needed when the order committed something.
     pub outcome: Option<Outcome>,
-    /// What the backend measured of its isolation, by name.
-    pub measured: BTreeMap<String, String>,
     /// Where it ran.
     pub host: Host,
 }
@@ -211,7 +208,7 @@ impl Receipt {
                 execution_time_ms: result.execution_time_ms,
                 attempts: result.attempts,
                 verification: found.map(|found| OwnVerification { verdict: found.verdict, method: found.method }),
-                isolation: commit.map(|c| Isolation { backend: c.backend, measured: circumstances.measured }),
+                isolation: commit.map(|c| Isolation { backend: c.backend, measured: c.isolation.clone() }),
                 resources: commit.map(|commit| commit.resources),
                 host: circumstances.host,
             },
@@ -302,6 +299,7 @@ impl Receipt {
             backend: reported.isolation.as_ref()?.backend,
             backend_note: None,
             resources: reported.resources?,
+            isolation: reported.isolation.as_ref()?.measured.clone(),
         })
     }
 }

@@ -6,7 +6,6 @@ mod environment;
 mod common;
 mod web;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -150,12 +149,8 @@ fn lie(
     commit.result_hash = outcome.output();
     blobs.extend([outcome.to_canonical(), commit.commitment.to_canonical()]);
     let key = KeyFolder::new(executor.data().join("keys")).load().expect("a key").expect("a key");
-    let circumstances = Circumstances {
-        finished_at: jiff::Timestamp::now(),
-        outcome: Some(outcome),
-        measured: BTreeMap::new(),
-        host: Host::this("a liar"),
-    };
+    let circumstances =
+        Circumstances { finished_at: jiff::Timestamp::now(), outcome: Some(outcome), host: Host::this("a liar") };
     let receipt = Receipt::issue(&result, circumstances, &key.secret).expect("a receipt");
     let mut lying = Bundle { receipt: receipt.envelope().to_canonical(), proof: None, blobs: bundle.blobs.clone() };
     for bytes in blobs {

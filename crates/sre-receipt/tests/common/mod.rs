@@ -1,7 +1,7 @@
 //! Orders that have ended, and their receipts, without running anything.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -53,6 +53,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         commitment_uri: format!("da:sha256:{commitment_hash}"),
         backend: Backend::Wasm,
         backend_note: None,
+        isolation: None,
         resources: Resources { fuel: 20_032, cpu_ms: 0.25, peak_memory_bytes: 1 << 20 },
     };
     let verification = VerifyResult {
@@ -92,7 +93,7 @@ pub fn timed_out(order_id: &str) -> OrderResult {
 
 pub fn circumstances(outcome: Option<Outcome>) -> Circumstances {
     let host = Host { software: String::from("sre 0.1.0"), os: String::from("linux"), arch: String::from("x86_64") };
-    Circumstances { finished_at: now(), outcome, measured: BTreeMap::new(), host }
+    Circumstances { finished_at: now(), outcome, host }
 }
 
 /// A receipt of node 1.

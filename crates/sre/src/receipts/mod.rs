@@ -10,7 +10,6 @@ mod evidence;
 mod http;
 mod sources;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -81,7 +80,7 @@ impl Receipts {
     /// # Errors
     /// When it cannot be stored or entered into the log. Trying again is safe.
     pub async fn issue(&self, result: &OrderResult) -> Result<(Receipt, TlogProof), Failure> {
-        let receipt = self.notary.issue(result, Timestamp::now(), BTreeMap::new()).await?;
+        let receipt = self.notary.issue(result, Timestamp::now()).await?;
         self.log().integrate().await?;
         let proof = self.proof(&result.order_id).await?;
         Ok((receipt, proof))
