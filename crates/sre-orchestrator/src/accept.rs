@@ -277,7 +277,7 @@ impl Acceptance {
     /// # Errors
     /// [`AcceptError::Sandbox`].
     pub async fn check_skill(&self, skill: &Arc<Skill>) -> Result<(), AcceptError> {
-        let backend = backend(skill, BackendChoice::Auto)?;
+        let backend = self.backend(skill, BackendChoice::Auto)?;
         self.executor.prepare(backend, Arc::clone(skill)).await.map_err(AcceptError::Sandbox)
     }
 

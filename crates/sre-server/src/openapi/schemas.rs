@@ -146,6 +146,7 @@ fn sandbox_config() -> Value {
             "output_limit": size,
             "pids_limit": count,
             "backend": { "enum": ["auto", "wasm", "native", "docker", null] },
+            "min_isolation": { "enum": ["process", "jail", "wasm", null] },
             "clock_start": nullable(&time()),
             "random_seed": nullable(&reference("Digest")),
         },
@@ -247,6 +248,8 @@ fn commit_result() -> Value {
             "commitment_hash": reference("Digest"),
             "commitment_uri": { "type": "string" },
             "backend": { "enum": ["wasm", "native", "docker"] },
+            "backend_note": { "type": ["string", "null"] },
+            "isolation": { "type": ["object", "null"] },
             "resources": {
                 "type": "object",
                 "properties": {

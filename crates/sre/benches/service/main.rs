@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, Orchestrator, OrderConfig, http_client};
+use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, http_client};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 
@@ -63,7 +63,7 @@ async fn run(skill: Arc<Skill>, orders: usize, finished: usize) {
 async fn embedded(skill: &Arc<Skill>, orders: usize) -> (Duration, Duration) {
     let data = data_folder();
     let embedded =
-        Arc::new(Embedded::new(DataFolder::new(data.path()), OperatorLimits::default()).expect("the runtime"));
+        Arc::new(Embedded::new(DataFolder::new(data.path()), EmbeddedOptions::default()).expect("the runtime"));
     let orchestrator = Arc::new(embedded.open().expect("a data folder"));
     let one = |id: String| {
         let (embedded, orchestrator, skill) = (Arc::clone(&embedded), Arc::clone(&orchestrator), Arc::clone(skill));

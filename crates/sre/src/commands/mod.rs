@@ -1,8 +1,8 @@
 //! What each command does. A command returns how the process ends, or why it has nothing to print.
 
-mod client;
 mod audit;
 mod bundle;
+mod client;
 mod determinism;
 mod doctor;
 mod key;
@@ -56,7 +56,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Skill(SkillCommand::Inspect(args)) => skill_inspect::inspect(&args, &global),
         Command::Skill(SkillCommand::Pack(args)) => skill_pack::pack(&args, &global, progress),
         Command::Skill(SkillCommand::New(args)) => skill_new::new(&args, &global),
-        Command::Serve(args) => serve::serve(args, &global),
+        Command::Serve(args) => serve::serve(args, &global, progress),
         Command::Submit(args) => client::submit(*args, &global, progress),
         Command::Status(args) => client::status(&args, &global),
         Command::Result(args) => client::result(&args, &global, progress),

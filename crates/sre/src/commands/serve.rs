@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sre_orchestrator::{DataFolder, Embedded, OperatorLimits, Orchestrator, Workers};
+use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, Orchestrator, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
 
 use super::service_config;
@@ -13,7 +13,7 @@ use crate::cli::{Global, ServeArgs};
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Progress};
 
 /// How often a new file of tokens is looked for.
 const REFRESH_PERIOD: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const REFRESH_PERIOD: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Bad settings; a data folder, a port or a sandbox that cannot be used.
-pub fn serve(mut args: ServeArgs, global: &Global) -> Result<Exit, Failure> {
+pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     if let Some(listen) = args.listen.take() {
         args.config.set.push(format!("server.listen={listen}"));
     }
@@ -37,7 +37,8 @@ pub fn serve(mut args: ServeArgs, global: &Global) -> Result<Exit, Failure> {
             .hint("make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1"));
     }
     let runtime = super::runtime()?;
-    runtime.block_on(run(&settings, folder, tokens, listen, global.quiet))?;
+    let options = super::embedded(global, progress);
+    runtime.block_on(run(&settings, options, folder, tokens, listen, global.quiet))?;
     runtime.shutdown_timeout(Duration::from_secs(2));
     Ok(Exit::Success)
 }
@@ -56,12 +57,13 @@ pub fn open_tokens(settings: &Settings, folder: &DataFolder) -> Result<Tokens, F
 
 async fn run(
     settings: &Settings,
+    options: EmbeddedOptions,
     folder: DataFolder,
     tokens: Option<Arc<Tokens>>,
     listen: SocketAddr,
     quiet: bool,
 ) -> Result<(), Failure> {
-    let embedded = Embedded::new(folder.clone(), OperatorLimits::default())?;
+    let embedded = Embedded::new(folder.clone(), options)?;
     let metrics = Arc::new(Metrics::default());
     let policy = settings.address_policy()?;
     let mut parts = embedded.parts(policy.clone())?;

@@ -49,6 +49,7 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 pub struct Workers {
     pub wasm: usize,
+    pub native: usize,
     pub queue_limit_orders: usize,
     pub queue_time_limit_seconds: f64,
     pub backoff_base_seconds: f64,
@@ -101,7 +102,7 @@ impl Settings {
         let workers = &self.workers;
         let queue_time = seconds("workers.queue_time_limit_seconds", workers.queue_time_limit_seconds)?;
         Ok(WorkerOptions {
-            concurrency: HashMap::from([(Backend::Wasm, workers.wasm)]),
+            concurrency: HashMap::from([(Backend::Wasm, workers.wasm), (Backend::Native, workers.native)]),
             queue_limit_orders: workers.queue_limit_orders,
             queue_time_limit: Some(queue_time),
             ..WorkerOptions::default()
