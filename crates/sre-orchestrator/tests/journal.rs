@@ -118,9 +118,9 @@ async fn an_interrupted_attempt_counts_and_a_dropped_one_does_not() {
     drop(claim(&journal, 1, "").await);
     let again = claim(&journal, 1, "").await.remove(0);
     assert_eq!(again.lease.attempt(), 1);
-    // Never given back and its holder gone, as when a process dies.
-    std::mem::forget(again.lease);
+    // The holder goes before its lease is given back, as when a process dies.
     drop(journal);
+    drop(again);
 
     let (journal, clock) = clocked(&path(&data));
     let recovered = journal.recover(Backoff::default(), 0.0).await.expect("recovered");
@@ -129,8 +129,8 @@ async fn an_interrupted_attempt_counts_and_a_dropped_one_does_not() {
     clock.fetch_add(1_000, Ordering::SeqCst);
     let second = claim(&journal, 1, "").await.remove(0);
     assert_eq!(second.lease.attempt(), 2);
-    std::mem::forget(second.lease);
     drop(journal);
+    drop(second);
 
     let (journal, _) = clocked(&path(&data));
     let recovered = journal.recover(Backoff::default(), 0.0).await.expect("recovered");
