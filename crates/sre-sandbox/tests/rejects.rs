@@ -115,7 +115,8 @@ fn more_than_an_instance_may_have() {
 
 #[test]
 fn other_languages_are_told_what_to_do() {
-    for (entrypoint, language) in [("main.py", "python"), ("main.js", "javascript"), ("main.sh", "native")] {
+    // A sandbox that was given no language runtime runs no scripts.
+    for (entrypoint, language) in [("main.py", "Python"), ("main.js", "JavaScript"), ("main.sh", "native")] {
         let mut file = json!({"text": "1", "executable": true});
         if language != "native" {
             file = json!("1");

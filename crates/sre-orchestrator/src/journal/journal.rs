@@ -119,7 +119,7 @@ impl Journal {
         self.renew().await
     }
 
-    /// Says that this process lives: its leases hold for another [`LEASE_TIME`].
+    /// Says that this process lives: its leases hold for another `LEASE_TIME`.
     ///
     /// # Errors
     /// [`JournalError::Write`].

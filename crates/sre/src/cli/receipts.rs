@@ -53,7 +53,7 @@ pub enum LogCommand {
 /// `sre log check`.
 #[derive(Debug, Args)]
 pub struct LogCheckArgs {
-    /// The log: the address its checkpoint is below, for instance https://skills.example.org/log
+    /// The log: the address its checkpoint is below, for instance `https://skills.example.org/log`
     #[arg(value_name = "URL")]
     pub log: String,
     /// The log's key, besides those trusted for it here

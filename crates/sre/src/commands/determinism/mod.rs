@@ -1,7 +1,7 @@
 //! `sre determinism`: many runs in many surroundings, compared.
 //!
 //! Each process runs the skill in surroundings of its own ([`surroundings`]), writing down what the host tells it
-//! ([`probe`]); what two runs differ in is found here ([`difference`]).
+//! ([`mod@probe`]); what two runs differ in is found here ([`difference`]).
 
 mod difference;
 mod probe;
