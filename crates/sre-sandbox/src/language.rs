@@ -65,7 +65,14 @@ impl LanguageRuntimes {
         self.known.iter().find(|runtime| runtime.digest == digest)
     }
 
-    /// The bytes with this digest, if they are here.
+    /// Whether the bytes with this digest are here.
+    #[must_use]
+    pub fn is_here(&self, digest: Digest) -> bool {
+        let supplied = self.supplied.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&digest);
+        supplied || self.find(digest).is_some_and(|runtime| runtime.packed.is_some())
+    }
+
+    /// The bytes with this digest, if they are here. A copy of megabytes, unless they were supplied.
     #[must_use]
     pub fn packed(&self, digest: Digest) -> Option<Arc<[u8]>> {
         if let Some(packed) = self.supplied.lock().unwrap_or_else(PoisonError::into_inner).get(&digest) {

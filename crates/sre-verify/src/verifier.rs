@@ -141,7 +141,7 @@ impl Verifier {
                 "it ran in the language runtime {digest}, which is not one that is trusted here to be an interpreter"
             )));
         };
-        if runtimes.packed(digest).is_none() {
+        if !runtimes.is_here(digest) {
             let packed = self.store.get(digest.into()).await.map_err(|error| {
                 unverifiable(format!("the language runtime {digest} is neither here nor in the store: {error}"))
             })?;

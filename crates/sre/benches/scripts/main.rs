@@ -198,13 +198,18 @@ impl Bench {
 }
 
 fn idle_process(language: &Language) -> Option<Duration> {
+    // The fastest of those installed: the system's own, and the one that a version manager has put before it.
     let itself = Command::new(language.program).args(language.itself).output().ok()?;
-    let program = String::from_utf8(itself.stdout).ok()?;
-    let start = || {
-        let status = Command::new(program.trim()).args(language.idle).stdin(Stdio::null()).status();
-        assert!(status.expect("an interpreter").success());
-    };
-    Some(fastest_mean(5, 20, start))
+    let first = String::from_utf8(itself.stdout).ok()?.trim().to_owned();
+    let systems = format!("/usr/bin/{}", language.program);
+    let programs = [first, systems].into_iter().filter(|program| Path::new(program).exists());
+    let times = programs.map(|program| {
+        fastest_mean(5, 20, || {
+            let status = Command::new(&program).args(language.idle).stdin(Stdio::null()).status();
+            assert!(status.expect("an interpreter").success());
+        })
+    });
+    times.min()
 }
 
 /// The fastest of some means: the machine's noise only ever adds.
