@@ -12,4 +12,7 @@ pub enum CommitError {
     /// The bytes could not be made durable.
     #[error("the result could not be stored: {0}")]
     Store(#[from] StoreError),
+    /// Another implementation of the stage failed in its own way. It may work the next time.
+    #[error("{0}")]
+    Stage(String),
 }

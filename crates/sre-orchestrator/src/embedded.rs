@@ -219,6 +219,12 @@ impl Embedded {
         &self.acceptance
     }
 
+    /// Where skills run, for whoever puts an orchestrator together from other stages.
+    #[must_use]
+    pub fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
     /// Opens store and journal and puts the orchestrator together, for the operator's own orders: their callbacks may go to any
     /// address.
     ///

@@ -19,7 +19,7 @@ use tracing::Instrument;
 use crate::accept::RetryPolicy;
 use crate::callback::{Callback, Courier, Schedule};
 use crate::journal::{Accepted, ClaimWish, Claimed, Journal, JournalError, Lease, Retry};
-use crate::listeners::FailureListeners;
+use crate::listeners::Listeners;
 use crate::meter::{Meter, MeteredStage, NoMeter};
 use crate::shelf::{Shelf, ShelfError};
 use crate::{AcceptedOrder, Backoff};
@@ -34,7 +34,7 @@ pub struct Orchestrator {
     courier: Arc<Courier>,
     backoff: Backoff,
     meter: Arc<dyn Meter>,
-    listeners: FailureListeners,
+    listeners: Listeners,
 }
 
 /// The parts of an [`Orchestrator`].
@@ -137,18 +137,28 @@ impl Orchestrator {
     pub fn new(parts: Parts) -> Self {
         let Parts { executor, commit, verify, callback, store, journal, backoff, schedule, meter } = parts;
         let courier = Arc::new(Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter)));
-        let (shelf, listeners) = (Shelf::new(store), FailureListeners::default());
+        let (shelf, listeners) = (Shelf::new(store), Listeners::default());
         Self { executor, commit, verify, shelf, journal, courier, backoff, meter, listeners }
     }
 
     /// Calls `listener` with every result that is not `completed`. What it does, panicking included, changes nothing.
     pub fn register_failure_callback(&self, listener: impl Fn(&OrderResult) + Send + Sync + 'static) {
-        self.listeners.register(Arc::new(listener));
+        self.listeners.failure().register(Arc::new(listener));
     }
 
     /// Forgets all registered failure callbacks.
     pub fn clear_failure_callbacks(&self) {
-        self.listeners.clear();
+        self.listeners.failure().clear();
+    }
+
+    /// Calls `listener` with every result that is `completed`. What it does, panicking included, changes nothing.
+    pub fn register_success_callback(&self, listener: impl Fn(&OrderResult) + Send + Sync + 'static) {
+        self.listeners.success().register(Arc::new(listener));
+    }
+
+    /// Forgets all registered success callbacks.
+    pub fn clear_success_callbacks(&self) {
+        self.listeners.success().clear();
     }
 
     /// The journal that holds the results.
@@ -453,6 +463,7 @@ impl AttemptError {
             Self::Unreadable(_) | Self::Cancelled | Self::Panicked => false,
             Self::Commit(CommitError::Store(error)) => error.is_retryable(),
             Self::Commit(CommitError::Sandbox(error)) => error.kind() == ErrorKind::Unavailable,
+            Self::Commit(CommitError::Stage(_)) => true,
         }
     }
 
@@ -469,6 +480,7 @@ impl AttemptError {
             Self::Skill(_) | Self::Commit(CommitError::Store(_)) => "store_failed",
             Self::Cancelled => "cancelled",
             Self::Unreadable(_) | Self::Panicked => "internal",
+            Self::Commit(CommitError::Stage(_)) => "stage_failed",
             Self::Commit(CommitError::Sandbox(error)) => match error.kind() {
                 ErrorKind::Rejected => "skill_rejected",
                 ErrorKind::Timeout => "timeout",

@@ -11,8 +11,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Every crate of the workspace and the crates it depends on, all of them and no other. `sre` is the binary: it may
-/// depend on any, and none on it.
+/// Every crate of the workspace and the crates it depends on, all of them and no other. The tops may depend on any, and
+/// none on them.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
@@ -33,7 +33,9 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ),
     ("sre-server", &["sre-core", "sre-da", "sre-orchestrator", "sre-skill", "sre-verify"]),
 ];
-const BINARY: &str = "sre";
+/// The binary and the Python module.
+const TOPS: [&str; 2] = ["sre", "sre-python"];
+const BINARY: &str = TOPS[0];
 
 /// What tests may depend on besides: the claims that a verifier is to refuse come from the stage that makes claims.
 const TEST_ARROWS: [(&str, &str); 1] = [("sre-verify", "sre-commit")];
@@ -41,10 +43,18 @@ const TEST_ARROWS: [(&str, &str); 1] = [("sre-verify", "sre-commit")];
 #[test]
 fn the_arrows_between_the_crates_are_those_of_the_architecture() {
     let packages = packages();
-    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).chain([BINARY]).collect();
+    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).chain(TOPS).collect();
     let found: BTreeSet<&str> = packages.keys().map(String::as_str).collect();
     assert_eq!(found, known, "a new crate needs a place in the layers: see ARCHITECTURE.md");
 
+    for (name, dependencies) in &packages {
+        let upward: Vec<&str> = dependencies
+            .iter()
+            .map(|dependency| dependency.name.as_str())
+            .filter(|other| TOPS.contains(other))
+            .collect();
+        assert!(upward.is_empty(), "{name} depends on {upward:?}");
+    }
     for (name, allowed) in ARROWS {
         let ours = |kinds: &[Kind]| -> BTreeSet<&str> {
             let dependencies = packages[name].iter().filter(|dependency| kinds.contains(&dependency.kind));
@@ -85,9 +95,9 @@ fn wasmtime_is_compiled_in_one_crate_and_behind_one_feature() {
     }
 }
 
-/// What the features are for: working on any crate but the binary does not wait for wasmtime.
+/// What the features are for: working on any crate but the tops does not wait for wasmtime.
 #[test]
-fn no_crate_but_the_binary_needs_wasmtime_to_build_and_test() {
+fn no_crate_but_the_tops_needs_wasmtime_to_build_and_test() {
     for (name, _) in ARROWS {
         let tree = cargo(&["tree", "--package", name, "--edges", "normal,build,dev", "--prefix", "none"]);
         assert!(tree.starts_with(name), "the tree of {name}: {tree}");
@@ -114,7 +124,7 @@ fn every_dependency_says_why_it_is_here() {
 /// One place for versions and one for lints, so that neither differs between crates.
 #[test]
 fn every_crate_takes_versions_and_lints_from_the_workspace() {
-    for (name, _) in ARROWS.into_iter().chain([(BINARY, &[][..])]) {
+    for name in ARROWS.into_iter().map(|(name, _)| name).chain(TOPS) {
         let manifest = read(&root().join("crates").join(name).join("Cargo.toml"));
         for heading in manifest.lines().filter(|line| line.starts_with('[') && line.ends_with("dependencies]")) {
             for line in section(&manifest, heading.trim_matches(['[', ']'])) {

@@ -1,0 +1,144 @@
+//! Orders as Python gives them: objects with the fields of `OrderConfig` and `SandboxConfig`.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyString};
+use serde_json::{Map, Value};
+use sre_core::SandboxConfig;
+use sre_orchestrator::OrderConfig;
+use sre_skill::{LocalPaths, SkillPackage};
+use url::Url;
+
+use crate::failure::Failure;
+use crate::json::{from_python, type_name};
+
+/// The fields of a `SandboxConfig`, in the order of its documentation.
+const SANDBOX_FIELDS: [&str; 12] = [
+    "mem_limit",
+    "cpu_period",
+    "cpu_quota",
+    "timeout_seconds",
+    "network_disabled",
+    "fuel",
+    "output_limit",
+    "pids_limit",
+    "backend",
+    "clock_start",
+    "random_seed",
+    "min_isolation",
+];
+
+/// Reads an `OrderConfig`. Every error names the field.
+pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
+    let get = |field: &str| attribute(config, field, field);
+    let order_id = text(&get("order_id")?, "order_id")?;
+    let order_id = order_id.parse().map_err(|error| Failure::of_value("order_id", error))?;
+    let mut order = OrderConfig::new(order_id, skill_package(&get("skill_package")?)?);
+    order.input_data = dict(&get("input_data")?, "input_data")?;
+    order.timeout_seconds = number(&get("timeout_seconds")?, "timeout_seconds")?;
+    order.max_retries = count(&get("max_retries")?, "max_retries")?;
+    order.retry_on_timeout = truth(&get("retry_on_timeout")?, "retry_on_timeout")?;
+    order.priority = priority(&get("priority")?)?;
+    let callback_url = get("callback_url")?;
+    if !callback_url.is_none() {
+        let url = text(&callback_url, "callback_url")?;
+        order.callback_url = Some(Url::parse(&url).map_err(|error| Failure::of_value("callback_url", error))?);
+    }
+    let sandbox = get("sandbox_config")?;
+    if !sandbox.is_none() {
+        order.sandbox_config = Some(sandbox_config(&sandbox)?);
+    }
+    Ok(order)
+}
+
+/// Reads a package: a dict in the object form, or `{"path": …}`.
+fn skill_package(value: &Bound<'_, PyAny>) -> Result<SkillPackage, Failure> {
+    Ok(SkillPackage::from_json(dict(value, "skill_package")?, LocalPaths::Allowed)?)
+}
+
+/// Reads a `SandboxConfig`. A field that is `None` has the default.
+fn sandbox_config(config: &Bound<'_, PyAny>) -> Result<SandboxConfig, Failure> {
+    let mut fields = Map::new();
+    for field in SANDBOX_FIELDS {
+        let name = format!("sandbox_config.{field}");
+        let value = attribute(config, field, &name)?;
+        if value.is_none() {
+            continue;
+        }
+        let value = from_python(&value, &name)?;
+        // One by one, so that the error belongs to a field.
+        let alone = Value::Object([(field.to_owned(), value.clone())].into_iter().collect());
+        if let Err(error) = serde_json::from_value::<SandboxConfig>(alone) {
+            let mismatch = error.to_string().starts_with("invalid type");
+            return Err(if mismatch { Failure::of_type(&name, error) } else { Failure::of_value(&name, error) });
+        }
+        fields.insert(field.to_owned(), value);
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|error| Failure::of_value("sandbox_config", error))
+}
+
+fn attribute<'py>(object: &Bound<'py, PyAny>, name: &str, field: &str) -> Result<Bound<'py, PyAny>, Failure> {
+    object
+        .getattr(name)
+        .map_err(|_| Failure::of_type(field, format!("cannot be read from an object of type {}", type_name(object))))
+}
+
+/// A `str`, and no subclass of it.
+pub(crate) fn text(value: &Bound<'_, PyAny>, field: &str) -> Result<String, Failure> {
+    if value.cast_exact::<PyString>().is_err() {
+        return Err(wrong(value, field, "a str"));
+    }
+    match from_python(value, field)? {
+        Value::String(text) => Ok(text),
+        _ => Err(wrong(value, field, "a str")),
+    }
+}
+
+/// A `dict` of JSON values, and no subclass of it.
+pub(crate) fn dict(value: &Bound<'_, PyAny>, field: &str) -> Result<Value, Failure> {
+    if value.cast_exact::<PyDict>().is_ok() {
+        return from_python(value, field);
+    }
+    if value.is_instance_of::<PyDict>() {
+        // Says that it is a subclass, and how to convert it.
+        from_python(value, field)?;
+    }
+    Err(wrong(value, field, "a dict"))
+}
+
+fn number(value: &Bound<'_, PyAny>, field: &str) -> Result<f64, Failure> {
+    match from_python(value, field)? {
+        Value::Number(number) => number.as_f64().ok_or_else(|| wrong(value, field, "a number")),
+        _ => Err(wrong(value, field, "an int or a float")),
+    }
+}
+
+fn count(value: &Bound<'_, PyAny>, field: &str) -> Result<u32, Failure> {
+    match from_python(value, field)? {
+        Value::Number(number) if number.is_f64() => Err(wrong(value, field, "an int")),
+        Value::Number(number) => number
+            .as_u64()
+            .and_then(|count| u32::try_from(count).ok())
+            .ok_or_else(|| Failure::of_value(field, format!("must be between 0 and {}, found {number}", u32::MAX))),
+        _ => Err(wrong(value, field, "an int")),
+    }
+}
+
+fn priority(value: &Bound<'_, PyAny>) -> Result<i32, Failure> {
+    let field = "priority";
+    match from_python(value, field)? {
+        Value::Number(number) if number.is_f64() => Err(wrong(value, field, "an int")),
+        Value::Number(number) => number
+            .as_i64()
+            .and_then(|priority| i32::try_from(priority).ok())
+            .ok_or_else(|| Failure::of_value(field, format!("must lie between -100 and 100, found {number}"))),
+        _ => Err(wrong(value, field, "an int")),
+    }
+}
+
+fn truth(value: &Bound<'_, PyAny>, field: &str) -> Result<bool, Failure> {
+    value.cast_exact::<PyBool>().map(|truth| truth.is_true()).map_err(|_| wrong(value, field, "a bool"))
+}
+
+fn wrong(value: &Bound<'_, PyAny>, field: &str, wanted: &str) -> Failure {
+    Failure::of_type(field, format!("must be {wanted}, found {}", type_name(value)))
+}
