@@ -4,8 +4,8 @@
     cargo test --workspace --test python --no-run && scripts/test-python.sh --run python scripts/bench-python.py
 
 The baseline is the same native module doing the same orders without Python in between: `Runtime.execute_many` runs them on the
-pipeline's threads and answers how long that took. A development build compares the two as well as any other, since the engine and all
-libraries are optimised in it; absolute figures are those of the build that SRE_PYTHON_LIBRARY names.
+pipeline's threads and answers how long that took. In a development build the crates of this repository are not optimised, the seam to
+Python included: SRE_PYTHON_LIBRARY names the module of another build.
 """
 
 from __future__ import annotations
