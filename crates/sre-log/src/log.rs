@@ -15,6 +15,7 @@
 //! Crash behaviour: before the transaction, tiles in the store that nobody names; after it, a head that is signed by
 //! whoever opens the log next. A *restored backup* of the file is a fork, and this module cannot know it.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lru::LruCache;
-use sre_core::OrderId;
+use sre_core::{BlobDigest, OrderId};
 use sre_da::group_commit::{GroupCommit, GroupCommitOptions, OpenError, WriteError};
 use sre_da::{Blob, Store, StoreError};
 use sre_receipt::NodeKey;
@@ -92,6 +93,18 @@ pub enum LogError {
     /// What a witness answered is none of its signatures.
     #[error("the cosignature is not accepted: {0}")]
     Cosignature(#[from] NoteError),
+}
+
+/// The digests of all blobs that the log at `path` needs, for whoever removes others. No log, no blobs.
+///
+/// # Errors
+/// [`LogError`]: then nothing must be removed.
+pub fn blobs_of_log(path: &Path) -> Result<HashSet<BlobDigest>, LogError> {
+    if !path.exists() {
+        return Ok(HashSet::new());
+    }
+    let database = GroupCommit::open(path, schema::MIGRATIONS, GroupCommitOptions::new(schema::APPLICATION_ID))?;
+    Ok(schema::blobs(&*database.reader()?)?)
 }
 
 /// A head, signed, and what proofs of its right edge need.

@@ -9,6 +9,8 @@
 //!   cosignature  what witnesses signed, by size
 //! ```
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sre_core::{BlobDigest, Digest, ReceiptDigest};
 use sre_receipt::tlog::{Entry, EntryKind, Hash};
@@ -123,6 +125,13 @@ pub(crate) fn replace_head(
             .execute(params![level as i64, to_bytes(hashes)])?;
     }
     Ok(true)
+}
+
+/// The digests of everything in the store that the log stands for: full tiles, receipts and verdicts.
+pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDigest>> {
+    let mut query = connection.prepare_cached("SELECT digest FROM tile UNION ALL SELECT sha256 FROM entry")?;
+    let rows = query.query_map([], |row| Ok(BlobDigest::from(Digest::from_bytes(row.get(0)?))))?;
+    rows.collect()
 }
 
 /// Numbers an entry, unless it is known or the order has a receipt already. Returns the entry that stands there.

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sre_core::{BlobDigest, Manifest, SkillDigest};
+use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
 use sre_da::{LocalStore, Store};
 
 use crate::journal::Kept;
@@ -24,21 +24,23 @@ pub struct Swept {
     pub bytes: u64,
 }
 
-/// Forgets orders that ended more than `age` ago, and removes every blob that no kept order and no uploaded skill needs.
+/// Forgets orders that ended more than `age` ago, and removes every blob that no kept order and no uploaded skill needs,
+/// nor anybody else who has named it in `needed`: a transparency log keeps its tiles in the same store.
 ///
 /// # Errors
 /// [`EmbeddedError`]: somebody else uses the folder, or something could not be read; then no blob was removed.
-pub async fn sweep(folder: &DataFolder, age: Duration) -> Result<Swept, EmbeddedError> {
+pub async fn sweep(folder: &DataFolder, age: Duration, needed: HashSet<BlobDigest>) -> Result<Swept, EmbeddedError> {
     let journal = folder.open_journal_alone()?;
     let store = folder.open_store()?;
     let orders = journal.forget(age).await?;
-    let (mut kept, mut skills) = (HashSet::new(), HashSet::new());
+    let (mut kept, mut skills, mut engines) = (needed, HashSet::new(), HashSet::new());
     journal.each_kept(|thing| match thing {
         Kept::Skill(digest) => drop(skills.insert(digest)),
         Kept::Result(result) => {
             let Some(committed) = result.commit_result else { return };
             let commitment = &committed.commitment;
             skills.insert(commitment.skill);
+            engines.insert(commitment.runtime);
             let digests: [BlobDigest; 5] = [
                 committed.commitment_hash.into(),
                 commitment.input.into(),
@@ -53,8 +55,27 @@ pub async fn sweep(folder: &DataFolder, age: Duration) -> Result<Swept, Embedded
     for skill in skills {
         keep_skill(&store, skill, &mut kept).await?;
     }
+    for engine in engines {
+        keep_language_runtime(&store, engine, &mut kept).await?;
+    }
     let removed = store.retain(|digest| kept.contains(&digest)).await?;
     Ok(Swept { orders, blobs: removed.blobs, bytes: removed.bytes })
+}
+
+/// The interpreter that an engine names. An engine that is missing or damaged names none.
+async fn keep_language_runtime(
+    store: &LocalStore,
+    engine: RuntimeDigest,
+    kept: &mut HashSet<BlobDigest>,
+) -> Result<(), EmbeddedError> {
+    let engine = match store.get(engine.into()).await {
+        Ok(bytes) => serde_json::from_slice::<Engine>(&bytes).ok(),
+        Err(error) if error.is_retryable() => return Err(error.into()),
+        Err(_) => None,
+    };
+    let named = engine.as_ref().and_then(Engine::language_runtime).and_then(|digest| digest.parse::<BlobDigest>().ok());
+    kept.extend(named);
+    Ok(())
 }
 
 /// A skill's manifest and files. One that is missing or damaged keeps nothing and is no reason to stop.

@@ -498,3 +498,36 @@ fn the_documented_script_checks_the_receipt_of_an_example() {
     home.sre(&["run", &example, "--input", input, "--order-id", "other", "--receipt", "other.json"]).exits(0);
     assert_eq!(script("other.json").code, Some(1), "the proof is of another receipt");
 }
+
+/// Removing blobs must not take what a kept order is replayed with, nor what the log stands for.
+#[test]
+fn what_is_kept_can_be_verified_after_blobs_were_removed() {
+    let home = Home::new();
+    let skill = common::examples().join("ab-test").display().to_string();
+    let input = common::examples().join("cases/ab-test/chance.input.json").display().to_string();
+    home.sre(&["run", &skill, "--input-file", &input, "--order-id", "kept"]).exits(0);
+    home.words("bundle kept --output before.sre-bundle").exits(0);
+    // The interpreter is the only blob of megabytes.
+    let interpreters = || {
+        let sizes =
+            walk(&home.data().join("blobs/large")).into_iter().map(|path| fs::metadata(path).expect("a blob").len());
+        sizes.filter(|bytes| *bytes > 8_000_000).count()
+    };
+    assert_eq!(interpreters(), 1, "an interpreter is stored with the evidence");
+    home.words("gc --format json").exits(0);
+    assert_eq!(interpreters(), 1, "and stays as long as an order that ran in it");
+    assert_eq!(home.words("verify kept --format json").exits(0).json()["verdict"], "matched");
+    home.words("bundle kept --output after.sre-bundle").exits(0);
+    let bundle = |name: &str| fs::read(home.path(name)).expect("a bundle");
+    assert_eq!(bundle("before.sre-bundle"), bundle("after.sre-bundle"), "receipt, proof and evidence are all there");
+}
+
+/// All files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
+}

@@ -7,7 +7,7 @@ use crate::cli::{ConfigArgs, ConfigCommand, Format, GcArgs, Global, TokenCommand
 use crate::config::DEFAULT;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, receipts};
 
 /// `sre config`.
 ///
@@ -87,7 +87,9 @@ pub fn token(command: &TokenCommand, global: &Global) -> Result<Exit, Failure> {
 pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
     let age = service_config(&args.config)?.settings()?.retention()?;
     let folder = global.data_folder()?;
-    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, age))?;
+    // Receipts stay as long as the log that vouches for them, which is for ever.
+    let needed = receipts::blobs_of_log(&folder)?;
+    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, age, needed))?;
     let text = match global.format {
         Format::Human => format!(
             "{} forgotten, {} removed ({})\n",

@@ -10,11 +10,12 @@ mod evidence;
 mod http;
 mod sources;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sre_core::{OrderId, OrderResult};
+use sre_core::{BlobDigest, OrderId, OrderResult};
 use sre_da::Store;
 use sre_log::{Log, LogMemory, Notary};
 use sre_orchestrator::DataFolder;
@@ -45,6 +46,14 @@ pub fn memory(folder: &DataFolder) -> LogMemory {
 
 fn log_file(folder: &DataFolder) -> PathBuf {
     folder.path().join("log.sqlite3")
+}
+
+/// What the log of a data folder needs of its store.
+///
+/// # Errors
+/// When the log is there and cannot be read.
+pub fn blobs_of_log(folder: &DataFolder) -> Result<HashSet<BlobDigest>, Failure> {
+    Ok(sre_log::blobs_of_log(&log_file(folder))?)
 }
 
 /// Whether a data folder has a log. Makes nothing.
