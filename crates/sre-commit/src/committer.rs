@@ -70,7 +70,7 @@ impl Commit for Committer {
 
 impl Committer {
     fn backend_note(&self, backend: Backend, skill: &Skill, engine: &Engine) -> Option<String> {
-        let interpreter = engine.language_runtime().and_then(|digest| digest.parse::<Digest>().ok());
+        let interpreter = engine.language_runtime().ok().flatten();
         let runtimes = self.executor.backend(backend).ok()?.language_runtimes();
         let interpreter =
             interpreter.and_then(|digest| Some(format!("{} in WebAssembly", runtimes?.find(digest)?.name)));
@@ -82,7 +82,7 @@ impl Committer {
 
     /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years needs exactly this one.
     async fn keep_language_runtime(&self, backend: Backend, engine: &Engine) -> Result<(), CommitError> {
-        let Some(digest) = engine.language_runtime().and_then(|digest| digest.parse::<Digest>().ok()) else {
+        let Some(digest) = engine.language_runtime().ok().flatten() else {
             return Ok(());
         };
         if self.stored_runtimes().contains(&digest) {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Digest;
+use crate::{Digest, DigestParseError};
 
 /// The sandbox profile: everything an order decides about its execution that can change the outcome.
 ///
@@ -89,10 +89,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The digest under [`LANGUAGE_RUNTIME`], as text; `None` for an engine that runs no scripts.
-    #[must_use]
-    pub fn language_runtime(&self) -> Option<&str> {
-        self.configuration.get(LANGUAGE_RUNTIME).map(String::as_str)
+    /// The digest under [`LANGUAGE_RUNTIME`]; `None` for an engine that runs no scripts.
+    ///
+    /// # Errors
+    /// What stands there is no digest.
+    pub fn language_runtime(&self) -> Result<Option<Digest>, DigestParseError> {
+        self.configuration.get(LANGUAGE_RUNTIME).map(|digest| digest.parse()).transpose()
     }
 }
 

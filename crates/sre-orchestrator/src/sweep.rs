@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
 use sre_da::{LocalStore, Store};
 
@@ -62,37 +63,37 @@ pub async fn sweep(folder: &DataFolder, age: Duration, needed: HashSet<BlobDiges
     Ok(Swept { orders, blobs: removed.blobs, bytes: removed.bytes })
 }
 
-/// The interpreter that an engine names. An engine that is missing or damaged names none.
+/// The interpreter that an engine names.
 async fn keep_language_runtime(
     store: &LocalStore,
     engine: RuntimeDigest,
     kept: &mut HashSet<BlobDigest>,
 ) -> Result<(), EmbeddedError> {
-    let engine = match store.get(engine.into()).await {
-        Ok(bytes) => serde_json::from_slice::<Engine>(&bytes).ok(),
-        Err(error) if error.is_retryable() => return Err(error.into()),
-        Err(_) => None,
-    };
-    let named = engine.as_ref().and_then(Engine::language_runtime).and_then(|digest| digest.parse::<BlobDigest>().ok());
-    kept.extend(named);
+    let engine = stored::<Engine>(store, engine.into()).await?;
+    let named = engine.and_then(|engine| engine.language_runtime().ok().flatten());
+    kept.extend(named.map(BlobDigest::from));
     Ok(())
 }
 
-/// A skill's manifest and files. One that is missing or damaged keeps nothing and is no reason to stop.
+/// A skill's manifest and files.
 async fn keep_skill(
     store: &LocalStore,
     skill: SkillDigest,
     kept: &mut HashSet<BlobDigest>,
 ) -> Result<(), EmbeddedError> {
     kept.insert(skill.into());
-    let manifest = match store.get(skill.into()).await {
-        Ok(bytes) => serde_json::from_slice::<Manifest>(&bytes).ok(),
-        Err(error) if error.is_retryable() => return Err(error.into()),
-        Err(_) => None,
-    };
-    match manifest {
+    match stored::<Manifest>(store, skill.into()).await? {
         Some(manifest) => kept.extend(manifest.files.iter().map(|file| BlobDigest::from(file.sha256))),
         None => tracing::warn!(%skill, "the skill of a kept order is missing or damaged"),
     }
     Ok(())
+}
+
+/// A value from the store. One that is missing or damaged keeps nothing and is no reason to stop: `None`.
+async fn stored<T: DeserializeOwned>(store: &LocalStore, digest: BlobDigest) -> Result<Option<T>, EmbeddedError> {
+    match store.get(digest).await {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.is_retryable() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }

@@ -132,9 +132,9 @@ impl Verifier {
     /// was made to give a certain answer would give it in every replay.
     async fn language_runtime(&self, backend: Backend, committed: &Engine) -> Result<Option<Digest>, Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
-        let Some(named) = committed.language_runtime() else { return Ok(None) };
-        let digest: Digest =
-            named.parse().map_err(|error| Finding::tampered(format!("the committed language runtime: {error}")))?;
+        let named = committed.language_runtime();
+        let named = named.map_err(|error| Finding::tampered(format!("the committed language runtime: {error}")))?;
+        let Some(digest) = named else { return Ok(None) };
         let backend = self.executor.backend(backend).map_err(|error| unverifiable(error.to_string()))?;
         let Some(runtimes) = backend.language_runtimes().filter(|known| known.find(digest).is_some()) else {
             return Err(unverifiable(format!(

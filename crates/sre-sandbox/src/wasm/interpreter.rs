@@ -77,7 +77,7 @@ impl Interpreters {
             notice(runtime);
         }
         let binary = unpack(&packed).map_err(|error| format!("the runtime {} ({digest}): {error}", runtime.name))?;
-        machine.load(&binary, digest, Author::House).map(Arc::new)
+        machine.compile(&binary, digest, Author::House).map(Arc::new)
     }
 
     fn ready(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Slot>> {

@@ -54,25 +54,37 @@ impl Machine {
         Ok(Self { engine, ticker, tuning, linker, component_linker, cache })
     }
 
-    /// Compiles and links `binary`, or takes what was compiled before under `digest`.
+    /// The program that was compiled before under `digest`, or else what `binary` compiles to.
     pub(super) fn load(&self, binary: &[u8], digest: Digest, author: Author) -> Result<Code, String> {
+        match self.load_compiled(digest, author) {
+            Some(code) => Ok(code),
+            None => self.compile(binary, digest, author),
+        }
+    }
+
+    /// Compiles and links `binary`, and keeps the result: what is refused leaves nothing behind.
+    pub(super) fn compile(&self, binary: &[u8], digest: Digest, author: Author) -> Result<Code, String> {
         if !binary.starts_with(b"\0asm") {
             return Err(String::from("not a WebAssembly program: it does not start with \\0asm"));
         }
+        if author == Author::Stranger {
+            complexity::check(binary)?;
+        }
+        let started = std::time::Instant::now();
+        let invalid = |error: wasmtime::Error| format!("invalid WebAssembly: {error:#}");
+        let timed = || tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");
         // The header's second half tells modules (layer 0) from components (layer 1).
         if binary.get(6..8) == Some(&[1, 0]) {
-            let cached = self.cached(digest, |code| deserialize::component(&self.engine, code));
-            let (component, is_new) =
-                compiled(cached, digest, binary, author, || Component::from_binary(&self.engine, binary))?;
+            let component = Component::from_binary(&self.engine, binary).map_err(invalid)?;
+            timed();
             let code = self.link_component(&component, author)?;
-            self.keep(digest, is_new, || component.serialize());
+            self.keep(digest, || component.serialize());
             Ok(code)
         } else {
-            let cached = self.cached(digest, |code| deserialize::module(&self.engine, code));
-            let (module, is_new) =
-                compiled(cached, digest, binary, author, || Module::from_binary(&self.engine, binary))?;
+            let module = Module::from_binary(&self.engine, binary).map_err(invalid)?;
+            timed();
             let code = self.link_module(&module)?;
-            self.keep(digest, is_new, || module.serialize());
+            self.keep(digest, || module.serialize());
             Ok(code)
         }
     }
@@ -100,14 +112,8 @@ impl Machine {
         self.cache.as_ref()?.lock(digest)
     }
 
-    fn cached<T>(&self, digest: Digest, load: impl FnOnce(&[u8]) -> wasmtime::Result<T>) -> Option<T> {
-        let code = self.cache.as_ref()?.load(digest)?;
-        load(&code).inspect_err(|error| tracing::warn!(%error, "cached code does not load; compiling again")).ok()
-    }
-
-    /// Keeps what was compiled now. Called once the program is known to link: what is refused leaves nothing behind.
-    fn keep(&self, digest: Digest, is_new: bool, serialize: impl FnOnce() -> wasmtime::Result<Vec<u8>>) {
-        let Some(cache) = self.cache.as_ref().filter(|_| is_new) else { return };
+    fn keep(&self, digest: Digest, serialize: impl FnOnce() -> wasmtime::Result<Vec<u8>>) {
+        let Some(cache) = &self.cache else { return };
         match serialize() {
             Ok(code) => cache.store(digest, &code),
             Err(error) => tracing::warn!(%error, "compiled code could not be serialised"),
@@ -147,26 +153,6 @@ impl Machine {
             .map(Code::Component)
             .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))
     }
-}
-
-/// What the cache had, or else what `compile` makes; and whether it was compiled now.
-fn compiled<T>(
-    cached: Option<T>,
-    digest: Digest,
-    binary: &[u8],
-    author: Author,
-    compile: impl FnOnce() -> wasmtime::Result<T>,
-) -> Result<(T, bool), String> {
-    if let Some(cached) = cached {
-        return Ok((cached, false));
-    }
-    if author == Author::Stranger {
-        complexity::check(binary)?;
-    }
-    let started = std::time::Instant::now();
-    let compiled = compile().map_err(|error| format!("invalid WebAssembly: {error:#}"))?;
-    tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");
-    Ok((compiled, true))
 }
 
 /// The one place where compiled code enters the process.

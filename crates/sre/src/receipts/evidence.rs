@@ -62,11 +62,11 @@ pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) 
         found.fetch(store, file.sha256.into()).await;
     }
     let engine = found.fetch(store, commitment.runtime.into()).await;
-    if with_runtime && let Some(engine) = engine.and_then(|bytes| serde_json::from_slice::<Engine>(&bytes).ok()) {
-        let named = engine.language_runtime().and_then(|name| name.parse::<BlobDigest>().ok());
-        if let Some(digest) = named {
-            found.fetch(store, digest).await;
-        }
+    if with_runtime
+        && let Some(engine) = engine.and_then(|bytes| serde_json::from_slice::<Engine>(&bytes).ok())
+        && let Ok(Some(digest)) = engine.language_runtime()
+    {
+        found.fetch(store, digest.into()).await;
     }
     found
 }
