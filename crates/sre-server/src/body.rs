@@ -1,10 +1,19 @@
-//! Request bodies: typed, bounded, in time.
+//! Request bodies: typed, bounded, in time, and never left half-read on a connection that stays open.
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 use serde_json::Value;
 use sre_core::canonical_json;
 use tokio::sync::SemaphorePermit;
@@ -13,6 +22,10 @@ use crate::{App, Problem};
 
 /// Bodies up to this size are read without asking for memory.
 const SMALL_BYTES: usize = 64 << 10;
+
+/// What is still read of a body nobody wants, so that its sender gets to the answer: bytes, and for how long.
+const DRAIN_BYTES: usize = 1 << 20;
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// A body with the memory it was granted.
 pub(crate) struct Received<'a> {
@@ -64,7 +77,7 @@ async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Re
         if memory.is_none() && bytes.len() + data.len() > SMALL_BYTES {
             let kibibytes = u32::try_from(expected.div_ceil(1024)).unwrap_or(u32::MAX);
             let granted = app.bodies.try_acquire_many(kibibytes).map_err(|_| {
-                let soon = std::time::Duration::from_secs(1);
+                let soon = Duration::from_secs(1);
                 Problem::busy("memory_busy", "too many large requests are being read; try again later", soon)
             })?;
             memory = Some(granted);
@@ -91,6 +104,68 @@ pub(crate) async fn read_json(app: &App, headers: &HeaderMap, body: Body) -> Res
             .map_err(|error| Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}")))
     };
     if received.bytes.len() <= SMALL_BYTES { parse() } else { blocking(parse).await }
+}
+
+/// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would reset the connection under
+/// a client that still writes, and keeping it would let the rest of the body meet the next request; so a little more is read
+/// (RFC 9112, section 9.6), and where that is not all of it the answer says that the connection ends here.
+pub(crate) async fn settle(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    // Whoever waits for "100 Continue" has sent nothing yet and must not be told to.
+    let waits = request.headers().contains_key(EXPECT);
+    let (head, body) = request.into_parts();
+    let mut shared = Shared(Arc::new(Mutex::new(body)));
+    let mut response = next.run(Request::from_parts(head, Body::new(shared.clone()))).await;
+    if shared.is_end_stream() {
+        return response;
+    }
+    let ended = !waits && tokio::time::timeout(DRAIN_TIME, shared.drain()).await.unwrap_or(false);
+    if !ended {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// A body that outlives its reader.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Body>>);
+
+impl Shared {
+    fn with<T>(&self, work: impl FnOnce(&mut Body) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads and forgets; whether the end was reached.
+    async fn drain(&mut self) -> bool {
+        let mut read = 0;
+        while read <= DRAIN_BYTES {
+            match self.frame().await {
+                Some(Ok(frame)) => read += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) => return false,
+                None => return true,
+            }
+        }
+        false
+    }
+}
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.with(|body| Pin::new(body).poll_frame(context))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.with(|body| body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.with(|body| body.size_hint())
+    }
 }
 
 /// Runs what takes long on a thread that may block.

@@ -74,6 +74,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
         })
         .layer(from_fn_with_state(Arc::clone(app), observe))
+        .layer(from_fn(crate::body::settle))
         .layer(from_fn(harden))
         .with_state(Arc::clone(app))
 }
