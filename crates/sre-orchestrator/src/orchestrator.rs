@@ -227,7 +227,7 @@ impl Orchestrator {
         // Before the order is accepted: whoever takes it over needs the skill. Without an order it harms nobody.
         self.shelf.put(&order.skill).await?;
         let mut lease = match self.journal.accept(order.to_record(LOCAL, None), ClaimWish::Always).await? {
-            Accepted::New(lease) => lease,
+            Accepted::New { lease, .. } => lease,
             Accepted::Open { lease, .. } => {
                 tracing::warn!("the order was accepted before and has no result; executing it again");
                 lease

@@ -51,7 +51,7 @@ fn new_order(id: &str, submitter: &str, priority: i32) -> NewOrder {
 
 async fn accept(journal: &Journal, id: &str, submitter: &str, priority: i32) {
     let accepted = journal.accept(new_order(id, submitter, priority), ClaimWish::Never).await;
-    assert!(matches!(accepted, Ok(Accepted::New(None))), "{accepted:?}");
+    assert!(matches!(accepted, Ok(Accepted::New { lease: None, .. })), "{accepted:?}");
 }
 
 async fn claim(journal: &Journal, limit: usize, after: &str) -> Vec<Claimed> {
@@ -216,7 +216,8 @@ async fn no_fault_of_a_write_loses_an_order_or_does_it_twice() {
                 // Nobody was told that it was accepted, so it is sent again.
                 let again = acceptance.accept(config).await.expect("an order");
                 let answer = workers.submit(again, "x").await.expect("accepted");
-                let expected = matches!((fault, &answer), (Fault::Lost, Submitted::Accepted) | (Fault::Unreported, _));
+                let expected =
+                    matches!((fault, &answer), (Fault::Lost, Submitted::Accepted { .. }) | (Fault::Unreported, _));
                 assert!(expected, "{fault:?}: {answer:?}");
             }
             let id = "order".parse().expect("an id");

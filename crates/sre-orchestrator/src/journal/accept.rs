@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 use sre_core::{Backend, Digest, OrderId, OrderResult, SkillDigest};
 
 use super::holders::Holder;
 use super::lease::{Lease, LeaseKey};
-use super::{EventKind, Journal, JournalError, entry, events};
+use super::watch::{Watch, Watches};
+use super::{EventKind, Journal, JournalEntry, JournalError, OrderState, entry, events};
 
 /// An order to be recorded.
 #[derive(Debug, Clone)]
@@ -53,7 +55,14 @@ pub enum ClaimWish {
 #[derive(Debug)]
 pub enum Accepted {
     /// The order is new, and durable.
-    New(Option<Lease>),
+    New {
+        /// The lease, where one was asked for.
+        lease: Option<Lease>,
+        /// What the journal knows of it.
+        entry: Box<JournalEntry>,
+        /// Wakes with everything that is recorded after the acceptance.
+        watch: Watch,
+    },
     /// The same order was accepted before and has not ended.
     Open {
         /// The lease, where one was asked for and nobody else has it.
@@ -74,7 +83,7 @@ pub enum Accepted {
 
 /// What stands in the journal after the transaction.
 enum Stored {
-    New(Option<Claim>),
+    New { sequence: i64, claim: Option<Claim>, watch: Watch },
     Open(Option<Claim>, String),
     Finished(String, String),
     Conflict,
@@ -95,14 +104,27 @@ impl Journal {
     pub async fn accept(&self, order: NewOrder, wish: ClaimWish) -> Result<Accepted, JournalError> {
         self.give_back().await?;
         let (id, now, holder) = (order.order_id.clone(), self.now_ms(), Arc::clone(&self.holder));
-        let stored = self.database.write(move |transaction| store(transaction, &order, wish, now, &holder)).await?;
+        let (submitter, skill, watches) = (order.submitter.clone(), order.skill, Arc::clone(&self.watches));
+        let stored =
+            self.database.write(move |transaction| store(transaction, &order, wish, now, &holder, &watches)).await?;
         let lease = |claim: Option<Claim>| {
             claim.map(|claim| Lease::new(id.clone(), claim.key, claim.attempt, claim.accepted_at_ms, &self.abandoned))
         };
         Ok(match stored {
-            Stored::New(claim) => {
+            Stored::New { sequence, claim, watch } => {
                 self.open.fetch_add(1, Ordering::Relaxed);
-                Accepted::New(lease(claim))
+                let entry = JournalEntry {
+                    order_id: id.clone(),
+                    sequence,
+                    submitter,
+                    skill: Some(skill),
+                    accepted_at: Timestamp::from_millisecond(now)
+                        .map_err(|error| JournalError::damaged(id.as_str(), &error))?,
+                    state: if claim.is_some() { OrderState::Running } else { OrderState::Queued },
+                    attempts: u32::from(claim.is_some()),
+                    result: None,
+                };
+                Accepted::New { lease: lease(claim), entry: Box::new(entry), watch }
             }
             Stored::Open(claim, submitter) => Accepted::Open { lease: lease(claim), submitter },
             Stored::Finished(text, submitter) => {
@@ -119,6 +141,7 @@ fn store(
     wish: ClaimWish,
     now: i64,
     holder: &Holder,
+    watches: &Arc<Watches>,
 ) -> rusqlite::Result<Stored> {
     let inserted = transaction
         .prepare_cached(
@@ -139,11 +162,14 @@ fn store(
     let claims = wish != ClaimWish::Never;
     insert_open(transaction, sequence, order, now, claims.then_some(holder.name()))?;
     events::add(transaction, now, sequence, 0, EventKind::Accepted, None)?;
+    // From before the commit, so that nothing that follows is missed.
+    let watch = watches.of(sequence);
     if !claims {
-        return Ok(Stored::New(None));
+        return Ok(Stored::New { sequence, claim: None, watch });
     }
     events::add(transaction, now, sequence, 1, EventKind::Running, None)?;
-    Ok(Stored::New(Some(Claim { key: LeaseKey { sequence, token: 1 }, attempt: 1, accepted_at_ms: now })))
+    let claim = Claim { key: LeaseKey { sequence, token: 1 }, attempt: 1, accepted_at_ms: now };
+    Ok(Stored::New { sequence, claim: Some(claim), watch })
 }
 
 fn insert_open(

@@ -1,5 +1,6 @@
 //! The end of an attempt: a result, another attempt, or the wish of somebody that it be over.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -56,8 +57,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError::LeaseLost`] when somebody else decides; otherwise what the storage said.
     pub async fn finish(&self, lease: Lease, result: &OrderResult) -> Result<(), JournalError> {
-        let text =
-            serde_json::to_string(result).map_err(|error| JournalError::damaged(result.order_id.as_str(), &error))?;
+        let text: Arc<str> = serde_json::to_string(result)
+            .map_err(|error| JournalError::damaged(result.order_id.as_str(), &error))?
+            .into();
+        let recorded = Arc::clone(&text);
         let (key, status, attempt, now) = (lease.key, result.status, lease.attempt, self.now_ms());
         let ended = self
             .database
@@ -69,7 +72,7 @@ impl Journal {
                     .query_row(params![key.sequence, key.token], |row| row.get(0))
                     .optional()?;
                 let Some(callback_url) = callback_url else { return Ok(false) };
-                insert_result(transaction, now, key.sequence, attempt, status, &text, callback_url.as_deref())?;
+                insert_result(transaction, now, key.sequence, attempt, status, &recorded, callback_url.as_deref())?;
                 Ok(true)
             })
             .await?;
@@ -77,7 +80,7 @@ impl Journal {
         if !ended {
             return Err(JournalError::LeaseLost(result.order_id.clone()));
         }
-        self.ended(key.sequence);
+        self.ended(key.sequence, Some(text));
         Ok(())
     }
 
@@ -161,7 +164,7 @@ impl Journal {
         if !ended {
             return Ok(Cancelled::Finished(result));
         }
-        self.ended(sequence);
+        self.ended(sequence, None);
         Ok(Cancelled::Ended(result))
     }
 
@@ -186,14 +189,14 @@ impl Journal {
                 Ok(rows)
             })
             .await?;
-        ended.iter().for_each(|row| self.ended(row.sequence));
+        ended.iter().for_each(|row| self.ended(row.sequence, None));
         Ok(ended.len())
     }
 
     /// Everybody within this process hears of the end.
-    pub(super) fn ended(&self, sequence: i64) {
+    pub(super) fn ended(&self, sequence: i64, result: Option<Arc<str>>) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        self.watches.notify(sequence);
+        self.watches.ended(sequence, result);
     }
 }
 

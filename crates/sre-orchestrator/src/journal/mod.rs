@@ -55,4 +55,4 @@ pub(crate) use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;
 pub use retention::Kept;
 pub use skills::UploadedSkill;
-pub use watch::Watch;
+pub use watch::{News, Watch};

@@ -44,7 +44,7 @@ impl Journal {
             .await?;
         // Only now: a holder whose file is gone would be found dead again, which changes nothing.
         dead.iter().for_each(|holder| self.holder.remove(holder));
-        ended.iter().for_each(|sequence| self.ended(*sequence));
+        ended.iter().for_each(|sequence| self.ended(*sequence, None));
         retried.iter().for_each(|sequence| self.watches.notify(*sequence));
         Ok(Recovered { holders: dead.len(), retried: retried.len(), ended: ended.len() })
     }

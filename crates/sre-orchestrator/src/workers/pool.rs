@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument;
 
 use super::{WorkerOptions, maintenance};
-use crate::journal::{Accepted, Cancelled, ClaimWish, Claimed, Delivery, JournalError, Lease};
+use crate::journal::{Accepted, Cancelled, ClaimWish, Claimed, Delivery, JournalEntry, JournalError, Lease, Watch};
 use crate::meter::MeteredStage;
 use crate::orchestrator::Ended;
 use crate::{AcceptedOrder, Orchestrator};
@@ -51,7 +51,12 @@ struct Running {
 #[derive(Debug)]
 pub enum Submitted {
     /// The order is new.
-    Accepted,
+    Accepted {
+        /// What the journal knows of it.
+        entry: Box<JournalEntry>,
+        /// Wakes with everything that is recorded from here on.
+        watch: Watch,
+    },
     /// The same order was accepted before and has not ended.
     Known {
         /// Who submitted it.
@@ -145,14 +150,14 @@ impl Workers {
         let wish = if place.is_some() { ClaimWish::IfNew } else { ClaimWish::Never };
         let record = order.to_record(submitter, pool.options.queue_time_limit);
         match journal.accept(record, wish).await? {
-            Accepted::New(Some(lease)) => {
+            Accepted::New { lease: Some(lease), entry, watch } => {
                 pool.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, Duration::ZERO, false);
                 pool.spawn(order, lease, place);
-                Ok(Submitted::Accepted)
+                Ok(Submitted::Accepted { entry, watch })
             }
-            Accepted::New(None) => {
+            Accepted::New { lease: None, entry, watch } => {
                 bench.wake.notify_one();
-                Ok(Submitted::Accepted)
+                Ok(Submitted::Accepted { entry, watch })
             }
             Accepted::Open { submitter, .. } => {
                 bench.wake.notify_one();
@@ -329,7 +334,8 @@ impl Pool {
         let backend = order.profile().backend;
         let work = async {
             match self.orchestrator.attempt(&order, lease, &|_| (), cancelled).await {
-                Ok(Ended::Finished(_)) => self.orchestrator.courier().wake(),
+                Ok(Ended::Finished(_)) if order.callback_url.is_some() => self.orchestrator.courier().wake(),
+                Ok(Ended::Finished(_)) => {}
                 Ok(Ended::Again(_)) => {}
                 Err(error) => tracing::warn!(%error, backend = %backend, "what became of an attempt was not recorded"),
             }

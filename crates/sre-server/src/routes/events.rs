@@ -121,7 +121,7 @@ impl Follower {
                 continue;
             }
             tokio::select! {
-                () = self.watch.changed() => {}
+                _ = self.watch.changed() => {}
                 _ = self.stop.changed() => {}
                 () = tokio::time::sleep(LOOK_PERIOD) => {
                     silent += LOOK_PERIOD;

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::Value;
 use sre_core::{OrderId, SkillDigest};
+use sre_orchestrator::journal::{News, OrderState, Watch};
 use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, Submitted, TraceParent};
 use sre_skill::LocalPaths;
 
@@ -91,18 +92,19 @@ async fn submit(
     let order = body::read_json(&app, &headers, request).await?;
     let order = accept(&app, order, &headers).await?;
     let order_id = order.order_id().clone();
-    let submitted = app.workers.submit(order, &caller.name).await?;
-    let (is_new, submitter) = match submitted {
-        Submitted::Accepted => (true, None),
-        Submitted::Known { submitter } | Submitted::Finished { submitter, .. } => (false, Some(submitter)),
+    let submitter = match app.workers.submit(order, &caller.name).await? {
+        Submitted::Accepted { entry, watch } => {
+            let entry = wait_for(&app, *entry, watch, wait).await?;
+            let status = if entry.result.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+            return Ok(view::show(status, entry));
+        }
+        Submitted::Known { submitter } | Submitted::Finished { submitter, .. } => submitter,
     };
-    if submitter.is_some_and(|submitter| !caller.sees(&submitter)) {
+    if !caller.sees(&submitter) {
         let detail = format!("order {order_id} was submitted by another token; choose another order_id");
         return Err(Problem::new(StatusCode::CONFLICT, "order_conflict", detail));
     }
-    let entry = wait_for(&app, &order_id, wait).await?;
-    let done = entry.result.is_some() || !is_new;
-    Ok(view::show(if done { StatusCode::OK } else { StatusCode::ACCEPTED }, entry))
+    Ok(view::show(StatusCode::OK, look_and_wait(&app, look(&app, &order_id)?, wait).await?))
 }
 
 async fn accept(app: &App, order: Value, headers: &HeaderMap) -> Result<AcceptedOrder, Problem> {
@@ -153,36 +155,63 @@ async fn show(
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
     let entry = view::find(&app, &caller, &id)?;
-    if entry.result.is_some() {
-        return Ok(view::show(StatusCode::OK, entry));
-    }
-    let entry = wait_for(&app, &entry.order_id, wait).await?;
-    Ok(view::show(StatusCode::OK, entry))
+    Ok(view::show(StatusCode::OK, look_and_wait(&app, entry, wait).await?))
 }
 
-/// The order once it has ended, or as it is when the time is over or the service stops.
-async fn wait_for(app: &App, order_id: &OrderId, wait: Option<Duration>) -> Result<JournalEntry, Problem> {
-    let look = || app.journal().get(order_id)?.ok_or_else(|| Problem::no_order(order_id));
-    let entry: JournalEntry = look()?;
-    let Some(time) = wait.filter(|_| entry.result.is_none()) else { return Ok(entry) };
-    let mut watch = app.journal().watch(entry.sequence);
+fn look(app: &App, order_id: &OrderId) -> Result<JournalEntry, Problem> {
+    app.journal().get(order_id)?.ok_or_else(|| Problem::no_order(order_id))
+}
+
+/// As [`wait_for`], of an order that may have ended already.
+async fn look_and_wait(app: &App, entry: JournalEntry, wait: Option<Duration>) -> Result<JournalEntry, Problem> {
+    if wait.is_none() || entry.result.is_some() {
+        return Ok(entry);
+    }
+    let watch = app.journal().watch(entry.sequence);
+    // It may have ended before there was a watch.
+    let entry = look(app, &entry.order_id)?;
+    if entry.result.is_some() {
+        return Ok(entry);
+    }
+    wait_for(app, entry, watch, wait).await
+}
+
+/// The order once it has ended, or as it is when the time is over or the service stops. What this process records comes with
+/// the watch; the journal is read for what other processes do.
+async fn wait_for(
+    app: &App,
+    entry: JournalEntry,
+    mut watch: Watch,
+    wait: Option<Duration>,
+) -> Result<JournalEntry, Problem> {
+    let Some(time) = wait else { return Ok(entry) };
+    let order_id = entry.order_id.clone();
     let mut stop = app.stop.subscribe();
     let ended = async {
         loop {
-            let entry = look()?;
-            if entry.result.is_some() || *stop.borrow() {
-                return Ok(entry);
-            }
-            tokio::select! {
-                () = watch.changed() => {}
-                () = tokio::time::sleep(LOOK_PERIOD) => {}
-                _ = stop.changed() => {}
+            let news = tokio::select! {
+                news = watch.changed() => Some(news),
+                () = tokio::time::sleep(LOOK_PERIOD) => None,
+                _ = stop.changed() => return look(app, &order_id),
+            };
+            match news {
+                Some(News { result: Some(result), .. }) => {
+                    let result = Some(String::from(&*result));
+                    return Ok(JournalEntry { state: OrderState::Finished, attempts: 0, result, ..entry });
+                }
+                Some(News { ended: false, .. }) => {}
+                Some(News { ended: true, result: None }) | None => {
+                    let entry = look(app, &order_id)?;
+                    if entry.result.is_some() {
+                        return Ok(entry);
+                    }
+                }
             }
         }
     };
     match tokio::time::timeout(time, ended).await {
         Ok(ended) => ended,
-        Err(_) => look(),
+        Err(_) => look(app, &order_id),
     }
 }
 
