@@ -17,7 +17,8 @@ pub struct GroupCommitOptions {
     pub busy_timeout: Duration,
     /// Read connections kept open while idle; more are opened when more threads read at once. Default 16.
     pub idle_readers_limit: usize,
-    /// The writer's page cache. Default 64 MiB.
+    /// The writer's page cache. Default 16 MiB: SQLite walks over all of its slots after each commit that has split a page,
+    /// and what it does not hold is in the kernel's cache.
     pub cache_limit_bytes: u64,
 }
 
@@ -31,7 +32,7 @@ impl GroupCommitOptions {
             batch_limit_jobs: 256,
             busy_timeout: Duration::from_secs(10),
             idle_readers_limit: 16,
-            cache_limit_bytes: 64 << 20,
+            cache_limit_bytes: 16 << 20,
         }
     }
 }
