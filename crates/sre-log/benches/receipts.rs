@@ -197,7 +197,7 @@ async fn issuing(folder: &Path) {
 
 async fn checking(notary: &Notary, total: u64, baseline: Cost) {
     let mut trust = Trust::default();
-    trust.add(key().trusted(now())).expect("a new key");
+    trust.add(key().trusted()).expect("a new key");
     let examiner = Examiner::new(trust, Policy { require_proof: true, ..Policy::default() });
     let mut pairs = Vec::new();
     for number in (0..total).step_by(10) {

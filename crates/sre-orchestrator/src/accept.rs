@@ -39,6 +39,7 @@ pub struct AcceptedOrder {
     pub(crate) execution_time: Duration,
     pub(crate) max_retries: u32,
     pub(crate) retry_on_timeout: bool,
+    pub(crate) verdicts_required: u32,
     pub(crate) callback_url: Option<Url>,
     pub(crate) priority: i32,
     pub(crate) trace: Option<TraceParent>,
@@ -94,7 +95,8 @@ impl Work {
             execution_time: Duration::from_millis(self.execution_time_ms),
             max_retries: self.max_retries,
             retry_on_timeout: self.retry_on_timeout,
-            // The journal has columns of its own for both.
+            // The journal has columns of its own for these.
+            verdicts_required: 0,
             callback_url: None,
             priority: 0,
             trace: self.trace.and_then(|trace| trace.parse().ok()),
@@ -137,6 +139,7 @@ impl AcceptedOrder {
             priority: self.priority,
             max_retries: self.max_retries,
             queue_time,
+            verdicts_required: self.verdicts_required,
             callback_url: self.callback_url.as_ref().map(Url::to_string),
             // Strings as keys and finite numbers: it serialises.
             work: serde_json::to_string(&work).unwrap_or_default(),
@@ -160,6 +163,12 @@ impl AcceptedOrder {
     #[must_use]
     pub fn input(&self) -> &[u8] {
         &self.input
+    }
+
+    /// Matching verdicts of others that it needs before it counts as final.
+    #[must_use]
+    pub fn verdicts_required(&self) -> u32 {
+        self.verdicts_required
     }
 
     /// Under which limits, clock and seed.
@@ -249,6 +258,9 @@ impl Acceptance {
         if config.priority.unsigned_abs() > PRIORITY_LIMIT {
             return Err(field("priority", format!("must lie between -{PRIORITY_LIMIT} and {PRIORITY_LIMIT}")));
         }
+        if config.verdicts_required > OrderConfig::VERDICTS_LIMIT {
+            return Err(field("verdicts_required", format!("at most {} are allowed", OrderConfig::VERDICTS_LIMIT)));
+        }
         if let Some(url) = &config.callback_url {
             check_callback_url(url)?;
         }
@@ -265,6 +277,7 @@ impl Acceptance {
             execution_time,
             max_retries: config.max_retries,
             retry_on_timeout: config.retry_on_timeout,
+            verdicts_required: config.verdicts_required,
             callback_url: config.callback_url,
             priority: config.priority,
             trace: None,
@@ -473,8 +486,8 @@ fn check_callback_url(url: &Url) -> Result<(), AcceptError> {
     Ok(())
 }
 
-fn is_default(priority: &i32) -> bool {
-    *priority == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Digest of what was asked for: equal for the same order submitted again, whatever time it is.
@@ -490,6 +503,8 @@ fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
         // Left out where it is the default, so that orders of earlier versions keep their fingerprint.
         #[serde(skip_serializing_if = "is_default")]
         priority: i32,
+        #[serde(skip_serializing_if = "is_default")]
+        verdicts_required: u32,
         sandbox_config: Option<&'a SandboxConfig>,
     }
     let request = Request {
@@ -500,6 +515,7 @@ fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> Digest {
         retry_on_timeout: config.retry_on_timeout,
         callback_url: config.callback_url.as_ref().map(Url::as_str),
         priority: config.priority,
+        verdicts_required: config.verdicts_required,
         sandbox_config: config.sandbox_config.as_ref(),
     };
     Digest::of(&canonical_json::to_vec(&request))

@@ -23,6 +23,9 @@ pub struct OrderConfig {
     pub max_retries: u32,
     /// Whether reaching a time limit counts as retryable. Default false.
     pub retry_on_timeout: bool,
+    /// Matching verdicts of other nodes, each under another key that the service trusts, before the order counts as final.
+    /// Until then its callback is held. Default 0, at most [`OrderConfig::VERDICTS_LIMIT`].
+    pub verdicts_required: u32,
     /// Where the result is posted. Default none.
     pub callback_url: Option<Url>,
     /// Among the waiting orders of one submitter, larger ones go first. From -100 to 100, default 0.
@@ -57,6 +60,8 @@ struct Wire {
     max_retries: u32,
     #[serde(default)]
     retry_on_timeout: bool,
+    #[serde(default)]
+    verdicts_required: u32,
     callback_url: Option<String>,
     #[serde(default)]
     priority: i32,
@@ -70,6 +75,8 @@ fn empty_object() -> Value {
 impl OrderConfig {
     /// Default of [`OrderConfig::timeout_seconds`].
     pub const DEFAULT_TIMEOUT_SECONDS: f64 = 300.0;
+    /// Most of [`OrderConfig::verdicts_required`].
+    pub const VERDICTS_LIMIT: u32 = 16;
 
     /// An order with the defaults.
     #[must_use]
@@ -81,6 +88,7 @@ impl OrderConfig {
             timeout_seconds: Self::DEFAULT_TIMEOUT_SECONDS,
             max_retries: 0,
             retry_on_timeout: false,
+            verdicts_required: 0,
             callback_url: None,
             priority: 0,
             sandbox_config: None,
@@ -125,6 +133,7 @@ impl OrderConfig {
             timeout_seconds: wire.timeout_seconds.unwrap_or(Self::DEFAULT_TIMEOUT_SECONDS),
             max_retries: wire.max_retries,
             retry_on_timeout: wire.retry_on_timeout,
+            verdicts_required: wire.verdicts_required,
             callback_url: wire.callback_url.as_deref().map(Url::parse).transpose()?,
             priority: wire.priority,
             sandbox_config: wire.sandbox_config,

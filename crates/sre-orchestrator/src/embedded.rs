@@ -5,6 +5,8 @@
 //! | `journal.sqlite3` | orders and results |
 //! | `holders/` | lock files of the processes that work on orders |
 //! | `callback-keys` | the secrets that sign callbacks |
+//! | `keys/` | the key that signs receipts, and whom to believe, see [`KeyFolder`] |
+//! | `log.sqlite3` | the transparency log; receipts and full tiles are in `blobs/` |
 //! | `blobs/` | everything content-addressed, see [`sre_da::LocalStore`] |
 //!
 //! Compiled programs are kept in the platform's cache folder and not here: they belong to the machine and to no order, and
@@ -18,13 +20,15 @@ use etcetera::BaseStrategy;
 use sre_commit::Committer;
 use sre_core::OrderResult;
 use sre_da::{LocalStore, LocalStoreOptions, Store, StoreError};
+use sre_log::{Log, Notary};
+use sre_receipt::{Host, KeyFolder};
 use sre_sandbox::wasm::{CompilationNotice, WasmOptions, WasmSandbox};
 use sre_sandbox::{Executor, LanguageRuntime, Sandbox, SandboxError};
 use sre_verify::Verifier;
 
 use crate::{
     AcceptError, Acceptance, AddressPolicy, CallbackError, CallbackKeys, ExecuteError, HttpCallback, Journal,
-    JournalError, KeysError, OperatorLimits, Orchestrator, OrderConfig, Parts,
+    JournalError, KeysError, OperatorLimits, Orchestrator, OrderConfig, Parts, Registrar, RegistrarError,
 };
 
 /// The sandbox and what it accepts, before anything is opened or written.
@@ -87,6 +91,9 @@ pub enum EmbeddedError {
     /// The callback client could not be built.
     #[error(transparent)]
     Callback(#[from] CallbackError),
+    /// The key that signs receipts, or the log, cannot be used.
+    #[error(transparent)]
+    Registrar(#[from] RegistrarError),
     /// There are no keys to sign callbacks with.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -169,6 +176,37 @@ impl DataFolder {
     pub fn open_journal_alone(&self) -> Result<Journal, EmbeddedError> {
         self.create()?;
         Ok(Journal::open_alone(&self.journal())?)
+    }
+
+    /// The folder of the key that signs receipts; nothing is made.
+    #[must_use]
+    pub fn keys(&self) -> KeyFolder {
+        KeyFolder::new(self.0.join("keys"))
+    }
+
+    /// Where the transparency log is, if there is one.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log.sqlite3")
+    }
+
+    /// Opens key and log, making what is missing, and puts the registrar of `journal` together. `program` is named in receipts
+    /// as what made them.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Registrar`].
+    pub async fn open_registrar(
+        &self,
+        journal: Arc<Journal>,
+        store: Arc<dyn Store>,
+        program: &str,
+    ) -> Result<Registrar, EmbeddedError> {
+        self.create()?;
+        let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
+        let key = Arc::new(key);
+        let log = Log::open(&self.log(), Arc::clone(&store), Arc::clone(&key)).await.map_err(RegistrarError::from)?;
+        let notary = Notary::new(key, store, Arc::new(log), Host::this(program));
+        Ok(Registrar::new(journal, notary, self.keys()))
     }
 
     /// Opens the keys that sign callbacks, making them if need be.

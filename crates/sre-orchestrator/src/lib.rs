@@ -22,6 +22,7 @@ mod limits;
 mod listeners;
 mod meter;
 mod orchestrator;
+mod registrar;
 mod retry;
 mod shelf;
 #[cfg(feature = "wasm")]
@@ -44,6 +45,7 @@ pub use journal::{Journal, JournalEntry, JournalError};
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
+pub use registrar::{KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError};
 pub use retry::Backoff;
 pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]

@@ -42,6 +42,7 @@ fn new_order(id: &str, submitter: &str, priority: i32) -> NewOrder {
         backend: Backend::Wasm,
         priority,
         max_retries: 1,
+        verdicts_required: 0,
         queue_time: Some(Duration::from_secs(60)),
         callback_url: Some(String::from("https://example.org/hook")),
         work: String::from("{}"),

@@ -1,7 +1,7 @@
 //! Journals that earlier versions wrote are read by this one.
 //!
 //! `fixtures/vN` holds a journal of schema version N with one finished and one open order. To add the fixture of a new
-//! version, run `SRE_WRITE_FIXTURE=tests/fixtures/v3 cargo test -p sre-orchestrator --test stored_format`.
+//! version, run `SRE_WRITE_FIXTURE=tests/fixtures/v4 cargo test -p sre-orchestrator --test stored_format`.
 
 mod support;
 
@@ -36,6 +36,10 @@ async fn journals_of_every_version_are_read_and_go_on() {
         assert_eq!((result.status, result.output), (OrderStatus::Completed, Some(json!({ "n": 1 }))));
         assert_eq!(result.verification.map(|found| found.verdict), Some(Verdict::Matched));
 
+        // Whoever ended has a receipt coming, whatever version ended it.
+        let due = journal.due_receipts(10).expect("readable");
+        assert_eq!(due.iter().map(|order| &*order.order_id).collect::<Vec<_>>(), ["finished"]);
+
         let open = "open".parse().expect("an id");
         assert!(journal.get(&open).expect("readable").expect("there").result.is_none());
         drop(journal);
@@ -49,7 +53,7 @@ async fn journals_of_every_version_are_read_and_go_on() {
         assert_eq!(house.run(order("new")).await.status, OrderStatus::Completed);
         seen += 1;
     }
-    assert!(seen >= 2, "no fixture was read");
+    assert!(seen >= 3, "no fixture was read");
 }
 
 /// One order that ended and one that was interrupted.

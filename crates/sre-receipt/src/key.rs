@@ -24,6 +24,12 @@ impl fmt::Display for KeyId {
     }
 }
 
+impl From<KeyId> for Digest {
+    fn from(id: KeyId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyId({})", self.0)

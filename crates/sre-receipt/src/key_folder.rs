@@ -99,14 +99,15 @@ impl NodeKey {
         VerifierKey::log(self.name.clone(), self.secret.public())
     }
 
-    /// How this node trusts itself: for receipts, its log and verdicts, from `now` on.
+    /// How this node trusts itself: for receipts, its log and verdicts, until the key is replaced. From the beginning, because
+    /// a receipt has the date of its order's end, and that may lie before its key was made.
     #[must_use]
-    pub fn trusted(&self, now: Timestamp) -> TrustedKey {
+    pub fn trusted(&self) -> TrustedKey {
         TrustedKey {
             name: self.name.clone(),
             public_key: self.secret.public(),
             purposes: BTreeSet::from([Purpose::Receipt, Purpose::Log, Purpose::Verdict]),
-            not_before: Some(now),
+            not_before: None,
             not_after: None,
         }
     }
@@ -156,13 +157,13 @@ impl KeyFolder {
     ///
     /// # Errors
     /// [`KeyFolderError::Exists`] when there is one already.
-    pub fn create(&self, name: Option<KeyName>, now: Timestamp) -> Result<NodeKey, KeyFolderError> {
+    pub fn create(&self, name: Option<KeyName>) -> Result<NodeKey, KeyFolderError> {
         self.make_folder(&self.0)?;
         if self.load()?.is_some() {
             return Err(KeyFolderError::Exists(self.0.clone()));
         }
         let key = new_key(name)?;
-        self.change_trust(|trust| drop(trust.add(key.trusted(now))))?;
+        self.change_trust(|trust| drop(trust.add(key.trusted())))?;
         // Dies here: a key is trusted that nobody has. It can sign nothing.
         match self.write(&self.signing(), key.to_file().as_bytes(), Existing::Keep) {
             Ok(()) => Ok(key),
@@ -177,11 +178,11 @@ impl KeyFolder {
     ///
     /// # Errors
     /// [`KeyFolderError`].
-    pub fn load_or_create(&self, now: Timestamp) -> Result<NodeKey, KeyFolderError> {
+    pub fn load_or_create(&self) -> Result<NodeKey, KeyFolderError> {
         if let Some(key) = self.load()? {
             return Ok(key);
         }
-        match self.create(None, now) {
+        match self.create(None) {
             // Another process was faster.
             Err(KeyFolderError::Exists(path)) => self.load()?.ok_or(KeyFolderError::Missing(path)),
             made => made,
@@ -195,7 +196,7 @@ impl KeyFolder {
     pub fn rotate(&self, now: Timestamp) -> Result<(NodeKey, NodeKey), KeyFolderError> {
         let old = self.load()?.ok_or_else(|| KeyFolderError::Missing(self.0.clone()))?;
         let new = new_key(Some(old.name.clone()))?;
-        self.change_trust(|trust| drop(trust.add(new.trusted(now))))?;
+        self.change_trust(|trust| drop(trust.add(new.trusted())))?;
         // Dies here: as in `create`.
         let retired = self.0.join("retired");
         self.make_folder(&retired)?;

@@ -29,7 +29,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     let mut proof = proof(&returned, &node(1));
     proof.checkpoint.cosign(node(3).name, &node(3).secret, 1_767_225_601);
     let mut trust = Trust::default();
-    trust.add(node(1).trusted(now())).expect("a new key");
+    trust.add(node(1).trusted()).expect("a new key");
     trust.add(trusted(&node(3), &[Purpose::Witness])).expect("a new key");
     let key = format!("{}\n", node(1).verifier_key());
     vec![

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sre_da::Store;
-use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Workers};
+use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Registrar, Workers};
 use tokio::sync::{Semaphore, watch};
 
 use crate::rate::RateLimit;
@@ -14,6 +14,7 @@ use crate::{Metrics, ServerOptions, Tokens};
 pub struct App {
     pub(crate) workers: Workers,
     pub(crate) acceptance: Acceptance,
+    pub(crate) registrar: Arc<Registrar>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) policy: AddressPolicy,
     pub(crate) tokens: Option<Arc<Tokens>>,
@@ -33,6 +34,7 @@ impl App {
     pub fn new(
         workers: Workers,
         acceptance: Acceptance,
+        registrar: Arc<Registrar>,
         store: Arc<dyn Store>,
         policy: AddressPolicy,
         tokens: Option<Arc<Tokens>>,
@@ -48,6 +50,7 @@ impl App {
             stop: watch::channel(false).0,
             workers,
             acceptance,
+            registrar,
             store,
             policy,
             tokens,

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use sre_core::OrderIdError;
 use sre_log::{LogError, NotaryError};
-use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError};
+use sre_orchestrator::{
+    AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError, RegistrarError,
+};
 use sre_receipt::{KeyFolderError, TrustError};
 use sre_server::TokenError;
 use sre_skill::{SkillError, SkillErrorKind};
@@ -177,6 +179,7 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Folder { .. } | EmbeddedError::NoHome => {
                 Self::operating("data_folder_unusable", error.to_string())
             }
+            EmbeddedError::Registrar(error) => error.into(),
             EmbeddedError::Keys(error) => Self::operating("callback_unavailable", error.to_string()),
             EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
         }
@@ -217,6 +220,17 @@ impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let code = if matches!(error, LogError::Damaged(_)) { "log_damaged" } else { "log_failed" };
         Self::operating(code, error.to_string())
+    }
+}
+
+impl From<RegistrarError> for Failure {
+    fn from(error: RegistrarError) -> Self {
+        match error {
+            RegistrarError::Keys(error) => error.into(),
+            RegistrarError::Log(error) => error.into(),
+            RegistrarError::Notary(error) => error.into(),
+            RegistrarError::Journal(error) => error.into(),
+        }
     }
 }
 

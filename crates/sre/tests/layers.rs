@@ -29,9 +29,19 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("sre-runtimes", &["sre-core", "sre-sandbox"]),
     (
         "sre-orchestrator",
-        &["sre-commit", "sre-core", "sre-da", "sre-runtimes", "sre-sandbox", "sre-skill", "sre-verify"],
+        &[
+            "sre-commit",
+            "sre-core",
+            "sre-da",
+            "sre-log",
+            "sre-receipt",
+            "sre-runtimes",
+            "sre-sandbox",
+            "sre-skill",
+            "sre-verify",
+        ],
     ),
-    ("sre-server", &["sre-core", "sre-da", "sre-orchestrator", "sre-skill", "sre-verify"]),
+    ("sre-server", &["sre-core", "sre-da", "sre-log", "sre-orchestrator", "sre-receipt", "sre-skill", "sre-verify"]),
 ];
 /// The binary and the Python module.
 const TOPS: [&str; 2] = ["sre", "sre-python"];

@@ -11,7 +11,7 @@ use sre_core::{Backend, Digest, OrderId, OrderResult, SkillDigest};
 use super::holders::Holder;
 use super::lease::{Lease, LeaseKey};
 use super::watch::{Watch, Watches};
-use super::{EventKind, Journal, JournalEntry, JournalError, OrderState, entry, events};
+use super::{EventKind, Finality, Journal, JournalEntry, JournalError, OrderState, entry, events, verdicts};
 
 /// An order to be recorded.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct NewOrder {
     pub max_retries: u32,
     /// How long it may wait for its first attempt.
     pub queue_time: Option<Duration>,
+    /// Matching verdicts that it needs before it counts as final.
+    pub verdicts_required: u32,
     /// Where the result goes.
     pub callback_url: Option<String>,
     /// Whatever else running it needs, as JSON.
@@ -104,6 +106,7 @@ impl Journal {
     pub async fn accept(&self, order: NewOrder, wish: ClaimWish) -> Result<Accepted, JournalError> {
         self.give_back().await?;
         let (id, now, holder) = (order.order_id.clone(), self.now_ms(), Arc::clone(&self.holder));
+        let required = order.verdicts_required;
         let (submitter, skill, watches) = (order.submitter.clone(), order.skill, Arc::clone(&self.watches));
         let stored =
             self.database.write(move |transaction| store(transaction, &order, wish, now, &holder, &watches)).await?;
@@ -123,6 +126,7 @@ impl Journal {
                     state: if claim.is_some() { OrderState::Running } else { OrderState::Queued },
                     attempts: u32::from(claim.is_some()),
                     result: None,
+                    finality: Finality::required(required),
                 };
                 Accepted::New { lease: lease(claim), entry: Box::new(entry), watch }
             }
@@ -159,6 +163,7 @@ fn store(
         return known(transaction, order, wish, now, holder);
     }
     let sequence = transaction.last_insert_rowid();
+    verdicts::require(transaction, sequence, order.verdicts_required)?;
     let claims = wish != ClaimWish::Never;
     insert_open(transaction, sequence, order, now, claims.then_some(holder.name()))?;
     events::add(transaction, now, sequence, 0, EventKind::Accepted, None)?;

@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 use serde::Serialize;
 use sre_core::{Backend, Digest, OrderId, OrderResult, SkillDigest};
 
-use super::{Journal, JournalError};
+use super::{Finality, Journal, JournalError, verdicts};
 
 /// An order as the journal knows it.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct JournalEntry {
     pub attempts: u32,
     /// How it ended, as the JSON of an [`OrderResult`]; `None` while it is open.
     pub result: Option<String>,
+    /// The verdicts it needs and has; `None` where it needs none.
+    pub finality: Option<Finality>,
 }
 
 /// Where an order is.
@@ -89,6 +91,7 @@ impl Journal {
                 .map_err(|error| JournalError::damaged(order_id.as_str(), &error))?,
             state: state.map_or(OrderState::Finished, |state| open_state(&state)),
             attempts: attempts.unwrap_or(0),
+            finality: verdicts::finality(&reader, sequence)?,
             result,
         }))
     }

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sre_core::{OrderId, OrderResult, OrderStatus};
 
 use super::lease::Lease;
-use super::{EventKind, Journal, JournalError, entry, events, outbox};
+use super::{EventKind, Journal, JournalError, entry, events, outbox, receipts};
 
 /// When the next attempt may begin.
 #[derive(Debug, Clone)]
@@ -196,6 +196,7 @@ impl Journal {
     /// Everybody within this process hears of the end.
     pub(super) fn ended(&self, sequence: i64, result: Option<Arc<str>>) {
         self.open.fetch_sub(1, Ordering::Relaxed);
+        self.receipts_due.notify_one();
         self.watches.ended(sequence, result);
     }
 }
@@ -264,6 +265,7 @@ fn insert_result(
     transaction
         .prepare_cached("INSERT INTO results (sequence, finished_at_ms, status, result) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![sequence, now, status.as_str(), text])?;
+    receipts::insert(transaction, now, sequence)?;
     events::add(transaction, now, sequence, attempt, EventKind::Finished, Some(status.as_str()))?;
     match callback_url {
         Some(url) => outbox::insert(transaction, now, sequence, url),

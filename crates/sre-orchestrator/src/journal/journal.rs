@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{Backend, OrderId};
 use sre_da::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats};
+use tokio::sync::Notify;
 
 use super::holders::{Holder, LEASE_TIME, Use};
 use super::lease::{Abandoned, Lease};
 use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::watch::{Watch, Watches};
-use super::{EventKind, JournalError, entry, events};
+use super::{EventKind, JournalError, entry, events, outbox};
 
 /// Tells the time, in milliseconds since 1970.
 pub(super) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -26,6 +27,8 @@ pub struct Journal {
     pub(super) holder: Arc<Holder>,
     pub(super) abandoned: Arc<Abandoned>,
     pub(super) watches: Arc<Watches>,
+    /// Somebody waits for orders that need a receipt.
+    pub(super) receipts_due: Notify,
     /// Open orders, as far as this process knows; corrected by [`Journal::tick`].
     pub(super) open: AtomicI64,
     clock: Clock,
@@ -64,6 +67,7 @@ impl Journal {
             holder,
             abandoned: Arc::default(),
             watches: Arc::default(),
+            receipts_due: Notify::new(),
             open: AtomicI64::new(0),
             clock: Arc::new(clock),
         };
@@ -217,8 +221,9 @@ impl Journal {
                         [now],
                     )?;
                     transaction.execute(
-                        "UPDATE outbox SET due_ms = ?1, set_at_ms = ?1 WHERE state = 'pending' AND set_at_ms > ?1",
-                        [now],
+                        "UPDATE outbox SET due_ms = ?1, set_at_ms = ?1
+                         WHERE state = 'pending' AND set_at_ms > ?1 AND due_ms <> ?2",
+                        [now, outbox::HELD_MS],
                     )
                 })
                 .await?;

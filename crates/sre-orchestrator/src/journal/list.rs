@@ -37,10 +37,12 @@ pub struct OrderSummary {
     pub accepted_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// Whether it has the verdicts it needs; `None` where it needs none.
+    pub is_final: Option<bool>,
 }
 
 const COLUMNS: &str = "SELECT o.sequence, o.order_id, coalesce(r.status, p.state), o.submitter, o.skill,
-    o.accepted_at_ms, r.finished_at_ms FROM ";
+    o.accepted_at_ms, r.finished_at_ms, f.required IS NOT NULL, f.final_at_ms IS NOT NULL FROM ";
 
 impl Journal {
     /// The orders that `filter` lets through, newest first, at most `limit`.
@@ -68,7 +70,7 @@ fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
         }
     };
     let mut values = vec![Value::from(filter.before.unwrap_or(i64::MAX))];
-    let mut sql = format!("{COLUMNS}{tables} WHERE {lead} < ?");
+    let mut sql = format!("{COLUMNS}{tables} LEFT JOIN finality f USING (sequence) WHERE {lead} < ?");
     match filter.status.as_deref() {
         None => {}
         Some("queued") => sql.push_str(" AND p.state IN ('incomplete', 'ready', 'waiting')"),
@@ -107,5 +109,6 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<OrderSummary> {
         skill: row.get::<_, Option<[u8; 32]>>(4)?.map(|bytes| Digest::from_bytes(bytes).into()),
         accepted_at: time(row.get(5)?),
         finished_at: row.get::<_, Option<i64>>(6)?.map(time),
+        is_final: if row.get(7)? { Some(row.get(8)?) } else { None },
     })
 }

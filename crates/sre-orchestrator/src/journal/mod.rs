@@ -11,6 +11,8 @@
 //! | `results` | how the others ended; rows are only ever inserted, so a result never changes |
 //! | `events` | what happened to an order, numbered from 1 |
 //! | `outbox` | callbacks, inserted in the transaction that inserts the result |
+//! | `receipts_due` | orders that have ended and have no receipt yet, inserted in the transaction that inserts the result |
+//! | `verdicts`, `finality`, `coverage` | what others found about orders, which orders wait for that, and sums |
 //! | `skills` | uploaded skills |
 //! | `holders` | processes that hold leases |
 //!
@@ -35,10 +37,12 @@ mod journal;
 mod lease;
 mod list;
 mod outbox;
+mod receipts;
 mod recover;
 mod retention;
 mod schema;
 mod skills;
+mod verdicts;
 mod watch;
 
 pub use accept::{Accepted, ClaimWish, NewOrder};
@@ -51,8 +55,10 @@ pub use journal::Journal;
 pub use lease::Lease;
 pub use list::{OrderFilter, OrderSummary};
 pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome, Outgoing};
+pub use receipts::{DueReceipt, ReceiptsDue};
 pub(crate) use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;
 pub use retention::Kept;
 pub use skills::UploadedSkill;
+pub use verdicts::{Coverage, Finality, NewVerdict, StoredVerdict, VerdictKept};
 pub use watch::{News, Watch};

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use sre_core::OrderId;
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, verdicts};
 
 /// A callback to be delivered now.
 #[derive(Debug, Clone)]
@@ -83,18 +83,22 @@ pub enum Outcome {
     GivenUp(String),
 }
 
+/// When a callback is due whose order still waits for verdicts: not before somebody decides.
+pub(super) const HELD_MS: i64 = i64::MAX;
+
 const COLUMNS: &str = "sequence, token, message_id, url, host, attempt";
 
-/// Adds the order's callback, due at once.
+/// Adds the order's callback: due at once, or held where the order waits for verdicts.
 pub(super) fn insert(transaction: &Transaction<'_>, now: i64, sequence: i64, url: &str) -> rusqlite::Result<()> {
     let message_id = format!("msg_{}", uuid::Uuid::now_v7().simple());
     let host = url::Url::parse(url).map(|url| receiver(&url)).unwrap_or_default();
+    let due_ms = if verdicts::is_awaited(transaction, sequence)? { HELD_MS } else { now };
     transaction
         .prepare_cached(
             "INSERT INTO outbox (sequence, message_id, url, host, state, attempt, token, holder, set_at_ms, due_ms, error)
-             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 0, NULL, ?5, ?5, NULL)",
+             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 0, NULL, ?5, ?6, NULL)",
         )?
-        .execute(params![sequence, message_id, url, host, now])
+        .execute(params![sequence, message_id, url, host, now, due_ms])
         .map(drop)
 }
 
@@ -135,7 +139,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]; nothing was claimed.
     pub async fn claim_callback(&self, sequence: i64) -> Result<Option<Outgoing>, JournalError> {
-        let one = format!("SELECT {COLUMNS} FROM outbox WHERE sequence = ?1 AND state = 'pending' AND holder IS NULL");
+        let one = format!(
+            "SELECT {COLUMNS} FROM outbox WHERE sequence = ?1 AND state = 'pending' AND holder IS NULL AND due_ms <> {HELD_MS}"
+        );
         if !self.database.reader()?.prepare_cached(&one)?.exists([sequence])? {
             return Ok(None);
         }
@@ -242,6 +248,9 @@ fn take(transaction: &Transaction<'_>, mut row: Outgoing, holder: &str) -> rusql
             "SELECT order_id, submitter, result FROM orders JOIN results USING (sequence) WHERE sequence = ?1",
         )?
         .query_row([row.sequence], |found| Ok((found.get(0)?, found.get(1)?, found.get(2)?)))?;
+    if let Some(finality) = verdicts::finality(transaction, row.sequence)? {
+        row.body = finality.beside(&row.body);
+    }
     row.token += 1;
     row.attempt += 1;
     Ok(row)

@@ -42,7 +42,7 @@ impl Journal {
                         .query_map(params![after, before, BATCH], |row| row.get(0))?
                         .collect::<rusqlite::Result<_>>()?;
                     for sequence in &sequences {
-                        for table in ["events", "outbox", "results", "orders"] {
+                        for table in ["events", "outbox", "receipts_due", "verdicts", "finality", "results", "orders"] {
                             transaction
                                 .prepare_cached(&format!("DELETE FROM {table} WHERE sequence = ?1"))?
                                 .execute([sequence])?;

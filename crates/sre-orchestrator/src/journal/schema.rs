@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 const V1: &str = "
     CREATE TABLE orders (
@@ -89,4 +89,40 @@ const V2: &str = "
         holder TEXT PRIMARY KEY,
         until_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Receipts that are to be issued, verdicts of others, and orders that need some of these. Every order of an earlier version
+/// that has ended is due: those that have a receipt already are found to have it.
+const V3: &str = "
+    CREATE TABLE receipts_due (
+        sequence INTEGER PRIMARY KEY REFERENCES orders,
+        attempt INTEGER NOT NULL,
+        set_at_ms INTEGER NOT NULL,    -- when due_ms was decided
+        due_ms INTEGER NOT NULL,
+        error TEXT                     -- why the last attempt failed
+    ) STRICT;
+    INSERT INTO receipts_due SELECT sequence, 0, 0, 0, NULL FROM results;
+    CREATE TABLE finality (
+        sequence INTEGER PRIMARY KEY REFERENCES orders,
+        required INTEGER NOT NULL,     -- matching verdicts, each by another key
+        final_at_ms INTEGER
+    ) STRICT;
+    CREATE TABLE verdicts (
+        sequence INTEGER NOT NULL REFERENCES orders,
+        number INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        verdict TEXT NOT NULL,
+        checked_at_ms INTEGER NOT NULL,
+        received_at_ms INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        PRIMARY KEY (sequence, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE coverage (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        receipts INTEGER NOT NULL,     -- issued
+        checked INTEGER NOT NULL,      -- orders with a verdict
+        matched INTEGER NOT NULL,      -- orders with one that matched
+        disputed INTEGER NOT NULL      -- orders with one that diverged or is tampered
+    ) STRICT;
+    INSERT INTO coverage VALUES (1, 0, 0, 0, 0);
 ";

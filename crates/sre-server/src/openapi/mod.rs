@@ -1,13 +1,14 @@
 //! The OpenAPI 3.1 document, made from the same table as the routes. `openapi.json` in this crate is its committed copy.
 
 mod operation;
+mod receipt_schemas;
 mod schemas;
 
 use serde_json::{Map, Value, json};
 
 pub(crate) use operation::{
-    answer, digest_parameter, event_stream, last_event_id_parameter, operation, order_parameter, query_parameter,
-    text_answer, wait_parameter,
+    answer, digest_parameter, event_stream, last_event_id_parameter, operation, order_parameter, path_parameter,
+    query_parameter, text_answer, wait_parameter,
 };
 
 use crate::routes::{Endpoint, endpoints};
@@ -18,7 +19,7 @@ pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for endpoint in endpoints() {
         let operation = with_security(&endpoint);
-        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        let path = paths.entry(endpoint.path.replace("{*", "{")).or_insert_with(|| json!({}));
         path[endpoint.method] = operation;
     }
     json!({

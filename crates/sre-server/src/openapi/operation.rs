@@ -87,7 +87,7 @@ fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
-fn path_parameter(name: &str, description: &str, schema: &Value) -> Value {
+pub(crate) fn path_parameter(name: &str, description: &str, schema: &Value) -> Value {
     json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema })
 }
 

@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-fn reference(name: &str) -> Value {
+use super::receipt_schemas::{coverage, envelope, finality, receipt, verdict_taken, verdicts};
+
+pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn nullable(schema: &Value) -> Value {
+pub(super) fn nullable(schema: &Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
-fn time() -> Value {
+pub(super) fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
@@ -48,6 +50,12 @@ pub(super) fn schemas() -> Value {
                 },
             ],
         },
+        "Finality": finality(),
+        "Envelope": envelope(),
+        "Receipt": receipt(),
+        "VerdictTaken": verdict_taken(),
+        "Verdicts": verdicts(),
+        "Coverage": coverage(),
         "Event": event(),
         "Delivery": delivery(),
         "Skill": skill(false),
@@ -122,6 +130,7 @@ fn order_config() -> Value {
             "timeout_seconds": { "anyOf": [{ "type": "number", "exclusiveMinimum": 0 }, { "type": "null" }], "default": 300 },
             "max_retries": { "type": "integer", "minimum": 0, "default": 0 },
             "retry_on_timeout": { "type": "boolean", "default": false },
+            "verdicts_required": { "type": "integer", "minimum": 0, "maximum": 16, "default": 0 },
             "callback_url": { "anyOf": [{ "type": "string", "format": "uri" }, { "type": "null" }] },
             "priority": { "type": "integer", "minimum": -100, "maximum": 100, "default": 0 },
             "sandbox_config": nullable(&reference("SandboxConfig")),
@@ -198,6 +207,8 @@ fn order() -> Value {
             "output": {},
             "attempts": { "type": "integer", "minimum": 0 },
             "logs": { "type": "string" },
+            // Only of orders that need verdicts.
+            "finality": reference("Finality"),
         },
         "required": [
             "order_id", "status", "commit_result", "verification", "execution_time_ms", "error_message", "error_code",
@@ -216,8 +227,9 @@ fn order_row() -> Value {
             "skill": nullable(&reference("Digest")),
             "accepted_at": time(),
             "finished_at": nullable(&time()),
+            "is_final": { "type": ["boolean", "null"] },
         },
-        "required": ["order_id", "status", "submitter", "skill", "accepted_at", "finished_at"],
+        "required": ["order_id", "status", "submitter", "skill", "accepted_at", "finished_at", "is_final"],
         "additionalProperties": false,
     })
 }

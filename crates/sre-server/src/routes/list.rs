@@ -72,6 +72,7 @@ struct Row {
     skill: Option<SkillDigest>,
     accepted_at: Timestamp,
     finished_at: Option<Timestamp>,
+    is_final: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -124,5 +125,6 @@ fn row(order: OrderSummary) -> Row {
         skill: order.skill,
         accepted_at: order.accepted_at,
         finished_at: order.finished_at,
+        is_final: order.is_final,
     }
 }

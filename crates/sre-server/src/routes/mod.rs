@@ -5,8 +5,11 @@ mod cancel;
 mod events;
 mod health;
 mod list;
+mod log;
 mod orders;
+mod receipts;
 mod skills;
+mod verdicts;
 mod verify;
 mod view;
 
@@ -48,9 +51,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         list::endpoints(),
         cancel::endpoints(),
         events::endpoints(),
+        receipts::endpoints(),
+        verdicts::endpoints(),
         verify::endpoints(),
         skills::endpoints(),
         blobs::endpoints(),
+        log::endpoints(),
         health::endpoints(),
     ];
     rooms.into_iter().flatten().collect()

@@ -16,7 +16,7 @@ use sre_orchestrator::journal::{News, OrderState, Watch};
 use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, Submitted, TraceParent};
 use sre_skill::LocalPaths;
 
-use super::{Endpoint, OWN, view};
+use super::{Endpoint, OWN, verdicts, view};
 use crate::auth::Caller;
 use crate::openapi::{answer, operation, order_parameter, wait_parameter};
 use crate::{App, Problem, Scope, body};
@@ -51,16 +51,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .problems(&[400, 404, 422, 429, 503])
                 .into_value(),
         },
-        Endpoint {
-            method: "get",
-            path: "/v1/orders/{id}/receipt",
-            scopes: OWN,
-            route: get(receipt),
-            operation: operation("getReceipt", "The signed receipt of an order", &[])
-                .parameters(&[order_parameter()])
-                .problems(&[404, 422, 429, 503])
-                .into_value(),
-        },
     ]
 }
 
@@ -91,6 +81,7 @@ async fn submit(
     let wait = waiting(&app, query)?;
     let order = body::read_json(&app, &headers, request).await?;
     let order = accept(&app, order, &headers).await?;
+    verdicts::check_required(&app, order.verdicts_required())?;
     let order_id = order.order_id().clone();
     let submitter = match app.workers.submit(order, &caller.name).await? {
         Submitted::Accepted { entry, watch } => {
@@ -213,14 +204,4 @@ async fn wait_for(
         Ok(ended) => ended,
         Err(_) => look(app, &order_id),
     }
-}
-
-async fn receipt(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let entry = view::find(&app, &caller, &id)?;
-    let detail = format!("order {} has no receipt: this version signs none", entry.order_id);
-    Err(Problem::not_found("receipt_unavailable", detail))
 }

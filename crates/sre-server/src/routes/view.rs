@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sre_core::OrderId;
 use sre_orchestrator::JournalEntry;
-use sre_orchestrator::journal::OrderState;
+use sre_orchestrator::journal::{Finality, OrderState};
 
 use super::{json, json_text};
 use crate::auth::Caller;
@@ -25,6 +25,8 @@ struct Unfinished<'a> {
     output: Value,
     attempts: u32,
     logs: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finality: Option<Finality>,
 }
 
 /// The order, if the caller may see it. One that it may not see is not there.
@@ -60,7 +62,10 @@ fn parse_id(id: &str) -> Result<OrderId, Problem> {
 /// The answer that shows an order.
 pub(super) fn show(status: StatusCode, entry: JournalEntry) -> Response {
     let mut response = match entry.result {
-        Some(result) => json_text(status, result),
+        Some(result) => match entry.finality {
+            Some(finality) => json_text(status, finality.beside(&result)),
+            None => json_text(status, result),
+        },
         None => {
             let order = Unfinished {
                 order_id: &entry.order_id,
@@ -73,6 +78,7 @@ pub(super) fn show(status: StatusCode, entry: JournalEntry) -> Response {
                 output: Value::Null,
                 attempts: entry.attempts,
                 logs: "",
+                finality: entry.finality,
             };
             json(status, &order)
         }

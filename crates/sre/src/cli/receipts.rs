@@ -14,10 +14,17 @@ use sre_receipt::tlog::VerifierKey;
 #[command(after_long_help = "\
 Example:
   sre bundle nightly-2026-11-22 --output nightly.sre-bundle
+  sre bundle nightly-2026-11-22 --from https://skills.example.org --output nightly.sre-bundle
   sre verify nightly.sre-bundle")]
 pub struct BundleArgs {
-    /// An order of the local data folder that has ended
+    /// An order that has ended
     pub order: OrderId,
+    /// From this service [default: from the local data folder]
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
+    /// A file with the token for it; SRE_TOKEN holds the token itself
+    #[arg(long, env = "SRE_TOKEN_FILE", hide_env = true, value_name = "FILE", requires = "from")]
+    pub token_file: Option<PathBuf>,
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,

@@ -44,10 +44,7 @@ impl Client {
         let http = sre_orchestrator::http_client()
             .build()
             .map_err(|error| Failure::operating("http_failed", format!("no HTTP client can be made: {error}")))?;
-        let token = match &args.token_file {
-            Some(path) => Some(read_token(path)?),
-            None => std::env::var("SRE_TOKEN").ok().filter(|token| !token.is_empty()),
-        };
+        let token = token(args.token_file.as_deref())?;
         Ok(Self { http, server: args.server.trim_end_matches('/').to_owned(), token })
     }
 
@@ -145,6 +142,17 @@ async fn refused(response: Response) -> Failure {
         _ => None,
     };
     Failure { exit, code: "refused", detail: format!("{} ({})", problem.detail, problem.code), hint }
+}
+
+/// The token in `file`, or else in the environment.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn token(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    match file {
+        Some(path) => read_token(path).map(Some),
+        None => Ok(std::env::var("SRE_TOKEN").ok().filter(|token| !token.is_empty())),
+    }
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {

@@ -1,23 +1,30 @@
 //! `sre bundle`: one file that verifies offline.
 
 use serde_json::json;
+use sre_core::OrderId;
 use sre_orchestrator::DataFolder;
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Envelope, Receipt};
 
 use crate::cli::{BundleArgs, Format, Global};
+use crate::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, bytes, plural};
-use crate::receipts::{self, Receipts};
+use crate::receipts::{self, Evidence, HttpPlace, Receipts, Shown, Sources};
 
 /// Writes the bundle of an order.
 ///
 /// # Errors
 /// When the order has not ended, or a blob is lost, or the file cannot be written.
 pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
-    let folder = global.data_folder()?;
-    let result = super::verify::stored_result(&folder, &args.order)?;
-    let bundle = super::runtime()?.block_on(make(&folder, &result, args.with_runtime))?;
+    let bundle = match &args.from {
+        Some(service) => super::runtime()?.block_on(fetch(service, args))?,
+        None => {
+            let folder = global.data_folder()?;
+            let result = super::verify::stored_result(&folder, &args.order)?;
+            super::runtime()?.block_on(make(&folder, &result.order_id, args.with_runtime))?
+        }
+    };
     let file = bundle.to_bytes();
     if file.len() as u64 > BUNDLE_LIMIT_BYTES {
         let detail = format!("the bundle would have {} bytes, and the limit is {BUNDLE_LIMIT_BYTES}", file.len());
@@ -27,7 +34,7 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
     let digest = sre_core::Digest::of(&bundle.receipt);
     let text = match global.format {
         Format::Json => output::json_line(&json!({
-            "order_id": result.order_id,
+            "order_id": args.order,
             "file": args.output,
             "bytes": file.len(),
             "blobs": bundle.blobs.len(),
@@ -36,9 +43,16 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
         Format::Human => {
             let mut sheet = Sheet::new(Style::stdout());
             sheet.title(&args.output.display().to_string(), &bytes(file.len() as u64));
-            sheet.row("order", result.order_id.as_str());
+            sheet.row("order", args.order.as_str());
             sheet.row("receipt", &format!("sha256:{digest}"));
-            sheet.row("content", &format!("the receipt, its proof and {}", plural(bundle.blobs.len() as u64, "blob")));
+            sheet.row(
+                "content",
+                &format!(
+                    "the receipt, {} and {}",
+                    if bundle.proof.is_some() { "its proof" } else { "no proof yet" },
+                    plural(bundle.blobs.len() as u64, "blob")
+                ),
+            );
             sheet.into_text()
         }
     };
@@ -46,15 +60,35 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-async fn make(folder: &DataFolder, result: &sre_core::OrderResult, with_runtime: bool) -> Result<Bundle, Failure> {
+async fn make(folder: &DataFolder, order_id: &OrderId, with_runtime: bool) -> Result<Bundle, Failure> {
     let receipts = Receipts::open(folder).await?;
-    let (receipt, proof) = receipts.issue(result).await?;
+    let (receipt, proof) = receipts.issue(order_id).await?;
     let found = receipts::evidence(&**receipts.store(), &receipt, with_runtime).await;
+    packed(order_id, &receipt, Some(proof.to_string().into_bytes()), found)
+}
+
+/// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks it.
+async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
+    let order_id = &args.order;
+    let place = HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?);
+    let refused = |code, why: String| Failure::operating(code, format!("{}: {why}", place.address()));
+    let shown = place.receipt(order_id).await.map_err(|error| refused("service_unreachable", error))?;
+    let shown =
+        shown.ok_or_else(|| refused("receipt_unavailable", format!("order {order_id} has no receipt there")))?;
+    let invalid = || refused("answer_invalid", String::from("the answer is no receipt of this order"));
+    let Shown { receipt, proof } = Shown::parse(&shown).ok_or_else(invalid)?;
+    let receipt = receipt.and_then(|bytes| Receipt::read(Envelope::parse(&bytes).ok()?).ok());
+    let receipt = receipt.filter(|receipt| receipt.predicate().order_id == *order_id).ok_or_else(invalid)?;
+    let mut sources = Sources::default();
+    sources.add_service(place.clone());
+    let found = receipts::evidence(&sources, &receipt, args.with_runtime).await;
+    packed(order_id, &receipt, proof, found)
+}
+
+fn packed(order_id: &OrderId, receipt: &Receipt, proof: Option<Vec<u8>>, found: Evidence) -> Result<Bundle, Failure> {
     if let Some((_, error)) = found.missing.first() {
-        let failure =
-            Failure::operating("evidence_lost", format!("order {} cannot be bundled: {error}", result.order_id));
+        let failure = Failure::operating("evidence_lost", format!("order {order_id} cannot be bundled: {error}"));
         return Err(failure.hint("`sre audit` looks for more that is lost"));
     }
-    let proof = Some(proof.to_string().into_bytes());
     Ok(Bundle { receipt: receipt.envelope().to_canonical(), proof, blobs: found.blobs })
 }

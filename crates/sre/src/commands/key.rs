@@ -22,7 +22,7 @@ pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
     let keys = receipts::keys(&global.data_folder()?);
     let now = Timestamp::now();
     let text = match command {
-        KeyCommand::New { name } => show(&keys.create(name, now)?, global.format),
+        KeyCommand::New { name } => show(&keys.create(name)?, global.format),
         KeyCommand::Show { pem: false } => show(&own(&keys)?, global.format),
         KeyCommand::Show { pem: true } => own(&keys)?.secret.public().to_pem(),
         KeyCommand::List => list(&keys.trust()?, keys.load()?.as_ref(), global.format),

@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress};
+use crate::receipts::{self, Office};
 
 /// How often a new file of tokens is looked for.
 const REFRESH_PERIOD: Duration = Duration::from_secs(2);
@@ -71,10 +72,15 @@ async fn run(
     parts.schedule = settings.schedule()?;
     parts.meter = Arc::<Metrics>::clone(&metrics);
     let store = Arc::clone(&parts.store);
+    // Before an order is taken: a service that cannot sign must not begin.
+    let journal = Arc::clone(&parts.journal);
+    let registrar = Arc::new(folder.open_registrar(journal, Arc::clone(&store), receipts::PROGRAM).await?);
+    let log_period = settings.log_period()?;
     let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
     let app = App::new(
         workers.clone(),
         embedded.acceptance().clone(),
+        Arc::clone(&registrar),
         store,
         policy,
         tokens.clone(),
@@ -96,10 +102,12 @@ async fn run(
             }
         });
     }
+    let office = Office::open(registrar, log_period);
     let grace = settings.grace()?;
     server.run(stop_signal(), grace).await;
     tracing::info!("shutting down");
     workers.shutdown(grace).await;
+    office.close().await;
     Ok(())
 }
 

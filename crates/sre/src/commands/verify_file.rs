@@ -17,7 +17,7 @@ use crate::cli::{Format, Global, VerifyArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
-use crate::receipts::{self, Sources};
+use crate::receipts::{self, Shown, Sources};
 
 /// Longest trust file, in bytes.
 const TRUST_LIMIT_BYTES: u64 = 1 << 20;
@@ -50,7 +50,7 @@ pub fn verify_file(args: &VerifyArgs, global: &Global, progress: &Progress) -> R
     Ok(Exit::Verdict(found.verdict))
 }
 
-/// The bundle in the file, or a receipt as a bundle without blobs.
+/// The bundle in the file, or a receipt as a bundle without blobs: the envelope, or what a service shows of it.
 fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleError>, Failure> {
     if Bundle::looks_like(&bytes) {
         if args.proof.is_some() {
@@ -59,6 +59,9 @@ fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleErro
         return Ok(Bundle::parse(&bytes));
     }
     let proof = args.proof.as_deref().map(|path| read(path, PROOF_LIMIT_BYTES as u64)).transpose()?;
+    if let Some(Shown { receipt: Some(receipt), proof: shown, .. }) = Shown::parse(&bytes) {
+        return Ok(Ok(Bundle { receipt, proof: proof.or(shown), ..Bundle::default() }));
+    }
     Ok(Ok(Bundle { receipt: bytes, proof, ..Bundle::default() }))
 }
 

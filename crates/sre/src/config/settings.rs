@@ -21,6 +21,8 @@ pub struct Settings {
     pub workers: Workers,
     /// `[callbacks]`
     pub callbacks: Callbacks,
+    /// `[receipts]`
+    pub receipts: ReceiptSettings,
     /// `[retention]`
     pub retention: Retention,
 }
@@ -63,6 +65,15 @@ pub struct Callbacks {
     pub networks: Vec<String>,
     pub ports: Vec<u16>,
     pub schedule_seconds: Vec<f64>,
+}
+
+/// `[receipts]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptSettings {
+    pub log_period_seconds: f64,
+    pub audit_sample: u32,
+    pub audit_period_seconds: f64,
 }
 
 /// `[retention]`
@@ -148,6 +159,27 @@ impl Settings {
     /// A time that is none.
     pub fn grace(&self) -> Result<Duration, Failure> {
         seconds("server.grace_seconds", self.server.grace_seconds)
+    }
+
+    /// How often the log's tree grows.
+    ///
+    /// # Errors
+    /// A time that is none, or more than a second.
+    pub fn log_period(&self) -> Result<Duration, Failure> {
+        let name = "receipts.log_period_seconds";
+        let period = seconds(name, self.receipts.log_period_seconds)?;
+        if period <= Duration::from_secs(1) {
+            return Ok(period);
+        }
+        Err(Failure::usage("config_invalid", format!("{name} must be at most 1, found {}", period.as_secs_f64())))
+    }
+
+    /// How often a sample is audited.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn audit_period(&self) -> Result<Duration, Failure> {
+        seconds("receipts.audit_period_seconds", self.receipts.audit_period_seconds)
     }
 
     /// How long orders are kept.

@@ -1,15 +1,18 @@
 //! Blobs and logs over HTTP. What comes from there is checked by whoever asked for it; here it is only kept from taking
 //! more time and memory than it may.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sre_core::BlobDigest;
+use sre_core::{BlobDigest, OrderId};
 use sre_log::{LogSource, SourceError, TILE_LIMIT_BYTES};
-use sre_receipt::tlog::{Hash, NOTE_LIMIT_BYTES, Note, TilePath};
+use sre_receipt::ENVELOPE_LIMIT_BYTES;
+use sre_receipt::tlog::{Hash, NOTE_LIMIT_BYTES, Note, PROOF_LIMIT_BYTES, TilePath};
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -28,6 +31,7 @@ pub fn is_url(text: &str) -> bool {
 pub struct HttpPlace {
     base: Url,
     client: reqwest::Client,
+    token: Option<Arc<Zeroizing<String>>>,
 }
 
 /// A log that is read over HTTP.
@@ -70,7 +74,13 @@ impl HttpPlace {
             .no_proxy()
             .build()
             .map_err(|error| Failure::operating("client_unavailable", error.to_string()))?;
-        Ok(Self { base, client })
+        Ok(Self { base, client, token: None })
+    }
+
+    /// The same, asked with this token.
+    pub fn with_token(mut self, token: Option<String>) -> Self {
+        self.token = token.map(|token| Arc::new(Zeroizing::new(token)));
+        self
     }
 
     /// The address.
@@ -87,13 +97,30 @@ impl HttpPlace {
     }
 
     async fn get(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, String> {
-        let url = self.base.join(path).map_err(|error| error.to_string())?;
-        let answer = self.client.get(url).send().await.map_err(|error| causes(&error))?;
+        let answer = self.request(reqwest::Method::GET, path)?.send().await.map_err(|error| causes(&error))?;
         match answer.status().as_u16() {
             200 => read(answer, limit_bytes).await.map(Some),
             404 | 410 => Ok(None),
+            status @ (401 | 403) => Err(format!("the answer was {status}; SRE_TOKEN holds the token for SRE_SERVER")),
             other => Err(format!("the answer was {other}")),
         }
+    }
+
+    fn request(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder, String> {
+        let url = self.base.join(path).map_err(|error| error.to_string())?;
+        let request = self.client.request(method, url);
+        Ok(match &self.token {
+            Some(token) => request.bearer_auth(token.as_str()),
+            None => request,
+        })
+    }
+
+    /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is none.
+    ///
+    /// # Errors
+    /// What kept it from answering.
+    pub async fn receipt(&self, order_id: &OrderId) -> Result<Option<Vec<u8>>, String> {
+        self.get(&format!("v1/orders/{order_id}/receipt?wait=10"), ENVELOPE_LIMIT_BYTES + PROOF_LIMIT_BYTES).await
     }
 }
 

@@ -12,6 +12,7 @@ use sre_core::BlobDigest;
 use sre_da::{Blob, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind};
 
 use super::http::{BLOB_LIMIT_BYTES, HttpPlace, is_url};
+use crate::client;
 use crate::failure::Failure;
 
 /// A read-only store over a bundle and any number of places, asked in this order.
@@ -35,13 +36,18 @@ impl Sources {
         Self { bundle, places: Vec::new() }
     }
 
+    /// Also from this service.
+    pub fn add_service(&mut self, place: HttpPlace) {
+        self.places.push(Place::Http(place));
+    }
+
     /// Also from there: an address of a service, a data folder, or a folder of files named by their digest.
     ///
     /// # Errors
     /// When it is none of these. No folder is made.
     pub fn add(&mut self, place: &str) -> Result<(), Failure> {
         if is_url(place) {
-            self.places.push(Place::Http(HttpPlace::new(place)?));
+            self.add_service(HttpPlace::new(place)?.with_token(own_token(place)?));
             return Ok(());
         }
         let folder = Path::new(place);
@@ -60,6 +66,15 @@ impl Sources {
         });
         Ok(())
     }
+}
+
+/// The token of the environment, where it belongs: to the service that SRE_SERVER names, and to no stranger.
+fn own_token(place: &str) -> Result<Option<String>, Failure> {
+    let own = std::env::var("SRE_SERVER").unwrap_or_default();
+    if own.trim_end_matches('/') == place.trim_end_matches('/') {
+        return client::token(std::env::var_os("SRE_TOKEN_FILE").map(PathBuf::from).as_deref());
+    }
+    Ok(None)
 }
 
 fn open_store(folder: &Path) -> Result<LocalStore, Failure> {

@@ -95,8 +95,8 @@ async fn pipeline(
     };
     let result = orchestrator.execute_observed(order, &observe).await?;
     // The result is durable. Dies here: the order has no receipt, and the same order again, or `sre bundle`, issues it.
-    let receipt = match Receipts::open(folder).await {
-        Ok(receipts) => receipts.issue(&result).await.map(|(receipt, _)| receipt),
+    let receipt = match Receipts::over(folder, Arc::clone(orchestrator.journal())).await {
+        Ok(receipts) => receipts.issue(&result.order_id).await.map(|(receipt, _)| receipt),
         Err(failure) => Err(failure),
     };
     Ok(Finished { result, is_stored: is_stored.load(Ordering::Relaxed), skill, receipt })

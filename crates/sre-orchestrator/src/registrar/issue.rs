@@ -1,0 +1,124 @@
+//! From orders that have ended to receipts.
+
+use std::time::Duration;
+
+use sre_core::{OrderId, OrderResult};
+use sre_log::{Finished, NotaryError};
+use sre_receipt::Receipt;
+use tokio::sync::watch;
+
+use super::{Registrar, RegistrarError};
+use crate::journal::{DueReceipt, JournalError};
+
+/// Receipts in one batch. Signing so many takes some milliseconds.
+const BATCH_LIMIT_ORDERS: usize = 256;
+/// Batches begin no faster than this, so that one fsync serves many orders.
+const BATCH_PERIOD: Duration = Duration::from_millis(50);
+/// How often orders are looked for that another process has ended, or that are to be tried again.
+const POLL_PERIOD: Duration = Duration::from_secs(1);
+/// Pause after something failed that concerns every order.
+const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+/// First and longest pause before an order whose evidence cannot be read is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+const RETRY_PAUSE_CAP: Duration = Duration::from_secs(3600);
+
+/// An order with its result, parsed.
+type Parsed = (DueReceipt, OrderResult);
+
+impl Registrar {
+    /// Issues receipts as orders end, until `stop` turns true. What fails is logged and tried again.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let pause = match self.issue_due().await {
+                // A full batch means that more wait.
+                Ok(BATCH_LIMIT_ORDERS) => continue,
+                Ok(0) => Duration::ZERO,
+                Ok(_) => BATCH_PERIOD,
+                Err(error) => {
+                    tracing::error!(%error, "receipts cannot be issued; trying again");
+                    FAILURE_PAUSE
+                }
+            };
+            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = self.journal.receipt_wanted() => tokio::time::sleep(BATCH_PERIOD / 10).await,
+                () = tokio::time::sleep(POLL_PERIOD) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Issues the receipts of one batch of orders that have none. Returns of how many orders it took care.
+    ///
+    /// # Errors
+    /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own evidence is at fault is
+    /// logged, put off, and does not hold up others.
+    pub async fn issue_due(&self) -> Result<usize, RegistrarError> {
+        let due = self.journal.due_receipts(BATCH_LIMIT_ORDERS)?;
+        let count = due.len();
+        let mut parsed = Vec::with_capacity(count);
+        for order in due {
+            match order.result() {
+                Ok(result) => parsed.push((order, result)),
+                Err(error) => self.put_off(&order, &error).await?,
+            }
+        }
+        match self.issue_all(&parsed).await {
+            Ok(()) => return Ok(count),
+            Err(error) if !is_about_one_order(&error) => return Err(error),
+            Err(_) => {}
+        }
+        for one in &parsed {
+            match self.issue_all(std::slice::from_ref(one)).await {
+                Ok(()) => {}
+                Err(error) if is_about_one_order(&error) => self.put_off(&one.0, &error).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(count)
+    }
+
+    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open.
+    ///
+    /// # Errors
+    /// [`RegistrarError`]; trying again is safe.
+    pub async fn issue(&self, order_id: &OrderId) -> Result<Option<Receipt>, RegistrarError> {
+        if let Some(receipt) = self.notary.receipt(order_id).await? {
+            return Ok(Some(receipt));
+        }
+        let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
+        let result = order.result()?;
+        let receipt = self.notary.issue(&result, order.finished_at).await?;
+        self.journal.receipts_issued(vec![order.sequence]).await?;
+        Ok(Some(receipt))
+    }
+
+    async fn issue_all(&self, parsed: &[Parsed]) -> Result<(), RegistrarError> {
+        if parsed.is_empty() {
+            return Ok(());
+        }
+        let finished = parsed.iter().map(|(order, result)| Finished { result, finished_at: order.finished_at });
+        self.notary.issue_all(finished.collect()).await?;
+        // Dies here: the orders stay due; the next batch signs the same, and the log keeps what it has.
+        self.journal.receipts_issued(parsed.iter().map(|(order, _)| order.sequence).collect()).await?;
+        Ok(())
+    }
+
+    /// Tries an order again later, less and less often.
+    async fn put_off(&self, order: &DueReceipt, error: &(dyn std::error::Error + Sync)) -> Result<(), RegistrarError> {
+        let pause = RETRY_PAUSE.saturating_mul(1 << order.attempt.min(16)).min(RETRY_PAUSE_CAP);
+        tracing::error!(order_id = order.order_id, %error, "an order has no receipt; trying again later");
+        self.journal.receipt_failed(order.sequence, pause, error.to_string()).await?;
+        Ok(())
+    }
+}
+
+/// Whether other orders may have receipts nevertheless.
+fn is_about_one_order(error: &RegistrarError) -> bool {
+    match error {
+        RegistrarError::Notary(NotaryError::Store(error)) => !error.is_retryable(),
+        RegistrarError::Notary(NotaryError::Log(_)) | RegistrarError::Log(_) | RegistrarError::Keys(_) => false,
+        RegistrarError::Notary(_) | RegistrarError::Journal(JournalError::Damaged { .. }) => true,
+        RegistrarError::Journal(_) => false,
+    }
+}

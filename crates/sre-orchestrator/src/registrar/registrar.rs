@@ -1,0 +1,83 @@
+//! The handle.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sre_core::OrderId;
+use sre_log::{Log, Notary};
+use sre_receipt::tlog::TlogProof;
+use sre_receipt::{KeyFolder, KeyId, Purpose, Receipt, Trust};
+
+use super::RegistrarError;
+use crate::Journal;
+
+/// Issues the receipts of a journal's orders, and takes verdicts on them. May be shared between threads.
+pub struct Registrar {
+    pub(super) journal: Arc<Journal>,
+    pub(super) notary: Notary,
+    pub(super) keys: KeyFolder,
+}
+
+/// The receipt of an order and where it stands.
+#[derive(Debug, Clone)]
+pub struct ReceiptState {
+    /// The receipt; `None` until it is signed, which follows the order's end at once.
+    pub receipt: Option<Receipt>,
+    /// Its number in the log.
+    pub position: Option<u64>,
+    /// The proof of its place; `None` while it is pending.
+    pub proof: Option<TlogProof>,
+}
+
+impl Registrar {
+    /// A registrar of `journal` that signs and keeps with `notary`, and believes whom the trust file in `keys` names.
+    #[must_use]
+    pub fn new(journal: Arc<Journal>, notary: Notary, keys: KeyFolder) -> Self {
+        Self { journal, notary, keys }
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Arc<Log> {
+        self.notary.log()
+    }
+
+    /// What signs.
+    #[must_use]
+    pub fn notary(&self) -> &Notary {
+        &self.notary
+    }
+
+    /// The receipt of an order and where it stands.
+    ///
+    /// # Errors
+    /// [`RegistrarError`].
+    pub async fn state(&self, order_id: &OrderId) -> Result<ReceiptState, RegistrarError> {
+        let Some((position, _)) = self.log().receipt_of(order_id)? else {
+            return Ok(ReceiptState { receipt: None, position: None, proof: None });
+        };
+        let receipt = self.notary.receipt(order_id).await?;
+        let proof = self.log().prove(position).await?;
+        Ok(ReceiptState { receipt, position: Some(position), proof })
+    }
+
+    /// The keys whose verdicts count now: all that are trusted for it but this node's own, present and past.
+    ///
+    /// # Errors
+    /// [`RegistrarError::Keys`].
+    pub fn verdict_keys(&self, now: Timestamp) -> Result<BTreeSet<KeyId>, RegistrarError> {
+        let trust = self.trust()?;
+        let counts = trust.keys().iter().filter(|key| !self.is_own(key) && key.allows(Purpose::Verdict, now).is_ok());
+        Ok(counts.map(|key| key.public_key.id()).collect())
+    }
+
+    /// The trust file as it is now: people edit it while the service runs.
+    pub(super) fn trust(&self) -> Result<Trust, RegistrarError> {
+        Ok(self.keys.trust()?)
+    }
+
+    pub(super) fn is_own(&self, key: &sre_receipt::TrustedKey) -> bool {
+        key.name == self.log().verifier_key().name
+    }
+}

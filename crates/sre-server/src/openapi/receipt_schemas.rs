@@ -1,0 +1,113 @@
+//! The schemas of receipts and verdicts.
+
+use serde_json::{Value, json};
+
+use super::schemas::{nullable, reference, time};
+
+/// A DSSE envelope. What is in it has schemas of its own (`docs/schemas`).
+pub(super) fn envelope() -> Value {
+    let signature = json!({
+        "type": "object",
+        "properties": { "keyid": reference("Digest"), "sig": { "type": "string" } },
+        "required": ["keyid", "sig"],
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "payload": { "type": "string", "description": "An in-toto statement, canonical JSON, in base64" },
+            "payloadType": { "const": "application/vnd.in-toto+json" },
+            "signatures": { "type": "array", "items": signature, "minItems": 1, "maxItems": 1 },
+        },
+        "required": ["payload", "payloadType", "signatures"],
+        "additionalProperties": false,
+    })
+}
+
+pub(super) fn receipt() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "order_id": reference("OrderId"),
+            "status": { "enum": ["pending", "logged"] },
+            "digest": nullable(&reference("Digest")),
+            "position": { "type": ["integer", "null"], "minimum": 0 },
+            "receipt": nullable(&reference("Envelope")),
+            "proof": { "type": ["string", "null"], "description": "As C2SP tlog-proof has it" },
+        },
+        "required": ["order_id", "status", "digest", "position", "receipt", "proof"],
+        "additionalProperties": false,
+    })
+}
+
+pub(super) fn finality() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "required": { "type": "integer", "minimum": 1 },
+            "matched": { "type": "integer", "minimum": 0 },
+            "disputed": { "type": "integer", "minimum": 0 },
+            "is_final": { "type": "boolean" },
+            "final_at": nullable(&time()),
+        },
+        "required": ["required", "matched", "disputed", "is_final", "final_at"],
+        "additionalProperties": false,
+    })
+}
+
+pub(super) fn verdict_taken() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "order_id": reference("OrderId"),
+            "key": reference("Digest"),
+            "finality": nullable(&reference("Finality")),
+        },
+        "required": ["order_id", "key", "finality"],
+        "additionalProperties": false,
+    })
+}
+
+pub(super) fn verdicts() -> Value {
+    let verdict = json!({
+        "type": "object",
+        "properties": {
+            "key": reference("Digest"),
+            "verdict": {
+                "enum": ["matched", "hash_only", "diverged", "tampered", "unavailable", "unanchored", "unverifiable"],
+            },
+            "checked_at": time(),
+            "received_at": time(),
+            "envelope": reference("Digest"),
+        },
+        "required": ["key", "verdict", "checked_at", "received_at", "envelope"],
+        "additionalProperties": false,
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "order_id": reference("OrderId"),
+            "finality": nullable(&reference("Finality")),
+            "verdicts": { "type": "array", "items": verdict },
+        },
+        "required": ["order_id", "finality", "verdicts"],
+        "additionalProperties": false,
+    })
+}
+
+pub(super) fn coverage() -> Value {
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let share = json!({ "type": "number", "minimum": 0, "maximum": 1 });
+    json!({
+        "type": "object",
+        "properties": {
+            "receipts": count,
+            "checked": count,
+            "matched": count,
+            "disputed": count,
+            "share_checked": share,
+            "undetected_share_95": nullable(&share),
+        },
+        "required": ["receipts", "checked", "matched", "disputed", "share_checked", "undetected_share_95"],
+        "additionalProperties": false,
+    })
+}

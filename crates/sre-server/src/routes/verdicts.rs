@@ -1,0 +1,171 @@
+//! What other nodes found about orders, and how much of the work they checked.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde::Serialize;
+use sre_core::{OrderId, canonical_json};
+use sre_orchestrator::journal::{Coverage, Finality, StoredVerdict};
+use sre_orchestrator::{RegistrarError, VerdictError};
+use sre_receipt::KeyId;
+
+use super::{Endpoint, OWN, json, view};
+use crate::auth::Caller;
+use crate::openapi::{answer, operation, order_parameter};
+use crate::{App, Problem, body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let taken = [
+        answer(200, "The latest verdict of this key says the same already", "VerdictTaken"),
+        answer(201, "The verdict is stored, logged and counted", "VerdictTaken"),
+    ];
+    vec![
+        Endpoint {
+            method: "post",
+            path: "/v1/orders/{id}/verdicts",
+            scopes: OWN,
+            route: post(take),
+            operation: operation("sendVerdict", "Send a signed verdict on the receipt of an order", &taken)
+                .parameters(&[order_parameter()])
+                .body("application/json", "Envelope")
+                .problems(&[400, 404, 408, 409, 413, 415, 422, 429, 503])
+                .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/orders/{id}/verdicts",
+            scopes: OWN,
+            route: get(list),
+            operation: operation(
+                "listVerdicts",
+                "The verdicts of others on the receipt of an order, oldest first",
+                &[answer(200, "The verdicts", "Verdicts")],
+            )
+            .parameters(&[order_parameter()])
+            .problems(&[404, 422, 429, 503])
+            .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/coverage",
+            scopes: OWN,
+            route: get(coverage),
+            operation: operation(
+                "getCoverage",
+                "How much of this service's work others have checked, and what follows from it",
+                &[answer(200, "Counts and confidence", "Coverage")],
+            )
+            .problems(&[429, 503])
+            .into_value(),
+        },
+    ]
+}
+
+/// Refuses an order that could never become final.
+///
+/// # Errors
+/// 422 when it needs more verdicts than there are keys to give them.
+pub(super) fn check_required(app: &App, required: u32) -> Result<(), Problem> {
+    if required == 0 {
+        return Ok(());
+    }
+    let keys = app.registrar.verdict_keys(Timestamp::now()).map_err(|error| operating(&error))?.len();
+    if keys >= usize::try_from(required).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    let detail = format!(
+        "verdicts_required: {required} verdicts are asked for, and this service believes {keys} keys of others; \
+         its operator adds one with `sre key trust`"
+    );
+    Err(Problem::unprocessable("verdicts_unavailable", detail))
+}
+
+#[derive(Serialize)]
+struct Taken {
+    order_id: OrderId,
+    key: KeyId,
+    finality: Option<Finality>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    order_id: OrderId,
+    finality: Option<Finality>,
+    verdicts: Vec<StoredVerdict>,
+}
+
+async fn take(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Result<Response, Problem> {
+    let entry = view::find(&app, &caller, &id)?;
+    let envelope = body::read_json(&app, &headers, request).await?;
+    // However it was spelled: the canonical form is what is signed, stored and named.
+    let envelope = canonical_json::to_vec(&envelope);
+    let taken = app.registrar.take_verdict(&entry.order_id, &envelope, Timestamp::now()).await.map_err(refused)?;
+    let status = if taken.is_known { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(json(status, &Taken { order_id: entry.order_id, key: taken.key, finality: taken.finality }))
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let entry = view::find(&app, &caller, &id)?;
+    let verdicts = app.journal().verdicts(&entry.order_id)?;
+    Ok(json(StatusCode::OK, &Listed { order_id: entry.order_id, finality: entry.finality, verdicts }))
+}
+
+/// Counts, and what they say if those that were checked were chosen by chance. A probability and its complement, as numbers
+/// from 0 to 1; null where nothing was checked.
+#[derive(Serialize)]
+struct Shown {
+    receipts: u64,
+    checked: u64,
+    matched: u64,
+    disputed: u64,
+    share_checked: f64,
+    undetected_share_95: Option<f64>,
+}
+
+async fn coverage(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let found = app.journal().coverage()?;
+    let Coverage { receipts, checked, matched, disputed } = found;
+    let shown = Shown {
+        receipts,
+        checked,
+        matched,
+        disputed,
+        share_checked: found.share_checked(),
+        undetected_share_95: found.undetected_share(0.95),
+    };
+    Ok(json(StatusCode::OK, &shown))
+}
+
+fn operating(error: &RegistrarError) -> Problem {
+    Problem::operating("receipt_failed", error)
+}
+
+fn refused(error: VerdictError) -> Problem {
+    let (status, code) = match &error {
+        VerdictError::Envelope(_) | VerdictError::Statement(_) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "verdict_malformed")
+        }
+        VerdictError::Signature => (StatusCode::UNPROCESSABLE_ENTITY, "verdict_forged"),
+        VerdictError::Other(_) => (StatusCode::UNPROCESSABLE_ENTITY, "verdict_misplaced"),
+        VerdictError::Untrusted(_) | VerdictError::Own => (StatusCode::FORBIDDEN, "verdict_untrusted"),
+        VerdictError::NoReceipt(_) => (StatusCode::CONFLICT, "receipt_unavailable"),
+        VerdictError::TooMany(_) => (StatusCode::CONFLICT, "verdicts_exhausted"),
+        VerdictError::Operating(error) => return operating(error),
+    };
+    Problem::new(status, code, error.to_string())
+}

@@ -1,0 +1,185 @@
+//! Every order that ends in the service has one receipt in one log, whatever happens, and a stranger can check it.
+
+mod common;
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::time::Duration;
+
+use common::Home;
+use common::service::{Service, object, until};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sre_receipt::tlog::TlogProof;
+
+fn order(id: &str, skill: &str) -> Value {
+    json!({ "order_id": id, "skill_package": { "digest": skill } })
+}
+
+async fn receipt(service: &Service, id: &str) -> Value {
+    let answer = service.get(&format!("/v1/orders/{id}/receipt?wait=60")).await;
+    assert_eq!(answer.status(), 200, "{id}");
+    answer.json().await.expect("JSON")
+}
+
+/// What the receipt says, out of its envelope.
+fn predicate(shown: &Value) -> Value {
+    use base64::Engine as _;
+    let payload = shown["receipt"]["payload"].as_str().expect("a payload");
+    let payload = base64::engine::general_purpose::STANDARD.decode(payload).expect("base64");
+    serde_json::from_slice::<Value>(&payload).expect("JSON")["predicate"].clone()
+}
+
+#[tokio::test]
+async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
+    let home = Home::new();
+    home.words("key new --name executor.example.org/log").exits(0);
+    let service = Service::start(&home, &[]);
+    let good = service.upload("returns_1").await;
+    service.post("/v1/orders?wait=60", &order("good", &good)).await;
+    let failing = json!({ "order_id": "failing", "skill_package": object("exits_3") });
+    service.post("/v1/orders?wait=60", &failing).await;
+    let mut late = json!({ "order_id": "late", "skill_package": object("loops") });
+    late["sandbox_config"] = json!({ "timeout_seconds": 0.05, "fuel": 1_000_000_000_000_u64 });
+    service.post("/v1/orders?wait=60", &late).await;
+    let mut open = json!({ "order_id": "open", "skill_package": object("loops") });
+    open["sandbox_config"] = json!({ "timeout_seconds": 200, "fuel": 1_000_000_000_000_u64 });
+    service.post("/v1/orders", &open).await;
+    assert_eq!(service.get("/v1/orders/open/receipt").await.status(), 404);
+    let cancelled = service.post("/v1/orders/open/cancel?wait=60", &json!({})).await;
+    assert!(cancelled.status().is_success(), "{:?}", cancelled.text().await);
+
+    let mut positions = HashSet::new();
+    for (id, status, is_provable) in [
+        ("good", "completed", true),
+        ("failing", "failed", true),
+        ("late", "timeout", false),
+        ("open", "failed", false),
+    ] {
+        let shown = receipt(&service, id).await;
+        assert_eq!((shown["status"].as_str(), shown["order_id"].as_str()), (Some("logged"), Some(id)), "{shown}");
+        let said = predicate(&shown);
+        assert_eq!(said["reported"]["status"], status, "{said}");
+        assert_eq!(said["provable"].is_object(), is_provable, "{said}");
+        let proof = TlogProof::parse(shown["proof"].as_str().expect("a proof").as_bytes()).expect("a proof");
+        assert_eq!(Some(proof.index), shown["position"].as_u64());
+        assert!(positions.insert(proof.index), "two orders at one place");
+        // The same bytes lie under their digest.
+        let blob = service.get(&format!("/v1/blobs/{}", shown["digest"].as_str().expect("a digest"))).await;
+        assert_eq!(blob.json::<Value>().await.expect("JSON"), shown["receipt"]);
+    }
+
+    // Somebody else, who has the key and the address and nothing more.
+    let stranger = Home::new();
+    let key = home.words("key show --format json").exits(0).json();
+    stranger.sre(&["key", "trust", key["verifier_key"].as_str().expect("a key")]).exits(0);
+    for (id, code) in [("good", 0), ("failing", 0), ("late", 25)] {
+        let file = stranger.path(id);
+        fs::write(&file, receipt(&service, id).await.to_string()).expect("a file");
+        let file = file.to_str().expect("UTF-8");
+        stranger.sre(&["verify", file, "--require-proof", "--from", &service.base]).exits(code);
+    }
+    stranger.sre(&["bundle", "good", "--from", &service.base, "--output", "good.sre-bundle"]).exits(0);
+    stranger.sre(&["bundle", "nobody", "--from", &service.base, "--output", "x"]).exits(1);
+    let log = format!("{}/log", service.base);
+    let checked = stranger.sre(&["log", "check", "--entries", "--format", "json", &log]).exits(0).json();
+    assert_eq!((checked["size"].as_u64(), checked["entries_checked"].as_u64()), (Some(4), Some(4)));
+    let text = service.signal("TERM");
+    assert!(!text.contains("WARN") && !text.contains("ERROR"), "{text}");
+    stranger.words("verify good.sre-bundle --require-proof").exits(0);
+}
+
+#[tokio::test]
+async fn the_log_is_served_as_tlog_tiles_has_it() {
+    let home = Home::new();
+    home.words("token new reader --scopes read").exits(0);
+    // Nobody needs a token for the log.
+    let service = Service::start(&home, &[]);
+    let checkpoint = service.get("/log/checkpoint").await;
+    assert_eq!(checkpoint.headers()["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(checkpoint.headers()["cache-control"], "no-cache");
+    assert_eq!(service.get("/log/tile/0/000.p/1").await.status(), 404);
+    drop(service);
+    home.skill("returns_1");
+    home.words("run returns_1 --order-id one").exits(0);
+    home.words("run returns_1 --order-id two").exits(0);
+    let service = Service::start(&home, &[]);
+    for (path, length) in [("/log/tile/0/000.p/2", 64), ("/log/tile/0/000.p/1", 32)] {
+        let tile = service.get(path).await;
+        assert_eq!(tile.headers()["content-type"], "application/octet-stream");
+        assert!(tile.headers()["cache-control"].to_str().expect("text").contains("immutable"));
+        assert_eq!(tile.bytes().await.expect("bytes").len(), length);
+    }
+    let entries = service.get("/log/tile/entries/000.p/2").await.bytes().await.expect("bytes");
+    let length = usize::from(u16::from_be_bytes([entries[0], entries[1]]));
+    let entry: Value = serde_json::from_slice(&entries[2..2 + length]).expect("JSON");
+    assert_eq!(entry["kind"], "receipt");
+    for wrong in
+        ["/log/tile/0/0", "/log/tile/0/000.p/0", "/log/tile/00/000", "/log/tile/..%2f0/000", "/log/tile/64/000"]
+    {
+        assert_eq!(service.get(wrong).await.status(), 400, "{wrong}");
+    }
+    for missing in ["/log/tile/0/000", "/log/tile/1/000.p/1", "/log/tile/0/x001/000"] {
+        assert_eq!(service.get(missing).await.status(), 404, "{missing}");
+    }
+}
+
+/// Every life of the service begins with what the last one left: orders without a receipt, receipts without a number, entries
+/// without a checkpoint.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
+    let home = Home::new();
+    home.words("key new --name executor.example.org/log").exits(0);
+    let watcher = Home::new();
+    let key = home.words("key show --format json").exits(0).json();
+    watcher.sre(&["key", "trust", key["verifier_key"].as_str().expect("a key")]).exits(0);
+    let skill = {
+        let service = Service::start(&home, &[]);
+        service.upload("returns_1").await
+    };
+    let (mut acknowledged, mut seen) = (Vec::new(), HashMap::new());
+    let mut unlogged = 0;
+    for life in 0..24_u64 {
+        // In every other life the log is so slow that some receipts wait for it.
+        let period = if life % 2 == 0 { "1" } else { "0.02" };
+        let service = Service::start(&home, &[&format!("receipts.log_period_seconds={period}")]);
+        let log = format!("{}/log", service.base);
+        watcher.sre(&["log", "check", "--entries", &log]).exits(0);
+        for number in 0..6 {
+            let id = format!("l{life}-{number}");
+            let request = service.request(Method::POST, "/v1/orders?wait=60").json(&order(&id, &skill));
+            assert!(request.send().await.expect("an answer").status().is_success());
+            acknowledged.push(id);
+        }
+        // The moment moves through everything that follows the end of an order.
+        tokio::time::sleep(Duration::from_millis(life * 4)).await;
+        let last = acknowledged.last().expect("an order");
+        let shown: Value = service.get(&format!("/v1/orders/{last}/receipt")).await.json().await.expect("JSON");
+        unlogged += usize::from(shown["status"] == "pending");
+        if let Some(digest) = shown["digest"].as_str() {
+            seen.insert(last.clone(), digest.to_owned());
+        }
+        // SIGKILL.
+        drop(service);
+    }
+    assert!(unlogged > 0, "every kill came too late; the moments are badly chosen");
+
+    let service = Service::start(&home, &[]);
+    let mut digests = HashSet::new();
+    for id in &acknowledged {
+        let shown = receipt(&service, id).await;
+        assert_eq!(shown["status"], "logged", "{id}");
+        let digest = shown["digest"].as_str().expect("a digest").to_owned();
+        if let Some(before) = seen.get(id) {
+            assert_eq!(*before, digest, "{id} had another receipt before");
+        }
+        assert!(digests.insert(digest), "{id}");
+    }
+    let log = format!("{}/log", service.base);
+    let checked = watcher.sre(&["log", "check", "--entries", "--format", "json", &log]).exits(0).json();
+    assert_eq!(checked["size"].as_u64(), Some(acknowledged.len() as u64), "one entry for each order");
+    let journal = rusqlite::Connection::open(home.data().join("journal.sqlite3")).expect("the journal");
+    let due =
+        || journal.query_row("SELECT count(*) FROM receipts_due", [], |row| row.get::<_, i64>(0)).expect("a count");
+    until("nothing is due", || due() == 0).await;
+}
