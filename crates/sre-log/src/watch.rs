@@ -1,6 +1,7 @@
 //! Following somebody else's log: is what it says today a continuation of what it said before?
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
@@ -134,11 +135,24 @@ pub async fn entries(
     source: &dyn LogSource,
     checkpoint: &Checkpoint,
     from: u64,
+    visit: impl FnMut(u64, Entry) + Send,
+) -> Result<(), Fault> {
+    entries_in(source, checkpoint, from..checkpoint.size, visit).await
+}
+
+/// As [`entries`], for a part of the log; `visit` may be called with entries beside it too.
+///
+/// # Errors
+/// [`Fault`]; entries that were visited before it were checked.
+pub async fn entries_in(
+    source: &dyn LogSource,
+    checkpoint: &Checkpoint,
+    part: Range<u64>,
     mut visit: impl FnMut(u64, Entry) + Send,
 ) -> Result<(), Fault> {
     let width = u64::from(TILE_WIDTH);
     let mut tiles = Theirs::new(source, checkpoint.size);
-    for index in from / width..checkpoint.size.div_ceil(width) {
+    for index in part.start / width..part.end.min(checkpoint.size).div_ceil(width) {
         let first = index * width;
         let count = (checkpoint.size - first).min(width) as u16;
         let path = TilePath { level: None, index, width: count };

@@ -8,13 +8,14 @@ use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Registrar, Workers};
 use tokio::sync::{Semaphore, watch};
 
 use crate::rate::RateLimit;
-use crate::{Metrics, ServerOptions, Tokens};
+use crate::{Audits, Metrics, ServerOptions, Tokens};
 
 /// The parts of the service.
 pub struct App {
     pub(crate) workers: Workers,
     pub(crate) acceptance: Acceptance,
     pub(crate) registrar: Arc<Registrar>,
+    pub(crate) audits: Arc<Audits>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) policy: AddressPolicy,
     pub(crate) tokens: Option<Arc<Tokens>>,
@@ -51,6 +52,7 @@ impl App {
             workers,
             acceptance,
             registrar,
+            audits: Arc::default(),
             store,
             policy,
             tokens,
@@ -58,6 +60,12 @@ impl App {
             options,
             data_folder,
         })
+    }
+
+    /// Where an audit of the store writes what it finds.
+    #[must_use]
+    pub fn audits(&self) -> &Arc<Audits> {
+        &self.audits
     }
 
     pub(crate) fn journal(&self) -> &Arc<Journal> {

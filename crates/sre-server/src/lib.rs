@@ -13,6 +13,7 @@
 //! the routes are made from the same table.
 
 mod app;
+mod audits;
 mod auth;
 mod body;
 mod listener;
@@ -21,10 +22,12 @@ mod openapi;
 mod options;
 mod problem;
 mod rate;
+mod receipt_metrics;
 mod routes;
 mod tokens;
 
 pub use app::App;
+pub use audits::{AuditReport, Audits, LostBlob};
 pub use listener::Server;
 pub use metrics::Metrics;
 pub use openapi::document as openapi_document;

@@ -11,7 +11,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use sre_core::{Backend, OrderStatus};
-use sre_orchestrator::{Journal, Meter, MeteredStage, Workers};
+use sre_orchestrator::{Journal, Meter, MeteredStage, Registrar, Workers};
+
+use crate::AuditReport;
+use crate::receipt_metrics::ReceiptMetrics;
 
 /// A quarter of a millisecond to a minute: from a stage that waits for nothing to one that waits for a timeout.
 const BUCKETS: [f64; 17] =
@@ -33,6 +36,7 @@ pub struct Metrics {
     pending_callbacks: Gauge,
     commits: Gauge<u64, AtomicU64>,
     failed_commits: Gauge<u64, AtomicU64>,
+    receipts: ReceiptMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,6 +87,7 @@ impl Default for Metrics {
             pending_callbacks: Gauge::default(),
             commits: Gauge::default(),
             failed_commits: Gauge::default(),
+            receipts: ReceiptMetrics::default(),
             registry: Registry::default(),
         };
         let seconds = Unit::Seconds;
@@ -112,6 +117,7 @@ impl Default for Metrics {
         registry.register("pending_callbacks", "Callbacks to be delivered", metrics.pending_callbacks.clone());
         registry.register("journal_commits", "Transactions of the journal", metrics.commits.clone());
         registry.register("journal_failed_commits", "Transactions that failed", metrics.failed_commits.clone());
+        metrics.receipts.register(&mut registry);
         Self { registry, ..metrics }
     }
 }
@@ -128,7 +134,14 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn encode(&self, workers: &Workers, journal: &Journal) -> String {
+    pub(crate) fn encode(
+        &self,
+        workers: &Workers,
+        journal: &Journal,
+        registrar: &Registrar,
+        audit: &AuditReport,
+    ) -> String {
+        self.receipts.update(journal, registrar, audit);
         if let Ok(states) = journal.count_by_state() {
             for state in ["incomplete", "ready", "waiting", "running", "verifying"] {
                 let labels = StateLabels { state: state.to_owned() };

@@ -2,6 +2,7 @@
 
 use sre_core::{Check, CheckStatus, CommitResult, Method, Verdict, VerifyResult};
 use sre_da::{StoreError, StoreErrorKind};
+use sre_sandbox::Execution;
 
 /// A check that did not hold, and what follows.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub(crate) struct Report {
     checks: Vec<Check>,
     replayed_hash: Option<String>,
     method: Option<Method>,
+    /// What the replay did, if it was carried out.
+    pub(crate) replayed: Option<Execution>,
 }
 
 impl Report {

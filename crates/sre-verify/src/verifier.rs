@@ -43,6 +43,14 @@ impl Verifier {
         Self { executor, store, skills: Mutex::new(skills), engines: Mutex::new(engines) }
     }
 
+    /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever wants to show it.
+    pub async fn verify_and_show(&self, request: VerifyRequest) -> (VerifyResult, Option<Execution>) {
+        let mut report = Report::default();
+        let ended = self.run_checks(&request, &mut report).await;
+        let replayed = report.replayed.take();
+        (report.finish(&request.claim, ended), replayed)
+    }
+
     async fn skill(&self, digest: SkillDigest) -> Result<Arc<Skill>, Finding> {
         if let Some(skill) = lock(&self.skills).get(&digest) {
             return Ok(Arc::clone(skill));
@@ -112,11 +120,12 @@ impl Verifier {
             _ => unverifiable(format!("the replay could not be carried out: {error}")),
         })?;
         report.actual(hash_of(&execution.outcome));
+        let execution = report.replayed.insert(execution);
         if execution.outcome == *committed {
             // Whichever engine reproduces the outcome, it is reproduced.
             return Ok(());
         }
-        let difference = self.difference(committed, &execution).await;
+        let difference = self.difference(committed, execution).await;
         if same_engine {
             return Err(Finding::new(Verdict::Diverged, difference));
         }
@@ -183,9 +192,7 @@ impl Verifier {
 #[async_trait]
 impl Verify for Verifier {
     async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
-        let mut report = Report::default();
-        let ended = self.run_checks(&request, &mut report).await;
-        report.finish(&request.claim, ended)
+        self.verify_and_show(request).await.0
     }
 }
 

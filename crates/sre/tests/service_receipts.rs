@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Home;
 use common::service::{Service, object, until};
@@ -182,4 +182,50 @@ async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
     let due =
         || journal.query_row("SELECT count(*) FROM receipts_due", [], |row| row.get::<_, i64>(0)).expect("a count");
     until("nothing is due", || due() == 0).await;
+}
+
+/// What the audit says, once it says that.
+async fn audit(service: &Service, is_it: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let found: Value = service.get("/v1/audit").await.json().await.expect("JSON");
+        if is_it(&found) {
+            return found;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{found}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn evidence_that_is_lost_is_found_and_named() {
+    let home = Home::new();
+    let settings = ["receipts.audit_period_seconds=0.1", "receipts.audit_sample=1000"];
+    let service = Service::start(&home, &settings);
+    let skill = service.upload("returns_1").await;
+    let ended = service.post("/v1/orders?wait=60", &order("robbed", &skill)).await;
+    let ended: Value = ended.json().await.expect("JSON");
+    service.post("/v1/orders?wait=60", &json!({ "order_id": "other", "skill_package": object("returns_2") })).await;
+    for id in ["robbed", "other"] {
+        receipt(&service, id).await;
+    }
+    let found = audit(&service, |found| found["receipts"].as_u64() >= Some(2)).await;
+    assert_eq!(found["lost"], json!([]));
+    drop(service);
+
+    let output = ended["commit_result"]["result_hash"].as_str().expect("a digest");
+    let store = rusqlite::Connection::open(home.data().join("blobs/small.sqlite3")).expect("the store");
+    let digest = hex::decode(output).expect("a digest");
+    assert_eq!(store.execute("DELETE FROM blob WHERE digest = ?1", [digest]).expect("deleted"), 1);
+    let service = Service::start(&home, &settings);
+    let found = audit(&service, |found| found["lost"].as_array().is_some_and(|lost| !lost.is_empty())).await;
+    assert_eq!(
+        (&found["lost"][0]["digest"], &found["lost"][0]["orders"]),
+        (&json!(output), &json!(["robbed"])),
+        "{found}"
+    );
+    let metrics = service.get("/metrics").await.text().await.expect("text");
+    assert!(metrics.contains("sre_lost_blobs 1") && metrics.contains("sre_lost_orders 1"), "{metrics}");
+    let log = service.signal("TERM");
+    assert!(log.contains("the evidence of orders is lost"), "{log}");
 }

@@ -111,3 +111,29 @@ pub(super) fn coverage() -> Value {
         "additionalProperties": false,
     })
 }
+
+pub(super) fn audit() -> Value {
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let lost = json!({
+        "type": "object",
+        "properties": {
+            "digest": reference("Digest"),
+            "problem": { "type": "string" },
+            "orders": { "type": "array", "items": { "type": "string" } },
+        },
+        "required": ["digest", "problem", "orders"],
+        "additionalProperties": false,
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "audited_at": nullable(&time()),
+            "receipts": count,
+            "blobs": count,
+            "bytes": count,
+            "lost": { "type": "array", "items": lost },
+        },
+        "required": ["audited_at", "receipts", "blobs", "bytes", "lost"],
+        "additionalProperties": false,
+    })
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::receipt_schemas::{coverage, envelope, finality, receipt, verdict_taken, verdicts};
+use super::receipt_schemas::{audit, coverage, envelope, finality, receipt, verdict_taken, verdicts};
 
 pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
@@ -56,6 +56,7 @@ pub(super) fn schemas() -> Value {
         "VerdictTaken": verdict_taken(),
         "Verdicts": verdicts(),
         "Coverage": coverage(),
+        "Audit": audit(),
         "Event": event(),
         "Delivery": delivery(),
         "Skill": skill(false),

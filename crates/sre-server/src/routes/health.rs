@@ -96,5 +96,6 @@ async fn sandbox(app: &App) -> Result<(), String> {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([("content-type", media_type)], app.metrics.encode(&app.workers, app.journal())).into_response()
+    let metrics = app.metrics.encode(&app.workers, app.journal(), &app.registrar, &app.audits.report());
+    ([("content-type", media_type)], metrics).into_response()
 }

@@ -17,7 +17,7 @@ use sre_receipt::KeyId;
 use super::{Endpoint, OWN, json, view};
 use crate::auth::Caller;
 use crate::openapi::{answer, operation, order_parameter};
-use crate::{App, Problem, body};
+use crate::{App, Problem, Scope, body};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let taken = [
@@ -61,6 +61,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 &[answer(200, "Counts and confidence", "Coverage")],
             )
             .problems(&[429, 503])
+            .into_value(),
+        },
+        Endpoint {
+            method: "get",
+            path: "/v1/audit",
+            scopes: &[Scope::Read],
+            route: get(async |State(app): State<Arc<App>>| json(StatusCode::OK, &app.audits.report())),
+            operation: operation(
+                "getAudit",
+                "What this service found when it last read what its receipts lead to",
+                &[answer(200, "Counts since the start, and what is lost now", "Audit")],
+            )
+            .problems(&[429])
             .into_value(),
         },
     ]

@@ -8,6 +8,7 @@ mod run;
 mod service;
 mod skill;
 mod verify;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use service::{
 };
 pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
+pub use watch::WatchArgs;
 
 use crate::exit::{CODES, Exit};
 use crate::failure::Failure;
@@ -77,6 +79,8 @@ pub enum Command {
     /// Transparency logs: print the own checkpoint, check that another one only grew
     #[command(subcommand)]
     Log(LogCommand),
+    /// Follow another node: check what its log says, replay its orders, sign and send verdicts
+    Watch(Box<WatchArgs>),
     /// Check that everything is still there that receipts point to
     Audit(AuditArgs),
     /// Run a skill many times in changing surroundings and compare

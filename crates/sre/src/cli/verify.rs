@@ -54,7 +54,7 @@ pub struct TrustedRuntime {
 }
 
 impl TrustedRuntime {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (language, digest) = text.split_once('=').ok_or("expected python=DIGEST or javascript=DIGEST")?;
         let kind = match language {
             "python" => RuntimeKind::Python,

@@ -99,12 +99,12 @@ async fn look(
 }
 
 /// Whose log it says it is; not to be believed before a key of that name verified it.
-async fn origin(source: &dyn LogSource) -> Result<KeyName, Fault> {
+pub(super) async fn origin(source: &dyn LogSource) -> Result<KeyName, Fault> {
     let note = Note::parse(&source.checkpoint().await?).map_err(CheckpointError::from)?;
     Ok(Checkpoint::parse(note.text())?.origin)
 }
 
-fn failure(fault: &Fault) -> Failure {
+pub(super) fn failure(fault: &Fault) -> Failure {
     let (code, verdict) = match fault {
         Fault::Forked { .. } => ("log_forked", Verdict::Tampered),
         Fault::Shrunk { .. } => ("log_shrunk", Verdict::Tampered),

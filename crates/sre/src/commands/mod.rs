@@ -19,6 +19,7 @@ mod skill_new;
 mod skill_pack;
 mod verify;
 mod verify_file;
+mod watch;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -48,6 +49,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Bundle(args) => bundle::bundle(&args, &global),
         Command::Key(command) => key::key(command, &global),
         Command::Log(command) => log_check::log(&command, &global),
+        Command::Watch(args) => watch::watch(&args, &global, progress),
         Command::Audit(args) => audit::audit(&args, &global, progress),
         Command::Determinism(args) => determinism::determinism(*args, &global, progress),
         Command::DeterminismProbe => determinism::probe(),

@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress};
-use crate::receipts::{self, Office};
+use crate::receipts::{self, AuditPlan, Office};
 
 /// How often a new file of tokens is looked for.
 const REFRESH_PERIOD: Duration = Duration::from_secs(2);
@@ -75,7 +75,7 @@ async fn run(
     // Before an order is taken: a service that cannot sign must not begin.
     let journal = Arc::clone(&parts.journal);
     let registrar = Arc::new(folder.open_registrar(journal, Arc::clone(&store), receipts::PROGRAM).await?);
-    let log_period = settings.log_period()?;
+    let (log_period, evidence) = (settings.log_period()?, Arc::clone(&store));
     let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
     let app = App::new(
         workers.clone(),
@@ -88,6 +88,9 @@ async fn run(
         folder.path().to_path_buf(),
         settings.server_options()?,
     );
+    let audits = Arc::clone(app.audits());
+    let audit =
+        AuditPlan { sample: settings.receipts.audit_sample, period: settings.audit_period()?, audits, store: evidence };
     let server = Server::bind(app, listen).await.map_err(|error| cannot_listen(listen, &error))?;
     let address = server.address().map_err(|error| cannot_listen(listen, &error))?;
     if !quiet {
@@ -102,7 +105,7 @@ async fn run(
             }
         });
     }
-    let office = Office::open(registrar, log_period);
+    let office = Office::open(registrar, log_period, audit);
     let grace = settings.grace()?;
     server.run(stop_signal(), grace).await;
     tracing::info!("shutting down");

@@ -115,6 +115,21 @@ impl HttpPlace {
         })
     }
 
+    /// Sends a signed verdict about an order. Returns the status of the answer and its problem's detail.
+    ///
+    /// # Errors
+    /// What kept it from answering.
+    pub async fn send_verdict(&self, order_id: &OrderId, envelope: String) -> Result<(u16, String), String> {
+        let request = self.request(reqwest::Method::POST, &format!("v1/orders/{order_id}/verdicts"))?;
+        let request = request.header("content-type", "application/json").body(envelope);
+        let answer = request.send().await.map_err(|error| causes(&error))?;
+        let status = answer.status().as_u16();
+        let text = read(answer, ENVELOPE_LIMIT_BYTES).await?;
+        let problem: Option<serde_json::Value> = serde_json::from_slice(&text).ok();
+        let detail = problem.and_then(|problem| problem["detail"].as_str().map(str::to_owned)).unwrap_or_default();
+        Ok((status, detail))
+    }
+
     /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is none.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! | `log.sqlite3` | the transparency log; receipts and full tiles are in `blobs/` |
 //! | `logs/` | what is remembered of other people's logs |
 
+mod audit;
 mod evidence;
 mod http;
 mod office;
@@ -22,9 +23,10 @@ use sre_orchestrator::{DataFolder, Journal, Registrar};
 use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 
+pub use audit::Audit;
 pub use evidence::{Evidence, evidence};
 pub use http::{HttpLog, HttpPlace, HttpWitness, WitnessAnswer};
-pub use office::Office;
+pub use office::{AuditPlan, Office};
 pub use shown::Shown;
 pub use sources::Sources;
 

@@ -1,0 +1,200 @@
+//! One receipt of somebody else, checked and replayed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sre_core::{
+    BlobDigest, CommitResult, CommitStatus, OrderId, OrderResult, OrderStatus, ReceiptDigest, SkillDigest, Verdict,
+    VerifyResult,
+};
+use sre_da::format_uri;
+use sre_orchestrator::Embedded;
+use sre_receipt::{
+    Circumstances, Envelope, Examination, Examiner, Host, NodeKey, Policy, Receipt, Trust, VerdictStatement,
+};
+use sre_sandbox::Execution;
+use sre_verify::{Verifier, VerifyRequest};
+
+use crate::failure::Failure;
+use crate::receipts::{self, HttpPlace, Sources};
+
+/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no verdict.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Checks receipts of one executor.
+pub struct Checker {
+    place: HttpPlace,
+    verifier: Verifier,
+    examiner: Examiner,
+    key: Arc<NodeKey>,
+}
+
+/// A receipt that was fetched, before it is decided whether it is replayed.
+pub struct Fetched {
+    digest: ReceiptDigest,
+    bytes: Option<Vec<u8>>,
+    examination: Examination,
+}
+
+/// What was found.
+pub struct Found {
+    /// The verdict.
+    pub result: VerifyResult,
+    /// Which order; `None` where the receipt itself cannot be had or read.
+    pub order_id: Option<OrderId>,
+    /// The verdict, signed.
+    pub statement: Option<VerdictStatement>,
+    /// What is sent to the challenge URL; `None` when there is nothing to challenge.
+    pub challenge: Option<Value>,
+}
+
+impl Checker {
+    /// Replays on `embedded` what `place` has, believes `trust`, signs with `key`.
+    pub fn new(place: HttpPlace, embedded: &Embedded, trust: Trust, key: Arc<NodeKey>) -> Self {
+        let mut sources = Sources::default();
+        sources.add_service(place.clone());
+        let verifier = embedded.verifier_over(Arc::new(sources));
+        Self { place, verifier, examiner: Examiner::new(trust, Policy::default()), key }
+    }
+
+    /// Fetches and examines a receipt.
+    ///
+    /// # Errors
+    /// When the executor does not answer: that is no verdict.
+    pub async fn fetch(&self, digest: ReceiptDigest) -> Result<Fetched, Failure> {
+        let mut bytes = self.blob(digest.into()).await?;
+        if bytes.is_none() {
+            tokio::time::sleep(SECOND_LOOK).await;
+            bytes = self.blob(digest.into()).await?;
+        }
+        let examination = self.examiner.examine(bytes.as_deref().unwrap_or_default(), None);
+        Ok(Fetched { digest, bytes, examination })
+    }
+
+    async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, Failure> {
+        let found = self.place.blob(digest).await;
+        let found = found
+            .map_err(|error| Failure::operating("service_unreachable", format!("{}: {error}", self.place.address())))?;
+        Ok(found.filter(|bytes| BlobDigest::of(bytes) == digest))
+    }
+
+    /// The verdict on it, signed, with what may be held against the executor.
+    ///
+    /// # Errors
+    /// When the executor does not answer any more: that is no verdict.
+    pub async fn check(&self, fetched: Fetched) -> Result<Found, Failure> {
+        let Fetched { digest, bytes, examination } = fetched;
+        let Some(bytes) = bytes else {
+            let missing = format!("the receipt {digest} is in the log, and its bytes cannot be had");
+            let result = alone(examination, Verdict::Unavailable, missing);
+            return Ok(self.found(digest, None, result, None));
+        };
+        let receipt = examination.receipt.clone();
+        let claim = receipt.as_ref().and_then(|receipt| receipt.claim(format_uri));
+        let Some(claim) = claim.filter(|_| examination.is_replayable()) else {
+            return Ok(self.found(digest, Some(&bytes), examination.without_replay(), None));
+        };
+        let request = VerifyRequest { claim: claim.clone(), reported_output: None };
+        let (mut replayed, mut execution) = self.verifier.verify_and_show(request.clone()).await;
+        if replayed.verdict == Verdict::Unavailable {
+            // Is it the bytes, or everything? The receipt was there a moment ago.
+            tokio::time::sleep(SECOND_LOOK).await;
+            self.blob(digest.into()).await?;
+            (replayed, execution) = self.verifier.verify_and_show(request).await;
+        }
+        let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
+        let own = own.and_then(|execution| self.own_receipt(claim, &execution));
+        Ok(self.found(digest, Some(&bytes), examination.conclude(replayed), own.as_ref()))
+    }
+
+    fn found(
+        &self,
+        digest: ReceiptDigest,
+        receipt: Option<&[u8]>,
+        result: VerifyResult,
+        own: Option<&Receipt>,
+    ) -> Found {
+        let parsed = receipt.and_then(|bytes| Receipt::read(Envelope::parse(bytes).ok()?).ok());
+        let order_id = parsed.map(|receipt| receipt.predicate().order_id.clone());
+        let statement =
+            order_id.clone().map(|id| VerdictStatement::issue(digest, id, &result, Timestamp::now(), &self.key.secret));
+        let challenge = (!result.is_valid).then(|| {
+            json!({
+                "format": "sre.challenge/v1",
+                "kind": "order",
+                "executor": self.place.address(),
+                "verdict": result.verdict,
+                "error": result.error,
+                "receipt_digest": digest,
+                "receipt": receipt.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok()),
+                "own_receipt": own.map(|own| envelope(own.envelope())),
+                "signed_verdict": statement.as_ref().map(|statement| envelope(statement.envelope())),
+            })
+        });
+        Found { result, order_id, statement, challenge }
+    }
+
+    /// What this node says the order does: the same skill, input and limits, and the outcome of the replay.
+    fn own_receipt(&self, mut claim: CommitResult, execution: &Execution) -> Option<Receipt> {
+        let outcome = execution.outcome;
+        claim.commitment.outcome = outcome.digest();
+        claim.commitment_hash = claim.commitment.digest();
+        claim.commitment_uri = format_uri(claim.commitment_hash.into());
+        claim.result_hash = outcome.output();
+        claim.result_uri = outcome.output().map(|output| format_uri(output.into()));
+        claim.status = if outcome.output().is_some() { CommitStatus::Success } else { CommitStatus::Failed };
+        (claim.resources, claim.isolation) = (execution.resources, execution.isolation.clone());
+        let milliseconds = u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX);
+        claim.execution_time_ms = milliseconds;
+        let result = OrderResult {
+            order_id: claim.order_id.clone(),
+            status: if outcome.error_code().is_none() { OrderStatus::Completed } else { OrderStatus::Failed },
+            commit_result: Some(claim),
+            verification: None,
+            execution_time_ms: milliseconds,
+            error_message: None,
+            error_code: outcome.error_code().map(str::to_owned),
+            output: None,
+            attempts: 1,
+            logs: String::new(),
+        };
+        let host = Host::this(receipts::PROGRAM);
+        let circumstances = Circumstances { finished_at: Timestamp::now(), outcome: Some(outcome), host };
+        Receipt::issue(&result, circumstances, &self.key.secret)
+            .inspect_err(|error| tracing::error!(%error, "no receipt can be made of the replay"))
+            .ok()
+    }
+}
+
+impl Fetched {
+    /// What it ran; `None` where nothing was committed or the receipt cannot be read.
+    pub fn skill(&self) -> Option<SkillDigest> {
+        let receipt = self.examination.receipt.as_ref()?;
+        receipt.predicate().provable.as_ref().map(|provable| provable.commitment.skill)
+    }
+
+    /// Whether it is a sound receipt of an order that committed nothing: there is nothing to replay.
+    pub fn has_nothing_committed(&self) -> bool {
+        let receipt = self.examination.receipt.as_ref();
+        self.examination.flaw.is_none() && receipt.is_some_and(|receipt| receipt.predicate().provable.is_none())
+    }
+
+    /// Whether it is wrong in itself, which no sampling may overlook.
+    pub fn is_flawed(&self) -> bool {
+        self.bytes.is_none() || self.examination.flaw.is_some()
+    }
+}
+
+/// An envelope as JSON. This program wrote it or has read it.
+fn envelope(envelope: &Envelope) -> Value {
+    serde_json::from_slice(&envelope.to_canonical()).unwrap_or_default()
+}
+
+/// A verdict without a receipt.
+fn alone(examination: Examination, verdict: Verdict, error: String) -> VerifyResult {
+    let mut result = examination.without_replay();
+    (result.verdict, result.error) = (verdict, Some(error));
+    result
+}

@@ -1,0 +1,373 @@
+//! Two nodes on one machine, each with its own data folder and key: an executor, patched in some of its orders to lie, and a
+//! verifier that follows it over HTTP and catches every lie.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use common::service::{Receiver, Service, object, until};
+use common::{CACHE, Home};
+use serde_json::{Value, json};
+use sre_commit::{Commit, CommitError, CommitRequest, Committed};
+use sre_core::{Canonical, Method, Outcome, OutputDigest, Profile, ReceiptDigest, Verdict, VerifyResult};
+use sre_da::{Blob, Store};
+use sre_log::{Log, Submission};
+use sre_orchestrator::{AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig};
+use sre_receipt::tlog::Entry;
+use sre_skill::{LocalPaths, PackageLimits, Skill};
+use sre_verify::{Verify, VerifyRequest};
+
+/// A commit stage that lies about the orders whose ids say so.
+struct Liar {
+    honest: Arc<dyn Commit>,
+    store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Commit for Liar {
+    async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
+        let (id, profile) = (request.order_id.to_string(), Arc::clone(&request.profile));
+        let mut committed = self.honest.commit_result(request).await?;
+        let commitment = &mut committed.result.commitment;
+        match id.as_str() {
+            "alters-output" => {
+                let output = Blob::new(&br#"{"n":1000000}"#[..]);
+                let outcome = Outcome::Returned { output: output.digest().digest().into() };
+                let stored = Blob::new(outcome.to_canonical());
+                commitment.outcome = outcome.digest();
+                committed.result.result_hash = outcome.output();
+                committed.output = Some(json!({ "n": 1_000_000 }));
+                self.store.put(vec![output, stored]).await?;
+            }
+            "alters-input" => {
+                let input = Blob::new(&br#"{"n":2}"#[..]);
+                commitment.input = input.digest().digest().into();
+                self.store.put(vec![input]).await?;
+            }
+            "alters-skill" => {
+                let skill = Skill::from_object(&object("returns_2"), &PackageLimits::default()).expect("a skill");
+                commitment.skill = skill.digest();
+                let mut blobs: Vec<Blob> =
+                    skill.files().iter().map(|file| Blob::new(Arc::clone(&file.bytes))).collect();
+                blobs.push(Blob::new(Arc::clone(skill.manifest().bytes())));
+                self.store.put(blobs).await?;
+            }
+            "alters-limits" => {
+                let other = Canonical::new(Profile { fuel: 1, ..profile.as_ref().clone().into_value() });
+                let blob = Blob::new(Arc::clone(other.bytes()));
+                commitment.profile = blob.digest().digest().into();
+                self.store.put(vec![blob]).await?;
+            }
+            "withholds-input" => commitment.input = sre_core::InputDigest::of(b"nobody has this"),
+            _ => {}
+        }
+        let changed = Canonical::new(committed.result.commitment.clone());
+        committed.result.commitment_hash = committed.result.commitment.digest();
+        self.store.put(vec![Blob::new(Arc::clone(changed.bytes()))]).await?;
+        Ok(committed)
+    }
+}
+
+/// A verify stage that finds everything in order.
+struct Blind;
+
+#[async_trait]
+impl Verify for Blind {
+    async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
+        let hash = request.claim.result_hash.unwrap_or_else(|| OutputDigest::of(b"")).to_string();
+        VerifyResult {
+            is_valid: true,
+            verdict: Verdict::Matched,
+            method: Method::Replay,
+            expected_hash: hash.clone(),
+            actual_hash: Some(hash),
+            error: None,
+            checks: Vec::new(),
+        }
+    }
+}
+
+/// Runs orders in the data folder of `home`, with the patched stages. Their receipts are issued by the service.
+async fn run_patched(home: &Home, orders: &[(&str, &str)]) {
+    let options = EmbeddedOptions { cache_folder: Some(CACHE.into()), ..EmbeddedOptions::default() };
+    let embedded = Embedded::new(DataFolder::new(home.data()), options).expect("a sandbox");
+    let mut parts = embedded.parts(AddressPolicy::any()).expect("parts");
+    parts.commit = Arc::new(Liar { honest: parts.commit, store: Arc::clone(&parts.store) });
+    parts.verify = Arc::new(Blind);
+    let orchestrator = Orchestrator::new(parts);
+    for (id, program) in orders {
+        let order = json!({ "order_id": id, "skill_package": object(program), "input_data": { "n": 1 } });
+        let config = OrderConfig::from_json(order, LocalPaths::Refused).expect("an order");
+        let order = embedded.acceptance().accept(config).await.expect("accepted");
+        orchestrator.execute(order).await.expect("a result");
+    }
+}
+
+/// Enters a receipt whose payload was changed after it was signed.
+async fn enter_forged(home: &Home, order_id: &str) {
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let folder = DataFolder::new(home.data());
+    let store: Arc<dyn Store> = Arc::new(folder.open_store().expect("a store"));
+    let key = Arc::new(folder.keys().load_or_create().expect("a key"));
+    let journal = Arc::new(folder.open_journal().expect("a journal"));
+    let registrar = folder.open_registrar(journal, Arc::clone(&store), "a test").await.expect("a registrar");
+    let honest = registrar.issue(&"honest".parse().expect("an id")).await.expect("issued").expect("a receipt");
+    let mut envelope: Value = serde_json::from_slice(&honest.envelope().to_canonical()).expect("JSON");
+    let payload = base64.decode(envelope["payload"].as_str().expect("text")).expect("base64");
+    let payload = String::from_utf8(payload).expect("text").replace("\"honest\"", &format!("\"{order_id}\""));
+    envelope["payload"] = json!(base64.encode(payload));
+    let bytes = sre_core::canonical_json::to_vec(&envelope);
+    let entry = Entry::receipt(ReceiptDigest::of(&bytes));
+    store.put(vec![Blob::new(bytes)]).await.expect("stored");
+    drop(registrar);
+    let log = Log::open(&folder.log(), store, key).await.expect("a log");
+    log.submit(vec![Submission { entry, order_id: order_id.parse().expect("an id") }]).await.expect("entered");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}
+
+/// Each believes the other: the verifier the executor's receipts and log, the executor the verifier's verdicts.
+fn introduce(executor: &Home, verifier: &Home) {
+    executor.words("key new --name executor.example.org/log").exits(0);
+    verifier.words("key new --name verifier.example.org").exits(0);
+    let key = executor.words("key show").exits(0).stdout;
+    verifier.sre(&["key", "trust", key.trim()]).exits(0);
+    let key = verifier.words("key show").exits(0).stdout;
+    executor.sre(&["key", "trust", key.trim(), "--for", "verdict"]).exits(0);
+}
+
+async fn size_is(service: &Service, size: u64) {
+    let started = std::time::Instant::now();
+    loop {
+        let note = service.get("/log/checkpoint").await.text().await.expect("text");
+        if note.lines().nth(1) == Some(&size.to_string()) {
+            return;
+        }
+        assert!(started.elapsed().as_secs() < 60, "the log never has {size} entries: {note}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+fn challenges(receiver: &Receiver) -> Vec<Value> {
+    receiver.all().iter().map(|request| serde_json::from_slice(&request.body).expect("JSON")).collect()
+}
+
+const ORDERS: [(&str, &str); 7] = [
+    ("honest", "echoes"),
+    ("honestly-failing", "exits_3"),
+    ("alters-output", "echoes"),
+    ("alters-input", "echoes"),
+    ("alters-skill", "echoes"),
+    ("alters-limits", "echoes"),
+    ("withholds-input", "echoes"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_lie_of_an_executor_is_caught() {
+    let (executor, verifier, forked) = (Home::new(), Home::new(), Home::new());
+    introduce(&executor, &verifier);
+    run_patched(&executor, &ORDERS).await;
+    copy(&executor.data(), &forked.data());
+    enter_forged(&executor, "forged").await;
+    let service = Service::start(&executor, &[]);
+    size_is(&service, 8).await;
+
+    let court = Receiver::acknowledging();
+    let (url, port) = (court.url(), court.port.to_string());
+    let watch = |base: &str, more: &[&str]| {
+        let mut arguments = vec!["watch", "--once", "--format", "json", "--executor", base];
+        arguments.extend(["--challenge", &url, "--challenge-network", "127.0.0.0/8", "--challenge-port", &port]);
+        arguments.extend(more);
+        verifier.sre(&arguments)
+    };
+    // The address of the court is guarded like that of a callback.
+    let refused = verifier.sre(&["watch", "--once", "--executor", &service.base, "--challenge", &url]).exits(2);
+    assert!(refused.stderr.contains("--challenge"), "{refused:?}");
+
+    let found = watch(&service.base, &[]).exits(22).json();
+    assert_eq!(found["verdicts"], json!({ "matched": 2, "diverged": 4, "unavailable": 1, "tampered": 1 }), "{found}");
+    // The forged receipt is of an order that the executor does not know.
+    assert_eq!(
+        (&found["receipts"], &found["undelivered"], &found["refused"]),
+        (&json!(8), &json!(0), &json!(1)),
+        "{found}"
+    );
+    assert_eq!(found["undetected_share_95"], Value::Null);
+    for (id, _) in ORDERS {
+        let said: Value = service.get(&format!("/v1/orders/{id}/verdicts")).await.json().await.expect("JSON");
+        let expected = match id {
+            "honest" | "honestly-failing" => "matched",
+            "withholds-input" => "unavailable",
+            _ => "diverged",
+        };
+        let said: Vec<&str> =
+            said["verdicts"].as_array().expect("verdicts").iter().filter_map(|said| said["verdict"].as_str()).collect();
+        assert_eq!(said, [expected], "{id}");
+    }
+    let mut by_verdict = BTreeMap::<String, u32>::new();
+    for challenge in challenges(&court) {
+        let verdict = challenge["verdict"].as_str().expect("a verdict").to_owned();
+        assert_eq!(challenge["kind"], "order");
+        assert_eq!(challenge["own_receipt"].is_object(), verdict == "diverged", "{challenge}");
+        assert!(challenge["receipt"].is_object(), "{challenge}");
+        *by_verdict.entry(verdict).or_default() += 1;
+    }
+    assert_eq!(json!(by_verdict), json!({ "diverged": 4, "unavailable": 1, "tampered": 1 }));
+    let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
+    assert_eq!((&coverage["checked"], &coverage["matched"], &coverage["disputed"]), (&json!(7), &json!(2), &json!(4)));
+
+    // Nothing is said twice; the verdicts are in the log now.
+    size_is(&service, 15).await;
+    let again = watch(&service.base, &[]).exits(22).json();
+    assert_eq!((&again["verdicts"], &again["position"]), (&found["verdicts"], &json!(15)));
+    assert_eq!(challenges(&court).len(), 6);
+    drop(service);
+
+    // The same executor, with another history.
+    enter_forged(&forked, "another").await;
+    let service = Service::start(&forked, &[]);
+    let skill = service.upload("returns_1").await;
+    for number in 0..9 {
+        let order = json!({ "order_id": format!("more-{number}"), "skill_package": { "digest": skill } });
+        service.post("/v1/orders?wait=60", &order).await;
+    }
+    size_is(&service, 17).await;
+    let caught = watch(&service.base, &[]).exits(22);
+    assert!(caught.stderr.contains("log_rewritten"), "{caught:?}");
+    let all = challenges(&court);
+    assert_eq!((all.len(), &all[6]["kind"], &all[6]["code"]), (7, &json!("log"), &json!("log_rewritten")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_needs_verdicts_is_final_when_it_has_them() {
+    let (executor, first, second, stranger) = (Home::new(), Home::new(), Home::new(), Home::new());
+    introduce(&executor, &first);
+    let key = executor.words("key show").exits(0).stdout;
+    for (home, name) in [(&second, "second.example.org"), (&stranger, "stranger.example.org")] {
+        home.sre(&["key", "new", "--name", name]).exits(0);
+        home.sre(&["key", "trust", key.trim()]).exits(0);
+    }
+    let client = Receiver::acknowledging();
+    let [networks, ports] = client.settings();
+    let service = Service::start(&executor, &[&networks, &ports]);
+    let skill = service.upload("returns_1").await;
+    let mut order = json!({ "order_id": "one", "skill_package": { "digest": skill }, "verdicts_required": 2 });
+    order["callback_url"] = json!(client.url());
+    let refused = service.post("/v1/orders", &order).await;
+    assert_eq!(refused.status(), 422, "only one key is trusted");
+    assert_eq!(refused.json::<Value>().await.expect("JSON")["code"], "verdicts_unavailable");
+    let key = second.words("key show").exits(0).stdout;
+    executor.sre(&["key", "trust", key.trim(), "--for", "verdict"]).exits(0);
+
+    let ended: Value = service.post("/v1/orders?wait=60", &order).await.json().await.expect("JSON");
+    let finality = json!({ "required": 2, "matched": 0, "disputed": 0, "is_final": false, "final_at": null });
+    assert_eq!((&ended["status"], &ended["finality"]), (&json!("completed"), &finality));
+    let plain = json!({ "order_id": "plain", "skill_package": { "digest": skill }, "callback_url": client.url() });
+    let plain: Value = service.post("/v1/orders?wait=60", &plain).await.json().await.expect("JSON");
+    assert_eq!(plain.get("finality"), None);
+    // The callback of the order that needs none is delivered, and the other one held.
+    until("the callback of the order that needs no verdicts", || client.all().len() == 1).await;
+    size_is(&service, 2).await;
+    let watch = |home: &Home, code: i32| {
+        home.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(code).json()
+    };
+    assert_eq!(watch(&stranger, 0)["refused"], 2, "nobody asked for his opinion");
+    watch(&first, 0);
+    let shown: Value = service.get("/v1/orders/one").await.json().await.expect("JSON");
+    assert_eq!((&shown["finality"]["matched"], &shown["finality"]["is_final"]), (&json!(1), &json!(false)));
+    let page: Value = service.get("/v1/orders").await.json().await.expect("JSON");
+    let listed = |page: &Value| -> BTreeMap<String, Value> {
+        let orders = page["orders"].as_array().expect("orders").iter();
+        orders.map(|order| (order["order_id"].as_str().expect("an id").to_owned(), order["is_final"].clone())).collect()
+    };
+    assert_eq!(listed(&page), BTreeMap::from([("one".into(), json!(false)), ("plain".into(), Value::Null)]));
+    assert_eq!(client.all().len(), 1, "the callback came before the order was final");
+    watch(&second, 0);
+    let shown: Value = service.get("/v1/orders/one").await.json().await.expect("JSON");
+    assert_eq!((&shown["finality"]["matched"], &shown["finality"]["is_final"]), (&json!(2), &json!(true)));
+    until("the callback of the final order", || client.all().len() == 2).await;
+    let told: Value = serde_json::from_slice(&client.all()[1].body).expect("JSON");
+    assert_eq!((&told["order_id"], &told["finality"]["is_final"]), (&json!("one"), &json!(true)));
+    assert_eq!(told, shown);
+
+    // Its own word about its own work counts for nothing.
+    let own = executor.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0).json();
+    assert_eq!(own["refused"], 2);
+    let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
+    assert_eq!(
+        (&coverage["receipts"], &coverage["checked"], &coverage["share_checked"]),
+        (&json!(2), &json!(2), &json!(1.0))
+    );
+    let metrics = service.get("/metrics").await.text().await.expect("text");
+    assert!(metrics.contains("sre_checked_receipts 2"), "{metrics}");
+}
+
+/// A watcher that is killed.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_watcher_goes_on_where_it_stopped() {
+    const ORDERS: u64 = 24;
+    let (executor, verifier) = (Home::new(), Home::new());
+    introduce(&executor, &verifier);
+    let service = Service::start(&executor, &[]);
+    let skill = service.upload("returns_1").await;
+    for number in 0..ORDERS {
+        let order = json!({ "order_id": format!("o{number}"), "skill_package": { "digest": skill } });
+        service.post("/v1/orders?wait=60", &order).await;
+    }
+    size_is(&service, ORDERS).await;
+    let coverage = async || -> u64 {
+        let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
+        coverage["checked"].as_u64().expect("a number")
+    };
+    let state = || -> u64 {
+        let folder = fs::read_dir(verifier.data().join("watch")).ok().and_then(|mut all| all.next()?.ok());
+        let text = folder.and_then(|folder| fs::read(folder.path().join("state.json")).ok()).unwrap_or_default();
+        serde_json::from_slice::<Value>(&text).ok().and_then(|state| state["position"].as_u64()).unwrap_or(0)
+    };
+    for goal in [1, ORDERS / 2] {
+        let mut command = verifier.command();
+        command.args(["watch", "--executor", &service.base]).stdout(Stdio::null()).stderr(Stdio::null());
+        let _watcher = Killed(command.spawn().expect("sre starts"));
+        until("the watcher is on its way", || state() >= goal).await;
+    }
+    let found = verifier.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0).json();
+    assert_eq!((&found["receipts"], &found["verdicts"]), (&json!(ORDERS), &json!({ "matched": ORDERS })), "{found}");
+    assert_eq!(coverage().await, ORDERS);
+    for number in 0..ORDERS {
+        let said: Value = service.get(&format!("/v1/orders/o{number}/verdicts")).await.json().await.expect("JSON");
+        assert_eq!(said["verdicts"].as_array().map(Vec::len), Some(1), "{said}");
+    }
+    // A share of nothing: of every skill the first, and no more. It is another verifier, who knows nothing yet.
+    let other = Home::new();
+    let key = executor.words("key show").exits(0).stdout;
+    other.sre(&["key", "trust", key.trim()]).exits(0);
+    let found = other.sre(&["watch", "--once", "--share", "0", "--format", "json", "--executor", &service.base]);
+    let found = found.exits(0).json();
+    assert_eq!((&found["receipts"], &found["checked"]), (&json!(ORDERS), &json!(1)));
+}
