@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sre_core::{Digest, OrderId, Verdict};
 
 use super::{Journal, JournalError, outbox};
@@ -56,7 +56,7 @@ pub struct StoredVerdict {
 }
 
 /// The verdicts that an order needs and has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finality {
     /// How many matching verdicts, each by another key, it needs.
     pub required: u32,

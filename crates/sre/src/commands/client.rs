@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use sre_core::OrderResult;
 use sre_orchestrator::OrderConfig;
+use sre_orchestrator::journal::Finality;
 use sre_skill::{PackageLimits, SkillPackage};
 
 use super::run::order as read_order;
@@ -21,7 +22,8 @@ const WAIT_SECONDS: u64 = 30;
 /// What the service said.
 pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let client = Client::new(&args.client)?;
-    let config = read_order::read(args.order)?;
+    let mut config = read_order::read(args.order)?;
+    config.verdicts_required = args.verdicts_required;
     let order = to_json(&config)?;
     let path = if args.wait { format!("/v1/orders?wait={WAIT_SECONDS}") } else { String::from("/v1/orders") };
     let id = config.order_id.clone();
@@ -120,7 +122,8 @@ pub fn list(args: &ListArgs, global: &Global) -> Result<Exit, Failure> {
             .iter()
             .map(|order| {
                 let row = ["accepted_at", "status", "order_id", "submitter"].map(|name| text(order, name));
-                output::escape(&format!("{}  {:<9}  {}  {}", row[0], row[1], row[2], row[3])) + "\n"
+                let finality = if order["is_final"] == false { "  not final" } else { "" };
+                output::escape(&format!("{}  {:<9}  {}  {}{finality}", row[0], row[1], row[2], row[3])) + "\n"
             })
             .collect(),
     };
@@ -212,7 +215,19 @@ fn show(answer: &Value, global: &Global) -> Result<Exit, Failure> {
         }
     };
     output::stdout(text.as_bytes())?;
+    if let (Format::Human, false, Some(note)) = (global.format, global.quiet, finality(answer)) {
+        output::stderr(&format!("note: {note}\n"));
+    }
     Ok(result.map_or(Exit::Success, |result| Exit::of(&result)))
+}
+
+/// Where an order stands that needs verdicts of others.
+fn finality(order: &Value) -> Option<String> {
+    let found: Finality = serde_json::from_value(order.get("finality")?.clone()).ok()?;
+    let Finality { required, matched, disputed, is_final, .. } = found;
+    let stands = if is_final { "final" } else { "not final" };
+    let disputed = if disputed > 0 { format!("; {disputed} dispute it") } else { String::new() };
+    Some(format!("the order is {stands}: {matched} of {required} matching verdicts{disputed}"))
 }
 
 /// The order as the service reads it: a local package goes along whole.
@@ -229,6 +244,9 @@ fn to_json(config: &OrderConfig) -> Result<Value, Failure> {
     order.insert(String::from("max_retries"), json!(config.max_retries));
     order.insert(String::from("retry_on_timeout"), json!(config.retry_on_timeout));
     order.insert(String::from("priority"), json!(config.priority));
+    if config.verdicts_required > 0 {
+        order.insert(String::from("verdicts_required"), json!(config.verdicts_required));
+    }
     if let Some(url) = &config.callback_url {
         order.insert(String::from("callback_url"), json!(url.as_str()));
     }
