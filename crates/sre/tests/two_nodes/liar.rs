@@ -87,8 +87,9 @@ impl Verify for Blind {
     }
 }
 
-/// Runs orders in the data folder of `home`, with the patched stages. Their receipts are issued by the service.
-pub(crate) async fn run_patched(home: &Home, orders: &[(&str, &str)]) {
+/// Runs orders in the data folder of `home`, with the patched stages. Their receipts are issued by the service. One of them needs a
+/// verdict before `client` is called back.
+pub(crate) async fn run_patched(home: &Home, orders: &[(&str, &str)], client: &str) {
     let options = EmbeddedOptions { cache_folder: Some(CACHE.into()), ..EmbeddedOptions::default() };
     let embedded = Embedded::new(DataFolder::new(home.data()), options).expect("a sandbox");
     let mut parts = embedded.parts(AddressPolicy::any()).expect("parts");
@@ -96,7 +97,10 @@ pub(crate) async fn run_patched(home: &Home, orders: &[(&str, &str)]) {
     parts.verify = Arc::new(Blind);
     let orchestrator = Orchestrator::new(parts);
     for (id, program) in orders {
-        let order = json!({ "order_id": id, "skill_package": object(program), "input_data": { "n": 1 } });
+        let mut order = json!({ "order_id": id, "skill_package": object(program), "input_data": { "n": 1 } });
+        if *id == "alters-output" {
+            (order["verdicts_required"], order["callback_url"]) = (json!(1), json!(client));
+        }
         let config = OrderConfig::from_json(order, LocalPaths::Refused).expect("an order");
         let order = embedded.acceptance().accept(config).await.expect("accepted");
         orchestrator.execute(order).await.expect("a result");

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use common::Home;
 use common::service::{Receiver, Service, until};
+use common::{Home, Ran};
 use liar::{enter_forged, run_patched};
 use serde_json::{Value, json};
 
@@ -68,10 +68,12 @@ const ORDERS: [(&str, &str); 7] = [
 async fn every_lie_of_an_executor_is_caught() {
     let (executor, verifier, forked) = (Home::new(), Home::new(), Home::new());
     introduce(&executor, &verifier);
-    run_patched(&executor, &ORDERS).await;
+    let client = Receiver::acknowledging();
+    run_patched(&executor, &ORDERS, &client.url()).await;
     copy(&executor.data(), &forked.data());
     enter_forged(&executor, "forged").await;
-    let service = Service::start(&executor, &[]);
+    let [networks, ports] = client.settings();
+    let service = Service::start(&executor, &[&networks, &ports]);
     size_is(&service, 8).await;
 
     let court = Receiver::acknowledging();
@@ -82,6 +84,7 @@ async fn every_lie_of_an_executor_is_caught() {
         arguments.extend(more);
         verifier.sre(&arguments)
     };
+    assert!(client.all().is_empty(), "the callback came before anybody had looked");
     // The address of the court is guarded like that of a callback.
     let refused = verifier.sre(&["watch", "--once", "--executor", &service.base, "--challenge", &url]).exits(2);
     assert!(refused.stderr.contains("--challenge"), "{refused:?}");
@@ -118,6 +121,12 @@ async fn every_lie_of_an_executor_is_caught() {
     let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
     assert_eq!((&coverage["checked"], &coverage["matched"], &coverage["disputed"]), (&json!(7), &json!(2), &json!(4)));
 
+    // Who waits for a verdict is told of the dispute, and not before.
+    until("the callback of the disputed order", || !client.all().is_empty()).await;
+    let told: Value = serde_json::from_slice(&client.all()[0].body).expect("JSON");
+    let finality = json!({ "required": 1, "matched": 0, "disputed": 1, "is_final": false, "final_at": null });
+    assert_eq!((&told["order_id"], &told["finality"]), (&json!("alters-output"), &finality));
+
     // Nothing is said twice; the verdicts are in the log now.
     size_is(&service, 15).await;
     let again = watch(&service.base, &[]).exits(22).json();
@@ -125,18 +134,22 @@ async fn every_lie_of_an_executor_is_caught() {
     assert_eq!(challenges(&court).len(), 6);
     drop(service);
 
-    // The same executor, with another history.
-    enter_forged(&forked, "another").await;
-    let service = Service::start(&forked, &[]);
+    another_history(&forked, |base| watch(base, &[]), &court).await;
+}
+
+/// The same executor tells another story.
+async fn another_history(forked: &Home, watch: impl Fn(&str) -> Ran, court: &Receiver) {
+    enter_forged(forked, "another").await;
+    let service = Service::start(forked, &[]);
     let skill = service.upload("returns_1").await;
     for number in 0..9 {
         let order = json!({ "order_id": format!("more-{number}"), "skill_package": { "digest": skill } });
         service.post("/v1/orders?wait=60", &order).await;
     }
     size_is(&service, 17).await;
-    let caught = watch(&service.base, &[]).exits(22);
+    let caught = watch(&service.base).exits(22);
     assert!(caught.stderr.contains("log_rewritten"), "{caught:?}");
-    let all = challenges(&court);
+    let all = challenges(court);
     assert_eq!((all.len(), &all[6]["kind"], &all[6]["code"]), (7, &json!("log"), &json!("log_rewritten")));
 }
 
