@@ -27,6 +27,7 @@ mod shelf;
 #[cfg(feature = "wasm")]
 mod sweep;
 mod trace_context;
+mod trial;
 mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
@@ -49,4 +50,5 @@ pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]
 pub use sweep::{Swept, sweep};
 pub use trace_context::{TraceParent, TraceParentError};
+pub use trial::Trial;
 pub use workers::{SubmitError, Submitted, WorkerOptions, Workers};

@@ -21,6 +21,7 @@ mod openapi;
 mod options;
 mod problem;
 mod rate;
+mod readiness;
 mod routes;
 mod tokens;
 

@@ -24,7 +24,11 @@ pub(crate) struct Service {
 impl Service {
     /// Starts `sre serve` and waits until it listens.
     pub(crate) fn start(home: &Home, settings: &[&str]) -> Self {
-        let mut command = home.command();
+        Self::start_as(home.command(), settings)
+    }
+
+    /// As [`Service::start`], with another way to run `sre`.
+    pub(crate) fn start_as(mut command: Command, settings: &[&str]) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         for setting in settings {
             command.args(["--set", setting]);
@@ -39,6 +43,11 @@ impl Service {
         });
         let http = sre_orchestrator::http_client().build().expect("a client");
         Self { child, base, http, log: Some(log) }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -60,10 +69,41 @@ impl Service {
         answer.json::<Value>().await.expect("JSON")["digest"].as_str().expect("a digest").to_owned()
     }
 
-    /// Sends a signal by name and waits for the end.
-    pub(crate) fn signal(mut self, name: &str) -> String {
+    /// The finished order.
+    pub(crate) async fn ended(&self, id: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.get(&format!("/v1/orders/{id}?wait=20")).await;
+            assert_eq!(answer.status(), 200, "{id} is lost");
+            let order: Value = answer.json().await.expect("JSON");
+            if !matches!(order["status"].as_str(), Some("queued" | "running" | "verifying")) {
+                return order;
+            }
+            assert!(started.elapsed() < Duration::from_secs(180), "{id} never ends: {order}");
+        }
+    }
+
+    /// Waits until the callback of an order is in this state.
+    pub(crate) async fn callback_is(&self, id: &str, state: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let found = self.get(&format!("/v1/orders/{id}/callback")).await.json::<Value>().await.expect("JSON");
+            if found["state"] == state {
+                return found;
+            }
+            assert!(started.elapsed() < Duration::from_secs(120), "not {state}: {found}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) fn send_signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill").success());
+    }
+
+    /// Sends a signal by name and waits for the end.
+    pub(crate) fn signal(mut self, name: &str) -> String {
+        self.send_signal(name);
         self.child.wait().expect("the end");
         self.log.take().map(|log| log.join().expect("the log")).unwrap_or_default()
     }
