@@ -3,7 +3,9 @@
 use serde::Serialize;
 use sre_core::OrderIdError;
 use sre_log::{LogError, NotaryError};
-use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError};
+use sre_orchestrator::{
+    AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError, JournalError,
+};
 use sre_receipt::{KeyFolderError, TrustError};
 use sre_server::TokenError;
 use sre_skill::{SkillError, SkillErrorKind};
@@ -180,6 +182,12 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Keys(error) => Self::operating("callback_unavailable", error.to_string()),
             EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
         }
+    }
+}
+
+impl From<CallbackError> for Failure {
+    fn from(error: CallbackError) -> Self {
+        EmbeddedError::Callback(error).into()
     }
 }
 

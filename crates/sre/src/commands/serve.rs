@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, Orchestrator, Workers};
+use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, HttpCallback, Orchestrator, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
 
 use super::service_config;
@@ -69,6 +69,8 @@ async fn run(
     let mut parts = embedded.parts(policy.clone())?;
     parts.backoff = settings.backoff()?;
     parts.schedule = settings.schedule()?;
+    let callback = HttpCallback::new(policy.clone(), Arc::new(folder.open_callback_keys()?))?;
+    parts.callback = Arc::new(callback.with_time_limit(settings.delivery_time_limit()?));
     parts.meter = Arc::<Metrics>::clone(&metrics);
     let store = Arc::clone(&parts.store);
     let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;

@@ -62,6 +62,7 @@ pub struct Workers {
 pub struct Callbacks {
     pub networks: Vec<String>,
     pub ports: Vec<u16>,
+    pub delivery_time_limit_seconds: f64,
     pub schedule_seconds: Vec<f64>,
 }
 
@@ -127,6 +128,14 @@ impl Settings {
     pub fn schedule(&self) -> Result<Schedule, Failure> {
         let pauses = self.callbacks.schedule_seconds.iter().map(|pause| seconds("callbacks.schedule_seconds", *pause));
         Ok(Schedule::new(pauses.collect::<Result<_, _>>()?))
+    }
+
+    /// How long one delivery of a callback may take.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn delivery_time_limit(&self) -> Result<Duration, Failure> {
+        seconds("callbacks.delivery_time_limit_seconds", self.callbacks.delivery_time_limit_seconds)
     }
 
     /// Where callbacks may go.
