@@ -27,6 +27,7 @@ mod shelf;
 #[cfg(feature = "wasm")]
 mod sweep;
 mod trace_context;
+mod tracer;
 mod trial;
 mod workers;
 
@@ -50,5 +51,6 @@ pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]
 pub use sweep::{Swept, sweep};
 pub use trace_context::{TraceParent, TraceParentError};
+pub use tracer::{EndedSpan, Span, SpanKind, Tracer, Tracing};
 pub use trial::Trial;
 pub use workers::{SubmitError, Submitted, WorkerOptions, Workers};

@@ -153,7 +153,12 @@ async fn every_kind_of_bad_answer_ends_in_the_right_state() {
             "given_up",
             "500",
         ),
-        ("gone", Rogue::answering("HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", b"", NO_PAUSE), "refused", "410"),
+        (
+            "gone",
+            Rogue::answering("HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", b"", NO_PAUSE),
+            "refused",
+            "410",
+        ),
     ];
     let ports = ports(&cases.iter().map(|(_, rogue, ..)| rogue.port).collect::<Vec<_>>());
     let settings = [NETWORKS, &ports, "callbacks.schedule_seconds=[0.05]", "callbacks.delivery_time_limit_seconds=3"];

@@ -65,7 +65,7 @@ impl Callback for HttpCallback {
         self.policy.check_url(&message.url).map_err(|error| CallbackError::Forbidden(error.to_string()))?;
         let timestamp = Timestamp::now().as_second();
         let signature = self.keys.sign(&message.submitter, &message.id, timestamp, message.body.as_bytes());
-        let request = self
+        let mut request = self
             .client
             .post(message.url.clone())
             .timeout(self.time_limit)
@@ -74,6 +74,9 @@ impl Callback for HttpCallback {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(message.body.clone());
+        if let Some(trace) = &message.trace {
+            request = request.header("traceparent", trace.to_string());
+        }
         let status = request.send().await.map_err(|error| request_error(&error))?.status();
         if status.is_success() { Ok(()) } else { Err(CallbackError::Status(status.as_u16())) }
     }

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 const V1: &str = "
     CREATE TABLE orders (
@@ -89,4 +89,9 @@ const V2: &str = "
         holder TEXT PRIMARY KEY,
         until_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Callbacks know the trace of whoever submitted the order.
+const V3: &str = "
+    ALTER TABLE outbox ADD COLUMN trace TEXT; -- traceparent
 ";

@@ -71,6 +71,8 @@ async fn run(
     parts.schedule = settings.schedule()?;
     let callback = HttpCallback::new(policy.clone(), Arc::new(folder.open_callback_keys()?))?;
     parts.callback = Arc::new(callback.with_time_limit(settings.delivery_time_limit()?));
+    let telemetry = telemetry(settings)?;
+    parts.tracing = telemetry.tracing();
     parts.meter = Arc::<Metrics>::clone(&metrics);
     let store = Arc::clone(&parts.store);
     let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
@@ -102,7 +104,37 @@ async fn run(
     server.run(stop_signal(), grace).await;
     tracing::info!("shutting down");
     workers.shutdown(grace).await;
+    telemetry.shutdown().await;
     Ok(())
+}
+
+#[cfg(feature = "otel")]
+fn telemetry(settings: &Settings) -> Result<crate::telemetry::Telemetry, Failure> {
+    crate::telemetry::Telemetry::start(&settings.telemetry)
+}
+
+/// What traces are without the feature: an error where the settings ask for them.
+#[cfg(not(feature = "otel"))]
+struct NoTelemetry;
+
+#[cfg(not(feature = "otel"))]
+fn telemetry(settings: &Settings) -> Result<NoTelemetry, Failure> {
+    if settings.telemetry.traces_endpoint.is_empty() {
+        return Ok(NoTelemetry);
+    }
+    let detail = "telemetry.traces_endpoint: this program was built without the feature otel and sends no traces";
+    Err(Failure::usage("config_invalid", detail))
+}
+
+#[cfg(not(feature = "otel"))]
+impl NoTelemetry {
+    fn tracing(&self) -> sre_orchestrator::Tracing {
+        sre_orchestrator::Tracing::default()
+    }
+
+    async fn shutdown(self) {
+        std::future::ready(()).await;
+    }
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {

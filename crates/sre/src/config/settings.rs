@@ -23,6 +23,8 @@ pub struct Settings {
     pub callbacks: Callbacks,
     /// `[retention]`
     pub retention: Retention,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
 }
 
 /// `[server]`
@@ -71,6 +73,16 @@ pub struct Callbacks {
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     pub days: f64,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "read by the feature only; known names in any case"))]
+pub struct Telemetry {
+    pub traces_endpoint: String,
+    pub service_name: String,
+    pub sample_ratio: f64,
 }
 
 impl Settings {
