@@ -111,6 +111,43 @@ async fn contradictory_requests_are_refused_and_nothing_follows_from_them() {
     assert!(orders["orders"].as_array().is_some_and(|orders| orders.len() <= 1), "{orders}");
 }
 
+#[tokio::test]
+async fn places_in_lists_and_streams_are_read_strictly() {
+    let home = Home::new();
+    let service = Service::start(&home, &[]);
+    let skill = service.upload("returns_1").await;
+    let order = json!({ "order_id": "one", "skill_package": { "digest": skill } });
+    assert_eq!(service.post("/v1/orders?wait=60", &order).await.status(), 200);
+    for (id, status) in [
+        ("0", 200),
+        ("3", 200),
+        ("4", 204),
+        ("18446744073709551615", 204),
+        ("18446744073709551616", 400),
+        ("", 400),
+        ("-1", 400),
+        ("1.5", 400),
+        ("0x1", 400),
+        ("1 OR 1=1", 400),
+        ("\u{e9}", 400),
+    ] {
+        let request = service.request(Method::GET, "/v1/orders/one/events").header("last-event-id", id);
+        assert_eq!(request.send().await.expect("an answer").status(), status, "{id:?}");
+    }
+    for (cursor, status) in [
+        ("7fffffffffffffff", 200),
+        ("0", 200),
+        ("8000000000000000", 400),
+        ("", 400),
+        ("g", 400),
+        ("1%00", 400),
+        ("1'--", 400),
+    ] {
+        assert_eq!(service.get(&format!("/v1/orders?cursor={cursor}")).await.status(), status, "{cursor:?}");
+        assert_eq!(service.get(&format!("/v1/skills?cursor={cursor}")).await.status(), status, "{cursor:?}");
+    }
+}
+
 /// Bytes of memory that the process has.
 fn resident_bytes(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).expect("Linux");

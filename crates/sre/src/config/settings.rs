@@ -86,6 +86,22 @@ pub struct Telemetry {
 }
 
 impl Settings {
+    /// Whether every value is within its range.
+    ///
+    /// # Errors
+    /// The first that is not, by name.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.server_options()?;
+        self.worker_options()?;
+        self.backoff()?;
+        self.schedule()?;
+        self.delivery_time_limit()?;
+        self.address_policy()?;
+        self.grace()?;
+        self.retention()?;
+        Ok(())
+    }
+
     /// How the service behaves towards its clients.
     ///
     /// # Errors
