@@ -17,6 +17,8 @@ use super::Home;
 pub(crate) struct Service {
     child: Child,
     pub(crate) base: String,
+    /// The line that says that it listens.
+    pub(crate) greeting: String,
     http: reqwest::Client,
     log: Option<thread::JoinHandle<String>>,
 }
@@ -35,14 +37,15 @@ impl Service {
         }
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("sre starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let base = listening(&mut stderr);
+        let greeting = listening(&mut stderr);
+        let base = greeting.split_whitespace().nth(2).expect("an address").to_owned();
         let log = thread::spawn(move || {
             let mut log = String::new();
             drop(stderr.read_to_string(&mut log));
             log
         });
         let http = sre_orchestrator::http_client().build().expect("a client");
-        Self { child, base, http, log: Some(log) }
+        Self { child, base, greeting, http, log: Some(log) }
     }
 
     /// Its process.
@@ -123,8 +126,8 @@ fn listening(stderr: &mut BufReader<ChildStderr>) -> String {
         if stderr.read_line(&mut line).expect("a line") == 0 {
             panic!("the service ended: {seen}");
         }
-        if let Some(rest) = line.strip_prefix("listening on ") {
-            return rest.split_whitespace().next().expect("an address").to_owned();
+        if line.starts_with("listening on ") {
+            return line;
         }
         seen.push_str(&line);
     }
