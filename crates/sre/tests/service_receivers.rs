@@ -76,13 +76,12 @@ fn ports(ports: &[u16]) -> String {
 
 const NETWORKS: &str = "callbacks.networks=[\"127.0.0.0/8\"]";
 
-#[tokio::test]
-async fn every_kind_of_bad_answer_ends_in_the_right_state() {
+/// Receivers by name, with the state their deliveries end in and what is said about it.
+fn cases() -> Vec<(&'static str, Rogue, &'static str, &'static str)> {
     const NO_PAUSE: Duration = Duration::ZERO;
     let second = Duration::from_secs(1);
-    let home = Home::new();
     let kilobytes: &'static [u8] = &[b'x'; 4096];
-    let cases = [
+    vec![
         // Whoever has answered 2xx has it, whatever else is said.
         (
             "ten-gib",
@@ -159,7 +158,13 @@ async fn every_kind_of_bad_answer_ends_in_the_right_state() {
             "refused",
             "410",
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn every_kind_of_bad_answer_ends_in_the_right_state() {
+    let home = Home::new();
+    let cases = cases();
     let ports = ports(&cases.iter().map(|(_, rogue, ..)| rogue.port).collect::<Vec<_>>());
     let settings = [NETWORKS, &ports, "callbacks.schedule_seconds=[0.05]", "callbacks.delivery_time_limit_seconds=3"];
     let service = Service::start(&home, &settings);
