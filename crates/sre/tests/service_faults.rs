@@ -183,7 +183,17 @@ async fn a_damaged_or_read_only_folder_is_refused_by_name_with_a_remedy() {
     // The copy is good.
     let service = Service::start(&home, &[]);
     assert_eq!(service.ended("n7").await["status"], "completed");
+    // Once with a log that must be recovered, once without.
     drop(service);
+    for ends_in_peace in [false, true] {
+        if ends_in_peace {
+            drop(Service::start(&home, &[]).signal("TERM"));
+        }
+        read_only_is_refused(&home);
+    }
+}
+
+fn read_only_is_refused(home: &Home) {
     let script = "mount --bind \"$0\" \"$0\"; mount -o remount,bind,ro \"$0\"";
     let Some(mut command) = home.command_with_mounts(script) else { return };
     let refused = ran(command.args(["serve", "--listen", "127.0.0.1:0"]).output().expect("sre starts")).exits(1);

@@ -179,6 +179,10 @@ pub(crate) fn advice_for(error: &rusqlite::Error) -> &'static str {
             "; let the user that runs this program read and write the file and its folder"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "; another process holds it, try again",
+        // What SQLite says of a log that it must recover and may not write.
+        Some(ErrorCode::FileLockingProtocolFailed) => {
+            "; let the user that runs this program write the file and its folder, or try again if another process holds it"
+        }
         Some(ErrorCode::SystemIoFailure) => "; check the disk",
         _ => "",
     }
