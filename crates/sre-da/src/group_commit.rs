@@ -37,7 +37,7 @@ mod options;
 mod reader;
 mod writer;
 
-pub use error::{OpenError, WriteError};
+pub use error::{OpenError, WriteError, sqlite_cause};
 pub(crate) use error::{advice_for, is_passing};
 pub use handle::{GroupCommit, GroupCommitStats};
 pub use options::GroupCommitOptions;

@@ -25,7 +25,7 @@ const PRIORITY_LIMIT: u32 = 100;
 #[derive(Clone)]
 pub struct Acceptance {
     limits: OperatorLimits,
-    executor: Executor,
+    pub(crate) executor: Executor,
 }
 
 /// An order that can be executed: everything was read, checked and resolved.

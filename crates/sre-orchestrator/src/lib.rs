@@ -28,6 +28,8 @@ mod shelf;
 #[cfg(feature = "wasm")]
 mod sweep;
 mod trace_context;
+mod tracer;
+mod trial;
 mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
@@ -51,4 +53,6 @@ pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]
 pub use sweep::{Swept, sweep};
 pub use trace_context::{TraceParent, TraceParentError};
+pub use tracer::{EndedSpan, Span, SpanKind, Tracer, Tracing};
+pub use trial::Trial;
 pub use workers::{SubmitError, Submitted, WorkerOptions, Workers};

@@ -6,7 +6,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use sre_commit::{Commit, CommitError, CommitRequest, Committed};
@@ -22,7 +22,8 @@ use crate::journal::{Accepted, ClaimWish, Claimed, Journal, JournalError, Lease,
 use crate::listeners::Listeners;
 use crate::meter::{Meter, MeteredStage, NoMeter};
 use crate::shelf::{Shelf, ShelfError};
-use crate::{AcceptedOrder, Backoff};
+use crate::tracer::order_context;
+use crate::{AcceptedOrder, Backoff, TraceParent, Tracing};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
@@ -34,6 +35,7 @@ pub struct Orchestrator {
     courier: Arc<Courier>,
     backoff: Backoff,
     meter: Arc<dyn Meter>,
+    tracing: Tracing,
     listeners: Listeners,
 }
 
@@ -57,10 +59,12 @@ pub struct Parts {
     pub schedule: Schedule,
     /// Is told how long things take.
     pub meter: Arc<dyn Meter>,
+    /// Is told which spans of traces have ended.
+    pub tracing: Tracing,
 }
 
 impl Parts {
-    /// These parts with the defaults for the rest: backoff, schedule, and nothing measured.
+    /// These parts with the defaults for the rest: backoff, schedule, nothing measured and nothing traced.
     #[must_use]
     pub fn new(
         executor: Executor,
@@ -71,7 +75,8 @@ impl Parts {
         journal: Arc<Journal>,
     ) -> Self {
         let (backoff, schedule, meter) = (Backoff::default(), Schedule::default(), Arc::new(NoMeter));
-        Self { executor, commit, verify, callback, store, journal, backoff, schedule, meter }
+        let tracing = Tracing::default();
+        Self { executor, commit, verify, callback, store, journal, backoff, schedule, meter, tracing }
     }
 }
 
@@ -135,10 +140,11 @@ impl Orchestrator {
     /// An orchestrator of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { executor, commit, verify, callback, store, journal, backoff, schedule, meter } = parts;
-        let courier = Arc::new(Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter)));
+        let Parts { executor, commit, verify, callback, store, journal, backoff, schedule, meter, tracing } = parts;
+        let courier = Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter));
+        let courier = Arc::new(courier.with_tracing(tracing.clone()));
         let (shelf, listeners) = (Shelf::new(store), Listeners::default());
-        Self { executor, commit, verify, shelf, journal, courier, backoff, meter, listeners }
+        Self { executor, commit, verify, shelf, journal, courier, backoff, meter, tracing, listeners }
     }
 
     /// Calls `listener` with every result that is not `completed`. What it does, panicking included, changes nothing.
@@ -177,6 +183,12 @@ impl Orchestrator {
     #[must_use]
     pub fn verify(&self) -> &Arc<dyn Verify> {
         &self.verify
+    }
+
+    /// Who is told of spans.
+    #[must_use]
+    pub fn tracing(&self) -> &Tracing {
+        &self.tracing
     }
 
     pub(crate) fn courier(&self) -> &Arc<Courier> {
@@ -301,22 +313,36 @@ impl Orchestrator {
     ) -> Result<Ended, JournalError> {
         let attempt = lease.attempt();
         let span = tracing::info_span!("attempt", attempt);
-        let stages = AssertUnwindSafe(self.stages(order, &lease, observer)).catch_unwind();
+        let order_trace = order.trace.as_ref().map(|parent| order_context(&order.order_id, parent));
+        let mut traced = self.tracing.span_of_order("attempt", order_trace.as_ref());
+        traced.attribute("sre.attempt", || attempt.to_string());
+        let stages = AssertUnwindSafe(self.stages(order, &lease, observer, traced.context())).catch_unwind();
         let ended = async {
             tokio::select! {
                 ended = stages => ended.unwrap_or(Err(AttemptError::Panicked)),
                 () = cancelled => Err(AttemptError::Cancelled),
             }
         };
-        let failure = match ended.instrument(span).await {
+        let ended = ended.instrument(span).await;
+        if let Err(failure) = &ended {
+            traced.fail(failure);
+        }
+        drop(traced);
+        let accepted = SystemTime::now().checked_sub(self.elapsed(&lease)).unwrap_or(SystemTime::UNIX_EPOCH);
+        let recorded = match ended {
             Ok((committed, verification)) => {
                 let result = finished(order, &lease, self.elapsed(&lease), committed, verification);
-                return self.finish(order.profile.backend, lease, result).await;
+                self.finish(order.profile.backend, lease, result).await
             }
-            Err(failure) => failure,
+            Err(failure) => {
+                let policy = RetryPolicy { max_retries: order.max_retries, retry_on_timeout: order.retry_on_timeout };
+                self.fail(policy, order.profile.backend, lease, &failure).await
+            }
         };
-        let policy = RetryPolicy { max_retries: order.max_retries, retry_on_timeout: order.retry_on_timeout };
-        self.fail(policy, order.profile.backend, lease, &failure).await
+        if let (Some(parent), Ok(Ended::Finished(result))) = (&order.trace, &recorded) {
+            self.tracing.order_ended(parent, accepted, result);
+        }
+        recorded
     }
 
     /// The order that was claimed, with its lease; `None` when it cannot be had, which is an attempt that failed.
@@ -375,6 +401,7 @@ impl Orchestrator {
         order: &AcceptedOrder,
         lease: &Lease,
         observer: &(dyn Fn(Stage) + Send + Sync),
+        trace: Option<&TraceParent>,
     ) -> Result<(Committed, VerifyResult), AttemptError> {
         let backend = order.profile.backend;
         let metered =
@@ -382,7 +409,9 @@ impl Orchestrator {
         observer(Stage::Queued);
         // Waiting for a slot is queueing and not part of the attempt's time.
         let started = Instant::now();
+        let traced = self.tracing.span_of_order("slot", trace);
         let slot = self.executor.slot().await.map_err(|error| AttemptError::Commit(error.into()))?;
+        drop(traced);
         metered(MeteredStage::Slot, started, false);
         observer(Stage::Running);
         let request = CommitRequest {
@@ -395,10 +424,15 @@ impl Orchestrator {
         };
         // When the time is up the future is dropped, which stops the guest.
         let started = Instant::now();
+        let mut traced = self.tracing.span_of_order("commit", trace);
         let committed = tokio::time::timeout(order.attempt_time, self.commit.commit_result(request))
             .await
             .map_err(|_| AttemptError::Timeout(order.attempt_time))
             .and_then(|committed| committed.map_err(AttemptError::from));
+        if let Err(failure) = &committed {
+            traced.fail(failure);
+        }
+        drop(traced);
         metered(MeteredStage::Commit, started, committed.is_err());
         let committed = committed?;
         tracing::debug!(commitment = %committed.result.commitment_hash, "committed");
@@ -408,8 +442,11 @@ impl Orchestrator {
             tracing::warn!(%error, "the stage cannot be recorded");
         }
         let started = Instant::now();
+        let mut traced = self.tracing.span_of_order("verify", trace);
         let request = VerifyRequest { claim: committed.result.clone(), reported_output: None };
         let verification = self.verify.verify_result(request).await;
+        traced.attribute("sre.verdict", || verification.verdict.to_string());
+        drop(traced);
         metered(MeteredStage::Verify, started, !verification.is_valid);
         tracing::debug!(verdict = verification.verdict.as_str(), "verified");
         Ok((committed, verification))

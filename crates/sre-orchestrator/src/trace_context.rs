@@ -17,6 +17,23 @@ pub struct TraceParent {
 pub struct TraceParentError;
 
 impl TraceParent {
+    /// A trace of its own.
+    pub(crate) fn new(trace: u128, span: u64) -> Self {
+        // All zeros means "none".
+        Self { trace_id: format!("{:032x}", trace.max(1)), parent_id: format!("{:016x}", span.max(1)), flags: 1 }
+    }
+
+    /// Whether its spans are recorded.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// The same, recorded or not.
+    pub(crate) fn sampled(self, sampled: bool) -> Self {
+        Self { flags: u8::from(sampled), ..self }
+    }
+
     /// The trace, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> &str {

@@ -8,6 +8,7 @@ use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Registrar, Workers};
 use tokio::sync::{Semaphore, watch};
 
 use crate::rate::RateLimit;
+use crate::readiness::SandboxTrial;
 use crate::{Audits, Metrics, ServerOptions, Tokens};
 
 /// The parts of the service.
@@ -26,6 +27,7 @@ pub struct App {
     pub(crate) bodies: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) verifications: Semaphore,
+    pub(crate) sandbox_trial: SandboxTrial,
     pub(crate) stop: watch::Sender<bool>,
 }
 
@@ -48,6 +50,7 @@ impl App {
             bodies: Semaphore::new(options.bodies_limit_bytes.div_ceil(1024)),
             streams: Arc::new(Semaphore::new(options.streams_limit)),
             verifications: Semaphore::new(options.verifications_limit),
+            sandbox_trial: SandboxTrial::default(),
             stop: watch::channel(false).0,
             workers,
             acceptance,

@@ -22,6 +22,7 @@ mod openapi;
 mod options;
 mod problem;
 mod rate;
+mod readiness;
 mod receipt_metrics;
 mod routes;
 mod tokens;

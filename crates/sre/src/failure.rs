@@ -4,7 +4,7 @@ use serde::Serialize;
 use sre_core::OrderIdError;
 use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{
-    AcceptError, AcceptErrorKind, ConfigError, EmbeddedError, ExecuteError, JournalError, RegistrarError,
+    AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError, JournalError, RegistrarError,
 };
 use sre_receipt::{KeyFolderError, TrustError};
 use sre_server::TokenError;
@@ -183,6 +183,12 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Keys(error) => Self::operating("callback_unavailable", error.to_string()),
             EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
         }
+    }
+}
+
+impl From<CallbackError> for Failure {
+    fn from(error: CallbackError) -> Self {
+        EmbeddedError::Callback(error).into()
     }
 }
 

@@ -1,7 +1,7 @@
-//! The transcripts of the README, of the page about determinism and of those about languages are what the program prints.
+//! The transcripts of the README and of the pages about determinism, the service and languages are what the program prints.
 //!
 //! A block of `console` begins with a command line after `$ `; everything up to the next one is its output. Lines that
-//! hold a time are compared up to it. In `docs/python.md` and `docs/javascript.md` a block of a script followed by one of
+//! hold a duration are compared up to it, and all moments are equal. In `docs/python.md` and `docs/javascript.md` a block of a script followed by one of
 //! `text` shows lines that `sre run` prints for it; `…` at the end stands for more on the line.
 
 mod common;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::Home;
+use common::service::Service;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -39,9 +40,58 @@ fn comparable(output: &str) -> Vec<String> {
     let without_times = |line: &str| match line.trim_start() {
         text if text.starts_with("took ") => String::from("took"),
         text if text.starts_with("ran on ") => line.split(',').skip(1).collect(),
-        _ => line.trim_end().to_owned(),
+        _ => without_moments(line.trim_end()),
     };
     output.lines().map(without_times).filter(|line| !line.is_empty()).collect()
+}
+
+/// The line with `TIME` for each moment, which is RFC 3339 in UTC.
+fn without_moments(line: &str) -> String {
+    let is_part = |c: char| c.is_ascii_digit() || "-T:.Z".contains(c);
+    let mut rest = line;
+    let mut out = String::new();
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let (token, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        let is_moment = token.len() >= 20 && token.as_bytes()[10] == b'T' && token.ends_with('Z');
+        out.push_str(before);
+        out.push_str(if is_moment { "TIME" } else { token });
+        rest = after;
+    }
+    out + rest
+}
+
+/// Runs a command line of a page and compares what it prints. `settings` are variables beside those of the home.
+fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]) {
+    let script = format!("sre() {{ {:?} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_sre"));
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(root())
+        .env_clear()
+        .env("SRE_DATA_DIR", home.data())
+        .env("SRE_CACHE_DIR", common::CACHE)
+        .envs(settings.iter().copied())
+        .output();
+    let printed = common::ran(output.expect("a shell"));
+    assert_eq!(comparable(&printed.stdout), comparable(expected), "$ {command}\n{}", printed.stderr);
+}
+
+#[test]
+fn the_page_about_the_service_shows_what_a_service_does() {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let home = Home::new();
+    let page = std::fs::read_to_string(root().join("docs/service.md")).expect("a page");
+    let transcripts = transcripts(&page);
+    assert!(transcripts.len() >= 8, "{transcripts:?}");
+    let (first, rest) = transcripts.split_first().expect("transcripts");
+    let service = Service::start(&home, &[]);
+    let shown = first.1.replace("http://127.0.0.1:7710", &service.base);
+    assert_eq!((&*first.0, &*shown), ("sre serve", &*service.greeting));
+    for (command, expected) in rest {
+        compare(&home, command, expected, &[("SRE_SERVER", &service.base)]);
+    }
 }
 
 #[test]
@@ -55,16 +105,7 @@ fn the_transcripts_are_what_the_program_prints() {
     let transcripts: Vec<_> = pages.iter().flat_map(|page| transcripts(page.as_ref().expect("a page"))).collect();
     assert!(transcripts.len() >= 5, "{transcripts:?}");
     for (command, expected) in transcripts {
-        let script = format!("sre() {{ {:?} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_sre"));
-        let output = Command::new("sh")
-            .args(["-c", &script])
-            .current_dir(root())
-            .env_clear()
-            .env("SRE_DATA_DIR", home.data())
-            .env("SRE_CACHE_DIR", common::CACHE)
-            .output();
-        let printed = common::ran(output.expect("a shell"));
-        assert_eq!(comparable(&printed.stdout), comparable(&expected), "$ {command}\n{}", printed.stderr);
+        compare(&home, &command, &expected, &[]);
     }
 }
 

@@ -81,6 +81,20 @@ impl OpenError {
         }
     }
 
+    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`, `damaged`, `io_failed` or `failed`.
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => "read_only",
+                _ => "io_failed",
+            },
+            Self::Sqlite { source, .. } => sqlite_cause(source),
+            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } => "failed",
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_path_buf(), source }
     }
@@ -130,6 +144,28 @@ impl WriteError {
             Self::Panicked { .. } | Self::Closed => false,
         }
     }
+
+    /// As [`OpenError::cause`].
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Job { source, .. } | Self::Commit { source, .. } => sqlite_cause(source),
+            Self::Panicked { .. } | Self::Closed => "failed",
+        }
+    }
+}
+
+/// What kind of failure of SQLite it is, in the words of [`OpenError::cause`].
+#[must_use]
+pub fn sqlite_cause(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "disk_full",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "locked",
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => "read_only",
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "damaged",
+        Some(ErrorCode::SystemIoFailure) => "io_failed",
+        _ => "failed",
+    }
 }
 
 /// What a person can do about a failure, ready to stand after its message; empty when there is nothing to add.
@@ -143,6 +179,10 @@ pub(crate) fn advice_for(error: &rusqlite::Error) -> &'static str {
             "; let the user that runs this program read and write the file and its folder"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "; another process holds it, try again",
+        // What SQLite says of a log that it must recover and may not write.
+        Some(ErrorCode::FileLockingProtocolFailed) => {
+            "; let the user that runs this program write the file and its folder, or try again if another process holds it"
+        }
         Some(ErrorCode::SystemIoFailure) => "; check the disk",
         _ => "",
     }

@@ -12,8 +12,9 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{Callback, CallbackError, CallbackMessage, Schedule};
-use crate::Meter;
 use crate::journal::{DeliveryOutcome, Journal, JournalError, Outgoing};
+use crate::tracer::order_context;
+use crate::{Meter, Span, SpanKind, TraceParent, Tracing};
 
 /// Deliveries at once.
 const IN_FLIGHT_LIMIT: usize = 64;
@@ -30,6 +31,7 @@ pub struct Courier {
     callback: Arc<dyn Callback>,
     schedule: Schedule,
     meter: Arc<dyn Meter>,
+    tracing: Tracing,
     wake: Notify,
     slots: Arc<Semaphore>,
     per_receiver: Mutex<HashMap<String, usize>>,
@@ -44,10 +46,17 @@ impl Courier {
             callback,
             schedule,
             meter,
+            tracing: Tracing::default(),
             wake: Notify::new(),
             slots: Arc::new(Semaphore::new(IN_FLIGHT_LIMIT)),
             per_receiver: Mutex::default(),
         }
+    }
+
+    /// The same, telling `tracing` of its deliveries.
+    #[must_use]
+    pub fn with_tracing(self, tracing: Tracing) -> Self {
+        Self { tracing, ..self }
     }
 
     /// Something may be in the outbox.
@@ -113,7 +122,13 @@ impl Courier {
 
     async fn deliver(&self, outgoing: &Outgoing) {
         let started = Instant::now();
-        let outcome = match self.post(outgoing).await {
+        let mut span = self.span(outgoing);
+        let posted = self.post(outgoing, span.context().cloned()).await;
+        if let Err(error) = &posted {
+            span.fail(error);
+        }
+        drop(span);
+        let outcome = match posted {
             Ok(()) => {
                 tracing::info!(order_id = outgoing.order_id, receiver = outgoing.host, "callback delivered");
                 DeliveryOutcome::Delivered
@@ -139,7 +154,20 @@ impl Courier {
         }
     }
 
-    async fn post(&self, outgoing: &Outgoing) -> Result<(), CallbackError> {
+    /// The span of a delivery, within its order's; whoever is called belongs to it.
+    fn span(&self, outgoing: &Outgoing) -> Span {
+        let order_id = outgoing.order_id.parse();
+        let context = order_id.ok().zip(outgoing.trace.as_ref()).map(|(id, trace)| order_context(&id, trace));
+        let Some(context) = context else { return Span::none() };
+        // Where nobody listens the receiver belongs to the submitter's span, the last one that is known to anybody.
+        let parent = if self.tracing.is_on() { Some(&context) } else { outgoing.trace.as_ref() };
+        let mut span = self.tracing.span("callback", SpanKind::Client, parent);
+        span.attribute("server.address", || outgoing.host.clone());
+        span.attribute("sre.delivery", || outgoing.attempt.to_string());
+        span
+    }
+
+    async fn post(&self, outgoing: &Outgoing, trace: Option<TraceParent>) -> Result<(), CallbackError> {
         let url = outgoing.url.parse().map_err(|error| CallbackError::Request(format!("callback_url: {error}")))?;
         let message = CallbackMessage {
             id: outgoing.message_id.clone(),
@@ -148,6 +176,7 @@ impl Courier {
             url,
             attempt: outgoing.attempt,
             body: outgoing.body.clone(),
+            trace,
         };
         match AssertUnwindSafe(self.callback.deliver(&message)).catch_unwind().await {
             Ok(ended) => ended,

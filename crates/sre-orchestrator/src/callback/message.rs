@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use url::Url;
 
+use crate::TraceParent;
+
 /// One delivery of one callback.
 #[derive(Debug, Clone)]
 pub struct CallbackMessage {
@@ -18,6 +20,8 @@ pub struct CallbackMessage {
     pub attempt: u32,
     /// The OrderResult as JSON.
     pub body: String,
+    /// The trace it belongs to, to be passed on.
+    pub trace: Option<TraceParent>,
 }
 
 /// Delivers results. What it returns decides whether it is tried again, and changes no result.

@@ -57,6 +57,19 @@ impl JournalError {
         }
     }
 
+    /// What kind of failure it is, in a word that names no path: `disk_full`, `locked`, `read_only`, `damaged`, `io_failed` or
+    /// `failed`.
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Open(error) => error.cause(),
+            Self::Write(error) => error.cause(),
+            Self::Read(error) => sre_da::group_commit::sqlite_cause(error),
+            Self::Damaged { .. } => "damaged",
+            Self::Holder { .. } | Self::InUse { .. } | Self::LeaseLost(_) => "failed",
+        }
+    }
+
     pub(super) fn damaged(order_id: &str, error: &dyn std::fmt::Display) -> Self {
         Self::Damaged { order_id: order_id.to_owned(), message: error.to_string() }
     }

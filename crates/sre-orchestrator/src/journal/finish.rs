@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sre_core::{OrderId, OrderResult, OrderStatus};
 
 use super::lease::Lease;
+use super::outbox::OpenCallback;
 use super::{EventKind, Journal, JournalError, entry, events, outbox, receipts};
 
 /// When the next attempt may begin.
@@ -65,14 +66,15 @@ impl Journal {
         let ended = self
             .database
             .write(move |transaction| {
-                let callback_url: Option<Option<String>> = transaction
-                    .prepare_cached(
-                        "DELETE FROM open_orders WHERE sequence = ?1 AND token = ?2 RETURNING callback_url",
-                    )?
-                    .query_row(params![key.sequence, key.token], |row| row.get(0))
+                let callback = transaction
+                    .prepare_cached(&format!(
+                        "DELETE FROM open_orders WHERE sequence = ?1 AND token = ?2 RETURNING {}",
+                        OpenCallback::RETURNING
+                    ))?
+                    .query_row(params![key.sequence, key.token], OpenCallback::read)
                     .optional()?;
-                let Some(callback_url) = callback_url else { return Ok(false) };
-                insert_result(transaction, now, key.sequence, attempt, status, &recorded, callback_url.as_deref())?;
+                let Some(callback) = callback else { return Ok(false) };
+                insert_result(transaction, now, key.sequence, attempt, status, &recorded, &callback)?;
                 Ok(true)
             })
             .await?;
@@ -231,9 +233,9 @@ pub(super) fn open_rows(
 
 /// Ends an open order that has committed nothing.
 pub(super) fn end(transaction: &Transaction<'_>, now: i64, row: &OpenRow, ending: &Ending<'_>) -> rusqlite::Result<()> {
-    let callback_url: Option<String> = transaction
-        .prepare_cached("DELETE FROM open_orders WHERE sequence = ?1 RETURNING callback_url")?
-        .query_row([row.sequence], |row| row.get(0))?;
+    let callback = transaction
+        .prepare_cached(&format!("DELETE FROM open_orders WHERE sequence = ?1 RETURNING {}", OpenCallback::RETURNING))?
+        .query_row([row.sequence], OpenCallback::read)?;
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
     };
@@ -250,7 +252,7 @@ pub(super) fn end(transaction: &Transaction<'_>, now: i64, row: &OpenRow, ending
         logs: String::new(),
     };
     let text = serde_json::to_string(&result).map_err(|error| unreadable(error.into()))?;
-    insert_result(transaction, now, row.sequence, row.attempt, ending.status, &text, callback_url.as_deref())
+    insert_result(transaction, now, row.sequence, row.attempt, ending.status, &text, &callback)
 }
 
 fn insert_result(
@@ -260,15 +262,12 @@ fn insert_result(
     attempt: u32,
     status: OrderStatus,
     text: &str,
-    callback_url: Option<&str>,
+    callback: &OpenCallback,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO results (sequence, finished_at_ms, status, result) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![sequence, now, status.as_str(), text])?;
     receipts::insert(transaction, now, sequence)?;
     events::add(transaction, now, sequence, attempt, EventKind::Finished, Some(status.as_str()))?;
-    match callback_url {
-        Some(url) => outbox::insert(transaction, now, sequence, url),
-        None => Ok(()),
-    }
+    outbox::insert(transaction, now, sequence, callback)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{Backend, OrderId};
-use sre_da::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats};
+use sre_da::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
 use tokio::sync::Notify;
 
 use super::holders::{Holder, LEASE_TIME, Use};
@@ -71,7 +71,11 @@ impl Journal {
             open: AtomicI64::new(0),
             clock: Arc::new(clock),
         };
-        journal.count_open()?;
+        // The first look into the tables: a file that is damaged behind its first page is found out here.
+        journal.count_open().map_err(|error| match error {
+            JournalError::Read(source) => OpenError::Sqlite { path: path.to_path_buf(), source }.into(),
+            other => other,
+        })?;
         Ok(journal)
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sre_core::OrderId;
 
 use super::{Journal, JournalError, verdicts};
+use crate::TraceParent;
 
 /// A callback to be delivered now.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Outgoing {
     pub attempt: u32,
     /// The OrderResult as JSON.
     pub body: String,
+    /// The submitter's trace, if there is one.
+    pub trace: Option<TraceParent>,
 }
 
 /// Where a callback stands.
@@ -86,19 +89,42 @@ pub enum Outcome {
 /// When a callback is due whose order still waits for verdicts: not before somebody decides.
 pub(super) const HELD_MS: i64 = i64::MAX;
 
-const COLUMNS: &str = "sequence, token, message_id, url, host, attempt";
+const COLUMNS: &str = "sequence, token, message_id, url, host, attempt, trace";
 
-/// Adds the order's callback: due at once, or held where the order waits for verdicts.
-pub(super) fn insert(transaction: &Transaction<'_>, now: i64, sequence: i64, url: &str) -> rusqlite::Result<()> {
+/// What an open order says of its callback.
+pub(super) struct OpenCallback {
+    url: Option<String>,
+    trace: Option<String>,
+}
+
+impl OpenCallback {
+    /// What `DELETE FROM open_orders` is to return for [`OpenCallback::read`].
+    pub(super) const RETURNING: &str =
+        "callback_url, CASE WHEN callback_url IS NOT NULL AND json_valid(work) THEN work ->> '$.trace' END";
+
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { url: row.get(0)?, trace: row.get(1)? })
+    }
+}
+
+/// Adds the order's callback, if it has one: due at once, or held where the order waits for verdicts.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    now: i64,
+    sequence: i64,
+    callback: &OpenCallback,
+) -> rusqlite::Result<()> {
+    let Some(url) = &callback.url else { return Ok(()) };
     let message_id = format!("msg_{}", uuid::Uuid::now_v7().simple());
     let host = url::Url::parse(url).map(|url| receiver(&url)).unwrap_or_default();
     let due_ms = if verdicts::is_awaited(transaction, sequence)? { HELD_MS } else { now };
     transaction
         .prepare_cached(
-            "INSERT INTO outbox (sequence, message_id, url, host, state, attempt, token, holder, set_at_ms, due_ms, error)
-             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 0, NULL, ?5, ?6, NULL)",
+            "INSERT INTO outbox
+                 (sequence, message_id, url, host, state, attempt, token, holder, set_at_ms, due_ms, error, trace)
+             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 0, NULL, ?5, ?6, NULL, ?7)",
         )?
-        .execute(params![sequence, message_id, url, host, now, due_ms])
+        .execute(params![sequence, message_id, url, host, now, due_ms, callback.trace])
         .map(drop)
 }
 
@@ -236,6 +262,8 @@ fn outgoing(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
         host: row.get(4)?,
         attempt: row.get(5)?,
         body: String::new(),
+        // Written by this program; one that cannot be read is left out.
+        trace: row.get::<_, Option<String>>(6)?.and_then(|trace| trace.parse().ok()),
     })
 }
 

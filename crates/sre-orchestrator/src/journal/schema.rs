@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 const V1: &str = "
     CREATE TABLE orders (
@@ -125,4 +125,9 @@ const V3: &str = "
         disputed INTEGER NOT NULL      -- orders with one that diverged or is tampered
     ) STRICT;
     INSERT INTO coverage VALUES (1, 0, 0, 0, 0);
+";
+
+/// Callbacks know the trace of whoever submitted the order.
+const V4: &str = "
+    ALTER TABLE outbox ADD COLUMN trace TEXT; -- traceparent
 ";

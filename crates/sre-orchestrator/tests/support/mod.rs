@@ -182,10 +182,24 @@ pub fn house_in(data: Arc<TempDir>, acts: &[Act], receiver: Receiver) -> House {
 }
 
 pub fn house_over(data: Arc<TempDir>, journal: Journal, acts: &[Act], receiver: Receiver) -> House {
+    let store = store_in(&data);
+    house_on(data, journal, Arc::new(store), acts, receiver)
+}
+
+pub fn store_in(data: &TempDir) -> LocalStore {
+    LocalStore::open(&data.path().join("blobs"), LocalStoreOptions::default()).expect("a store")
+}
+
+/// A house whose store may be another.
+pub fn house_on(
+    data: Arc<TempDir>,
+    journal: Journal,
+    store: Arc<dyn Store>,
+    acts: &[Act],
+    receiver: Receiver,
+) -> House {
     let sandbox = ScriptedSandbox::new(acts);
     let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 2);
-    let store: Arc<dyn Store> =
-        Arc::new(LocalStore::open(&data.path().join("blobs"), LocalStoreOptions::default()).expect("a store"));
     let watch = Arc::new(Watch::default());
     let commit = Arc::new(WatchedCommit(Committer::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
     let verify = Arc::new(WatchedVerify(Verifier::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));

@@ -75,8 +75,15 @@ pub(super) fn schemas() -> Value {
                     "type": "array",
                     "items": {
                         "type": "object",
-                        "properties": { "name": { "type": "string" }, "ok": { "type": "boolean" } },
-                        "required": ["name", "ok"],
+                        "properties": {
+                            "name": { "enum": ["accepting", "journal", "disk", "sandbox"] },
+                            "ok": { "type": "boolean" },
+                            "reason": { "enum": [
+                                null, "shutting_down", "disk_full", "locked", "read_only", "damaged", "io_failed",
+                                "failed", "space_low", "sandbox_failed",
+                            ] },
+                        },
+                        "required": ["name", "ok", "reason"],
                     },
                 },
             },

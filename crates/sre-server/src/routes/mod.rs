@@ -24,6 +24,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use serde_json::Value;
+use sre_orchestrator::{Span, SpanKind, TraceParent, Tracing};
 use tracing::Instrument;
 
 use crate::auth::{Gate, authenticate};
@@ -86,7 +87,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 }
 
 /// Measures and logs a request. Paths are logged as their pattern: what stands in them may be anything.
-async fn observe(state: axum::extract::State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn observe(state: axum::extract::State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let (app, started) = (state.0, Instant::now());
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST") => known.to_owned(),
@@ -94,16 +95,38 @@ async fn observe(state: axum::extract::State<Arc<App>>, request: Request, next: 
     };
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", method, route, caller = tracing::field::Empty);
+    let traced = trace(&app, &mut request, &method, &route);
     app.metrics.request_began();
     let running = InFlight { app, method, route, started, status: 499 };
     let answered = async move {
-        let mut running = running;
+        let (mut running, mut traced) = (running, traced);
         let response = next.run(request).await;
         running.status = response.status().as_u16();
+        traced.attribute("http.response.status_code", || running.status.to_string());
+        if response.status().is_server_error() {
+            traced.fail(&response.status());
+        }
         tracing::debug!(status = running.status, "answered");
         response
     };
     answered.instrument(span).await
+}
+
+/// The trace that what a request causes belongs to.
+#[derive(Clone)]
+pub(crate) struct RequestTrace(pub(crate) Option<TraceParent>);
+
+/// Begins the request's span, below the client's. Questions about the service itself have none.
+fn trace(app: &App, request: &mut Request, method: &str, route: &str) -> Span {
+    // By the specification, one that cannot be read is ignored.
+    let parent = request.headers().get("traceparent").and_then(|trace| trace.to_str().ok()?.parse().ok());
+    let quiet = Tracing::default();
+    let tracing = if route.starts_with("/v1/") { app.workers.orchestrator().tracing() } else { &quiet };
+    let mut span = tracing.span("request", SpanKind::Server, parent.as_ref());
+    span.attribute("http.request.method", || method.to_owned());
+    span.attribute("http.route", || route.to_owned());
+    request.extensions_mut().insert(RequestTrace(span.context().cloned()));
+    span
 }
 
 /// A request being answered. One whose client goes away is counted too, with nginx's status for that.

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use sre_core::{OrderId, SkillDigest};
 use sre_orchestrator::journal::{News, OrderState, Watch};
-use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, Submitted, TraceParent};
+use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, Submitted};
 use sre_skill::LocalPaths;
 
-use super::{Endpoint, OWN, verdicts, view};
+use super::{Endpoint, OWN, RequestTrace, verdicts, view};
 use crate::auth::Caller;
 use crate::openapi::{answer, operation, order_parameter, wait_parameter};
 use crate::{App, Problem, Scope, body};
@@ -74,13 +74,14 @@ pub(super) fn waiting(app: &App, query: Result<Query<Wait>, QueryRejection>) -> 
 async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(RequestTrace(trace)): Extension<RequestTrace>,
     query: Result<Query<Wait>, QueryRejection>,
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
     let order = body::read_json(&app, &headers, request).await?;
-    let order = accept(&app, order, &headers).await?;
+    let order = accept(&app, order).await?.with_trace(trace);
     verdicts::check_required(&app, order.verdicts_required())?;
     let order_id = order.order_id().clone();
     let submitter = match app.workers.submit(order, &caller.name).await? {
@@ -98,7 +99,7 @@ async fn submit(
     Ok(view::show(StatusCode::OK, look_and_wait(&app, look(&app, &order_id)?, wait).await?))
 }
 
-async fn accept(app: &App, order: Value, headers: &HeaderMap) -> Result<AcceptedOrder, Problem> {
+async fn accept(app: &App, order: Value) -> Result<AcceptedOrder, Problem> {
     let config = match uploaded(&order)? {
         Some(digest) => {
             let shelf = app.workers.orchestrator().shelf();
@@ -118,10 +119,7 @@ async fn accept(app: &App, order: Value, headers: &HeaderMap) -> Result<Accepted
             .check_url(url)
             .map_err(|error| Problem::unprocessable("callback_forbidden", format!("callback_url: {error}")))?;
     }
-    let accepted = app.acceptance.accept(config).await?;
-    // By the specification, one that cannot be read is ignored.
-    let trace = headers.get("traceparent").and_then(|trace| trace.to_str().ok()?.parse::<TraceParent>().ok());
-    Ok(accepted.with_trace(trace))
+    Ok(app.acceptance.accept(config).await?)
 }
 
 /// The digest in `{"skill_package": {"digest": "…"}}`.

@@ -22,8 +22,7 @@ pub fn config(command: &ConfigCommand, global: &Global) -> Result<Exit, Failure>
         ConfigCommand::Show(args) => args,
     };
     let config = service_config(args)?;
-    // Whether every value is within its range, too.
-    config.settings()?;
+    config.settings()?.check()?;
     let text = match global.format {
         Format::Human => config
             .iter()

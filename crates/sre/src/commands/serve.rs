@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, Orchestrator, Workers};
+use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, HttpCallback, Orchestrator, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
 
 use super::service_config;
@@ -70,6 +70,10 @@ async fn run(
     let mut parts = embedded.parts(policy.clone())?;
     parts.backoff = settings.backoff()?;
     parts.schedule = settings.schedule()?;
+    let callback = HttpCallback::new(policy.clone(), Arc::new(folder.open_callback_keys()?))?;
+    parts.callback = Arc::new(callback.with_time_limit(settings.delivery_time_limit()?));
+    let telemetry = telemetry(settings)?;
+    parts.tracing = telemetry.tracing();
     parts.meter = Arc::<Metrics>::clone(&metrics);
     let store = Arc::clone(&parts.store);
     // Before an order is taken: a service that cannot sign must not begin.
@@ -111,7 +115,37 @@ async fn run(
     tracing::info!("shutting down");
     workers.shutdown(grace).await;
     office.close().await;
+    telemetry.shutdown().await;
     Ok(())
+}
+
+#[cfg(feature = "otel")]
+fn telemetry(settings: &Settings) -> Result<crate::telemetry::Telemetry, Failure> {
+    crate::telemetry::Telemetry::start(&settings.telemetry)
+}
+
+/// What traces are without the feature: an error where the settings ask for them.
+#[cfg(not(feature = "otel"))]
+struct NoTelemetry;
+
+#[cfg(not(feature = "otel"))]
+fn telemetry(settings: &Settings) -> Result<NoTelemetry, Failure> {
+    if settings.telemetry.traces_endpoint.is_empty() {
+        return Ok(NoTelemetry);
+    }
+    let detail = "telemetry.traces_endpoint: this program was built without the feature otel and sends no traces";
+    Err(Failure::usage("config_invalid", detail))
+}
+
+#[cfg(not(feature = "otel"))]
+impl NoTelemetry {
+    fn tracing(&self) -> sre_orchestrator::Tracing {
+        sre_orchestrator::Tracing::default()
+    }
+
+    async fn shutdown(self) {
+        std::future::ready(()).await;
+    }
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {

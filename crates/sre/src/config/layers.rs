@@ -204,4 +204,43 @@ mod tests {
         let negative = read("[workers]\nwasm = -1", &[], &[]).expect("typed");
         assert!(negative.settings().is_err());
     }
+
+    /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated. Whatever is read can be shown, and
+    /// whatever is refused says why.
+    #[test]
+    fn any_file_is_read_or_refused() {
+        // SplitMix64 with a fixed seed.
+        let mut state = 7_u64;
+        let mut random = |limit: usize| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (z ^ (z >> 31)) as usize % limit
+        };
+        let lines: Vec<&str> = DEFAULT.lines().filter(|line| !line.starts_with('#')).collect();
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sre.toml");
+        let (mut good, mut bad) = (0, 0);
+        for _ in 0..2000 {
+            let mut text: Vec<u8> = lines.join("\n").into_bytes();
+            for _ in 0..random(3) {
+                let at = random(text.len());
+                match random(3) {
+                    0 => text[at] = b"\"=[].#-\n9e\x00\xff"[random(12)],
+                    1 => drop(text.remove(at)),
+                    _ => text.extend_from_within(at..),
+                }
+            }
+            std::fs::write(&path, &text).expect("a file");
+            match Config::read(Some(&path), std::iter::empty(), &[]).and_then(|config| config.settings()?.check()) {
+                Ok(()) => good += 1,
+                Err(failure) => {
+                    assert!(!failure.detail.is_empty());
+                    bad += 1;
+                }
+            }
+        }
+        assert!(good > 100 && bad > 100, "{good} were read and {bad} refused");
+    }
 }

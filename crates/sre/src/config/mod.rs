@@ -5,6 +5,8 @@ mod settings;
 
 pub use layers::{Config, Origin};
 pub use settings::Settings;
+#[cfg(feature = "otel")]
+pub use settings::Telemetry;
 
 /// The commented defaults.
 pub const DEFAULT: &str = include_str!("default.toml");

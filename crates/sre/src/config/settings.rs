@@ -25,6 +25,8 @@ pub struct Settings {
     pub receipts: ReceiptSettings,
     /// `[retention]`
     pub retention: Retention,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
 }
 
 /// `[server]`
@@ -64,6 +66,7 @@ pub struct Workers {
 pub struct Callbacks {
     pub networks: Vec<String>,
     pub ports: Vec<u16>,
+    pub delivery_time_limit_seconds: f64,
     pub schedule_seconds: Vec<f64>,
 }
 
@@ -83,7 +86,33 @@ pub struct Retention {
     pub days: f64,
 }
 
+/// `[telemetry]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "read by the feature only; known names in any case"))]
+pub struct Telemetry {
+    pub traces_endpoint: String,
+    pub service_name: String,
+    pub sample_ratio: f64,
+}
+
 impl Settings {
+    /// Whether every value is within its range.
+    ///
+    /// # Errors
+    /// The first that is not, by name.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.server_options()?;
+        self.worker_options()?;
+        self.backoff()?;
+        self.schedule()?;
+        self.delivery_time_limit()?;
+        self.address_policy()?;
+        self.grace()?;
+        self.retention()?;
+        Ok(())
+    }
+
     /// How the service behaves towards its clients.
     ///
     /// # Errors
@@ -138,6 +167,14 @@ impl Settings {
     pub fn schedule(&self) -> Result<Schedule, Failure> {
         let pauses = self.callbacks.schedule_seconds.iter().map(|pause| seconds("callbacks.schedule_seconds", *pause));
         Ok(Schedule::new(pauses.collect::<Result<_, _>>()?))
+    }
+
+    /// How long one delivery of a callback may take.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub fn delivery_time_limit(&self) -> Result<Duration, Failure> {
+        seconds("callbacks.delivery_time_limit_seconds", self.callbacks.delivery_time_limit_seconds)
     }
 
     /// Where callbacks may go.

@@ -47,7 +47,27 @@ impl Home {
 
     /// `sre` with this home, ready to be given arguments.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sre"));
+        self.surround(Command::new(env!("CARGO_BIN_EXE_sre")))
+    }
+
+    /// `sre` with mounts of its own: `script` makes them for the data folder, which it knows as `$0`. Works for root and for
+    /// ordinary users. `None`, with a message, where the host allows no user namespaces; under `CI` that is an error.
+    pub(crate) fn command_with_mounts(&self, script: &str) -> Option<Command> {
+        let alone = ["--user", "--map-root-user", "--mount"];
+        let may = Command::new("unshare").args(alone).arg("true").output().is_ok_and(|ran| ran.status.success());
+        if !may {
+            assert!(std::env::var_os("CI").is_none(), "this test needs user namespaces");
+            eprintln!("SKIPPED: this host allows no user namespaces, or has no unshare");
+            return None;
+        }
+        fs::create_dir_all(self.data()).expect("a folder");
+        let mut command = self.surround(Command::new("unshare"));
+        command.args(alone).args(["sh", "-ec", &format!("{script}; exec \"$@\"")]).arg(self.data());
+        command.arg(env!("CARGO_BIN_EXE_sre"));
+        Some(command)
+    }
+
+    fn surround(&self, mut command: Command) -> Command {
         command
             .env_clear()
             .env("HOME", self.root.path())

@@ -17,6 +17,8 @@ use super::Home;
 pub(crate) struct Service {
     child: Child,
     pub(crate) base: String,
+    /// The line that says that it listens.
+    pub(crate) greeting: String,
     http: reqwest::Client,
     log: Option<thread::JoinHandle<String>>,
 }
@@ -24,21 +26,31 @@ pub(crate) struct Service {
 impl Service {
     /// Starts `sre serve` and waits until it listens.
     pub(crate) fn start(home: &Home, settings: &[&str]) -> Self {
-        let mut command = home.command();
+        Self::start_as(home.command(), settings)
+    }
+
+    /// As [`Service::start`], with another way to run `sre`.
+    pub(crate) fn start_as(mut command: Command, settings: &[&str]) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         for setting in settings {
             command.args(["--set", setting]);
         }
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("sre starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let base = listening(&mut stderr);
+        let greeting = listening(&mut stderr);
+        let base = greeting.split_whitespace().nth(2).expect("an address").to_owned();
         let log = thread::spawn(move || {
             let mut log = String::new();
             drop(stderr.read_to_string(&mut log));
             log
         });
         let http = sre_orchestrator::http_client().build().expect("a client");
-        Self { child, base, http, log: Some(log) }
+        Self { child, base, greeting, http, log: Some(log) }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -60,10 +72,41 @@ impl Service {
         answer.json::<Value>().await.expect("JSON")["digest"].as_str().expect("a digest").to_owned()
     }
 
-    /// Sends a signal by name and waits for the end.
-    pub(crate) fn signal(mut self, name: &str) -> String {
+    /// The finished order.
+    pub(crate) async fn ended(&self, id: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.get(&format!("/v1/orders/{id}?wait=20")).await;
+            assert_eq!(answer.status(), 200, "{id} is lost");
+            let order: Value = answer.json().await.expect("JSON");
+            if !matches!(order["status"].as_str(), Some("queued" | "running" | "verifying")) {
+                return order;
+            }
+            assert!(started.elapsed() < Duration::from_secs(180), "{id} never ends: {order}");
+        }
+    }
+
+    /// Waits until the callback of an order is in this state.
+    pub(crate) async fn callback_is(&self, id: &str, state: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let found = self.get(&format!("/v1/orders/{id}/callback")).await.json::<Value>().await.expect("JSON");
+            if found["state"] == state {
+                return found;
+            }
+            assert!(started.elapsed() < Duration::from_secs(120), "not {state}: {found}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) fn send_signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill").success());
+    }
+
+    /// Sends a signal by name and waits for the end.
+    pub(crate) fn signal(mut self, name: &str) -> String {
+        self.send_signal(name);
         self.child.wait().expect("the end");
         self.log.take().map(|log| log.join().expect("the log")).unwrap_or_default()
     }
@@ -83,8 +126,8 @@ fn listening(stderr: &mut BufReader<ChildStderr>) -> String {
         if stderr.read_line(&mut line).expect("a line") == 0 {
             panic!("the service ended: {seen}");
         }
-        if let Some(rest) = line.strip_prefix("listening on ") {
-            return rest.split_whitespace().next().expect("an address").to_owned();
+        if line.starts_with("listening on ") {
+            return line;
         }
         seen.push_str(&line);
     }
