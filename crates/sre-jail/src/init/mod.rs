@@ -24,6 +24,7 @@ use crate::order::{GUEST_ID, Order, PACKAGE_FOLDER};
 use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
 use crate::sys::process::{self, Forked};
+use crate::sys::{file, socket};
 use crate::wire;
 
 /// The descriptors that came with an order.
@@ -46,11 +47,11 @@ pub struct Seed {
 pub fn run(seed: &Seed, id: u32, shared: &Shared) -> ! {
     let ready = prepare(seed, id, shared).and_then(|held| held.map_or(Ok(()), |held| held.release(seed, shared)));
     if let Err(error) = ready {
-        drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+        drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
         process::exit(1);
     }
     let usage = wait_for_guest();
-    drop(fd::send(seed.control.as_fd(), &message::ended(&usage), &[]));
+    drop(socket::send(seed.control.as_fd(), &message::ended(&usage), &[]));
     process::exit(0)
 }
 
@@ -84,7 +85,7 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Option<Held>, StepEr
     match process::fork_into(0, None).step("the guest's process (clone3)")? {
         Forked::Child => {
             let error = become_guest(seed, &order, shared, &entered, gate.as_ref());
-            drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+            drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
             process::exit(127)
         }
         Forked::Parent(_, guest) => {
@@ -133,7 +134,7 @@ impl Held {
             // It ended while it was waiting; how is told as ever.
             return Ok(());
         }
-        let (length, mut passed) = fd::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
+        let (length, mut passed) = socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
         let (1.., Some(file)) = (length, passed.pop()) else {
             // Nobody needs this jail any more.
             process::exit(0);
@@ -157,7 +158,7 @@ impl Held {
 
 fn read_order(file: &OwnedFd) -> Result<(Order, bool), StepError> {
     let mut bytes = Vec::new();
-    fd::append(file.as_fd(), &mut bytes, 256 << 10).step("reading the order")?;
+    file::append(file.as_fd(), &mut bytes, 256 << 10).step("reading the order")?;
     wire::decode(&bytes).step("reading the order")
 }
 
@@ -193,7 +194,7 @@ fn confined(
     // The last thing before the guest: look at ourselves, and go on only if everything holds.
     let found = measure::look_around(entered).step("measuring what holds")?;
     measure::Measured::parse(&found).check().map_err(|why| StepError::new("measuring what holds", why))?;
-    fd::send(seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")?;
+    socket::send(seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")?;
 
     // A held guest finds its gate at 3. Copied first, so that no original is overwritten before its turn.
     let standard: [BorrowedFd<'_>; 3] = [seed.stdin.as_fd(), seed.stdout.as_fd(), seed.stderr.as_fd()];

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::order::{Order, PACKAGE_FOLDER};
 use crate::step::{Step, StepError};
-use crate::sys::fd;
 use crate::sys::mount::{self, Attributes};
 use crate::sys::process;
+use crate::sys::{fd, file};
 
 /// Builds it. The mount namespace is a copy of the launcher's, whose root is the template.
 ///
@@ -69,15 +69,15 @@ pub fn fill(mounted: &OwnedFd, order: &Order, newest_first: bool) -> Result<(), 
     for (path, file) in &made {
         match file {
             None => {
-                fd::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
+                file::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
             }
             Some(at) => write(mounted, path, &order.files[*at])?,
         }
     }
     for (path, _) in &made {
-        fd::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s).step(format_args!("dating {path:?}"))?;
+        file::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s).step(format_args!("dating {path:?}"))?;
     }
-    fd::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")
+    file::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")
 }
 
 /// Every folder and file of the package, sorted; files with their index.
@@ -97,7 +97,7 @@ fn depth(path: &str) -> usize {
 fn write(folder: &OwnedFd, path: &str, file: &crate::order::File) -> Result<(), StepError> {
     let mode = if file.executable { 0o555 } else { 0o444 };
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
-    let opened = fd::open_at(folder.as_fd(), path.as_bytes(), flags, mode).step(format_args!("making {path:?}"))?;
+    let opened = file::open_at(folder.as_fd(), path.as_bytes(), flags, mode).step(format_args!("making {path:?}"))?;
     fd::write_all(opened.as_fd(), &file.bytes).step(format_args!("writing {path:?}"))
 }
 

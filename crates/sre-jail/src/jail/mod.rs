@@ -3,18 +3,22 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | which program, root folder and layers |
+//! | `check` | what no jail can carry out |
 //! | `error` | why there is no report |
 //! | `starter` | starting the launcher, and starting it again |
-//! | `run` | one run: descriptors, waiting, killing |
+//! | `run` | one run |
+//! | `running` | waiting for a jail, ending it, what came of it |
 //! | `held` | a jail made ahead |
 //! | `streams` | what the guest prints, up to its limits |
 //! | `report` | how it ended and what held it |
 
+mod check;
 mod error;
 mod held;
 mod options;
 mod report;
 mod run;
+mod running;
 mod starter;
 mod streams;
 
@@ -30,7 +34,7 @@ pub use report::{Ending, Output, Report};
 
 pub use held::Held;
 
-use starter::Starter;
+use starter::{Starter, lock};
 
 /// Makes jails. Cheap to use from many threads at once; each call of [`Jail::run`] is a jail of its own.
 #[derive(Debug)]
@@ -92,7 +96,7 @@ impl Jail {
     /// The launcher's process number on the host, for tests and people that look for it.
     #[must_use]
     pub fn launcher_pid(&self) -> Option<i32> {
-        self.starter.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pid()
+        lock(&self.starter).pid()
     }
 }
 

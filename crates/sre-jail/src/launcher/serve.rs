@@ -3,8 +3,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::step::{Step, StepError};
-use crate::sys::fd;
 use crate::sys::process::{self, Forked};
+use crate::sys::socket;
 use crate::{init, message};
 
 /// What every jail starts from.
@@ -35,7 +35,7 @@ pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
             process::exit(1);
         }
         let mut buffer = [0; 8];
-        match fd::receive(socket.as_fd(), &mut buffer) {
+        match socket::receive(socket.as_fd(), &mut buffer) {
             // The host is gone. So are all jails, with this process.
             Ok((0, _)) => process::exit(0),
             Ok((_, passed)) => {
@@ -65,7 +65,7 @@ fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) {
     let cgroup = if kind == INTO_CGROUP { cgroups.pop() } else { None };
     let mut seed = init::Seed { control, order, stdin, stdout, stderr, cgroups };
     if let Err(error) = start(&mut seed, cgroup.as_ref(), shared, id) {
-        drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+        drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
     }
 }
 
@@ -87,7 +87,7 @@ fn start(seed: &mut init::Seed, cgroup: Option<&OwnedFd>, shared: &Shared, id: u
     match forked.step("new namespaces (clone3)")? {
         Forked::Child => init::run(seed, id, shared),
         Forked::Parent(_, pidfd) => {
-            let told = fd::send(seed.control.as_fd(), &message::started(), &[pidfd.as_fd()]);
+            let told = socket::send(seed.control.as_fd(), &message::started(), &[pidfd.as_fd()]);
             if told.is_err() {
                 // Nobody could kill a jail that nobody knows of.
                 drop(process::kill(pidfd.as_fd()));

@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{serve, template};
 use crate::step::{Step, StepError};
-use crate::sys::fd;
 use crate::sys::process::{self, Forked};
+use crate::sys::{fd, socket};
 use crate::{message, seccomp};
 
 /// The first user and group number on the host that jails started by root use, and how many. Above what
@@ -24,7 +24,7 @@ pub fn run(marker: &OsStr) -> ! {
     match first_stage(&socket, &root) {
         Ok(()) => process::exit(0),
         Err(error) => {
-            drop(fd::send(socket.as_fd(), &message::failure(&error), &[]));
+            drop(socket::send(socket.as_fd(), &message::failure(&error), &[]));
             process::exit(1)
         }
     }
@@ -41,7 +41,7 @@ fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError>
     match process::fork_into(process::NAMESPACES, None).step("new namespaces (clone3)")? {
         Forked::Child => {
             if let Err(error) = second_stage(socket, &go, root) {
-                drop(fd::send(socket.as_fd(), &message::failure(&error), &[]));
+                drop(socket::send(socket.as_fd(), &message::failure(&error), &[]));
             }
             process::exit(1)
         }
@@ -53,7 +53,7 @@ fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError>
             }
             mapped?;
             // The host can end it without asking it.
-            fd::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")?;
+            socket::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")?;
             fd::write_all(go.as_fd(), &1_u64.to_ne_bytes()).step("starting the second stage")
         }
     }
@@ -87,7 +87,7 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     process::set_dumpable(true).step("owning its own /proc entries")?;
     let newest_first = template::enter(root)?;
     process::ignore_children().step("forgetting children")?;
-    fd::send(socket.as_fd(), &message::ready(), &[]).step("telling that it is ready")?;
+    socket::send(socket.as_fd(), &message::ready(), &[]).step("telling that it is ready")?;
     let filter = seccomp::compile(&seccomp::rules());
     serve::run(socket, &serve::Shared { filter, newest_first, ids })
 }

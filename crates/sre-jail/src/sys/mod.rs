@@ -4,10 +4,12 @@
 //! and turns its error number into an [`io::Error`]. `unsafe` blocks hold one operation and say why it is sound.
 
 pub mod fd;
+pub mod file;
 pub mod landlock;
 pub mod mount;
 pub mod process;
 pub mod seccomp;
+pub mod socket;
 
 use std::ffi::CString;
 use std::io;
