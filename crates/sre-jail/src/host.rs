@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cgroup::{Controller, Place, Places};
 use crate::jail::{Ending, Jail, JailError, JailOptions, Layer};
-use crate::order::{Limits, Order};
+use crate::order::{Limits, Order, World};
 use crate::sys;
 
 /// The oldest kernel: 5.12 has every mount call, 5.14 counts processes per user namespace.
@@ -196,6 +196,7 @@ fn jail(options: &JailOptions) -> Requirement {
         stdin: std::sync::Arc::from([]),
         file_time_s: 0,
         limits: Limits { wall: Duration::from_secs(60), ..Limits::default() },
+        world: Some(World { clock_start_ns: 0, seed: [0; 32] }),
     };
     match jail.run(&order, &|| false) {
         Ok(report) if report.ending == Ending::Exited(0) => {

@@ -41,6 +41,7 @@ use starter::{Starter, lock};
 pub struct Jail {
     places: Places,
     landlock_version: u32,
+    unrepeatable: Option<String>,
     starter: Mutex<Starter>,
 }
 
@@ -53,16 +54,19 @@ impl Jail {
     pub fn new(options: JailOptions) -> Result<Self, JailError> {
         let places = Places::find();
         let landlock_version = sys::landlock::version();
-        for layer in Layer::ALL {
-            if let Some(why) = lacking(layer, &places, landlock_version)
-                && !options.may_lack.contains(&layer)
-            {
-                return Err(JailError::Lacking { layer, why });
-            }
+        let mut lacking =
+            Layer::ALL.into_iter().filter_map(|layer| Some((layer, lacking(layer, &places, landlock_version)?)));
+        if let Some((layer, why)) = lacking.find(|(layer, _)| !options.may_lack.contains(layer)) {
+            return Err(JailError::Lacking { layer, why });
         }
+        let may_lack_repeatability = options.may_lack.contains(&Layer::Repeatability);
         let mut starter = Starter::new(options);
         starter.ensure()?;
-        Ok(Self { places, landlock_version, starter: Mutex::new(starter) })
+        let unrepeatable = starter.unrepeatable().map(str::to_owned);
+        match unrepeatable {
+            Some(why) if !may_lack_repeatability => Err(JailError::Lacking { layer: Layer::Repeatability, why }),
+            unrepeatable => Ok(Self { places, landlock_version, unrepeatable, starter: Mutex::new(starter) }),
+        }
     }
 
     /// Runs one order in a jail of its own, which is gone when this returns: no process, mount, group or file of it is
@@ -89,7 +93,10 @@ impl Jail {
     /// The layers that this host lacks, and why. All of them were named in the options.
     #[must_use]
     pub fn lacking(&self) -> Vec<(Layer, String)> {
-        let lacking = |layer| Some((layer, lacking(layer, &self.places, self.landlock_version)?));
+        let lacking = |layer| match layer {
+            Layer::Repeatability => Some((layer, self.unrepeatable.clone()?)),
+            other => Some((other, lacking(other, &self.places, self.landlock_version)?)),
+        };
         Layer::ALL.into_iter().filter_map(lacking).collect()
     }
 
@@ -100,11 +107,11 @@ impl Jail {
     }
 }
 
-/// Why a layer is missing on this host, if it is.
+/// Why a layer is missing on this host, if it is and that can be known without the launcher.
 pub(crate) fn lacking(layer: Layer, places: &Places, landlock_version: u32) -> Option<String> {
     let controller = match layer {
         Layer::Landlock if landlock_version == 0 => return Some(String::from("this kernel has no Landlock")),
-        Layer::Landlock => return None,
+        Layer::Landlock | Layer::Repeatability => return None,
         Layer::MemoryLimit => Controller::Memory,
         Layer::CpuLimit => Controller::Cpu,
         Layer::ProcessLimit => Controller::Pids,

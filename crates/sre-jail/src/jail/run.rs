@@ -52,6 +52,9 @@ pub(super) fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) ->
     if matches!(jail.places.of(Controller::Memory), Place::Nowhere(_)) {
         order_file.limits.address_space_bytes = Some(order.limits.memory_bytes);
     }
+    if jail.unrepeatable.is_some() {
+        order_file.world = None;
+    }
     let order_bytes = memory_file("order", &wire::encode(&order_file, is_held))?;
     let stdin = match is_held {
         true => fd::memory_file("stdin").map_err(JailError::host("a file in memory"))?,
@@ -68,7 +71,7 @@ pub(super) fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) ->
     lock(&jail.starter).send(kind, &passed)?;
     let stdout = Stream::new(stdout, order.limits.stdout_bytes)?;
     let stderr = Stream::new(stderr, order.limits.stderr_bytes)?;
-    Ok((Running::new(control, stdout, stderr), stdin))
+    Ok((Running::new(control, stdout, stderr, order_file.world.is_some()), stdin))
 }
 
 pub(super) fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd, JailError> {

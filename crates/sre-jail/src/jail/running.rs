@@ -33,6 +33,8 @@ pub struct Running {
     pub failure: Option<StepError>,
     measured: Option<Measured>,
     usage: Option<Usage>,
+    is_to_be_repeatable: bool,
+    is_repeatable: bool,
     buffer: Vec<u8>,
 }
 
@@ -54,7 +56,7 @@ impl Drop for Running {
 
 impl Running {
     /// One that the launcher has been asked for.
-    pub fn new(control: OwnedFd, stdout: Stream, stderr: Stream) -> Self {
+    pub fn new(control: OwnedFd, stdout: Stream, stderr: Stream, is_to_be_repeatable: bool) -> Self {
         Self {
             control,
             stdout,
@@ -64,6 +66,8 @@ impl Running {
             failure: None,
             measured: None,
             usage: None,
+            is_to_be_repeatable,
+            is_repeatable: false,
             buffer: vec![0; message::LIMIT_BYTES],
         }
     }
@@ -137,7 +141,8 @@ impl Running {
                 Message::Failed(error) => self.failure = Some(error),
                 Message::Measured(bytes) => self.measured = Some(Measured::parse(&bytes)),
                 Message::Ended(usage) => self.usage = Some(usage),
-                Message::Ready => {}
+                Message::Repeatable => self.is_repeatable = true,
+                Message::Ready(_) => {}
             }
         }
     }
@@ -192,6 +197,9 @@ impl Running {
             self.measured.take().ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
         let measured = measured?;
         group.check_entered(&measured.cgroups).map_err(JailError::NotAsOrdered)?;
+        if self.is_to_be_repeatable && !self.is_repeatable && !ended_early(ending) {
+            return Err(JailError::NotAsOrdered(String::from("its time and randomness are the machine's")));
+        }
         let usage = self.usage.unwrap_or_default();
         Ok(Report {
             ending,
@@ -201,6 +209,7 @@ impl Running {
             peak_memory_bytes: used.peak_memory_bytes.unwrap_or(usage.peak_resident_bytes),
             elapsed,
             measured,
+            is_repeatable: self.is_repeatable,
             group_limits: group_limits(&jail.places),
         })
     }
@@ -224,6 +233,11 @@ impl Running {
             None => Err(JailError::NotAsOrdered(String::from("its first process was killed by somebody else"))),
         }
     }
+}
+
+/// Whether the kernel may have ended the guest before its first program began: no world was told of then, and none seen.
+fn ended_early(ending: Ending) -> bool {
+    !matches!(ending, Ending::Exited(_))
 }
 
 fn group_limits(places: &Places) -> Vec<(&'static str, u32)> {

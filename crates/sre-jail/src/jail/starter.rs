@@ -27,6 +27,7 @@ pub struct Starter {
 struct Launcher {
     socket: OwnedFd,
     process: OwnedFd,
+    unrepeatable: Option<String>,
 }
 
 impl Drop for Launcher {
@@ -52,6 +53,11 @@ impl Starter {
             self.launcher = Some(start(&self.options).map_err(JailError::Launcher)?);
         }
         Ok(())
+    }
+
+    /// Why guests cannot have worlds of their own here, as the launcher found.
+    pub fn unrepeatable(&self) -> Option<&str> {
+        self.launcher.as_ref()?.unrepeatable.as_deref()
     }
 
     /// Whether the launcher still holds its end.
@@ -103,7 +109,8 @@ fn start(options: &JailOptions) -> Result<Launcher, StepError> {
     drop(command);
     let ready = wait_until_ready(&ours);
     end(&mut first_stage, ready.is_err());
-    Ok(Launcher { process: ready?, socket: ours })
+    let (process, unrepeatable) = ready?;
+    Ok(Launcher { process, socket: ours, unrepeatable })
 }
 
 /// The first stage ends by itself once the launcher proper is there; one that failed might not.
@@ -114,7 +121,7 @@ fn end(first_stage: &mut Child, failed: bool) {
     drop(first_stage.wait());
 }
 
-fn wait_until_ready(socket: &OwnedFd) -> Result<OwnedFd, StepError> {
+fn wait_until_ready(socket: &OwnedFd) -> Result<(OwnedFd, Option<String>), StepError> {
     let mut process = None;
     let deadline = Instant::now() + START_LIMIT;
     loop {
@@ -134,7 +141,7 @@ fn wait_until_ready(socket: &OwnedFd) -> Result<OwnedFd, StepError> {
         }
         match (message::parse(&buffer[..length]).step("understanding the launcher")?, process.take()) {
             (Message::Started, _) => process = passed.pop(),
-            (Message::Ready, Some(process)) => return Ok(process),
+            (Message::Ready(unrepeatable), Some(process)) => return Ok((process, unrepeatable)),
             (Message::Failed(error), _) => return Err(error),
             (other, _) => return Err(StepError::new("waiting for the launcher", format!("it said {other:?}"))),
         }

@@ -11,6 +11,8 @@ use crate::{init, message};
 pub struct Shared {
     /// The compiled system call filter.
     pub filter: Vec<libc::sock_filter>,
+    /// The same for guests with a world of their own.
+    pub repeatable_filter: Vec<libc::sock_filter>,
     /// See [`super::template::enter`].
     pub newest_first: bool,
     /// How many user numbers the launcher has.

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::{serve, template};
 use crate::step::{Step, StepError};
 use crate::sys::process::{self, Forked};
-use crate::sys::{fd, socket};
+use crate::sys::{self, fd, socket};
 use crate::{message, seccomp};
 
 /// The first user and group number on the host that jails started by root use, and how many. Above what
@@ -86,10 +86,34 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     // Another user's number took it away, and without it the maps of jails cannot be written.
     process::set_dumpable(true).step("owning its own /proc entries")?;
     let newest_first = template::enter(root)?;
-    process::ignore_children().step("forgetting children")?;
-    socket::send(socket.as_fd(), &message::ready(), &[]).step("telling that it is ready")?;
     let filter = seccomp::compile(&seccomp::rules());
-    serve::run(socket, &serve::Shared { filter, newest_first, ids })
+    let repeatable_filter = seccomp::compile(&seccomp::repeatable_rules());
+    let unrepeatable = why_not_repeatable(&repeatable_filter)?;
+    process::ignore_children().step("forgetting children")?;
+    socket::send(socket.as_fd(), &message::ready(unrepeatable.as_deref()), &[]).step("telling that it is ready")?;
+    serve::run(socket, &serve::Shared { filter, repeatable_filter, newest_first, ids })
+}
+
+/// Whether calls can be answered and programs be stopped where they begin; else what is in the way.
+fn why_not_repeatable(filter: &[libc::sock_filter]) -> Result<Option<String>, StepError> {
+    // The processes of a jail have no capability, and may be traced by their first process alone.
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    if matches!(scope.trim(), "2" | "3") {
+        return Ok(Some(format!("kernel.yama.ptrace_scope is {}", scope.trim())));
+    }
+    match process::fork_into(0, None).step("a process to try a filter (clone3)")? {
+        Forked::Child => {
+            let installed =
+                process::set_no_new_privileges().and_then(|()| sys::seccomp::install_with_listener(filter).map(drop));
+            process::exit(installed.err().and_then(|error| error.raw_os_error()).unwrap_or(0))
+        }
+        Forked::Parent(..) => {
+            let ended = process::wait_any().step("trying a filter")?;
+            let errno = libc::WEXITSTATUS(ended.status);
+            let told = || format!("calls cannot wait for an answer here: {}", io::Error::from_raw_os_error(errno));
+            Ok((errno != 0 || libc::WIFSIGNALED(ended.status)).then(told))
+        }
+    }
 }
 
 /// Waits until somebody has written to an event.

@@ -58,7 +58,7 @@ impl Root {
 const PROGRAM_FOLDERS: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 /// Devices that hold no state of the host's. `random` never blocks on the kernels this runs on.
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+const DEVICES: [&str; 4] = ["null", "zero", "full", "random"];
 
 /// Files of the host's `/etc` that programs need to start; no account, key or name of the host's is among them.
 const ETC_FILES: [&str; 2] = ["ld.so.cache", "ld.so.conf"];
@@ -129,7 +129,15 @@ fn devices(template: &OwnedFd) -> Result<(), StepError> {
             .step(format_args!("making /{path} read-only"))?;
         mount::attach(device.as_fd(), template.as_fd(), &path).step(format_args!("attaching /{path}"))?;
     }
-    let links = [("/proc/self/fd", "fd"), ("fd/0", "stdin"), ("fd/1", "stdout"), ("fd/2", "stderr"), ("/tmp", "shm")];
+    // One place for both, so that one mount covers both in a world of its own.
+    let links = [
+        ("random", "urandom"),
+        ("/proc/self/fd", "fd"),
+        ("fd/0", "stdin"),
+        ("fd/1", "stdout"),
+        ("fd/2", "stderr"),
+        ("/tmp", "shm"),
+    ];
     for (target, name) in links {
         symlink(target, format!("dev/{name}")).step(format_args!("linking /dev/{name}"))?;
     }

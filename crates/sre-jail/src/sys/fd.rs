@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 use super::{c_string, check, check_int};
 
@@ -94,9 +95,19 @@ impl Waiting {
         Self(libc::pollfd { fd: file.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 })
     }
 
+    /// Waits until there is room to write.
+    pub fn to_write(file: &impl AsFd) -> Self {
+        Self(libc::pollfd { fd: file.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 })
+    }
+
     /// Waits for nothing.
     pub const fn nothing() -> Self {
         Self(libc::pollfd { fd: -1, events: 0, revents: 0 })
+    }
+
+    /// Whether there is something to read.
+    pub const fn is_readable(&self) -> bool {
+        self.0.revents & libc::POLLIN != 0
     }
 
     /// Whether it happened.
@@ -110,6 +121,22 @@ pub fn poll(waiting: &mut [Waiting], timeout_ms: i32) -> io::Result<()> {
     let count = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
     // SAFETY: `Waiting` holds a pollfd and nothing else (`transparent` below), and `count` is their number.
     let answer = unsafe { libc::poll(waiting.as_mut_ptr().cast::<libc::pollfd>(), count, timeout_ms) };
+    match check_int(answer) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// As [`poll`], with a time limit to the nanosecond; `None` waits for ever.
+pub fn poll_for(waiting: &mut [Waiting], limit: Option<Duration>) -> io::Result<()> {
+    let count = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
+    let limit = limit.map(|limit| libc::timespec {
+        tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: as in `poll`; `limit` is null or points to a timespec that outlives the call.
+    let answer = unsafe { libc::ppoll(waiting.as_mut_ptr().cast::<libc::pollfd>(), count, limit, ptr::null()) };
     match check_int(answer) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         other => other.map(drop),
@@ -158,4 +185,10 @@ pub fn event() -> io::Result<OwnedFd> {
 /// The null pointer that calls take for "no value".
 pub(super) const fn nothing<T>() -> *const T {
     ptr::null()
+}
+
+/// Makes a pipe hold one page and no more.
+pub fn shrink_pipe(pipe: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_SETPIPE_SZ takes a number; no memory is touched.
+    check_int(unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, 1) }).map(drop)
 }

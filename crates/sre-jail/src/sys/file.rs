@@ -65,3 +65,17 @@ pub fn make_folder_at(folder: BorrowedFd<'_>, path: &[u8], mode: libc::mode_t) -
     // SAFETY: `path` is a C string that outlives the call.
     check_int(unsafe { libc::mkdirat(folder.as_raw_fd(), path.as_ptr(), mode) }).map(drop)
 }
+
+/// Makes a named pipe below `folder`.
+pub fn make_pipe_at(folder: BorrowedFd<'_>, path: &[u8], mode: libc::mode_t) -> io::Result<()> {
+    let path = c_string(path)?;
+    // SAFETY: `path` is a C string that outlives the call.
+    check_int(unsafe { libc::mkfifoat(folder.as_raw_fd(), path.as_ptr(), mode) }).map(drop)
+}
+
+/// Removes a name that is no folder's below `folder`.
+pub fn remove_at(folder: BorrowedFd<'_>, path: &[u8]) -> io::Result<()> {
+    let path = c_string(path)?;
+    // SAFETY: `path` is a C string that outlives the call.
+    check_int(unsafe { libc::unlinkat(folder.as_raw_fd(), path.as_ptr(), 0) }).map(drop)
+}

@@ -7,9 +7,11 @@ pub mod fd;
 pub mod file;
 pub mod landlock;
 pub mod mount;
+pub mod notify;
 pub mod process;
 pub mod seccomp;
 pub mod socket;
+pub mod trace;
 
 use std::ffi::CString;
 use std::io;

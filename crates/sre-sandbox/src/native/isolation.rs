@@ -29,6 +29,7 @@ pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind
     }
     isolation.missing = missing.iter().map(|(layer, why)| (layer.name().to_owned(), why.clone())).collect();
 
+    let measured_world = report.is_repeatable;
     let fixed = |holds: bool| if holds { "fixed" } else { "host" };
     let has = |name: &str| measured.isolated_namespaces().iter().any(|found| found == name);
     isolation.repeatability = [
@@ -39,8 +40,11 @@ pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind
         ("host_name", fixed(has("uts"))),
         ("process_numbers", fixed(has("pid"))),
         ("user", fixed(has("user"))),
-        ("clock", "host"),
-        ("randomness", "host"),
+        ("clock", if measured_world { "virtual" } else { "host" }),
+        ("randomness", if measured_world { "seeded" } else { "host" }),
+        ("cycle_counter", "host"),
+        ("scheduling", "host"),
+        ("tmp_file_times", "host"),
     ]
     .into_iter()
     .map(|(name, state)| (name.to_owned(), state.to_owned()))

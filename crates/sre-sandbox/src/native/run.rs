@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources};
-use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report};
+use sre_jail::jail::Layer;
+use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World};
 use sre_skill::Skill;
 
 use super::isolation::isolation;
@@ -19,7 +20,7 @@ use crate::contract::{Ending, LOG_LIMIT_BYTES, environment, judge};
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
-const VIEW_VERSION: &str = "1";
+const VIEW_VERSION: &str = "2";
 
 /// Files in `/tmp` for each MiB of it.
 const TMP_FILES_PER_MIB: u64 = 256;
@@ -103,9 +104,11 @@ impl Sandbox for NativeSandbox {
 
     fn engine(&self, skill: &Skill, _language_runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         let command = self.command(skill)?;
+        let is_repeatable = !self.jail()?.lacking().iter().any(|(layer, _)| *layer == Layer::Repeatability);
         let mut configuration: BTreeMap<String, String> = [
             ("architecture", std::env::consts::ARCH.to_owned()),
-            ("repeatability", String::from("best effort")),
+            ("clock", String::from(if is_repeatable { "virtual" } else { "host" })),
+            ("randomness", String::from(if is_repeatable { "seeded" } else { "host" })),
             ("root", self.root()?.to_owned()),
             ("view", VIEW_VERSION.to_owned()),
         ]
@@ -182,7 +185,15 @@ fn order(job: &Job<'_>, command: &Command) -> Order {
         stdin: job.input.into(),
         file_time_s: job.profile.clock_start.as_second(),
         limits: limits(job.profile, job.time_limit),
+        world: Some(world(job.profile)),
     }
+}
+
+/// The same clock and the same cipher under the same seed as in the Wasm world.
+fn world(profile: &Profile) -> World {
+    // Nanoseconds since 1970 in 64 bits end in 2554; moments outside are moved to the near end.
+    let start = profile.clock_start.as_nanosecond().clamp(0, i128::from(u64::MAX));
+    World { clock_start_ns: u64::try_from(start).unwrap_or(u64::MAX), seed: *profile.random_seed.as_bytes() }
 }
 
 fn limits(profile: &Profile, wall: Duration) -> Limits {
