@@ -21,6 +21,14 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
+/// Has whoever answers run on the caller's processor, which halves what an answer takes. Linux 6.6 and later; earlier
+/// ones answer all the same.
+pub fn answer_nearby(listener: BorrowedFd<'_>) {
+    const SYNC_WAKE_UP: u64 = 1;
+    // SAFETY: numbers in, number out; a kernel that does not know the command says so.
+    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
+}
+
 /// The next call that waits; `None` if it was given up before it was received.
 pub fn receive(listener: BorrowedFd<'_>) -> io::Result<Option<Call>> {
     // SAFETY: the kernel wants a notification of zeroes, which is a valid one.

@@ -67,6 +67,7 @@ pub struct World {
 impl World {
     /// A world for a guest that has installed its filter.
     pub fn new(listener: OwnedFd, devices: OwnedFd, told: &Told, memory_bytes: u64) -> Result<Self, StepError> {
+        notify::answer_nearby(listener.as_fd());
         Ok(Self {
             listener,
             devices,
@@ -92,8 +93,10 @@ impl World {
         // Randomness of a guest that still waits for its order is not the order's: nothing is put into the pipe yet.
         let devices =
             |world: &Self| if order.is_none() { Waiting::to_write(&world.devices) } else { Waiting::nothing() };
+        // What happened before anybody watched.
+        let mut has_news = true;
         loop {
-            if self.reap(control)? {
+            if has_news && self.reap(control)? {
                 return Ok(Some(self.usage));
             }
             let now = Instant::now();
@@ -112,7 +115,8 @@ impl World {
                 // Nobody is left who could call. What remains is the guest's end.
                 fd::poll(&mut waiting[1..2], -1).step("waiting for the guest's end")?;
             }
-            if waiting[1].happened() {
+            has_news = waiting[1].happened();
+            if has_news {
                 drop(fd::read(self.children.as_fd(), &mut [0; 512]));
             }
             if waiting[2].happened() {
