@@ -28,7 +28,7 @@ pub struct Global {
         hide_env = true,
         value_name = "LAYER",
         value_delimiter = ',',
-        value_parser = ["memory_limit", "cpu_limit", "process_limit", "landlock"],
+        value_parser = ["memory_limit", "cpu_limit", "process_limit", "landlock", "repeatability"],
         requires = "allow_native",
         help_heading = "Native skills"
     )]

@@ -89,7 +89,7 @@ fn native(global: &Global) -> Option<NativeOptions> {
     let may_lack = global.native_without.iter().filter_map(|name| Layer::from_name(name)).collect();
     let warm_jails = global.native_warm.map_or(0, usize::from);
     global.allow_native.then(|| NativeOptions {
-        root: native_root(global),
+        root: native_root(global.native_root.as_deref()),
         may_lack,
         warm_jails,
         ..NativeOptions::default()
@@ -99,13 +99,13 @@ fn native(global: &Global) -> Option<NativeOptions> {
 /// The jail that `sre doctor` makes.
 #[cfg(target_os = "linux")]
 fn native_options(global: &Global) -> JailOptions {
-    JailOptions { root: native_root(global), ..JailOptions::default() }
+    JailOptions { root: native_root(global.native_root.as_deref()), ..JailOptions::default() }
 }
 
 #[cfg(target_os = "linux")]
-fn native_root(global: &Global) -> Root {
-    match &global.native_root {
-        Some(folder) => Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.clone())),
+fn native_root(folder: Option<&Path>) -> Root {
+    match folder {
+        Some(folder) => Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())),
         None => Root::Host,
     }
 }
