@@ -80,12 +80,14 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     if ids > 1 {
         process::leave_groups().step("leaving groups")?;
     }
+    let programs = root.open()?;
     process::become_user(0, 0).step("becoming the user of the namespace")?;
     // Each jail maps its user to the one this process acts as while it is made; that must not cost it its rights.
     process::keep_rights_of_any_user().step("keeping its rights")?;
     // Another user's number took it away, and without it the maps of jails cannot be written.
     process::set_dumpable(true).step("owning its own /proc entries")?;
-    let newest_first = template::enter(root)?;
+    let newest_first = template::enter(&programs)?;
+    drop(programs);
     let filter = seccomp::compile(&seccomp::rules());
     let repeatable_filter = seccomp::compile(&seccomp::repeatable_rules());
     let unrepeatable = why_not_repeatable(&repeatable_filter)?;

@@ -14,8 +14,8 @@ use sre_skill::Skill;
 use super::isolation::isolation;
 use super::options::NativeOptions;
 use super::pool::Pool;
-use super::program::{Command, command, on_host};
-use super::root;
+use super::program::{Command, command};
+use super::root::{self, Resolved};
 use crate::contract::{Ending, LOG_LIMIT_BYTES, environment, judge};
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
@@ -29,7 +29,7 @@ const TMP_FILES_PER_MIB: u64 = 256;
 pub struct NativeSandbox {
     options: NativeOptions,
     jail: Mutex<Option<Arc<Jail>>>,
-    root: OnceLock<Result<String, String>>,
+    root: OnceLock<Result<Resolved, String>>,
     interpreters: Mutex<HashMap<PathBuf, Interpreter>>,
     pool: Pool,
 }
@@ -56,7 +56,8 @@ impl NativeSandbox {
         if let Some(jail) = &*slot {
             return Ok(Arc::clone(jail));
         }
-        let NativeOptions { launcher, root, may_lack, .. } = self.options.clone();
+        let NativeOptions { launcher, may_lack, .. } = self.options.clone();
+        let root = self.root()?.root.clone();
         let jail =
             Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
         Ok(Arc::clone(slot.insert(Arc::new(jail))))
@@ -68,21 +69,26 @@ impl NativeSandbox {
         lock(&self.jail).as_ref()?.launcher_pid()
     }
 
-    fn root(&self) -> Result<&str, SandboxError> {
-        let identity = self.root.get_or_init(|| root::identity(&self.options.root).map_err(|error| error.to_string()));
-        identity
-            .as_deref()
-            .map_err(|error| SandboxError::Unavailable(format!("the root folder cannot be read: {error}")))
+    /// The root folder; an image is unpacked now if it was not.
+    fn root(&self) -> Result<&Resolved, SandboxError> {
+        let NativeOptions { root, images_folder, .. } = &self.options;
+        let resolved = self.root.get_or_init(|| root::resolve(root, images_folder.as_deref()));
+        resolved
+            .as_ref()
+            .map_err(|error| SandboxError::Unavailable(format!("the root folder for native skills: {error}")))
     }
 
     fn command(&self, skill: &Skill) -> Result<Command, SandboxError> {
-        command(skill, root::folder(&self.options.root))
+        command(skill, root::folder(&self.root()?.root))
     }
 
     /// What an interpreter is, exactly: updated packages change what a skill returns.
     fn interpreter(&self, path: &str) -> Result<Digest, SandboxError> {
-        let unreadable = |error| SandboxError::Unavailable(format!("the interpreter {path} cannot be read: {error}"));
-        let place = fs::canonicalize(on_host(root::folder(&self.options.root), path)).map_err(unreadable)?;
+        let unreadable = |error: std::io::Error| {
+            SandboxError::Unavailable(format!("the interpreter {path} cannot be read: {error}"))
+        };
+        let found = root::find(root::folder(&self.root()?.root), path);
+        let place = found.ok_or_else(|| unreadable(std::io::ErrorKind::NotFound.into()))?;
         let metadata = fs::metadata(&place).map_err(unreadable)?;
         let (changed, bytes) = (metadata.modified().ok(), metadata.len());
         if let Some(known) = lock(&self.interpreters).get(&place)
@@ -109,7 +115,7 @@ impl Sandbox for NativeSandbox {
             ("architecture", std::env::consts::ARCH.to_owned()),
             ("clock", String::from(if is_repeatable { "virtual" } else { "host" })),
             ("randomness", String::from(if is_repeatable { "seeded" } else { "host" })),
-            ("root", self.root()?.to_owned()),
+            ("root", self.root()?.identity.clone()),
             ("view", VIEW_VERSION.to_owned()),
         ]
         .into_iter()

@@ -21,7 +21,7 @@ mod verify;
 mod verify_file;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sre_orchestrator::EmbeddedOptions;
@@ -92,14 +92,22 @@ fn native(global: &Global) -> Option<NativeOptions> {
         root: native_root(global.native_root.as_deref()),
         may_lack,
         warm_jails,
+        images_folder: images_folder(global),
         ..NativeOptions::default()
     })
 }
 
 /// The jail that `sre doctor` makes.
 #[cfg(target_os = "linux")]
-fn native_options(global: &Global) -> JailOptions {
-    JailOptions { root: native_root(global.native_root.as_deref()), ..JailOptions::default() }
+fn native_options(global: &Global) -> Result<JailOptions, String> {
+    let named = native_root(global.native_root.as_deref());
+    let root = sre_sandbox::native::resolve(&named, images_folder(global).as_deref())?.root;
+    Ok(JailOptions { root, ..JailOptions::default() })
+}
+
+/// Where images are unpacked.
+fn images_folder(global: &Global) -> Option<PathBuf> {
+    global.cache_folder().map(|cache| cache.join("images"))
 }
 
 #[cfg(target_os = "linux")]

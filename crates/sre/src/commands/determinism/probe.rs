@@ -42,12 +42,17 @@ pub struct Assignment {
 pub struct NativeSetting {
     root: Option<PathBuf>,
     without: Vec<String>,
+    images_folder: Option<PathBuf>,
 }
 
 impl NativeSetting {
     /// Those of an order that runs natively.
     pub fn of(order: &AcceptedOrder, global: &Global) -> Option<Self> {
-        let setting = || Self { root: global.native_root.clone(), without: global.native_without.clone() };
+        let setting = || Self {
+            root: global.native_root.clone(),
+            without: global.native_without.clone(),
+            images_folder: super::super::images_folder(global),
+        };
         (order.profile().backend == Backend::Native).then(setting)
     }
 
@@ -55,6 +60,7 @@ impl NativeSetting {
     fn sandbox(&self) -> Result<Box<dyn Sandbox>, SandboxError> {
         Ok(Box::new(NativeSandbox::new(NativeOptions {
             root: crate::commands::native_root(self.root.as_deref()),
+            images_folder: self.images_folder.clone(),
             may_lack: self.without.iter().filter_map(|name| Layer::from_name(name)).collect(),
             ..NativeOptions::default()
         })))
