@@ -210,8 +210,7 @@ impl Held {
 }
 
 fn read_order(file: &OwnedFd) -> Result<(Order, bool), StepError> {
-    let mut bytes = Vec::new();
-    file::append(file.as_fd(), &mut bytes, 256 << 10).step("reading the order")?;
+    let bytes = file::whole(file.as_fd()).step("reading the order")?;
     wire::decode(&bytes).step("reading the order")
 }
 

@@ -1,7 +1,7 @@
 //! Files below a folder that is held open.
 
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::fd::{own, read};
@@ -35,8 +35,28 @@ pub fn append_file(folder: BorrowedFd<'_>, path: &[u8], bytes: &mut Vec<u8>) -> 
     append(open_at(folder, path, libc::O_RDONLY, 0)?.as_fd(), bytes, 4096)
 }
 
+/// Reads a file whose length is known to the kernel from its start.
+pub fn whole(file: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    // SAFETY: a stat of zeroes is valid.
+    let mut found: libc::stat = unsafe { mem::zeroed() };
+    // SAFETY: `found` outlives the call.
+    check_int(unsafe { libc::fstat(file.as_raw_fd(), &raw mut found) })?;
+    // Neither more nor less is touched: each page of memory that is costs more than a call.
+    let mut bytes = vec![0; usize::try_from(found.st_size).unwrap_or(0)];
+    let mut length = 0;
+    while length < bytes.len() {
+        match read(file, &mut bytes[length..])? {
+            None => {}
+            Some(0) => break,
+            Some(more) => length += more,
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
 /// Appends what follows in a file to `bytes`, in pieces of a size.
-pub fn append(file: BorrowedFd<'_>, bytes: &mut Vec<u8>, piece_bytes: usize) -> io::Result<()> {
+fn append(file: BorrowedFd<'_>, bytes: &mut Vec<u8>, piece_bytes: usize) -> io::Result<()> {
     loop {
         let start = bytes.len();
         bytes.resize(start + piece_bytes, 0);
