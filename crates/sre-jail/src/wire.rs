@@ -84,6 +84,20 @@ pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
     Ok((Order { program, arguments, environment, files, stdin, file_time_s, limits, world }, is_held))
 }
 
+/// Reads bytes as everything that travels between host, launcher and jail, for the fuzzer: each is refused, or is read
+/// back from what is written of it.
+///
+/// # Panics
+/// When an order that was read is not the same after it was written.
+pub fn read_anything(bytes: &[u8]) {
+    if let Ok((order, is_held)) = decode(bytes) {
+        let again = decode(&encode(&order, is_held)).expect("what was written");
+        assert_eq!(format!("{order:?} {is_held}"), format!("{:?} {}", again.0, again.1));
+    }
+    drop(crate::message::parse(bytes));
+    drop(crate::measure::Measured::parse(bytes).check());
+}
+
 fn limit_numbers(limits: &Limits) -> [u64; 11] {
     [
         limits.memory_bytes,
@@ -213,7 +227,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(decode(&bytes));
+            read_anything(&bytes);
         }
     }
 }

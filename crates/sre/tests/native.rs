@@ -224,6 +224,7 @@ fn the_doctor_names_every_layer_with_its_fix() {
         "time_namespaces",
         "seccomp",
         "landlock",
+        "repeatability",
         "memory_limit",
         "cpu_limit",
         "process_limit",

@@ -29,8 +29,8 @@ use std::io;
 use std::path::PathBuf;
 
 pub use layer::{Format, read_layer};
-pub use layout::{Image, parse_index, parse_manifest};
-pub use tree::Tree;
+pub use layout::{Chosen, Descriptor, Image, parse_index, parse_manifest};
+pub use tree::{Change, Made, Node, Tree};
 pub use unpack::{is_layout, unpack, unpack_within};
 
 /// Most bytes of an index, manifest or configuration.
