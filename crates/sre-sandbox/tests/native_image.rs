@@ -311,7 +311,7 @@ fn layouts_that_are_damaged_are_refused_by_name() {
     layout.index(&[index["manifests"][0].clone(), index["manifests"][0].clone()]);
     refused(&layout, "several images");
     let inner = layout.json_blob(INDEX, &json!({"schemaVersion": 2, "manifests": [foreign, index["manifests"][0]]}));
-    layout.index(&[inner.clone()]);
+    layout.index(std::slice::from_ref(&inner));
     assert!(layout.unpack(images.path()).is_ok(), "an index in an index");
     let outer = layout.json_blob(INDEX, &json!({"schemaVersion": 2, "manifests": [inner]}));
     layout.index(&[outer]);

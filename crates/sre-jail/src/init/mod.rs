@@ -122,20 +122,12 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             let held = package.zip(opens_gate).map(|(package, opens_gate)| Held { package, opens_gate, guest });
             // Before all others are closed by number: this one would be closed twice.
             drop(gate);
-            // What the guest reads and writes must end when the guest ends, not when this process does.
-            let mut kept = vec![seed.control.as_raw_fd()];
-            kept.extend(
-                held.iter().flat_map(|held| [&held.package, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd),
-            );
-            kept.extend(world.iter().map(|(ours, _)| ours.as_raw_fd()));
-            kept.extend(devices.iter().map(AsRawFd::as_raw_fd));
-            kept.sort_unstable();
-            let world = world.map(|(ours, theirs)| {
+            let ours = world.map(|(ours, theirs)| {
                 drop(theirs);
                 ours
             });
-            fd::close_all_from(0, &kept).step("closing the guest's files")?;
-            let world = match (world, devices, &order.world) {
+            close_the_guests(seed, held.as_ref(), ours.as_ref(), devices.as_ref())?;
+            let world = match (ours, devices, &order.world) {
                 (Some(ours), Some(devices), Some(told)) => take_over(&ours)?
                     .map(|listener| World::new(listener, devices, told, order.limits.memory_bytes))
                     .transpose()?,
@@ -144,6 +136,20 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             Ok(Started { world, held })
         }
     }
+}
+
+/// What the guest reads and writes must end when the guest ends, not when this process does.
+fn close_the_guests(
+    seed: &Seed,
+    held: Option<&Held>,
+    world: Option<&OwnedFd>,
+    devices: Option<&OwnedFd>,
+) -> Result<(), StepError> {
+    let mut kept = vec![seed.control.as_raw_fd()];
+    kept.extend(held.iter().flat_map(|held| [&held.package, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd));
+    kept.extend(world.into_iter().chain(devices).map(AsRawFd::as_raw_fd));
+    kept.sort_unstable();
+    fd::close_all_from(0, &kept).step("closing the guest's files")
 }
 
 /// Receives where the guest's calls wait; `None` if it failed before, which it has told.
