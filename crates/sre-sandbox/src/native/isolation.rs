@@ -37,7 +37,7 @@ pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind
         ("addresses", fixed(measured.fixed_addresses && !is_warm)),
         ("environment", "fixed"),
         ("file_times", "fixed"),
-        ("hash_seed", fixed(kind == RuntimeKind::Python)),
+        ("hash_seed", fixed(kind == RuntimeKind::Python || has_world)),
         ("host_name", fixed(has("uts"))),
         ("process_numbers", fixed(has("pid"))),
         ("user", fixed(has("user"))),

@@ -215,7 +215,7 @@ impl Comparison<'_> {
         };
         sheet.row("compared", &compared);
         if is_native {
-            sheet.row("the machine's", &self.first.of_the_host().join(", "));
+            sheet.row("the host's", &self.first.of_the_host().join(", "));
         }
         match &self.difference {
             None => {
