@@ -1,6 +1,6 @@
 //! The root folder of all jails, made once.
 //!
-//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and six devices
+//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and four devices
 //! mounted into it; all of it read-only. Its `/proc` shows the launcher's own process namespace and stays below each
 //! jail's own: the kernel mounts a new one only where an old one can be seen whole.
 
