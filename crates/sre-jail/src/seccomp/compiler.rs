@@ -242,7 +242,7 @@ mod tests {
             }
             Some(Rule::AskUnlessNull(index)) => ask_if(arguments[*index as usize] != 0),
             Some(Rule::AskIfPositive(index)) => ask_if(argument(*index) as i32 > 0),
-            Some(Rule::AskIfTimedFutex) => ask_if(matches!(argument(1) & 0x7f, 0 | 9) && arguments[3] != 0),
+            Some(Rule::AskIfTimedFutex) => ask_if(matches!(argument(1) & 0xffff_fe7f, 0 | 9) && arguments[3] != 0),
             Some(simple) => *simple,
         };
         answer(simple).k
