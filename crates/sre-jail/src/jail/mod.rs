@@ -69,8 +69,8 @@ impl Jail {
         }
     }
 
-    /// Runs one order in a jail of its own, which is gone when this returns: no process, mount, group or file of it is
-    /// left. Blocks until then. `should_stop` is asked every few milliseconds.
+    /// Runs one order in a jail of its own, which is gone when this returns: no process or group of it is left, and its
+    /// mounts, which nobody can reach any more, are taken down a moment later. Blocks until then. `should_stop` is asked every few milliseconds.
     ///
     /// # Errors
     /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
