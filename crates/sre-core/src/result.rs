@@ -97,7 +97,8 @@ pub struct Isolation {
     pub enforced: BTreeMap<String, String>,
     /// Layers that this host lacks and the operator allowed to be missing, each with the reason.
     pub missing: BTreeMap<String, String>,
-    /// Sources of difference between two runs, by name: `fixed` if both see the same, else `host`.
+    /// Sources of difference between two runs, by name: `fixed`, `virtual` (clock) or `seeded` (randomness) if both see
+    /// the same, else `host`.
     pub repeatability: BTreeMap<String, String>,
 }
 

@@ -69,9 +69,11 @@ mod linux {
 
     fn compare(program: &str, arguments: &[&str], rounds: usize) {
         let order = common::order(program, arguments);
+        let on_machine_time = Order { world: None, ..order.clone() };
         let mut ways: Vec<Way<'_>> = Vec::new();
         ways.push(("plain process", Box::new(|| spawn(Command::new(program).args(arguments)))));
         ways.push(("sre-jail, all layers", Box::new(|| jail(&order))));
+        ways.push(("sre-jail, host's time", Box::new(|| jail(&on_machine_time))));
         if is_installed("bwrap") {
             ways.push(("bubblewrap --unshare-all", Box::new(|| spawn(bubblewrap(program, arguments)))));
         } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cgroup::{Controller, Place, Places};
 use crate::jail::{Ending, Jail, JailError, JailOptions, Layer};
-use crate::order::{Limits, Order};
+use crate::order::{Limits, Order, World};
 use crate::sys;
 
 /// The oldest kernel: 5.12 has every mount call, 5.14 counts processes per user namespace.
@@ -55,7 +55,8 @@ pub fn examine(options: &JailOptions) -> Vec<Requirement> {
     let places = Places::find();
     let mut found = vec![kernel(), user_namespaces(), time_namespaces(), filter(), landlock()];
     found.extend(Controller::ALL.map(|controller| group(controller, &places)));
-    found.push(jail(options));
+    let (repeatability, jail) = jail(options);
+    found.extend([repeatability, jail]);
     found
 }
 
@@ -176,13 +177,29 @@ fn group(controller: Controller, places: &Places) -> Requirement {
     }
 }
 
-/// The proof: a jail in which `true` runs.
-fn jail(options: &JailOptions) -> Requirement {
+fn repeatability(why_not: Option<String>) -> Requirement {
+    let name = Layer::Repeatability.name();
+    let Some(found) = why_not else {
+        return Requirement::good(name, "time and randomness of its own, measured");
+    };
+    Requirement::not_good(
+        name,
+        State::Weak,
+        found,
+        "native skills are refused; with --native-without repeatability they see this machine's time and randomness, and \
+         a replay that depends on either diverges",
+        "sysctl -w kernel.yama.ptrace_scope=1; in a container, run it without a supervisor that answers system calls",
+    )
+}
+
+/// The proof: a jail in which `true` runs, with time and randomness of its own.
+fn jail(options: &JailOptions) -> (Requirement, Requirement) {
     let options = JailOptions { may_lack: Layer::ALL.into(), ..options.clone() };
     let consequence = "no native skill can run";
     let failed = |error: &JailError| {
         let told = error.to_string();
-        Requirement::not_good("jail", State::Missing, told.clone(), consequence, advice(&told))
+        let jail = Requirement::not_good("jail", State::Missing, told.clone(), consequence, advice(&told));
+        (repeatability(Some(String::from("no jail could be made"))), jail)
     };
     let jail = match Jail::new(options) {
         Ok(jail) => jail,
@@ -196,16 +213,22 @@ fn jail(options: &JailOptions) -> Requirement {
         stdin: std::sync::Arc::from([]),
         file_time_s: 0,
         limits: Limits { wall: Duration::from_secs(60), ..Limits::default() },
+        world: Some(World { clock_start_ns: 0, seed: [0; 32] }),
     };
     match jail.run(&order, &|| false) {
         Ok(report) if report.ending == Ending::Exited(0) => {
             let namespaces = report.measured.isolated_namespaces().len();
             let took = report.elapsed.as_secs_f64() * 1e3;
-            Requirement::good("jail", format!("made and measured: {namespaces} namespaces, {took:.1} ms"))
+            let lacking = jail.lacking().into_iter().find(|(layer, _)| *layer == Layer::Repeatability);
+            let why_not = lacking.map(|(_, why)| why);
+            let made = format!("made and measured: {namespaces} namespaces, {took:.1} ms");
+            (repeatability(why_not), Requirement::good("jail", made))
         }
         Ok(report) => {
             let found = format!("a jail was made, but /usr/bin/true ended with {:?}", report.ending);
-            Requirement::not_good("jail", State::Missing, found, consequence, "install coreutils below the root folder")
+            let fix = "install coreutils below the root folder";
+            let jail = Requirement::not_good("jail", State::Missing, found, consequence, fix);
+            (repeatability(Some(String::from("no program ran in a jail"))), jail)
         }
         Err(error) => failed(&error),
     }

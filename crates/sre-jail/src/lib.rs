@@ -40,5 +40,7 @@ mod wire;
 pub use jail::{Ending, Held, Jail, JailError, JailOptions, LauncherProgram, Output, Report};
 pub use launcher::{Root, enter_if_asked};
 pub use measure::Measured;
-pub use order::{File, GUEST_ID, Limits, Order, PACKAGE_FOLDER};
+pub use order::{File, GUEST_ID, Limits, Order, PACKAGE_FOLDER, World};
 pub use step::StepError;
+#[doc(hidden)]
+pub use wire::read_anything;

@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use crate::order::GUEST_ID;
-use crate::sys::fd;
+use crate::sys::file;
 
 /// The namespaces a jail has of its own, by their names in `/proc/self/ns`.
 pub const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
@@ -52,11 +52,11 @@ pub(crate) fn look_around(entered: &str) -> io::Result<Vec<u8>> {
         found.push(0);
         found.extend_from_slice(name.as_bytes());
         found.push(b'\n');
-        fd::append_file(own.as_fd(), name.as_bytes(), &mut found)?;
+        file::append_file(own.as_fd(), name.as_bytes(), &mut found)?;
     }
     found.extend_from_slice(b"\0ns\n");
     for name in NAMESPACES {
-        let link = fd::read_link(own.as_fd(), format!("ns/{name}").as_bytes())?;
+        let link = file::read_link(own.as_fd(), format!("ns/{name}").as_bytes())?;
         found.extend_from_slice(name.as_bytes());
         found.push(b' ');
         found.extend_from_slice(&link);

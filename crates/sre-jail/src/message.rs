@@ -10,6 +10,7 @@ const STARTED: u64 = 2;
 const FAILED: u64 = 3;
 const MEASURED: u64 = 4;
 const ENDED: u64 = 5;
+const REPEATABLE: u64 = 6;
 
 /// Longest message, in bytes.
 pub const LIMIT_BYTES: usize = 64 << 10;
@@ -17,14 +18,16 @@ pub const LIMIT_BYTES: usize = 64 << 10;
 /// A message.
 #[derive(Debug)]
 pub enum Message {
-    /// The launcher takes orders.
-    Ready,
+    /// The launcher takes orders; why none can be given a world of its own here, if so.
+    Ready(Option<String>),
     /// The first process of the jail exists; its descriptor came along.
     Started,
     /// A step before the guest failed.
     Failed(StepError),
     /// What the jail's process saw of itself right before it became the guest.
     Measured(Vec<u8>),
+    /// The guest's first program has started in a world of its own, which was looked at.
+    Repeatable,
     /// The guest ended by itself.
     Ended(Usage),
 }
@@ -47,8 +50,15 @@ fn writer(tag: u64) -> Writer {
 }
 
 /// See [`Message::Ready`].
-pub fn ready() -> Vec<u8> {
-    writer(READY).0
+pub fn ready(unrepeatable: Option<&str>) -> Vec<u8> {
+    let mut out = writer(READY);
+    out.bytes(unrepeatable.unwrap_or_default().as_bytes());
+    out.0
+}
+
+/// See [`Message::Repeatable`].
+pub fn repeatable() -> Vec<u8> {
+    writer(REPEATABLE).0
 }
 
 /// See [`Message::Started`].
@@ -88,7 +98,8 @@ pub fn ended(usage: &Usage) -> Vec<u8> {
 pub fn parse(bytes: &[u8]) -> io::Result<Message> {
     let mut from = Reader(bytes);
     Ok(match from.number()? {
-        READY => Message::Ready,
+        READY => Message::Ready(Some(from.text()?).filter(|why| !why.is_empty())),
+        REPEATABLE => Message::Repeatable,
         STARTED => Message::Started,
         FAILED => {
             let (step, why) = (from.text()?, from.text()?);

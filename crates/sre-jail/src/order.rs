@@ -26,6 +26,17 @@ pub struct Order {
     pub file_time_s: i64,
     /// What it may use.
     pub limits: Limits,
+    /// Time and randomness of its own, the same for every run; `None` for this machine's.
+    pub world: Option<World>,
+}
+
+/// Time and randomness that a guest sees instead of this machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct World {
+    /// When its clock starts, in nanoseconds since 1970.
+    pub clock_start_ns: u64,
+    /// Seed of its randomness: ChaCha20's key.
+    pub seed: [u8; 32],
 }
 
 /// A file of the package. Folders are made as needed.

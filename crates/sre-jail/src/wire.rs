@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::order::{File, Limits, Order};
+use crate::order::{File, Limits, Order, World};
 
 /// Stands for "no limit".
 const NO_LIMIT: u64 = u64::MAX;
@@ -30,6 +30,11 @@ pub fn encode(order: &Order, is_held: bool) -> Vec<u8> {
     out.number(order.file_time_s as u64);
     for number in limit_numbers(&order.limits) {
         out.number(number);
+    }
+    out.number(u64::from(order.world.is_some()));
+    if let Some(world) = &order.world {
+        out.number(world.clock_start_ns);
+        out.bytes(&world.seed);
     }
     out.number(u64::from(is_held));
     out.number(order.files.len() as u64);
@@ -65,6 +70,7 @@ pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
         stderr_bytes: from.size()?,
         wall: Duration::from_millis(from.number()?),
     };
+    let world = if from.number()? == 0 { None } else { Some(from.world()?) };
     let is_held = from.number()? != 0;
     let files = from.list(|from| {
         let path = from.text()?;
@@ -75,7 +81,21 @@ pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
         return Err(malformed());
     }
     let stdin = Arc::from([]);
-    Ok((Order { program, arguments, environment, files, stdin, file_time_s, limits }, is_held))
+    Ok((Order { program, arguments, environment, files, stdin, file_time_s, limits, world }, is_held))
+}
+
+/// Reads bytes as everything that travels between host, launcher and jail, for the fuzzer: each is refused, or is read
+/// back from what is written of it.
+///
+/// # Panics
+/// When an order that was read is not the same after it was written.
+pub fn read_anything(bytes: &[u8]) {
+    if let Ok((order, is_held)) = decode(bytes) {
+        let again = decode(&encode(&order, is_held)).expect("what was written");
+        assert_eq!(format!("{order:?} {is_held}"), format!("{:?} {}", again.0, again.1));
+    }
+    drop(crate::message::parse(bytes));
+    drop(crate::measure::Measured::parse(bytes).check());
 }
 
 fn limit_numbers(limits: &Limits) -> [u64; 11] {
@@ -142,6 +162,12 @@ impl<'a> Reader<'a> {
         String::from_utf8(self.bytes()?.to_vec()).map_err(|_| malformed())
     }
 
+    fn world(&mut self) -> io::Result<World> {
+        let clock_start_ns = self.number()?;
+        let seed = self.bytes()?.try_into().map_err(|_| malformed())?;
+        Ok(World { clock_start_ns, seed })
+    }
+
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> io::Result<T>) -> io::Result<Vec<T>> {
         let count = self.size()?;
         // Every item takes at least 8 bytes: a count beyond that is a lie, and nothing is reserved for it.
@@ -179,7 +205,8 @@ mod tests {
                     stderr_bytes: n[8] as usize,
                     wall: Duration::from_millis(n[0].into()),
                 };
-                Order { program, arguments, environment, files, stdin: Arc::from([]), file_time_s, limits }
+                let world = (n[2] % 2 == 0).then_some(World { clock_start_ns: n[3].into(), seed: [n[4] as u8; 32] });
+                Order { program, arguments, environment, files, stdin: Arc::from([]), file_time_s, limits, world }
             },
         )
     }
@@ -200,7 +227,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(decode(&bytes));
+            read_anything(&bytes);
         }
     }
 }

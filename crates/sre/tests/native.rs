@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Every layer may be missing, so that the tests run on any host; what is missing is in the result.
-const ANYWHERE: [&str; 3] = ["--allow-native", "--native-without", "memory_limit,cpu_limit,process_limit,landlock"];
+const ANYWHERE: [&str; 3] =
+    ["--allow-native", "--native-without", "memory_limit,cpu_limit,process_limit,landlock,repeatability"];
 
 fn sre(data: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sre"));
@@ -81,7 +82,8 @@ fn a_native_order_is_replayed_and_says_what_held_it() {
     let commit = &result["commit_result"];
     assert_eq!(commit["backend"], "native");
     assert_eq!(commit["isolation"]["enforced"]["seccomp"], "mode 2");
-    assert_eq!(commit["isolation"]["repeatability"]["clock"], "host");
+    let clock = if commit["isolation"]["missing"]["repeatability"].is_null() { "virtual" } else { "host" };
+    assert_eq!(commit["isolation"]["repeatability"]["clock"], clock);
 
     let again = sre(&data, &[&["verify", "n1", "--format", "json"][..], &ANYWHERE].concat());
     assert_eq!(again.status.code(), Some(0), "{}", json(&again));
@@ -89,14 +91,44 @@ fn a_native_order_is_replayed_and_says_what_held_it() {
     assert_eq!(sre(&data, &["verify", "n1"]).status.code(), Some(25));
 }
 
-/// A result that depends on the moment is found out, and a skill that says so itself is not accused.
+/// Time and randomness are the order's: a replay sees them again, and so do many runs in many surroundings.
+#[test]
+fn what_shows_time_and_randomness_is_repeated() {
+    if !can_jail() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let program =
+        "#!/bin/sh\necho \"[\\\"$(date +%s.%N)\\\",\\\"$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' ')\\\"]\"\n";
+    let skill = skill(&folder, "main.sh", program);
+    let (data, path) = (folder.path().join("data"), skill.to_str().expect("UTF-8"));
+    let order = ["run", path, "--clock-start", "2031-05-06T07:08:09Z", "--format", "json"];
+    let result = json(&sre(&data, &[&order[..], &ANYWHERE].concat()));
+    if !result["commit_result"]["isolation"]["missing"]["repeatability"].is_null() {
+        eprintln!("NOT TESTED HERE: repeatability, {result}");
+        return;
+    }
+    assert_eq!(result["verification"]["verdict"], "matched", "{result}");
+    let shown = result["output"][0].as_str().expect("a date");
+    assert!(shown.starts_with("1935817689.0000"), "{shown}");
+
+    let measured = sre(&data, &[&["determinism", path, "--runs", "12", "--format", "json"][..], &ANYWHERE].concat());
+    let verdict = json(&measured);
+    assert_eq!((measured.status.code(), &verdict["identical"]), (Some(0), &Value::from(true)), "{verdict}");
+    assert_eq!((&verdict["backend"], &verdict["repeatability"]["scheduling"]), (&"native".into(), &"host".into()));
+    let varied = sre(&data, &[&["determinism", path, "--runs", "4", "--vary", "seed"][..], &ANYWHERE].concat());
+    assert_eq!(varied.status.code(), Some(21), "{}", String::from_utf8_lossy(&varied.stdout));
+}
+
+/// A result that depends on the machine is found out, and a skill that says so itself is not accused.
 #[test]
 fn what_cannot_be_repeated_diverges_unless_the_skill_says_so() {
     if !can_jail() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let program = "#!/bin/sh\ntr -dc 0-9 < /dev/urandom | head -c 12 | sed 's/.*/\"&\"/'\n";
+    // Times of files in /tmp are the machine's.
+    let program = "#!/bin/sh\ntouch /tmp/x; stat -c '\"%.9Y\"' /tmp/x\n";
     let skill = skill(&folder, "main.sh", program);
     let (data, path) = (folder.path().join("data"), skill.to_str().expect("UTF-8"));
     let ran = sre(&data, &[&["run", path, "--format", "json"][..], &ANYWHERE].concat());
@@ -192,6 +224,7 @@ fn the_doctor_names_every_layer_with_its_fix() {
         "time_namespaces",
         "seccomp",
         "landlock",
+        "repeatability",
         "memory_limit",
         "cpu_limit",
         "process_limit",

@@ -6,7 +6,7 @@
 use std::os::fd::AsFd;
 
 use crate::step::{Step, StepError};
-use crate::sys::{fd, landlock};
+use crate::sys::{file, landlock};
 
 // Rights of interface version 1, in the kernel's order.
 const EXECUTE: u64 = 1;
@@ -61,7 +61,8 @@ pub fn restrict() -> Result<(), StepError> {
     for (path, rights) in PLACES {
         // Links were resolved when they were named here once: `/bin` is `/usr/bin` on most systems.
         let name = if path == "/" { b".".as_slice() } else { path.trim_start_matches('/').as_bytes() };
-        let Ok(place) = fd::open_at(here.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY, 0) else {
+        let Ok(place) = file::open_at(here.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY, 0)
+        else {
             continue;
         };
         landlock::allow(rules.as_fd(), place.as_fd(), rights & known)

@@ -5,6 +5,7 @@
 //! | `view` | mounts, package, names: what the guest sees |
 //! | `confine` | capabilities, limits, Landlock, filter: what it may do |
 //! | `landlock` | the second layer over the files |
+//! | `world` | time and randomness of its own, for guests that are given one |
 //!
 //! It has every capability inside the jail's user namespace while it builds, none afterwards, and none outside at any
 //! time. The guest is its child, number 2, so that signals and orphans behave as anywhere; when this process ends, the
@@ -13,6 +14,7 @@
 mod confine;
 mod landlock;
 mod view;
+mod world;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -24,7 +26,10 @@ use crate::order::{GUEST_ID, Order, PACKAGE_FOLDER};
 use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
 use crate::sys::process::{self, Forked};
+use crate::sys::{file, socket};
 use crate::wire;
+
+use world::World;
 
 /// The descriptors that came with an order.
 pub struct Seed {
@@ -44,17 +49,41 @@ pub struct Seed {
 
 /// Never returns. The host learns everything from the control socket.
 pub fn run(seed: &Seed, id: u32, shared: &Shared) -> ! {
-    let ready = prepare(seed, id, shared).and_then(|held| held.map_or(Ok(()), |held| held.release(seed, shared)));
-    if let Err(error) = ready {
-        drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
-        process::exit(1);
-    }
-    let usage = wait_for_guest();
-    drop(fd::send(seed.control.as_fd(), &message::ended(&usage), &[]));
+    let ended = prepare(seed, id, shared).and_then(|started| match started.world {
+        Some(world) => run_in_world(world, started.held, seed, shared),
+        None => started.held.map_or(Ok(()), |held| held.release(seed, shared)).map(|()| wait_for_guest()),
+    });
+    let usage = match ended {
+        Ok(usage) => usage,
+        Err(error) => {
+            drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
+            process::exit(1)
+        }
+    };
+    drop(socket::send(seed.control.as_fd(), &message::ended(&usage), &[]));
     process::exit(0)
 }
 
-fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Option<Held>, StepError> {
+/// A guest that has started.
+struct Started {
+    world: Option<World>,
+    held: Option<Held>,
+}
+
+/// Answers the guest's calls to its end, and in between, if it is held, gives it its order.
+fn run_in_world(mut world: World, held: Option<Held>, seed: &Seed, shared: &Shared) -> Result<Usage, StepError> {
+    if let Some(held) = held {
+        if let Some(usage) = world.run(&seed.control, Some(&seed.control))? {
+            return Ok(usage);
+        }
+        if let Some(told) = held.carry_out(seed, shared)?.world {
+            world.begin_again(&told);
+        }
+    }
+    world.run(&seed.control, None).map(Option::unwrap_or_default)
+}
+
+fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> {
     // The launcher's descriptors were copied with it; of these, none must be left.
     let files = [&seed.control, &seed.order, &seed.stdin, &seed.stdout, &seed.stderr];
     let mut kept: Vec<_> = files.into_iter().chain(&seed.cgroups).map(AsRawFd::as_raw_fd).collect();
@@ -73,34 +102,60 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Option<Held>, StepEr
     process::set_dumpable(true).step("owning its own /proc entries")?;
 
     let (order, is_held) = read_order(&seed.order)?;
-    let package = view::build(&order, is_held, shared.newest_first)?;
+    let view::Built { package, devices } = view::build(&order, is_held, shared.newest_first)?;
     let (gate, opens_gate) = is_held.then(fd::pipe).transpose().step("a pipe")?.unzip();
     confine::limits(&order.limits)?;
     process::set_no_new_privileges().step("no new privileges")?;
     process::drop_capabilities().step("dropping capabilities")?;
 
+    let world = order.world.is_some().then(socket::socket_pair).transpose().step("a socket pair")?;
     process::set_dumpable(false).step("hiding from the guest")?;
     process::reset_signals().step("default signals")?;
     match process::fork_into(0, None).step("the guest's process (clone3)")? {
         Forked::Child => {
-            let error = become_guest(seed, &order, shared, &entered, gate.as_ref());
-            drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+            let hands_over = world.map(|(_, theirs)| theirs);
+            let error = become_guest(seed, &order, shared, &entered, gate.as_ref(), hands_over.as_ref());
+            drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
             process::exit(127)
         }
         Forked::Parent(_, guest) => {
             let held = package.zip(opens_gate).map(|(package, opens_gate)| Held { package, opens_gate, guest });
             // Before all others are closed by number: this one would be closed twice.
             drop(gate);
-            // What the guest reads and writes must end when the guest ends, not when this process does.
-            let mut kept = vec![seed.control.as_raw_fd()];
-            kept.extend(
-                held.iter().flat_map(|held| [&held.package, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd),
-            );
-            kept.sort_unstable();
-            fd::close_all_from(0, &kept).step("closing the guest's files")?;
-            Ok(held)
+            let ours = world.map(|(ours, theirs)| {
+                drop(theirs);
+                ours
+            });
+            close_the_guests(seed, held.as_ref(), ours.as_ref(), devices.as_ref())?;
+            let world = match (ours, devices, &order.world) {
+                (Some(ours), Some(devices), Some(told)) => take_over(&ours)?
+                    .map(|listener| World::new(listener, devices, told, order.limits.memory_bytes))
+                    .transpose()?,
+                _ => None,
+            };
+            Ok(Started { world, held })
         }
     }
+}
+
+/// What the guest reads and writes must end when the guest ends, not when this process does.
+fn close_the_guests(
+    seed: &Seed,
+    held: Option<&Held>,
+    world: Option<&OwnedFd>,
+    devices: Option<&OwnedFd>,
+) -> Result<(), StepError> {
+    let mut kept = vec![seed.control.as_raw_fd()];
+    kept.extend(held.iter().flat_map(|held| [&held.package, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd));
+    kept.extend(world.into_iter().chain(devices).map(AsRawFd::as_raw_fd));
+    kept.sort_unstable();
+    fd::close_all_from(0, &kept).step("closing the guest's files")
+}
+
+/// Receives where the guest's calls wait; `None` if it failed before, which it has told.
+fn take_over(from: &OwnedFd) -> Result<Option<OwnedFd>, StepError> {
+    let (_, mut passed) = socket::receive(from.as_fd(), &mut [0; 8]).step("taking over the guest's calls")?;
+    Ok(passed.pop())
 }
 
 /// The guest's user inside is the one outside that the launcher acted as when it made this process.
@@ -133,7 +188,12 @@ impl Held {
             // It ended while it was waiting; how is told as ever.
             return Ok(());
         }
-        let (length, mut passed) = fd::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
+        self.carry_out(seed, shared).map(drop)
+    }
+
+    /// Receives the order that has come.
+    fn carry_out(self, seed: &Seed, shared: &Shared) -> Result<Order, StepError> {
+        let (length, mut passed) = socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
         let (1.., Some(file)) = (length, passed.pop()) else {
             // Nobody needs this jail any more.
             process::exit(0);
@@ -151,19 +211,25 @@ impl Held {
         }
         // A guest that is gone does not read: how it ended is told as ever.
         drop(fd::write_all(self.opens_gate.as_fd(), &told));
-        Ok(())
+        Ok(order)
     }
 }
 
 fn read_order(file: &OwnedFd) -> Result<(Order, bool), StepError> {
-    let mut bytes = Vec::new();
-    fd::append(file.as_fd(), &mut bytes, 256 << 10).step("reading the order")?;
+    let bytes = file::whole(file.as_fd()).step("reading the order")?;
     wire::decode(&bytes).step("reading the order")
 }
 
 /// Confines this process and becomes the guest; returns only if that failed.
-fn become_guest(seed: &Seed, order: &Order, shared: &Shared, entered: &str, gate: Option<&OwnedFd>) -> StepError {
-    match confined(seed, order, shared, entered, gate) {
+fn become_guest(
+    seed: &Seed,
+    order: &Order,
+    shared: &Shared,
+    entered: &str,
+    gate: Option<&OwnedFd>,
+    hands_over: Option<&OwnedFd>,
+) -> StepError {
+    match confined(seed, order, shared, entered, gate, hands_over) {
         Ok(never) => never,
         Err(error) => error,
     }
@@ -175,6 +241,7 @@ fn confined(
     shared: &Shared,
     entered: &str,
     gate: Option<&OwnedFd>,
+    hands_over: Option<&OwnedFd>,
 ) -> Result<StepError, StepError> {
     let texts = |texts: &mut dyn Iterator<Item = String>| -> Result<Vec<CString>, StepError> {
         texts.map(|text| CString::new(text).map_err(|_| StepError::new("arguments", "a zero byte in a text"))).collect()
@@ -188,12 +255,21 @@ fn confined(
     process::set_file_mask(0o022);
     process::fix_addresses().step("fixed addresses")?;
     landlock::restrict()?;
-    crate::sys::seccomp::install(&shared.filter).step("the system call filter")?;
+    match hands_over {
+        None => crate::sys::seccomp::install(&shared.filter).step("the system call filter")?,
+        Some(to) => {
+            // Whoever answers its calls must be able to write the answers.
+            process::set_dumpable(true).step("letting calls be answered")?;
+            let filter = &shared.repeatable_filter;
+            let listener = crate::sys::seccomp::install_with_listener(filter).step("the system call filter")?;
+            socket::send(to.as_fd(), &[1], &[listener.as_fd()]).step("handing over its calls")?;
+        }
+    }
 
     // The last thing before the guest: look at ourselves, and go on only if everything holds.
     let found = measure::look_around(entered).step("measuring what holds")?;
     measure::Measured::parse(&found).check().map_err(|why| StepError::new("measuring what holds", why))?;
-    fd::send(seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")?;
+    socket::send(seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")?;
 
     // A held guest finds its gate at 3. Copied first, so that no original is overwritten before its turn.
     let standard: [BorrowedFd<'_>; 3] = [seed.stdin.as_fd(), seed.stdout.as_fd(), seed.stderr.as_fd()];

@@ -6,14 +6,20 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::order::{Order, PACKAGE_FOLDER};
 use crate::step::{Step, StepError};
-use crate::sys::fd;
 use crate::sys::mount::{self, Attributes};
 use crate::sys::process;
+use crate::sys::{fd, file};
+
+/// What is left to be written to.
+pub struct Built {
+    /// The place of a held jail's package, as only this process can write to it.
+    pub package: Option<OwnedFd>,
+    /// The pipe behind `/dev/random`, if the guest's randomness is its own.
+    pub devices: Option<OwnedFd>,
+}
 
 /// Builds it. The mount namespace is a copy of the launcher's, whose root is the template.
-///
-/// Of a held jail, which has no package yet, the answer is the package's place as only this process can write to it.
-pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Option<OwnedFd>, StepError> {
+pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Built, StepError> {
     process::set_host_name("skill").step("the host name")?;
     let root = File::open("/").step("opening the root folder")?;
 
@@ -28,9 +34,30 @@ pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Option<
     let tmp = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("mounting /tmp")?;
     mount::attach(tmp.as_fd(), root.as_fd(), "tmp").step("attaching /tmp")?;
 
-    let writable = package(order, is_held, newest_first, root.as_fd())?;
+    let devices = order.world.is_some().then(|| random_devices(&tmp, root.as_fd(), order.file_time_s)).transpose()?;
+    let package = package(order, is_held, newest_first, root.as_fd())?;
     clocks()?;
-    Ok(writable)
+    Ok(Built { package, devices })
+}
+
+/// A pipe in the place of `/dev/random` and, by the template's link, of `/dev/urandom`; this process writes to it.
+///
+/// It holds one page. So how much a read returns never depends on when it is filled: a read takes what is left of a
+/// page, and waits for the next where nothing is.
+fn random_devices(tmp: &OwnedFd, root: BorrowedFd<'_>, file_time_s: i64) -> Result<OwnedFd, StepError> {
+    const NAME: &str = ".random";
+    let name = NAME.as_bytes();
+    let attributes = Attributes::NO_PROGRAMS.read_only();
+    // Made in the file system of /tmp, which has it no more when the guest looks.
+    file::make_pipe_at(tmp.as_fd(), name, 0o444).step("a pipe for randomness")?;
+    let pipe = file::open_at(tmp.as_fd(), name, libc::O_RDWR | libc::O_NONBLOCK, 0).step("a pipe for randomness")?;
+    fd::shrink_pipe(pipe.as_fd()).step("a pipe of one page")?;
+    file::set_times(tmp.as_fd(), name, file_time_s).step("dating the pipe")?;
+    let mount = mount::copy_tree(&format!("/tmp/{NAME}")).step("the place of the pipe")?;
+    mount::restrict(mount.as_fd(), attributes, false).step("making the pipe's place read-only")?;
+    mount::attach(mount.as_fd(), root, "dev/random").step("attaching /dev/random")?;
+    file::remove_at(tmp.as_fd(), name).step("taking the pipe out of /tmp")?;
+    Ok(pipe)
 }
 
 /// The package, in a file system of its own that is read-only before anybody looks at it.
@@ -69,15 +96,15 @@ pub fn fill(mounted: &OwnedFd, order: &Order, newest_first: bool) -> Result<(), 
     for (path, file) in &made {
         match file {
             None => {
-                fd::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
+                file::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
             }
             Some(at) => write(mounted, path, &order.files[*at])?,
         }
     }
     for (path, _) in &made {
-        fd::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s).step(format_args!("dating {path:?}"))?;
+        file::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s).step(format_args!("dating {path:?}"))?;
     }
-    fd::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")
+    file::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")
 }
 
 /// Every folder and file of the package, sorted; files with their index.
@@ -97,7 +124,7 @@ fn depth(path: &str) -> usize {
 fn write(folder: &OwnedFd, path: &str, file: &crate::order::File) -> Result<(), StepError> {
     let mode = if file.executable { 0o555 } else { 0o444 };
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
-    let opened = fd::open_at(folder.as_fd(), path.as_bytes(), flags, mode).step(format_args!("making {path:?}"))?;
+    let opened = file::open_at(folder.as_fd(), path.as_bytes(), flags, mode).step(format_args!("making {path:?}"))?;
     fd::write_all(opened.as_fd(), &file.bytes).step(format_args!("writing {path:?}"))
 }
 
@@ -105,7 +132,11 @@ fn write(folder: &OwnedFd, path: &str, file: &crate::order::File) -> Result<(), 
 fn clocks() -> Result<(), StepError> {
     process::unshare(libc::CLONE_NEWTIME).step("a time namespace")?;
     let (monotonic, since_boot) = (process::clock(libc::CLOCK_MONOTONIC), process::clock(libc::CLOCK_BOOTTIME));
-    // Whole seconds, rounded down, so that no clock starts below zero.
-    let offsets = format!("monotonic -{} 0\nboottime -{} 0\n", monotonic.0, since_boot.0);
+    let offsets = format!("monotonic {}\nboottime {}\n", minus(monotonic), minus(since_boot));
     fs::write("/proc/self/timens_offsets", offsets).step("the clocks' start")
+}
+
+/// Seconds and nanoseconds that take a clock back to zero; the nanoseconds of an offset are never negative.
+fn minus((seconds, ns): (i64, i64)) -> String {
+    if ns == 0 { format!("-{seconds} 0") } else { format!("-{} {}", seconds + 1, 1_000_000_000 - ns) }
 }

@@ -4,12 +4,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use super::Jail;
+use super::check::check;
 use super::error::JailError;
 use super::report::Report;
-use super::run::{Running, check, memory_file, start, to_the_end};
+use super::run::{memory_file, start, to_the_end};
+use super::running::Running;
 use crate::cgroup::Group;
 use crate::order::{Limits, Order};
-use crate::sys::fd;
+use crate::sys::{fd, socket};
 use crate::wire;
 
 /// A jail made ahead: its guest has started and waits for an order. Used once; dropping it ends it.
@@ -54,7 +56,7 @@ impl Held {
         filled.map_err(JailError::host("filling standard input"))?;
         let file = memory_file("order", &wire::encode(order, false))?;
         // One that is gone says so when it is listened to.
-        drop(fd::send(self.running.control.as_fd(), &[1], &[file.as_fd()]));
+        drop(socket::send(self.running.control.as_fd(), &[1], &[file.as_fd()]));
         to_the_end(jail, &mut self.running, &self.group, order, started, should_stop)
     }
 }

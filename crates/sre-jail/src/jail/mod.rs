@@ -3,18 +3,22 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | which program, root folder and layers |
+//! | `check` | what no jail can carry out |
 //! | `error` | why there is no report |
 //! | `starter` | starting the launcher, and starting it again |
-//! | `run` | one run: descriptors, waiting, killing |
+//! | `run` | one run |
+//! | `running` | waiting for a jail, ending it, what came of it |
 //! | `held` | a jail made ahead |
 //! | `streams` | what the guest prints, up to its limits |
 //! | `report` | how it ended and what held it |
 
+mod check;
 mod error;
 mod held;
 mod options;
 mod report;
 mod run;
+mod running;
 mod starter;
 mod streams;
 
@@ -30,13 +34,14 @@ pub use report::{Ending, Output, Report};
 
 pub use held::Held;
 
-use starter::Starter;
+use starter::{Starter, lock};
 
 /// Makes jails. Cheap to use from many threads at once; each call of [`Jail::run`] is a jail of its own.
 #[derive(Debug)]
 pub struct Jail {
     places: Places,
     landlock_version: u32,
+    unrepeatable: Option<String>,
     starter: Mutex<Starter>,
 }
 
@@ -49,20 +54,23 @@ impl Jail {
     pub fn new(options: JailOptions) -> Result<Self, JailError> {
         let places = Places::find();
         let landlock_version = sys::landlock::version();
-        for layer in Layer::ALL {
-            if let Some(why) = lacking(layer, &places, landlock_version)
-                && !options.may_lack.contains(&layer)
-            {
-                return Err(JailError::Lacking { layer, why });
-            }
+        let mut lacking =
+            Layer::ALL.into_iter().filter_map(|layer| Some((layer, lacking(layer, &places, landlock_version)?)));
+        if let Some((layer, why)) = lacking.find(|(layer, _)| !options.may_lack.contains(layer)) {
+            return Err(JailError::Lacking { layer, why });
         }
+        let may_lack_repeatability = options.may_lack.contains(&Layer::Repeatability);
         let mut starter = Starter::new(options);
         starter.ensure()?;
-        Ok(Self { places, landlock_version, starter: Mutex::new(starter) })
+        let unrepeatable = starter.unrepeatable().map(str::to_owned);
+        match unrepeatable {
+            Some(why) if !may_lack_repeatability => Err(JailError::Lacking { layer: Layer::Repeatability, why }),
+            unrepeatable => Ok(Self { places, landlock_version, unrepeatable, starter: Mutex::new(starter) }),
+        }
     }
 
-    /// Runs one order in a jail of its own, which is gone when this returns: no process, mount, group or file of it is
-    /// left. Blocks until then. `should_stop` is asked every few milliseconds.
+    /// Runs one order in a jail of its own, which is gone when this returns: no process or group of it is left, and its
+    /// mounts, which nobody can reach any more, are taken down a moment later. Blocks until then. `should_stop` is asked every few milliseconds.
     ///
     /// # Errors
     /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
@@ -85,22 +93,25 @@ impl Jail {
     /// The layers that this host lacks, and why. All of them were named in the options.
     #[must_use]
     pub fn lacking(&self) -> Vec<(Layer, String)> {
-        let lacking = |layer| Some((layer, lacking(layer, &self.places, self.landlock_version)?));
+        let lacking = |layer| match layer {
+            Layer::Repeatability => Some((layer, self.unrepeatable.clone()?)),
+            other => Some((other, lacking(other, &self.places, self.landlock_version)?)),
+        };
         Layer::ALL.into_iter().filter_map(lacking).collect()
     }
 
     /// The launcher's process number on the host, for tests and people that look for it.
     #[must_use]
     pub fn launcher_pid(&self) -> Option<i32> {
-        self.starter.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pid()
+        lock(&self.starter).pid()
     }
 }
 
-/// Why a layer is missing on this host, if it is.
+/// Why a layer is missing on this host, if it is and that can be known without the launcher.
 pub(crate) fn lacking(layer: Layer, places: &Places, landlock_version: u32) -> Option<String> {
     let controller = match layer {
         Layer::Landlock if landlock_version == 0 => return Some(String::from("this kernel has no Landlock")),
-        Layer::Landlock => return None,
+        Layer::Landlock | Layer::Repeatability => return None,
         Layer::MemoryLimit => Controller::Memory,
         Layer::CpuLimit => Controller::Cpu,
         Layer::ProcessLimit => Controller::Pids,

@@ -45,11 +45,14 @@ pub enum Layer {
     ProcessLimit,
     /// The second layer over the files.
     Landlock,
+    /// Time and randomness that every run sees the same. Without it, a guest sees this machine's.
+    Repeatability,
 }
 
 impl Layer {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::MemoryLimit, Self::CpuLimit, Self::ProcessLimit, Self::Landlock];
+    pub const ALL: [Self; 5] =
+        [Self::MemoryLimit, Self::CpuLimit, Self::ProcessLimit, Self::Landlock, Self::Repeatability];
 
     /// The name that options and results use.
     #[must_use]
@@ -59,6 +62,7 @@ impl Layer {
             Self::CpuLimit => "cpu_limit",
             Self::ProcessLimit => "process_limit",
             Self::Landlock => "landlock",
+            Self::Repeatability => "repeatability",
         }
     }
 

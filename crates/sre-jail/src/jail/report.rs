@@ -21,6 +21,8 @@ pub struct Report {
     pub elapsed: Duration,
     /// What the guest's process saw of itself right before it became the guest.
     pub measured: Measured,
+    /// Whether time and randomness were the order's, as its first process saw when the guest's first program began.
+    pub is_repeatable: bool,
     /// Limits of the whole jail, by the cgroup that keeps them: `memory`, `cpu`, `pids` and the version.
     pub group_limits: Vec<(&'static str, u32)>,
 }

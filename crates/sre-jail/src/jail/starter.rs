@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::jail::error::JailError;
@@ -10,7 +11,7 @@ use crate::launcher::{self, MARKER};
 use crate::message::{self, Message};
 use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
-use crate::sys::process;
+use crate::sys::{process, socket};
 
 /// How long a launcher may take to be ready. Far more than it needs, so that it never decides on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -26,6 +27,7 @@ pub struct Starter {
 struct Launcher {
     socket: OwnedFd,
     process: OwnedFd,
+    unrepeatable: Option<String>,
 }
 
 impl Drop for Launcher {
@@ -53,6 +55,11 @@ impl Starter {
         Ok(())
     }
 
+    /// Why guests cannot have worlds of their own here, as the launcher found.
+    pub fn unrepeatable(&self) -> Option<&str> {
+        self.launcher.as_ref()?.unrepeatable.as_deref()
+    }
+
     /// Whether the launcher still holds its end.
     pub fn is_alive(&self) -> bool {
         let Some(launcher) = &self.launcher else { return false };
@@ -65,7 +72,7 @@ impl Starter {
     pub fn send(&mut self, kind: u8, passed: &[BorrowedFd<'_>]) -> Result<(), JailError> {
         self.ensure()?;
         let Some(launcher) = &self.launcher else { return Err(JailError::LauncherDied) };
-        let sent = fd::send(launcher.socket.as_fd(), &[kind], passed);
+        let sent = socket::send(launcher.socket.as_fd(), &[kind], passed);
         sent.map_err(JailError::host("sending the order to the launcher"))
     }
 
@@ -75,8 +82,13 @@ impl Starter {
     }
 }
 
+/// Takes hold of the starter; a thread that panicked with it has left it whole.
+pub fn lock(starter: &Mutex<Starter>) -> MutexGuard<'_, Starter> {
+    starter.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn start(options: &JailOptions) -> Result<Launcher, StepError> {
-    let (ours, theirs) = fd::socket_pair().step("a socket pair")?;
+    let (ours, theirs) = socket::socket_pair().step("a socket pair")?;
     let mut command = match &options.launcher {
         LauncherProgram::ThisProgram if !launcher::may_start_this_program() => {
             let why = "this program cannot be started as one: call sre_jail::enter_if_asked() first in main, or name \
@@ -97,7 +109,8 @@ fn start(options: &JailOptions) -> Result<Launcher, StepError> {
     drop(command);
     let ready = wait_until_ready(&ours);
     end(&mut first_stage, ready.is_err());
-    Ok(Launcher { process: ready?, socket: ours })
+    let (process, unrepeatable) = ready?;
+    Ok(Launcher { process, socket: ours, unrepeatable })
 }
 
 /// The first stage ends by itself once the launcher proper is there; one that failed might not.
@@ -108,7 +121,7 @@ fn end(first_stage: &mut Child, failed: bool) {
     drop(first_stage.wait());
 }
 
-fn wait_until_ready(socket: &OwnedFd) -> Result<OwnedFd, StepError> {
+fn wait_until_ready(socket: &OwnedFd) -> Result<(OwnedFd, Option<String>), StepError> {
     let mut process = None;
     let deadline = Instant::now() + START_LIMIT;
     loop {
@@ -122,13 +135,13 @@ fn wait_until_ready(socket: &OwnedFd) -> Result<OwnedFd, StepError> {
             continue;
         }
         let mut buffer = vec![0; message::LIMIT_BYTES];
-        let (length, mut passed) = fd::receive(socket.as_fd(), &mut buffer).step("hearing from the launcher")?;
+        let (length, mut passed) = socket::receive(socket.as_fd(), &mut buffer).step("hearing from the launcher")?;
         if length == 0 {
             return Err(StepError::new("waiting for the launcher", "it ended without a word"));
         }
         match (message::parse(&buffer[..length]).step("understanding the launcher")?, process.take()) {
             (Message::Started, _) => process = passed.pop(),
-            (Message::Ready, Some(process)) => return Ok(process),
+            (Message::Ready(unrepeatable), Some(process)) => return Ok((process, unrepeatable)),
             (Message::Failed(error), _) => return Err(error),
             (other, _) => return Err(StepError::new("waiting for the launcher", format!("it said {other:?}"))),
         }

@@ -39,7 +39,7 @@ static MAY_BE_STARTED_AGAIN: AtomicBool = AtomicBool::new(false);
 pub fn enter_if_asked() {
     MAY_BE_STARTED_AGAIN.store(true, Ordering::Relaxed);
     let Some(marker) = std::env::var_os(MARKER) else { return };
-    if !sys::fd::is_message_socket(std::io::stdin().as_fd()) {
+    if !sys::socket::is_message_socket(std::io::stdin().as_fd()) {
         return;
     }
     start::run(&marker)

@@ -3,14 +3,17 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::step::{Step, StepError};
-use crate::sys::fd;
+use crate::sys::fd::{self, Waiting};
 use crate::sys::process::{self, Forked};
+use crate::sys::socket;
 use crate::{init, message};
 
 /// What every jail starts from.
 pub struct Shared {
     /// The compiled system call filter.
     pub filter: Vec<libc::sock_filter>,
+    /// The same for guests with a world of their own.
+    pub repeatable_filter: Vec<libc::sock_filter>,
     /// See [`super::template::enter`].
     pub newest_first: bool,
     /// How many user numbers the launcher has.
@@ -29,22 +32,44 @@ pub(crate) const INTO_CGROUP: u8 = 1;
 /// namespace: not even with every capability in its own could a guest set it up.
 pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
     let mut counter = 0_u32;
+    let mut leftovers: Vec<Leftover> = Vec::new();
     loop {
         if process::unshare(libc::CLONE_NEWNET).is_err() {
             // Two jails must never share one. The host starts another launcher.
             process::exit(1);
         }
+        wait(socket, &mut leftovers);
         let mut buffer = [0; 8];
-        match fd::receive(socket.as_fd(), &mut buffer) {
+        match socket::receive(socket.as_fd(), &mut buffer) {
             // The host is gone. So are all jails, with this process.
             Ok((0, _)) => process::exit(0),
             Ok((_, passed)) => {
                 counter = counter.wrapping_add(1);
-                serve(buffer[0], passed, shared, guest_id(counter, shared.ids));
+                leftovers.extend(serve(buffer[0], passed, shared, guest_id(counter, shared.ids)));
             }
             Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {}
             Err(_) => process::exit(1),
         }
+    }
+}
+
+/// What is kept of a jail until it has ended: its mounts, which take longer to take down than all else, and would be taken
+/// down by its first process before anybody hears that it has ended.
+struct Leftover {
+    process: OwnedFd,
+    _mounts: OwnedFd,
+}
+
+/// Waits for an order, and lets go of what is left of jails that have ended.
+fn wait(socket: &OwnedFd, leftovers: &mut Vec<Leftover>) {
+    loop {
+        let mut waiting = vec![Waiting::to_read(socket)];
+        waiting.extend(leftovers.iter().map(|left| Waiting::to_read(&left.process)));
+        if fd::poll(&mut waiting, -1).is_err() || waiting[0].happened() {
+            return;
+        }
+        let mut ended = waiting[1..].iter().map(Waiting::happened);
+        leftovers.retain(|_| !ended.next().unwrap_or(false));
     }
 }
 
@@ -53,23 +78,32 @@ fn guest_id(counter: u32, ids: u32) -> u32 {
     if ids > 1 { 1 + counter % (ids - 1) } else { 0 }
 }
 
-fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) {
+fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) -> Option<Leftover> {
     let mut passed = passed.into_iter();
     // A message without these five is none of the host's.
     let (Some(control), Some(order), Some(stdin), Some(stdout), Some(stderr)) =
         (passed.next(), passed.next(), passed.next(), passed.next(), passed.next())
     else {
-        return;
+        return None;
     };
     let mut cgroups: Vec<OwnedFd> = passed.collect();
     let cgroup = if kind == INTO_CGROUP { cgroups.pop() } else { None };
     let mut seed = init::Seed { control, order, stdin, stdout, stderr, cgroups };
-    if let Err(error) = start(&mut seed, cgroup.as_ref(), shared, id) {
-        drop(fd::send(seed.control.as_fd(), &message::failure(&error), &[]));
+    match start(&mut seed, cgroup.as_ref(), shared, id) {
+        Ok(leftover) => leftover,
+        Err(error) => {
+            drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
+            None
+        }
     }
 }
 
-fn start(seed: &mut init::Seed, cgroup: Option<&OwnedFd>, shared: &Shared, id: u32) -> Result<(), StepError> {
+fn start(
+    seed: &mut init::Seed,
+    cgroup: Option<&OwnedFd>,
+    shared: &Shared,
+    id: u32,
+) -> Result<Option<Leftover>, StepError> {
     // The jail maps its own user, who must be this one.
     process::act_as(id).step("another user for the jail")?;
     let forked = match process::fork_into(process::NAMESPACES, cgroup.map(AsFd::as_fd)) {
@@ -86,13 +120,15 @@ fn start(seed: &mut init::Seed, cgroup: Option<&OwnedFd>, shared: &Shared, id: u
     };
     match forked.step("new namespaces (clone3)")? {
         Forked::Child => init::run(seed, id, shared),
-        Forked::Parent(_, pidfd) => {
-            let told = fd::send(seed.control.as_fd(), &message::started(), &[pidfd.as_fd()]);
+        Forked::Parent(pid, process) => {
+            let told = socket::send(seed.control.as_fd(), &message::started(), &[process.as_fd()]);
             if told.is_err() {
                 // Nobody could kill a jail that nobody knows of.
-                drop(process::kill(pidfd.as_fd()));
+                drop(process::kill(process.as_fd()));
             }
-            told.step("telling that it started")
+            told.step("telling that it started")?;
+            let mounts = std::fs::File::open(format!("/proc/{pid}/ns/mnt")).ok();
+            Ok(mounts.map(|mounts| Leftover { process, _mounts: mounts.into() }))
         }
     }
 }

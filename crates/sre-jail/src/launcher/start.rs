@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{serve, template};
 use crate::step::{Step, StepError};
-use crate::sys::fd;
 use crate::sys::process::{self, Forked};
+use crate::sys::{self, fd, socket};
 use crate::{message, seccomp};
 
 /// The first user and group number on the host that jails started by root use, and how many. Above what
@@ -24,7 +24,7 @@ pub fn run(marker: &OsStr) -> ! {
     match first_stage(&socket, &root) {
         Ok(()) => process::exit(0),
         Err(error) => {
-            drop(fd::send(socket.as_fd(), &message::failure(&error), &[]));
+            drop(socket::send(socket.as_fd(), &message::failure(&error), &[]));
             process::exit(1)
         }
     }
@@ -41,7 +41,7 @@ fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError>
     match process::fork_into(process::NAMESPACES, None).step("new namespaces (clone3)")? {
         Forked::Child => {
             if let Err(error) = second_stage(socket, &go, root) {
-                drop(fd::send(socket.as_fd(), &message::failure(&error), &[]));
+                drop(socket::send(socket.as_fd(), &message::failure(&error), &[]));
             }
             process::exit(1)
         }
@@ -53,7 +53,7 @@ fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError>
             }
             mapped?;
             // The host can end it without asking it.
-            fd::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")?;
+            socket::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")?;
             fd::write_all(go.as_fd(), &1_u64.to_ne_bytes()).step("starting the second stage")
         }
     }
@@ -80,16 +80,42 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     if ids > 1 {
         process::leave_groups().step("leaving groups")?;
     }
+    let programs = root.open()?;
     process::become_user(0, 0).step("becoming the user of the namespace")?;
     // Each jail maps its user to the one this process acts as while it is made; that must not cost it its rights.
     process::keep_rights_of_any_user().step("keeping its rights")?;
     // Another user's number took it away, and without it the maps of jails cannot be written.
     process::set_dumpable(true).step("owning its own /proc entries")?;
-    let newest_first = template::enter(root)?;
-    process::ignore_children().step("forgetting children")?;
-    fd::send(socket.as_fd(), &message::ready(), &[]).step("telling that it is ready")?;
+    let newest_first = template::enter(&programs)?;
+    drop(programs);
     let filter = seccomp::compile(&seccomp::rules());
-    serve::run(socket, &serve::Shared { filter, newest_first, ids })
+    let repeatable_filter = seccomp::compile(&seccomp::repeatable_rules());
+    let unrepeatable = why_not_repeatable(&repeatable_filter)?;
+    process::ignore_children().step("forgetting children")?;
+    socket::send(socket.as_fd(), &message::ready(unrepeatable.as_deref()), &[]).step("telling that it is ready")?;
+    serve::run(socket, &serve::Shared { filter, repeatable_filter, newest_first, ids })
+}
+
+/// Whether calls can be answered and programs be stopped where they begin; else what is in the way.
+fn why_not_repeatable(filter: &[libc::sock_filter]) -> Result<Option<String>, StepError> {
+    // The processes of a jail have no capability, and may be traced by their first process alone.
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    if matches!(scope.trim(), "2" | "3") {
+        return Ok(Some(format!("kernel.yama.ptrace_scope is {}", scope.trim())));
+    }
+    match process::fork_into(0, None).step("a process to try a filter (clone3)")? {
+        Forked::Child => {
+            let installed =
+                process::set_no_new_privileges().and_then(|()| sys::seccomp::install_with_listener(filter).map(drop));
+            process::exit(installed.err().and_then(|error| error.raw_os_error()).unwrap_or(0))
+        }
+        Forked::Parent(..) => {
+            let ended = process::wait_any().step("trying a filter")?;
+            let errno = libc::WEXITSTATUS(ended.status);
+            let told = || format!("calls cannot wait for an answer here: {}", io::Error::from_raw_os_error(errno));
+            Ok((errno != 0 || libc::WIFSIGNALED(ended.status)).then(told))
+        }
+    }
 }
 
 /// Waits until somebody has written to an event.

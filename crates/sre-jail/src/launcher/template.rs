@@ -1,14 +1,14 @@
 //! The root folder of all jails, made once.
 //!
-//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and six devices
+//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and four devices
 //! mounted into it; all of it read-only. Its `/proc` shows the launcher's own process namespace and stays below each
 //! jail's own: the kernel mounts a new one only where an old one can be seen whole.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::order::GUEST_ID;
@@ -21,8 +21,8 @@ pub enum Root {
     /// The host's `/usr`, read-only, and of its `/etc` the linker's cache and the alternatives. Default.
     #[default]
     Host,
-    /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. Every user must be able to read it:
-    /// the launcher is nobody in particular.
+    /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. The folder itself may be private; what is
+    /// in it must be readable by every user: the launcher is nobody in particular.
     Folder(PathBuf),
 }
 
@@ -45,12 +45,15 @@ impl Root {
         }
     }
 
-    /// The folder that `usr` and the others are in.
-    fn folder(&self) -> &Path {
-        match self {
+    /// Opens the folder that `usr` and the others are in, while this process is still who started it.
+    pub(super) fn open(&self) -> Result<fs::File, StepError> {
+        let folder = match self {
             Self::Host => Path::new("/"),
             Self::Folder(folder) => folder,
-        }
+        };
+        let options = libc::O_PATH | libc::O_DIRECTORY;
+        let opened = fs::OpenOptions::new().read(true).custom_flags(options).open(folder);
+        opened.step(format_args!("opening the root folder {}", folder.display()))
     }
 }
 
@@ -58,7 +61,7 @@ impl Root {
 const PROGRAM_FOLDERS: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 /// Devices that hold no state of the host's. `random` never blocks on the kernels this runs on.
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+const DEVICES: [&str; 4] = ["null", "zero", "full", "random"];
 
 /// Files of the host's `/etc` that programs need to start; no account, key or name of the host's is among them.
 const ETC_FILES: [&str; 2] = ["ld.so.cache", "ld.so.conf"];
@@ -67,7 +70,10 @@ const ETC_FILES: [&str; 2] = ["ld.so.cache", "ld.so.conf"];
 const SIZE: &str = "4m";
 
 /// Builds the template and makes it the root. Returns whether file systems in memory list the newest name first here.
-pub fn enter(root: &Root) -> Result<bool, StepError> {
+pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
+    // A path to what was opened, whoever may walk to it by its name.
+    let root = PathBuf::from(format!("/proc/self/fd/{}", programs_root.as_raw_fd()));
+    let root = root.as_path();
     let host_root = fs::File::open("/").step("opening the root folder")?;
     mount::make_private(host_root.as_fd()).step("cutting off mounts of the host")?;
     let options = [("size", SIZE), ("nr_inodes", "4096"), ("mode", "0755")];
@@ -95,10 +101,14 @@ pub fn enter(root: &Root) -> Result<bool, StepError> {
     Ok(newest_first)
 }
 
-fn programs(root: &Root, template: &OwnedFd) -> Result<(), StepError> {
-    mount_read_only(&root.folder().join("usr"), template, "usr")?;
+fn programs(root: &Path, template: &OwnedFd) -> Result<(), StepError> {
+    let usr = root.join("usr");
+    if !is_folder(&usr) {
+        return Err(StepError::new("looking for programs", "there is no folder usr in the root folder"));
+    }
+    mount_read_only(&usr, template, "usr")?;
     for name in PROGRAM_FOLDERS {
-        let path = root.folder().join(name);
+        let path = root.join(name);
         let Ok(found) = path.symlink_metadata() else { continue };
         if found.is_symlink() {
             let target = fs::read_link(&path).step(format_args!("reading the link /{name}"))?;
@@ -129,7 +139,15 @@ fn devices(template: &OwnedFd) -> Result<(), StepError> {
             .step(format_args!("making /{path} read-only"))?;
         mount::attach(device.as_fd(), template.as_fd(), &path).step(format_args!("attaching /{path}"))?;
     }
-    let links = [("/proc/self/fd", "fd"), ("fd/0", "stdin"), ("fd/1", "stdout"), ("fd/2", "stderr"), ("/tmp", "shm")];
+    // One place for both, so that one mount covers both in a world of its own.
+    let links = [
+        ("random", "urandom"),
+        ("/proc/self/fd", "fd"),
+        ("fd/0", "stdin"),
+        ("fd/1", "stdout"),
+        ("fd/2", "stderr"),
+        ("/tmp", "shm"),
+    ];
     for (target, name) in links {
         symlink(target, format!("dev/{name}")).step(format_args!("linking /dev/{name}"))?;
     }
@@ -137,7 +155,7 @@ fn devices(template: &OwnedFd) -> Result<(), StepError> {
 }
 
 /// `/etc`: one user, one group, no names of the host's.
-fn accounts(root: &Root) -> Result<(), StepError> {
+fn accounts(root: &Path) -> Result<(), StepError> {
     let files = [
         ("passwd", format!("skill:x:{GUEST_ID}:{GUEST_ID}::/tmp:/bin/sh\n")),
         ("group", format!("skill:x:{GUEST_ID}:\n")),
@@ -148,13 +166,24 @@ fn accounts(root: &Root) -> Result<(), StepError> {
     for (name, content) in files {
         fs::write(format!("etc/{name}"), content).step(format_args!("writing /etc/{name}"))?;
     }
-    let etc = root.folder().join("etc");
+    let etc = root.join("etc");
+    if !is_folder(&etc) {
+        return Ok(());
+    }
     for name in ETC_FILES {
-        if let Ok(content) = fs::read(etc.join(name)) {
+        let path = etc.join(name);
+        // A link could lead to a file of the host's.
+        if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            continue;
+        }
+        if let Ok(content) = fs::read(path) {
             fs::write(format!("etc/{name}"), content).step(format_args!("writing /etc/{name}"))?;
         }
     }
-    if let Ok(alternatives) = fs::read_dir(etc.join("alternatives")) {
+    let alternatives = etc.join("alternatives");
+    if is_folder(&alternatives)
+        && let Ok(alternatives) = fs::read_dir(alternatives)
+    {
         fs::create_dir("etc/alternatives").step("making /etc/alternatives")?;
         for entry in alternatives.flatten().take(2048) {
             if let Ok(target) = fs::read_link(entry.path()) {
@@ -163,6 +192,11 @@ fn accounts(root: &Root) -> Result<(), StepError> {
         }
     }
     Ok(())
+}
+
+/// Whether it is a folder and no link to one: in a folder that somebody else made, a link could lead out of it.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
 /// Kernels differ in the order in which such a file system lists its names, but not within one kernel.

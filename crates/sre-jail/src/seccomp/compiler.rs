@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use libc::{BPF_ABS, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+use libc::{
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
+};
 
 use super::table::Rule;
 
@@ -22,6 +24,8 @@ const AUDIT_ARCHITECTURE: u32 = 0xc000_00b7;
 
 /// Calls of the x32 interface carry this bit; there is no table for them.
 const X32_BIT: u32 = 0x4000_0000;
+
+const SIGN_BIT: u32 = 1 << 31;
 
 /// The program for `rules`; calls without a rule answer `ENOSYS`.
 #[must_use]
@@ -81,7 +85,7 @@ fn tree(program: &mut Vec<sock_filter>, ranges: &[(u32, Rule)]) {
 
 fn leaf(program: &mut Vec<sock_filter>, rule: Rule) {
     match rule {
-        Rule::Allow | Rule::Fail(_) | Rule::Kill => program.push(answer(rule)),
+        Rule::Allow | Rule::Fail(_) | Rule::Kill | Rule::Ask => program.push(answer(rule)),
         Rule::AllowOnly(argument, values, error) => listed(program, argument, values, Rule::Fail(error), Rule::Allow),
         Rule::AllowExcept(argument, values, error) => {
             listed(program, argument, values, Rule::Allow, Rule::Fail(error));
@@ -94,7 +98,37 @@ fn leaf(program: &mut Vec<sock_filter>, rule: Rule) {
                 answer(Rule::Allow),
             ]);
         }
+        Rule::AskUnlessNull(argument) => ask_unless_null(program, argument),
+        Rule::AskIfPositive(argument) => program.extend([
+            load_argument(argument),
+            jump(BPF_JEQ, 0, 2, 0),
+            jump(BPF_JGE, SIGN_BIT, 1, 0),
+            answer(Rule::Ask),
+            answer(Rule::Allow),
+        ]),
+        Rule::AskIfTimedFutex => {
+            program.extend([
+                load_argument(1),
+                statement(BPF_ALU | BPF_AND | BPF_K, libc::FUTEX_CMD_MASK as u32),
+                jump(BPF_JEQ, libc::FUTEX_WAIT as u32, 2, 0),
+                jump(BPF_JEQ, libc::FUTEX_WAIT_BITSET as u32, 1, 0),
+                answer(Rule::Allow),
+            ]);
+            ask_unless_null(program, 3);
+        }
     }
+}
+
+/// Asks unless a 64-bit argument is zero.
+fn ask_unless_null(program: &mut Vec<sock_filter>, argument: u32) {
+    program.extend([
+        load_argument(argument),
+        jump(BPF_JEQ, 0, 0, 2),
+        load_high_half(argument),
+        jump(BPF_JEQ, 0, 1, 0),
+        answer(Rule::Ask),
+        answer(Rule::Allow),
+    ]);
 }
 
 /// One answer if the argument is listed, another if not. The kernel looks at the low 32 bits of these arguments too.
@@ -116,6 +150,11 @@ fn load_argument(index: u32) -> sock_filter {
     load(ARGUMENTS + 8 * index + low)
 }
 
+fn load_high_half(index: u32) -> sock_filter {
+    let high = if cfg!(target_endian = "little") { 4 } else { 0 };
+    load(ARGUMENTS + 8 * index + high)
+}
+
 fn jump(kind: u32, value: u32, if_true: u8, if_false: u8) -> sock_filter {
     sock_filter { jt: if_true, jf: if_false, ..statement(BPF_JMP | kind | BPF_K, value) }
 }
@@ -124,6 +163,7 @@ fn answer(rule: Rule) -> sock_filter {
     let value = match rule {
         Rule::Fail(error) => libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap_or(0),
         Rule::Kill => libc::SECCOMP_RET_KILL_PROCESS,
+        Rule::Ask => libc::SECCOMP_RET_USER_NOTIF,
         _ => libc::SECCOMP_RET_ALLOW,
     };
     statement(BPF_RET | BPF_K, value)
@@ -137,7 +177,7 @@ fn statement(code: u32, value: u32) -> sock_filter {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::rules;
+    use super::super::{repeatable_rules, rules};
     use super::*;
 
     /// Runs a program as the kernel does; returns the answer and how many instructions it took.
@@ -152,10 +192,11 @@ mod tests {
                     loaded = match instruction.k {
                         CALL => call,
                         ARCHITECTURE => architecture,
-                        offset => arguments[((offset - ARGUMENTS) / 8) as usize] as u32,
+                        offset => (arguments[((offset - ARGUMENTS) / 8) as usize] >> (8 * (offset % 8))) as u32,
                     }
                 }
                 code if code == BPF_RET | BPF_K => return (instruction.k, steps),
+                code if code == BPF_ALU | BPF_AND | BPF_K => loaded &= instruction.k,
                 code if code == BPF_JMP | BPF_JA | BPF_K => at += instruction.k as usize,
                 code => {
                     let holds = match code & !(BPF_JMP | BPF_K) {
@@ -168,6 +209,10 @@ mod tests {
                 }
             }
         }
+    }
+
+    fn ask_if(holds: bool) -> Rule {
+        if holds { Rule::Ask } else { Rule::Allow }
     }
 
     fn expected(rule: Option<&Rule>, arguments: [u64; 6]) -> u32 {
@@ -195,6 +240,9 @@ mod tests {
                     Rule::Kill
                 }
             }
+            Some(Rule::AskUnlessNull(index)) => ask_if(arguments[*index as usize] != 0),
+            Some(Rule::AskIfPositive(index)) => ask_if(argument(*index) as i32 > 0),
+            Some(Rule::AskIfTimedFutex) => ask_if(matches!(argument(1) & 0xffff_fe7f, 0 | 9) && arguments[3] != 0),
             Some(simple) => *simple,
         };
         answer(simple).k
@@ -202,13 +250,14 @@ mod tests {
 
     #[test]
     fn every_call_has_the_answer_of_the_table_in_few_steps() {
-        let rules = rules();
-        let program = compile(&rules);
-        assert!(program.len() < 4096, "the kernel's limit");
-        for call in 0..1024 {
-            let (found, steps) = run(&program, AUDIT_ARCHITECTURE, call, [0; 6]);
-            assert_eq!(found, expected(rules.get(&call), [0; 6]), "call {call}");
-            assert!(steps < 64, "{steps} steps for call {call}");
+        for rules in [rules(), repeatable_rules()] {
+            let program = compile(&rules);
+            assert!(program.len() < 4096, "the kernel's limit");
+            for call in 0..1024 {
+                let (found, steps) = run(&program, AUDIT_ARCHITECTURE, call, [0; 6]);
+                assert_eq!(found, expected(rules.get(&call), [0; 6]), "call {call}");
+                assert!(steps < 64, "{steps} steps for call {call}");
+            }
         }
     }
 
@@ -225,12 +274,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arguments_decide_as_the_table_says(value in prop_oneof![0..64_u64, any::<u64>(), Just(0x5412)], at in 0..16_usize) {
-            let rules = rules();
+        fn arguments_decide_as_the_table_says(
+            value in prop_oneof![0..64_u64, any::<u64>(), Just(0x5412), Just(1 << 32), Just(1 << 31), Just(0x109)],
+            at in 0..32_usize,
+            is_repeatable: bool,
+        ) {
+            let rules = if is_repeatable { repeatable_rules() } else { rules() };
             let program = compile(&rules);
             let special: Vec<u32> = rules
                 .iter()
-                .filter(|(_, rule)| !matches!(rule, Rule::Allow | Rule::Kill | Rule::Fail(_)))
+                .filter(|(_, rule)| !matches!(rule, Rule::Allow | Rule::Kill | Rule::Fail(_) | Rule::Ask))
                 .map(|(call, _)| *call)
                 .collect();
             let call = special[at % special.len()];

@@ -21,16 +21,26 @@ pub enum Rule {
     AllowExcept(u32, &'static [u32], i32),
     /// It is made if the argument at this index has none of these bits, else the process is killed.
     AllowWithout(u32, u32),
+    /// It waits for an answer of the jail's first process.
+    Ask,
+    /// It waits for an answer if the argument at this index, an address, is not null; else it is made.
+    AskUnlessNull(u32),
+    /// It waits for an answer if the argument at this index, a number of 32 bits, is above zero; else it is made.
+    AskIfPositive(u32),
+    /// It is `futex`: it waits for an answer if it is one of the two operations that have a time limit as their fourth
+    /// argument, and has one; else it is made.
+    AskIfTimedFutex,
 }
 
-/// Namespaces that `clone` could make.
+/// Namespaces that `clone` could make, and a tracer that a child could inherit.
 const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP) as u32;
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_PTRACE) as u32;
 
 /// Local sockets only: no network family, no packets, no netlink, no kernel interfaces behind rare families.
 const LOCAL_SOCKETS: &[u32] = &[libc::AF_UNIX as u32];
@@ -40,10 +50,11 @@ const TERMINAL_INJECTION: &[u32] = &[0x5412, 0x541C, 0x5423];
 
 /// What a process may ask of `prctl`: names, dumpability, signals of the parent, timers, reading of its own state.
 const PROCESS_CONTROLS: &[u32] = &[
+    // First, so that it can be left out.
+    libc::PR_SET_DUMPABLE as u32,
     libc::PR_SET_PDEATHSIG as u32,
     libc::PR_GET_PDEATHSIG as u32,
     libc::PR_GET_DUMPABLE as u32,
-    libc::PR_SET_DUMPABLE as u32,
     libc::PR_GET_KEEPCAPS as u32,
     libc::PR_SET_NAME as u32,
     libc::PR_GET_NAME as u32,
@@ -192,11 +203,62 @@ pub fn rules() -> BTreeMap<u32, Rule> {
     rules
 }
 
+/// Calls that always ask, in a repeatable world.
+#[rustfmt::skip]
+const ASKED: &[(c_long, Rule)] = &[
+    (libc::SYS_execve, Rule::Ask), (libc::SYS_execveat, Rule::Ask), (libc::SYS_getrandom, Rule::Ask),
+    (libc::SYS_clock_gettime, Rule::Ask), (libc::SYS_clock_getres, Rule::Ask), (libc::SYS_gettimeofday, Rule::Ask),
+    (libc::SYS_times, Rule::Ask), (libc::SYS_getrusage, Rule::Ask), (libc::SYS_sysinfo, Rule::Ask),
+    (libc::SYS_nanosleep, Rule::Ask), (libc::SYS_clock_nanosleep, Rule::Ask),
+    // Where there is a time limit.
+    (libc::SYS_ppoll, Rule::AskUnlessNull(2)), (libc::SYS_pselect6, Rule::AskUnlessNull(4)),
+    (libc::SYS_epoll_pwait, Rule::AskIfPositive(3)), (libc::SYS_epoll_pwait2, Rule::AskUnlessNull(3)),
+    (libc::SYS_rt_sigtimedwait, Rule::AskUnlessNull(2)), (libc::SYS_recvmmsg, Rule::AskUnlessNull(4)),
+    (libc::SYS_futex, Rule::AskIfTimedFutex),
+];
+
+/// Older forms of the above that only x86-64 has.
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const ASKED_HERE: &[(c_long, Rule)] = &[
+    (libc::SYS_time, Rule::Ask), (libc::SYS_poll, Rule::AskIfPositive(2)),
+    (libc::SYS_select, Rule::AskUnlessNull(4)), (libc::SYS_epoll_wait, Rule::AskIfPositive(3)),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const ASKED_HERE: &[(c_long, Rule)] = &[];
+
+/// In a repeatable world a process may not hide its memory from the answers.
+fn controls_without_hiding() -> &'static [u32] {
+    &PROCESS_CONTROLS[1..]
+}
+
+/// The same for a guest in a repeatable world, where calls that would show this machine's time or randomness ask.
+#[must_use]
+pub fn repeatable_rules() -> BTreeMap<u32, Rule> {
+    let mut rules = rules();
+    for (call, rule) in ASKED.iter().chain(ASKED_HERE) {
+        rules.extend(u32::try_from(*call).map(|call| (call, *rule)));
+    }
+    if let Ok(call) = u32::try_from(libc::SYS_prctl) {
+        rules.insert(call, Rule::AllowOnly(0, controls_without_hiding(), libc::EINVAL));
+    }
+    rules
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn every_call_that_asks_is_one_that_is_allowed() {
+        let allowed = rules();
+        for (call, _) in ASKED.iter().chain(ASKED_HERE) {
+            assert_eq!(allowed.get(&(*call as u32)), Some(&Rule::Allow), "call {call}");
+        }
+        assert!(!controls_without_hiding().contains(&(libc::PR_SET_DUMPABLE as u32)));
+    }
 
     #[test]
     fn no_call_is_both_allowed_and_killed_or_named_twice() {

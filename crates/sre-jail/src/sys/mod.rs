@@ -4,10 +4,14 @@
 //! and turns its error number into an [`io::Error`]. `unsafe` blocks hold one operation and say why it is sound.
 
 pub mod fd;
+pub mod file;
 pub mod landlock;
 pub mod mount;
+pub mod notify;
 pub mod process;
 pub mod seccomp;
+pub mod socket;
+pub mod trace;
 
 use std::ffi::CString;
 use std::io;

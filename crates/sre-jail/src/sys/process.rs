@@ -89,27 +89,51 @@ pub struct Ended {
     pub peak_resident_bytes: u64,
 }
 
+/// What came of a child or of a thread that is attached to.
+#[derive(Debug, Clone, Copy)]
+pub enum Happened {
+    /// It ended.
+    Ended(Ended),
+    /// A thread that is attached to has stopped: as `wait` encodes it.
+    Stopped(Pid, libc::c_int),
+}
+
 /// Waits for the next child that ends.
 pub fn wait_any() -> io::Result<Ended> {
+    loop {
+        if let Some(Happened::Ended(ended)) = wait_for(0)? {
+            return Ok(ended);
+        }
+    }
+}
+
+/// What has happened to a child or to a thread that is attached to; `None` if nothing has.
+pub fn next_happened() -> io::Result<Option<Happened>> {
+    wait_for(libc::WNOHANG | libc::__WALL)
+}
+
+fn wait_for(options: libc::c_int) -> io::Result<Option<Happened>> {
     let mut status = 0;
     // SAFETY: a rusage of zeroes is valid.
     let mut usage: libc::rusage = unsafe { mem::zeroed() };
     loop {
         // SAFETY: `status` and `usage` outlive the call.
-        let answer = unsafe { libc::wait4(-1, &raw mut status, 0, &raw mut usage) };
+        let answer = unsafe { libc::wait4(-1, &raw mut status, options, &raw mut usage) };
         match check_int(answer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
+            Ok(0) => return Ok(None),
+            Ok(pid) if libc::WIFSTOPPED(status) => return Ok(Some(Happened::Stopped(pid, status))),
             Ok(pid) => {
                 let micros = |time: libc::timeval| {
                     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
                 };
-                return Ok(Ended {
+                return Ok(Some(Happened::Ended(Ended {
                     pid,
                     status,
                     cpu_us: micros(usage.ru_utime) + micros(usage.ru_stime),
                     peak_resident_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
-                });
+                })));
             }
         }
     }
@@ -132,6 +156,25 @@ pub fn reset_signals() -> io::Result<()> {
     let empty: libc::sigset_t = unsafe { mem::zeroed() };
     // SAFETY: `empty` outlives the call; the old set is not asked for.
     check_int(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, ptr::null_mut()) }).map(drop)
+}
+
+/// Turns ends and stops of children into something to read from a descriptor.
+pub fn child_events() -> io::Result<OwnedFd> {
+    // SAFETY: a signal set of zeroes is the empty set.
+    let mut set: libc::sigset_t = unsafe { mem::zeroed() };
+    // SAFETY: `set` is a valid set and outlives the call.
+    unsafe { libc::sigaddset(&raw mut set, libc::SIGCHLD) };
+    // SAFETY: `set` outlives the call; the old set is not asked for.
+    check_int(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) })?;
+    // SAFETY: `set` outlives the call.
+    let answer = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+    super::fd::own(answer.into())
+}
+
+/// Kills a process of this namespace by its number, which must be one that nobody has waited for.
+pub fn kill_by_number(process: Pid) {
+    // SAFETY: numbers in, number out.
+    unsafe { libc::kill(process, libc::SIGKILL) };
 }
 
 /// Kills the process that a descriptor stands for. One that is gone already is no error.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sre_jail::jail::Layer;
-use sre_jail::{File, Jail, JailError, JailOptions, LauncherProgram, Limits, Order, Report};
+use sre_jail::{File, Jail, JailError, JailOptions, LauncherProgram, Limits, Order, Report, World};
 
 /// Long enough never to decide a test.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,6 +61,7 @@ pub fn order(program: &str, arguments: &[&str]) -> Order {
         stdin: Arc::from([]),
         file_time_s: 1_767_225_600,
         limits: Limits { wall: PATIENCE, cpu_quota_us: 100_000, ..Limits::default() },
+        world: Some(World { clock_start_ns: 1_767_225_600_000_000_000, seed: [7; 32] }),
     }
 }
 

@@ -3,12 +3,13 @@
 //! Everything that can be known without running it is said here, when the order is accepted: a missing interpreter, a
 //! program for another machine, an interpreter line with a carriage return, a file that may not be executed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sre_core::RuntimeKind;
 use sre_jail::PACKAGE_FOLDER;
 use sre_skill::Skill;
 
+use super::root::find;
 use crate::SandboxError;
 
 /// How a skill is started.
@@ -80,7 +81,7 @@ fn interpreted(
     environment: Vec<(String, String)>,
 ) -> Result<Command, SandboxError> {
     let program = format!("/usr/bin/{name}");
-    if !exists(root, &program) {
+    if find(root, &program).is_none() {
         return Err(rejected(format!(
             "{entrypoint} needs {program}, which is not there; install it, or name a root folder that has it"
         )));
@@ -118,7 +119,7 @@ fn interpreter(skill: &Skill, root: &Path, entrypoint: &str, after_mark: &[u8]) 
     let in_package = program.strip_prefix(PACKAGE_FOLDER).and_then(|path| path.strip_prefix('/'));
     let is_there = match in_package {
         Some(path) => skill.files().iter().any(|file| file.path == path && file.executable),
-        None => exists(root, &program),
+        None => find(root, &program).is_some(),
     };
     if is_there {
         Ok(program)
@@ -128,29 +129,6 @@ fn interpreter(skill: &Skill, root: &Path, entrypoint: &str, after_mark: &[u8]) 
              that has it"
         )))
     }
-}
-
-/// Whether a path of the jail exists below `root`. Links are followed within it: an absolute one starts there again.
-fn exists(root: &Path, path: &str) -> bool {
-    let mut path = PathBuf::from(path);
-    for _ in 0..16 {
-        let Ok(relative) = path.strip_prefix("/") else { return false };
-        let found = root.join(relative);
-        match std::fs::read_link(&found) {
-            Ok(target) if target.is_absolute() => path = target,
-            Ok(target) => {
-                let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
-                path = parent.join(target);
-            }
-            Err(_) => return found.is_file(),
-        }
-    }
-    false
-}
-
-/// The file in the host's file system that a path of the jail is.
-pub fn on_host(root: &Path, path: &str) -> PathBuf {
-    root.join(path.trim_start_matches('/'))
 }
 
 /// Checks the parts of an ELF header that decide whether this machine can run it.

@@ -1,17 +1,22 @@
 //! The root folder, and its digest.
 //!
+//! A folder may be a root file system or an OCI image layout, which is unpacked first ([`super::image`]).
+//!
 //! The host's own `/usr` is not addressed by content: packages are updated, and a commitment can only say which
 //! interpreter was used. A folder that the operator names is: its digest covers every name, type, executable bit, link
 //! and content.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use sre_core::Digest;
 use sre_jail::Root;
+
+use super::image;
 
 /// The folder of the host in which the paths of the jail are.
 pub fn folder(root: &Root) -> &Path {
@@ -21,19 +26,79 @@ pub fn folder(root: &Root) -> &Path {
     }
 }
 
-/// How commitments name the root.
+/// A root as jails are made with it, and how commitments name it.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The host's, or a root file system.
+    pub root: Root,
+    /// `host`, or the digest of its tree.
+    pub identity: String,
+}
+
+/// What an operator named: the host's, a root file system, or an image that is unpacked below `images`.
 ///
 /// # Errors
-/// When a part of the folder cannot be read.
-pub fn identity(root: &Root) -> io::Result<String> {
-    match root {
-        Root::Host => Ok(String::from("host")),
-        Root::Folder(folder) => {
-            let mut listing = Vec::new();
-            list(folder, folder, &mut listing)?;
-            Ok(format!("sha256:{}", Digest::of(&listing)))
+/// What is wrong with it, and where.
+pub fn resolve(named: &Root, images: Option<&Path>) -> Result<Resolved, String> {
+    let Root::Folder(folder) = named else {
+        return Ok(Resolved { root: Root::Host, identity: String::from("host") });
+    };
+    let (folder, digest) = if image::is_layout(folder) {
+        let images = images.ok_or("there is no folder to unpack an image into; name a cache folder")?;
+        image::unpack(folder, images).map_err(|error| error.to_string())?
+    } else {
+        let digest = digest(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        (folder.clone(), digest)
+    };
+    Ok(Resolved { root: Root::Folder(folder), identity: format!("sha256:{digest}") })
+}
+
+/// The digest of everything below a folder that a skill could see.
+///
+/// # Errors
+/// When a part of it cannot be read.
+pub fn digest(folder: &Path) -> io::Result<String> {
+    let mut listing = Vec::new();
+    list(folder, folder, &mut listing)?;
+    Ok(Digest::of(&listing).to_string())
+}
+
+/// Links that are followed on the way to one file.
+const LINKS_LIMIT: usize = 40;
+
+/// The file of the host that a path of the jail is, all links being followed within `root`: no link leads out of it.
+pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
+    let parts = |path: &Path| -> Vec<OsString> {
+        let names = path.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some(OsString::from("..")),
+            _ => None,
+        });
+        names.collect::<Vec<_>>().into_iter().rev().collect()
+    };
+    let (mut left, mut place, mut links) = (parts(Path::new(path)), PathBuf::new(), 0);
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            place.pop();
+            continue;
+        }
+        let next = place.join(part);
+        match fs::read_link(root.join(&next)) {
+            Ok(target) => {
+                links += 1;
+                if links > LINKS_LIMIT {
+                    return None;
+                }
+                if target.is_absolute() {
+                    place = PathBuf::new();
+                }
+                left.extend(parts(&target));
+            }
+            Err(_) => place = next,
         }
     }
+    let found = root.join(place);
+    found.is_file().then_some(found)
 }
 
 /// One line per entry, sorted by name within each folder: type, executable bit, length of the path, path, digest.
@@ -74,14 +139,15 @@ mod tests {
     #[test]
     fn the_digest_covers_names_types_bits_links_and_content() {
         let folder = tempfile::tempdir().expect("a folder");
-        let root = Root::Folder(folder.path().into());
+        let root = folder.path();
+        let identity = |root: &Path| digest(root);
         let path = folder.path().join("usr/a");
         fs::create_dir(folder.path().join("usr")).expect("a folder");
         fs::write(&path, "1").expect("a file");
-        let mut known = vec![identity(&root).expect("a digest")];
-        assert_eq!(identity(&root).expect("a digest"), known[0]);
+        let mut known = vec![identity(root).expect("a digest")];
+        assert_eq!(identity(root).expect("a digest"), known[0]);
         let mut changed = || {
-            let now = identity(&root).expect("a digest");
+            let now = identity(root).expect("a digest");
             assert!(!known.contains(&now));
             known.push(now);
         };
@@ -95,5 +161,27 @@ mod tests {
         changed();
         fs::create_dir(folder.path().join("usr/c")).expect("a folder");
         changed();
+    }
+
+    #[test]
+    fn no_link_leads_out_of_the_root() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("usr/bin")).expect("a folder");
+        fs::write(root.join("usr/bin/python3.11"), "1").expect("a file");
+        fs::write(folder.path().join("outside"), "2").expect("a file");
+        let links = [
+            ("/usr/bin", "bin"),
+            ("/usr/bin/python3.11", "usr/bin/python3"),
+            ("../../../outside", "usr/out"),
+            ("loop", "loop"),
+        ];
+        for (target, name) in links {
+            std::os::unix::fs::symlink(target, root.join(name)).expect("a link");
+        }
+        assert_eq!(find(&root, "/bin/python3"), Some(root.join("usr/bin/python3.11")));
+        for path in ["/usr/out", "/../outside", "/loop", "/loop/x", "/usr", "/no"] {
+            assert_eq!(find(&root, path), None, "{path}");
+        }
     }
 }

@@ -7,19 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources};
-use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report};
+use sre_jail::jail::Layer;
+use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World};
 use sre_skill::Skill;
 
 use super::isolation::isolation;
 use super::options::NativeOptions;
 use super::pool::Pool;
-use super::program::{Command, command, on_host};
-use super::root;
+use super::program::{Command, command};
+use super::root::{self, Resolved};
 use crate::contract::{Ending, LOG_LIMIT_BYTES, environment, judge};
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
-const VIEW_VERSION: &str = "1";
+const VIEW_VERSION: &str = "2";
 
 /// Files in `/tmp` for each MiB of it.
 const TMP_FILES_PER_MIB: u64 = 256;
@@ -28,7 +29,7 @@ const TMP_FILES_PER_MIB: u64 = 256;
 pub struct NativeSandbox {
     options: NativeOptions,
     jail: Mutex<Option<Arc<Jail>>>,
-    root: OnceLock<Result<String, String>>,
+    root: OnceLock<Result<Resolved, String>>,
     interpreters: Mutex<HashMap<PathBuf, Interpreter>>,
     pool: Pool,
 }
@@ -55,7 +56,8 @@ impl NativeSandbox {
         if let Some(jail) = &*slot {
             return Ok(Arc::clone(jail));
         }
-        let NativeOptions { launcher, root, may_lack, .. } = self.options.clone();
+        let NativeOptions { launcher, may_lack, .. } = self.options.clone();
+        let root = self.root()?.root.clone();
         let jail =
             Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
         Ok(Arc::clone(slot.insert(Arc::new(jail))))
@@ -67,21 +69,26 @@ impl NativeSandbox {
         lock(&self.jail).as_ref()?.launcher_pid()
     }
 
-    fn root(&self) -> Result<&str, SandboxError> {
-        let identity = self.root.get_or_init(|| root::identity(&self.options.root).map_err(|error| error.to_string()));
-        identity
-            .as_deref()
-            .map_err(|error| SandboxError::Unavailable(format!("the root folder cannot be read: {error}")))
+    /// The root folder; an image is unpacked now if it was not.
+    fn root(&self) -> Result<&Resolved, SandboxError> {
+        let NativeOptions { root, images_folder, .. } = &self.options;
+        let resolved = self.root.get_or_init(|| root::resolve(root, images_folder.as_deref()));
+        resolved
+            .as_ref()
+            .map_err(|error| SandboxError::Unavailable(format!("the root folder for native skills: {error}")))
     }
 
     fn command(&self, skill: &Skill) -> Result<Command, SandboxError> {
-        command(skill, root::folder(&self.options.root))
+        command(skill, root::folder(&self.root()?.root))
     }
 
     /// What an interpreter is, exactly: updated packages change what a skill returns.
     fn interpreter(&self, path: &str) -> Result<Digest, SandboxError> {
-        let unreadable = |error| SandboxError::Unavailable(format!("the interpreter {path} cannot be read: {error}"));
-        let place = fs::canonicalize(on_host(root::folder(&self.options.root), path)).map_err(unreadable)?;
+        let unreadable = |error: std::io::Error| {
+            SandboxError::Unavailable(format!("the interpreter {path} cannot be read: {error}"))
+        };
+        let found = root::find(root::folder(&self.root()?.root), path);
+        let place = found.ok_or_else(|| unreadable(std::io::ErrorKind::NotFound.into()))?;
         let metadata = fs::metadata(&place).map_err(unreadable)?;
         let (changed, bytes) = (metadata.modified().ok(), metadata.len());
         if let Some(known) = lock(&self.interpreters).get(&place)
@@ -103,10 +110,12 @@ impl Sandbox for NativeSandbox {
 
     fn engine(&self, skill: &Skill, _language_runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         let command = self.command(skill)?;
+        let is_repeatable = !self.jail()?.lacking().iter().any(|(layer, _)| *layer == Layer::Repeatability);
         let mut configuration: BTreeMap<String, String> = [
             ("architecture", std::env::consts::ARCH.to_owned()),
-            ("repeatability", String::from("best effort")),
-            ("root", self.root()?.to_owned()),
+            ("clock", String::from(if is_repeatable { "virtual" } else { "host" })),
+            ("randomness", String::from(if is_repeatable { "seeded" } else { "host" })),
+            ("root", self.root()?.identity.clone()),
             ("view", VIEW_VERSION.to_owned()),
         ]
         .into_iter()
@@ -182,7 +191,15 @@ fn order(job: &Job<'_>, command: &Command) -> Order {
         stdin: job.input.into(),
         file_time_s: job.profile.clock_start.as_second(),
         limits: limits(job.profile, job.time_limit),
+        world: Some(world(job.profile)),
     }
+}
+
+/// The same clock and the same cipher under the same seed as in the Wasm world.
+fn world(profile: &Profile) -> World {
+    // Nanoseconds since 1970 in 64 bits end in 2554; moments outside are moved to the near end.
+    let start = profile.clock_start.as_nanosecond().clamp(0, i128::from(u64::MAX));
+    World { clock_start_ns: u64::try_from(start).unwrap_or(u64::MAX), seed: *profile.random_seed.as_bytes() }
 }
 
 fn limits(profile: &Profile, wall: Duration) -> Limits {

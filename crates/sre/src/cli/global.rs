@@ -28,12 +28,13 @@ pub struct Global {
         hide_env = true,
         value_name = "LAYER",
         value_delimiter = ',',
-        value_parser = ["memory_limit", "cpu_limit", "process_limit", "landlock"],
+        value_parser = ["memory_limit", "cpu_limit", "process_limit", "landlock", "repeatability"],
         requires = "allow_native",
         help_heading = "Native skills"
     )]
     pub native_without: Vec<String>,
-    /// A folder with the programs that native skills may use, instead of this host's /usr
+    /// A folder with the programs that native skills may use, instead of this host's /usr: a root file system, or an OCI
+    /// image layout
     #[arg(
         long,
         global = true,

@@ -59,7 +59,19 @@ pub fn doctor(global: &Global, progress: &Progress) -> Result<Exit, Failure> {
 fn native(global: &Global) -> Vec<Check> {
     use sre_sandbox::native::host::{State, examine};
 
-    let requirements = examine(&super::native_options(global));
+    let options = match super::native_options(global) {
+        Ok(options) => options,
+        Err(found) => {
+            return vec![Check {
+                name: "native_root",
+                state: "missing",
+                found,
+                consequence: String::from("no native skill can run"),
+                fix: String::from("name a folder with a root file system or an OCI image layout (--native-root)"),
+            }];
+        }
+    };
+    let requirements = examine(&options);
     let check = |found: sre_sandbox::native::host::Requirement| Check {
         name: found.name,
         state: match found.state {

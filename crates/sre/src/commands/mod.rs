@@ -22,7 +22,7 @@ mod verify_file;
 mod watch;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sre_orchestrator::EmbeddedOptions;
@@ -91,23 +91,31 @@ fn native(global: &Global) -> Option<NativeOptions> {
     let may_lack = global.native_without.iter().filter_map(|name| Layer::from_name(name)).collect();
     let warm_jails = global.native_warm.map_or(0, usize::from);
     global.allow_native.then(|| NativeOptions {
-        root: native_root(global),
+        root: native_root(global.native_root.as_deref()),
         may_lack,
         warm_jails,
+        images_folder: images_folder(global),
         ..NativeOptions::default()
     })
 }
 
 /// The jail that `sre doctor` makes.
 #[cfg(target_os = "linux")]
-fn native_options(global: &Global) -> JailOptions {
-    JailOptions { root: native_root(global), ..JailOptions::default() }
+fn native_options(global: &Global) -> Result<JailOptions, String> {
+    let named = native_root(global.native_root.as_deref());
+    let root = sre_sandbox::native::resolve(&named, images_folder(global).as_deref())?.root;
+    Ok(JailOptions { root, ..JailOptions::default() })
+}
+
+/// Where images are unpacked.
+fn images_folder(global: &Global) -> Option<PathBuf> {
+    global.cache_folder().map(|cache| cache.join("images"))
 }
 
 #[cfg(target_os = "linux")]
-fn native_root(global: &Global) -> Root {
-    match &global.native_root {
-        Some(folder) => Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.clone())),
+fn native_root(folder: Option<&Path>) -> Root {
+    match folder {
+        Some(folder) => Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())),
         None => Root::Host,
     }
 }

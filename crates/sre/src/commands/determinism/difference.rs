@@ -103,6 +103,8 @@ impl std::fmt::Display for Difference {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use sre_core::{Digest, Outcome, OutputDigest};
     use sre_sandbox::wasm::Seen;
 
@@ -115,7 +117,14 @@ mod tests {
             shown: (*shown).to_owned(),
         });
         let outcome = Outcome::Returned { output: OutputDigest::of(output.as_bytes()) };
-        Run { outcome, output: output.to_owned(), logs: String::new(), fuel: 7, seen: seen.collect() }
+        Run {
+            outcome,
+            output: output.to_owned(),
+            logs: String::new(),
+            fuel: 7,
+            seen: seen.collect(),
+            repeatability: BTreeMap::new(),
+        }
     }
 
     #[test]

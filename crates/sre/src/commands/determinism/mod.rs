@@ -22,7 +22,7 @@ use sre_skill::SkillPackage;
 
 use difference::Difference;
 pub use probe::probe;
-use probe::{Assignment, Report, Run};
+use probe::{Assignment, NativeSetting, Report, Run};
 use surroundings::Surroundings;
 
 use crate::cli::{DeterminismArgs, Format, Global, Vary};
@@ -53,7 +53,9 @@ pub fn determinism(args: DeterminismArgs, global: &Global, progress: &Progress) 
         let share = runs / processes + u32::from(number < runs % processes);
         let number = number as usize;
         let surroundings = Surroundings::of(number, warm.as_deref(), cold.as_deref());
-        assignment(&order, share, surroundings, &vary)
+        let mut assignment = assignment(&order, share, surroundings, &vary);
+        assignment.native = NativeSetting::of(&order, global);
+        assignment
     });
     progress.show("running");
     let reports = run_all(assignments.collect(), runs, folder.path(), progress)?;
@@ -81,10 +83,9 @@ fn accept(args: DeterminismArgs, global: &Global, progress: &Progress) -> Result
     let embedded = Embedded::new(DataFolder::new("."), super::embedded(global, progress))?;
     progress.show("preparing the skill");
     let order = super::runtime()?.block_on(embedded.acceptance().accept(config))?;
-    if order.profile().backend != Backend::Wasm {
-        let detail = "native runs are best-effort repeatable: there is nothing here to measure";
-        return Err(Failure::usage("order_invalid", detail)
-            .hint("every order is replayed; commit_result.isolation.repeatability says what is fixed"));
+    if order.profile().backend == Backend::Docker {
+        let detail = "containers see the machine's time and randomness: there is nothing here to measure";
+        return Err(Failure::usage("order_invalid", detail).hint("run it with --backend native or wasm"));
     }
     Ok(order)
 }
@@ -106,6 +107,7 @@ fn assignment(order: &AcceptedOrder, runs: u32, surroundings: Surroundings, vary
         profile,
         runs,
         surroundings,
+        native: None,
     }
 }
 
@@ -196,16 +198,25 @@ impl Comparison<'_> {
             &format!("sha256:{}", self.order.skill().digest()),
         );
         sheet.row("runs", &format!("{} in {} processes", self.runs, self.processes));
-        sheet.row(
-            "varied",
-            "environment, working folder, cores, load, cache, memory pool; time, entropy, pids, addresses",
-        );
+        let is_native = self.order.profile().backend == Backend::Native;
+        let varied = match is_native {
+            true => "environment, working folder, cores, load; time, entropy, pids",
+            false => "environment, working folder, cores, load, cache, memory pool; time, entropy, pids, addresses",
+        };
+        sheet.row("varied", varied);
         if !vary.is_empty() {
             let names: Vec<&str> =
                 vary.iter().map(|what| if *what == Vary::Seed { "random seed" } else { "clock start" }).collect();
             sheet.row("and", &names.join(", "));
         }
-        sheet.row("compared", &format!("outcome, log, fuel and {} answers of the host", self.first.seen.len()));
+        let compared = match is_native {
+            true => String::from("outcome and log"),
+            false => format!("outcome, log, fuel and {} answers of the host", self.first.seen.len()),
+        };
+        sheet.row("compared", &compared);
+        if is_native {
+            sheet.row("the host's", &self.first.of_the_host().join(", "));
+        }
         match &self.difference {
             None => {
                 sheet.painted_row("verdict", "identical", |style, text| style.good(text));
@@ -230,6 +241,8 @@ impl Comparison<'_> {
             "outcome": self.first.outcome.digest(),
             "fuel": self.first.fuel,
             "answers": self.first.seen.len(),
+            "backend": self.order.profile().backend,
+            "repeatability": self.first.repeatability,
             "difference": self.difference.as_ref().map(|(process, difference)| json!({
                 "process": process,
                 "found": difference,

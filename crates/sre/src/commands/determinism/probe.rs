@@ -1,18 +1,24 @@
 //! The other side: one process in its surroundings, which runs the skill some times and says what it saw.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sre_core::{Outcome, Profile};
+use sre_core::{Backend, Outcome, Profile};
+use sre_orchestrator::AcceptedOrder;
+#[cfg(target_os = "linux")]
+use sre_sandbox::native::{Layer, NativeOptions, NativeSandbox};
 use sre_sandbox::wasm::{Seen, WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, SandboxError, Stop};
 use sre_skill::{PackageLimits, Skill};
 
 use super::surroundings::Surroundings;
+use crate::cli::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
@@ -27,6 +33,43 @@ pub struct Assignment {
     pub profile: Profile,
     pub runs: u32,
     pub surroundings: Surroundings,
+    /// How native skills run; `None` for the wasm backend.
+    pub native: Option<NativeSetting>,
+}
+
+/// The operator's settings of native skills, which the process would not know otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NativeSetting {
+    root: Option<PathBuf>,
+    without: Vec<String>,
+    images_folder: Option<PathBuf>,
+}
+
+impl NativeSetting {
+    /// Those of an order that runs natively.
+    pub fn of(order: &AcceptedOrder, global: &Global) -> Option<Self> {
+        let setting = || Self {
+            root: global.native_root.clone(),
+            without: global.native_without.clone(),
+            images_folder: super::super::images_folder(global),
+        };
+        (order.profile().backend == Backend::Native).then(setting)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sandbox(&self) -> Result<Box<dyn Sandbox>, SandboxError> {
+        Ok(Box::new(NativeSandbox::new(NativeOptions {
+            root: crate::commands::native_root(self.root.as_deref()),
+            images_folder: self.images_folder.clone(),
+            may_lack: self.without.iter().filter_map(|name| Layer::from_name(name)).collect(),
+            ..NativeOptions::default()
+        })))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sandbox(&self) -> Result<Box<dyn Sandbox>, SandboxError> {
+        Err(SandboxError::Rejected(String::from("native skills run on Linux only")))
+    }
 }
 
 /// What it answers, on its standard output.
@@ -46,8 +89,18 @@ pub struct Run {
     pub output: String,
     pub logs: String,
     pub fuel: u64,
-    /// Everything the host told it.
+    /// Everything the host told it; nothing where nobody can listen.
     pub seen: Vec<Seen>,
+    /// Of a native run, which sources of difference were fixed.
+    #[serde(default)]
+    pub repeatability: BTreeMap<String, String>,
+}
+
+impl Run {
+    /// The sources of difference that were the host's.
+    pub fn of_the_host(&self) -> Vec<&str> {
+        self.repeatability.iter().filter(|(_, state)| *state == "host").map(|(name, _)| &**name).collect()
+    }
 }
 
 /// Does what standard input asks.
@@ -66,22 +119,25 @@ pub fn probe() -> Result<Exit, Failure> {
 }
 
 fn work(assignment: &Assignment) -> Result<Report, SandboxError> {
-    let Assignment { skill, input, profile, runs, surroundings } = assignment;
+    let Assignment { skill, input, profile, runs, surroundings, native } = assignment;
     let skill = Skill::from_object(skill, &PackageLimits::default())
         .map_err(|error| SandboxError::Rejected(error.to_string()))?;
-    let sandbox = WasmSandbox::new(WasmOptions {
-        cache_folder: surroundings.cache_folder.clone(),
-        slots: surroundings.slots,
-        pooling: surroundings.pooling,
-        language_runtimes: sre_runtimes::shipped(),
-        ..WasmOptions::default()
-    })?;
-    sandbox.prepare(&skill)?;
+    let runner = match native {
+        Some(native) => Runner::Native(native.sandbox()?),
+        None => Runner::Wasm(Box::new(WasmSandbox::new(WasmOptions {
+            cache_folder: surroundings.cache_folder.clone(),
+            slots: surroundings.slots,
+            pooling: surroundings.pooling,
+            language_runtimes: sre_runtimes::shipped(),
+            ..WasmOptions::default()
+        })?)),
+    };
+    runner.prepare(&skill)?;
     let time_limit = Duration::from_millis(profile.timeout_ms).saturating_mul(4).max(Duration::from_secs(60));
     let job = Job { skill: &skill, input: input.as_bytes(), profile, time_limit, language_runtime: None };
-    let first = run(&sandbox, &job)?;
+    let first = runner.run(&job)?;
     for _ in 1..*runs {
-        let other = run(&sandbox, &job)?;
+        let other = runner.run(&job)?;
         if other != first {
             return Ok(Report { first, other: Some(other) });
         }
@@ -89,16 +145,35 @@ fn work(assignment: &Assignment) -> Result<Report, SandboxError> {
     Ok(Report { first, other: None })
 }
 
-fn run(sandbox: &WasmSandbox, job: &Job<'_>) -> Result<Run, SandboxError> {
-    let (execution, seen) = sandbox.execute_witnessed(job, &Stop::new())?;
-    let output = execution.output_canonical.unwrap_or_default();
-    Ok(Run {
-        outcome: execution.outcome,
-        output: String::from_utf8_lossy(&output).into_owned(),
-        logs: execution.logs,
-        fuel: execution.resources.fuel,
-        seen,
-    })
+/// The backend that is measured.
+enum Runner {
+    Wasm(Box<WasmSandbox>),
+    Native(Box<dyn Sandbox>),
+}
+
+impl Runner {
+    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
+        match self {
+            Self::Wasm(sandbox) => sandbox.prepare(skill),
+            Self::Native(sandbox) => sandbox.prepare(skill),
+        }
+    }
+
+    fn run(&self, job: &Job<'_>) -> Result<Run, SandboxError> {
+        let (execution, seen) = match self {
+            Self::Wasm(sandbox) => sandbox.execute_witnessed(job, &Stop::new())?,
+            Self::Native(sandbox) => (sandbox.execute(job, &Stop::new())?, Vec::new()),
+        };
+        let output = execution.output_canonical.unwrap_or_default();
+        Ok(Run {
+            outcome: execution.outcome,
+            output: String::from_utf8_lossy(&output).into_owned(),
+            logs: execution.logs,
+            fuel: execution.resources.fuel,
+            seen,
+            repeatability: execution.isolation.map(|isolation| isolation.repeatability).unwrap_or_default(),
+        })
+    }
 }
 
 /// Threads that do nothing useful, until it is dropped.

@@ -1,0 +1,250 @@
+//! A jail that was asked for and is not gone yet: waiting for what it prints and tells, ending it, and what came of it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use super::Jail;
+use super::error::JailError;
+use super::report::{Ending, Report};
+use super::starter::lock;
+use super::streams::Stream;
+use crate::cgroup::{Controller, Group, GroupUsage, Place, Places};
+use crate::measure::Measured;
+use crate::message::{self, Message, Usage};
+use crate::step::StepError;
+use crate::sys::fd::{self, Waiting};
+use crate::sys::{process, socket};
+
+/// How often the caller is asked whether to stop.
+const TICK: Duration = Duration::from_millis(5);
+
+/// How long after a kill the jail may take to be gone, and the launcher to say that it started one. Never reached on a
+/// machine that works.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A jail that was asked for and is not gone yet.
+pub struct Running {
+    pub control: OwnedFd,
+    stdout: Stream,
+    stderr: Stream,
+    /// The first process, once the launcher has told.
+    process: Option<OwnedFd>,
+    pub is_gone: bool,
+    pub failure: Option<StepError>,
+    measured: Option<Measured>,
+    usage: Option<Usage>,
+    is_to_be_repeatable: bool,
+    is_repeatable: bool,
+    buffer: Vec<u8>,
+}
+
+/// Why waiting was over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    Gone,
+    OutputLimit,
+}
+
+impl Drop for Running {
+    /// Whoever gives up on a jail, for whatever reason, does not leave it running.
+    fn drop(&mut self) {
+        if !self.is_gone {
+            drop(self.kill());
+        }
+    }
+}
+
+impl Running {
+    /// One that the launcher has been asked for.
+    pub fn new(control: OwnedFd, stdout: Stream, stderr: Stream, is_to_be_repeatable: bool) -> Self {
+        Self {
+            control,
+            stdout,
+            stderr,
+            process: None,
+            is_gone: false,
+            failure: None,
+            measured: None,
+            usage: None,
+            is_to_be_repeatable,
+            is_repeatable: false,
+            buffer: vec![0; message::LIMIT_BYTES],
+        }
+    }
+
+    /// Waits until the jail is gone or must go.
+    pub fn wait(
+        &mut self,
+        started: Instant,
+        limit: Duration,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Over, JailError> {
+        while !self.is_gone {
+            if should_stop() {
+                return Err(JailError::Stopped);
+            }
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(JailError::TimedOut(limit));
+            }
+            self.turn(left.min(TICK))?;
+            if self.stdout.is_over_limit() {
+                self.kill()?;
+                self.until_gone()?;
+                return Ok(Over::OutputLimit);
+            }
+            if self.failure.is_some() && self.process.is_none() {
+                return Ok(Over::Gone);
+            }
+        }
+        Ok(Over::Gone)
+    }
+
+    /// Waits once, at most so long, and takes in whatever there is.
+    fn turn(&mut self, at_most: Duration) -> Result<(), JailError> {
+        let process = self.process.as_ref().map_or(const { Waiting::nothing() }, Waiting::to_read);
+        let mut waiting = [Waiting::to_read(&self.control), self.stdout.waiting(), self.stderr.waiting(), process];
+        if self.process.is_some() || self.failure.is_some() {
+            // The rest of what the jail tells is read when it is gone; waking up for it would only delay the guest.
+            waiting[0] = const { Waiting::nothing() };
+        }
+        // Rounded up, or the last millisecond would be spent in a circle.
+        let at_most = i32::try_from(at_most.as_millis() + 1).unwrap_or(i32::MAX);
+        fd::poll(&mut waiting, at_most).map_err(JailError::host("waiting for the jail"))?;
+        if waiting[3].happened() {
+            self.is_gone = true;
+        }
+        if waiting[0].happened() || self.is_gone {
+            self.listen()?;
+        }
+        self.stdout.read(&mut self.buffer)?;
+        self.stderr.read(&mut self.buffer)
+    }
+
+    /// Takes in what launcher and jail have said.
+    fn listen(&mut self) -> Result<(), JailError> {
+        loop {
+            let mut waiting = [Waiting::to_read(&self.control)];
+            fd::poll(&mut waiting, 0).map_err(JailError::host("waiting for the jail"))?;
+            if !waiting[0].happened() {
+                return Ok(());
+            }
+            let received = socket::receive(self.control.as_fd(), &mut self.buffer);
+            let (length, mut passed) = received.map_err(JailError::host("hearing from the jail"))?;
+            if length == 0 {
+                // Everybody who could say more is gone, or about to be.
+                return if self.process.is_none() { Err(JailError::LauncherDied) } else { Ok(()) };
+            }
+            let told = message::parse(&self.buffer[..length]).map_err(JailError::host("understanding the jail"))?;
+            match told {
+                Message::Started => self.process = passed.pop(),
+                Message::Failed(error) => self.failure = Some(error),
+                Message::Measured(bytes) => self.measured = Some(Measured::parse(&bytes)),
+                Message::Ended(usage) => self.usage = Some(usage),
+                Message::Repeatable => self.is_repeatable = true,
+                Message::Ready(_) => {}
+            }
+        }
+    }
+
+    pub fn kill(&self) -> Result<(), JailError> {
+        self.process
+            .as_ref()
+            .map_or(Ok(()), |process| process::kill(process.as_fd()).map_err(JailError::host("killing the jail")))
+    }
+
+    /// Waits for a jail that was killed.
+    pub fn until_gone(&mut self) -> Result<(), JailError> {
+        let deadline = Instant::now() + GRACE;
+        while !self.is_gone && self.process.is_some() {
+            if Instant::now() >= deadline {
+                return Err(JailError::NotAsOrdered(String::from("it cannot be killed")));
+            }
+            self.turn(TICK)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a jail, also one that the launcher has not told about yet.
+    pub fn make_end(&mut self, jail: &Jail) -> Result<(), JailError> {
+        let deadline = Instant::now() + GRACE;
+        while self.process.is_none() && self.failure.is_none() {
+            if Instant::now() >= deadline {
+                // With the launcher goes every jail, this one too. The next run starts another.
+                lock(&jail.starter).give_up();
+                return Err(JailError::LauncherDied);
+            }
+            self.turn(TICK)?;
+        }
+        self.kill()?;
+        self.until_gone()
+    }
+
+    pub fn finish(&mut self, jail: &Jail, group: &Group, over: Over, started: Instant) -> Result<Report, JailError> {
+        // All writers are dead: what they wrote is in the pipes.
+        self.listen_to_the_end()?;
+        let elapsed = started.elapsed();
+        let used = group.usage();
+        if self.measured.is_none() && used.memory_kills > 0 {
+            return Err(JailError::Invalid(String::from("the memory limit is too small for any program in a jail")));
+        }
+        if let Some(error) = self.failure.take() {
+            let is_program = error.step.starts_with("starting ") && self.measured.is_some();
+            return Err(if is_program { JailError::NotStarted(error) } else { JailError::Setup(error) });
+        }
+        let ending = self.ending(jail, over, &used)?;
+        let measured =
+            self.measured.take().ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
+        let measured = measured?;
+        group.check_entered(&measured.cgroups).map_err(JailError::NotAsOrdered)?;
+        if self.is_to_be_repeatable && !self.is_repeatable && !ended_early(ending) {
+            return Err(JailError::NotAsOrdered(String::from("its time and randomness are the machine's")));
+        }
+        let usage = self.usage.unwrap_or_default();
+        Ok(Report {
+            ending,
+            stdout: self.stdout.take_output().kept,
+            stderr: self.stderr.take_output(),
+            cpu: Duration::from_micros(used.cpu_us.unwrap_or(0).max(usage.cpu_us)),
+            peak_memory_bytes: used.peak_memory_bytes.unwrap_or(usage.peak_resident_bytes),
+            elapsed,
+            measured,
+            is_repeatable: self.is_repeatable,
+            group_limits: group_limits(&jail.places),
+        })
+    }
+
+    fn listen_to_the_end(&mut self) -> Result<(), JailError> {
+        // At most what the pipes hold, which is below one turn's share.
+        self.turn(Duration::ZERO)
+    }
+
+    fn ending(&self, jail: &Jail, over: Over, used: &GroupUsage) -> Result<Ending, JailError> {
+        if over == Over::OutputLimit || self.stdout.is_over_limit() {
+            return Ok(Ending::OutputLimit);
+        }
+        let ended = self.usage.map(|usage| Ending::from_status(usage.status));
+        match ended {
+            Some(Ending::Exited(0)) => Ok(Ending::Exited(0)),
+            // The kernel kills one process; what else then fails, fails for want of it.
+            Some(_) | None if used.memory_kills > 0 => Ok(Ending::OutOfMemory),
+            Some(ending) => Ok(ending),
+            None if !lock(&jail.starter).is_alive() => Err(JailError::LauncherDied),
+            None => Err(JailError::NotAsOrdered(String::from("its first process was killed by somebody else"))),
+        }
+    }
+}
+
+/// Whether the kernel may have ended the guest before its first program began: no world was told of then, and none seen.
+fn ended_early(ending: Ending) -> bool {
+    !matches!(ending, Ending::Exited(_))
+}
+
+fn group_limits(places: &Places) -> Vec<(&'static str, u32)> {
+    let version = |controller| match places.of(controller) {
+        Place::Version2(_) => Some((controller.name(), 2)),
+        Place::Version1(_) => Some((controller.name(), 1)),
+        Place::Nowhere(_) => None,
+    };
+    Controller::ALL.into_iter().filter_map(version).collect()
+}

@@ -1,0 +1,179 @@
+//! A world of its own: what shows time or randomness shows the same in every run, and what waits waits as it should.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use sre_jail::jail::Layer;
+use sre_jail::{Ending, Order, World};
+
+/// Whether guests can have worlds of their own here. A host where they cannot says so aloud.
+fn can_repeat() -> bool {
+    common::can_jail() && !common::lacks(Layer::Repeatability)
+}
+
+/// Runs an order several times, each on as busy a machine as two others make it; all must print the same.
+fn same_every_time(order: &Order) -> String {
+    let first = common::printed(order);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..2).for_each(|_| assert_eq!(common::printed(order), first)));
+        }
+    });
+    first
+}
+
+fn with_world(mut order: Order, world: World) -> Order {
+    order.world = Some(world);
+    order
+}
+
+/// A program of `tests/programs`, compiled once for all tests.
+fn compiled(static_too: bool) -> Option<Vec<u8>> {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| tempfile::tempdir().expect("a folder"));
+    let (name, flags) = if static_too { ("static", &["-static"][..]) } else { ("dynamic", &[][..]) };
+    let to = folder.path().join(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/clocks.c");
+    let ended = Command::new("gcc").args(["-O1", "-pthread"]).args(flags).arg("-o").arg(&to).arg(source).status();
+    match ended {
+        Ok(ended) if ended.success() => std::fs::read(to).ok(),
+        _ => {
+            eprintln!("NOT TESTED HERE: {name} programs in C, gcc cannot make them");
+            None
+        }
+    }
+}
+
+fn program(arguments: &[&str]) -> Option<Order> {
+    let mut order = common::order("/skill/clocks", arguments);
+    order.files.push(common::file("clocks", &compiled(false)?, true));
+    Some(order)
+}
+
+#[test]
+fn programs_see_the_orders_time_and_randomness_and_nothing_of_the_machines() {
+    if !can_repeat() {
+        return;
+    }
+    for is_static in [false, true] {
+        let Some(bytes) = compiled(is_static) else { continue };
+        let mut order = common::order("/skill/clocks", &["everything"]);
+        order.files.push(common::file("clocks", &bytes, true));
+        let shown = same_every_time(&order);
+        // 2026-01-01, as the order says.
+        assert!(shown.contains("realtime 1767225600.") && shown.contains("no vdso"), "{shown}");
+        assert_eq!(common::ran(&order).ending, Ending::Exited(0));
+        assert!(common::ran(&order).is_repeatable);
+        let World { clock_start_ns, seed } = order.world.expect("a world");
+        let tomorrow = with_world(order.clone(), World { clock_start_ns: clock_start_ns + 86_400_000_000_000, seed });
+        assert!(same_every_time(&tomorrow).contains("realtime 1767312000."));
+        let other = with_world(order, World { clock_start_ns, seed: [8; 32] });
+        let differ = |name: &str, text: &str| text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        let drawn = common::printed(&other);
+        for name in ["getrandom", "at_random", "urandom"] {
+            assert!(differ(name, &shown).is_some(), "{shown}");
+            assert_ne!(differ(name, &shown), differ(name, &drawn), "{name}");
+        }
+    }
+}
+
+#[test]
+fn scripts_repeat_time_uuids_hashes_and_addresses() {
+    if !can_repeat() {
+        return;
+    }
+    let shell = "date +%s.%N; date -u; cat /proc/sys/kernel/random/uuid 2>&1; head -c 9 /dev/urandom | od -An -tx1; \
+        head -c 100000 /dev/random | cksum; (sleep 0.02; date +%s.%N); od -An -tx1 -N5 /dev/urandom; times; echo $$";
+    let shown = same_every_time(&common::shell(shell));
+    assert!(shown.starts_with("1767225600.0000"), "{shown}");
+    if !Path::new("/usr/bin/python3").exists() {
+        eprintln!("NOT TESTED HERE: scripts in Python, there is no /usr/bin/python3");
+        return;
+    }
+    let python = "import time, os, uuid, random, secrets, datetime, threading, tempfile, subprocess, resource, select\n\
+        print(time.time_ns(), time.monotonic_ns(), time.perf_counter_ns(), time.process_time_ns(), datetime.datetime.now())\n\
+        print(uuid.uuid4(), uuid.uuid1(), random.random(), secrets.token_hex(40), os.urandom(3), id(object()), hash('x'))\n\
+        print(tempfile.mktemp(), open('/dev/urandom', 'rb').read(5), resource.getrusage(resource.RUSAGE_SELF), os.times())\n\
+        event = threading.Event(); before = time.monotonic(); event.wait(0.05); print(round(time.monotonic() - before, 2))\n\
+        before = time.monotonic(); select.select([], [], [], 0.03); print(round(time.monotonic() - before, 3))\n\
+        read, write = os.pipe(); poll = select.poll(); poll.register(read)\n\
+        before = time.monotonic(); print(poll.poll(20)); print(round(time.monotonic() - before, 3))\n\
+        print(subprocess.run(['date', '+%s'], capture_output=True, text=True).stdout)\n\
+        def work(n):\n    time.sleep(n / 2)\n    print(n, flush=True)\n\
+        threads = [threading.Thread(target=work, args=(n,)) for n in (3, 1, 2)]\n\
+        [t.start() for t in threads]; [t.join() for t in threads]\n";
+    let mut order = common::python(python);
+    order.environment.push((String::from("PYTHONHASHSEED"), String::from("0")));
+    let shown = same_every_time(&order);
+    assert!(shown.contains("\n0.05\n0.03\n[]\n0.02\n1767225600\n\n1\n2\n3\n"), "{shown}");
+}
+
+/// Waiting with a limit for something that does happen is not cut short, on whatever clock the limit stands.
+#[test]
+fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
+    if !can_repeat() {
+        return;
+    }
+    let Some(order) = program(&["waits"]) else { return };
+    for days in [0_u64, 400, 20_000] {
+        let clock_start_ns = days * 86_400_000_000_000;
+        let order = with_world(order.clone(), World { clock_start_ns, seed: [1; 32] });
+        let shown = common::printed(&order);
+        let expected = "date: came\ndate: limit after 50 ms\nsteady: came\nsteady: limit after 50 ms\nsemaphore: came\n\
+            semaphore: limit after 50 ms\nsleep: 30 ms\nsleep until: 30 ms\nselect: 20 ms\nthreads: 1 2 3, 1500 ms\nalarm: interrupted\n";
+        assert_eq!(shown, expected, "{days} days after 1970");
+    }
+}
+
+/// A call that a signal interrupts before its answer is there is made again, and nothing is drawn or counted twice.
+#[test]
+fn signals_between_question_and_answer_change_nothing() {
+    if !can_repeat() {
+        return;
+    }
+    let (Some(busy), Some(calm)) = (program(&["signals_between"]), program(&["no_signals"])) else { return };
+    assert_eq!(common::printed(&busy), common::printed(&calm));
+}
+
+/// What an attack on the answers does, it does to itself alone; the jail ends as it would have.
+#[test]
+fn attacks_on_the_answers_hurt_nobody_else() {
+    if !can_repeat() {
+        return;
+    }
+    for (name, expected) in [
+        ("bad_addresses", "refused"),
+        ("addresses_that_change", "refused"),
+        ("many_sleepers", "refused"),
+        ("killed_sleepers", "refused"),
+        ("hide_memory", "refused"),
+        ("unreadable_program", "refused"),
+        ("failing_programs", "refused"),
+        ("much_randomness", "refused"),
+    ] {
+        let Some(order) = program(&[name]) else { return };
+        let report = common::ran(&order);
+        let shown = String::from_utf8_lossy(&report.stdout).into_owned();
+        let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
+        assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}: {logged}");
+    }
+}
+
+#[test]
+fn without_a_world_the_machines_time_is_seen_and_said() {
+    if !common::can_jail() {
+        return;
+    }
+    let mut order = common::shell("date +%s");
+    order.world = None;
+    let report = common::ran(&order);
+    assert!(!report.is_repeatable);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let shown: u64 = String::from_utf8_lossy(&report.stdout).trim().parse().expect("a number");
+    assert!(now.abs_diff(shown) < 3600, "{shown} and {now}");
+}

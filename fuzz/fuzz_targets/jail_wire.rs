@@ -1,0 +1,6 @@
+//! Any bytes as an order, as a message of a jail, and as what a jail's process saw of itself.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| sre_jail::read_anything(data));
