@@ -1,8 +1,8 @@
 //! The pipeline for Python: `sre_runtime._native`, the native half of the package in `python/`.
 //!
 //! Python gets the Rust pipeline with a Python face. This crate is the seam and no more: it reads Python values strictly
-//! (`json`, `order`), runs futures on threads of its own (`threads`, `task`), puts the orchestrator together (`runtime`),
-//! lets Python replace stages (`stage`), and turns errors into exceptions (`failure`). Retries, time limits and callbacks
+//! (`json`, `order`), runs futures on threads of its own (`threads`, `task`), puts the orchestrator together (`parts`, `runtime`),
+//! lets Python replace stages (`stage`), talks to a service (`service`, `events`), and turns errors into exceptions (`failure`). Retries, time limits and callbacks
 //! are decided in `sre-orchestrator`; dataclasses and exceptions are Python's.
 //!
 //! Rules of the seam:
@@ -11,10 +11,15 @@
 //! - Only the courier (see `threads`), listeners and Python's own threads touch Python objects.
 //! - A panic is an exception of its own kind, and never crosses the seam.
 
+mod events;
 mod failure;
 mod json;
+mod native;
 mod order;
+mod parts;
+mod receipts;
 mod runtime;
+mod service;
 mod stage;
 mod task;
 mod threads;
@@ -25,7 +30,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::events::Events;
+    #[pymodule_export]
+    use crate::native::become_launcher;
+    #[pymodule_export]
     use crate::runtime::Runtime;
+    #[pymodule_export]
+    use crate::service::Service;
     #[pymodule_export]
     use crate::stage::Reply;
     #[pymodule_export]

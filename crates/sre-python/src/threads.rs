@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 
 use crate::failure::Failure;
-use crate::runtime;
+use crate::parts;
 use crate::stage::{Reply, Stage};
 use crate::task::Outcome;
 
@@ -191,7 +191,7 @@ fn stop(py: Python<'_>, state: State) {
     py.detach(move || {
         let Running { tokio, parcels, courier, .. } = running;
         tokio.shutdown_timeout(CLOSING_TIME);
-        runtime::close_all();
+        parts::close_all();
         drop(parcels);
         // It caught what it could; there is nobody to tell.
         drop(courier.join());
