@@ -19,10 +19,11 @@ def native() -> Any:
         import atexit
 
         from . import _native
+        from ._waiting import forget_mailboxes
 
         atexit.register(_native.close)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=_native.before_fork)
+            os.register_at_fork(before=_native.before_fork, after_in_child=forget_mailboxes)
         _loaded = _native
     return _loaded
 

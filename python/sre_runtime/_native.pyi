@@ -1,9 +1,19 @@
 """The native half, written in Rust (`crates/sre-python`). An implementation detail: use `sre_runtime`."""
 
+import sys
 from typing import Any, Callable, Optional, final
 
 from ._waiting import Waiter
 from .records import NativeConfig, OrderConfig
+
+__all__ = ["Events", "Mailbox", "Reply", "Runtime", "Service", "Task", "become_launcher", "before_fork", "close"]
+
+if sys.platform != "win32":
+    @final
+    class Mailbox:
+        def __new__(cls) -> Mailbox: ...
+        def fileno(self) -> int: ...
+        def take(self) -> list[tuple[Any, Any, bool]]: ...
 
 @final
 class Task:

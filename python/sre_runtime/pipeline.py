@@ -303,7 +303,7 @@ class _Silent:
 
 def _progress(total: int) -> Any:
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         return _Silent()
     # `None`: quiet unless standard error is a terminal.

@@ -178,7 +178,7 @@ def commit_result_of(values: dict[str, Any]) -> CommitResult:
 
 def verify_result_of(values: dict[str, Any]) -> VerifyResult:
     result = VerifyResult(**_known(VerifyResult, values))
-    result.checks = [Check(**_known(Check, check)) for check in result.checks]
+    result.checks = [Check(**_known(Check, check)) for check in values.get("checks", ())]
     return result
 
 

@@ -143,7 +143,7 @@ impl From<AcceptError> for Failure {
         let code = error.code();
         match error {
             AcceptError::Skill(error) => error.into(),
-            AcceptError::Field { field, message } => Self::of_value(field, message),
+            AcceptError::Field { field, message } => Self::of_value(field, in_python(&message)),
             AcceptError::InputSchema(_) => Self::new("InvalidInput", code, error.to_string()).in_field("input_data"),
             AcceptError::Sandbox(ref cause) => match cause.kind() {
                 ErrorKind::Rejected => Self::new("InvalidSkill", code, error.to_string()).in_field("skill_package"),
@@ -235,16 +235,19 @@ impl From<EmbeddedError> for Failure {
                     std::io::ErrorKind::PermissionDenied => "DataFolderNotPermitted",
                     _ => "DataFolderError",
                 };
-                Self::new(class, "data_folder", error.to_string().replace("--data-dir", "data_dir="))
+                Self::new(class, "data_folder", in_python(&error.to_string()))
             }
-            EmbeddedError::NoHome => {
-                Self::new("DataFolderError", "data_folder", error.to_string().replace("--data-dir", "data_dir="))
-            }
+            EmbeddedError::NoHome => Self::new("DataFolderError", "data_folder", in_python(&error.to_string())),
             EmbeddedError::Journal(_) => Self::new("JournalError", "journal_failed", error.to_string()),
             EmbeddedError::Keys(_) => Self::new("DataFolderError", "data_folder", error.to_string()),
             EmbeddedError::Callback(_) => Self::bug(error.to_string()),
         }
     }
+}
+
+/// A message that names options of the program, with those of Python instead.
+fn in_python(message: &str) -> String {
+    message.replace("--data-dir", "data_dir=").replace("--allow-native", "Orchestrator(native=NativeConfig())")
 }
 
 /// What the file system said, somewhere below an error.

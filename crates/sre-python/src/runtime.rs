@@ -192,7 +192,6 @@ impl Runtime {
     }
 
     /// A verdict on a receipt or a bundle from anywhere; answers a `VerifyResult`.
-    #[expect(clippy::too_many_arguments, reason = "one for each of Python's, which has names for them")]
     fn verify_receipt(
         &self,
         py: Python<'_>,

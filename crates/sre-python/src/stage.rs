@@ -54,7 +54,7 @@ pub(crate) fn stages(
     commit: Option<Py<PyAny>>,
     verify: Option<Py<PyAny>>,
 ) -> PyResult<Stages> {
-    let Some((event_loop, _)) = waiter else { return Ok(Stages::default()) };
+    let Some((event_loop, ..)) = waiter else { return Ok(Stages::default()) };
     if commit.is_none() && verify.is_none() {
         return Ok(Stages::default());
     }
