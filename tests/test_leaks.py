@@ -118,8 +118,8 @@ def test_coroutines():
 
     def work(calls):
         async def main():
-            for _ in range(0, calls, 10):
-                results = await asyncio.gather(*(execute_skill_order(fresh(input_data=payload)) for _ in range(10)))
+            for _ in range(0, calls, 50):
+                results = await asyncio.gather(*(execute_skill_order(fresh(input_data=payload)) for _ in range(50)))
                 assert {result.status for result in results} == {"completed"}
 
         asyncio.run(main())

@@ -162,14 +162,14 @@ class Orchestrator:
 
     async def _execute(self, config: OrderConfig, commit: Any, verify: Any) -> OrderResult:
         _check(config)
-        commit = None if commit in (None, stages.commit_result) else _replaced.commit(commit, config)
-        verify = None if verify in (None, stages.verify_result) else _replaced.verify(verify)
+        commit = None if commit is None or commit is stages.commit_result else _replaced.commit(commit, config)
+        verify = None if verify is None or verify is stages.verify_result else _replaced.verify(verify)
         values = await wait(lambda waiter: self._runtime.execute(config, waiter, commit, verify))
         return _finished(values)
 
     def _execute_sync(self, config: OrderConfig, commit: Any, verify: Any) -> OrderResult:
         _check(config)
-        if commit in (None, stages.commit_result) and verify in (None, stages.verify_result):
+        if (commit is None or commit is stages.commit_result) and (verify is None or verify is stages.verify_result):
             return _finished(self._runtime.execute(config, None, None, None))
         # Replaced stages are coroutines and need a loop.
         import asyncio
@@ -280,8 +280,18 @@ async def execute_skill_orders(
     """
     import asyncio
 
-    runner = orchestrator or default_orchestrator()
-    tasks = [asyncio.ensure_future(runner.execute_skill_order(config)) for config in configs]
+    runner = default_orchestrator() if orchestrator is None else orchestrator
+    if not issubclass(type(runner), Orchestrator):
+        found = type(runner).__name__
+        raise InvalidType(f"orchestrator: must be an Orchestrator, found {found}", "invalid_type", "orchestrator")
+    try:
+        orders = list(configs)
+    except Exception as error:
+        found = type(configs).__name__
+        raise InvalidType(f"configs: must be OrderConfigs, found {found}", "invalid_type", "configs") from error
+    for config in orders:
+        _check(config)
+    tasks = [asyncio.ensure_future(runner.execute_skill_order(config)) for config in orders]
     progress = _progress(len(tasks))
     try:
         for task in tasks:
