@@ -2,7 +2,7 @@
 //!
 //! Python gets the Rust pipeline with a Python face. This crate is the seam and no more: it reads Python values strictly
 //! (`json`, `order`), runs futures on threads of its own (`threads`, `task`, `mailbox`), puts the orchestrator together
-//! (`parts`, `runtime`, `native`, `receipts`), lets Python replace stages (`stage`), talks to a service (`service`,
+//! (`parts`, `runtime`, `native`, `receipts`), lets Python replace stages (`stage`, `claim`), talks to a service (`service`,
 //! `events`), and turns errors into exceptions (`failure`). Retries, time limits and callbacks are decided in
 //! `sre-orchestrator`; dataclasses and exceptions are Python's.
 //!
@@ -12,6 +12,7 @@
 //! - Only the courier (see `threads`), mailboxes, listeners and Python's own threads touch Python objects.
 //! - A panic is an exception of its own kind, and never crosses the seam.
 
+mod claim;
 mod events;
 mod failure;
 mod json;
