@@ -34,9 +34,8 @@ def in_a_process(code: str, **kwargs) -> subprocess.CompletedProcess:
     """Runs a program that has the helpers of this file."""
     head = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\nfrom test_asyncio import *\n"
     program = head + textwrap.dedent(code)
-    return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS, **kwargs
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
+    return subprocess.run([sys.executable, "-c", program], text=True, timeout=TIME_LIMIT_SECONDS, **pipes)
 
 
 def test_many_orders_at_once_each_get_their_own_result():
@@ -52,6 +51,34 @@ def test_many_orders_at_once_each_get_their_own_result():
 def test_many_orders_keep_their_sequence():
     results = asyncio.run(execute_skill_orders(order(f"seq-{n}") for n in range(10)))
     assert [result.order_id for result in results] == [f"seq-{n}" for n in range(10)]
+
+
+def test_a_callback_may_run_an_order():
+    runner, inner = Orchestrator(), []
+
+    def callback(result):
+        if result.order_id in ("outer-sync", "outer"):
+            inner.append(runner.execute_skill_order_sync(order(f"inner-{len(inner)}")).status)
+
+    runner.register_success_callback(callback)
+    assert runner.execute_skill_order_sync(order("outer-sync")).status == "completed"
+    assert asyncio.run(runner.execute_skill_order(order("outer"))).status == "completed"
+    assert inner == ["completed", "completed"]
+
+
+def test_a_loop_that_watches_no_sockets_is_told_otherwise():
+    class Proactor(asyncio.SelectorEventLoop):
+        def add_reader(self, *_):
+            raise NotImplementedError
+
+    async def main():
+        return await asyncio.gather(*(execute_skill_order(order(f"told-{n}")) for n in range(8)))
+
+    loop = Proactor()
+    try:
+        assert {result.status for result in loop.run_until_complete(main())} == {"completed"}
+    finally:
+        loop.close()
 
 
 def test_the_loop_turns_while_orders_run():

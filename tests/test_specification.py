@@ -72,20 +72,6 @@ def test_every_package_is_typed_and_exports_what_it_lists(name):
     assert sorted(package.__all__) == list(package.__all__) and all(hasattr(package, each) for each in package.__all__)
 
 
-def test_the_stub_of_the_native_module_lists_what_it_has():
-    import ast
-
-    from sre_runtime import _native
-
-    stub = ast.parse((ROOT / "python" / "sre_runtime" / "_native.pyi").read_text())
-    listed = {node.name: node for node in stub.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    assert set(listed) == {name for name in dir(_native) if not name.startswith("_")}
-    for name, node in listed.items():
-        if isinstance(node, ast.ClassDef):
-            methods = {each.name for each in node.body} - {"__init__"}
-            assert methods == {each for each in vars(getattr(_native, name)) if not each.startswith("_")}, name
-
-
 def test_every_coroutine_has_a_twin_with_the_same_arguments():
     for name in sre_runtime.__all__:
         function = getattr(sre_runtime, name)

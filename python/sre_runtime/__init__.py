@@ -28,8 +28,14 @@ from .errors import (
     JournalError,
     OperatingError,
     OrderConflict,
+    OrderLost,
     OrderTimeout,
+    ReceiptFailed,
     SandboxUnavailable,
+    ServiceConflict,
+    ServiceError,
+    ServiceRefused,
+    ServiceUnavailable,
     SkillNotFound,
     SkillNotPermitted,
     SkillUnreadable,
@@ -45,8 +51,20 @@ from .pipeline import (
     execute_skill_orders,
     register_failure_callback,
     register_success_callback,
+    verify_receipt,
+    verify_receipt_sync,
 )
-from .records import Check, CommitResult, OrderConfig, OrderResult, SandboxConfig, SandboxResult, VerifyResult
+from .records import (
+    Check,
+    CommitResult,
+    NativeConfig,
+    OrderConfig,
+    OrderResult,
+    Receipt,
+    SandboxConfig,
+    SandboxResult,
+    VerifyResult,
+)
 from .stages import (
     commit_result,
     commit_result_sync,
@@ -65,19 +83,17 @@ from .stages import (
 )
 
 if TYPE_CHECKING:
-    from .client import AsyncClient, Client, Event, OrderSummary, ServiceError, ServiceUnavailable
+    from .client import AsyncClient, Client, Event, OrderSummary
     from .webhooks import WebhookInvalid, verify_webhook
 
 __version__ = "0.1.0"
 
-# Loaded when they are first used: HTTP and TLS take longer to import than everything else together.
+# Loaded when they are first used, for those who need neither.
 _LATER = {
     "AsyncClient": "client",
     "Client": "client",
     "Event": "client",
     "OrderSummary": "client",
-    "ServiceError": "client",
-    "ServiceUnavailable": "client",
     "WebhookInvalid": "webhooks",
     "verify_webhook": "webhooks",
 }
@@ -110,17 +126,23 @@ __all__ = [
     "InvalidSkill",
     "InvalidType",
     "JournalError",
+    "NativeConfig",
     "OperatingError",
     "Orchestrator",
     "OrderConfig",
     "OrderConflict",
+    "OrderLost",
     "OrderResult",
     "OrderSummary",
     "OrderTimeout",
+    "Receipt",
+    "ReceiptFailed",
     "SandboxConfig",
     "SandboxResult",
     "SandboxUnavailable",
+    "ServiceConflict",
     "ServiceError",
+    "ServiceRefused",
     "ServiceUnavailable",
     "SkillNotFound",
     "SkillNotPermitted",
@@ -148,6 +170,8 @@ __all__ = [
     "store_bytes_sync",
     "store_result",
     "store_result_sync",
+    "verify_receipt",
+    "verify_receipt_sync",
     "verify_result",
     "verify_result_sync",
     "verify_webhook",

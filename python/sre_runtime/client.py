@@ -1,45 +1,26 @@
-"""A client of the service (`sre serve`), with nothing but the standard library."""
+"""Clients of the service (`sre serve`): `Client` for threads, `AsyncClient` for event loops, with the same methods.
+
+Requests are made by the native half. Whoever stops waiting for one (a cancelled task, Ctrl-C) ends it and its connection.
+"""
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
-import ssl
 import time
 from dataclasses import dataclass
-from typing import Any, AsyncIterator, Callable, Iterator, Optional, TypeVar, Union
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, AsyncIterator, Iterator, Optional, Union
 
-from .errors import InvalidOrder, OperatingError, OrderConflict, SreError
-from .records import (
-    CommitResult,
-    OrderConfig,
-    OrderResult,
-    SandboxConfig,
-    VerifyResult,
-    order_result_of,
-    shallow,
-    verify_result_of,
-)
+from ._default import native
+from ._waiting import wait
+from .errors import InvalidOrder, InvalidType, ServiceError, ServiceUnavailable
+from .records import CommitResult, OrderConfig, OrderResult, VerifyResult, order_result_of, shallow, verify_result_of
 
 __all__ = ["AsyncClient", "Client", "Event", "OrderSummary", "ServiceError", "ServiceUnavailable"]
 
 DEFAULT_SERVER = "http://127.0.0.1:7710"
 ENDED = ("completed", "failed", "timeout")
-WAIT_SECONDS = 30
-ANSWER_LIMIT_BYTES = 64 << 20
-T = TypeVar("T")
-
-
-class ServiceError(SreError):
-    """The service refused a request. `code` is that of its problem document, `status` the one of HTTP."""
-
-    status: int = 0
-
-
-class ServiceUnavailable(ServiceError, OperatingError, ConnectionError):
-    """The service cannot be reached, or asks to come back later."""
+WAIT_SECONDS = 30.0
+"""How long the service is asked to wait at once."""
 
 
 @dataclass
@@ -63,256 +44,187 @@ class OrderSummary:
     finished_at: Optional[str] = None
 
 
-class Client:
-    """Talks to one service. Every call opens a connection of its own, so threads may share a client.
+class _Base:
+    """What both clients are: one service, as one token sees it."""
 
-    `server` is by default `SRE_SERVER` or `http://127.0.0.1:7710`, `token` is `SRE_TOKEN`. `timeout_seconds` is for each answer.
-    """
-
-    def __init__(
-        self, server: Optional[str] = None, token: Optional[str] = None, *, timeout_seconds: float = 60
-    ) -> None:
-        address = urlsplit(server or os.environ.get("SRE_SERVER") or DEFAULT_SERVER)
-        if address.scheme not in ("http", "https") or not address.hostname or address.username or address.query:
-            raise InvalidOrder("server: must be an http or https URL without credentials", "server_invalid", "server")
-        self._address = address
-        self._token = token or os.environ.get("SRE_TOKEN")
-        self._timeout = timeout_seconds
+    def __init__(self, server: Optional[str] = None, token: Optional[str] = None, *, timeout_seconds: float = 60) -> None:
+        if server is None:
+            server = os.environ.get("SRE_SERVER") or DEFAULT_SERVER
+        if token is None:
+            token = os.environ.get("SRE_TOKEN") or None
+        self._service = native().Service(server, token, timeout_seconds)
 
     def __repr__(self) -> str:
         # Not the token.
-        return f"Client({self._address.geturl()!r})"
+        return f"{type(self).__name__}({self._service.address()!r})"
+
+
+class Client(_Base):
+    """Talks to one service. Threads may share a client.
+
+    `server` is by default `SRE_SERVER` or `http://127.0.0.1:7710`, `token` is `SRE_TOKEN`. `timeout_seconds` is for each answer, besides
+    the time that the service is asked to wait. Every method raises `ServiceError` for what the service refuses, `ServiceUnavailable` (a
+    `ConnectionError`) where there is none, and `InvalidOrder` for what would be refused anyway, before it is sent.
+    """
 
     def submit(self, config: OrderConfig) -> OrderResult:
         """Submits an order; the same again is the same order. What it answers is not the end: see `wait`."""
-        return order_result_of(_open(self._json("POST", "/v1/orders", _order(config))))
+        return _order(self._service.submit(_config(config), None))
 
     def execute(self, config: OrderConfig, *, timeout_seconds: Optional[float] = None) -> OrderResult:
-        """Submits an order and waits for its result."""
-        return self.wait(self.submit(config).order_id, timeout_seconds=timeout_seconds)
+        """Submits an order and waits for its result. Raises `TimeoutError` after `timeout_seconds`; the order goes on."""
+        deadline = _Deadline(timeout_seconds)
+        return self._wait(self.submit(config).order_id, deadline)
 
-    def result(self, order_id: str, *, wait_seconds: int = 0) -> OrderResult:
-        """An order as it is, or as it is after at most `wait_seconds`. Before the end `status` is queued, running or verifying."""
-        query = f"?wait={wait_seconds}" if wait_seconds else ""
-        return order_result_of(_open(self._json("GET", f"{_path(order_id)}{query}")))
+    def result(self, order_id: str, *, wait_seconds: float = 0) -> OrderResult:
+        """An order as it is, or as it is after at most `wait_seconds` (60). Before the end `status` is queued, running or verifying."""
+        return _order(self._service.order(order_id, wait_seconds, None))
 
     def wait(self, order_id: str, *, timeout_seconds: Optional[float] = None) -> OrderResult:
         """The result of an order, whenever it comes. Raises `TimeoutError` after `timeout_seconds`; the order goes on."""
-        end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        while True:
-            left = WAIT_SECONDS if end is None else end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"order {order_id} has not ended after {timeout_seconds} s")
-            result = self.result(order_id, wait_seconds=max(1, min(WAIT_SECONDS, int(left))))
-            if result.status in ENDED:
-                return result
+        return self._wait(order_id, _Deadline(timeout_seconds))
+
+    def _wait(self, order_id: str, deadline: _Deadline) -> OrderResult:
+        while (result := self.result(order_id, wait_seconds=deadline.next(order_id))).status not in ENDED:
+            pass
+        return result
 
     def cancel(self, order_id: str) -> OrderResult:
         """Asks to stop an order."""
-        return order_result_of(_open(self._json("POST", f"{_path(order_id)}/cancel")))
+        return _order(self._service.cancel(order_id, None))
 
     def list(self, *, status: Optional[str] = None, skill: Optional[str] = None) -> Iterator[OrderSummary]:
-        """Orders, newest first, fetched page by page."""
-        wanted = {"status": status, "skill": skill}
-        query = {name: value for name, value in wanted.items() if value is not None}
+        """Orders, newest first, fetched page by page. `skill` is a digest."""
+        cursor = None
         while True:
-            page = self._json("GET", f"/v1/orders?{urlencode(query)}")
-            known = OrderSummary.__dataclass_fields__
-            for order in page["orders"]:
-                yield OrderSummary(**{name: value for name, value in order.items() if name in known})
-            if not page.get("next_cursor"):
+            page = self._service.list(status, skill, cursor, None)
+            yield from _summaries(page)
+            cursor = page.get("next_cursor")
+            if not cursor:
                 return
-            query["cursor"] = page["next_cursor"]
 
     def events(self, order_id: str, *, after: int = 0) -> Iterator[Event]:
         """What happens to an order, as it happens, to its end. A connection that breaks is made again where it broke."""
-        failures = 0
-        while True:
-            try:
-                connection, response = self._send("GET", f"{_path(order_id)}/events", None, {"Last-Event-ID": str(after)} if after else {})
-            except ServiceUnavailable:
-                failures += 1
-                if failures > 5:
-                    raise
-                time.sleep(0.2 * 2**failures)
-                continue
-            try:
-                if response.status == 204:
-                    return
-                for event in _read_events(response):
-                    after, failures = event.number, 0
-                    yield event
-                    if event.kind == "finished":
-                        return
-            except (OSError, http.client.HTTPException):
-                failures += 1
-                if failures > 5:
-                    raise
-            finally:
-                connection.close()
+        stream = self._service.events(order_id, after)
+        while (event := stream.next(None)) is not None:
+            yield Event(**event)
 
     def verify(self, claim: Union[str, CommitResult, OrderResult]) -> VerifyResult:
         """A verdict on an order of the service, by id, or on a claim whose bytes it has."""
-        if isinstance(claim, str):
-            question: dict[str, Any] = {"order_id": claim}
-        elif isinstance(claim, OrderResult):
-            question = {"claim": _claim(claim.commit_result), "reported_output": claim.output}
-        else:
-            question = {"claim": _claim(claim)}
-        return verify_result_of(self._json("POST", "/v1/verify", question))
-
-    def _json(self, method: str, path: str, body: Any = None) -> Any:
-        text = None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
-        connection, response = self._send(method, path, text, {})
-        try:
-            answer = response.read(ANSWER_LIMIT_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
-            raise ServiceUnavailable(f"the answer of {self._address.netloc} broke off: {error}", "unreachable") from error
-        finally:
-            connection.close()
-        if len(answer) > ANSWER_LIMIT_BYTES:
-            raise ServiceError(f"the answer is longer than {ANSWER_LIMIT_BYTES} bytes", "answer_invalid")
-        try:
-            return json.loads(answer)
-        except (ValueError, RecursionError) as error:
-            raise ServiceError("the answer is no JSON; is this the service?", "answer_invalid") from error
-
-    def _send(self, method: str, path: str, body: Optional[bytes], headers: dict[str, str]) -> tuple[Any, Any]:
-        address = self._address
-        secure = address.scheme == "https"
-        connection: http.client.HTTPConnection
-        if secure:
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=self._timeout, context=context)
-        else:
-            connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=self._timeout)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        try:
-            connection.request(method, address.path.rstrip("/") + path, body, headers)
-            response = connection.getresponse()
-            if response.status >= 400:
-                raise _problem(response.status, response.read(1 << 20))
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            if isinstance(error, SreError):
-                raise
-            raise ServiceUnavailable(f"{address.netloc} cannot be reached: {error}", "unreachable") from error
-        except BaseException:
-            connection.close()
-            raise
-        return connection, response
+        if type(claim) is str:
+            return verify_result_of(self._service.verify_order(claim, None))
+        return verify_result_of(self._service.verify_claim(*_claim(claim), None))
 
 
-class AsyncClient:
-    """As `Client`, for event loops: the same calls, each on a thread of the loop's default executor."""
-
-    def __init__(
-        self, server: Optional[str] = None, token: Optional[str] = None, *, timeout_seconds: float = 60
-    ) -> None:
-        self._client = Client(server, token, timeout_seconds=timeout_seconds)
+class AsyncClient(_Base):
+    """As `Client`, for event loops. Cancelling a task ends its request; loops may share a client."""
 
     async def submit(self, config: OrderConfig) -> OrderResult:
-        return await _on_thread(lambda: self._client.submit(config))
+        """As `Client.submit`."""
+        config = _config(config)
+        return _order(await wait(lambda waiter: self._service.submit(config, waiter)))
 
-    async def execute(self, config: OrderConfig) -> OrderResult:
-        return await self.wait((await self.submit(config)).order_id)
+    async def execute(self, config: OrderConfig, *, timeout_seconds: Optional[float] = None) -> OrderResult:
+        """As `Client.execute`. Cancelling does not stop the order: see `cancel`."""
+        deadline = _Deadline(timeout_seconds)
+        return await self._wait((await self.submit(config)).order_id, deadline)
 
-    async def result(self, order_id: str, *, wait_seconds: int = 0) -> OrderResult:
-        return await _on_thread(lambda: self._client.result(order_id, wait_seconds=wait_seconds))
+    async def result(self, order_id: str, *, wait_seconds: float = 0) -> OrderResult:
+        """As `Client.result`."""
+        return _order(await wait(lambda waiter: self._service.order(order_id, wait_seconds, waiter)))
 
-    async def wait(self, order_id: str) -> OrderResult:
-        # In short turns: a thread cannot be cancelled, and is free soon after its waiter has gone.
-        while (result := await self.result(order_id, wait_seconds=5)).status not in ENDED:
+    async def wait(self, order_id: str, *, timeout_seconds: Optional[float] = None) -> OrderResult:
+        """As `Client.wait`."""
+        return await self._wait(order_id, _Deadline(timeout_seconds))
+
+    async def _wait(self, order_id: str, deadline: _Deadline) -> OrderResult:
+        while (result := await self.result(order_id, wait_seconds=deadline.next(order_id))).status not in ENDED:
             pass
         return result
 
     async def cancel(self, order_id: str) -> OrderResult:
-        return await _on_thread(lambda: self._client.cancel(order_id))
+        """As `Client.cancel`."""
+        return _order(await wait(lambda waiter: self._service.cancel(order_id, waiter)))
 
     async def list(self, *, status: Optional[str] = None, skill: Optional[str] = None) -> AsyncIterator[OrderSummary]:
-        async for order in _each(self._client.list(status=status, skill=skill)):
-            yield order
+        """As `Client.list`."""
+        cursor = None
+        while True:
+            page = await wait(lambda waiter: self._service.list(status, skill, cursor, waiter))
+            for summary in _summaries(page):
+                yield summary
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     async def events(self, order_id: str, *, after: int = 0) -> AsyncIterator[Event]:
-        async for event in _each(self._client.events(order_id, after=after)):
-            yield event
+        """As `Client.events`."""
+        stream = self._service.events(order_id, after)
+        while (event := await wait(stream.next)) is not None:
+            yield Event(**event)
 
     async def verify(self, claim: Union[str, CommitResult, OrderResult]) -> VerifyResult:
-        return await _on_thread(lambda: self._client.verify(claim))
+        """As `Client.verify`."""
+        if type(claim) is str:
+            order_id = claim
+            return verify_result_of(await wait(lambda waiter: self._service.verify_order(order_id, waiter)))
+        values, output = _claim(claim)
+        return verify_result_of(await wait(lambda waiter: self._service.verify_claim(values, output, waiter)))
 
 
-async def _on_thread(call: Callable[[], T]) -> T:
-    import asyncio
+class _Deadline:
+    """When waiting ends, if it does."""
 
-    return await asyncio.to_thread(call)
+    def __init__(self, seconds: Optional[float]) -> None:
+        if seconds is not None:
+            if type(seconds) not in (int, float):
+                raise InvalidType(f"timeout_seconds: must be an int or a float, found {type(seconds).__name__}", "invalid_type", "timeout_seconds")
+            if not 0 <= seconds <= 10**9:  # NaN is not, either
+                raise InvalidOrder("timeout_seconds: must lie between 0 and 10**9, or be None", "order_invalid", "timeout_seconds")
+        self._seconds = seconds
+        self._end = None if seconds is None else time.monotonic() + seconds
 
-
-async def _each(items: Iterator[T]) -> AsyncIterator[T]:
-    end = object()
-    while (item := await _on_thread(lambda: next(items, end))) is not end:
-        yield item  # type: ignore[misc]
-
-
-def _path(order_id: str) -> str:
-    return f"/v1/orders/{quote(order_id, safe='')}"
-
-
-def _order(config: OrderConfig) -> dict[str, Any]:
-    values = {name: value for name, value in shallow(config).items() if value is not None}
-    if isinstance(config.sandbox_config, SandboxConfig):
-        values["sandbox_config"] = {n: v for n, v in shallow(config.sandbox_config).items() if v is not None}
-    return values
-
-
-def _claim(claim: Any) -> dict[str, Any]:
-    if not isinstance(claim, CommitResult):
-        raise InvalidOrder("commit_result: must be a CommitResult", "invalid_type", "commit_result")
-    return {name: value for name, value in shallow(claim).items() if value is not None}
+    def next(self, order_id: str) -> float:
+        """How long to wait next."""
+        if self._end is None:
+            return WAIT_SECONDS
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"order {order_id} has not ended after {self._seconds} s")
+        return min(left, WAIT_SECONDS)
 
 
-def _open(values: dict[str, Any]) -> dict[str, Any]:
+def _config(config: Any) -> Any:
+    # The type and not the object is asked: an object may say anything of itself.
+    if not issubclass(type(config), OrderConfig):
+        raise InvalidType(f"config: must be an OrderConfig, found {type(config).__name__}", "invalid_type", "config")
+    return config
+
+
+def _claim(claim: Any) -> tuple[dict[str, Any], Any]:
+    output = None
+    if issubclass(type(claim), OrderResult):
+        claim, output = claim.commit_result, claim.output
+    if not issubclass(type(claim), CommitResult):
+        raise InvalidType(f"claim: must be a CommitResult, found {type(claim).__name__}", "invalid_type", "claim")
+    return shallow(claim), output
+
+
+def _order(values: Any) -> OrderResult:
     """An order that has not ended lacks what only its end decides."""
-    return {"commit_result": None, "verification": None, "execution_time_ms": 0, **values}
-
-
-def _read_events(response: Any) -> Iterator[Event]:
-    """Server-sent events, as the service writes them: one line of each field."""
-    fields: dict[str, str] = {}
-    while line := response.readline(1 << 20):
-        text = line.decode().rstrip("\n")
-        if text:
-            name, _, value = text.partition(": ")
-            fields[name] = value
-        elif "data" in fields:
-            yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
-            fields = {}
-
-
-def _problem(status: int, body: bytes) -> ServiceError:
     try:
-        problem = json.loads(body)
-        code, detail = str(problem["code"]), str(problem.get("detail") or problem.get("title"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        code, detail = "answer_invalid", f"the service answered {status} without a problem document"
-    error: ServiceError
-    if code == "order_conflict":
-        error = _Conflict(detail, code, "order_id")
-    elif status in (429, 503):
-        error = ServiceUnavailable(detail, code)
-    elif status == 422:
-        error = _Invalid(detail, code)
-    else:
-        error = ServiceError(detail, code)
-    error.status = status
-    return error
+        return order_result_of({"commit_result": None, "verification": None, "execution_time_ms": 0, **values})
+    except (TypeError, AttributeError) as error:
+        raise _another(error) from error
 
 
-class _Invalid(ServiceError, InvalidOrder):
-    """The service refused the order."""
+def _summaries(page: Any) -> list[OrderSummary]:
+    known = OrderSummary.__dataclass_fields__
+    try:
+        return [OrderSummary(**{n: v for n, v in order.items() if n in known}) for order in page["orders"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _another(error) from error
 
 
-class _Conflict(ServiceError, OrderConflict):
-    """The service has another order under this id."""
+def _another(error: Exception) -> ServiceError:
+    return ServiceError(f"the answer has another form than expected ({error}); is this the service?", "answer_invalid")

@@ -8,13 +8,17 @@ SreError
 │   ├── InvalidSkill                     the package is no skill, or none that can run here
 │   └── OrderConflict                    the order_id belongs to another order
 ├── OperatingError (RuntimeError)        the machine failed; the same call may work later
-│   ├── SandboxUnavailable, StoreFailed, JournalError, ClosedError, ForkedError
+│   ├── SandboxUnavailable, StoreFailed, JournalError, OrderLost, ReceiptFailed, ClosedError, ForkedError
 │   ├── SkillUnreadable (OSError)
 │   │   ├── SkillNotFound (FileNotFoundError)
 │   │   └── SkillNotPermitted (PermissionError)
 │   └── DataFolderError (OSError)
 │       └── DataFolderNotPermitted (PermissionError)
 ├── OrderTimeout (TimeoutError)          a stage called by itself reached its time limit
+├── ServiceError                         the service refused a request
+│   ├── ServiceUnavailable (OperatingError, ConnectionError)
+│   ├── ServiceRefused (InvalidOrder)
+│   └── ServiceConflict (OrderConflict)
 ├── BlobNotFound (FileNotFoundError), BlobTampered (ValueError), BlobTooLarge (ValueError)
 └── InternalError (RuntimeError)         a bug of this package; please report it
 ```
@@ -80,6 +84,14 @@ class JournalError(OperatingError):
     """The journal could not be written or read. The order, if it was accepted, is open."""
 
 
+class OrderLost(JournalError):
+    """Another worker took the order over while it ran here, and has no result yet."""
+
+
+class ReceiptFailed(OperatingError):
+    """A receipt could not be issued or read. Asking again is safe."""
+
+
 class ClosedError(OperatingError):
     """The interpreter is shutting down."""
 
@@ -110,6 +122,31 @@ class DataFolderNotPermitted(DataFolderError, PermissionError):
 
 class OrderTimeout(SreError, TimeoutError):
     """A stage that was called by itself reached its time limit. In an order that is the status `timeout`."""
+
+
+class ServiceError(SreError):
+    """The service refused a request. `code` is that of its problem document, `status` the one of HTTP, 0 if there was none."""
+
+    status: int
+
+    def __init__(self, message: str, code: str = "unknown", field: str | None = None, status: int = 0) -> None:
+        super().__init__(message, code, field)
+        self.status = status
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str | None, int]]:  # type: ignore[override]
+        return type(self), (self.message, self.code, self.field, self.status)
+
+
+class ServiceUnavailable(ServiceError, OperatingError, ConnectionError):
+    """The service cannot be reached, or asks to come back later."""
+
+
+class ServiceRefused(ServiceError, InvalidOrder):
+    """The service refused the order."""
+
+
+class ServiceConflict(ServiceError, OrderConflict):
+    """The service has another order under this `order_id`."""
 
 
 class BlobNotFound(SreError, FileNotFoundError):

@@ -7,9 +7,9 @@ from typing import Any, Awaitable, Callable, Iterable, Optional, Union
 
 from . import _replaced, stages
 from ._default import open_runtime
-from ._waiting import wait
+from ._waiting import Waiter, wait
 from .errors import InvalidType
-from .records import CommitResult, OrderConfig, OrderResult, VerifyResult, order_result_of
+from .records import CommitResult, NativeConfig, OrderConfig, OrderResult, Receipt, VerifyResult, order_result_of, verify_result_of
 
 __all__ = [
     "Orchestrator",
@@ -21,6 +21,8 @@ __all__ = [
     "execute_skill_orders",
     "register_failure_callback",
     "register_success_callback",
+    "verify_receipt",
+    "verify_receipt_sync",
 ]
 
 Listener = Callable[[OrderResult], object]
@@ -33,7 +35,7 @@ class Orchestrator:
 
     `data_dir` is by default `SRE_DATA_DIR` or the platform's data folder, `cache_dir` likewise. `commit_result` and `verify_result`
     replace a stage by a coroutine function with the arguments of `sre_runtime.commit_result` and `sre_runtime.verify_result`. Retries and
-    time limits stay as they are.
+    time limits stay as they are. `native` lets native skills run, which are refused without it.
     """
 
     def __init__(
@@ -43,7 +45,13 @@ class Orchestrator:
         cache_dir: Union[str, os.PathLike[str], None] = None,
         commit_result: Optional[CommitStage] = None,
         verify_result: Optional[VerifyStage] = None,
+        native: Optional[NativeConfig] = None,
     ) -> None:
+        for name, stage in [("commit_result", commit_result), ("verify_result", verify_result)]:
+            if stage is not None and not callable(stage):
+                raise InvalidType(f"{name}: must be callable, found {type(stage).__name__}", "invalid_type", name)
+        if native is not None and not issubclass(type(native), NativeConfig):
+            raise InvalidType(f"native: must be a NativeConfig, found {type(native).__name__}", "invalid_type", "native")
         self._commit_result = commit_result
         self._verify_result = verify_result
         self._listeners: dict[bool, tuple[Listener, ...]] = {True: (), False: ()}
@@ -51,8 +59,9 @@ class Orchestrator:
         listeners = self._listeners
         self._runtime = open_runtime(
             lambda values: _tell(listeners, values),
-            None if data_dir is None else os.fspath(data_dir),
-            None if cache_dir is None else os.fspath(cache_dir),
+            _path(data_dir, "data_dir"),
+            _path(cache_dir, "cache_dir"),
+            native,
         )
 
     async def execute_skill_order(self, config: OrderConfig) -> OrderResult:
@@ -71,6 +80,56 @@ class Orchestrator:
         """How an order ended; `None` if it is open or was never accepted here."""
         values = await wait(lambda waiter: self._runtime.result(order_id, waiter))
         return None if values is None else order_result_of(values)
+
+    async def receipt(self, order_id: str) -> Optional[Receipt]:
+        """The receipt of an order that has ended here, issued now unless there is one; `None` as for `result`.
+
+        The node's key is made at the first receipt, below `keys` in the data folder. `sre bundle` puts a receipt and everything it
+        names into one file.
+        """
+        values = await wait(lambda waiter: self._runtime.receipt(order_id, waiter))
+        return None if values is None else _receipt_of(values)
+
+    def receipt_sync(self, order_id: str) -> Optional[Receipt]:
+        """As `receipt`, for callers without an event loop."""
+        values = self._runtime.receipt(order_id, None)
+        return None if values is None else _receipt_of(values)
+
+    async def verify_receipt(
+        self,
+        receipt: Union[Receipt, bytes],
+        *,
+        proof: Optional[bytes] = None,
+        trust: Optional[bytes] = None,
+        require_proof: bool = False,
+        witnesses: int = 0,
+    ) -> VerifyResult:
+        """An independent verdict on a receipt or a bundle, wherever it comes from; whatever it finds is a verdict and no exception.
+
+        Checks form, signature, the key against the trust file, the place in the log, and replays. `receipt` is a `Receipt`, or the bytes
+        of an envelope or of a bundle file; `trust` is the content of a trust file, by default that of the data folder. What a receipt names is taken
+        from the bundle and the data folder. `require_proof`: a receipt without a proof in a trusted log is `unanchored`; `witnesses`: so many
+        must have cosigned its checkpoint.
+        """
+        start = self._verify_receipt(receipt, proof, trust, require_proof, witnesses)
+        return verify_result_of(await wait(start))
+
+    def verify_receipt_sync(
+        self,
+        receipt: Union[Receipt, bytes],
+        *,
+        proof: Optional[bytes] = None,
+        trust: Optional[bytes] = None,
+        require_proof: bool = False,
+        witnesses: int = 0,
+    ) -> VerifyResult:
+        """As `verify_receipt`, for callers without an event loop."""
+        return verify_result_of(self._verify_receipt(receipt, proof, trust, require_proof, witnesses)(None))
+
+    def _verify_receipt(self, receipt: Any, proof: Any, trust: Any, require_proof: Any, witnesses: Any) -> Callable[[Waiter], Any]:
+        if issubclass(type(receipt), Receipt):
+            receipt, proof = receipt.envelope, receipt.proof if proof is None else proof
+        return lambda waiter: self._runtime.verify_receipt(receipt, proof, trust, require_proof, witnesses, waiter)
 
     def register_failure_callback(self, callback: Listener) -> None:
         """Calls `callback` with every result that is not `completed`, before whoever waits for it gets it.
@@ -103,19 +162,35 @@ class Orchestrator:
 
     async def _execute(self, config: OrderConfig, commit: Any, verify: Any) -> OrderResult:
         _check(config)
-        commit = None if commit in (None, stages.commit_result) else _replaced.commit(commit, config)
-        verify = None if verify in (None, stages.verify_result) else _replaced.verify(verify)
+        commit = None if commit is None or commit is stages.commit_result else _replaced.commit(commit, config)
+        verify = None if verify is None or verify is stages.verify_result else _replaced.verify(verify)
         values = await wait(lambda waiter: self._runtime.execute(config, waiter, commit, verify))
         return _finished(values)
 
     def _execute_sync(self, config: OrderConfig, commit: Any, verify: Any) -> OrderResult:
         _check(config)
-        if commit in (None, stages.commit_result) and verify in (None, stages.verify_result):
+        if (commit is None or commit is stages.commit_result) and (verify is None or verify is stages.verify_result):
             return _finished(self._runtime.execute(config, None, None, None))
         # Replaced stages are coroutines and need a loop.
         import asyncio
 
         return asyncio.run(self._execute(config, commit, verify))
+
+
+def _path(value: Any, name: str) -> Optional[str]:
+    if value is None:
+        return None
+    try:
+        path = os.fspath(value)
+    except Exception:
+        path = None
+    if type(path) is not str or "\0" in path:
+        raise InvalidType(f"{name}: must be a str or a path, found {type(value).__name__}", "invalid_type", name)
+    return path
+
+
+def _receipt_of(values: dict[str, str]) -> Receipt:
+    return Receipt(values["envelope"].encode(), values["proof"].encode())
 
 
 def _check(config: Any) -> None:
@@ -168,6 +243,34 @@ def execute_skill_order_sync(config: OrderConfig) -> OrderResult:
     return default_orchestrator().execute_skill_order_sync(config)
 
 
+async def verify_receipt(
+    receipt: Union[Receipt, bytes],
+    *,
+    proof: Optional[bytes] = None,
+    trust: Optional[bytes] = None,
+    require_proof: bool = False,
+    witnesses: int = 0,
+) -> VerifyResult:
+    """`Orchestrator.verify_receipt` in the default data folder."""
+    return await default_orchestrator().verify_receipt(
+        receipt, proof=proof, trust=trust, require_proof=require_proof, witnesses=witnesses
+    )
+
+
+def verify_receipt_sync(
+    receipt: Union[Receipt, bytes],
+    *,
+    proof: Optional[bytes] = None,
+    trust: Optional[bytes] = None,
+    require_proof: bool = False,
+    witnesses: int = 0,
+) -> VerifyResult:
+    """`Orchestrator.verify_receipt_sync` in the default data folder."""
+    return default_orchestrator().verify_receipt_sync(
+        receipt, proof=proof, trust=trust, require_proof=require_proof, witnesses=witnesses
+    )
+
+
 async def execute_skill_orders(
     configs: Iterable[OrderConfig], *, orchestrator: Optional[Orchestrator] = None
 ) -> list[OrderResult]:
@@ -177,8 +280,18 @@ async def execute_skill_orders(
     """
     import asyncio
 
-    runner = orchestrator or default_orchestrator()
-    tasks = [asyncio.ensure_future(runner.execute_skill_order(config)) for config in configs]
+    runner = default_orchestrator() if orchestrator is None else orchestrator
+    if not issubclass(type(runner), Orchestrator):
+        found = type(runner).__name__
+        raise InvalidType(f"orchestrator: must be an Orchestrator, found {found}", "invalid_type", "orchestrator")
+    try:
+        orders = list(configs)
+    except Exception as error:
+        found = type(configs).__name__
+        raise InvalidType(f"configs: must be OrderConfigs, found {found}", "invalid_type", "configs") from error
+    for config in orders:
+        _check(config)
+    tasks = [asyncio.ensure_future(runner.execute_skill_order(config)) for config in orders]
     progress = _progress(len(tasks))
     try:
         for task in tasks:
@@ -200,7 +313,7 @@ class _Silent:
 
 def _progress(total: int) -> Any:
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         return _Silent()
     # `None`: quiet unless standard error is a terminal.

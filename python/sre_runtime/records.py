@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Union
 
-__all__ = ["Check", "CommitResult", "OrderConfig", "OrderResult", "SandboxConfig", "SandboxResult", "VerifyResult"]
+__all__ = [
+    "Check",
+    "CommitResult",
+    "NativeConfig",
+    "OrderConfig",
+    "OrderResult",
+    "Receipt",
+    "SandboxConfig",
+    "SandboxResult",
+    "VerifyResult",
+]
 
 
 @dataclass
@@ -42,6 +52,33 @@ class OrderConfig:
     sandbox_config: Optional[SandboxConfig] = None
     retry_on_timeout: bool = False
     priority: int = 0
+
+
+@dataclass
+class NativeConfig:
+    """Lets native skills run: processes of this machine in a Linux jail (`docs/native.md`). Without it they are refused.
+
+    `without` names layers of the jail that may be missing: "memory_limit", "cpu_limit", "process_limit", "landlock". A host that lacks
+    another one refuses to run anything. `root` is a folder with the programs that skills may use, instead of the host's `/usr`.
+    `warm_jails` is how many jails are kept made ahead, at most 64; each takes the memory of an idle interpreter.
+    """
+
+    without: tuple[str, ...] = ()
+    root: Optional[str] = None
+    warm_jails: int = 0
+
+    # What the launcher of jails is started with.
+    @property
+    def _interpreter(self) -> str:
+        import sys
+
+        return sys.executable or ""
+
+    @property
+    def _module(self) -> str:
+        from . import _native
+
+        return _native.__file__ or ""
 
 
 @dataclass
@@ -83,6 +120,14 @@ class VerifyResult:
     actual_hash: Optional[str] = None
     error: Optional[str] = None
     checks: list[Check] = field(default_factory=list)
+
+
+@dataclass
+class Receipt:
+    """Who vouches for a result: a signed envelope (DSSE, in-toto) and the proof of its place in the node's log."""
+
+    envelope: bytes
+    proof: Optional[bytes] = None
 
 
 @dataclass
@@ -133,7 +178,7 @@ def commit_result_of(values: dict[str, Any]) -> CommitResult:
 
 def verify_result_of(values: dict[str, Any]) -> VerifyResult:
     result = VerifyResult(**_known(VerifyResult, values))
-    result.checks = [Check(**_known(Check, check)) for check in result.checks]
+    result.checks = [Check(**_known(Check, check)) for check in values.get("checks", ())]
     return result
 
 

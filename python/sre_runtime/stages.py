@@ -131,7 +131,7 @@ async def store_result(value: Any) -> str:
 
 def store_result_sync(value: Any) -> str:
     """As `store_result`, for callers without an event loop."""
-    return _runtime().store_json(value, None)  # type: ignore[return-value]
+    return _runtime().store_json(value, None)  # type: ignore[no-any-return]
 
 
 async def fetch_result(uri: str) -> Any:
@@ -156,7 +156,7 @@ async def store_bytes(data: bytes) -> str:
 def store_bytes_sync(data: bytes) -> str:
     """As `store_bytes`, for callers without an event loop."""
     _check_bytes(data)
-    return _runtime().store(data, None)  # type: ignore[return-value]
+    return _runtime().store(data, None)  # type: ignore[no-any-return]
 
 
 async def fetch_bytes(uri: str) -> bytes:
@@ -166,7 +166,7 @@ async def fetch_bytes(uri: str) -> bytes:
 
 def fetch_bytes_sync(uri: str) -> bytes:
     """As `fetch_bytes`, for callers without an event loop."""
-    return _runtime().fetch(uri, False, None)  # type: ignore[return-value]
+    return _runtime().fetch(uri, False, None)  # type: ignore[no-any-return]
 
 
 def _check_bytes(data: Any) -> None:

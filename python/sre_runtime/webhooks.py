@@ -8,9 +8,9 @@ import hashlib
 import hmac
 import json
 import time
-from typing import Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
-from .errors import InvalidType, SreError
+from .errors import InvalidOrder, InvalidType, SreError
 from .records import OrderResult, order_result_of
 
 __all__ = ["WebhookInvalid", "verify_webhook"]
@@ -36,20 +36,22 @@ def verify_webhook(
     older or newer than `tolerance_seconds` are refused, since somebody may replay them; remember `webhook-id` to refuse repetitions within
     that time. Raises `WebhookInvalid`.
     """
-    if isinstance(body, str):
+    if type(body) is str:
         body = body.encode("utf-8", "surrogatepass")
     if type(body) is not bytes:
-        raise InvalidType(f"body: must be bytes or str, found {type(body).__name__}", "invalid_type", "body")
+        raise _wrong("body", "must be bytes or str", body)
     key = _key(secret)
-    given = {str(name).lower(): value for name, value in headers.items()}
+    tolerance_seconds = _number(tolerance_seconds, "tolerance_seconds")
+    now = time.time() if now is None else _number(now, "now")
+    given = _lower(headers)
     parts = [given.get(name) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")]
-    if not all(isinstance(part, str) and part for part in parts):
+    if not all(parts):
         raise _refused("the headers webhook-id, webhook-timestamp and webhook-signature are not all there")
     identity, timestamp, signatures = map(str, parts)
     # Before the signature, which is made over the text: nothing else is read of it.
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise _refused("webhook-timestamp is no time")
-    if abs((time.time() if now is None else now) - int(timestamp)) > tolerance_seconds:
+    if abs(now - int(timestamp)) > tolerance_seconds:
         raise _refused(f"the request is more than {tolerance_seconds:g} s old, or from the future")
     signed = f"{identity}.{timestamp}.".encode("utf-8", "surrogatepass") + body
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
@@ -58,6 +60,27 @@ def verify_webhook(
     if not any([hmac.compare_digest(expected, each.encode("utf-8", "surrogatepass")) for each in found]):
         raise _refused("the signature does not hold")
     return _result(body)
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    """Names of headers are the same in any case. Those that are no text are not ours."""
+    try:
+        pairs = list(headers.items())
+        return {name.lower(): value for name, value in pairs if type(name) is str and type(value) is str}
+    except Exception as error:
+        raise _wrong("headers", "must be a mapping of names to values", headers) from error
+
+
+def _number(value: Any, field: str) -> float:
+    if type(value) not in (int, float):
+        raise _wrong(field, "must be an int or a float", value)
+    if not abs(value) < 10**15:  # NaN is not, either
+        raise InvalidOrder(f"{field}: must be a time in seconds", "order_invalid", field)
+    return float(value)
+
+
+def _wrong(field: str, wanted: str, value: Any) -> InvalidType:
+    return InvalidType(f"{field}: {wanted}, found {type(value).__name__}", "invalid_type", field)
 
 
 def _key(secret: str) -> bytes:

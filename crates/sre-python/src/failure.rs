@@ -3,9 +3,14 @@
 //! The exception classes are Python's (`sre_runtime/errors.py`); here they have names only. Codes are those of
 //! `docs/results.md` and of `docs/python-package.md`.
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
+use sre_core::OrderId;
 use sre_da::{FetchError, StoreError};
+use sre_log::NotaryError;
 use sre_orchestrator::{AcceptError, ConfigError, EmbeddedError, ExecuteError};
+use sre_receipt::KeyFolderError;
 use sre_sandbox::{ErrorKind, SandboxError};
 use sre_skill::{SkillError, SkillErrorKind};
 
@@ -14,14 +19,20 @@ use sre_skill::{SkillError, SkillErrorKind};
 pub(crate) struct Failure {
     /// Its class in `sre_runtime.errors`.
     class: &'static str,
-    code: &'static str,
+    code: Cow<'static, str>,
     field: Option<String>,
+    /// What a service answered.
+    status: Option<u16>,
     message: String,
 }
 
 impl Failure {
-    fn new(class: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { class, code, field: None, message: message.into() }
+    fn new(class: &'static str, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { class, code: code.into(), field: None, status: None, message: message.into() }
+    }
+
+    fn in_field(self, field: &str) -> Self {
+        Self { field: Some(field.to_owned()), ..self }
     }
 
     /// A field has a value of the wrong type.
@@ -35,12 +46,47 @@ impl Failure {
     }
 
     fn at(field: &str, class: &'static str, code: &'static str, message: impl std::fmt::Display) -> Self {
-        Self { class, code, field: Some(field.to_owned()), message: format!("{field}: {message}") }
+        Self::new(class, code, format!("{field}: {message}")).in_field(field)
     }
 
     /// An invariant broke.
     pub(crate) fn bug(message: impl Into<String>) -> Self {
         Self::new("InternalError", "internal", message)
+    }
+
+    /// Somebody else took an order over, and it has no result yet.
+    pub(crate) fn order_lost(order_id: &OrderId) -> Self {
+        let message = format!(
+            "order {order_id} was taken over while it ran here, and has no result yet; ask for its result later, or \
+             submit it again under the same order_id"
+        );
+        Self::new("OrderLost", "order_lost", message).in_field("order_id")
+    }
+
+    /// A service cannot be reached, or broke off.
+    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
+        Self::new("ServiceUnavailable", "unreachable", message)
+    }
+
+    /// What answered is no service of this program's, or another version of it.
+    pub(crate) fn answer_invalid(message: impl Into<String>) -> Self {
+        Self::new("ServiceError", "answer_invalid", message)
+    }
+
+    /// A service refused a request.
+    pub(crate) fn refused(status: u16, code: String, detail: String) -> Self {
+        let (class, field) = match (status, code.as_str()) {
+            (_, "order_conflict") => ("ServiceConflict", Some(String::from("order_id"))),
+            (429 | 503, _) => ("ServiceUnavailable", None),
+            (422, _) => ("ServiceRefused", None),
+            _ => ("ServiceError", None),
+        };
+        Self { field, status: Some(status), ..Self::new(class, code, detail) }
+    }
+
+    /// Whether a service may do the same later.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.class == "ServiceUnavailable"
     }
 
     /// The interpreter is on its way out.
@@ -57,11 +103,12 @@ impl Failure {
 
     /// The exception.
     pub(crate) fn into_exception(self, py: Python<'_>) -> PyErr {
-        let Self { class, code, field, message } = self;
-        let made = py
-            .import("sre_runtime.errors")
-            .and_then(|errors| errors.getattr(class))
-            .and_then(|class| class.call1((message, code, field)));
+        let Self { class, code, field, status, message } = self;
+        let made =
+            py.import("sre_runtime.errors").and_then(|errors| errors.getattr(class)).and_then(|class| match status {
+                Some(status) => class.call1((message, code, field, status)),
+                None => class.call1((message, code, field)),
+            });
         made.map_or_else(|error| error, PyErr::from_value)
     }
 }
@@ -78,7 +125,7 @@ impl From<SkillError> for Failure {
             },
             _ => "InvalidSkill",
         };
-        Self { class, code: kind.code(), field: Some(String::from("skill_package")), message }
+        Self::new(class, kind.code(), message).in_field("skill_package")
     }
 }
 
@@ -96,20 +143,10 @@ impl From<AcceptError> for Failure {
         let code = error.code();
         match error {
             AcceptError::Skill(error) => error.into(),
-            AcceptError::Field { field, message } => Self::of_value(field, message),
-            AcceptError::InputSchema(_) => Self {
-                class: "InvalidInput",
-                code,
-                field: Some(String::from("input_data")),
-                message: error.to_string(),
-            },
+            AcceptError::Field { field, message } => Self::of_value(field, in_python(&message)),
+            AcceptError::InputSchema(_) => Self::new("InvalidInput", code, error.to_string()).in_field("input_data"),
             AcceptError::Sandbox(ref cause) => match cause.kind() {
-                ErrorKind::Rejected => Self {
-                    class: "InvalidSkill",
-                    code,
-                    field: Some(String::from("skill_package")),
-                    message: error.to_string(),
-                },
+                ErrorKind::Rejected => Self::new("InvalidSkill", code, error.to_string()).in_field("skill_package"),
                 _ => Self::new("SandboxUnavailable", code, error.to_string()),
             },
         }
@@ -120,9 +157,7 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         let message = error.to_string();
         match error {
-            ExecuteError::Conflict(_) => {
-                Self { class: "OrderConflict", code: "order_conflict", field: Some("order_id".to_owned()), message }
-            }
+            ExecuteError::Conflict(_) => Self::new("OrderConflict", "order_conflict", message).in_field("order_id"),
             ExecuteError::Store(error) => error.into(),
             ExecuteError::Journal(_) => Self::new("JournalError", "journal_failed", message),
         }
@@ -163,6 +198,21 @@ impl From<FetchError> for Failure {
     }
 }
 
+impl From<KeyFolderError> for Failure {
+    fn from(error: KeyFolderError) -> Self {
+        Self::new("DataFolderError", "data_folder", error.to_string())
+    }
+}
+
+impl From<NotaryError> for Failure {
+    fn from(error: NotaryError) -> Self {
+        match error {
+            NotaryError::Store(error) => error.into(),
+            other => Self::new("ReceiptFailed", "receipt_failed", other.to_string()),
+        }
+    }
+}
+
 impl From<sre_commit::CommitError> for Failure {
     fn from(error: sre_commit::CommitError) -> Self {
         match error {
@@ -185,16 +235,19 @@ impl From<EmbeddedError> for Failure {
                     std::io::ErrorKind::PermissionDenied => "DataFolderNotPermitted",
                     _ => "DataFolderError",
                 };
-                Self::new(class, "data_folder", error.to_string().replace("--data-dir", "data_dir="))
+                Self::new(class, "data_folder", in_python(&error.to_string()))
             }
-            EmbeddedError::NoHome => {
-                Self::new("DataFolderError", "data_folder", error.to_string().replace("--data-dir", "data_dir="))
-            }
+            EmbeddedError::NoHome => Self::new("DataFolderError", "data_folder", in_python(&error.to_string())),
             EmbeddedError::Journal(_) => Self::new("JournalError", "journal_failed", error.to_string()),
             EmbeddedError::Keys(_) => Self::new("DataFolderError", "data_folder", error.to_string()),
             EmbeddedError::Callback(_) => Self::bug(error.to_string()),
         }
     }
+}
+
+/// A message that names options of the program, with those of Python instead.
+fn in_python(message: &str) -> String {
+    message.replace("--data-dir", "data_dir=").replace("--allow-native", "Orchestrator(native=NativeConfig())")
 }
 
 /// What the file system said, somewhere below an error.

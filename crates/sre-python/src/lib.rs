@@ -1,20 +1,29 @@
 //! The pipeline for Python: `sre_runtime._native`, the native half of the package in `python/`.
 //!
 //! Python gets the Rust pipeline with a Python face. This crate is the seam and no more: it reads Python values strictly
-//! (`json`, `order`), runs futures on threads of its own (`threads`, `task`), puts the orchestrator together (`runtime`),
-//! lets Python replace stages (`stage`), and turns errors into exceptions (`failure`). Retries, time limits and callbacks
-//! are decided in `sre-orchestrator`; dataclasses and exceptions are Python's.
+//! (`json`, `order`), runs futures on threads of its own (`threads`, `task`, `mailbox`), puts the orchestrator together
+//! (`parts`, `runtime`, `native`, `receipts`), lets Python replace stages (`stage`, `claim`), talks to a service (`service`,
+//! `events`), and turns errors into exceptions (`failure`). Retries, time limits and callbacks are decided in
+//! `sre-orchestrator`; dataclasses and exceptions are Python's.
 //!
 //! Rules of the seam:
 //! - No Python code runs while a value is read: only exact built-in types are, and they have no methods of their own.
 //! - The interpreter lock is never held while waiting.
-//! - Only the courier (see `threads`), listeners and Python's own threads touch Python objects.
+//! - Only the courier (see `threads`), mailboxes, listeners and Python's own threads touch Python objects.
 //! - A panic is an exception of its own kind, and never crosses the seam.
 
+mod claim;
+mod events;
 mod failure;
 mod json;
+#[cfg(unix)]
+mod mailbox;
+mod native;
 mod order;
+mod parts;
+mod receipts;
 mod runtime;
+mod service;
 mod stage;
 mod task;
 mod threads;
@@ -25,7 +34,16 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::events::Events;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::mailbox::Mailbox;
+    #[pymodule_export]
+    use crate::native::become_launcher;
+    #[pymodule_export]
     use crate::runtime::Runtime;
+    #[pymodule_export]
+    use crate::service::Service;
     #[pymodule_export]
     use crate::stage::Reply;
     #[pymodule_export]

@@ -3,13 +3,25 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString};
 use serde_json::{Map, Value};
-use sre_core::SandboxConfig;
+use sre_core::{CommitResult, OrderId, SandboxConfig};
 use sre_orchestrator::OrderConfig;
 use sre_skill::{LocalPaths, SkillPackage};
 use url::Url;
 
 use crate::failure::Failure;
 use crate::json::{from_python, type_name};
+
+/// The fields of an `OrderConfig` but `sandbox_config`.
+const ORDER_FIELDS: [&str; 8] = [
+    "order_id",
+    "skill_package",
+    "input_data",
+    "timeout_seconds",
+    "max_retries",
+    "retry_on_timeout",
+    "priority",
+    "callback_url",
+];
 
 /// The fields of a `SandboxConfig`, in the order of its documentation.
 const SANDBOX_FIELDS: [&str; 12] = [
@@ -30,9 +42,7 @@ const SANDBOX_FIELDS: [&str; 12] = [
 /// Reads an `OrderConfig`. Every error names the field.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
     let get = |field: &str| attribute(config, field, field);
-    let order_id = text(&get("order_id")?, "order_id")?;
-    let order_id = order_id.parse().map_err(|error| Failure::of_value("order_id", error))?;
-    let mut order = OrderConfig::new(order_id, skill_package(&get("skill_package")?)?);
+    let mut order = OrderConfig::new(id(&get("order_id")?)?, skill_package(&get("skill_package")?)?);
     order.input_data = dict(&get("input_data")?, "input_data")?;
     order.timeout_seconds = number(&get("timeout_seconds")?, "timeout_seconds")?;
     order.max_retries = count(&get("max_retries")?, "max_retries")?;
@@ -50,13 +60,53 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
     Ok(order)
 }
 
+/// Reads an `OrderConfig` for a service: its JSON form. Every error names the field.
+pub(crate) fn wire(config: &Bound<'_, PyAny>) -> Result<Value, Failure> {
+    // What is refused here would be refused there.
+    read(config)?;
+    let mut order = Map::new();
+    for field in ORDER_FIELDS {
+        let value = from_python(&attribute(config, field, field)?, field)?;
+        if !value.is_null() {
+            order.insert(field.to_owned(), value);
+        }
+    }
+    let sandbox = attribute(config, "sandbox_config", "sandbox_config")?;
+    if !sandbox.is_none() {
+        order.insert(String::from("sandbox_config"), Value::Object(sandbox_fields(&sandbox)?));
+    }
+    Ok(Value::Object(order))
+}
+
+/// Reads the fields of a `CommitResult`: as JSON, and as what they mean.
+pub(crate) fn claim(fields: &Bound<'_, PyAny>) -> Result<(Value, CommitResult), Failure> {
+    let mut claim = dict(fields, "commit_result")?;
+    // A missing field is named, a null one is not.
+    if let Some(fields) = claim.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    let read = serde_json::from_value(claim.clone()).map_err(|error| Failure::of_value("commit_result", error))?;
+    Ok((claim, read))
+}
+
+/// Reads an order's id.
+pub(crate) fn id(value: &Bound<'_, PyAny>) -> Result<OrderId, Failure> {
+    text(value, "order_id")?.parse().map_err(|error| Failure::of_value("order_id", error))
+}
+
 /// Reads a package: a dict in the object form, or `{"path": …}`.
 fn skill_package(value: &Bound<'_, PyAny>) -> Result<SkillPackage, Failure> {
     Ok(SkillPackage::from_json(dict(value, "skill_package")?, LocalPaths::Allowed)?)
 }
 
-/// Reads a `SandboxConfig`. A field that is `None` has the default.
+/// Reads a `SandboxConfig`.
 fn sandbox_config(config: &Bound<'_, PyAny>) -> Result<SandboxConfig, Failure> {
+    let fields = Value::Object(sandbox_fields(config)?);
+    serde_json::from_value(fields).map_err(|error| Failure::of_value("sandbox_config", error))
+}
+
+/// The fields of a `SandboxConfig`, checked. One that is `None` has the default.
+fn sandbox_fields(config: &Bound<'_, PyAny>) -> Result<Map<String, Value>, Failure> {
     let mut fields = Map::new();
     for field in SANDBOX_FIELDS {
         let name = format!("sandbox_config.{field}");
@@ -73,10 +123,15 @@ fn sandbox_config(config: &Bound<'_, PyAny>) -> Result<SandboxConfig, Failure> {
         }
         fields.insert(field.to_owned(), value);
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| Failure::of_value("sandbox_config", error))
+    Ok(fields)
 }
 
-fn attribute<'py>(object: &Bound<'py, PyAny>, name: &str, field: &str) -> Result<Bound<'py, PyAny>, Failure> {
+/// An attribute of a configuration object; `field` is what it is called in errors.
+pub(crate) fn attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+    field: &str,
+) -> Result<Bound<'py, PyAny>, Failure> {
     object
         .getattr(name)
         .map_err(|_| Failure::of_type(field, format!("cannot be read from an object of type {}", type_name(object))))
@@ -105,14 +160,16 @@ pub(crate) fn dict(value: &Bound<'_, PyAny>, field: &str) -> Result<Value, Failu
     Err(wrong(value, field, "a dict"))
 }
 
-fn number(value: &Bound<'_, PyAny>, field: &str) -> Result<f64, Failure> {
+/// A number, and no bool.
+pub(crate) fn number(value: &Bound<'_, PyAny>, field: &str) -> Result<f64, Failure> {
     match from_python(value, field)? {
         Value::Number(number) => number.as_f64().ok_or_else(|| wrong(value, field, "a number")),
         _ => Err(wrong(value, field, "an int or a float")),
     }
 }
 
-fn count(value: &Bound<'_, PyAny>, field: &str) -> Result<u32, Failure> {
+/// An integer from 0 on.
+pub(crate) fn count(value: &Bound<'_, PyAny>, field: &str) -> Result<u32, Failure> {
     match from_python(value, field)? {
         Value::Number(number) if number.is_f64() => Err(wrong(value, field, "an int")),
         Value::Number(number) => number

@@ -9,18 +9,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pyo3::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed};
-use sre_core::{
-    COMMITMENT_FORMAT, Canonical, CommitResult, Commitment, CommitmentDigest, Engine, InputDigest, Outcome,
-    OutputDigest, RuntimeDigest, SkillDigest, Verdict, VerifyResult, canonical_json,
-};
+use sre_core::{CommitResult, Verdict, VerifyResult, canonical_json};
 use sre_da::Store;
 use sre_orchestrator::OrderConfig;
 use sre_sandbox::SandboxError;
 use sre_verify::{Verify, VerifyRequest};
 use tokio::sync::oneshot;
 
+use crate::claim::Claim;
 use crate::json::to_python;
 use crate::task::Waiter;
 use crate::threads::{Parcel, threads};
@@ -54,7 +52,7 @@ pub(crate) fn stages(
     commit: Option<Py<PyAny>>,
     verify: Option<Py<PyAny>>,
 ) -> PyResult<Stages> {
-    let Some((event_loop, _)) = waiter else { return Ok(Stages::default()) };
+    let Some((event_loop, ..)) = waiter else { return Ok(Stages::default()) };
     if commit.is_none() && verify.is_none() {
         return Ok(Stages::default());
     }
@@ -202,87 +200,6 @@ impl Commit for SwitchCommit {
         let error_code = result.result_hash.is_none().then_some("commit_failed");
         let output = self.output(&result).await;
         Ok(Committed { result, output, logs: String::new(), error_code })
-    }
-}
-
-/// What a commitment says about an order whose commit stage was replaced, where the stage does not say it itself.
-struct Claim {
-    order_id: sre_core::OrderId,
-    skill: SkillDigest,
-    input: InputDigest,
-    profile: Arc<Canonical<sre_core::Profile>>,
-}
-
-impl Claim {
-    fn of(request: &CommitRequest) -> Self {
-        Self {
-            order_id: request.order_id.clone(),
-            skill: request.skill.digest(),
-            input: InputDigest::of(&request.input),
-            profile: Arc::clone(&request.profile),
-        }
-    }
-
-    /// A stage may return the six fields of the specification alone. The commitment is then made here: it names the true
-    /// skill, input and profile, and as runtime the replaced stage. Nobody stored evidence for it, which a real verifier
-    /// will find.
-    fn complete(&self, value: Value) -> Result<CommitResult, String> {
-        let Value::Object(mut fields) = value else { return Err(String::from("commit_result: must be an object")) };
-        fields.retain(|_, value| !value.is_null());
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        if text("order_id").is_some_and(|order_id| order_id != self.order_id.as_str()) {
-            return Err(format!("commit_result.order_id: is of another order than {}", self.order_id.as_str()));
-        }
-        let succeeded = text("status").as_deref() == Some("success");
-        if succeeded != fields.contains_key("result_hash") {
-            return Err(String::from("commit_result.result_hash: a success has one, and nothing else has"));
-        }
-        if !fields.contains_key("commitment") {
-            self.fill_in(&mut fields)?;
-        }
-        serde_json::from_value(Value::Object(fields)).map_err(|error| format!("commit_result: {error}"))
-    }
-
-    fn fill_in(&self, fields: &mut Map<String, Value>) -> Result<(), String> {
-        let output: Option<OutputDigest> = match fields.get("result_hash") {
-            Some(hash) => {
-                let digest = serde_json::from_value(hash.clone());
-                Some(digest.map_err(|error| format!("commit_result.result_hash: {error}"))?)
-            }
-            None => None,
-        };
-        let runtime: RuntimeDigest = Canonical::new(Engine {
-            backend: self.profile.backend,
-            name: String::from("replaced commit stage"),
-            version: String::from(env!("CARGO_PKG_VERSION")),
-            configuration: std::collections::BTreeMap::new(),
-        })
-        .digest();
-        let outcome = output.map_or(Outcome::Exited { code: 1 }, |output| Outcome::Returned { output });
-        let commitment = Canonical::new(Commitment {
-            format: COMMITMENT_FORMAT.to_owned(),
-            skill: self.skill,
-            input: self.input,
-            profile: self.profile.digest(),
-            runtime,
-            outcome: outcome.digest(),
-        });
-        let digest: CommitmentDigest = commitment.digest();
-        let made = json!({
-            "order_id": self.order_id,
-            "execution_time_ms": 0,
-            "commitment": *commitment,
-            "commitment_hash": digest,
-            "commitment_uri": sre_da::format_uri(digest.into()),
-            "backend": self.profile.backend,
-            "resources": sre_core::Resources::default(),
-        });
-        if let Value::Object(made) = made {
-            for (name, value) in made {
-                fields.entry(name).or_insert(value);
-            }
-        }
-        Ok(())
     }
 }
 

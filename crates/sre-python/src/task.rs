@@ -1,18 +1,21 @@
 //! One future, and who waits for it: an event loop or a thread.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::failure::Failure;
 use crate::json::to_python;
-use crate::threads::{InFlight, Parcel, threads};
+#[cfg(unix)]
+use crate::mailbox::Mailbox;
+use crate::threads::{InFlight, Parcel, Threads, threads};
 
 /// How often a waiting thread looks for signals, so that Ctrl-C works.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -38,7 +41,18 @@ impl Outcome {
             Err(failure) => Err(failure.into_exception(py)),
         }
     }
+
+    /// The future that waits for it, and what it gets.
+    pub(crate) fn settle(self, py: Python<'_>, future: Py<PyAny>) -> Settled {
+        match self.and_then_python(py) {
+            Ok(value) => (future, value, false),
+            Err(error) => (future, error.into_value(py).into_any(), true),
+        }
+    }
 }
+
+/// A future of Python's, its value or exception, and whether it is an exception.
+pub(crate) type Settled = (Py<PyAny>, Py<PyAny>, bool);
 
 /// A running future. Forgetting it does not stop it.
 #[pyclass(frozen, module = "sre_runtime._native")]
@@ -52,11 +66,12 @@ impl Task {
     }
 }
 
-/// Where the outcome goes: an event loop and a future of it, or `None` for the calling thread.
-pub(crate) type Waiter = Option<(Py<PyAny>, Py<PyAny>)>;
+/// Where the outcome goes: an event loop, a future of it and the loop's `Mailbox` where it has one; or `None` for the
+/// calling thread.
+pub(crate) type Waiter = Option<(Py<PyAny>, Py<PyAny>, Option<Py<PyAny>>)>;
 
-/// Starts `future`. With an event loop, returns its [`Task`]; else waits, without the interpreter's lock, and returns the
-/// answer.
+/// Starts `future`. With an event loop, returns its [`Task`]; else runs it on the calling thread, without the interpreter's
+/// lock, and returns the answer.
 pub(crate) fn start<F>(py: Python<'_>, waiter: Waiter, future: F) -> PyResult<Py<PyAny>>
 where
     F: Future<Output = Result<Answer, Failure>> + Send + 'static,
@@ -69,36 +84,97 @@ where
         Outcome(ended.unwrap_or_else(|panic| Err(Failure::bug(panic_message(&*panic)))))
     };
     match waiter {
-        Some((event_loop, waiting)) => {
-            let courier = threads.courier;
-            let task = threads.tokio.spawn(async move {
-                let outcome = guarded.await;
-                // The courier is gone only when the interpreter is.
-                drop(courier.send(Parcel::Settle(event_loop, waiting, outcome)));
-            });
+        Some((event_loop, waiting, mailbox)) => {
+            let address = Address::new(py, &threads, event_loop, mailbox)?;
+            let task = threads.tokio.spawn(async move { address.deliver(waiting, guarded.await) });
             Ok(Task(task.abort_handle()).into_pyobject(py)?.into_any().unbind())
         }
-        None => {
-            let (sender, receiver) = mpsc::channel();
-            let task = threads.tokio.spawn(async move { drop(sender.send(guarded.await)) });
-            wait(py, receiver, &task.abort_handle())
+        None => run_here(py, threads, Box::pin(guarded)),
+    }
+}
+
+/// How an outcome comes to an event loop.
+enum Address {
+    #[cfg(unix)]
+    Mailbox(Py<Mailbox>),
+    /// By the courier: for loops that cannot watch a socket.
+    Loop(Py<PyAny>, std::sync::mpsc::Sender<Parcel>),
+}
+
+impl Address {
+    fn new(py: Python<'_>, threads: &Threads, event_loop: Py<PyAny>, mailbox: Option<Py<PyAny>>) -> PyResult<Self> {
+        #[cfg(unix)]
+        if let Some(mailbox) = mailbox {
+            return Ok(Self::Mailbox(mailbox.bind(py).cast::<Mailbox>()?.clone().unbind()));
+        }
+        #[cfg(not(unix))]
+        let _ = (py, mailbox);
+        Ok(Self::Loop(event_loop, threads.courier.clone()))
+    }
+
+    fn deliver(self, waiting: Py<PyAny>, outcome: Outcome) {
+        match self {
+            #[cfg(unix)]
+            Self::Mailbox(mailbox) => mailbox.get().put(waiting, outcome),
+            // The courier is gone only when the interpreter is.
+            Self::Loop(event_loop, courier) => drop(courier.send(Parcel::Settle(event_loop, waiting, outcome))),
         }
     }
 }
 
-fn wait(py: Python<'_>, mut receiver: mpsc::Receiver<Outcome>, task: &AbortHandle) -> PyResult<Py<PyAny>> {
+/// Runs the future on the calling thread: nothing is woken that need not be. Guests and everything else that takes long
+/// have threads of their own. Looks for signals in between.
+fn run_here(
+    py: Python<'_>,
+    threads: Threads,
+    mut future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+) -> PyResult<Py<PyAny>> {
+    let Threads { tokio, mut closing, .. } = threads;
     loop {
-        let received;
-        (receiver, received) = py.detach(move || {
-            let received = receiver.recv_timeout(SIGNAL_INTERVAL);
-            (receiver, received)
+        let turn;
+        (future, closing, turn) = py.detach(|| {
+            let _inside = tokio.enter();
+            let turn = tokio.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = closed(&mut closing) => Turn::Closed,
+                    outcome = &mut future => Turn::Ended(outcome),
+                    () = tokio::time::sleep(SIGNAL_INTERVAL) => Turn::Waiting,
+                }
+            });
+            if matches!(turn, Turn::Closed) {
+                // Before `closing`: who closes waits for that.
+                future = Box::pin(std::future::pending());
+            }
+            (future, closing, turn)
         });
-        match received {
-            Ok(outcome) => return outcome.and_then_python(py),
-            Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
-            Err(RecvTimeoutError::Disconnected) => return Err(Failure::closed().into_exception(py)),
+        match turn {
+            Turn::Ended(outcome) => return outcome.and_then_python(py),
+            Turn::Closed => return Err(Failure::closed().into_exception(py)),
+            Turn::Waiting => {
+                if let Err(interrupt) = py.check_signals() {
+                    // Stops the guest.
+                    py.detach(|| {
+                        let _inside = tokio.enter();
+                        drop(future);
+                    });
+                    return Err(interrupt);
+                }
+            }
         }
     }
+}
+
+enum Turn {
+    Ended(Outcome),
+    Waiting,
+    Closed,
+}
+
+/// Until the threads are about to end.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Without a sender they have.
+    drop(closing.wait_for(|closing| *closing).await);
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,8 +1,8 @@
 //! The threads behind Python's: where futures run, and the courier that brings results back.
 //!
-//! Both are made at the first order and belong to the process that made them. Results go through one thread, the courier,
-//! which takes the interpreter's lock once for all that have gathered while it waited: threads that run guests never wait
-//! for Python.
+//! Both are made at the first order and belong to the process that made them. Results go to event loops through
+//! mailboxes (see `mailbox`). What needs the interpreter before a loop can go on, which is replaced stages and loops that
+//! cannot watch a socket, goes through one thread, the courier: threads that run guests never wait for Python.
 //!
 //! **Interpreter shutdown.** [`close`] runs at exit, before the interpreter goes: it drops all orders, which stops their
 //! guests, and joins the threads. Their journal entries stay open, and submitting the order again runs it again.
@@ -19,11 +19,12 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
+use tokio::sync::watch;
 
 use crate::failure::Failure;
-use crate::runtime;
+use crate::parts;
 use crate::stage::{Reply, Stage};
-use crate::task::Outcome;
+use crate::task::{Outcome, Settled};
 
 /// How long the threads get to end.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
@@ -38,18 +39,18 @@ pub(crate) enum Parcel {
     CancelStage(Arc<Stage>, Py<PyAny>),
 }
 
-/// A future of Python's, its value or exception, and whether it is an exception.
-type Settled = (Py<PyAny>, Py<PyAny>, bool);
-
 /// What running a future takes.
 #[derive(Clone)]
 pub(crate) struct Threads {
     pub(crate) tokio: Handle,
     pub(crate) courier: mpsc::Sender<Parcel>,
+    /// Turns true before the threads end. Whoever runs a future on a thread of its own drops it then, and this after it.
+    pub(crate) closing: watch::Receiver<bool>,
 }
 
 struct Running {
     process: u32,
+    closing: watch::Sender<bool>,
     tokio: Tokio,
     parcels: mpsc::Sender<Parcel>,
     courier: JoinHandle<()>,
@@ -92,9 +93,11 @@ pub(crate) fn threads() -> Result<Threads, Failure> {
     }
     match &*state {
         State::Running(running) if running.process != std::process::id() => Err(Failure::forked()),
-        State::Running(running) => {
-            Ok(Threads { tokio: running.tokio.handle().clone(), courier: running.parcels.clone() })
-        }
+        State::Running(running) => Ok(Threads {
+            tokio: running.tokio.handle().clone(),
+            courier: running.parcels.clone(),
+            closing: running.closing.subscribe(),
+        }),
         State::NotStarted | State::Closed => Err(Failure::closed()),
     }
 }
@@ -107,7 +110,7 @@ fn start() -> Result<Running, Failure> {
         .name(String::from("sre-courier"))
         .spawn(move || deliver(&arriving))
         .map_err(failed)?;
-    Ok(Running { process: std::process::id(), tokio, parcels, courier })
+    Ok(Running { process: std::process::id(), closing: watch::Sender::new(false), tokio, parcels, courier })
 }
 
 /// Brings parcels until there is nobody left to send any, or no interpreter to bring them to.
@@ -134,13 +137,10 @@ fn deliver_all(py: Python<'_>, parcels: Vec<Parcel>) -> PyResult<()> {
             Parcel::StartStage(stage, reply, claim) => stage.begin(py, reply, claim)?,
             Parcel::CancelStage(stage, cancel) => stage.cancel(py, &cancel),
             Parcel::Settle(event_loop, future, outcome) => {
-                let (value, failed) = match outcome.and_then_python(py) {
-                    Ok(value) => (value, false),
-                    Err(error) => (error.into_value(py).into_any(), true),
-                };
+                let outcome = outcome.settle(py, future);
                 match settled.iter_mut().find(|(known, _)| known.is(&event_loop)) {
-                    Some((_, batch)) => batch.push((future, value, failed)),
-                    None => settled.push((event_loop, vec![(future, value, failed)])),
+                    Some((_, batch)) => batch.push(outcome),
+                    None => settled.push((event_loop, vec![outcome])),
                 }
             }
         }
@@ -189,9 +189,12 @@ fn stop(py: Python<'_>, state: State) {
         return;
     }
     py.detach(move || {
-        let Running { tokio, parcels, courier, .. } = running;
+        let Running { tokio, closing, parcels, courier, .. } = running;
+        // Threads of Python's that run a future stop first: it would panic without the runtime around it.
+        closing.send_replace(true);
+        drop(tokio.block_on(async { tokio::time::timeout(CLOSING_TIME, closing.closed()).await }));
         tokio.shutdown_timeout(CLOSING_TIME);
-        runtime::close_all();
+        parts::close_all();
         drop(parcels);
         // It caught what it could; there is nobody to tell.
         drop(courier.join());

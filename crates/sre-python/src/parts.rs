@@ -1,0 +1,201 @@
+//! What a runtime has open: the sandbox, the store, the journal, the log of receipts. Each is opened when it is first needed.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use pyo3::prelude::*;
+use sre_core::{OrderResult, OrderStatus};
+use sre_da::Store;
+use sre_log::Notary;
+use sre_orchestrator::{
+    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, default_data_folder,
+};
+use tokio::task::block_in_place;
+
+use crate::failure::Failure;
+use crate::native::Native;
+use crate::receipts;
+use crate::stage::{SwitchCommit, SwitchVerify};
+
+/// Every runtime that may have something open, for [`close_all`].
+static RUNTIMES: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+
+/// One data folder, and who is told of results.
+pub(crate) struct Inner {
+    data_dir: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
+    /// `listener(result)`, called on the thread that finished the order.
+    listener: Py<PyAny>,
+    native: Option<Native>,
+    wants_failures: AtomicBool,
+    wants_successes: AtomicBool,
+    parts: Mutex<Parts>,
+}
+
+/// What is open. The sandbox comes first: an order that it refuses opens nothing.
+#[derive(Default)]
+struct Parts {
+    process: u32,
+    sandbox: Option<Arc<Embedded>>,
+    store: Option<Arc<dyn Store>>,
+    orchestrator: Option<Arc<Orchestrator>>,
+    notary: Option<Arc<Notary>>,
+}
+
+impl Inner {
+    /// Nothing is opened yet.
+    pub(crate) fn new(
+        listener: Py<PyAny>,
+        data_dir: Option<PathBuf>,
+        cache_dir: Option<PathBuf>,
+        native: Option<Native>,
+    ) -> Arc<Self> {
+        let inner = Arc::new(Self {
+            data_dir,
+            cache_dir,
+            listener,
+            native,
+            wants_failures: AtomicBool::new(false),
+            wants_successes: AtomicBool::new(false),
+            parts: Mutex::default(),
+        });
+        let mut runtimes = lock(&RUNTIMES);
+        runtimes.retain(|known| known.strong_count() > 0);
+        runtimes.push(Arc::downgrade(&inner));
+        inner
+    }
+
+    /// Whether the listener is called with results that are completed, or with the others.
+    pub(crate) fn listen(&self, completed: bool, wanted: bool) {
+        self.wants(completed).store(wanted, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn accept(&self, order: OrderConfig) -> Result<AcceptedOrder, Failure> {
+        Ok(self.sandbox()?.acceptance().accept(order).await?)
+    }
+
+    pub(crate) fn folder(&self) -> Result<DataFolder, Failure> {
+        Ok(DataFolder::new(self.data_dir.clone().map_or_else(default_data_folder, Ok)?))
+    }
+
+    pub(crate) fn sandbox(&self) -> Result<Arc<Embedded>, Failure> {
+        let mut parts = lock(&self.parts);
+        if let Some(sandbox) = &parts.sandbox {
+            return Ok(Arc::clone(sandbox));
+        }
+        let options = EmbeddedOptions {
+            cache_folder: self.cache_dir.clone(),
+            #[cfg(target_os = "linux")]
+            native: self.native.as_ref().map(Native::options),
+            ..EmbeddedOptions::default()
+        };
+        let folder = self.folder()?;
+        let sandbox = Arc::new(block_in_place(|| Embedded::new(folder, options))?);
+        parts.process = std::process::id();
+        parts.sandbox = Some(Arc::clone(&sandbox));
+        Ok(sandbox)
+    }
+
+    pub(crate) fn store(&self) -> Result<Arc<dyn Store>, Failure> {
+        let mut parts = lock(&self.parts);
+        if let Some(store) = &parts.store {
+            return Ok(Arc::clone(store));
+        }
+        let folder = self.folder()?;
+        let store: Arc<dyn Store> = Arc::new(block_in_place(|| folder.open_store())?);
+        parts.process = std::process::id();
+        parts.store = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    pub(crate) fn orchestrator(self: &Arc<Self>) -> Result<Arc<Orchestrator>, Failure> {
+        let sandbox = self.sandbox()?;
+        let mut parts = lock(&self.parts);
+        if let Some(orchestrator) = &parts.orchestrator {
+            return Ok(Arc::clone(orchestrator));
+        }
+        let mut stages = block_in_place(|| sandbox.parts(AddressPolicy::any()))?;
+        stages.commit = Arc::new(SwitchCommit::new(stages.commit, Arc::clone(&stages.store)));
+        stages.verify = Arc::new(SwitchVerify::new(stages.verify));
+        parts.store = Some(Arc::clone(&stages.store));
+        let orchestrator = Orchestrator::new(stages);
+        // Weak, because the orchestrator is a part of what it would hold.
+        for register in [true, false] {
+            let inner = Arc::downgrade(self);
+            let listener = move |result: &OrderResult| {
+                if let Some(inner) = inner.upgrade() {
+                    inner.notify(result);
+                }
+            };
+            if register {
+                orchestrator.register_failure_callback(listener);
+            } else {
+                orchestrator.register_success_callback(listener);
+            }
+        }
+        let orchestrator = Arc::new(orchestrator);
+        parts.orchestrator = Some(Arc::clone(&orchestrator));
+        Ok(orchestrator)
+    }
+
+    /// Signs and keeps the receipts of this folder. Its key is made if there is none.
+    pub(crate) async fn notary(&self) -> Result<Arc<Notary>, Failure> {
+        if let Some(notary) = &lock(&self.parts).notary {
+            return Ok(Arc::clone(notary));
+        }
+        let notary = Arc::new(receipts::notary(&self.folder()?, self.store()?).await?);
+        // Two may open it at once; both write into one log, and one is forgotten.
+        Ok(Arc::clone(lock(&self.parts).notary.get_or_insert(notary)))
+    }
+
+    fn wants(&self, completed: bool) -> &AtomicBool {
+        if completed { &self.wants_successes } else { &self.wants_failures }
+    }
+
+    /// Tells Python, if it wants to know. Runs on a thread of the pipeline, which another one replaces meanwhile.
+    fn notify(&self, result: &OrderResult) {
+        if !self.wants(result.status == OrderStatus::Completed).load(Ordering::SeqCst) {
+            return;
+        }
+        block_in_place(|| {
+            // Without an interpreter there is nobody to tell.
+            Python::try_attach(|py| {
+                if let Err(error) = tell(py, &self.listener, result) {
+                    error.write_unraisable(py, None);
+                }
+            })
+        });
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        close(std::mem::take(self.parts.get_mut().unwrap_or_else(PoisonError::into_inner)));
+    }
+}
+
+fn tell(py: Python<'_>, listener: &Py<PyAny>, result: &OrderResult) -> PyResult<()> {
+    let value = serde_json::to_value(result).unwrap_or_default();
+    listener.call1(py, (crate::json::to_python(py, &value)?,)).map(drop)
+}
+
+/// Closes what every runtime has open. Each opens it again when it is needed.
+pub(crate) fn close_all() {
+    let runtimes: Vec<Arc<Inner>> = lock(&RUNTIMES).iter().filter_map(Weak::upgrade).collect();
+    for inner in runtimes {
+        let parts = std::mem::take(&mut *lock(&inner.parts));
+        close(parts);
+    }
+}
+
+fn close(parts: Parts) {
+    if parts.process != 0 && parts.process != std::process::id() {
+        // The threads that would have to end are another process's, and so are the open files.
+        Box::leak(Box::new(parts));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

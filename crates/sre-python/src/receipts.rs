@@ -1,0 +1,166 @@
+//! Receipts: issued for orders of the data folder, and checked, from wherever they come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes};
+use serde_json::{Value, json};
+use sre_core::{BlobDigest, Check, CheckStatus, Method, OrderResult, Verdict, VerifyResult};
+use sre_da::{Blob, Store, StoreError, format_uri};
+use sre_log::{Log, Notary};
+use sre_orchestrator::DataFolder;
+use sre_receipt::tlog::PROOF_LIMIT_BYTES;
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examiner, Host, KeyFolder, Policy, Trust};
+use sre_verify::{Verifier, Verify, VerifyRequest};
+use tokio::task::block_in_place;
+
+use crate::failure::Failure;
+use crate::json::type_name;
+use crate::order;
+use crate::parts::Inner;
+
+fn keys(folder: &DataFolder) -> KeyFolder {
+    KeyFolder::new(folder.path().join("keys"))
+}
+
+/// What signs and keeps the receipts of a data folder, as `sre run` does.
+pub(crate) async fn notary(folder: &DataFolder, store: Arc<dyn Store>) -> Result<Notary, Failure> {
+    let key = Arc::new(block_in_place(|| keys(folder).load_or_create(Timestamp::now()))?);
+    let log = Log::open(&folder.path().join("log.sqlite3"), Arc::clone(&store), Arc::clone(&key)).await;
+    let host = Host::this(concat!("sre-runtime for Python ", env!("CARGO_PKG_VERSION")));
+    Ok(Notary::new(key, store, Arc::new(log.map_err(sre_log::NotaryError::from)?), host))
+}
+
+/// The receipt of an order, issued now unless there is one, and its proof.
+pub(crate) async fn issue(notary: &Notary, result: &OrderResult) -> Result<Value, Failure> {
+    let receipt = notary.issue(result, Timestamp::now()).await?;
+    // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
+    notary.log().integrate().await.map_err(sre_log::NotaryError::from)?;
+    let proof = notary.proof(&result.order_id).await?;
+    let proof = proof.ok_or_else(|| Failure::bug("a receipt that was entered is not in the log"))?;
+    let envelope = String::from_utf8(receipt.envelope().to_canonical());
+    let envelope = envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
+    Ok(json!({ "envelope": envelope, "proof": proof.to_string() }))
+}
+
+/// What is to be verified, and who is believed.
+pub(crate) struct Request {
+    receipt: Vec<u8>,
+    proof: Option<Vec<u8>>,
+    /// `None`: the trust file of the data folder.
+    trust: Option<Trust>,
+    policy: Policy,
+}
+
+impl Request {
+    /// Reads the arguments. Every error names one.
+    pub(crate) fn read(
+        receipt: &Bound<'_, PyAny>,
+        proof: Option<&Bound<'_, PyAny>>,
+        trust: Option<&Bound<'_, PyAny>>,
+        require_proof: &Bound<'_, PyAny>,
+        witnesses: &Bound<'_, PyAny>,
+    ) -> Result<Self, Failure> {
+        let receipt = bytes(receipt, "receipt", BUNDLE_LIMIT_BYTES)?.to_vec();
+        let proof = proof.map(|proof| bytes(proof, "proof", PROOF_LIMIT_BYTES as u64)).transpose()?.map(<[u8]>::to_vec);
+        if proof.is_some() && Bundle::looks_like(&receipt) {
+            return Err(Failure::of_value("proof", "is for a receipt; a bundle has its own"));
+        }
+        let trust = match trust {
+            Some(trust) => {
+                let trust = Trust::parse(bytes(trust, "trust", u64::MAX)?);
+                Some(trust.map_err(|error| Failure::of_value("trust", error))?)
+            }
+            None => None,
+        };
+        let Ok(require) = require_proof.cast_exact::<PyBool>() else {
+            let message = format!("must be a bool, found {}", type_name(require_proof));
+            return Err(Failure::of_type("require_proof", message));
+        };
+        let witnesses = usize::try_from(order::count(witnesses, "witnesses")?).unwrap_or(usize::MAX);
+        let policy = Policy { require_proof: require.is_true(), witnesses_required: witnesses };
+        Ok(Self { receipt, proof, trust, policy })
+    }
+}
+
+fn bytes<'a>(value: &'a Bound<'_, PyAny>, field: &str, limit_bytes: u64) -> Result<&'a [u8], Failure> {
+    let Ok(bytes) = value.cast_exact::<PyBytes>() else {
+        return Err(Failure::of_type(field, format!("must be bytes, found {}", type_name(value))));
+    };
+    let bytes = bytes.as_bytes();
+    if bytes.len() as u64 > limit_bytes {
+        return Err(Failure::of_value(field, format!("has {} bytes, the limit is {limit_bytes}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// The verdict. Writes nothing, and makes no data folder where there is none.
+pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResult, Failure> {
+    let Request { receipt, proof, trust, policy } = request;
+    let folder = inner.folder()?;
+    let trust = trust.map_or_else(|| block_in_place(|| keys(&folder).trust()), Ok)?;
+    let bundle = if Bundle::looks_like(&receipt) {
+        match block_in_place(|| Bundle::parse(&receipt)) {
+            Ok(bundle) => bundle,
+            Err(error) => return Ok(damaged(&error)),
+        }
+    } else {
+        Bundle { receipt, proof, ..Bundle::default() }
+    };
+    let examination = Examiner::new(trust, policy).examine(&bundle.receipt, bundle.proof.as_deref());
+    let claim = examination.receipt.as_ref().and_then(|receipt| receipt.claim(format_uri));
+    let Some(claim) = claim.filter(|_| examination.is_replayable()) else {
+        return Ok(examination.without_replay());
+    };
+    let folder = if folder.has_journal() { Some(inner.store()?) } else { None };
+    let sources = Sources { bundle: bundle.blobs, folder };
+    let verifier = Verifier::new(inner.sandbox()?.executor().clone(), Arc::new(sources));
+    let replayed = verifier.verify_result(VerifyRequest { claim, reported_output: None }).await;
+    Ok(examination.conclude(replayed))
+}
+
+/// The verdict on a file that is no bundle any more.
+fn damaged(error: &BundleError) -> VerifyResult {
+    let check = Check { name: String::from("bundle"), status: CheckStatus::Failed, detail: Some(error.to_string()) };
+    VerifyResult {
+        is_valid: false,
+        verdict: Verdict::Tampered,
+        method: Method::Hash,
+        expected_hash: String::new(),
+        actual_hash: None,
+        error: Some(error.to_string()),
+        checks: vec![check],
+    }
+}
+
+/// The blobs of a bundle, then those of the data folder. Read only.
+struct Sources {
+    bundle: BTreeMap<BlobDigest, Arc<[u8]>>,
+    folder: Option<Arc<dyn Store>>,
+}
+
+#[async_trait]
+impl Store for Sources {
+    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
+        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
+    }
+
+    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+        match (self.bundle.get(&digest), &self.folder) {
+            (Some(bytes), _) => Ok(Arc::clone(bytes)),
+            (None, Some(folder)) => folder.get(digest).await,
+            (None, None) => Err(StoreError::NotFound { digest }),
+        }
+    }
+
+    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
+        match &self.folder {
+            _ if self.bundle.contains_key(&digest) => Ok(true),
+            Some(folder) => folder.exists(digest).await,
+            None => Ok(false),
+        }
+    }
+}
