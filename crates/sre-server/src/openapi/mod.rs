@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the same table as the routes. `openapi.json` in this crate is its committed copy.
 
 mod operation;
+mod order_schemas;
 mod receipt_schemas;
 mod schemas;
 

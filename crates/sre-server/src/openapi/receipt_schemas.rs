@@ -4,8 +4,20 @@ use serde_json::{Value, json};
 
 use super::schemas::{nullable, reference, time};
 
+pub(super) fn receipt_schemas() -> Value {
+    json!({
+        "Finality": finality(),
+        "Envelope": envelope(),
+        "Receipt": receipt(),
+        "VerdictTaken": verdict_taken(),
+        "Verdicts": verdicts(),
+        "Coverage": coverage(),
+        "Audit": audit(),
+    })
+}
+
 /// A DSSE envelope. What is in it has schemas of its own (`docs/schemas`).
-pub(super) fn envelope() -> Value {
+fn envelope() -> Value {
     let signature = json!({
         "type": "object",
         "properties": { "keyid": reference("Digest"), "sig": { "type": "string" } },
@@ -23,7 +35,7 @@ pub(super) fn envelope() -> Value {
     })
 }
 
-pub(super) fn receipt() -> Value {
+fn receipt() -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -39,7 +51,7 @@ pub(super) fn receipt() -> Value {
     })
 }
 
-pub(super) fn finality() -> Value {
+fn finality() -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -54,7 +66,7 @@ pub(super) fn finality() -> Value {
     })
 }
 
-pub(super) fn verdict_taken() -> Value {
+fn verdict_taken() -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -67,7 +79,7 @@ pub(super) fn verdict_taken() -> Value {
     })
 }
 
-pub(super) fn verdicts() -> Value {
+fn verdicts() -> Value {
     let verdict = json!({
         "type": "object",
         "properties": {
@@ -94,7 +106,7 @@ pub(super) fn verdicts() -> Value {
     })
 }
 
-pub(super) fn coverage() -> Value {
+fn coverage() -> Value {
     let count = json!({ "type": "integer", "minimum": 0 });
     let share = json!({ "type": "number", "minimum": 0, "maximum": 1 });
     json!({
@@ -112,7 +124,7 @@ pub(super) fn coverage() -> Value {
     })
 }
 
-pub(super) fn audit() -> Value {
+fn audit() -> Value {
     let count = json!({ "type": "integer", "minimum": 0 });
     let lost = json!({
         "type": "object",
