@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sre_core::{Canonical, OrderId, OrderResult, Outcome, ReceiptDigest};
+use sre_core::{Canonical, CommitResult, OrderId, OrderResult, Outcome, ReceiptDigest};
 use sre_da::{Blob, Store, StoreError};
 use sre_receipt::tlog::{Entry, TlogProof};
 use sre_receipt::{Circumstances, Envelope, EnvelopeError, Host, NodeKey, Receipt, ReceiptError, VerdictStatement};
@@ -93,7 +93,7 @@ impl Notary {
         let (mut blobs, mut submissions) = (Vec::new(), Vec::new());
         for Finished { result, finished_at } in finished {
             let outcome = match &result.commit_result {
-                Some(commit) => Some(self.outcome(&result.order_id, commit.commitment.outcome.into()).await?),
+                Some(commit) => Some(self.outcome(&result.order_id, commit).await?),
                 None => None,
             };
             let circumstances = Circumstances { finished_at, outcome, host: self.host.clone() };
@@ -169,8 +169,13 @@ impl Notary {
         Ok(Receipt::read(Envelope::parse(&bytes)?)?)
     }
 
-    async fn outcome(&self, order_id: &OrderId, digest: sre_core::BlobDigest) -> Result<Outcome, NotaryError> {
-        let bytes = self.store.get(digest).await?;
+    async fn outcome(&self, order_id: &OrderId, commit: &CommitResult) -> Result<Outcome, NotaryError> {
+        // Of a success it is known from the result, and its digest says that it is the committed one; that spares a read.
+        let returned = commit.result_hash.map(|output| Outcome::Returned { output });
+        if let Some(outcome) = returned.filter(|outcome| outcome.digest() == commit.commitment.outcome) {
+            return Ok(outcome);
+        }
+        let bytes = self.store.get(commit.commitment.outcome.into()).await?;
         let outcome = serde_json::from_slice(&bytes).map(Canonical::<Outcome>::new);
         outcome
             .map(Canonical::into_value)

@@ -13,7 +13,7 @@ use crate::journal::{DueReceipt, JournalError};
 /// Receipts in one batch. Signing so many takes some milliseconds.
 const BATCH_LIMIT_ORDERS: usize = 256;
 /// Batches begin no faster than this, so that one fsync serves many orders.
-const BATCH_PERIOD: Duration = Duration::from_millis(50);
+const BATCH_PERIOD: Duration = Duration::from_millis(100);
 /// How often orders are looked for that another process has ended, or that are to be tried again.
 const POLL_PERIOD: Duration = Duration::from_secs(1);
 /// Pause after something failed that concerns every order.
