@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use sre_core::OrderId;
 use sre_da::{FetchError, StoreError};
 use sre_log::NotaryError;
-use sre_orchestrator::{AcceptError, ConfigError, EmbeddedError, ExecuteError};
+use sre_orchestrator::{AcceptError, ConfigError, EmbeddedError, ExecuteError, RegistrarError};
 use sre_receipt::KeyFolderError;
 use sre_sandbox::{ErrorKind, SandboxError};
 use sre_skill::{SkillError, SkillErrorKind};
@@ -223,6 +223,17 @@ impl From<sre_commit::CommitError> for Failure {
     }
 }
 
+impl From<RegistrarError> for Failure {
+    fn from(error: RegistrarError) -> Self {
+        match error {
+            RegistrarError::Keys(error) => error.into(),
+            RegistrarError::Log(error) => NotaryError::from(error).into(),
+            RegistrarError::Notary(error) => error.into(),
+            RegistrarError::Journal(error) => EmbeddedError::from(error).into(),
+        }
+    }
+}
+
 impl From<EmbeddedError> for Failure {
     fn from(error: EmbeddedError) -> Self {
         match error {
@@ -240,6 +251,7 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::NoHome => Self::new("DataFolderError", "data_folder", in_python(&error.to_string())),
             EmbeddedError::Journal(_) => Self::new("JournalError", "journal_failed", error.to_string()),
             EmbeddedError::Keys(_) => Self::new("DataFolderError", "data_folder", error.to_string()),
+            EmbeddedError::Registrar(error) => error.into(),
             EmbeddedError::Callback(_) => Self::bug(error.to_string()),
         }
     }

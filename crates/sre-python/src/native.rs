@@ -3,7 +3,7 @@
 //! The jail is made by a small process, the launcher, that must be started afresh and have one thread. Here it is the
 //! interpreter, started with nothing but this module: see [`become_launcher`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
 use serde_json::Value;
@@ -58,9 +58,9 @@ impl Native {
         })
     }
 
-    /// How the sandbox runs them.
+    /// How the sandbox runs them. Images are unpacked below `cache_folder`.
     #[cfg(target_os = "linux")]
-    pub(crate) fn options(&self) -> sre_sandbox::native::NativeOptions {
+    pub(crate) fn options(&self, cache_folder: Option<&Path>) -> sre_sandbox::native::NativeOptions {
         use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, Root};
 
         let arguments = ["-I", "-S", "-B", "-c", PROGRAM].map(std::ffi::OsString::from);
@@ -72,6 +72,7 @@ impl Native {
             root: self.root.clone().map_or(Root::Host, Root::Folder),
             may_lack: self.without.iter().filter_map(|name| Layer::from_name(name)).collect(),
             warm_jails: usize::try_from(self.warm_jails).unwrap_or_default(),
+            images_folder: cache_folder.map(|folder| folder.join("images")),
         }
     }
 }

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::prelude::*;
 use sre_core::{OrderResult, OrderStatus};
 use sre_da::Store;
-use sre_log::Notary;
+#[cfg(target_os = "linux")]
+use sre_orchestrator::default_cache_folder;
 use sre_orchestrator::{
-    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, default_data_folder,
+    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, Registrar,
+    default_data_folder,
 };
 use tokio::task::block_in_place;
 
@@ -40,7 +42,7 @@ struct Parts {
     sandbox: Option<Arc<Embedded>>,
     store: Option<Arc<dyn Store>>,
     orchestrator: Option<Arc<Orchestrator>>,
-    notary: Option<Arc<Notary>>,
+    registrar: Option<Arc<Registrar>>,
 }
 
 impl Inner {
@@ -79,6 +81,11 @@ impl Inner {
         Ok(DataFolder::new(self.data_dir.clone().map_or_else(default_data_folder, Ok)?))
     }
 
+    #[cfg(target_os = "linux")]
+    fn cache_folder(&self) -> Option<PathBuf> {
+        self.cache_dir.clone().or_else(|| default_cache_folder().ok())
+    }
+
     pub(crate) fn sandbox(&self) -> Result<Arc<Embedded>, Failure> {
         let mut parts = lock(&self.parts);
         if let Some(sandbox) = &parts.sandbox {
@@ -87,7 +94,7 @@ impl Inner {
         let options = EmbeddedOptions {
             cache_folder: self.cache_dir.clone(),
             #[cfg(target_os = "linux")]
-            native: self.native.as_ref().map(Native::options),
+            native: self.native.as_ref().map(|native| native.options(self.cache_folder().as_deref())),
             ..EmbeddedOptions::default()
         };
         let folder = self.folder()?;
@@ -140,13 +147,14 @@ impl Inner {
     }
 
     /// Signs and keeps the receipts of this folder. Its key is made if there is none.
-    pub(crate) async fn notary(&self) -> Result<Arc<Notary>, Failure> {
-        if let Some(notary) = &lock(&self.parts).notary {
-            return Ok(Arc::clone(notary));
+    pub(crate) async fn registrar(self: &Arc<Self>) -> Result<Arc<Registrar>, Failure> {
+        if let Some(registrar) = &lock(&self.parts).registrar {
+            return Ok(Arc::clone(registrar));
         }
-        let notary = Arc::new(receipts::notary(&self.folder()?, self.store()?).await?);
+        let journal = Arc::clone(self.orchestrator()?.journal());
+        let registrar = Arc::new(receipts::registrar(&self.folder()?, journal, self.store()?).await?);
         // Two may open it at once; both write into one log, and one is forgotten.
-        Ok(Arc::clone(lock(&self.parts).notary.get_or_insert(notary)))
+        Ok(Arc::clone(lock(&self.parts).registrar.get_or_insert(registrar)))
     }
 
     fn wants(&self, completed: bool) -> &AtomicBool {

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes};
 use serde_json::{Value, json};
-use sre_core::{BlobDigest, Check, CheckStatus, Method, OrderResult, Verdict, VerifyResult};
+use sre_core::{BlobDigest, Check, CheckStatus, Method, OrderId, Verdict, VerifyResult};
 use sre_da::{Blob, Store, StoreError, format_uri};
-use sre_log::{Log, Notary};
-use sre_orchestrator::DataFolder;
+use sre_orchestrator::{DataFolder, Journal, Registrar, RegistrarError};
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examiner, Host, KeyFolder, Policy, Trust};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examiner, Policy, Trust};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;
 
@@ -22,24 +20,24 @@ use crate::json::type_name;
 use crate::order;
 use crate::parts::Inner;
 
-fn keys(folder: &DataFolder) -> KeyFolder {
-    KeyFolder::new(folder.path().join("keys"))
-}
+/// What receipts name as the program that made them.
+const PROGRAM: &str = concat!("sre-runtime for Python ", env!("CARGO_PKG_VERSION"));
 
 /// What signs and keeps the receipts of a data folder, as `sre run` does.
-pub(crate) async fn notary(folder: &DataFolder, store: Arc<dyn Store>) -> Result<Notary, Failure> {
-    let key = Arc::new(block_in_place(|| keys(folder).load_or_create(Timestamp::now()))?);
-    let log = Log::open(&folder.path().join("log.sqlite3"), Arc::clone(&store), Arc::clone(&key)).await;
-    let host = Host::this(concat!("sre-runtime for Python ", env!("CARGO_PKG_VERSION")));
-    Ok(Notary::new(key, store, Arc::new(log.map_err(sre_log::NotaryError::from)?), host))
+pub(crate) async fn registrar(
+    folder: &DataFolder,
+    journal: Arc<Journal>,
+    store: Arc<dyn Store>,
+) -> Result<Registrar, Failure> {
+    Ok(folder.open_registrar(journal, store, PROGRAM).await?)
 }
 
-/// The receipt of an order, issued now unless there is one, and its proof.
-pub(crate) async fn issue(notary: &Notary, result: &OrderResult) -> Result<Value, Failure> {
-    let receipt = notary.issue(result, Timestamp::now()).await?;
+/// The receipt of an order, issued now unless there is one, and its proof; null for an order without a result.
+pub(crate) async fn issue(registrar: &Registrar, order_id: &OrderId) -> Result<Value, Failure> {
+    let Some(receipt) = registrar.issue(order_id).await? else { return Ok(Value::Null) };
     // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
-    notary.log().integrate().await.map_err(sre_log::NotaryError::from)?;
-    let proof = notary.proof(&result.order_id).await?;
+    registrar.log().integrate().await.map_err(RegistrarError::from)?;
+    let proof = registrar.state(order_id).await?.proof;
     let proof = proof.ok_or_else(|| Failure::bug("a receipt that was entered is not in the log"))?;
     let envelope = String::from_utf8(receipt.envelope().to_canonical());
     let envelope = envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
@@ -101,7 +99,7 @@ fn bytes<'a>(value: &'a Bound<'_, PyAny>, field: &str, limit_bytes: u64) -> Resu
 pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResult, Failure> {
     let Request { receipt, proof, trust, policy } = request;
     let folder = inner.folder()?;
-    let trust = trust.map_or_else(|| block_in_place(|| keys(&folder).trust()), Ok)?;
+    let trust = trust.map_or_else(|| block_in_place(|| folder.keys().trust()), Ok)?;
     let bundle = if Bundle::looks_like(&receipt) {
         match block_in_place(|| Bundle::parse(&receipt)) {
             Ok(bundle) => bundle,

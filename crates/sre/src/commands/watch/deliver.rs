@@ -93,6 +93,7 @@ impl Courier {
             url: url.clone(),
             attempt: 1,
             body: body.to_owned(),
+            trace: None,
         };
         callback.deliver(&message).await.map(|()| true).map_err(|error| error.to_string())
     }
