@@ -242,6 +242,10 @@ impl Pool {
         let mut turn = String::new();
         while !self.stopping.load(Ordering::Acquire) {
             let Ok(first) = Arc::clone(&bench.places).acquire_owned().await else { return };
+            if self.stopping.load(Ordering::Acquire) {
+                // The place may be that of an order that the shutdown has just given back: it must not be claimed again here.
+                return;
+            }
             let claimed = match self.claim(backend, 1 + bench.places.available_permits(), &turn).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
