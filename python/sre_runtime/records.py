@@ -41,7 +41,10 @@ class SandboxConfig:
 
 @dataclass
 class OrderConfig:
-    """What to run, on what, and within which limits."""
+    """What to run, on what, and within which limits.
+
+    `verdicts_required` is for a service: how many keys of others must have signed `matched` before the order counts as final.
+    """
 
     order_id: str
     skill_package: dict[str, Any]
@@ -52,14 +55,16 @@ class OrderConfig:
     sandbox_config: Optional[SandboxConfig] = None
     retry_on_timeout: bool = False
     priority: int = 0
+    verdicts_required: int = 0
 
 
 @dataclass
 class NativeConfig:
     """Lets native skills run: processes of this machine in a Linux jail (`docs/native.md`). Without it they are refused.
 
-    `without` names layers of the jail that may be missing: "memory_limit", "cpu_limit", "process_limit", "landlock". A host that lacks
-    another one refuses to run anything. `root` is a folder with the programs that skills may use, instead of the host's `/usr`.
+    `without` names layers of the jail that may be missing: "memory_limit", "cpu_limit", "process_limit", "landlock",
+    "repeatability". A host that lacks another one refuses to run anything. `root` is a folder, or an OCI image layout, with the programs
+    that skills may use, instead of the host's `/usr`.
     `warm_jails` is how many jails are kept made ahead, at most 64; each takes the memory of an idle interpreter.
     """
 

@@ -13,6 +13,7 @@
 //! blob folder and a journal file below one data folder.
 
 mod accept;
+mod attempt;
 mod callback;
 mod config;
 #[cfg(feature = "wasm")]

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::json::{from_python, type_name};
 
 /// The fields of an `OrderConfig` but `sandbox_config`.
-const ORDER_FIELDS: [&str; 8] = [
+const ORDER_FIELDS: [&str; 9] = [
     "order_id",
     "skill_package",
     "input_data",
@@ -20,6 +20,7 @@ const ORDER_FIELDS: [&str; 8] = [
     "max_retries",
     "retry_on_timeout",
     "priority",
+    "verdicts_required",
     "callback_url",
 ];
 
@@ -48,6 +49,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
     order.max_retries = count(&get("max_retries")?, "max_retries")?;
     order.retry_on_timeout = truth(&get("retry_on_timeout")?, "retry_on_timeout")?;
     order.priority = priority(&get("priority")?)?;
+    order.verdicts_required = count(&get("verdicts_required")?, "verdicts_required")?;
     let callback_url = get("callback_url")?;
     if !callback_url.is_none() {
         let url = text(&callback_url, "callback_url")?;

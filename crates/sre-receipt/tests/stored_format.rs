@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use common::{bundle, circumstances, examiner, node, now, proof, receipt, returned, timed_out, trusted};
 use sre_core::Outcome;
 use sre_receipt::tlog::{Checkpoint, Note, TlogProof, VerifierKey};
-use sre_receipt::{Bundle, PublicKey, Purpose, Receipt, SecretKey, Trust, VerdictStatement};
+use sre_receipt::{Bundle, PublicKey, Purpose, Receipt, SecretKey, Trust, TrustedKey, VerdictStatement};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
@@ -29,7 +29,9 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     let mut proof = proof(&returned, &node(1));
     proof.checkpoint.cosign(node(3).name, &node(3).secret, 1_767_225_601);
     let mut trust = Trust::default();
-    trust.add(node(1).trusted()).expect("a new key");
+    // The key as it was named when this format was made.
+    let key = TrustedKey { not_before: Some(now()), ..node(1).trusted() };
+    trust.add(key).expect("a new key");
     trust.add(trusted(&node(3), &[Purpose::Witness])).expect("a new key");
     let key = format!("{}\n", node(1).verifier_key());
     vec![

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | the knobs |
+//! | `submitted` | what becomes of an order that is submitted |
 //! | `pool` | submission, and the loop that claims orders and runs them |
 //! | `maintenance` | what is done from time to time: dead holders, time limits, cancellations |
 //!
@@ -13,6 +14,8 @@
 mod maintenance;
 mod options;
 mod pool;
+mod submitted;
 
 pub use options::WorkerOptions;
-pub use pool::{SubmitError, Submitted, Workers};
+pub use pool::Workers;
+pub use submitted::{SubmitError, Submitted};

@@ -35,7 +35,7 @@ struct Cost {
 }
 
 fn main() {
-    let orders: usize = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(6_000);
+    let orders: usize = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(36_000);
     let data = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

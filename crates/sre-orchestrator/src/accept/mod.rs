@@ -1,0 +1,10 @@
+//! From what was asked for to what will be done, or a refusal before anything ran or was written.
+
+mod acceptance;
+mod error;
+mod order;
+
+pub use acceptance::Acceptance;
+pub use error::{AcceptError, AcceptErrorKind};
+pub use order::AcceptedOrder;
+pub(crate) use order::RetryPolicy;
