@@ -5,7 +5,7 @@ use sre_da::StoreError;
 
 use crate::journal::{JournalEntry, JournalError, Watch};
 
-/// Answer to [`Workers::submit`].
+/// Answer to [`Workers::submit`](super::Workers::submit).
 #[derive(Debug)]
 pub enum Submitted {
     /// The order is new.
