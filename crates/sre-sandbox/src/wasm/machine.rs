@@ -1,6 +1,8 @@
 //! One configuration of wasmtime and what is made from it: linkers, compiled code, the ticker.
 
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use sre_core::Digest;
 use wasmtime::component::{Component, Linker as ComponentLinker};
@@ -13,6 +15,10 @@ use super::{complexity, interpreter};
 use crate::SandboxError;
 use crate::wasi::preview2::CommandPre;
 use crate::wasi::{Guest, preview1, preview2};
+
+/// How often a program's memory image is tried to be made, and the pause between two attempts.
+const IMAGE_ATTEMPTS: u32 = 5;
+const IMAGE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Programs of one machine run on its engine alone.
 pub(super) struct Machine {
@@ -131,10 +137,12 @@ impl Machine {
                 ));
             }
         }
-        self.linker
+        let linked = self
+            .linker
             .instantiate_pre(module)
-            .map(Code::Module)
-            .map_err(|error| format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is"))
+            .map_err(|error| format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is"))?;
+        make_image(|| module.initialize_copy_on_write_image());
+        Ok(Code::Module(linked))
     }
 
     fn link_component(&self, component: &Component, author: Author) -> Result<Code, String> {
@@ -149,10 +157,28 @@ impl Machine {
                 linker.instantiate_pre(component)
             }
         };
-        CommandPre::new(linked.map_err(unoffered)?)
-            .map(Code::Component)
-            .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))
+        let command = CommandPre::new(linked.map_err(unoffered)?)
+            .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))?;
+        make_image(|| component.initialize_copy_on_write_image());
+        Ok(Code::Component(command))
     }
+}
+
+/// Makes the memory image of a program, now rather than in its first run, and patiently. The kernel seals it only while nobody
+/// else holds one of its pages, waits 150 ms for that, and gives up (EBUSY); a machine that is short of memory moves pages all the
+/// time. Where that does not help, the first run tries once more, and says why it cannot start.
+fn make_image(make: impl Fn() -> wasmtime::Result<()>) {
+    for _ in 0..IMAGE_ATTEMPTS {
+        match make() {
+            Err(error) if is_busy(&error) => std::thread::sleep(IMAGE_PAUSE),
+            _ => return,
+        }
+    }
+}
+
+fn is_busy(error: &wasmtime::Error) -> bool {
+    let busy = |cause: &io::Error| cause.kind() == io::ErrorKind::ResourceBusy;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(busy))
 }
 
 /// The one place where compiled code enters the process.
