@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes};
 use serde_json::{Value, json};
-use sre_core::{BlobDigest, Check, CheckStatus, Method, OrderId, Verdict, VerifyResult};
+use sre_core::{BlobDigest, OrderId, VerifyResult};
 use sre_da::{Blob, Store, StoreError, format_uri};
 use sre_orchestrator::{DataFolder, Journal, Registrar, RegistrarError};
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examiner, Policy, Trust};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Examination, Examiner, Policy, Trust};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;
 
@@ -103,35 +103,18 @@ pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResu
     let bundle = if Bundle::looks_like(&receipt) {
         match block_in_place(|| Bundle::parse(&receipt)) {
             Ok(bundle) => bundle,
-            Err(error) => return Ok(damaged(&error)),
+            Err(error) => return Ok(Examination::of_damaged(&error).without_replay()),
         }
     } else {
         Bundle { receipt, proof, ..Bundle::default() }
     };
     let examination = Examiner::new(trust, policy).examine(&bundle.receipt, bundle.proof.as_deref());
-    let claim = examination.receipt.as_ref().and_then(|receipt| receipt.claim(format_uri));
-    let Some(claim) = claim.filter(|_| examination.is_replayable()) else {
-        return Ok(examination.without_replay());
-    };
+    let Some(claim) = examination.claim(format_uri) else { return Ok(examination.without_replay()) };
     let folder = if folder.has_journal() { Some(inner.store()?) } else { None };
     let sources = Sources { bundle: bundle.blobs, folder };
     let verifier = Verifier::new(inner.sandbox()?.executor().clone(), Arc::new(sources));
     let replayed = verifier.verify_result(VerifyRequest { claim, reported_output: None }).await;
     Ok(examination.conclude(replayed))
-}
-
-/// The verdict on a file that is no bundle any more.
-fn damaged(error: &BundleError) -> VerifyResult {
-    let check = Check { name: String::from("bundle"), status: CheckStatus::Failed, detail: Some(error.to_string()) };
-    VerifyResult {
-        is_valid: false,
-        verdict: Verdict::Tampered,
-        method: Method::Hash,
-        expected_hash: String::new(),
-        actual_hash: None,
-        error: Some(error.to_string()),
-        checks: vec![check],
-    }
 }
 
 /// The blobs of a bundle, then those of the data folder. Read only.

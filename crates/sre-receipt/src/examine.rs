@@ -10,10 +10,10 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use lru::LruCache;
-use sre_core::{Check, CheckStatus, Digest, Method, Verdict, VerifyResult};
+use sre_core::{BlobDigest, Check, CheckStatus, CommitResult, Digest, Method, Verdict, VerifyResult};
 
 use crate::tlog::{Checkpoint, CheckpointError, Entry, Note, NoteError, TlogProof};
-use crate::{Envelope, Purpose, Receipt, Trust};
+use crate::{BundleError, Envelope, Purpose, Receipt, Trust};
 
 /// Checkpoints whose signatures are remembered: the receipts of one second share one.
 const CHECKPOINTS_LIMIT: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -36,7 +36,7 @@ pub struct Examiner {
 }
 
 /// What an examination found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Examination {
     /// Every check, in order.
     pub checks: Vec<Check>,
@@ -86,7 +86,7 @@ impl Examiner {
     /// Checks a receipt, and its proof where there is one.
     #[must_use]
     pub fn examine(&self, receipt: &[u8], proof: Option<&[u8]>) -> Examination {
-        let mut examination = Examination { checks: Vec::new(), receipt: None, flaw: None };
+        let mut examination = Examination::default();
         if let Err(flaw) = self.examine_into(receipt, proof, &mut examination) {
             examination.flaw = Some(flaw);
         }
@@ -222,11 +222,20 @@ impl Examination {
         Ok(())
     }
 
-    /// Whether a replay can still say more: the signature holds, and something was committed.
+    /// Of a file that is no bundle any more: there is nothing else to examine.
     #[must_use]
-    pub fn is_replayable(&self) -> bool {
-        let sound = self.flaw.as_ref().is_none_or(|flaw| flaw.verdict == Verdict::Unanchored);
-        sound && self.receipt.as_ref().is_some_and(|receipt| receipt.predicate().provable.is_some())
+    pub fn of_damaged(error: &BundleError) -> Self {
+        let mut examination = Self::default();
+        examination.flaw = examination.check::<()>("bundle", Err(tampered(error))).err();
+        examination
+    }
+
+    /// What a replay is held against; `None` when it could say no more: something does not hold, or nothing was
+    /// committed. `uri` gives the address of a digest.
+    #[must_use]
+    pub fn claim(&self, uri: impl Fn(BlobDigest) -> String) -> Option<CommitResult> {
+        let is_sound = self.flaw.as_ref().is_none_or(|flaw| flaw.verdict == Verdict::Unanchored);
+        self.receipt.as_ref().filter(|_| is_sound)?.claim(uri)
     }
 
     /// The examination alone, where nothing can be replayed: something does not hold, or nothing was committed.

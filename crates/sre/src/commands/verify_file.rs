@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use sre_core::{Check, CheckStatus, Method, Verdict, VerifyResult};
+use sre_core::{CommitResult, VerifyResult};
 use sre_da::format_uri;
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
@@ -32,13 +32,12 @@ pub fn verify_file(args: &VerifyArgs, global: &Global, progress: &Progress) -> R
     let policy = Policy { require_proof: args.require_proof, witnesses_required: args.witnesses };
     let examiner = Examiner::new(trust(args, &folder)?, policy);
     let found = match unpack(bytes, args)? {
-        Err(error) => damaged(&error),
+        Err(error) => Examination::of_damaged(&error).without_replay(),
         Ok(bundle) => {
             let examination = examiner.examine(&bundle.receipt, bundle.proof.as_deref());
-            if examination.is_replayable() {
-                replay(examination, bundle, args, folder, global, progress)?
-            } else {
-                examination.without_replay()
+            match examination.claim(format_uri) {
+                Some(claim) => examination.conclude(replay(claim, bundle, args, folder, global, progress)?),
+                None => examination.without_replay(),
             }
         }
     };
@@ -66,7 +65,7 @@ fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleErro
 }
 
 fn replay(
-    examination: Examination,
+    claim: CommitResult,
     bundle: Bundle,
     args: &VerifyArgs,
     folder: DataFolder,
@@ -80,14 +79,12 @@ fn replay(
     if args.from.is_empty() && folder.has_journal() {
         sources.add(&folder.path().display().to_string())?;
     }
-    let claim = examination.receipt.as_ref().and_then(|receipt| receipt.claim(format_uri));
-    let Some(claim) = claim else { return Ok(examination.without_replay()) };
     let verifier = verify::embedded(folder, args, global, progress)?.verifier_over(Arc::new(sources));
     progress.show(&format!("verifying order {}", claim.order_id));
     let request = VerifyRequest { claim, reported_output: None };
     let replayed = super::runtime()?.block_on(verifier.verify_result(request));
     progress.clear();
-    Ok(examination.conclude(replayed))
+    Ok(replayed)
 }
 
 /// Whom to believe: as asked for, or as the local data folder has it.
@@ -95,20 +92,6 @@ fn trust(args: &VerifyArgs, folder: &DataFolder) -> Result<Trust, Failure> {
     match &args.trust {
         Some(path) => Ok(Trust::parse(&read(path, TRUST_LIMIT_BYTES)?)?),
         None => Ok(receipts::keys(folder).trust()?),
-    }
-}
-
-/// The verdict on a file that is no bundle any more.
-fn damaged(error: &BundleError) -> VerifyResult {
-    let check = Check { name: String::from("bundle"), status: CheckStatus::Failed, detail: Some(error.to_string()) };
-    VerifyResult {
-        is_valid: false,
-        verdict: Verdict::Tampered,
-        method: Method::Hash,
-        expected_hash: String::new(),
-        actual_hash: None,
-        error: Some(error.to_string()),
-        checks: vec![check],
     }
 }
 

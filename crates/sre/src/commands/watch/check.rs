@@ -91,9 +91,7 @@ impl Checker {
             let result = alone(examination, Verdict::Unavailable, missing);
             return Ok(self.found(digest, None, result, None));
         };
-        let receipt = examination.receipt.clone();
-        let claim = receipt.as_ref().and_then(|receipt| receipt.claim(format_uri));
-        let Some(claim) = claim.filter(|_| examination.is_replayable()) else {
+        let Some(claim) = examination.claim(format_uri) else {
             return Ok(self.found(digest, Some(&bytes), examination.without_replay(), None));
         };
         let request = VerifyRequest { claim: claim.clone(), reported_output: None };
