@@ -96,10 +96,34 @@ impl HttpPlace {
         self.get(&format!("v1/blobs/{digest}"), BLOB_LIMIT_BYTES).await
     }
 
+    /// As [`HttpPlace::blob`], where the blob can only be an envelope. Of a longer one the beginning: its digest is another,
+    /// so an executor that answers without end has no envelope, which is not the same as not answering.
+    ///
+    /// # Errors
+    /// What kept it from answering.
+    pub async fn envelope(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, String> {
+        let Some(mut answer) = self.answer(&format!("v1/blobs/{digest}")).await? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > ENVELOPE_LIMIT_BYTES {
+                break;
+            }
+        }
+        Ok(Some(bytes))
+    }
+
     async fn get(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, String> {
+        match self.answer(path).await? {
+            Some(answer) => read(answer, limit_bytes).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn answer(&self, path: &str) -> Result<Option<reqwest::Response>, String> {
         let answer = self.request(reqwest::Method::GET, path)?.send().await.map_err(|error| causes(&error))?;
         match answer.status().as_u16() {
-            200 => read(answer, limit_bytes).await.map(Some),
+            200 => Ok(Some(answer)),
             404 | 410 => Ok(None),
             status @ (401 | 403) => Err(format!("the answer was {status}; SRE_TOKEN holds the token for SRE_SERVER")),
             other => Err(format!("the answer was {other}")),

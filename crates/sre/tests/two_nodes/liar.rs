@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine as _;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed};
 use sre_core::{Canonical, Method, Outcome, OutputDigest, Profile, ReceiptDigest, Verdict, VerifyResult};
@@ -11,6 +12,7 @@ use sre_da::{Blob, Store};
 use sre_log::{Log, Submission};
 use sre_orchestrator::{AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig};
 use sre_receipt::tlog::Entry;
+use sre_receipt::{Envelope, NodeKey, Receipt};
 use sre_skill::{LocalPaths, PackageLimits, Skill};
 use sre_verify::{Verify, VerifyRequest};
 
@@ -109,21 +111,43 @@ pub(crate) async fn run_patched(home: &Home, orders: &[(&str, &str)], client: &s
 
 /// Enters a receipt whose payload was changed after it was signed.
 pub(crate) async fn enter_forged(home: &Home, order_id: &str) {
-    let base64 = base64::engine::general_purpose::STANDARD;
+    let renamed = |payload: String| payload.replace("\"honest\"", &format!("\"{order_id}\""));
+    enter(home, order_id, |receipt, _| {
+        let base64 = base64::engine::general_purpose::STANDARD;
+        let mut envelope: Value = serde_json::from_slice(&receipt.envelope().to_canonical()).expect("JSON");
+        envelope["payload"] = json!(base64.encode(renamed(payload(receipt))));
+        sre_core::canonical_json::to_vec(&envelope)
+    })
+    .await;
+}
+
+/// Enters a receipt that is good in all but its time, signed with the executor's own key.
+pub(crate) async fn enter_dated(home: &Home, order_id: &str, finished_at: Timestamp) {
+    enter(home, order_id, |receipt, key| {
+        let true_time = receipt.predicate().reported.finished_at.to_string();
+        let changed = payload(receipt).replace("\"honest\"", &format!("\"{order_id}\""));
+        let changed = changed.replace(&true_time, &finished_at.to_string());
+        Envelope::sign(changed.into_bytes(), &key.secret).to_canonical()
+    })
+    .await;
+}
+
+fn payload(receipt: &Receipt) -> String {
+    String::from_utf8(receipt.envelope().payload().to_vec()).expect("text")
+}
+
+/// Puts what `forge` makes of the receipt of the order `honest` into the log, past the service.
+async fn enter(home: &Home, order_id: &str, forge: impl FnOnce(&Receipt, &NodeKey) -> Vec<u8>) {
     let folder = DataFolder::new(home.data());
     let store: Arc<dyn Store> = Arc::new(folder.open_store().expect("a store"));
     let key = Arc::new(folder.keys().load_or_create().expect("a key"));
     let journal = Arc::new(folder.open_journal().expect("a journal"));
     let registrar = folder.open_registrar(journal, Arc::clone(&store), "a test").await.expect("a registrar");
     let honest = registrar.issue(&"honest".parse().expect("an id")).await.expect("issued").expect("a receipt");
-    let mut envelope: Value = serde_json::from_slice(&honest.envelope().to_canonical()).expect("JSON");
-    let payload = base64.decode(envelope["payload"].as_str().expect("text")).expect("base64");
-    let payload = String::from_utf8(payload).expect("text").replace("\"honest\"", &format!("\"{order_id}\""));
-    envelope["payload"] = json!(base64.encode(payload));
-    let bytes = sre_core::canonical_json::to_vec(&envelope);
+    drop(registrar);
+    let bytes = forge(&honest, &key);
     let entry = Entry::receipt(ReceiptDigest::of(&bytes));
     store.put(vec![Blob::new(bytes)]).await.expect("stored");
-    drop(registrar);
     let log = Log::open(&folder.log(), store, key).await.expect("a log");
     log.submit(vec![Submission { entry, order_id: order_id.parse().expect("an id") }]).await.expect("entered");
 }

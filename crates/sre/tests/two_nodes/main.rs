@@ -4,6 +4,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod liar;
+#[expect(dead_code, reason = "other tests read what was sent to it")]
+#[path = "../web/mod.rs"]
+mod web;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +15,8 @@ use std::process::{Child, Stdio};
 
 use common::service::{Receiver, Service, until};
 use common::{Home, Ran};
-use liar::{enter_forged, run_patched};
+use futures_util::{StreamExt as _, stream};
+use liar::{enter_dated, enter_forged, run_patched};
 use serde_json::{Value, json};
 
 fn copy(from: &Path, to: &Path) {
@@ -231,15 +235,18 @@ impl Drop for Killed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_watcher_goes_on_where_it_stopped() {
-    const ORDERS: u64 = 24;
+    // Two bundles of the log: what is done with one is remembered before the next.
+    const ORDERS: u64 = 300;
     let (executor, verifier) = (Home::new(), Home::new());
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);
     let skill = service.upload("returns_1").await;
-    for number in 0..ORDERS {
+    let orders = (0..ORDERS).map(|number| {
         let order = json!({ "order_id": format!("o{number}"), "skill_package": { "digest": skill } });
-        service.post("/v1/orders?wait=60", &order).await;
-    }
+        let service = &service;
+        async move { service.post("/v1/orders?wait=60", &order).await }
+    });
+    stream::iter(orders).buffer_unordered(16).collect::<Vec<_>>().await;
     size_is(&service, ORDERS).await;
     let coverage = async || -> u64 {
         let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
@@ -250,16 +257,21 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
         let text = folder.and_then(|folder| fs::read(folder.path().join("state.json")).ok()).unwrap_or_default();
         serde_json::from_slice::<Value>(&text).ok().and_then(|state| state["position"].as_u64()).unwrap_or(0)
     };
-    for goal in [1, ORDERS / 2] {
+    let outbox = || {
+        let folder = fs::read_dir(verifier.data().join("watch")).ok().and_then(|mut all| all.next()?.ok());
+        folder.is_some_and(|folder| fs::read_dir(folder.path().join("outbox")).is_ok_and(|all| all.count() > 0))
+    };
+    let stops: [&dyn Fn() -> bool; 2] = [&|| outbox() || state() > 0, &|| state() > 0];
+    for stop in stops {
         let mut command = verifier.command();
         command.args(["watch", "--executor", &service.base]).stdout(Stdio::null()).stderr(Stdio::null());
         let _watcher = Killed(command.spawn().expect("sre starts"));
-        until("the watcher is on its way", || state() >= goal).await;
+        until("the watcher is on its way", stop).await;
     }
     let found = verifier.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0).json();
     assert_eq!((&found["receipts"], &found["verdicts"]), (&json!(ORDERS), &json!({ "matched": ORDERS })), "{found}");
     assert_eq!(coverage().await, ORDERS);
-    for number in 0..ORDERS {
+    for number in (0..ORDERS).step_by(7) {
         let said: Value = service.get(&format!("/v1/orders/o{number}/verdicts")).await.json().await.expect("JSON");
         assert_eq!(said["verdicts"].as_array().map(Vec::len), Some(1), "{said}");
     }
@@ -270,4 +282,60 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
     let found = other.sre(&["watch", "--once", "--share", "0", "--format", "json", "--executor", &service.base]);
     let found = found.exits(0).json();
     assert_eq!((&found["receipts"], &found["checked"]), (&json!(ORDERS), &json!(1)));
+}
+
+/// A receipt is dated by whoever signs it, so whoever has an old key could go on signing in its time. The watcher knows
+/// what the log had and when.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_is_dated_back_or_ahead_is_remarked_on() {
+    let (executor, verifier) = (Home::new(), Home::new());
+    executor.words("key new --name executor.example.org/log").exits(0);
+    let key = executor.words("key show").exits(0).stdout;
+    verifier.sre(&["key", "trust", key.trim()]).exits(0);
+    let service = Service::start(&executor, &[]);
+    let skill = service.upload("returns_1").await;
+    for id in ["honest", "another"] {
+        service.post("/v1/orders?wait=60", &json!({ "order_id": id, "skill_package": { "digest": skill } })).await;
+    }
+    size_is(&service, 2).await;
+    let watch = |service: &Service| {
+        verifier.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0)
+    };
+    let first = watch(&service);
+    // The executor does not trust this verifier, which is said once and not for every order.
+    assert_eq!((&first.json()["refused"], &first.json()["misdated"]), (&json!(2), &json!(0)));
+    assert_eq!(first.stderr.matches("is not trusted here").count(), 1, "{first:?}");
+    drop(service);
+
+    let now = jiff::Timestamp::now();
+    for (id, hours) in [("back", -2), ("ahead", 2)] {
+        enter_dated(&executor, id, now + jiff::SignedDuration::from_hours(hours)).await;
+    }
+    let service = Service::start(&executor, &[]);
+    size_is(&service, 4).await;
+    let second = watch(&service);
+    assert_eq!((&second.json()["receipts"], &second.json()["misdated"]), (&json!(4), &json!(2)), "{second:?}");
+    for why in ["the log did not have it at", "which is yet to come"] {
+        assert_eq!(second.stderr.matches(why).count(), 1, "{why}: {second:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_without_an_end_is_unavailable_and_stops_nobody() {
+    let (executor, verifier) = (Home::new(), Home::new());
+    introduce(&executor, &verifier);
+    let service = Service::start(&executor, &[]);
+    let skill = service.upload("returns_1").await;
+    service.post("/v1/orders?wait=60", &json!({ "order_id": "one", "skill_package": { "digest": skill } })).await;
+    size_is(&service, 1).await;
+    let mut log = BTreeMap::new();
+    for path in ["/log/checkpoint", "/log/tile/0/000.p/1", "/log/tile/entries/000.p/1"] {
+        log.insert(path, service.get(path).await.bytes().await.expect("bytes").to_vec());
+    }
+    let endless = web::Web::start(move |path| {
+        if path.starts_with("/v1/blobs/") { Some(vec![b'{'; 1 << 20]) } else { log.get(path).cloned() }
+    });
+    let found = verifier.sre(&["watch", "--once", "--format", "json", "--executor", &endless.address()]);
+    let found = found.exits(23).json();
+    assert_eq!((&found["verdicts"], &found["position"]), (&json!({ "unavailable": 1 }), &json!(1)));
 }

@@ -74,7 +74,7 @@ impl Checker {
     }
 
     async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, Failure> {
-        let found = self.place.blob(digest).await;
+        let found = self.place.envelope(digest).await;
         let found = found
             .map_err(|error| Failure::operating("service_unreachable", format!("{}: {error}", self.place.address())))?;
         Ok(found.filter(|bytes| BlobDigest::of(bytes) == digest))
@@ -171,6 +171,16 @@ impl Fetched {
     pub fn skill(&self) -> Option<SkillDigest> {
         let receipt = self.examination.receipt.as_ref()?;
         receipt.predicate().provable.as_ref().map(|provable| provable.commitment.skill)
+    }
+
+    /// Which order; `None` where the receipt cannot be read.
+    pub fn order_id(&self) -> Option<&OrderId> {
+        self.examination.receipt.as_ref().map(|receipt| &receipt.predicate().order_id)
+    }
+
+    /// When the order ended, in the executor's words.
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        self.examination.receipt.as_ref().map(|receipt| receipt.predicate().reported.finished_at)
     }
 
     /// Whether it is a sound receipt of an order that committed nothing: there is nothing to replay.

@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! watch/<sha256 of the log's name>/state.json       how far it has come, and sums
-//! watch/<sha256 of the log's name>/outbox/*.json    verdicts and challenges that are still to be delivered
+//! watch/<sha256 of the log's name>/outbox/*.json    verdicts and challenges of one part of the log, to be delivered
 //! ```
-//! Files are replaced whole. A verdict lies in the outbox before the position moves past its order, so whoever is killed in
-//! between checks that order again and says the same again, which changes nothing at the executor.
+//! Files are replaced whole, and each is on the disk before the next is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sre_core::{Digest, OrderId, SkillDigest, Verdict};
 use sre_orchestrator::DataFolder;
@@ -23,6 +23,8 @@ use crate::failure::Failure;
 const SKILLS_LIMIT: usize = 100_000;
 /// Deliveries that wait at most; beyond that the oldest must be delivered before more is checked.
 pub const OUTBOX_LIMIT: usize = 10_000;
+/// How far clocks may be apart, and how long a receipt may take into the log, before its time is remarked on.
+const TIME_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How far a watcher has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,10 +38,26 @@ pub struct State {
     pub verdicts: BTreeMap<String, u64>,
     /// Receipts of orders that committed nothing: there is nothing to replay.
     pub nothing_committed: u64,
+    /// Receipts with a time at which they cannot have been signed.
+    #[serde(default)]
+    pub misdated: u64,
     /// Verdicts that the executor did not take.
     pub refused: u64,
+    /// The last look that was finished.
+    #[serde(default)]
+    pub looked: Option<Looked>,
     /// Skills of which an order was checked.
     skills: BTreeSet<SkillDigest>,
+}
+
+/// A look at the log: what is behind `size` appeared after `at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Looked {
+    /// Entries there were.
+    pub size: u64,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Something to be delivered.
@@ -50,6 +68,13 @@ pub struct Parcel {
     pub order_id: Option<OrderId>,
     /// What.
     pub body: String,
+}
+
+impl Parcel {
+    /// Whether it goes to the challenge URL.
+    pub fn is_challenge(&self) -> bool {
+        self.order_id.is_none()
+    }
 }
 
 /// The folder of one executor.
@@ -63,9 +88,26 @@ impl State {
     }
 
     /// Counts what was found.
-    pub fn count(&mut self, verdict: Verdict, skill: Option<SkillDigest>) {
+    pub fn count(&mut self, verdict: Verdict) {
         *self.verdicts.entry(verdict.as_str().to_owned()).or_default() += 1;
-        self.skills.extend(skill.filter(|_| self.skills.len() < SKILLS_LIMIT));
+    }
+
+    /// Remembers skills of which an order was checked.
+    pub fn met(&mut self, skills: impl IntoIterator<Item = SkillDigest>) {
+        let room = SKILLS_LIMIT.saturating_sub(self.skills.len());
+        self.skills.extend(skills.into_iter().take(room));
+    }
+
+    /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long after a time at which
+    /// the log was seen without it. So receipts are dated by who has a stolen key, or one that is not trusted any more.
+    pub fn misdated(&self, position: u64, finished_at: Option<Timestamp>, now: Timestamp) -> Option<String> {
+        let finished_at = finished_at?;
+        if finished_at.duration_since(now) > TIME_TOLERANCE {
+            return Some(format!("it says {finished_at}, which is yet to come"));
+        }
+        let looked = self.looked.filter(|looked| position >= looked.size)?;
+        let is_late = looked.at.duration_since(finished_at) > TIME_TOLERANCE;
+        is_late.then(|| format!("it says {finished_at}, and the log did not have it at {}", looked.at))
     }
 }
 
@@ -106,44 +148,43 @@ impl Memory {
         self.write(&self.0.join("state.json"), state)
     }
 
-    /// Puts something into the outbox. The same again is the same parcel.
+    /// Puts deliveries into the outbox, in place of what has this name there. None of them: the name is removed.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn post(&self, parcel: &Parcel) -> Result<(), Failure> {
-        let name = Digest::of(parcel.body.as_bytes());
-        let to = if parcel.order_id.is_some() { "verdict" } else { "challenge" };
-        self.write(&self.outbox().join(format!("{to}-{name}.json")), parcel)
+    pub fn post(&self, name: &str, parcels: &[Parcel]) -> Result<(), Failure> {
+        let path = self.outbox().join(name).with_extension("json");
+        if !parcels.is_empty() {
+            return self.write(&path, &parcels);
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, &error)),
+            _ => Ok(()),
+        }
     }
 
-    /// What waits: challenges first.
+    /// The names in the outbox, in the order of the log.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn waiting(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub fn waiting(&self) -> Result<Vec<String>, Failure> {
         let outbox = self.outbox();
         let names = fs::read_dir(&outbox).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-        let mut names: Vec<PathBuf> = names.map_err(|error: io::Error| failed("read", &outbox, &error))?;
-        names.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let paths: Vec<PathBuf> = names.map_err(|error: io::Error| failed("read", &outbox, &error))?;
+        let paths = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let mut names: Vec<String> = paths.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
         names.sort();
         Ok(names)
     }
 
-    /// A parcel that waits.
+    /// What waits under a name.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn parcel(&self, path: &Path) -> Result<Parcel, Failure> {
-        let bytes = fs::read(path).map_err(|error| failed("read", path, &error))?;
-        serde_json::from_slice(&bytes).map_err(|error| failed("read", path, &error))
-    }
-
-    /// Forgets a parcel.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn delivered(&self, path: &Path) -> Result<(), Failure> {
-        fs::remove_file(path).map_err(|error| failed("remove", path, &error))
+    /// When it cannot be read, or is none of this program's.
+    pub fn parcels(&self, name: &str) -> Result<Vec<Parcel>, Failure> {
+        let path = self.outbox().join(name).with_extension("json");
+        let bytes = fs::read(&path).map_err(|error| failed("read", &path, &error))?;
+        serde_json::from_slice(&bytes).map_err(|error| failed("read", &path, &error))
     }
 
     fn outbox(&self) -> PathBuf {
