@@ -58,6 +58,9 @@ impl HttpPlace {
     /// When the address is none, or TLS cannot be set up.
     pub fn new(address: &str) -> Result<Self, Failure> {
         let refuse = |why: &dyn std::fmt::Display| Failure::usage("url_invalid", format!("{address}: {why}"));
+        if !is_url(address) {
+            return Err(refuse(&"an address begins with http:// or https://"));
+        }
         let mut base: Url = address.parse().map_err(|error| refuse(&error))?;
         if base.query().is_some() || base.fragment().is_some() {
             return Err(refuse(&"an address of a store or a log has no query and no fragment"));
