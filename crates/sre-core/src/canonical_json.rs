@@ -4,6 +4,8 @@
 //! position can still be named: duplicate member names, lone surrogates, and numbers that are integers beyond ±2⁵³ as
 //! written or in canonical form. Nesting beyond 128 levels is refused as well.
 
+mod writer;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -72,10 +74,10 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
 ///
 /// # Panics
 /// Never for values that [`parse`] returned or that were built from strings, booleans, finite numbers and maps with
-/// string keys, which is all that this project serialises.
+/// string keys, which is all that this project serialises. Numbers that are not finite become null.
 #[must_use]
 pub fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json_canonicalizer::to_vec(value).expect("values with string keys and finite numbers serialise")
+    writer::to_vec(value).expect("values with string keys, each there once, serialise")
 }
 
 /// serde_json has two wordings for a lone surrogate; the one at the end of a string talks about something else.

@@ -119,7 +119,35 @@ fn respelled(value: &Value) -> String {
     }
 }
 
+/// Names that sort differently in UTF-8 and UTF-16, names that are written with escapes, and objects in objects.
+#[test]
+fn members_are_sorted_by_utf_16_before_escaping() {
+    let members =
+        "{\"\u{10000}\":1,\"\u{fb33}\":2,\"\\\\\":{\"b\":[{\"z\":0,\"y\":{}}],\"a\":1},\"\\n\":3,\"]\":4,\"\":5}";
+    let expected =
+        "{\"\":5,\"\\n\":3,\"\\\\\":{\"a\":1,\"b\":[{\"y\":{},\"z\":0}]},\"]\":4,\"\u{10000}\":1,\"\u{fb33}\":2}";
+    let value = parse(members.as_bytes()).expect("JSON");
+    assert_eq!(String::from_utf8(to_vec(&value)).as_deref(), Ok(expected));
+}
+
 proptest! {
+    /// Structs, like objects, may have their members in any order; serde_json's own objects are sorted in UTF-8.
+    #[test]
+    fn another_implementation_writes_the_same(value in any_value(), whole in any::<i64>(), large in any::<u64>()) {
+        #[derive(serde::Serialize)]
+        struct Unsorted<'a> {
+            zeta: &'a Value,
+            whole: (i64, u64, i32, u8),
+            beta: Option<&'a str>,
+            list: [&'a Value; 2],
+            alpha: f64,
+        }
+        let whole = (whole, large, whole as i32, large as u8);
+        let unsorted = Unsorted { zeta: &value, whole, beta: None, list: [&value; 2], alpha: large as f64 / 8.0 };
+        let other = serde_json_canonicalizer::to_vec(&unsorted).expect("canonical JSON");
+        prop_assert_eq!(String::from_utf8(to_vec(&unsorted)), String::from_utf8(other));
+    }
+
     #[test]
     fn canonicalising_twice_changes_nothing(value in any_value()) {
         let once = to_vec(&value);
