@@ -134,7 +134,7 @@ impl Log {
         Ok(Self { database, store, key, integrating, submitted: Notify::new(), snapshot, tiles })
     }
 
-    /// Numbers entries. When this returns they survive, and the next batch takes them. An entry that is known keeps its
+    /// Numbers entries. When this returns they survive, and the next batch takes them. An entry that is known of its order keeps its
     /// number; of two receipts for one order the first stays. Returns what stands in the log, in the order given.
     ///
     /// # Errors

@@ -21,7 +21,9 @@ use crate::tile_nodes::{TileNodes, to_bytes};
 /// "srel", big-endian.
 pub(crate) const APPLICATION_ID: i32 = 0x7372_656c;
 
-pub(crate) const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
+
+const V1: &str = "
     CREATE TABLE log (
         id     INTEGER PRIMARY KEY CHECK (id = 1),
         origin TEXT NOT NULL,
@@ -51,7 +53,24 @@ pub(crate) const MIGRATIONS: &[&str] = &["
         line TEXT NOT NULL,
         PRIMARY KEY (size, line)
     ) STRICT, WITHOUT ROWID;
-"];
+";
+
+/// Receipts are found by their order. An index of their digests, which are random, wrote a page of its own for almost every
+/// receipt and was needed for verdicts only.
+const V2: &str = "
+    CREATE TABLE numbered (
+        position INTEGER PRIMARY KEY,
+        sha256   BLOB NOT NULL CHECK (length(sha256) = 32),
+        kind     TEXT NOT NULL,
+        order_id TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO numbered SELECT position, sha256, kind, order_id FROM entry ORDER BY position;
+    DROP TABLE entry;
+    ALTER TABLE numbered RENAME TO entry;
+    CREATE UNIQUE INDEX receipt_of_order ON entry (order_id) WHERE kind = 'receipt';
+    CREATE INDEX verdict_of_order ON entry (order_id) WHERE kind = 'verdict';
+    CREATE UNIQUE INDEX verdict_by_digest ON entry (sha256) WHERE kind = 'verdict';
+";
 
 /// The head as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,22 +153,27 @@ pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDig
     rows.collect()
 }
 
-/// Numbers an entry, unless it is known or the order has a receipt already. Returns the entry that stands there.
+/// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one. Returns the entry that stands
+/// there.
 pub(crate) fn submit(transaction: &Transaction<'_>, entry: &Entry, order_id: &str) -> rusqlite::Result<(u64, Entry)> {
     let kind = entry.kind.as_str();
     let digest = entry.sha256.digest();
-    transaction
+    let position = transaction
         .prepare_cached(
             "INSERT INTO entry VALUES ((SELECT coalesce(max(position) + 1, 0) FROM entry), ?1, ?2, ?3)
-             ON CONFLICT DO NOTHING",
+             ON CONFLICT DO NOTHING RETURNING position",
         )?
-        .execute(params![digest.as_bytes(), kind, order_id])?;
-    transaction
-        .prepare_cached(
-            "SELECT position, sha256, kind FROM entry WHERE sha256 = ?1
-             UNION ALL SELECT position, sha256, kind FROM entry WHERE order_id = ?2 AND kind = 'receipt' LIMIT 1",
-        )?
-        .query_row(params![digest.as_bytes(), order_id], read_entry)
+        .query_row(params![digest.as_bytes(), kind, order_id], |row| read_number(row, 0))
+        .optional()?;
+    if let Some(position) = position {
+        return Ok((position, *entry));
+    }
+    match entry.kind {
+        EntryKind::Receipt => receipt_of(transaction, order_id)?.ok_or(rusqlite::Error::QueryReturnedNoRows),
+        EntryKind::Verdict => transaction
+            .prepare_cached("SELECT position, sha256, kind FROM entry WHERE sha256 = ?1 AND kind = 'verdict'")?
+            .query_row([digest.as_bytes()], read_entry),
+    }
 }
 
 /// Up to `limit` entries from `position` on, without gaps.
