@@ -3,8 +3,9 @@
 //! Everything is appended to one buffer as it comes. An object whose members came in order stays as it was written; one whose
 //! members did not is put in order when it ends. An order brings a dozen small values, so what a value costs is mostly
 //! allocations, and this makes none per member. *Rejected:* the crate `serde_json_canonicalizer`, which keeps each key and each
-//! value in a buffer of its own and takes ten times as long; it is the judge in the tests.
+//! value in a buffer of its own and takes eight times as long for a receipt (17 against 2.2 µs); it is the judge in the tests.
 
+use std::cmp::Ordering;
 use std::io::{self, ErrorKind};
 
 use serde::Serialize;
@@ -52,8 +53,7 @@ impl Text {
         let members = &mut self.members[first..];
         let Some(Member { name: (names, _), text: (start, _) }) = members.first().copied() else { return Ok(()) };
         let name = |member: &Member| &self.names[member.name.0..member.name.1];
-        // RFC 8785, section 3.2.3: by the units of UTF-16, which is not the order of UTF-8.
-        let order = |a: &Member, b: &Member| name(a).encode_utf16().cmp(name(b).encode_utf16());
+        let order = |a: &Member, b: &Member| compare(name(a), name(b));
         if !members.is_sorted_by(|a, b| order(a, b).is_lt()) {
             members.sort_by(order);
             if members.windows(2).any(|pair| name(&pair[0]) == name(&pair[1])) {
@@ -73,6 +73,11 @@ impl Text {
         self.names.truncate(names);
         Ok(())
     }
+}
+
+/// RFC 8785, section 3.2.3: by the units of UTF-16, which is not the order of UTF-8.
+fn compare(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 /// Writes to the text; the writer that serde_json hands around is a sink.
