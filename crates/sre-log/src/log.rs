@@ -31,6 +31,7 @@ use sre_receipt::tlog::{
     Checkpoint, Entry, Hash, Note, NoteError, NoteSignature, TILE_WIDTH, TilePath, TlogProof, VerifierKey,
 };
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::fringe::{Fringe, FullTile};
 use crate::proofs::{self, Tiles};
@@ -193,13 +194,15 @@ impl Log {
     /// and tried again.
     pub async fn run(&self, interval: Duration) {
         loop {
+            let begun = Instant::now();
             if let Err(error) = self.integrate().await {
                 tracing::error!(%error, "the log could not take the entries that wait; trying again");
                 tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
                 continue;
             }
             self.submitted.notified().await;
-            tokio::time::sleep(interval).await;
+            // Whoever comes alone does not wait.
+            tokio::time::sleep_until(begun + interval).await;
         }
     }
 
