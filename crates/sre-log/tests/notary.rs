@@ -10,7 +10,7 @@ use sre_core::{
     OrderStatus, Outcome, Resources, Verdict, VerifyResult,
 };
 use sre_da::{Blob, Store as _};
-use sre_log::Notary;
+use sre_log::{Finished, Notary};
 use sre_receipt::tlog::Entry;
 use sre_receipt::{Examiner, Host, Policy, SecretKey, Trust, VerdictStatement};
 
@@ -95,6 +95,31 @@ async fn one_order_has_one_receipt_with_one_proof() {
     // The blob store has it under its digest.
     assert_eq!(*store.get(receipts[0].digest().into()).await.expect("the receipt"), bytes[..]);
     assert!(notary.receipt(&"other".parse().expect("an order id")).await.expect("no failure").is_none());
+}
+
+/// More than are signed in one go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_is_issued_whole_and_in_order_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
+    let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
+    let known = Outcome::Exited { code: 3 };
+    store.put(vec![Blob::new(known.to_canonical())]).await.expect("stored");
+    let mut orders: Vec<_> = (0..200).map(|n| result(&format!("t{n}"), known)).collect();
+    orders.push(result("lost", Outcome::OutOfFuel));
+    let all = orders.iter().map(|result| Finished { result, finished_at: now() }).collect();
+    notary.issue_all(all).await.expect_err("the outcome of the last one is not there");
+    assert_eq!(log.submitted().expect("a number"), 0);
+
+    let all = orders[..200].iter().map(|result| Finished { result, finished_at: now() }).collect();
+    let receipts = notary.issue_all(all).await.expect("receipts");
+    for (number, (order, receipt)) in orders.iter().zip(&receipts).enumerate() {
+        assert_eq!(receipt.predicate().order_id, order.order_id);
+        let stands = log.receipt_of(&order.order_id).expect("an answer");
+        assert_eq!(stands, Some((number as u64, Entry::receipt(receipt.digest()))));
+        assert!(store.exists(receipt.digest().into()).await.expect("an answer"));
+    }
+    assert_eq!(receipts.len(), 200);
 }
 
 #[tokio::test]
