@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 use sre_jail::jail::Layer;
 use sre_jail::{Ending, Order, World};
 
+/// What a program finds: the order's clock in place of the kernel's on x86-64, none elsewhere.
+const FAST_CLOCK: &str = if cfg!(target_arch = "x86_64") { "\nfast clock\n" } else { "\nno fast clock\n" };
+
 /// Whether guests can have worlds of their own here. A host where they cannot says so aloud.
 fn can_repeat() -> bool {
     common::can_jail() && !common::lacks(Layer::Repeatability)
@@ -32,26 +35,46 @@ fn with_world(mut order: Order, world: World) -> Order {
     order
 }
 
-/// A program of `tests/programs`, compiled once for all tests.
-fn compiled(static_too: bool) -> Option<Vec<u8>> {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| tempfile::tempdir().expect("a folder"));
-    let (name, flags) = if static_too { ("static", &["-static"][..]) } else { ("dynamic", &[][..]) };
-    let to = folder.path().join(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/clocks.c");
-    let ended = Command::new("gcc").args(["-O1", "-pthread"]).args(flags).arg("-o").arg(&to).arg(source).status();
-    match ended {
-        Ok(ended) if ended.success() => std::fs::read(to).ok(),
-        _ => {
-            eprintln!("NOT TESTED HERE: {name} programs in C, gcc cannot make them");
-            None
+/// How the program of `tests/programs` is linked.
+#[derive(Debug, Clone, Copy)]
+enum Linked {
+    Dynamic,
+    Static,
+    /// Statically, and a part of it to where the page of the clock would be.
+    OverTheClock,
+}
+
+/// The program, compiled once for all tests.
+fn compiled(linked: Linked) -> Option<Vec<u8>> {
+    static COMPILED: [OnceLock<Option<Vec<u8>>>; 3] = [const { OnceLock::new() }; 3];
+    let flags = match linked {
+        Linked::Dynamic => &[][..],
+        Linked::Static => &["-static", "-DSTATIC"][..],
+        Linked::OverTheClock => {
+            &["-static", "-DSTATIC", "-DTAKEN", "-no-pie", "-Wl,--section-start=.taken=0x7ffffc000000"]
         }
-    }
+    };
+    let compile = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let to = folder.path().join("program");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/clocks.c");
+        let ended = Command::new("gcc").args(["-O1", "-pthread"]).args(flags).arg("-o").arg(&to).arg(source).status();
+        if !ended.is_ok_and(|ended| ended.success()) {
+            eprintln!("NOT TESTED HERE: {linked:?} programs in C, gcc cannot make them");
+            return None;
+        }
+        Some(std::fs::read(to).expect("the program"))
+    };
+    COMPILED[linked as usize].get_or_init(compile).clone()
 }
 
 fn program(arguments: &[&str]) -> Option<Order> {
+    linked(Linked::Dynamic, arguments)
+}
+
+fn linked(linked: Linked, arguments: &[&str]) -> Option<Order> {
     let mut order = common::order("/skill/clocks", arguments);
-    order.files.push(common::file("clocks", &compiled(false)?, true));
+    order.files.push(common::file("clocks", &compiled(linked)?, true));
     Some(order)
 }
 
@@ -60,13 +83,11 @@ fn programs_see_the_orders_time_and_randomness_and_nothing_of_the_machines() {
     if !can_repeat() {
         return;
     }
-    for is_static in [false, true] {
-        let Some(bytes) = compiled(is_static) else { continue };
-        let mut order = common::order("/skill/clocks", &["everything"]);
-        order.files.push(common::file("clocks", &bytes, true));
+    for linkage in [Linked::Dynamic, Linked::Static] {
+        let Some(order) = linked(linkage, &["everything"]) else { continue };
         let shown = same_every_time(&order);
         // 2026-01-01, as the order says.
-        assert!(shown.contains("realtime 1767225600.") && shown.contains("no vdso"), "{shown}");
+        assert!(shown.contains("realtime 1767225600.") && shown.contains(FAST_CLOCK), "{shown}");
         assert_eq!(common::ran(&order).ending, Ending::Exited(0));
         assert!(common::ran(&order).is_repeatable);
         let World { clock_start_ns, seed } = order.world.expect("a world");
@@ -104,13 +125,14 @@ fn scripts_repeat_time_uuids_hashes_and_addresses() {
         read, write = os.pipe(); poll = select.poll(); poll.register(read)\n\
         before = time.monotonic(); print(poll.poll(20)); print(round(time.monotonic() - before, 3))\n\
         print(subprocess.run(['date', '+%s'], capture_output=True, text=True).stdout)\n\
-        def work(n):\n    time.sleep(n / 2)\n    print(n, flush=True)\n\
+        woken, before = [], time.monotonic()\n\
+        def work(n):\n    time.sleep(n / 20)\n    woken.append((n, time.monotonic() - before >= n / 20))\n\
         threads = [threading.Thread(target=work, args=(n,)) for n in (3, 1, 2)]\n\
-        [t.start() for t in threads]; [t.join() for t in threads]\n";
+        [t.start() for t in threads]; [t.join() for t in threads]; print(sorted(woken))\n";
     let mut order = common::python(python);
     order.environment.push((String::from("PYTHONHASHSEED"), String::from("0")));
     let shown = same_every_time(&order);
-    assert!(shown.contains("\n0.05\n0.03\n[]\n0.02\n1767225600\n\n1\n2\n3\n"), "{shown}");
+    assert!(shown.contains("\n0.05\n0.03\n[]\n0.02\n1767225600\n\n[(1, True), (2, True), (3, True)]\n"), "{shown}");
 }
 
 /// Waiting with a limit for something that does happen is not cut short, on whatever clock the limit stands.
@@ -125,7 +147,7 @@ fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
         let order = with_world(order.clone(), World { clock_start_ns, seed: [1; 32] });
         let shown = common::printed(&order);
         let expected = "date: came\ndate: limit after 50 ms\nsteady: came\nsteady: limit after 50 ms\nsemaphore: came\n\
-            semaphore: limit after 50 ms\nsleep: 30 ms\nsleep until: 30 ms\nselect: 20 ms\nthreads: 1 2 3, 1500 ms\nalarm: interrupted\n";
+            semaphore: limit after 50 ms\nsleep: 30 ms\nsleep until: 30 ms\nselect: 20 ms\nthreads: slept slept slept, 150 ms\nalarm: interrupted\n";
         assert_eq!(shown, expected, "{days} days after 1970");
     }
 }
@@ -155,12 +177,36 @@ fn attacks_on_the_answers_hurt_nobody_else() {
         ("unreadable_program", "refused"),
         ("failing_programs", "refused"),
         ("much_randomness", "refused"),
+        ("spoilt_clock", "refused"),
     ] {
         let Some(order) = program(&[name]) else { return };
         let report = common::ran(&order);
         let shown = String::from_utf8_lossy(&report.stdout).into_owned();
         let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
         assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}: {logged}");
+    }
+}
+
+/// However a program asks, it sees one clock: by the C library's way and by the call itself, mixed, in threads and processes.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_fast_clock_and_the_calls_show_one_clock() {
+    if !can_repeat() {
+        return;
+    }
+    for (name, linkage, expected) in [
+        ("both_ways", Linked::Dynamic, "refused"),
+        ("kernels_time", Linked::Dynamic, "refused"),
+        ("kernels_time", Linked::Static, "refused"),
+        ("day", Linked::Static, "fast clock on day 20454"),
+        // Where its page has no place, a program starts without the fast clock, and with the same time.
+        ("day", Linked::OverTheClock, "no fast clock on day 20454"),
+    ] {
+        let Some(order) = linked(linkage, &[name]) else { continue };
+        let report = common::ran(&order);
+        let shown = String::from_utf8_lossy(&report.stdout).into_owned();
+        let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
+        assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}, {linkage:?}: {logged}");
     }
 }
 

@@ -129,7 +129,9 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             close_the_guests(seed, held.as_ref(), ours.as_ref(), devices.as_ref())?;
             let world = match (ours, devices, &order.world) {
                 (Some(ours), Some(devices), Some(told)) => take_over(&ours)?
-                    .map(|listener| World::new(listener, devices, told, order.limits.memory_bytes))
+                    .map(|listener| {
+                        World::new(listener, devices, told, order.limits.memory_bytes, shared.kernel_time_bytes)
+                    })
                     .transpose()?,
                 _ => None,
             };

@@ -14,6 +14,9 @@ pub struct Shared {
     pub filter: Vec<libc::sock_filter>,
     /// The same for guests with a world of their own.
     pub repeatable_filter: Vec<libc::sock_filter>,
+    /// How many bytes of the kernel's time are mapped in front of its fast clock in every program, if there are any and
+    /// nothing else is between.
+    pub kernel_time_bytes: Option<u64>,
     /// See [`super::template::enter`].
     pub newest_first: bool,
     /// How many user numbers the launcher has.

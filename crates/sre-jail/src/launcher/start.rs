@@ -86,6 +86,7 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     process::keep_rights_of_any_user().step("keeping its rights")?;
     // Another user's number took it away, and without it the maps of jails cannot be written.
     process::set_dumpable(true).step("owning its own /proc entries")?;
+    let maps = fs::read_to_string("/proc/self/maps").step("looking for the kernel's time")?;
     let newest_first = template::enter(&programs)?;
     drop(programs);
     let filter = seccomp::compile(&seccomp::rules());
@@ -93,7 +94,29 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     let unrepeatable = why_not_repeatable(&repeatable_filter)?;
     process::ignore_children().step("forgetting children")?;
     socket::send(socket.as_fd(), &message::ready(unrepeatable.as_deref()), &[]).step("telling that it is ready")?;
-    serve::run(socket, &serve::Shared { filter, repeatable_filter, newest_first, ids })
+    serve::run(
+        socket,
+        &serve::Shared { filter, repeatable_filter, kernel_time_bytes: kernel_time_bytes(&maps), newest_first, ids },
+    )
+}
+
+/// What [`serve::Shared::kernel_time_bytes`] says: the lengths of all mappings right in front of `[vdso]` whose names begin
+/// with `[vvar`.
+fn kernel_time_bytes(maps: &str) -> Option<u64> {
+    let (mut bytes, mut end) = (0, 0);
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ')?;
+        let (from, to) = range.split_once('-')?;
+        let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
+        let name = rest.rsplit(' ').next()?;
+        if name == "[vdso]" {
+            return (bytes > 0 && end == from).then_some(bytes);
+        }
+        let follows = end == from;
+        end = to;
+        bytes = if !name.starts_with("[vvar") { 0 } else { to - from + if follows { bytes } else { 0 } };
+    }
+    None
 }
 
 /// Whether calls can be answered and programs be stopped where they begin; else what is in the way.

@@ -175,6 +175,9 @@ const KILLED_HERE: &[c_long] = &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kex
 #[rustfmt::skip]
 const KILLED_HERE: &[c_long] = &[libc::SYS_kexec_file_load];
 
+/// Ways to map the kernel's fast clock once more (`ARCH_MAP_VDSO_…`), which would show the machine's time.
+const KERNELS_FAST_CLOCK: &[u32] = &[0x2001, 0x2002, 0x2003];
+
 /// The decision for every named call, by number.
 #[must_use]
 pub fn rules() -> BTreeMap<u32, Rule> {
@@ -199,6 +202,8 @@ pub fn rules() -> BTreeMap<u32, Rule> {
         // The processor it runs on belongs to the cgroup.
         (libc::SYS_sched_setaffinity, Rule::Fail(libc::EPERM)),
     ];
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_arch_prctl as u32, Rule::AllowExcept(0, KERNELS_FAST_CLOCK, libc::EPERM));
     rules.extend(with_arguments.iter().filter_map(|(call, rule)| Some((number(call)?, *rule))));
     rules
 }
@@ -227,6 +232,9 @@ const ASKED_HERE: &[(c_long, Rule)] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ASKED_HERE: &[(c_long, Rule)] = &[];
 
+/// [`crate::sys::fast_clock::SEGMENT`].
+const CLOCK_SEGMENT: &[u32] = &[crate::sys::fast_clock::SEGMENT as u32];
+
 /// In a repeatable world a process may not hide its memory from the answers.
 fn controls_without_hiding() -> &'static [u32] {
     &PROCESS_CONTROLS[1..]
@@ -241,6 +249,10 @@ pub fn repeatable_rules() -> BTreeMap<u32, Rule> {
     }
     if let Ok(call) = u32::try_from(libc::SYS_prctl) {
         rules.insert(call, Rule::AllowOnly(0, controls_without_hiding(), libc::EINVAL));
+    }
+    // The page of the clock, and no other segment: none can be made.
+    if let Ok(call) = u32::try_from(libc::SYS_shmat) {
+        rules.insert(call, Rule::AllowOnly(0, CLOCK_SEGMENT, libc::ENOSYS));
     }
     rules
 }

@@ -3,11 +3,13 @@
 //! Nothing here decides anything. Each function takes owned or borrowed descriptors and Rust strings, makes one call
 //! and turns its error number into an [`io::Error`]. `unsafe` blocks hold one operation and say why it is sound.
 
+pub mod fast_clock;
 pub mod fd;
 pub mod file;
 pub mod landlock;
 pub mod mount;
 pub mod notify;
+pub mod page;
 pub mod process;
 pub mod seccomp;
 pub mod socket;

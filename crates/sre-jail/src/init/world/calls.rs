@@ -39,7 +39,7 @@ impl World {
     pub(super) fn answer(&mut self, call: &Call) -> std::io::Result<()> {
         let now = Instant::now();
         self.waits.settle(call.thread, now, &mut self.clock);
-        let before = self.clock;
+        self.clock.mark();
         let outcome = match call.number {
             libc::SYS_execve | libc::SYS_execveat => {
                 let attached = exec::attach(call.thread, &mut self.attached);
@@ -66,7 +66,7 @@ impl World {
             },
         };
         if !notify::answer(self.listener.as_fd(), call.id, outcome) {
-            self.clock = before;
+            self.clock.take_back();
         }
         Ok(())
     }

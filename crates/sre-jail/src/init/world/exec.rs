@@ -1,16 +1,22 @@
-//! New programs: each begins without the kernel's fast clock and with the order's start-up randomness.
+//! New programs: each begins with the order's fast clock in place of the kernel's, and with the order's start-up
+//! randomness.
 //!
 //! The kernel hands a program a list beside its arguments (`getauxval(3)`). Two entries are the machine's: where the
 //! code is that answers clocks without a system call (`AT_SYSINFO_EHDR`, the vDSO), and 16 random bytes (`AT_RANDOM`). A
-//! thread that is about to become another program is attached to; when it has, it stops before the first instruction,
-//! the first entry is made one to be ignored, the bytes are replaced, and it is let go.
+//! thread that is about to become another program is attached to; when it has, it stops before the first instruction, the
+//! bytes are replaced, the order's [`fast_clock`] is written over the kernel's, and it is let go. It then begins in there:
+//! takes away the kernel's time, puts the page that the clock stands on in place, and goes on where it would have begun.
+//!
+//! Where the fast clock cannot be replaced, or its page cannot be mapped, its entry is made one to be ignored: the program
+//! then asks for the time each time. What it sees is the same.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use super::random::Random;
+use crate::sys::fast_clock;
 use crate::sys::process::Pid;
-use crate::sys::trace;
+use crate::sys::trace::{self, Registers};
 
 const END: u64 = 0;
 const IGNORE: u64 = 1;
@@ -25,34 +31,51 @@ const PIECE_BYTES: usize = 4096;
 
 /// Sees to it that a thread stops when it has become another program.
 pub fn attach(thread: Pid, attached: &mut BTreeSet<Pid>) -> Result<(), i32> {
-    if attached.contains(&thread) {
+    match trace::stop_at_exec(thread) {
+        Ok(()) => {
+            attached.insert(thread);
+            Ok(())
+        }
         // An earlier attempt failed, and it has not stopped since.
-        return Ok(());
+        Err(_) if attached.contains(&thread) => Ok(()),
+        Err(error) => Err(error.raw_os_error().unwrap_or(libc::EPERM)),
     }
-    trace::stop_at_exec(thread).map_err(|error| error.raw_os_error().unwrap_or(libc::EPERM))?;
-    attached.insert(thread);
-    Ok(())
 }
 
-/// Changes the list of a thread that has stopped, and looks whether it is as it should be.
-pub fn prepare(thread: Pid, random: &mut Random) -> io::Result<()> {
-    let stack = trace::stack_pointer(thread)?;
+/// Changes what a thread that has stopped begins with, and looks whether it is as it should be.
+pub fn prepare(thread: Pid, random: &mut Random, kernel_time_bytes: Option<u64>) -> io::Result<()> {
+    let mut registers = Registers::of(thread)?;
+    let stack = registers.stack_pointer();
     let entries = find(&mut |at, bytes| trace::read_memory(thread, stack + at, bytes))?;
-    if let Some(at) = entries.fast_clock {
-        trace::write_memory(thread, stack + at, &IGNORE.to_ne_bytes())?;
-    }
     if let Some(address) = entries.random {
         trace::write_memory(thread, address, &random.at_start(thread))?;
     }
+    let Some((at, kernels)) = entries.fast_clock else { return Ok(()) };
+    let list = stack + at;
+    if kernel_time_bytes.is_some_and(|bytes| replace(thread, &mut registers, list, kernels, bytes).is_ok()) {
+        return Ok(());
+    }
+    trace::write_memory(thread, list, &IGNORE.to_ne_bytes())?;
     let changed = find(&mut |at, bytes| trace::read_memory(thread, stack + at, bytes))?;
     if changed.fast_clock.is_some() { Err(io::Error::other("the fast clock is still there")) } else { Ok(()) }
+}
+
+/// Puts our fast clock over the kernel's, in this program alone, and has the program begin there.
+fn replace(thread: Pid, registers: &mut Registers, list: u64, kernels: u64, time_bytes: u64) -> io::Result<()> {
+    let entry = *registers.next_instruction();
+    let kernel_start = kernels.saturating_sub(time_bytes);
+    let slots = fast_clock::Slots { entry, list, kernel_start, kernel_bytes: time_bytes };
+    let (image, begin) = fast_clock::image(&slots).ok_or(io::ErrorKind::Unsupported)?;
+    trace::write_code(thread, kernels, &image)?;
+    *registers.next_instruction() = kernels + begin;
+    registers.write(thread)
 }
 
 /// What is changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Entries {
-    /// Where the entry of the fast clock is, from the end of the stack.
-    fast_clock: Option<u64>,
+    /// Where the entry of the fast clock is, from the end of the stack, and what it says.
+    fast_clock: Option<(u64, u64)>,
     /// Where the random bytes are.
     random: Option<u64>,
 }
@@ -70,7 +93,7 @@ fn find(read: &mut dyn FnMut(u64, &mut [u8]) -> io::Result<usize>) -> io::Result
         let (kind, value) = (words.next()?, words.next()?);
         match kind {
             END => return Ok(entries),
-            FAST_CLOCK => entries.fast_clock = Some(at),
+            FAST_CLOCK => entries.fast_clock = Some((at, value)),
             RANDOM => entries.random = Some(value),
             _ => {}
         }
@@ -120,12 +143,12 @@ mod tests {
     #[test]
     fn entries_are_found_behind_arguments_and_environment() {
         let words = [2, 100, 101, 0, 200, 0, 6, 4096, FAST_CLOCK, 7000, RANDOM, 8000, END, 0];
-        let expected = Entries { fast_clock: Some(8 * 8), random: Some(8000) };
+        let expected = Entries { fast_clock: Some((8 * 8, 7000)), random: Some(8000) };
         assert_eq!(found(&words).expect("entries"), expected);
         let mut many = vec![1000];
         many.extend(vec![1; 1000]);
         many.extend([0, 0, FAST_CLOCK, 1, END, 0]);
-        assert_eq!(found(&many).expect("entries").fast_clock, Some(8 * 1003));
+        assert_eq!(found(&many).expect("entries").fast_clock, Some((8 * 1003, 1)));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct World {
     waits: Waits,
     /// Threads that were attached to and have not let be seen since.
     attached: BTreeSet<Pid>,
+    /// How many bytes of the kernel's time are in front of its fast clock, if that is where ours can be.
+    kernel_time_bytes: Option<u64>,
     memory_bytes: u64,
     /// Whether the first program started as it should.
     has_begun: bool,
@@ -66,16 +68,23 @@ pub struct World {
 
 impl World {
     /// A world for a guest that has installed its filter.
-    pub fn new(listener: OwnedFd, devices: OwnedFd, told: &Told, memory_bytes: u64) -> Result<Self, StepError> {
+    pub fn new(
+        listener: OwnedFd,
+        devices: OwnedFd,
+        told: &Told,
+        memory_bytes: u64,
+        kernel_time_bytes: Option<u64>,
+    ) -> Result<Self, StepError> {
         notify::answer_nearby(listener.as_fd());
         Ok(Self {
             listener,
             devices,
             children: process::child_events().step("watching the guest")?,
-            clock: Clock::new(told.clock_start_ns),
+            clock: Clock::new(told.clock_start_ns).step("a clock")?,
             random: Random::new(told.seed),
             waits: Waits::new(),
             attached: BTreeSet::new(),
+            kernel_time_bytes,
             memory_bytes,
             has_begun: false,
             usage: Usage::default(),
@@ -159,16 +168,19 @@ impl World {
             drop(crate::sys::trace::detach(thread, if is_signal { libc::WSTOPSIG(status) } else { 0 }));
             return Ok(());
         }
-        match exec::prepare(thread, &mut self.random) {
-            Ok(()) if !self.has_begun => {
-                self.has_begun = true;
-                socket::send(control.as_fd(), &message::repeatable(), &[]).step("telling that the world holds")?;
-            }
-            Ok(()) => {}
+        let holds = match exec::prepare(thread, &mut self.random, self.kernel_time_bytes) {
+            Ok(()) => true,
             // A program that may not be read, say: it would see the machine's time.
-            Err(_) => process::kill_by_number(thread),
-        }
+            Err(_) => {
+                process::kill_by_number(thread);
+                false
+            }
+        };
         drop(crate::sys::trace::detach(thread, 0));
+        if holds && !self.has_begun {
+            self.has_begun = true;
+            socket::send(control.as_fd(), &message::repeatable(), &[]).step("telling that the world holds")?;
+        }
         Ok(())
     }
 

@@ -4,7 +4,8 @@
 //! meet as they would anywhere; the guest's clock then moves by exactly that length.
 //!
 //! *Sleeping* is answered from here when it is over. *Waiting for something* is left to the kernel and noted; when the
-//! thread makes its next call, the machine's time tells whether the limit was reached. Limits that are a moment and not a
+//! thread makes its next call, the machine's time tells whether the limit was reached; as long as anything is noted, the
+//! guest's fast clock leaves every question to us. Limits that are a moment and not a
 //! length (`futex`) mean the guest's clock, which the kernel does not know: as long as both are close, the kernel may
 //! wait; else the word in memory is looked at every millisecond from here, and the guest looks again.
 
@@ -28,6 +29,9 @@ const LOOKS_LIMIT: u32 = 50;
 
 /// Waits that are kept; beyond it, those of threads that are gone are forgotten.
 const KEPT_LIMIT: usize = 4096;
+
+/// After how many calls of others notes of threads that are gone are forgotten: while there is a note, everybody asks.
+const LOOK_FOR_GONE: u32 = 64;
 
 /// A call, and when it came.
 pub struct Asked<'a> {
@@ -74,13 +78,14 @@ enum Kind {
 pub struct Waits {
     held: Vec<Held>,
     noted: BTreeMap<Pid, Limit>,
+    calls_since_look: u32,
     /// When the guest's steady clock was zero to the kernel.
     started: Instant,
 }
 
 impl Waits {
     pub fn new() -> Self {
-        Self { held: Vec::new(), noted: BTreeMap::new(), started: Instant::now() }
+        Self { held: Vec::new(), noted: BTreeMap::new(), calls_since_look: 0, started: Instant::now() }
     }
 
     /// A thread makes another call: a wait of its that the kernel had has ended, and one that was held was given up.
@@ -90,6 +95,14 @@ impl Waits {
         {
             clock.at_least(limit.until_ns);
         }
+        if !self.noted.is_empty() {
+            self.calls_since_look += 1;
+            if self.calls_since_look >= LOOK_FOR_GONE {
+                self.calls_since_look = 0;
+                self.noted.retain(|thread, _| is_there(*thread));
+            }
+        }
+        clock.set_noted(self.noted.len());
     }
 
     /// When something is to be done next.
@@ -120,12 +133,12 @@ impl Waits {
                     Err(libc::EAGAIN)
                 }
             };
-            let before = *clock;
+            clock.mark();
             if is_over {
                 clock.at_least(held.limit.until_ns);
             }
             if !notify::answer(listener.as_fd(), held.call.id, outcome) {
-                *clock = before;
+                clock.take_back();
             }
             false
         });
@@ -145,7 +158,9 @@ impl Waits {
             self.held.push(held);
             return Decision::Later;
         }
-        self.decide_anew(asked, clock).unwrap_or_else(|error| Decision::Now(Err(error)))
+        let decided = self.decide_anew(asked, clock).unwrap_or_else(|error| Decision::Now(Err(error)));
+        clock.set_noted(self.noted.len());
+        decided
     }
 
     fn decide_anew(&mut self, asked: &Asked<'_>, clock: &Clock) -> Result<Decision, i32> {

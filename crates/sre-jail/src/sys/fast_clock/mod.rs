@@ -1,0 +1,109 @@
+//! A guest's fast clock: code that answers clocks in the guest itself, without a system call.
+//!
+//! The kernel gives every program such code (the vDSO, `man 7 vdso`), which shows the machine's time. Ours counts on a
+//! page that a jail's first process and all of its guest's processes share, by the rules of
+//! [`crate::init`]'s `Clock`; both ways show one clock. It is written in assembly because it lives in other programs: it
+//! must not call, allocate or refer to anything. This is the place of its bytes only; `init::world::exec` puts it there.
+//!
+//! x86-64 only. Elsewhere there is none, and every clock call asks.
+
+/// Where the page of the clock is in every program: above all that the kernel places by itself where addresses are not
+/// randomised (from 128 MiB below the end downwards), and below the largest stack (8 MiB).
+pub const PAGE_ADDRESS: u64 = 0x7fff_fc00_0000;
+
+/// Offsets in the page of the clock, of eight bytes each.
+pub mod page {
+    /// Nanoseconds since the start.
+    pub const ELAPSED: usize = 0;
+    /// The start in nanoseconds since 1970.
+    pub const START: usize = 8;
+    /// How many waits are noted whose end may move the clock: as long as it is not zero, everybody asks.
+    pub const NOTED: usize = 16;
+}
+
+/// What a read takes, in nanoseconds.
+pub const RESOLUTION_NS: u64 = 1000;
+
+/// The clocks that show the date, one bit each.
+pub const DATES: u32 = 1 << libc::CLOCK_REALTIME
+    | 1 << libc::CLOCK_REALTIME_COARSE
+    | 1 << libc::CLOCK_REALTIME_ALARM
+    | 1 << libc::CLOCK_TAI;
+
+/// The number of the page of the clock in every jail: that of its first System V segment.
+pub const SEGMENT: i32 = 0;
+
+/// What is filled in for each program.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots {
+    /// Where the program begins.
+    pub entry: u64,
+    /// Where its start-up list names the fast clock.
+    pub list: u64,
+    /// Where the pages of the kernel's time begin.
+    pub kernel_start: u64,
+    /// How many bytes they have.
+    pub kernel_bytes: u64,
+}
+
+/// The code for one program, to be put at its first page of the kernel's; and where in it the program is to start.
+/// `None` on other processors.
+#[must_use]
+pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
+    here::image(slots)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod here {
+    use std::slice;
+
+    use super::{DATES, PAGE_ADDRESS, RESOLUTION_NS, SEGMENT, Slots, page};
+
+    std::arch::global_asm!(
+        include_str!("x86_64.s"),
+        page = const PAGE_ADDRESS,
+        elapsed = const page::ELAPSED,
+        start = const page::START,
+        noted = const page::NOTED,
+        resolution = const RESOLUTION_NS,
+        dates = const DATES,
+        segment = const SEGMENT,
+        options(att_syntax),
+    );
+
+    unsafe extern "C" {
+        static sre_fast_clock: u8;
+        static sre_fast_clock_slots: u8;
+        static sre_fast_clock_begin: u8;
+        static sre_fast_clock_end: u8;
+    }
+
+    /// Where a label is, from the start.
+    fn offset(label: *const u8) -> usize {
+        label.addr() - (&raw const sre_fast_clock).addr()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "there is none on other processors")]
+    pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
+        let length = offset(&raw const sre_fast_clock_end);
+        // SAFETY: the assembly file puts both labels into one section that is readable and never written, the second
+        // behind the first.
+        let mut image = unsafe { slice::from_raw_parts(&raw const sre_fast_clock, length) }.to_vec();
+        let mut at = offset(&raw const sre_fast_clock_slots);
+        for value in [slots.entry, slots.list, slots.kernel_start, slots.kernel_bytes] {
+            image[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+            at += 8;
+        }
+        let begin = offset(&raw const sre_fast_clock_begin);
+        Some((image, begin as u64))
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod here {
+    use super::Slots;
+
+    pub const fn image(_: &Slots) -> Option<(Vec<u8>, u64)> {
+        None
+    }
+}
