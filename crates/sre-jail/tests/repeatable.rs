@@ -35,47 +35,57 @@ fn with_world(mut order: Order, world: World) -> Order {
     order
 }
 
-/// How the program of `tests/programs` is linked.
+/// A program of `tests/programs`, and how it is linked.
 #[derive(Debug, Clone, Copy)]
-enum Linked {
-    Dynamic,
-    Static,
+enum Program {
+    Clocks,
+    ClocksStatic,
+    FastClock,
+    FastClockStatic,
     /// Statically, and a part of it to where the page of the clock would be.
     OverTheClock,
 }
 
 /// The program, compiled once for all tests.
-fn compiled(linked: Linked) -> Option<Vec<u8>> {
-    static COMPILED: [OnceLock<Option<Vec<u8>>>; 3] = [const { OnceLock::new() }; 3];
-    let flags = match linked {
-        Linked::Dynamic => &[][..],
-        Linked::Static => &["-static", "-DSTATIC"][..],
-        Linked::OverTheClock => {
-            &["-static", "-DSTATIC", "-DTAKEN", "-no-pie", "-Wl,--section-start=.taken=0x7ffffc000000"]
+fn compiled(program: Program) -> Option<Vec<u8>> {
+    static COMPILED: [OnceLock<Option<Vec<u8>>>; 5] = [const { OnceLock::new() }; 5];
+    let (source, flags) = match program {
+        Program::Clocks => ("clocks.c", &[][..]),
+        Program::ClocksStatic => ("clocks.c", &["-static"][..]),
+        Program::FastClock => ("fast_clock.c", &[][..]),
+        Program::FastClockStatic => ("fast_clock.c", &["-static", "-DSTATIC"][..]),
+        Program::OverTheClock => {
+            let flags = &["-static", "-DSTATIC", "-DTAKEN", "-no-pie", "-Wl,--section-start=.taken=0x7ffffc000000"];
+            ("fast_clock.c", &flags[..])
         }
     };
     let compile = || {
         let folder = tempfile::tempdir().expect("a folder");
         let to = folder.path().join("program");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/clocks.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
         let ended = Command::new("gcc").args(["-O1", "-pthread"]).args(flags).arg("-o").arg(&to).arg(source).status();
         if !ended.is_ok_and(|ended| ended.success()) {
-            eprintln!("NOT TESTED HERE: {linked:?} programs in C, gcc cannot make them");
+            eprintln!("NOT TESTED HERE: {program:?} in C, gcc cannot make it");
             return None;
         }
         Some(std::fs::read(to).expect("the program"))
     };
-    COMPILED[linked as usize].get_or_init(compile).clone()
+    COMPILED[program as usize].get_or_init(compile).clone()
 }
 
-fn program(arguments: &[&str]) -> Option<Order> {
-    linked(Linked::Dynamic, arguments)
-}
-
-fn linked(linked: Linked, arguments: &[&str]) -> Option<Order> {
-    let mut order = common::order("/skill/clocks", arguments);
-    order.files.push(common::file("clocks", &compiled(linked)?, true));
+/// An order for one of them.
+fn program(program: Program, argument: &str) -> Option<Order> {
+    let mut order = common::order("/skill/program", &[argument]);
+    order.files.push(common::file("program", &compiled(program)?, true));
     Some(order)
+}
+
+/// Runs one that says what else it printed if it did not end well.
+fn assert_prints(order: &Order, expected: &str, name: &str) {
+    let report = common::ran(order);
+    let shown = String::from_utf8_lossy(&report.stdout).into_owned();
+    let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
+    assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}: {logged}");
 }
 
 #[test]
@@ -83,8 +93,8 @@ fn programs_see_the_orders_time_and_randomness_and_nothing_of_the_machines() {
     if !can_repeat() {
         return;
     }
-    for linkage in [Linked::Dynamic, Linked::Static] {
-        let Some(order) = linked(linkage, &["everything"]) else { continue };
+    for clocks in [Program::Clocks, Program::ClocksStatic] {
+        let Some(order) = program(clocks, "everything") else { continue };
         let shown = same_every_time(&order);
         // 2026-01-01, as the order says.
         assert!(shown.contains("realtime 1767225600.") && shown.contains(FAST_CLOCK), "{shown}");
@@ -141,7 +151,7 @@ fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
     if !can_repeat() {
         return;
     }
-    let Some(order) = program(&["waits"]) else { return };
+    let Some(order) = program(Program::Clocks, "waits") else { return };
     for days in [0_u64, 400, 20_000] {
         let clock_start_ns = days * 86_400_000_000_000;
         let order = with_world(order.clone(), World { clock_start_ns, seed: [1; 32] });
@@ -158,7 +168,11 @@ fn signals_between_question_and_answer_change_nothing() {
     if !can_repeat() {
         return;
     }
-    let (Some(busy), Some(calm)) = (program(&["signals_between"]), program(&["no_signals"])) else { return };
+    let (Some(busy), Some(calm)) =
+        (program(Program::Clocks, "signals_between"), program(Program::Clocks, "no_signals"))
+    else {
+        return;
+    };
     assert_eq!(common::printed(&busy), common::printed(&calm));
 }
 
@@ -168,22 +182,20 @@ fn attacks_on_the_answers_hurt_nobody_else() {
     if !can_repeat() {
         return;
     }
-    for (name, expected) in [
-        ("bad_addresses", "refused"),
-        ("addresses_that_change", "refused"),
-        ("many_sleepers", "refused"),
-        ("killed_sleepers", "refused"),
-        ("hide_memory", "refused"),
-        ("unreadable_program", "refused"),
-        ("failing_programs", "refused"),
-        ("much_randomness", "refused"),
-        ("spoilt_clock", "refused"),
+    for (clocks, name) in [
+        (Program::Clocks, "bad_addresses"),
+        (Program::Clocks, "addresses_that_change"),
+        (Program::Clocks, "many_sleepers"),
+        (Program::Clocks, "killed_sleepers"),
+        (Program::Clocks, "hide_memory"),
+        (Program::Clocks, "unreadable_program"),
+        (Program::Clocks, "failing_programs"),
+        (Program::Clocks, "much_randomness"),
+        #[cfg(target_arch = "x86_64")]
+        (Program::FastClock, "spoilt_clock"),
     ] {
-        let Some(order) = program(&[name]) else { return };
-        let report = common::ran(&order);
-        let shown = String::from_utf8_lossy(&report.stdout).into_owned();
-        let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
-        assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}: {logged}");
+        let Some(order) = program(clocks, name) else { return };
+        assert_prints(&order, "refused", name);
     }
 }
 
@@ -194,19 +206,16 @@ fn the_fast_clock_and_the_calls_show_one_clock() {
     if !can_repeat() {
         return;
     }
-    for (name, linkage, expected) in [
-        ("both_ways", Linked::Dynamic, "refused"),
-        ("kernels_time", Linked::Dynamic, "refused"),
-        ("kernels_time", Linked::Static, "refused"),
-        ("day", Linked::Static, "fast clock on day 20454"),
+    for (clock, name, expected) in [
+        (Program::FastClock, "both_ways", "refused"),
+        (Program::FastClock, "kernels_time", "refused"),
+        (Program::FastClockStatic, "kernels_time", "refused"),
+        (Program::FastClockStatic, "day", "fast clock on day 20454"),
         // Where its page has no place, a program starts without the fast clock, and with the same time.
-        ("day", Linked::OverTheClock, "no fast clock on day 20454"),
+        (Program::OverTheClock, "day", "no fast clock on day 20454"),
     ] {
-        let Some(order) = linked(linkage, &[name]) else { continue };
-        let report = common::ran(&order);
-        let shown = String::from_utf8_lossy(&report.stdout).into_owned();
-        let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
-        assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}, {linkage:?}: {logged}");
+        let Some(order) = program(clock, name) else { continue };
+        assert_prints(&order, expected, name);
     }
 }
 
