@@ -176,6 +176,7 @@ const KILLED_HERE: &[c_long] = &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kex
 const KILLED_HERE: &[c_long] = &[libc::SYS_kexec_file_load];
 
 /// Ways to map the kernel's fast clock once more (`ARCH_MAP_VDSO_…`), which would show the machine's time.
+#[cfg(target_arch = "x86_64")]
 const KERNELS_FAST_CLOCK: &[u32] = &[0x2001, 0x2002, 0x2003];
 
 /// The decision for every named call, by number.

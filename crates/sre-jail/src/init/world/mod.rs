@@ -6,7 +6,7 @@
 //! | `random` | the bytes it draws |
 //! | `calls` | the system calls that ask for either, answered |
 //! | `waits` | calls that wait: sleeping, and waiting with a time limit |
-//! | `exec` | new programs: without the kernel's fast clock, with the order's start-up randomness |
+//! | `exec` | new programs: with the order's fast clock and start-up randomness in place of the kernel's |
 //! | `guest` | the guest's memory |
 //!
 //! The filter has such calls wait (seccomp's user notification), and the jail's first process answers them. It is not
@@ -17,8 +17,8 @@
 //! A call whose answer could not be delivered, because a signal came first, is undone: the guest makes it again.
 //!
 //! *Known holes*, which a replay finds out: the processor's own clock and random instructions; the kernel's timers
-//! (`setitimer`, `timer_create`, `timerfd`), which run on the machine's time; times of files in `/tmp`; a program that
-//! searches its memory for the kernel's fast clock.
+//! (`setitimer`, `timer_create`, `timerfd`), which run on the machine's time; times of files in `/tmp`; where it could not be
+//! taken away, the kernel's fast clock, for a program that searches its memory for it.
 
 mod calls;
 mod clock;

@@ -2,14 +2,10 @@
 //!
 //! The kernel gives every program such code (the vDSO, `man 7 vdso`), which shows the machine's time. Ours counts on a
 //! page that a jail's first process and all of its guest's processes share, by the rules of
-//! [`crate::init`]'s `Clock`; both ways show one clock. It is written in assembly because it lives in other programs: it
+//! `init::world::clock`; both ways show one clock. It is written in assembly because it lives in other programs: it
 //! must not call, allocate or refer to anything. This is the place of its bytes only; `init::world::exec` puts it there.
 //!
 //! x86-64 only. Elsewhere there is none, and every clock call asks.
-
-/// Where the page of the clock is in every program: above all that the kernel places by itself where addresses are not
-/// randomised (from 128 MiB below the end downwards), and below the largest stack (8 MiB).
-pub const PAGE_ADDRESS: u64 = 0x7fff_fc00_0000;
 
 /// Offsets in the page of the clock, of eight bytes each.
 pub mod page {
@@ -24,17 +20,12 @@ pub mod page {
 /// What a read takes, in nanoseconds.
 pub const RESOLUTION_NS: u64 = 1000;
 
-/// The clocks that show the date, one bit each.
-pub const DATES: u32 = 1 << libc::CLOCK_REALTIME
-    | 1 << libc::CLOCK_REALTIME_COARSE
-    | 1 << libc::CLOCK_REALTIME_ALARM
-    | 1 << libc::CLOCK_TAI;
-
 /// The number of the page of the clock in every jail: that of its first System V segment.
 pub const SEGMENT: i32 = 0;
 
 /// What is filled in for each program.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is nothing to fill in"))]
 pub struct Slots {
     /// Where the program begins.
     pub entry: u64,
@@ -57,7 +48,7 @@ pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
 mod here {
     use std::slice;
 
-    use super::{DATES, PAGE_ADDRESS, RESOLUTION_NS, SEGMENT, Slots, page};
+    use super::{RESOLUTION_NS, SEGMENT, Slots, page};
 
     std::arch::global_asm!(
         include_str!("x86_64.s"),
@@ -70,6 +61,16 @@ mod here {
         segment = const SEGMENT,
         options(att_syntax),
     );
+
+    /// Where the page of the clock is in every program: above all that the kernel places by itself where addresses are not
+    /// randomised (from 128 MiB below the end downwards), and below the largest stack (8 MiB).
+    const PAGE_ADDRESS: u64 = 0x7fff_fc00_0000;
+
+    /// The clocks that show the date, one bit each.
+    const DATES: u32 = 1 << libc::CLOCK_REALTIME
+        | 1 << libc::CLOCK_REALTIME_COARSE
+        | 1 << libc::CLOCK_REALTIME_ALARM
+        | 1 << libc::CLOCK_TAI;
 
     unsafe extern "C" {
         static sre_fast_clock: u8;
