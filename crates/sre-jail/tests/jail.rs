@@ -24,6 +24,17 @@ fn standard_input_arguments_environment_and_package_arrive() {
 }
 
 #[test]
+fn no_signal_is_ignored_or_blocked() {
+    if !common::can_jail() {
+        return;
+    }
+    let none = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
+    let order = common::order("/usr/bin/grep", &["-E", "SigBlk|SigIgn", "/proc/self/status"]);
+    let on_machine_time = sre_jail::Order { world: None, ..order.clone() };
+    assert_eq!((common::printed(&order).as_str(), common::printed(&on_machine_time).as_str()), (none, none));
+}
+
+#[test]
 fn endings_are_told_apart() {
     if !common::can_jail() {
         return;

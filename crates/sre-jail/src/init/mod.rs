@@ -110,7 +110,7 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
 
     let world = order.world.is_some().then(socket::socket_pair).transpose().step("a socket pair")?;
     process::set_dumpable(false).step("hiding from the guest")?;
-    process::reset_signals().step("default signals")?;
+    process::ignore_children(false).step("default signals")?;
     match process::fork_into(0, None).step("the guest's process (clone3)")? {
         Forked::Child => {
             let hands_over = world.map(|(_, theirs)| theirs);

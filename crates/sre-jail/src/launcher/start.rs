@@ -92,7 +92,9 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     let filter = seccomp::compile(&seccomp::rules());
     let repeatable_filter = seccomp::compile(&seccomp::repeatable_rules());
     let unrepeatable = why_not_repeatable(&repeatable_filter)?;
-    process::ignore_children().step("forgetting children")?;
+    // Here and not in each jail, which would take sixty calls.
+    process::reset_signals().step("default signals")?;
+    process::ignore_children(true).step("forgetting children")?;
     socket::send(socket.as_fd(), &message::ready(unrepeatable.as_deref()), &[]).step("telling that it is ready")?;
     serve::run(
         socket,

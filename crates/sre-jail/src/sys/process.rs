@@ -139,18 +139,23 @@ fn wait_for(options: libc::c_int) -> io::Result<Option<Happened>> {
     }
 }
 
-/// Lets children vanish when they end, without anybody waiting for them.
-pub fn ignore_children() -> io::Result<()> {
-    // SAFETY: SIG_IGN is no function of ours; for SIGCHLD it means that ended children are forgotten.
-    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+/// Whether children vanish when they end, without anybody waiting for them.
+pub fn ignore_children(ignored: bool) -> io::Result<()> {
+    let meaning = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: neither is a function of ours; for SIGCHLD, SIG_IGN means that ended children are forgotten.
+    let before = unsafe { libc::signal(libc::SIGCHLD, meaning) };
     if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Gives every signal its default meaning and blocks none.
 pub fn reset_signals() -> io::Result<()> {
+    // The kernel's own structure; of zeroes it is SIG_DFL, without flags. The C library would refuse the two signals that
+    // it keeps for itself, and a guest would inherit whether whoever started all this ignores them.
+    let default = [0_u64; 4];
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL is no function of ours. Signals that cannot be changed answer an error, which is fine.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: `default` has the kernel's layout and outlives the call. Signals that cannot be changed answer an error,
+        // which is fine.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null::<u64>(), 8_usize) };
     }
     // SAFETY: a signal set of zeroes is the empty set.
     let empty: libc::sigset_t = unsafe { mem::zeroed() };
