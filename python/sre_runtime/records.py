@@ -125,6 +125,7 @@ class VerifyResult:
     actual_hash: Optional[str] = None
     error: Optional[str] = None
     checks: list[Check] = field(default_factory=list)
+    divergence: Optional[dict[str, Any]] = None
 
 
 @dataclass

@@ -9,6 +9,7 @@ pub mod canonical_json;
 mod commitment;
 mod config;
 mod digest;
+mod divergence;
 mod manifest;
 mod order_id;
 mod outcome;
@@ -24,6 +25,7 @@ pub use digest::{
     BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, OutcomeDigest, OutputDigest, ProfileDigest,
     ReceiptDigest, RuntimeDigest, SkillDigest,
 };
+pub use divergence::{Difference, Divergence, GuestEvent, GuestEventKind};
 pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
 pub use order_id::{OrderId, OrderIdError};
 pub use outcome::{BadOutputReason, Outcome, TrapKind};

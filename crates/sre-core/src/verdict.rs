@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Divergence;
+
 /// The verdict on a commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,6 +106,9 @@ pub struct VerifyResult {
     pub error: Option<String>,
     /// Every check that was made, in order.
     pub checks: Vec<Check>,
+    /// Where the replay parted from what was committed; absent unless there was one that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Box<Divergence>>,
 }
 
 /// One check.

@@ -139,6 +139,7 @@ async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
         actual_hash: Some(outcome.digest().to_string()),
         error: None,
         checks: Vec::new(),
+        divergence: None,
     };
     let by = |seed| {
         VerdictStatement::issue(

@@ -244,6 +244,7 @@ fn unverifiable(expected_hash: String, error: String) -> VerifyResult {
         actual_hash: None,
         error: Some(error),
         checks: Vec::new(),
+        divergence: None,
     }
 }
 

@@ -254,6 +254,7 @@ impl Examination {
             actual_hash: None,
             error: Some(flaw.message),
             checks: self.checks,
+            divergence: None,
         }
     }
 

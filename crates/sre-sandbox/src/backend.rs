@@ -10,7 +10,7 @@ use serde_json::Value;
 use sre_core::{Backend, Canonical, Digest, Engine, Isolation, Outcome, Profile, Resources};
 use sre_skill::Skill;
 
-use crate::{LanguageRuntimes, Printed, SandboxError};
+use crate::{Account, LanguageRuntimes, Printed, SandboxError};
 
 /// A way to run skills. Calls block; callers run them on threads that may block.
 pub trait Sandbox: Send + Sync {
@@ -53,6 +53,15 @@ pub trait Sandbox: Send + Sync {
     /// # Errors
     /// Whatever kept it from finding the outcome; see [`SandboxError`].
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError>;
+
+    /// As [`Sandbox::execute`], and keeps what the guest told its host. Slower. Default: `None`, because the backend does not
+    /// see its guests' calls.
+    ///
+    /// # Errors
+    /// As [`Sandbox::execute`].
+    fn execute_recorded(&self, job: &Job<'_>, stop: &Stop) -> Result<(Execution, Option<Account>), SandboxError> {
+        Ok((self.execute(job, stop)?, None))
+    }
 }
 
 /// One execution.

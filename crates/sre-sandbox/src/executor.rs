@@ -15,7 +15,7 @@ use sre_core::{Backend, Canonical, Digest, Engine, Profile, SkillDigest};
 use sre_skill::Skill;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{Execution, Job, Sandbox, SandboxError, Stop};
+use crate::{Account, Execution, Job, Sandbox, SandboxError, Stop};
 
 /// How long a guest may keep an asynchronous thread, in wall-clock time. Twice the backend's own granularity.
 const BRIEF_LIMIT: Duration = Duration::from_millis(10);
@@ -158,6 +158,25 @@ impl Executor {
             self.brief().put(skill, ());
         }
         Ok(execution)
+    }
+
+    /// As [`Executor::execute`], and keeps what the guest told its host; see [`Sandbox::execute_recorded`].
+    ///
+    /// # Errors
+    /// As [`Sandbox::execute`].
+    pub async fn execute_recorded(
+        &self,
+        slot: Slot,
+        job: OwnedJob,
+    ) -> Result<(Execution, Option<Account>), SandboxError> {
+        let backend = Arc::clone(self.backend(job.profile.backend)?);
+        let stop = Stop::new();
+        let _stop_when_dropped = stop.on_drop();
+        blocking(move || {
+            let _slot = slot;
+            backend.execute_recorded(&job.borrowed(job.time_limit), &stop)
+        })
+        .await
     }
 
     /// Runs a skill that is known to be brief here and now; `None` if it is not, or not this time.

@@ -14,6 +14,7 @@
 //!
 //! This crate stores nothing and decides nothing about trust: see `sre-commit` and `sre-verify`.
 
+mod account;
 mod backend;
 mod contract;
 mod error;
@@ -28,6 +29,7 @@ pub mod wasm;
 #[cfg(feature = "wasm")]
 mod world;
 
+pub use account::{Account, HostCall};
 pub use backend::{Execution, Job, Sandbox, Stop};
 pub use contract::{Ending, LOG_LIMIT_BYTES, Printed, environment, judge};
 pub use error::{ErrorKind, SandboxError};

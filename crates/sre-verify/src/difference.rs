@@ -4,19 +4,19 @@ use serde_json::Value;
 
 /// The JSON pointer (RFC 6901) of the first place, in canonical order, where `expected` and `actual` differ, and what
 /// stands there; `None` when they are equal.
-pub(crate) fn first_difference(expected: &Value, actual: &Value) -> Option<Difference> {
-    let mut place = String::new();
-    descend(expected, actual, &mut place).map(|(expected, actual)| Difference { place, expected, actual })
+pub(crate) fn first_difference(expected: &Value, actual: &Value) -> Option<Place> {
+    let mut pointer = String::new();
+    descend(expected, actual, &mut pointer).map(|(expected, actual)| Place { pointer, expected, actual })
 }
 
 /// A place and what stands there.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Difference {
+pub(crate) struct Place {
     /// A JSON pointer; empty for the whole value.
-    pub(crate) place: String,
-    /// What was committed there, shortened.
+    pub(crate) pointer: String,
+    /// What stands there in the one that is expected, shortened.
     pub(crate) expected: String,
-    /// What the replay gave, shortened.
+    /// The same of the other.
     pub(crate) actual: String,
 }
 
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_first_place_is_named() {
         let place = |ours: Value, theirs: Value| {
-            first_difference(&ours, &theirs).map(|found| (found.place, found.expected, found.actual))
+            first_difference(&ours, &theirs).map(|found| (found.pointer, found.expected, found.actual))
         };
         let at = |place: &str, ours: &str, theirs: &str| Some((place.to_owned(), ours.to_owned(), theirs.to_owned()));
         assert_eq!(place(json!({"a": [1, 2]}), json!({"a": [1, 2]})), None);

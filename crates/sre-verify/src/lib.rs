@@ -9,7 +9,10 @@
 //! the service, so anyone can check.
 
 mod difference;
+mod divergence;
 mod evidence;
+mod expectation;
+mod parting;
 mod report;
 mod request;
 mod verifier;

@@ -1,6 +1,6 @@
 //! The list of checks, as it grows.
 
-use sre_core::{Check, CheckStatus, CommitResult, Method, Verdict, VerifyResult};
+use sre_core::{Check, CheckStatus, CommitResult, Divergence, Method, Verdict, VerifyResult};
 use sre_da::{StoreError, StoreErrorKind};
 use sre_sandbox::Execution;
 
@@ -38,6 +38,8 @@ pub(crate) struct Report {
     method: Option<Method>,
     /// What the replay did, if it was carried out.
     pub(crate) replayed: Option<Execution>,
+    /// Where it parted from what is committed, if it did.
+    pub(crate) divergence: Option<Box<Divergence>>,
 }
 
 impl Report {
@@ -79,6 +81,7 @@ impl Report {
             actual_hash: self.replayed_hash,
             error,
             checks: self.checks,
+            divergence: self.divergence,
         }
     }
 }

@@ -15,8 +15,9 @@ use sre_da::Store;
 use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
 use sre_skill::Skill;
 
-use crate::difference::{Difference, first_difference};
+use crate::divergence::{self, Recorded};
 use crate::evidence::{self, Fetched};
+use crate::parting::Told;
 use crate::report::{Finding, Report};
 use crate::{Verify, VerifyRequest};
 
@@ -115,7 +116,7 @@ impl Verifier {
         let slot = self.executor.slot().await.map_err(|error| unverifiable(error.to_string()))?;
         let time_limit = Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
         let job = OwnedJob { skill, input, profile: Arc::new(profile), time_limit, language_runtime };
-        let execution = self.executor.execute(slot, job).await.map_err(|error| match error.kind() {
+        let execution = self.executor.execute(slot, job.clone()).await.map_err(|error| match error.kind() {
             ErrorKind::Timeout => unverifiable(format!("the replay took longer than {time_limit:?}")),
             _ => unverifiable(format!("the replay could not be carried out: {error}")),
         })?;
@@ -125,14 +126,30 @@ impl Verifier {
             // Whichever engine reproduces the outcome, it is reproduced.
             return Ok(());
         }
-        let difference = self.difference(committed, execution).await;
+        let output = match committed.output() {
+            Some(output) => self.store.get(output.into()).await.ok(),
+            None => None,
+        };
+        let told = Told { outcome: committed, output: output.as_deref(), whose: "the committed", is: "is committed" };
+        let (divergence, words) = divergence::find(told, execution, &self.replay_recorded(job).await);
+        let repeated = divergence.repeated;
+        report.divergence = Some(Box::new(divergence));
+        if repeated == Some(false) {
+            return Err(unverifiable(words));
+        }
         if same_engine {
-            return Err(Finding::new(Verdict::Diverged, difference));
+            return Err(Finding::new(Verdict::Diverged, words));
         }
         Err(unverifiable(format!(
-            "{difference}; but it was committed by {} {} and replayed by {} {}, which may explain it",
+            "{words}; but it was committed by {} {} and replayed by {} {}, which may explain it",
             committed_engine.name, committed_engine.version, own_engine.name, own_engine.version
         )))
+    }
+
+    /// The same once more, with a record of what the guest tells its host. Only who diverged pays for it.
+    async fn replay_recorded(&self, job: OwnedJob) -> Recorded {
+        let slot = self.executor.slot().await?;
+        self.executor.execute_recorded(slot, job).await
     }
 
     /// The language runtime that the committed engine names, made available here if the store has it.
@@ -157,35 +174,6 @@ impl Verifier {
             runtimes.supply(digest, packed).map_err(|error| unverifiable(error.to_string()))?;
         }
         Ok(Some(digest))
-    }
-
-    /// Where the replay's outcome departs from the committed one, for people.
-    async fn difference(&self, committed: &Outcome, replayed: &Execution) -> String {
-        let (Some(expected), Some(actual)) = (committed.output(), &replayed.output_canonical) else {
-            return format!(
-                "the replay ended differently: committed \"{committed}\", replayed \"{}\"",
-                replayed.outcome
-            );
-        };
-        let Ok(expected) = self.store.get(expected.into()).await else {
-            return String::from("the replay returned another value");
-        };
-        let byte = expected.iter().zip(actual).take_while(|(a, b)| a == b).count();
-        let values = [&expected[..], actual].map(serde_json::from_slice::<Value>);
-        let place = match values {
-            [Ok(expected), Ok(actual)] => first_difference(&expected, &actual),
-            // The committed bytes may be anything.
-            _ => None,
-        };
-        let place = place.map_or_else(String::new, |Difference { place, expected, actual }| {
-            let place = if place.is_empty() { "the whole value" } else { &place };
-            format!(", at {place}: committed {expected}, replayed {actual}")
-        });
-        format!(
-            "the replay returned another value: the canonical JSON differs from byte {byte} on{place}; \
-             the replay used {} fuel",
-            replayed.resources.fuel
-        )
     }
 }
 

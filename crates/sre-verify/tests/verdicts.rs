@@ -255,6 +255,24 @@ async fn another_outcome_diverges_on_the_same_engine_and_is_unverifiable_on_anot
 }
 
 #[tokio::test]
+async fn two_replays_that_differ_from_each_other_accuse_nobody() {
+    let case = honest().await;
+    // The second gives what is committed, or something else again.
+    for start in [0, 2] {
+        let result = case.verify_on(executor(start, 1, "1")).await;
+        assert_eq!((result.verdict, failed_check(&result)), (Verdict::Unverifiable, "replay"));
+        assert!(result.error.expect("an error").starts_with("two replays on this machine had different outcomes"));
+        assert_eq!(result.divergence.expect("a divergence").repeated, Some(false));
+    }
+    // The second cannot be carried out: what the first one gave stands.
+    let result = case.verify_on(executor(0, -1, "1")).await;
+    assert_eq!(result.verdict, Verdict::Diverged);
+    let divergence = result.divergence.expect("a divergence");
+    assert_eq!((divergence.repeated, divergence.event), (None, None));
+    assert!(divergence.no_event.expect("why").contains("the second replay could not be carried out"));
+}
+
+#[tokio::test]
 async fn a_replay_that_cannot_be_carried_out_is_unverifiable() {
     let case = honest().await;
     assert_eq!(case.verify_on(executor(-1, 0, "1")).await.verdict, Verdict::Unverifiable);

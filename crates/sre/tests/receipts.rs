@@ -171,6 +171,11 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
         fs::write(&file, bytes).expect("a file");
         let ran = verify(&stranger, &file, &[]);
         let found = ran.json();
+        // What diverged names the guest's doing that contradicts the receipt, for people and for programs.
+        let event = &found["divergence"]["event"];
+        assert_eq!(event.is_object(), found["verdict"] == "diverged", "{found}");
+        let human = stranger.sre(&["verify", "lie"]).stdout;
+        assert!(event["what"].as_str().is_none_or(|what| human.contains(what)), "{event} {human}");
         (ran.code, found["verdict"].as_str().expect("a verdict").to_owned(), found["error"].to_string())
     };
     // The output.
@@ -181,6 +186,7 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
     });
     let (code, verdict, error) = judge(lied);
     assert!(code == Some(21) && verdict == "diverged" && error.contains("byte 0"), "{code:?} {verdict} {error}");
+    assert!(error.contains("call 1, wasi_snapshot_preview1.fd_write(1, 1 byte): byte 0 of standard output"), "{error}");
     // A failure that was none.
     let (code, verdict, _) = judge(lie(&executor, &good, |_, _| Outcome::Exited { code: 3 }));
     assert_eq!((code, &*verdict), (Some(21), "diverged"));

@@ -64,6 +64,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         actual_hash: None,
         error: None,
         checks: Vec::new(),
+        divergence: None,
     };
     OrderResult {
         order_id: commit.order_id.clone(),

@@ -16,7 +16,7 @@ use crate::backend::Deadline;
 use crate::contract::{Ending, judge};
 use crate::wasi::Guest;
 use crate::world::{Halt, Seen, Witness, World};
-use crate::{Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop};
+use crate::{Account, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop};
 
 /// What a component may hand over in one call, in bytes: the host copies it before anybody can look at it.
 const HOSTCALL_LIMIT_BYTES: usize = 32 << 20;
@@ -41,6 +41,9 @@ impl Default for WasmOptions {
         Self { cache_folder: None, slots: 64, language_runtimes: Vec::new(), notice: None, pooling: true }
     }
 }
+
+/// What a run did, and its account where a witness was there.
+type Ran = (Execution, Option<Account>);
 
 /// The WebAssembly backend.
 pub struct WasmSandbox {
@@ -67,11 +70,11 @@ impl WasmSandbox {
     /// As [`Sandbox::execute`].
     pub fn execute_witnessed(&self, job: &Job<'_>, stop: &Stop) -> Result<(Execution, Vec<Seen>), SandboxError> {
         let witness = Witness::new();
-        let execution = self.run_witnessed_by(job, stop, &witness)?;
+        let (execution, _) = self.run_witnessed_by(job, stop, &witness)?;
         Ok((execution, witness.take()))
     }
 
-    fn run_witnessed_by(&self, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Execution, SandboxError> {
+    fn run_witnessed_by(&self, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Ran, SandboxError> {
         let deadline = Deadline::new(job.time_limit, stop);
         let program = self.programs.get(job.skill, job.language_runtime)?;
         deadline.check()?;
@@ -108,7 +111,11 @@ impl Sandbox for WasmSandbox {
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
-        self.run_witnessed_by(job, stop, &Witness::default())
+        self.run_witnessed_by(job, stop, &Witness::default()).map(|(execution, _)| execution)
+    }
+
+    fn execute_recorded(&self, job: &Job<'_>, stop: &Stop) -> Result<Ran, SandboxError> {
+        self.run_witnessed_by(job, stop, &Witness::new())
     }
 }
 
@@ -127,7 +134,7 @@ fn on_a_deep_stack<T: Send>(
     })
 }
 
-fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witness) -> Result<Execution, SandboxError> {
+fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witness) -> Result<Ran, SandboxError> {
     let started = Instant::now();
     let cpu_before = thread_cpu_time();
     let mut store = store(program, job, deadline, witness)?;
@@ -146,10 +153,11 @@ fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witne
         let limit = job.profile.mem_limit_bytes;
         judged.failure = Some(format!("{}: its program needs more than {limit} bytes to start", judged.outcome));
     }
+    let account = witness.account(ending, job.profile.fuel, guest.world.stdout.as_bytes());
     drop(store);
 
     let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
-    Ok(Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()))
+    Ok((Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()), account))
 }
 
 fn store(

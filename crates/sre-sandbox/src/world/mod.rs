@@ -36,6 +36,7 @@ pub(crate) struct World {
     pub(crate) stdout: Stdout,
     pub(crate) stderr: Log,
     pub(crate) files: Files,
+    pub(crate) witness: Witness,
 }
 
 impl World {
@@ -58,11 +59,18 @@ impl World {
             environment,
             random: SeededRandom::new(profile.random_seed, witness.clone()),
             stdin: Stdin::new(input.to_vec(), witness.clone()),
-            stdout: Stdout::new(output_limit),
+            stdout: Stdout::new(output_limit, witness.clone()),
             stderr: Log::new(contract::LOG_LIMIT_BYTES),
             files: Files::new(package, profile.tmp_limit_bytes, clock.start_ns(), witness.clone()),
             clock,
+            witness: witness.clone(),
         }
+    }
+
+    /// What ends a guest that asks to exit.
+    pub(crate) fn exit(&self, code: i32) -> Halt {
+        self.witness.notes(|telling| telling.exits(code));
+        Halt::Exit(code)
     }
 }
 

@@ -42,16 +42,24 @@ impl Stdin {
 pub(crate) struct Stdout {
     bytes: Vec<u8>,
     limit: usize,
+    witness: Witness,
 }
 
 impl Stdout {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), limit }
+    pub(crate) fn new(limit: usize, witness: Witness) -> Self {
+        Self { bytes: Vec::new(), limit, witness }
+    }
+
+    /// The guest is about to write as `descriptor`.
+    pub(crate) fn through(&self, descriptor: u32) {
+        self.witness.notes(|telling| telling.writes_to(descriptor));
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Halt> {
         let room = self.limit - self.bytes.len();
-        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let kept = bytes.len().min(room);
+        self.bytes.extend_from_slice(&bytes[..kept]);
+        self.witness.notes(|telling| telling.prints(bytes.len(), kept));
         if bytes.len() > room { Err(Halt::OutputLimit) } else { Ok(()) }
     }
 

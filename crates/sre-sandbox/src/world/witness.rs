@@ -1,4 +1,5 @@
-//! Writes down what a guest was told, so that two runs can be compared call by call.
+//! Writes down what a guest was told, so that two runs can be compared call by call, and what it told the host, so that a run can
+//! be compared with somebody's word.
 //!
 //! Everything that comes to a guest from outside comes through the world, so this sees all of it. It is for finding
 //! where two runs part, and costs a normal run one test for `None` per call.
@@ -7,6 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use sre_core::Digest;
+
+use crate::account::Telling;
+use crate::{Account, Ending};
 
 /// Calls that are kept one by one; what comes later goes into one last entry.
 const KEPT_LIMIT: usize = 100_000;
@@ -34,6 +38,7 @@ struct Record {
     seen: Vec<Seen>,
     /// Over everything beyond [`KEPT_LIMIT`].
     rest: Option<Sha256>,
+    telling: Telling,
 }
 
 impl Witness {
@@ -66,10 +71,30 @@ impl Witness {
         }
     }
 
-    /// Everything so far, in order.
+    /// Whether anybody looks.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The guest did something that is part of its account.
+    pub(crate) fn notes(&self, note: impl FnOnce(&mut Telling)) {
+        if let Some(record) = &self.0 {
+            note(&mut record.lock().unwrap_or_else(PoisonError::into_inner).telling);
+        }
+    }
+
+    /// The account of a guest that ended so and had `fuel` in all; `None` where nobody looked.
+    pub(crate) fn account(&self, ending: Ending, fuel: u64, printed: &[u8]) -> Option<Account> {
+        let record = self.0.as_ref()?;
+        let telling = std::mem::take(&mut record.lock().unwrap_or_else(PoisonError::into_inner).telling);
+        Some(telling.finish(ending, fuel, printed))
+    }
+
+    /// Everything it was told so far, in order.
     pub(crate) fn take(&self) -> Vec<Seen> {
         let Some(record) = &self.0 else { return Vec::new() };
-        let Record { mut seen, rest } = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut seen, rest) = (std::mem::take(&mut record.seen), record.rest.take());
         seen.extend(rest.map(|rest| Seen {
             call: format!("anything after the first {KEPT_LIMIT} answers"),
             digest: Digest::from_bytes(rest.finalize().into()),

@@ -14,6 +14,7 @@ pub(super) fn order_schemas() -> Value {
         "CommitResult": commit_result(),
         "Claim": claim(),
         "VerifyResult": verify_result(),
+        "Divergence": divergence(),
         "VerifyRequest": verify_request(),
         "Event": event(),
     })
@@ -204,6 +205,39 @@ fn claim() -> Value {
     claim
 }
 
+fn divergence() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "difference": {
+                "type": "object",
+                "properties": {
+                    "byte": { "type": ["integer", "null"], "minimum": 0 },
+                    "pointer": { "type": ["string", "null"] },
+                    "committed": { "type": "string" },
+                    "replayed": { "type": "string" },
+                },
+                "required": ["byte", "pointer", "committed", "replayed"],
+            },
+            "event": nullable(&json!({
+                "type": "object",
+                "properties": {
+                    "kind": { "enum": ["call", "end"] },
+                    "number": { "type": "integer", "minimum": 0 },
+                    "what": { "type": "string" },
+                    "contradicts": { "type": "string" },
+                    "fuel": { "type": "integer", "minimum": 0 },
+                },
+                "required": ["kind", "number", "what", "contradicts", "fuel"],
+            })),
+            "no_event": { "type": ["string", "null"] },
+            "fuel": { "type": "integer", "minimum": 0 },
+            "repeated": { "type": ["boolean", "null"] },
+        },
+        "required": ["difference", "event", "no_event", "fuel", "repeated"],
+    })
+}
+
 fn verify_result() -> Value {
     json!({
         "type": "object",
@@ -228,6 +262,7 @@ fn verify_result() -> Value {
                     "required": ["name", "status", "detail"],
                 },
             },
+            "divergence": nullable(&reference("Divergence")),
         },
         "required": ["is_valid", "verdict", "method", "expected_hash", "actual_hash", "error", "checks"],
     })

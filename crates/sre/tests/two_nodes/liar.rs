@@ -85,6 +85,7 @@ impl Verify for Blind {
             actual_hash: Some(hash),
             error: None,
             checks: Vec::new(),
+            divergence: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
+use base64::Engine as _;
 use common::service::{Receiver, Service, until};
 use common::{Home, Ran};
 use futures_util::{StreamExt as _, stream};
@@ -56,6 +57,23 @@ async fn size_is(service: &Service, size: u64) {
 
 fn challenges(receiver: &Receiver) -> Vec<Value> {
     receiver.all().iter().map(|request| serde_json::from_slice(&request.body).expect("JSON")).collect()
+}
+
+/// The call of the guest that contradicts the receipt stands in the challenge, and in the verdict under its signature.
+fn names_the_call(challenge: &Value) {
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let payload = base64.decode(challenge["signed_verdict"]["payload"].as_str().expect("text")).expect("base64");
+    let signed: Value = serde_json::from_slice(&payload).expect("JSON");
+    assert_eq!(signed["predicate"]["error"], challenge["error"]);
+    let (words, event) = (challenge["error"].as_str().expect("words"), &challenge["divergence"]["event"]);
+    let named = match signed["predicate"]["order_id"].as_str() {
+        // Without fuel it calls nobody.
+        Some("alters-limits") => "before any call its fuel was used up: ",
+        Some("alters-skill") => "call 1, wasi_snapshot_preview1.fd_write(1, ",
+        _ => "call 2, wasi_snapshot_preview1.fd_write(1, ",
+    };
+    assert!(words.contains(named) && words.contains(event["what"].as_str().expect("what")), "{challenge}");
+    assert!(event["fuel"].is_u64(), "{challenge}");
 }
 
 const ORDERS: [(&str, &str); 7] = [
@@ -119,6 +137,9 @@ async fn every_lie_of_an_executor_is_caught() {
         assert_eq!(challenge["kind"], "order");
         assert_eq!(challenge["own_receipt"].is_object(), verdict == "diverged", "{challenge}");
         assert!(challenge["receipt"].is_object(), "{challenge}");
+        if verdict == "diverged" {
+            names_the_call(&challenge);
+        }
         *by_verdict.entry(verdict).or_default() += 1;
     }
     assert_eq!(json!(by_verdict), json!({ "diverged": 4, "unavailable": 1, "tampered": 1 }));

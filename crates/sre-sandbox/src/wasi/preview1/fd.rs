@@ -90,7 +90,10 @@ pub(super) fn write(
 ) -> Answer {
     let buffers = memory.buffers(iovs, count)?;
     let written = match guest.descriptors.get(fd)? {
-        Descriptor::Stdout => drain(memory, &buffers, |bytes, _| Ok(guest.world.stdout.write(bytes)?))?,
+        Descriptor::Stdout => {
+            guest.world.stdout.through(fd);
+            drain(memory, &buffers, |bytes, _| Ok(guest.world.stdout.write(bytes)?))?
+        }
         Descriptor::Stderr => drain(memory, &buffers, |bytes, _| {
             guest.world.stderr.write(bytes);
             Ok(())

@@ -26,8 +26,10 @@ type Answer = Result<(), Fault>;
 /// Runs one call: an errno goes back to the guest, a halt ends it.
 fn call(
     caller: &mut Caller<'_, Guest>,
+    name: &'static str,
     function: impl FnOnce(&mut GuestMemory<'_>, &mut Guest) -> Answer,
 ) -> wasmtime::Result<u32> {
+    note(caller, name)?;
     let memory = match caller.data().memory {
         Some(memory) => memory,
         None => match caller.get_export("memory") {
@@ -46,13 +48,23 @@ fn call(
     }
 }
 
+/// Tells a witness of a call.
+fn note(caller: &Caller<'_, Guest>, name: &'static str) -> wasmtime::Result<()> {
+    let witness = &caller.data().world.witness;
+    if witness.is_on() {
+        let left = caller.get_fuel()?;
+        witness.notes(|telling| telling.calls(name, left));
+    }
+    Ok(())
+}
+
 macro_rules! functions {
     ($linker:ident, $($name:ident($($argument:ident: $type:ty),*) => $function:path;)*) => {$(
         $linker.func_wrap(
             MODULE,
             stringify!($name),
             |mut caller: Caller<'_, Guest>, $($argument: $type),*| {
-                call(&mut caller, |memory, guest| $function(memory, guest, $($argument),*))
+                call(&mut caller, concat!("wasi_snapshot_preview1.", stringify!($name)), |memory, guest| $function(memory, guest, $($argument),*))
             },
         )?;
     )*};
@@ -111,8 +123,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         sock_send(fd: u32, iovs: u32, count: u32, flags: u32, out: u32) => process::sock_send;
         sock_shutdown(fd: u32, how: u32) => process::sock_shutdown;
     }
-    linker.func_wrap(MODULE, "proc_exit", |code: u32| -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(process::exit(code)))
+    linker.func_wrap(MODULE, "proc_exit", |caller: Caller<'_, Guest>, code: u32| -> wasmtime::Result<()> {
+        note(&caller, "wasi_snapshot_preview1.proc_exit")?;
+        Err(wasmtime::Error::new(process::exit(caller.data(), code)))
     })?;
     Ok(())
 }

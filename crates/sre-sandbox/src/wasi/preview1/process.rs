@@ -86,8 +86,8 @@ pub(super) fn random_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, bytes:
     Ok(())
 }
 
-pub(super) fn exit(code: u32) -> Halt {
-    Halt::Exit(code.cast_signed())
+pub(super) fn exit(guest: &Guest, code: u32) -> Halt {
+    guest.world.exit(code.cast_signed())
 }
 
 /// There is nobody to signal.

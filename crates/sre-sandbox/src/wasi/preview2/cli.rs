@@ -8,7 +8,6 @@ use super::bindings::wasi::cli::{
     terminal_stdout,
 };
 use super::io::{InputStream, OutputStream};
-use crate::world::Halt;
 
 impl environment::Host for Guest {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
@@ -26,11 +25,11 @@ impl environment::Host for Guest {
 
 impl exit::Host for Guest {
     fn exit(&mut self, status: Result<(), ()>) -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(Halt::Exit(i32::from(status.is_err()))))
+        Err(wasmtime::Error::new(self.world.exit(i32::from(status.is_err()))))
     }
 
     fn exit_with_code(&mut self, code: u8) -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(Halt::Exit(i32::from(code))))
+        Err(wasmtime::Error::new(self.world.exit(i32::from(code))))
     }
 }
 

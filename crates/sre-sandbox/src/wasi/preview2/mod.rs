@@ -7,10 +7,12 @@ mod clocks;
 mod filesystem;
 mod io;
 mod random;
+mod told;
 
 use wasmtime::component::{HasSelf, Linker, ResourceType};
 
 use super::Guest;
+use crate::account::Telling;
 
 /// Generated from the WIT.
 mod bindings {
@@ -50,5 +52,10 @@ pub(crate) fn io_resource(name: &str) -> Option<ResourceType> {
 
 /// Offers WASI 0.2 to components linked with `linker`.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    Command::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+    // The generated functions ask for the guest once per call.
+    Command::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| {
+        guest.world.witness.notes(Telling::counts);
+        guest
+    })?;
+    told::add_to_linker(linker)
 }

@@ -125,6 +125,7 @@ impl Checker {
                 "executor": self.place.address(),
                 "verdict": result.verdict,
                 "error": result.error,
+                "divergence": result.divergence,
                 "receipt_digest": digest,
                 "receipt": receipt.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok()),
                 "own_receipt": own.map(|own| envelope(own.envelope())),
