@@ -150,7 +150,7 @@ async fn issuing(folder: &Path) {
     };
     row("baseline: storage of an order, three group commits", baseline, baseline);
     store.put(vec![Blob::new(Outcome::Exited { code: 3 }.to_canonical())]).await.expect("stored");
-    let notary = Notary::new(key(), store, log.clone(), Host::this("bench"));
+    let notary = Notary::new(store, log.clone(), Host::this("bench"));
     let sequencer = tokio::spawn({
         let log = log.clone();
         async move { log.run(Duration::from_millis(500)).await }

@@ -48,7 +48,8 @@ const TILES_LIMIT: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 pub struct Log {
     database: GroupCommit,
     store: Arc<dyn Store>,
-    key: Arc<NodeKey>,
+    /// Held while something is signed that stays, so that nothing stays under a key that was replaced meanwhile.
+    key: RwLock<Arc<NodeKey>>,
     /// Held while a batch is hashed: two of them in one process would do the same work.
     integrating: tokio::sync::Mutex<()>,
     submitted: Notify,
@@ -132,7 +133,29 @@ impl Log {
         let snapshot = RwLock::new(Arc::new(read_snapshot(&database, &key)?));
         let tiles = Mutex::new(LruCache::new(TILES_LIMIT));
         let integrating = tokio::sync::Mutex::new(());
+        let key = RwLock::new(key);
         Ok(Self { database, store, key, integrating, submitted: Notify::new(), snapshot, tiles })
+    }
+
+    /// The key that signs now.
+    #[must_use]
+    pub fn key(&self) -> Arc<NodeKey> {
+        Arc::clone(&self.key.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Signs with another key of the same name from now on, the newest checkpoint first. What was signed before stays as it is.
+    ///
+    /// # Errors
+    /// [`LogError::Origin`] for a key of another name: nothing has changed.
+    pub fn use_key(&self, key: Arc<NodeKey>) -> Result<(), LogError> {
+        let mut current = self.key.write().unwrap_or_else(PoisonError::into_inner);
+        if key.name != current.name {
+            return Err(LogError::Origin { found: current.name.to_string(), expected: key.name.to_string() });
+        }
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        *snapshot = Arc::new(read_snapshot(&self.database, &key)?);
+        *current = key;
+        Ok(())
     }
 
     /// Numbers entries. When this returns they survive, and the next batch takes them. An entry that is known of its order keeps its
@@ -208,7 +231,8 @@ impl Log {
 
     /// The head that is durable by now, signed.
     fn refresh(&self) -> Result<Arc<Snapshot>, LogError> {
-        let fresh = read_snapshot(&self.database, &self.key)?;
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        let fresh = read_snapshot(&self.database, &key)?;
         let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if fresh.head.size > current.head.size {
             *current = Arc::new(fresh);
@@ -223,7 +247,7 @@ impl Log {
     /// The log's name and key.
     #[must_use]
     pub fn verifier_key(&self) -> VerifierKey {
-        self.key.verifier_key()
+        self.key().verifier_key()
     }
 
     /// The newest signed checkpoint, and its size.
@@ -257,7 +281,7 @@ impl Log {
 
     async fn cosigned_note(&self, snapshot: &Snapshot, size: u64, lines: &[String]) -> Result<Note, LogError> {
         let root = proofs::root(&Own { log: self, snapshot }, size, snapshot.head.size).await?;
-        let mut note = sign(&self.key, Head { size, root })?;
+        let mut note = sign(&self.key(), Head { size, root })?;
         note.merge(&lines.iter().filter_map(|line| NoteSignature::parse(line)).collect::<Vec<_>>());
         Ok(note)
     }
@@ -419,6 +443,6 @@ impl LogSource for Log {
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Log").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Log").field("key", &self.key()).finish_non_exhaustive()
     }
 }

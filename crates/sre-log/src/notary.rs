@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sre_core::{Canonical, CommitResult, OrderId, OrderResult, Outcome, ReceiptDigest};
 use sre_da::{Blob, Store, StoreError};
 use sre_receipt::tlog::{Entry, TlogProof};
-use sre_receipt::{Circumstances, Envelope, EnvelopeError, Host, NodeKey, Receipt, ReceiptError, VerdictStatement};
+use sre_receipt::{Circumstances, Envelope, EnvelopeError, Host, Receipt, ReceiptError, VerdictStatement};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::log::{Log, LogError, Submission};
@@ -21,7 +21,6 @@ const GROUP_LIMIT_RECEIPTS: usize = 64;
 /// Issues receipts. May be shared between threads.
 #[derive(Clone)]
 pub struct Notary {
-    key: Arc<NodeKey>,
     store: Arc<dyn Store>,
     log: Arc<Log>,
     host: Host,
@@ -62,10 +61,10 @@ pub enum NotaryError {
 }
 
 impl Notary {
-    /// A notary that signs with `key`, stores in `store` and enters into `log`.
+    /// A notary that signs with the key of `log`, stores in `store` and enters into `log`.
     #[must_use]
-    pub fn new(key: Arc<NodeKey>, store: Arc<dyn Store>, log: Arc<Log>, host: Host) -> Self {
-        Self { key, store, log, host }
+    pub fn new(store: Arc<dyn Store>, log: Arc<Log>, host: Host) -> Self {
+        Self { store, log, host }
     }
 
     /// The log.
@@ -94,6 +93,7 @@ impl Notary {
     /// # Errors
     /// [`NotaryError`]; some may have been issued. Trying again is safe.
     pub async fn issue_all(&self, finished: Vec<Finished<'_>>) -> Result<Vec<Receipt>, NotaryError> {
+        let key = self.log.key();
         let (mut receipts, mut submissions) = (Vec::with_capacity(finished.len()), Vec::with_capacity(finished.len()));
         let mut puts = JoinSet::new();
         for group in finished.chunks(GROUP_LIMIT_RECEIPTS) {
@@ -104,7 +104,7 @@ impl Notary {
                     None => None,
                 };
                 let circumstances = Circumstances { finished_at: *finished_at, outcome, host: self.host.clone() };
-                let receipt = Receipt::issue(result, circumstances, &self.key.secret)?;
+                let receipt = Receipt::issue(result, circumstances, &key.secret)?;
                 let blob = Blob::new(receipt.envelope().to_canonical());
                 let entry = Entry::receipt(blob.digest().digest().into());
                 submissions.push(Submission { entry, order_id: result.order_id.clone() });
@@ -197,6 +197,6 @@ impl Notary {
 
 impl std::fmt::Debug for Notary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Notary").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Notary").field("log", &self.log).finish_non_exhaustive()
     }
 }

@@ -63,7 +63,7 @@ async fn one_order_has_one_receipt_with_one_proof() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = store(folder.path());
     let log = Arc::new(open(folder.path()).await);
-    let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
+    let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let outcome = Outcome::Exited { code: 3 };
     let order = result("t", outcome);
     let missing = notary.issue(&order, now()).await.expect_err("the outcome is not there");
@@ -102,7 +102,7 @@ async fn one_order_has_one_receipt_with_one_proof() {
 async fn a_batch_is_issued_whole_and_in_order_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
-    let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
+    let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let known = Outcome::Exited { code: 3 };
     store.put(vec![Blob::new(known.to_canonical())]).await.expect("stored");
     let mut orders: Vec<_> = (0..200).map(|n| result(&format!("t{n}"), known)).collect();
@@ -126,7 +126,7 @@ async fn a_batch_is_issued_whole_and_in_order_or_not_at_all() {
 async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
-    let notary = Notary::new(key(1), store.clone(), log.clone(), Host::this("sre"));
+    let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let outcome = Outcome::OutOfFuel;
     store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
     let order = result("t", outcome);

@@ -203,9 +203,8 @@ impl DataFolder {
     ) -> Result<Registrar, EmbeddedError> {
         self.create()?;
         let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
-        let key = Arc::new(key);
-        let log = Log::open(&self.log(), Arc::clone(&store), Arc::clone(&key)).await.map_err(RegistrarError::from)?;
-        let notary = Notary::new(key, store, Arc::new(log), Host::this(program));
+        let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key)).await.map_err(RegistrarError::from)?;
+        let notary = Notary::new(store, Arc::new(log), Host::this(program));
         Ok(Registrar::new(journal, notary, self.keys()))
     }
 

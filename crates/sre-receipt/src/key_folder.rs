@@ -189,11 +189,12 @@ impl KeyFolder {
         }
     }
 
-    /// Replaces the node's key. The name stays; the old key is trusted until `now`.
+    /// Replaces the node's key. The name stays; the old key is trusted until the new one is in place, which is when `now` is
+    /// asked. Returns both, and that moment.
     ///
     /// # Errors
     /// [`KeyFolderError`].
-    pub fn rotate(&self, now: Timestamp) -> Result<(NodeKey, NodeKey), KeyFolderError> {
+    pub fn rotate(&self, now: impl FnOnce() -> Timestamp) -> Result<(NodeKey, NodeKey, Timestamp), KeyFolderError> {
         let old = self.load()?.ok_or_else(|| KeyFolderError::Missing(self.0.clone()))?;
         let new = new_key(Some(old.name.clone()))?;
         self.change_trust(|trust| drop(trust.add(new.trusted())))?;
@@ -204,8 +205,9 @@ impl KeyFolder {
         self.write(&old_file, old.to_file().as_bytes(), Existing::Replace)?;
         self.write(&self.signing(), new.to_file().as_bytes(), Existing::Replace)?;
         // Dies here: the old key is trusted longer than need be, though nothing signs with it any more.
-        self.change_trust(|trust| trust.end(old.secret.public().id(), now))?;
-        Ok((old, new))
+        let end = now();
+        self.change_trust(|trust| trust.end(old.secret.public().id(), end))?;
+        Ok((old, new, end))
     }
 
     /// The trust file; an empty one if there is none.

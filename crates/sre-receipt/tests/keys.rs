@@ -35,7 +35,8 @@ fn rotation_keeps_the_name_and_what_was_signed_before() {
     let start = now();
     keys.create(Some("node.example/log".parse().expect("a name"))).expect("a key");
     let end = start + 1.hour();
-    let (old, new) = keys.rotate(end).expect("a new key");
+    let (old, new, ended) = keys.rotate(|| end).expect("a new key");
+    assert_eq!(ended, end);
     assert_eq!((old.name.as_str(), new.name.as_str()), ("node.example/log", "node.example/log"));
     assert_ne!(old.secret.public(), new.secret.public());
     assert_eq!(keys.load().expect("a key").expect("a key").verifier_key(), new.verifier_key());

@@ -89,6 +89,61 @@ async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
     stranger.words("verify good.sre-bundle --require-proof").exits(0);
 }
 
+/// The name and id of the key that signed the newest checkpoint: the beginning of its last line but the signature.
+async fn signer(service: &Service) -> String {
+    let note = service.get("/log/checkpoint").await.text().await.expect("text");
+    let line = note.lines().rfind(|line| line.starts_with('\u{2014}')).expect("a signature").to_owned();
+    line.rsplit_once(' ').expect("a signature").1[..5].to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_service_takes_the_key_that_replaces_its_own() {
+    let home = Home::new();
+    home.words("key new --name executor.example.org/log").exits(0);
+    let old_line = home.words("key show").exits(0).stdout;
+    let service = Service::start(&home, &[]);
+    let skill = service.upload("returns_1").await;
+    // Orders end all the while, and every one has a receipt that counts.
+    let mut ids: Vec<String> = (0..20).map(|number| format!("before-{number}")).collect();
+    for id in &ids {
+        service.post("/v1/orders?wait=60", &order(id, &skill)).await;
+    }
+    let before = signer(&service).await;
+    let rotated = home.words("key rotate").exits(0);
+    let new_line = rotated.stdout.clone();
+    let new = home.words("key show --format json").exits(0).json();
+    for number in 0..20 {
+        ids.push(format!("after-{number}"));
+        service.post("/v1/orders?wait=60", &order(&ids[ids.len() - 1], &skill)).await;
+    }
+    // The checkpoint is signed anew without a restart, and so is what ends from now on.
+    let started = Instant::now();
+    while signer(&service).await == before {
+        assert!(started.elapsed() < Duration::from_secs(60), "the old key still signs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ids.push(String::from("last"));
+    service.post("/v1/orders?wait=60", &order("last", &skill)).await;
+    let last = predicate(&receipt(&service, "last").await);
+    assert_eq!(last["executor"]["key"], new["key"], "{last}");
+
+    // Here the old key is trusted until it was replaced. A receipt by either key is anchored, with its proof.
+    for id in &ids {
+        let file = home.path("shown");
+        fs::write(&file, receipt(&service, id).await.to_string()).expect("a file");
+        home.words(&format!("verify shown --require-proof --from {}", service.base)).exits(0);
+    }
+    // Who followed the log under the old line follows it under the new one.
+    let stranger = Home::new();
+    let log = format!("{}/log", service.base);
+    stranger.sre(&["key", "trust", old_line.trim()]).exits(0);
+    stranger.sre(&["log", "check", &log]).exits(24);
+    stranger.sre(&["key", "trust", new_line.trim()]).exits(0);
+    stranger.sre(&["log", "check", "--entries", &log]).exits(0);
+    let text = service.signal("TERM");
+    assert!(!text.contains("WARN") && !text.contains("ERROR"), "{text}");
+}
+
 #[tokio::test]
 async fn the_log_is_served_as_tlog_tiles_has_it() {
     let home = Home::new();

@@ -29,7 +29,8 @@ impl Registrar {
     /// Issues receipts as orders end, until `stop` turns true. What fails is logged and tried again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let pause = match self.issue_due().await {
+            // The newest checkpoint is signed anew too, where no order ends.
+            let pause = match self.take_new_key().and(self.issue_due().await) {
                 // A full batch means that more wait.
                 Ok(BATCH_LIMIT_ORDERS) => continue,
                 Ok(0) => Duration::ZERO,
@@ -88,6 +89,7 @@ impl Registrar {
         }
         let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
         let result = order.result()?;
+        self.take_new_key()?;
         let receipt = self.notary.issue(&result, order.finished_at).await?;
         self.journal.receipts_issued(vec![order.sequence]).await?;
         Ok(Some(receipt))
@@ -97,6 +99,7 @@ impl Registrar {
         if parsed.is_empty() {
             return Ok(());
         }
+        self.take_new_key()?;
         let finished = parsed.iter().map(|(order, result)| Finished { result, finished_at: order.finished_at });
         self.notary.issue_all(finished.collect()).await?;
         // Dies here: the orders stay due; the next batch signs the same, and the log keeps what it has.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sre_core::OrderId;
 use sre_log::{Log, Notary};
 use sre_receipt::tlog::TlogProof;
-use sre_receipt::{KeyFolder, KeyId, Purpose, Receipt, Trust};
+use sre_receipt::{KeyFolder, KeyFolderError, KeyId, Purpose, Receipt, Trust};
 
 use super::RegistrarError;
 use crate::Journal;
@@ -75,6 +75,22 @@ impl Registrar {
     /// The trust file as it is now: people edit it while the service runs.
     pub(super) fn trust(&self) -> Result<Trust, RegistrarError> {
         Ok(self.keys.trust()?)
+    }
+
+    /// Signs with the key in the folder from now on, if it was replaced (`sre key rotate`).
+    ///
+    /// Called after the orders of a batch were read: so an order that the old key signs had ended before the new one was in
+    /// place, and until then the old one is trusted. Where the file cannot be used nothing is signed: receipts wait, as they would
+    /// at a start.
+    pub(super) fn take_new_key(&self) -> Result<(), RegistrarError> {
+        let key = self.keys.load()?.ok_or_else(|| KeyFolderError::Missing(self.keys.path().to_path_buf()))?;
+        if key.secret.public() == self.log().key().secret.public() {
+            return Ok(());
+        }
+        let id = key.secret.public().id();
+        self.log().use_key(Arc::new(key))?;
+        tracing::info!(key = %id, "the signing key was replaced; receipts and checkpoints are signed with the new one");
+        Ok(())
     }
 
     pub(super) fn is_own(&self, key: &sre_receipt::TrustedKey) -> bool {

@@ -20,7 +20,6 @@ const ID_PREFIX_DIGITS: usize = 8;
 /// When a file is refused or cannot be written, or no such key is known.
 pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
     let keys = receipts::keys(&global.data_folder()?);
-    let now = Timestamp::now();
     let text = match command {
         KeyCommand::New { name } => show(&keys.create(name)?, global.format),
         KeyCommand::Show { pem: false } => show(&own(&keys)?, global.format),
@@ -36,9 +35,9 @@ pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
         }
         KeyCommand::Untrust { id } => untrust(&keys, &id, global.format)?,
         KeyCommand::Rotate => {
-            let (old, new) = keys.rotate(now)?;
+            let (old, new, end) = keys.rotate(Timestamp::now)?;
             if !global.quiet {
-                output::stderr(&format!("note: the key {} is trusted until {now}\n", old.secret.public().id()));
+                output::stderr(&format!("note: the key {} is trusted until {end}\n", old.secret.public().id()));
             }
             show(&new, global.format)
         }
