@@ -44,7 +44,7 @@ pub use embedded::{
     DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder, default_data_folder,
     execute_skill_order,
 };
-pub use journal::{Journal, JournalEntry, JournalError};
+pub use journal::{Finality, Forgotten, Journal, JournalEntry, JournalError, NeverFinal, Retention};
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};

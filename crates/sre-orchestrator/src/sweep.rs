@@ -5,35 +5,38 @@
 //! looks like one that nobody needs.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
 use sre_da::{LocalStore, Store};
 
-use crate::journal::Kept;
+use crate::journal::{Forgotten, Kept, Retention};
 use crate::{DataFolder, EmbeddedError};
 
 /// What a sweep removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Swept {
     /// Orders forgotten.
-    pub orders: u64,
+    pub orders: Forgotten,
     /// Blobs removed.
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
 }
 
-/// Forgets orders that ended more than `age` ago, and removes every blob that no kept order and no uploaded skill needs,
+/// Forgets orders that ended longer ago than `retention` says, and removes every blob that no kept order and no uploaded skill needs,
 /// nor anybody else who has named it in `needed`: a transparency log keeps its tiles in the same store.
 ///
 /// # Errors
 /// [`EmbeddedError`]: somebody else uses the folder, or something could not be read; then no blob was removed.
-pub async fn sweep(folder: &DataFolder, age: Duration, needed: HashSet<BlobDigest>) -> Result<Swept, EmbeddedError> {
+pub async fn sweep(
+    folder: &DataFolder,
+    retention: Retention,
+    needed: HashSet<BlobDigest>,
+) -> Result<Swept, EmbeddedError> {
     let journal = folder.open_journal_alone()?;
     let store = folder.open_store()?;
-    let orders = journal.forget(age).await?;
+    let orders = journal.forget(retention).await?;
     let (mut kept, mut skills, mut engines) = (needed, HashSet::new(), HashSet::new());
     journal.each_kept(|thing| match thing {
         Kept::Skill(digest) => drop(skills.insert(digest)),

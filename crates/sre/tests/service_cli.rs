@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::service::{Receiver, Service};
+use common::service::{Receiver, Service, object, until};
 use common::{Home, Ran, ran};
 use serde_json::Value;
 
@@ -91,7 +91,7 @@ async fn an_order_goes_through_the_client_commands() {
     assert_eq!(due, format!("the callback to http://127.0.0.1:{} is due\n", receiver.port));
     service.callback_is("called", "delivered").await;
     assert_eq!(run("redeliver called --format json").exits(0).json()["order_id"], "called");
-    common::service::until("three deliveries", || receiver.all().len() >= 3).await;
+    until("three deliveries", || receiver.all().len() >= 3).await;
     assert_eq!(problem(&run("redeliver one --format json").exits(2))["code"], "refused");
 
     // The service itself.
@@ -200,4 +200,37 @@ async fn old_orders_are_forgotten_and_what_is_needed_stays() {
     let order = serde_json::json!({ "order_id": "old", "skill_package": { "digest": skill } });
     let ended: Value = service.post("/v1/orders?wait=60", &order).await.json().await.expect("JSON");
     assert_eq!((&ended["status"], &ended["output"]), (&"completed".into(), &1.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_verdicts_never_came_is_kept_longer_and_named_when_it_goes() {
+    let (home, verifier) = (Home::new(), Home::new());
+    verifier.words("key new --name verifier.example.org").exits(0);
+    let key = verifier.words("key show").exits(0).stdout;
+    home.sre(&["key", "trust", key.trim(), "--for", "verdict"]).exits(0);
+    let receiver = Receiver::acknowledging();
+    let [networks, ports] = receiver.settings();
+    let service = Service::start(&home, &[&networks, &ports]);
+    let order = |id: &str, required: u32| {
+        serde_json::json!({
+            "order_id": id, "skill_package": object("returns_1"), "callback_url": receiver.url(),
+            "verdicts_required": required,
+        })
+    };
+    service.post("/v1/orders?wait=60", &order("waits", 1)).await;
+    let mut plain = order("plain", 1);
+    plain.as_object_mut().expect("an object").remove("verdicts_required");
+    service.post("/v1/orders?wait=60", &plain).await;
+    until("the callback of the order that needs no verdicts", || receiver.all().len() == 1).await;
+    drop(service.signal("TERM"));
+
+    let swept = home.words("gc --set retention.days=0 --format json").exits(0).json();
+    assert_eq!((&swept["orders"], &swept["never_final"]), (&1.into(), &0.into()), "{swept}");
+    let both = "--set retention.days=0 --set retention.verdicts_days=0";
+    let swept = home.words(&format!("gc {both} --format json")).exits(0).json();
+    assert_eq!((&swept["orders"], &swept["never_final"]), (&1.into(), &1.into()), "{swept}");
+    let named = &swept["never_final_orders"][0];
+    assert_eq!((&named["order_id"], &named["callback_dropped"]), (&"waits".into(), &true.into()), "{swept}");
+    assert_eq!((&named["finality"]["required"], &named["finality"]["matched"]), (&1.into(), &0.into()), "{swept}");
+    assert_eq!(receiver.all().len(), 1, "what was held was not sent");
 }

@@ -58,7 +58,7 @@ pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome, Outgoing};
 pub use receipts::{DueReceipt, ReceiptsDue};
 pub(crate) use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;
-pub use retention::Kept;
+pub use retention::{Forgotten, Kept, NEVER_FINAL_LIMIT, NeverFinal, Retention};
 pub use skills::UploadedSkill;
 pub use verdicts::{Coverage, Finality, NewVerdict, StoredVerdict, VerdictKept};
 pub use watch::{News, Watch};

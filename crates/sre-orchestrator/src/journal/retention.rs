@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use rusqlite::params;
+use rusqlite::{Transaction, params};
+use serde::Serialize;
 use sre_core::{Digest, OrderResult, SkillDigest};
 
-use super::{Journal, JournalError, entry};
+use super::{Finality, Journal, JournalError, entry, outbox, verdicts};
 
 /// What kept orders still need; see [`Journal::each_kept`].
 #[derive(Debug)]
@@ -16,42 +17,84 @@ pub enum Kept {
     Skill(SkillDigest),
 }
 
+/// How long what has ended is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Orders.
+    pub age: Duration,
+    /// Orders whose callback is held until verdicts come; never less than `age`.
+    pub verdicts_age: Duration,
+}
+
+/// What was forgotten.
+#[derive(Debug, Default)]
+pub struct Forgotten {
+    /// How many orders.
+    pub orders: u64,
+    /// How many of them needed verdicts and never had enough.
+    pub never_final: u64,
+    /// The first [`NEVER_FINAL_LIMIT`] of those.
+    pub never_final_orders: Vec<NeverFinal>,
+}
+
+/// An order that was forgotten before it was final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeverFinal {
+    /// Which order.
+    pub order_id: String,
+    /// The verdicts it needed and had.
+    pub finality: Finality,
+    /// Whether its callback was held for them to the end, and so was never sent.
+    pub callback_dropped: bool,
+}
+
+/// Orders that are named one by one.
+pub const NEVER_FINAL_LIMIT: usize = 1000;
+
 /// Rows forgotten in one transaction, so that nobody waits for long.
 const BATCH: i64 = 1000;
 
 impl Journal {
-    /// Forgets orders that ended more than `age` ago and whose callback is not pending. Returns how many. An id that was
-    /// forgotten is new again.
+    /// Forgets orders that ended too long ago and whose callback is not pending. One that is held for verdicts nobody has given
+    /// waits longer, and is dropped with its order. An id that was forgotten is new again.
     ///
     /// # Errors
     /// [`JournalError`]; some may have been forgotten.
-    pub async fn forget(&self, age: Duration) -> Result<u64, JournalError> {
-        let before = self.now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let mut forgotten = 0;
+    pub async fn forget(&self, retention: Retention) -> Result<Forgotten, JournalError> {
+        let now = self.now_ms();
+        let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let (ended, held) = (before(retention.age), before(retention.verdicts_age.max(retention.age)));
+        let mut forgotten = Forgotten::default();
         let mut after = 0_i64;
         loop {
-            let (last, removed) = self
+            let (last, removed, unfinished) = self
                 .database
                 .write(move |transaction| {
                     let sequences: Vec<i64> = transaction
                         .prepare_cached(
                             "SELECT sequence FROM results LEFT JOIN outbox USING (sequence)
-                             WHERE sequence > ?1 AND finished_at_ms < ?2 AND coalesce(state <> 'pending', TRUE)
+                             WHERE sequence > ?1 AND finished_at_ms < ?2
+                                 AND (coalesce(state <> 'pending', TRUE) OR due_ms = ?4 AND finished_at_ms < ?5)
                              ORDER BY sequence LIMIT ?3",
                         )?
-                        .query_map(params![after, before, BATCH], |row| row.get(0))?
+                        .query_map(params![after, ended, BATCH, outbox::HELD_MS, held], |row| row.get(0))?
                         .collect::<rusqlite::Result<_>>()?;
+                    let mut unfinished = Vec::new();
                     for sequence in &sequences {
+                        unfinished.extend(never_final(transaction, *sequence)?);
                         for table in ["events", "outbox", "receipts_due", "verdicts", "finality", "results", "orders"] {
                             transaction
                                 .prepare_cached(&format!("DELETE FROM {table} WHERE sequence = ?1"))?
                                 .execute([sequence])?;
                         }
                     }
-                    Ok((sequences.last().copied(), sequences.len() as u64))
+                    Ok((sequences.last().copied(), sequences.len() as u64, unfinished))
                 })
                 .await?;
-            forgotten += removed;
+            forgotten.orders += removed;
+            forgotten.never_final += unfinished.len() as u64;
+            let room = NEVER_FINAL_LIMIT - forgotten.never_final_orders.len();
+            forgotten.never_final_orders.extend(unfinished.into_iter().take(room));
             match last {
                 Some(last) => after = last,
                 None => return Ok(forgotten),
@@ -81,4 +124,19 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// What is lost when this order is forgotten; `None` of one that needed no verdicts, or had enough.
+fn never_final(transaction: &Transaction<'_>, sequence: i64) -> rusqlite::Result<Option<NeverFinal>> {
+    let Some(finality) = verdicts::finality(transaction, sequence)?.filter(|found| !found.is_final) else {
+        return Ok(None);
+    };
+    transaction
+        .prepare_cached(
+            "SELECT order_id, coalesce(state = 'pending', FALSE) FROM orders LEFT JOIN outbox USING (sequence)
+             WHERE sequence = ?1",
+        )?
+        .query_row([sequence], |row| {
+            Ok(Some(NeverFinal { order_id: row.get(0)?, finality, callback_dropped: row.get(1)? }))
+        })
 }

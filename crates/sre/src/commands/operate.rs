@@ -1,6 +1,7 @@
 //! `sre config`, `sre token` and `sre gc`: what an operator does besides serving.
 
 use serde_json::json;
+use sre_orchestrator::{Finality, Forgotten};
 
 use super::{serve, service_config};
 use crate::cli::{ConfigArgs, ConfigCommand, Format, GcArgs, Global, TokenCommand};
@@ -84,22 +85,44 @@ pub fn token(command: &TokenCommand, global: &Global) -> Result<Exit, Failure> {
 /// # Errors
 /// When somebody else uses the data folder, or it cannot be read whole; then no blob was removed.
 pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
-    let age = service_config(&args.config)?.settings()?.retention()?;
+    let retention = service_config(&args.config)?.settings()?.retention()?;
     let folder = global.data_folder()?;
     // Receipts stay as long as the log that vouches for them, which is for ever.
     let needed = receipts::blobs_of_log(&folder)?;
-    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, age, needed))?;
+    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, retention, needed))?;
     let text = match global.format {
         Format::Human => format!(
-            "{} forgotten, {} removed ({})\n",
-            output::plural(swept.orders, "order"),
+            "{} forgotten, {} removed ({})\n{}",
+            output::plural(swept.orders.orders, "order"),
             output::plural(swept.blobs, "blob"),
-            output::bytes(swept.bytes)
+            output::bytes(swept.bytes),
+            never_final(&swept.orders)
         ),
         Format::Json => output::json_line(&json!({
-            "orders": swept.orders, "blobs": swept.blobs, "bytes": swept.bytes,
+            "orders": swept.orders.orders, "blobs": swept.blobs, "bytes": swept.bytes,
+            "never_final": swept.orders.never_final, "never_final_orders": swept.orders.never_final_orders,
         })),
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Success)
+}
+
+/// The orders whose submitters wait for verdicts that nobody gave: what is forgotten is not hidden.
+fn never_final(forgotten: &Forgotten) -> String {
+    let named: String = forgotten
+        .never_final_orders
+        .iter()
+        .map(|order| {
+            let Finality { required, matched, disputed, .. } = order.finality;
+            let callback = if order.callback_dropped { "; its callback was not sent" } else { "" };
+            format!(
+                "never final: order {}, {matched} of {required} matching verdicts, {disputed} disputing{callback}\n",
+                output::escape(&order.order_id)
+            )
+        })
+        .collect();
+    match forgotten.never_final - forgotten.never_final_orders.len() as u64 {
+        0 => named,
+        more => format!("{named}never final: {more} more\n"),
+    }
 }

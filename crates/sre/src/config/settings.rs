@@ -84,6 +84,7 @@ pub struct ReceiptSettings {
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     pub days: f64,
+    pub verdicts_days: f64,
 }
 
 /// `[telemetry]`
@@ -223,9 +224,16 @@ impl Settings {
     ///
     /// # Errors
     /// A time that is none.
-    pub fn retention(&self) -> Result<Duration, Failure> {
-        seconds("retention.days", self.retention.days * 86_400.0)
+    pub fn retention(&self) -> Result<sre_orchestrator::Retention, Failure> {
+        Ok(sre_orchestrator::Retention {
+            age: days("retention.days", self.retention.days)?,
+            verdicts_age: days("retention.verdicts_days", self.retention.verdicts_days)?,
+        })
     }
+}
+
+fn days(name: &str, value: f64) -> Result<Duration, Failure> {
+    seconds(name, value * 86_400.0)
 }
 
 fn seconds(name: &str, value: f64) -> Result<Duration, Failure> {
