@@ -282,4 +282,46 @@ mod tests {
         assert_eq!(read(b"\xff", &json!("a")), Contradicts(0));
         assert_eq!(read(b"\"\xff", &json!("a")), Contradicts(1));
     }
+
+    /// Whatever becomes of a spelling: it is read as the value where the strict parser reads it as the value and nowhere else, and
+    /// what stands before a byte that contradicts does not.
+    #[test]
+    fn mutated_spellings_are_read_as_the_parser_reads_them() {
+        let value =
+            json!({ "a/b": [1, -2.5, true, null, "\u{e9}\n\u{1f600}", 1e21], "ab": {}, "a": 1_000_000, "s": "" });
+        let canonical = canonical_json::to_vec(&value);
+        let spellings = [
+            canonical.clone(),
+            serde_json::to_vec_pretty(&value).expect("JSON"),
+            r#"{"ab":{},"a":1e6,"s":"","a\/b":[1.0,-25e-1,true,null,"\u00e9\n\ud83d\ude00",1e+21]}"#.into(),
+        ];
+        let mut state = 1_u64;
+        let mut random = |limit: usize| {
+            // Knuth's MMIX generator; its high bits are good enough here.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).expect("31 bits") % limit
+        };
+        let mut complete = 0;
+        for round in 0..30_000 {
+            let mut text = spellings[round % spellings.len()].clone();
+            for _ in 0..=random(2) {
+                let at = random(text.len());
+                match random(4) {
+                    0 => text[at] = b" \n\"\\,:[]{}01eE+-.u\x00\xc3"[random(21)],
+                    1 => text.insert(at, b" \t0\"\\,}"[random(7)]),
+                    2 => drop(text.remove(at)),
+                    _ => text.truncate(at.max(1)),
+                }
+            }
+            let reading = read(&text, &value);
+            let same = canonical_json::parse(&text).is_ok_and(|parsed| canonical_json::to_vec(&parsed) == canonical);
+            assert_eq!(reading == Reading::Complete, same, "{reading:?}: {}", String::from_utf8_lossy(&text));
+            complete += u32::from(same);
+            if let Reading::Contradicts(at) = reading {
+                let before = read(&text[..at], &value);
+                assert!(!matches!(before, Reading::Contradicts(_)), "{before:?}: {}", String::from_utf8_lossy(&text));
+            }
+        }
+        assert!(complete > 500, "{complete} of them were still the value");
+    }
 }
