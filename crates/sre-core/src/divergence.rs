@@ -63,10 +63,10 @@ impl fmt::Display for GuestEvent {
         let Self { number, what, contradicts, fuel, .. } = self;
         match self.kind {
             GuestEventKind::Call => write!(f, "call {number}, {what}: {contradicts}; {fuel} fuel at that call"),
-            GuestEventKind::End if *number == 0 => {
-                write!(f, "before any call {what}: {contradicts}; {fuel} fuel by then")
+            GuestEventKind::End => {
+                let after = if *number == 0 { String::from("before any call") } else { format!("after call {number}") };
+                write!(f, "its end {after}, where {what}: {contradicts}; {fuel} fuel by then")
             }
-            GuestEventKind::End => write!(f, "after call {number} {what}: {contradicts}; {fuel} fuel by then"),
         }
     }
 }

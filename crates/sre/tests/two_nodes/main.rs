@@ -68,7 +68,7 @@ fn names_the_call(challenge: &Value) {
     let (words, event) = (challenge["error"].as_str().expect("words"), &challenge["divergence"]["event"]);
     let named = match signed["predicate"]["order_id"].as_str() {
         // Without fuel it calls nobody.
-        Some("alters-limits") => "before any call its fuel was used up: ",
+        Some("alters-limits") => "its end before any call, where its fuel was used up: ",
         Some("alters-skill") => "call 1, wasi_snapshot_preview1.fd_write(1, ",
         _ => "call 2, wasi_snapshot_preview1.fd_write(1, ",
     };
