@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use sre_core::{Backend, OrderStatus};
 use sre_orchestrator::journal::{
-    Accepted, Cancelled, ClaimWish, Claimed, DeliveryOutcome, DeliveryState, Event, EventKind, NewOrder, Retry,
+    Accepted, Cancelled, ClaimWish, Claimed, DeliveryOutcome, DeliveryPlaces, DeliveryState, Event, EventKind,
+    NewOrder, Retry,
 };
 use sre_orchestrator::{Backoff, Journal, JournalError, Submitted, WorkerOptions, Workers};
 use support::{Act, House, Receiver, house, house_in, house_over, order};
@@ -173,8 +174,8 @@ async fn an_order_that_waits_too_long_ends_and_one_that_runs_does_not() {
     let cancelled = journal.cancel(&"runs".parse().expect("an id")).await.expect("cancelled");
     assert!(matches!(cancelled, Cancelled::Ended(_)), "{cancelled:?}");
     // Both have callbacks to be delivered, each once.
-    assert_eq!(journal.claim_callbacks(10, &[]).await.expect("callbacks").len(), 2);
-    assert!(journal.claim_callbacks(10, &[]).await.expect("callbacks").is_empty());
+    assert_eq!(journal.claim_callbacks(DeliveryPlaces::new(10)).await.expect("callbacks").len(), 2);
+    assert!(journal.claim_callbacks(DeliveryPlaces::new(10)).await.expect("callbacks").is_empty());
 }
 
 /// What a write may suffer.

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::Home;
-use common::service::{Receiver, Service, until};
+use common::service::{Receiver, Service, object, until};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A receiver that treats its connections as it likes.
@@ -186,6 +187,46 @@ async fn every_kind_of_bad_answer_ends_in_the_right_state() {
     }
     let log = service.signal("TERM");
     assert!(log.contains("callback given up") && !log.contains("do-not-show"), "{log}");
+}
+
+#[tokio::test]
+async fn a_submitter_whose_receivers_all_hang_keeps_no_other_submitter_waiting() {
+    let home = Home::new();
+    let token = |name: &str| home.words(&format!("token new {name} --scopes submit")).exits(0).stdout.trim().to_owned();
+    let (greedy, modest) = (token("greedy"), token("modest"));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let hanging: Vec<Rogue> = (0..40)
+        .map(|_| {
+            let connections = Arc::clone(&connections);
+            Rogue::start(move |stream| {
+                drain(&stream);
+                connections.fetch_add(1, Ordering::SeqCst);
+                thread::sleep(Duration::from_secs(3600));
+            })
+        })
+        .collect();
+    let good = Receiver::acknowledging();
+    let ports = ports(&hanging.iter().map(|rogue| rogue.port).chain([good.port]).collect::<Vec<_>>());
+    let settings = [NETWORKS, &ports, "callbacks.delivery_time_limit_seconds=600", "server.grace_seconds=0.1"];
+    let service = Service::start(&home, &settings);
+    let post = async |path: &str, token: &str, body: Value| {
+        let answer =
+            service.request(Method::POST, path).bearer_auth(token).json(&body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+        answer.json::<Value>().await.expect("JSON")
+    };
+    let uploaded = post("/v1/skills", &greedy, object("returns_1")).await;
+    let skill = uploaded["digest"].as_str().expect("a digest");
+    // More than there are places, at receivers of which none has more than its share.
+    for n in 0..200 {
+        post("/v1/orders?wait=60", &greedy, order(&format!("hangs-{n}"), skill, hanging[n % hanging.len()].port)).await;
+    }
+    until("as many deliveries as one submitter may have", || connections.load(Ordering::SeqCst) >= 64).await;
+    for n in 0..20 {
+        post("/v1/orders?wait=60", &modest, order(&format!("good-{n}"), skill, good.port)).await;
+    }
+    until("the other submitter's callbacks", || good.all().len() >= 20).await;
+    assert_eq!(connections.load(Ordering::SeqCst), 64, "half of all places, and what the others left did not go to it");
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 //! If the process dies after a delivery and before its record, the callback is delivered again by whoever finds this holder
 //! dead: at least once, with the same id.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,15 +11,12 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{Callback, CallbackError, CallbackMessage, Schedule};
-use crate::journal::{DeliveryOutcome, Journal, JournalError, Outgoing};
+use crate::journal::{DeliveryOutcome, DeliveryPlaces, Journal, JournalError, Outgoing};
 use crate::tracer::order_context;
 use crate::{Meter, Span, SpanKind, TraceParent, Tracing};
 
 /// Deliveries at once.
-const IN_FLIGHT_LIMIT: usize = 64;
-
-/// Deliveries at once to one receiver, so that one that hangs does not keep the others waiting.
-const PER_RECEIVER_LIMIT: usize = 4;
+const IN_FLIGHT_LIMIT: usize = 128;
 
 /// How often the outbox is looked at when nobody says that there is something in it.
 const POLL_PERIOD: Duration = Duration::from_millis(500);
@@ -34,7 +30,7 @@ pub struct Courier {
     tracing: Tracing,
     wake: Notify,
     slots: Arc<Semaphore>,
-    per_receiver: Mutex<HashMap<String, usize>>,
+    places: Mutex<DeliveryPlaces>,
 }
 
 impl Courier {
@@ -49,7 +45,7 @@ impl Courier {
             tracing: Tracing::default(),
             wake: Notify::new(),
             slots: Arc::new(Semaphore::new(IN_FLIGHT_LIMIT)),
-            per_receiver: Mutex::default(),
+            places: Mutex::new(DeliveryPlaces::new(IN_FLIGHT_LIMIT)),
         }
     }
 
@@ -96,26 +92,23 @@ impl Courier {
     /// Starts as many deliveries as are due and allowed.
     async fn dispatch(self: &Arc<Self>) -> Result<(), JournalError> {
         loop {
-            let free = self.slots.available_permits();
-            if free == 0 {
+            let places = self.places().clone();
+            let claimed = self.journal.claim_callbacks(places).await?;
+            if claimed.is_empty() {
                 return Ok(());
             }
-            let mut started = 0;
-            for outgoing in self.journal.claim_callbacks(free.min(PER_RECEIVER_LIMIT), &self.busy()).await? {
-                started += 1;
+            for outgoing in claimed {
                 let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Ok(()) };
-                *self.lock().entry(outgoing.host.clone()).or_default() += 1;
+                self.places().enter(&outgoing.submitter, &outgoing.host);
                 let courier = Arc::clone(self);
                 tokio::spawn(async move {
                     courier.deliver(&outgoing).await;
-                    courier.leave(&outgoing.host);
+                    // In this order: whoever has a place finds a slot.
                     drop(slot);
-                    // Something may have waited for this receiver.
+                    courier.places().leave(&outgoing.submitter, &outgoing.host);
+                    // Something may have waited for this place.
                     courier.wake();
                 });
-            }
-            if started == 0 {
-                return Ok(());
             }
         }
     }
@@ -206,23 +199,7 @@ impl Courier {
         }
     }
 
-    /// Receivers that have as many deliveries as they may.
-    fn busy(&self) -> Vec<String> {
-        let busy = self.lock();
-        busy.iter().filter(|(_, count)| **count >= PER_RECEIVER_LIMIT).map(|(host, _)| host.clone()).collect()
-    }
-
-    fn leave(&self, host: &str) {
-        let mut busy = self.lock();
-        if let Some(count) = busy.get_mut(host) {
-            *count -= 1;
-            if *count == 0 {
-                busy.remove(host);
-            }
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
-        self.per_receiver.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> std::sync::MutexGuard<'_, DeliveryPlaces> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

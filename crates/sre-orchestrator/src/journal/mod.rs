@@ -27,6 +27,7 @@
 
 mod accept;
 mod claim;
+mod deliveries;
 mod entry;
 mod error;
 mod events;
@@ -37,6 +38,7 @@ mod journal;
 mod lease;
 mod list;
 mod outbox;
+mod places;
 mod receipts;
 mod recover;
 mod retention;
@@ -47,6 +49,7 @@ mod watch;
 
 pub use accept::{Accepted, ClaimWish, NewOrder};
 pub use claim::Claimed;
+pub use deliveries::Outgoing;
 pub use entry::{JournalEntry, OrderState};
 pub use error::JournalError;
 pub use events::{Event, EventKind};
@@ -54,7 +57,8 @@ pub use finish::{Cancelled, Retry};
 pub use journal::Journal;
 pub use lease::Lease;
 pub use list::{OrderFilter, OrderSummary};
-pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome, Outgoing};
+pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome};
+pub use places::DeliveryPlaces;
 pub use receipts::{DueReceipt, ReceiptsDue};
 pub(crate) use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;

@@ -8,32 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use sre_core::OrderId;
 
-use super::{Journal, JournalError, verdicts};
-use crate::TraceParent;
-
-/// A callback to be delivered now.
-#[derive(Debug, Clone)]
-pub struct Outgoing {
-    /// The order's place in the journal.
-    pub sequence: i64,
-    token: i64,
-    /// The same for every delivery of this callback.
-    pub message_id: String,
-    /// Which order.
-    pub order_id: String,
-    /// Who submitted it.
-    pub submitter: String,
-    /// Where to.
-    pub url: String,
-    /// Host and port of the URL.
-    pub host: String,
-    /// Deliveries begun, this one included.
-    pub attempt: u32,
-    /// The OrderResult as JSON.
-    pub body: String,
-    /// The submitter's trace, if there is one.
-    pub trace: Option<TraceParent>,
-}
+use super::{Journal, JournalError, Outgoing, verdicts};
 
 /// Where a callback stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,21 +64,20 @@ pub enum Outcome {
 /// When a callback is due whose order still waits for verdicts: not before somebody decides.
 pub(super) const HELD_MS: i64 = i64::MAX;
 
-const COLUMNS: &str = "sequence, token, message_id, url, host, attempt, trace";
-
 /// What an open order says of its callback.
 pub(super) struct OpenCallback {
     url: Option<String>,
     trace: Option<String>,
+    submitter: String,
 }
 
 impl OpenCallback {
     /// What `DELETE FROM open_orders` is to return for [`OpenCallback::read`].
     pub(super) const RETURNING: &str =
-        "callback_url, CASE WHEN callback_url IS NOT NULL AND json_valid(work) THEN work ->> '$.trace' END";
+        "callback_url, CASE WHEN callback_url IS NOT NULL AND json_valid(work) THEN work ->> '$.trace' END, submitter";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { url: row.get(0)?, trace: row.get(1)? })
+        Ok(Self { url: row.get(0)?, trace: row.get(1)?, submitter: row.get(2)? })
     }
 }
 
@@ -121,10 +95,10 @@ pub(super) fn insert(
     transaction
         .prepare_cached(
             "INSERT INTO outbox
-                 (sequence, message_id, url, host, state, attempt, token, holder, set_at_ms, due_ms, error, trace)
-             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 0, NULL, ?5, ?6, NULL, ?7)",
+                 (sequence, message_id, url, host, state, attempt, token, holder, set_at_ms, due_ms, error, trace, submitter)
+             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 0, NULL, ?5, ?6, NULL, ?7, ?8)",
         )?
-        .execute(params![sequence, message_id, url, host, now, due_ms, callback.trace])
+        .execute(params![sequence, message_id, url, host, now, due_ms, callback.trace, callback.submitter])
         .map(drop)
 }
 
@@ -135,50 +109,6 @@ fn receiver(url: &url::Url) -> String {
 }
 
 impl Journal {
-    /// Claims up to `limit` callbacks that are due, leaving out the `busy` hosts (a JSON array).
-    ///
-    /// # Errors
-    /// [`JournalError`]; nothing was claimed.
-    pub async fn claim_callbacks(&self, limit: usize, busy: &[String]) -> Result<Vec<Outgoing>, JournalError> {
-        let due = format!(
-            "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND holder IS NULL AND due_ms <= ?1
-             AND host NOT IN (SELECT value FROM json_each(?2)) ORDER BY due_ms LIMIT ?3"
-        );
-        let busy = serde_json::to_string(busy).unwrap_or_else(|_| String::from("[]"));
-        let (now, limit) = (self.now_ms(), i64::try_from(limit).unwrap_or(i64::MAX));
-        if !self.database.reader()?.prepare_cached(&due)?.exists(params![now, busy, limit])? {
-            return Ok(Vec::new());
-        }
-        let holder = self.holder.name().to_owned();
-        let claimed = self.database.write(move |transaction| {
-            let rows: Vec<Outgoing> = transaction
-                .prepare_cached(&due)?
-                .query_map(params![now, busy, limit], outgoing)?
-                .collect::<rusqlite::Result<_>>()?;
-            rows.into_iter().map(|row| take(transaction, row, &holder)).collect()
-        });
-        Ok(claimed.await?)
-    }
-
-    /// Claims the callback of one order, if it is pending and nobody delivers it, due or not.
-    ///
-    /// # Errors
-    /// [`JournalError`]; nothing was claimed.
-    pub async fn claim_callback(&self, sequence: i64) -> Result<Option<Outgoing>, JournalError> {
-        let one = format!(
-            "SELECT {COLUMNS} FROM outbox WHERE sequence = ?1 AND state = 'pending' AND holder IS NULL AND due_ms <> {HELD_MS}"
-        );
-        if !self.database.reader()?.prepare_cached(&one)?.exists([sequence])? {
-            return Ok(None);
-        }
-        let holder = self.holder.name().to_owned();
-        let claimed = self.database.write(move |transaction| {
-            let row = transaction.prepare_cached(&one)?.query_row([sequence], outgoing).optional()?;
-            row.map(|row| take(transaction, row, &holder)).transpose()
-        });
-        Ok(claimed.await?)
-    }
-
     /// Records how a delivery ended. Under an old claim nothing is recorded.
     ///
     /// # Errors
@@ -249,39 +179,6 @@ impl Journal {
         let mut statement = reader.prepare_cached("SELECT count(*) FROM outbox WHERE state = 'pending'")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
-}
-
-fn outgoing(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
-    Ok(Outgoing {
-        sequence: row.get(0)?,
-        token: row.get(1)?,
-        message_id: row.get(2)?,
-        order_id: String::new(),
-        submitter: String::new(),
-        url: row.get(3)?,
-        host: row.get(4)?,
-        attempt: row.get(5)?,
-        body: String::new(),
-        // Written by this program; one that cannot be read is left out.
-        trace: row.get::<_, Option<String>>(6)?.and_then(|trace| trace.parse().ok()),
-    })
-}
-
-fn take(transaction: &Transaction<'_>, mut row: Outgoing, holder: &str) -> rusqlite::Result<Outgoing> {
-    transaction
-        .prepare_cached("UPDATE outbox SET holder = ?2, attempt = attempt + 1, token = token + 1 WHERE sequence = ?1")?
-        .execute(params![row.sequence, holder])?;
-    (row.order_id, row.submitter, row.body) = transaction
-        .prepare_cached(
-            "SELECT order_id, submitter, result FROM orders JOIN results USING (sequence) WHERE sequence = ?1",
-        )?
-        .query_row([row.sequence], |found| Ok((found.get(0)?, found.get(1)?, found.get(2)?)))?;
-    if let Some(finality) = verdicts::finality(transaction, row.sequence)? {
-        row.body = finality.beside(&row.body);
-    }
-    row.token += 1;
-    row.attempt += 1;
-    Ok(row)
 }
 
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {

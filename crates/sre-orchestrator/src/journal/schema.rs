@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 const V1: &str = "
     CREATE TABLE orders (
@@ -130,4 +130,12 @@ const V3: &str = "
 /// Callbacks know the trace of whoever submitted the order.
 const V4: &str = "
     ALTER TABLE outbox ADD COLUMN trace TEXT; -- traceparent
+";
+
+/// Callbacks know who submitted the order, so that submitters can take turns without a look at all that waits.
+const V5: &str = "
+    ALTER TABLE outbox ADD COLUMN submitter TEXT NOT NULL DEFAULT 'local';
+    UPDATE outbox SET submitter = (SELECT submitter FROM orders WHERE orders.sequence = outbox.sequence);
+    DROP INDEX outbox_pending;
+    CREATE INDEX outbox_pending ON outbox (submitter, due_ms, host, holder) WHERE state = 'pending';
 ";
