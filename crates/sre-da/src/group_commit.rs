@@ -25,15 +25,20 @@
 //! `synchronous=FULL`), whichever process opens it. Several processes may share the file: transactions of different
 //! processes wait for one another up to [`busy_timeout`](GroupCommitOptions::busy_timeout).
 //!
+//! A file that is moved, replaced or deleted while it is open is found out before the next answer, which is then an error
+//! ([`WriteError::Moved`]); [`GroupCommit::save_copy`] rescues what it held.
+//!
 //! On disk: `application_id` names the program, `user_version` counts the migrations applied; the file has mode 0600, its
 //! `-wal` and `-shm` inherit that. This module knows nothing of the tables.
 
 mod company;
+mod copy;
 mod error;
 mod handle;
 mod job;
 mod open;
 mod options;
+mod place;
 mod reader;
 mod writer;
 

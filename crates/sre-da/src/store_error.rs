@@ -135,6 +135,7 @@ impl From<WriteError> for StoreError {
             WriteError::Job { path, source } | WriteError::Commit { path, source } => {
                 Self::Sqlite { path: path.to_path_buf(), source }
             }
+            WriteError::Moved { path } => Self::Open(OpenError::Moved { path: path.to_path_buf() }),
             // A panicking insert is a bug that has been reported loudly by the panic hook already.
             WriteError::Panicked { .. } | WriteError::Closed => Self::Closed,
         }

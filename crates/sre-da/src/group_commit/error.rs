@@ -68,7 +68,15 @@ pub enum OpenError {
         /// The journal mode SQLite fell back to.
         mode: String,
     },
+    /// The file is not the one that this process has open.
+    #[error("database {} was moved, replaced or deleted while it was open; {MOVED_ADVICE}", path.display())]
+    Moved {
+        /// Where the database was.
+        path: PathBuf,
+    },
 }
+
+const MOVED_ADVICE: &str = "stop this process, put the file back, start again";
 
 impl OpenError {
     /// Whether opening may succeed later without anybody changing anything.
@@ -77,14 +85,18 @@ impl OpenError {
         match self {
             Self::Io { source, .. } => durable::is_passing(source),
             Self::Sqlite { source, .. } => is_passing(source),
-            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } => false,
+            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } | Self::Moved { .. } => {
+                false
+            }
         }
     }
 
-    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`, `damaged`, `io_failed` or `failed`.
+    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`, `damaged`, `io_failed`,
+    /// `moved` or `failed`.
     #[must_use]
     pub fn cause(&self) -> &'static str {
         match self {
+            Self::Moved { .. } => "moved",
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
                 io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => "read_only",
@@ -130,6 +142,12 @@ pub enum WriteError {
         /// What it panicked with.
         message: String,
     },
+    /// The file is not the one that was opened: it was moved, replaced or deleted, and the job is in the file that was.
+    #[error("database {} was moved, replaced or deleted while it was open; {MOVED_ADVICE}", path.display())]
+    Moved {
+        /// Where the database was.
+        path: Arc<Path>,
+    },
     /// The writer is gone.
     #[error("the database is closed")]
     Closed,
@@ -141,7 +159,7 @@ impl WriteError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Job { source, .. } | Self::Commit { source, .. } => is_passing(source),
-            Self::Panicked { .. } | Self::Closed => false,
+            Self::Panicked { .. } | Self::Moved { .. } | Self::Closed => false,
         }
     }
 
@@ -150,6 +168,7 @@ impl WriteError {
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Job { source, .. } | Self::Commit { source, .. } => sqlite_cause(source),
+            Self::Moved { .. } => "moved",
             Self::Panicked { .. } | Self::Closed => "failed",
         }
     }

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 
 use super::job::{Job, Write};
 use super::open::open_writer;
+use super::place::Place;
 use super::reader::Readers;
 use super::writer::{Counters, Writer};
-use super::{GroupCommitOptions, OpenError, Reader, WriteError};
+use super::{GroupCommitOptions, OpenError, Reader, WriteError, copy};
 
 /// A SQLite file with one writer thread and a pool of readers; see the [module](crate::group_commit).
 ///
@@ -23,6 +24,7 @@ pub struct GroupCommit {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     readers: Readers,
+    place: Place,
     counters: Arc<Counters>,
 }
 
@@ -52,17 +54,27 @@ impl GroupCommit {
         options: GroupCommitOptions,
     ) -> Result<Self, OpenError> {
         let connection = open_writer(path, migrations, &options)?;
+        let place = Place::of(path)?;
         let (sender, queue) = mpsc::channel(options.queue_limit_jobs.max(1));
         let path: Arc<Path> = path.into();
         let counters = Arc::new(Counters::default());
         let batch_limit_jobs = options.batch_limit_jobs.max(1);
-        let writer = Writer { path: path.clone(), connection, queue, batch_limit_jobs, counters: counters.clone() };
+        let writer = Writer {
+            path: path.clone(),
+            place: place.clone(),
+            connection,
+            queue,
+            batch_limit_jobs,
+            counters: counters.clone(),
+        };
         let thread = thread::Builder::new()
             .name("group-commit".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::io("start the writer thread of", &path))?;
-        let readers = Readers::new(path.clone(), options);
-        Ok(Self { path, queue: Some(sender), thread: Some(thread), readers, counters })
+        let readers = Readers::new(path.clone(), place.clone(), options);
+        // One that stays, so that `save_copy` has a way to the file when its name is gone.
+        drop(readers.lend()?);
+        Ok(Self { path, queue: Some(sender), thread: Some(thread), readers, place, counters })
     }
 
     /// Runs `job` in the writer's next transaction and returns its result once that is durable.
@@ -109,6 +121,29 @@ impl GroupCommit {
     /// [`OpenError::Sqlite`] when a connection has to be opened and cannot be.
     pub fn reader(&self) -> Result<Reader<'_>, OpenError> {
         self.readers.lend()
+    }
+
+    /// Whether the file is still where it was opened; see [`WriteError::Moved`].
+    ///
+    /// # Errors
+    /// [`OpenError::Moved`].
+    pub fn check_place(&self) -> Result<(), OpenError> {
+        self.place.check()
+    }
+
+    /// Writes all that was answered, and maybe more, to a new file of mode 0600, durable when this returns. Blocks, for
+    /// minutes if there are gigabytes. For a file that was moved: its write-ahead log, which would be taken for that of whatever is in
+    /// its place now, is removed.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`] when there is a file of that name or it cannot be made, [`OpenError::Sqlite`]; then no file is left.
+    pub fn save_copy(&self, to: &Path) -> Result<(), OpenError> {
+        let reader = self.readers.lend()?;
+        copy::save(&reader, to)?;
+        if !self.place.is_kept() {
+            self.place.remove_log().map_err(OpenError::io("remove the log of", &self.path))?;
+        }
+        Ok(())
     }
 
     /// The database file.

@@ -8,19 +8,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::open::open_reader;
+use super::place::Place;
 use super::{GroupCommitOptions, OpenError};
 
 /// Idle read connections to one file. Never waits: when none is idle, another is opened, and closed again when it comes
 /// back to a full pool.
 pub(super) struct Readers {
     path: Arc<Path>,
+    place: Place,
     options: GroupCommitOptions,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: Arc<Path>, options: GroupCommitOptions) -> Self {
-        Self { path, options, idle: Mutex::default() }
+    pub(super) fn new(path: Arc<Path>, place: Place, options: GroupCommitOptions) -> Self {
+        Self { path, place, options, idle: Mutex::default() }
     }
 
     pub(super) fn lend(&self) -> Result<Reader<'_>, OpenError> {
@@ -28,7 +30,12 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => open_reader(&self.path, &self.options).map_err(OpenError::sqlite(&self.path))?,
+            None => {
+                let opened = open_reader(&self.path, &self.options);
+                // Before anything is said about it: the path may lead to another file by now.
+                self.place.check()?;
+                opened.map_err(OpenError::sqlite(&self.path))?
+            }
         };
         Ok(Reader { readers: self, connection: Some(connection) })
     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::WriteError;
 use super::company::Company;
 use super::job::{Job, JobFailure};
+use super::place::Place;
 
 /// What the writer has done so far.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub(super) struct Counters {
 /// The state of the writer thread.
 pub(super) struct Writer {
     pub(super) path: Arc<Path>,
+    pub(super) place: Place,
     pub(super) connection: Connection,
     pub(super) queue: mpsc::Receiver<Box<dyn Job>>,
     pub(super) batch_limit_jobs: usize,
@@ -43,7 +45,7 @@ impl Writer {
             }
             company.came(batch.len());
             self.counters.jobs.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            let outcome = commit_batch(&mut self.connection, &mut batch, &self.path);
+            let outcome = self.commit(&mut batch);
             let counter = match &outcome {
                 Ok(()) => &self.counters.transactions,
                 Err(_) => &self.counters.failed_transactions,
@@ -57,6 +59,16 @@ impl Writer {
                 job.answer(outcome.clone());
             }
         }
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) -> Result<(), WriteError> {
+        let moved = || WriteError::Moved { path: self.path.clone() };
+        if self.place.was_left() {
+            return Err(moved());
+        }
+        commit_batch(&mut self.connection, batch, &self.path)?;
+        // After the commit: what is answered was in the file of this name.
+        if self.place.is_kept() { Ok(()) } else { Err(moved()) }
     }
 }
 

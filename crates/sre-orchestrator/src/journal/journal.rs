@@ -16,7 +16,7 @@ use super::holders::{Holder, LEASE_TIME, Use};
 use super::lease::{Abandoned, Lease};
 use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::watch::{Watch, Watches};
-use super::{EventKind, JournalError, entry, events, outbox};
+use super::{EventKind, JournalError, entry, events, moved, outbox};
 
 /// Tells the time, in milliseconds since 1970.
 pub(super) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -38,7 +38,7 @@ impl Journal {
     /// Opens the journal at `path`, making it if need be; its folder must exist. Blocks for a few fsyncs.
     ///
     /// # Errors
-    /// [`JournalError::Open`], [`JournalError::Holder`].
+    /// [`JournalError::Open`], [`JournalError::Holder`], [`JournalError::Saved`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         Self::open_at(path, || Timestamp::now().as_millisecond())
     }
@@ -60,6 +60,7 @@ impl Journal {
     }
 
     fn open_as(path: &Path, usage: Use, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
+        moved::refuse_beside_copy(path)?;
         let database = GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
         let holder = Arc::new(Holder::new(path.with_file_name("holders"), usage)?);
         let journal = Self {

@@ -37,6 +37,7 @@ mod holders;
 mod journal;
 mod lease;
 mod list;
+mod moved;
 mod outbox;
 mod places;
 mod receipts;

@@ -5,6 +5,7 @@
 //! | `options` | the knobs |
 //! | `submitted` | what becomes of an order that is submitted |
 //! | `pool` | submission, and the loop that claims orders and runs them |
+//! | `shutdown` | the end: finish or give back |
 //! | `maintenance` | what is done from time to time: dead holders, time limits, cancellations |
 //!
 //! Nothing here is remembered that the journal does not know: a pool that is killed leaves orders under leases that die with the
@@ -14,6 +15,7 @@
 mod maintenance;
 mod options;
 mod pool;
+mod shutdown;
 mod submitted;
 
 pub use options::WorkerOptions;

@@ -26,24 +26,25 @@ pub struct Workers {
 pub(super) struct Pool {
     pub(super) orchestrator: Arc<Orchestrator>,
     pub(super) options: WorkerOptions,
-    benches: HashMap<Backend, Bench>,
+    pub(super) benches: HashMap<Backend, Bench>,
     running: Mutex<HashMap<i64, Running>>,
-    stopping: AtomicBool,
+    pub(super) stopping: AtomicBool,
     pub(super) stop: watch::Sender<bool>,
-    loops: tokio::sync::Mutex<JoinSet<()>>,
+    pub(super) journal_moved: watch::Sender<bool>,
+    pub(super) loops: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 /// The places of one backend.
-struct Bench {
-    places: Arc<Semaphore>,
-    size: usize,
-    wake: Notify,
+pub(super) struct Bench {
+    pub(super) places: Arc<Semaphore>,
+    pub(super) size: usize,
+    pub(super) wake: Notify,
 }
 
 /// An attempt of this process.
-struct Running {
+pub(super) struct Running {
     cancel: Arc<Notify>,
-    task: Option<AbortHandle>,
+    pub(super) task: Option<AbortHandle>,
 }
 
 impl Workers {
@@ -58,6 +59,7 @@ impl Workers {
             running: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: watch::channel(false).0,
+            journal_moved: watch::channel(false).0,
             loops: tokio::sync::Mutex::default(),
         });
         let mut loops = pool.loops.lock().await;
@@ -151,36 +153,6 @@ impl Workers {
     #[must_use]
     pub fn running(&self) -> usize {
         self.pool.running().len()
-    }
-
-    /// Refuses new orders, claims no more, lets attempts end for `grace`, and gives back those that have not: their guests are
-    /// stopped, and the attempt does not count.
-    pub async fn shutdown(&self, grace: Duration) {
-        let pool = &self.pool;
-        pool.stopping.store(true, Ordering::Release);
-        pool.stop.send_replace(true);
-        pool.benches.values().for_each(|bench| bench.wake.notify_one());
-        let idle = async {
-            for bench in pool.benches.values() {
-                let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
-                drop(bench.places.acquire_many(all).await);
-            }
-        };
-        if tokio::time::timeout(grace, idle).await.is_err() {
-            let running: Vec<Running> = pool.running().drain().map(|(_, running)| running).collect();
-            tracing::warn!(orders = running.len(), "giving back orders that are not done");
-            running.iter().filter_map(|running| running.task.as_ref()).for_each(AbortHandle::abort);
-            for bench in pool.benches.values() {
-                let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
-                drop(tokio::time::timeout(Duration::from_secs(5), bench.places.acquire_many(all)).await);
-            }
-        }
-        let mut loops = pool.loops.lock().await;
-        drop(tokio::time::timeout(grace, async { while loops.join_next().await.is_some() {} }).await);
-        loops.shutdown().await;
-        if let Err(error) = pool.orchestrator.journal().give_back().await {
-            tracing::warn!(%error, "orders are given back by the next process");
-        }
     }
 }
 
@@ -307,7 +279,7 @@ impl Pool {
         self.benches.values().for_each(|bench| bench.wake.notify_one());
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<i64, Running>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, HashMap<i64, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

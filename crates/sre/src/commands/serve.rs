@@ -8,7 +8,7 @@ use std::time::Duration;
 use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, HttpCallback, Orchestrator, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
 
-use super::service_config;
+use super::{lost_journal, service_config};
 use crate::cli::{Global, ServeArgs};
 use crate::config::Settings;
 use crate::exit::Exit;
@@ -111,12 +111,17 @@ async fn run(
     }
     let office = Office::open(registrar, log_period, audit);
     let grace = settings.grace()?;
-    server.run(stop_signal(), grace).await;
+    let mut lost = None;
+    server.run(async { lost = lost_journal::watch(&workers, grace, stop_signal()).await }, grace).await;
     tracing::info!("shutting down");
     workers.shutdown(grace).await;
     office.close().await;
     telemetry.shutdown().await;
-    Ok(())
+    if lost.is_none() {
+        // It may have been told to stop for this reason.
+        lost = lost_journal::look(workers.orchestrator().journal()).await;
+    }
+    lost.map_or(Ok(()), Err)
 }
 
 #[cfg(feature = "otel")]

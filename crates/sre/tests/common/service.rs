@@ -104,6 +104,12 @@ impl Service {
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill").success());
     }
 
+    /// Waits for the end; the exit code and the log.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("the end").code();
+        (code, self.log.take().map(|log| log.join().expect("the log")).unwrap_or_default())
+    }
+
     /// Sends a signal by name and waits for the end.
     pub(crate) fn signal(mut self, name: &str) -> String {
         self.send_signal(name);
