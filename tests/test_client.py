@@ -9,8 +9,8 @@ import subprocess
 import pytest
 from conftest import BINARY, ENDLESS, RETURNING, WORD_COUNT, needs_service
 
-from orchestrator import OrderConfig, SandboxConfig
-from sre_runtime import InvalidOrder, InvalidType, OrderConflict
+from orchestrator import Orchestrator, OrderConfig, SandboxConfig
+from sre_runtime import Finality, InvalidOrder, InvalidType, OrderConflict
 from sre_runtime.client import AsyncClient, Client, ServiceError, ServiceUnavailable
 from sre_runtime.webhooks import WebhookInvalid, verify_webhook
 
@@ -24,6 +24,39 @@ class TestService:
         assert client.submit(config) == result == client.result("there")
         assert client.verify("there").verdict == client.verify(result).verdict == "matched"
         assert client.verify(result.commit_result).is_valid
+
+    def test_a_bundle_of_the_service_s_order_verifies_without_it(self, service, tmp_path):
+        url, data = service
+        client, elsewhere = Client(url), Orchestrator(data_dir=tmp_path)
+        client.execute(OrderConfig("bundled", RETURNING))
+        bundle, trust = client.bundle("bundled"), (data / "keys" / "trust.json").read_bytes()
+        assert elsewhere.verify_receipt_sync(bundle, trust=trust, require_proof=True).verdict == "matched"
+        assert elsewhere.verify_receipt_sync(bundle).verdict == "unanchored"
+        assert asyncio.run(AsyncClient(url).bundle("bundled")) == bundle
+        with pytest.raises(ServiceError) as refused:
+            client.bundle("unknown")
+        assert (refused.value.code, refused.value.status) == ("order_unknown", 404)
+        with pytest.raises(InvalidType, match="^with_runtime: "):
+            client.bundle("bundled", with_runtime="no")
+
+    def test_an_order_that_needs_a_verdict_becomes_final_with_it(self, service, tmp_path):
+        def sre(*arguments, data=tmp_path):
+            done = subprocess.run([BINARY, *arguments, "--data-dir", data], check=True, capture_output=True, text=True)
+            return done.stdout.strip()
+
+        url, data = service
+        client = Client(url)
+        sre("key", "new", "--name", "checker.example.org")
+        sre("key", "trust", sre("key", "show"), "--for", "verdict", data=data)
+        sre("key", "trust", sre("key", "show", data=data))
+        result = client.execute(OrderConfig("needs-one", RETURNING, verdicts_required=1))
+        assert result.finality == Finality(required=1)
+        assert client.execute(OrderConfig("needs-none", RETURNING)).finality is None
+        client.bundle("needs-one")  # waits for its place in the log
+        sre("watch", "--once", "--executor", url)
+        finality = client.result("needs-one").finality
+        assert (finality.matched, finality.disputed, finality.is_final) == (1, 0, True)
+        assert finality.final_at.endswith("Z") and "1 of 1 verdicts" in client.result("needs-one")._repr_html_()
 
     def test_events_are_followed_to_the_end_and_from_any_place(self, service):
         client = Client(service[0])

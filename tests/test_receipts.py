@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from conftest import BINARY, FAILING, RETURNING, needs_service
+from conftest import BINARY, FAILING, RETURNING, needs_service, script
 
 from orchestrator import Orchestrator, OrderConfig, execute_skill_order_sync
 from sre_runtime import (
@@ -18,6 +18,7 @@ from sre_runtime import (
     NativeConfig,
     OrderLost,
     Receipt,
+    ReceiptFailed,
     verify_receipt,
     verify_receipt_sync,
 )
@@ -97,6 +98,42 @@ class TestReceipts:
         assert elsewhere.verify_receipt_sync(bundle[:-512], trust=trust).verdict == "tampered"
         with pytest.raises(InvalidOrder, match="^proof: "):
             elsewhere.verify_receipt_sync(bundle, proof=b"x")
+
+    @needs_service
+    def test_a_bundle_made_here_is_the_one_the_program_makes(self, data_dir, tmp_path):
+        runner, elsewhere = Orchestrator(), Orchestrator(data_dir=tmp_path / "elsewhere")
+        runner.execute_skill_order_sync(OrderConfig("bundled", RETURNING))
+        bundle, trust = asyncio.run(runner.bundle("bundled")), trusting(data_dir)
+        assert elsewhere.verify_receipt_sync(bundle, trust=trust, require_proof=True).verdict == "matched"
+        file = tmp_path / "order.sre-bundle"
+        subprocess.run([BINARY, "bundle", "bundled", "--output", file, "--data-dir", data_dir], check=True, capture_output=True)
+        assert bundle == file.read_bytes() == runner.bundle_sync("bundled")
+        file.write_bytes(bundle)
+        trusted = tmp_path / "theirs"
+        key = (data_dir / "keys" / "trust.json").read_bytes()
+        (trusted / "keys").mkdir(parents=True)
+        (trusted / "keys" / "trust.json").write_bytes(key)
+        subprocess.run([BINARY, "verify", file, "--data-dir", trusted], check=True, capture_output=True)
+
+    def test_a_bundle_needs_a_result_and_all_that_it_names(self, data_dir):
+        runner = Orchestrator()
+        assert runner.bundle_sync("never") is None
+        result = runner.execute_skill_order_sync(OrderConfig("o", RETURNING))
+        with sqlite3.connect(data_dir / "blobs" / "small.sqlite3", timeout=60) as blobs:
+            lost = bytes.fromhex(result.commit_result.result_hash)
+            assert blobs.execute("DELETE FROM blob WHERE digest = ?", [lost]).rowcount == 1
+        with pytest.raises(ReceiptFailed, match="order o cannot be bundled") as refused:
+            runner.bundle_sync("o")
+        assert refused.value.code == "evidence_lost"
+
+    def test_a_bundle_has_the_interpreter_of_a_script_where_it_is_asked_for(self):
+        runner = Orchestrator()
+        runner.execute_skill_order_sync(OrderConfig("script", script("print(1)")))
+        small, large = runner.bundle_sync("script"), runner.bundle_sync("script", with_runtime=True)
+        assert len(small) < 10**6 < len(large)
+        for wrong in [1, None, "yes"]:
+            with pytest.raises(InvalidType, match="^with_runtime: "):
+                runner.bundle_sync("script", with_runtime=wrong)
 
     @pytest.mark.parametrize(
         ("arguments", "field"),

@@ -15,7 +15,7 @@ USE = """
 import asyncio
 from typing import Optional
 from orchestrator import Orchestrator, OrderConfig, OrderResult, execute_skill_order, execute_skill_order_sync
-from sre_runtime import AsyncClient, Client, NativeConfig, Receipt, VerifyResult, verify_receipt, verify_webhook
+from sre_runtime import AsyncClient, Client, Finality, NativeConfig, Receipt, VerifyResult, verify_receipt, verify_webhook
 
 async def main() -> OrderResult:
     result = await execute_skill_order(OrderConfig("o", {}, {}))
@@ -23,7 +23,10 @@ async def main() -> OrderResult:
     receipt: Optional[Receipt] = await orchestrator.receipt("o")
     assert receipt is not None
     verdict: VerifyResult = await verify_receipt(receipt, trust=b"{}")
+    finality: Optional[Finality] = result.finality
+    bundle: Optional[bytes] = await orchestrator.bundle("o", with_runtime=True)
     client = AsyncClient()
+    fetched: bytes = await client.bundle("o")
     async for event in client.events("o"):
         number: int = event.number
     async for order in client.list(status="completed"):

@@ -57,6 +57,7 @@ from .pipeline import (
 from .records import (
     Check,
     CommitResult,
+    Finality,
     NativeConfig,
     OrderConfig,
     OrderResult,
@@ -119,6 +120,7 @@ __all__ = [
     "DataFolderError",
     "DataFolderNotPermitted",
     "Event",
+    "Finality",
     "ForkedError",
     "InternalError",
     "InvalidInput",

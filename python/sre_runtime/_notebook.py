@@ -19,6 +19,10 @@ def table(result: OrderResult) -> str:
     if verification is not None:
         passed = sum(check.status == "passed" for check in verification.checks)
         rows.append(("verdict", f"{verification.verdict}: {passed} checks passed"))
+    if result.finality is not None:
+        state = "final" if result.finality.is_final else "not final"
+        disputed = f", {result.finality.disputed} dispute it" if result.finality.disputed else ""
+        rows.append(("finality", f"{state}: {result.finality.matched} of {result.finality.required} verdicts matched{disputed}"))
     took = f"{result.execution_time_ms} ms in all, {result.attempts} attempt(s)"
     if result.commit_result is not None:
         took += f", {result.commit_result.execution_time_ms} ms in the sandbox"

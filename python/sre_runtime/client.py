@@ -115,6 +115,15 @@ class Client(_Base):
             return verify_result_of(self._service.verify_order(claim, None))
         return verify_result_of(self._service.verify_claim(*_claim(claim), None))
 
+    def bundle(self, order_id: str, *, with_runtime: bool = False) -> bytes:
+        """The receipt of an order that has ended and everything it names, fetched and put into one file, of which these are the bytes.
+
+        `verify_receipt` and `sre verify` check it anywhere, without the service; nothing the service said is believed before. With
+        `with_runtime` the interpreter of a script is in it too. Needs the scope `read`.
+        """
+        bundle: bytes = self._service.bundle(order_id, with_runtime, None)
+        return bundle
+
 
 class AsyncClient(_Base):
     """As `Client`, for event loops. Cancelling a task ends its request; loops may share a client."""
@@ -170,6 +179,11 @@ class AsyncClient(_Base):
             return verify_result_of(await wait(lambda waiter: self._service.verify_order(order_id, waiter)))
         values, output = _claim(claim)
         return verify_result_of(await wait(lambda waiter: self._service.verify_claim(values, output, waiter)))
+
+    async def bundle(self, order_id: str, *, with_runtime: bool = False) -> bytes:
+        """As `Client.bundle`."""
+        bundle: bytes = await wait(lambda waiter: self._service.bundle(order_id, with_runtime, waiter))
+        return bundle
 
 
 class _Deadline:

@@ -89,7 +89,7 @@ class OrderLost(JournalError):
 
 
 class ReceiptFailed(OperatingError):
-    """A receipt could not be issued or read. Asking again is safe."""
+    """A receipt could not be issued or read, or what it names is not all there any more. Asking again is safe."""
 
 
 class ClosedError(OperatingError):

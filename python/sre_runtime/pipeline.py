@@ -84,8 +84,8 @@ class Orchestrator:
     async def receipt(self, order_id: str) -> Optional[Receipt]:
         """The receipt of an order that has ended here, issued now unless there is one; `None` as for `result`.
 
-        The node's key is made at the first receipt, below `keys` in the data folder. `sre bundle` puts a receipt and everything it
-        names into one file.
+        The node's key is made at the first receipt, below `keys` in the data folder. `bundle` puts a receipt and everything it names
+        into one file.
         """
         values = await wait(lambda waiter: self._runtime.receipt(order_id, waiter))
         return None if values is None else _receipt_of(values)
@@ -94,6 +94,21 @@ class Orchestrator:
         """As `receipt`, for callers without an event loop."""
         values = self._runtime.receipt(order_id, None)
         return None if values is None else _receipt_of(values)
+
+    async def bundle(self, order_id: str, *, with_runtime: bool = False) -> Optional[bytes]:
+        """The receipt of an order that has ended here and everything it names, as the bytes of one file; `None` as for `result`.
+
+        What `sre bundle` writes: `verify_receipt` and `sre verify` check it anywhere, without this data folder and offline.
+        `with_runtime` adds the interpreter of a script, nine megabytes, for verifiers that do not have it. `ReceiptFailed` with the code
+        `evidence_lost` when something that the receipt names is not there any more.
+        """
+        bundle: Optional[bytes] = await wait(lambda waiter: self._runtime.bundle(order_id, with_runtime, waiter))
+        return bundle
+
+    def bundle_sync(self, order_id: str, *, with_runtime: bool = False) -> Optional[bytes]:
+        """As `bundle`, for callers without an event loop."""
+        bundle: Optional[bytes] = self._runtime.bundle(order_id, with_runtime, None)
+        return bundle
 
     async def verify_receipt(
         self,

@@ -11,6 +11,7 @@ from typing import Any, Optional, Union
 __all__ = [
     "Check",
     "CommitResult",
+    "Finality",
     "NativeConfig",
     "OrderConfig",
     "OrderResult",
@@ -43,7 +44,7 @@ class SandboxConfig:
 class OrderConfig:
     """What to run, on what, and within which limits.
 
-    `verdicts_required` is for a service: how many keys of others must have signed `matched` before the order counts as final.
+    `verdicts_required`: how many keys of others must have signed `matched` before the order counts as final; see `OrderResult.finality`.
     """
 
     order_id: str
@@ -151,8 +152,23 @@ class SandboxResult:
 
 
 @dataclass
+class Finality:
+    """The verdicts of others that an order needs and has; each key counts once, with its latest.
+
+    An order is final from the moment when `required` keys say `matched`, and stays so. `disputed` counts keys that say `diverged` or
+    `tampered`.
+    """
+
+    required: int
+    matched: int = 0
+    disputed: int = 0
+    is_final: bool = False
+    final_at: Optional[str] = None
+
+
+@dataclass
 class OrderResult:
-    """How an order ended."""
+    """How an order ended. `finality` is there for orders with `verdicts_required`, as it was when the result was asked for."""
 
     order_id: str
     status: str
@@ -164,6 +180,7 @@ class OrderResult:
     output: Any = None
     attempts: int = 1
     logs: str = ""
+    finality: Optional[Finality] = None
 
     def _repr_html_(self) -> str:
         """The table that a notebook shows."""
@@ -198,6 +215,8 @@ def order_result_of(values: dict[str, Any]) -> OrderResult:
         result.commit_result = commit_result_of(result.commit_result)  # type: ignore[arg-type]
     if result.verification is not None:
         result.verification = verify_result_of(result.verification)  # type: ignore[arg-type]
+    if result.finality is not None:
+        result.finality = Finality(**_known(Finality, result.finality))  # type: ignore[arg-type]
     return result
 
 

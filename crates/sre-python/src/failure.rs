@@ -84,6 +84,22 @@ impl Failure {
         Self { field, status: Some(status), ..Self::new(class, code, detail) }
     }
 
+    /// What a receipt leads to is not all there.
+    pub(crate) fn evidence_lost(order_id: &OrderId, error: &StoreError) -> Self {
+        Self::new("ReceiptFailed", "evidence_lost", format!("order {order_id} cannot be bundled: {error}"))
+    }
+
+    /// The bundle would be longer than a bundle may be.
+    pub(crate) fn bundle_too_large(bytes: usize, limit_bytes: u64) -> Self {
+        let message = format!("the bundle would have {bytes} bytes, and the limit is {limit_bytes}");
+        Self::new("ReceiptFailed", "bundle_too_large", message)
+    }
+
+    /// What is wrong, for people.
+    pub(crate) fn into_message(self) -> String {
+        self.message
+    }
+
     /// Whether a service may do the same later.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.class == "ServiceUnavailable"

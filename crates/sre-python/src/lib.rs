@@ -12,6 +12,7 @@
 //! - Only the courier (see `threads`), mailboxes, listeners and Python's own threads touch Python objects.
 //! - A panic is an exception of its own kind, and never crosses the seam.
 
+mod bundles;
 mod claim;
 mod events;
 mod failure;

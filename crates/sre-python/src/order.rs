@@ -194,7 +194,8 @@ fn priority(value: &Bound<'_, PyAny>) -> Result<i32, Failure> {
     }
 }
 
-fn truth(value: &Bound<'_, PyAny>, field: &str) -> Result<bool, Failure> {
+/// A bool.
+pub(crate) fn truth(value: &Bound<'_, PyAny>, field: &str) -> Result<bool, Failure> {
     value.cast_exact::<PyBool>().map(|truth| truth.is_true()).map_err(|_| wrong(value, field, "a bool"))
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes};
+use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use sre_core::{BlobDigest, OrderId, VerifyResult};
 use sre_da::{Blob, Store, StoreError, format_uri};
 use sre_orchestrator::{DataFolder, Journal, Registrar, RegistrarError};
-use sre_receipt::tlog::PROOF_LIMIT_BYTES;
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Examination, Examiner, Policy, Trust};
+use sre_receipt::tlog::{PROOF_LIMIT_BYTES, TlogProof};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Examination, Examiner, Policy, Receipt, Trust};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;
 
@@ -32,16 +32,22 @@ pub(crate) async fn registrar(
     Ok(folder.open_registrar(journal, store, PROGRAM).await?)
 }
 
-/// The receipt of an order, issued now unless there is one, and its proof; null for an order without a result.
-pub(crate) async fn issue(registrar: &Registrar, order_id: &OrderId) -> Result<Value, Failure> {
-    let Some(receipt) = registrar.issue(order_id).await? else { return Ok(Value::Null) };
+/// The receipt of an order and its proof, as Python gets them; null for an order without a result.
+pub(crate) async fn shown(registrar: &Registrar, order_id: &OrderId) -> Result<Value, Failure> {
+    let Some((receipt, proof)) = issue(registrar, order_id).await? else { return Ok(Value::Null) };
+    let envelope = String::from_utf8(receipt.envelope().to_canonical());
+    let envelope = envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
+    Ok(json!({ "envelope": envelope, "proof": proof.to_string() }))
+}
+
+/// The receipt of an order, issued now unless there is one, and its proof; `None` for an order without a result.
+pub(crate) async fn issue(registrar: &Registrar, order_id: &OrderId) -> Result<Option<(Receipt, TlogProof)>, Failure> {
+    let Some(receipt) = registrar.issue(order_id).await? else { return Ok(None) };
     // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
     registrar.log().integrate().await.map_err(RegistrarError::from)?;
     let proof = registrar.state(order_id).await?.proof;
     let proof = proof.ok_or_else(|| Failure::bug("a receipt that was entered is not in the log"))?;
-    let envelope = String::from_utf8(receipt.envelope().to_canonical());
-    let envelope = envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
-    Ok(json!({ "envelope": envelope, "proof": proof.to_string() }))
+    Ok(Some((receipt, proof)))
 }
 
 /// What is to be verified, and who is believed.
@@ -74,12 +80,9 @@ impl Request {
             }
             None => None,
         };
-        let Ok(require) = require_proof.cast_exact::<PyBool>() else {
-            let message = format!("must be a bool, found {}", type_name(require_proof));
-            return Err(Failure::of_type("require_proof", message));
-        };
+        let require_proof = order::truth(require_proof, "require_proof")?;
         let witnesses = usize::try_from(order::count(witnesses, "witnesses")?).unwrap_or(usize::MAX);
-        let policy = Policy { require_proof: require.is_true(), witnesses_required: witnesses };
+        let policy = Policy { require_proof, witnesses_required: witnesses };
         Ok(Self { receipt, proof, trust, policy })
     }
 }

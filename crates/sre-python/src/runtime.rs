@@ -10,11 +10,13 @@ use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
+use sre_orchestrator::journal::Finality;
 use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, JournalError, Orchestrator, OrderConfig};
 use sre_sandbox::{Executor, OwnedJob};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;
 
+use crate::bundles;
 use crate::failure::Failure;
 use crate::json::from_python;
 use crate::native::Native;
@@ -66,11 +68,14 @@ impl Runtime {
             STAGES.scope(stages, async move {
                 let accepted = inner.accept(order).await?;
                 let (orchestrator, order_id) = (inner.orchestrator()?, accepted.order_id().clone());
+                let needs_verdicts = accepted.verdicts_required() > 0;
                 match orchestrator.execute(accepted).await {
                     // The same order was run twice at once, and the other run was first: its result is this one's too.
                     Err(ExecuteError::Journal(JournalError::LeaseLost(_))) => {
                         answer(&finished(&orchestrator, &order_id)?.ok_or_else(|| Failure::order_lost(&order_id))?)
                     }
+                    // What it waits for stands beside its result.
+                    Ok(_) if needs_verdicts => answer(&finished(&orchestrator, &order_id)?),
                     ended => answer(&ended?),
                 }
             }),
@@ -190,7 +195,27 @@ impl Runtime {
             if finished(&*inner.orchestrator()?, &order_id)?.is_none() {
                 return answer(&());
             }
-            answer(&receipts::issue(&*inner.registrar().await?, &order_id).await?)
+            answer(&receipts::shown(&*inner.registrar().await?, &order_id).await?)
+        })
+    }
+
+    /// The bundle of an order that has ended, as bytes of a file; `None` for an order without a result.
+    fn bundle(
+        &self,
+        py: Python<'_>,
+        order_id: &Bound<'_, PyAny>,
+        with_runtime: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
+        let asked = order::id(order_id).and_then(|id| Ok((id, order::truth(with_runtime, "with_runtime")?)));
+        let (order_id, with_runtime) = asked.map_err(|failure| failure.into_exception(py))?;
+        let inner = Arc::clone(&self.0);
+        start(py, waiter, async move {
+            if finished(&*inner.orchestrator()?, &order_id)?.is_none() {
+                return answer(&());
+            }
+            let (registrar, store) = (inner.registrar().await?, inner.store()?);
+            bundles::of_folder(&registrar, &*store, &order_id, with_runtime).await.map(Answer::Bytes)
         })
     }
 
@@ -253,10 +278,20 @@ async fn execute_once(executor: &Executor, order: &AcceptedOrder) -> Result<Answ
     })))
 }
 
-fn finished(orchestrator: &Orchestrator, order_id: &OrderId) -> Result<Option<OrderResult>, Failure> {
+/// An order that has ended, as the journal knows it.
+#[derive(serde::Serialize)]
+struct Finished {
+    #[serde(flatten)]
+    result: OrderResult,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finality: Option<Finality>,
+}
+
+fn finished(orchestrator: &Orchestrator, order_id: &OrderId) -> Result<Option<Finished>, Failure> {
     let entry = block_in_place(|| orchestrator.journal().get(order_id)).map_err(EmbeddedError::from)?;
-    let result = entry.map(|entry| entry.parsed_result()).transpose().map_err(EmbeddedError::from)?;
-    Ok(result.flatten())
+    let Some(entry) = entry else { return Ok(None) };
+    let result = entry.parsed_result().map_err(EmbeddedError::from)?;
+    Ok(result.map(|result| Finished { result, finality: entry.finality }))
 }
 
 fn answer<T: serde::Serialize>(value: &T) -> Result<Answer, Failure> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sre_core::OrderId;
 use url::Url;
 
+use crate::bundles;
 use crate::events::Events;
 use crate::failure::Failure;
 use crate::json::from_python;
@@ -22,6 +23,8 @@ use crate::task::{Answer, Waiter, start};
 
 /// Answers are read up to this size.
 const ANSWER_LIMIT_BYTES: usize = 64 << 20;
+/// How long a receipt's proof is waited for.
+const PROOF_WAIT: Duration = Duration::from_secs(10);
 /// Longest time limit of an answer.
 const TIME_LIMIT_SECONDS: f64 = 86_400.0;
 /// What an order may be asked to be waited for at once; the service's default limit.
@@ -140,6 +143,25 @@ impl Service {
         self.ask(py, waiter, question)
     }
 
+    /// The bundle of an order, as bytes of a file.
+    fn bundle(
+        &self,
+        py: Python<'_>,
+        order_id: &Bound<'_, PyAny>,
+        with_runtime: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
+        let asked = order::id(order_id).and_then(|id| Ok((id, order::truth(with_runtime, "with_runtime")?)));
+        let (order_id, with_runtime) = asked.map_err(|failure| failure.into_exception(py))?;
+        let door = Arc::clone(&self.0);
+        let question = Question::new(Method::GET, format!("{}/receipt", order_path(&order_id))).waiting(PROOF_WAIT);
+        let question = question.with("wait", Some(PROOF_WAIT.as_secs().to_string()));
+        start(py, waiter, async move {
+            let shown = door.ask(question).await?;
+            bundles::of_service(&door, &order_id, &shown, with_runtime).await.map(Answer::Bytes)
+        })
+    }
+
     /// What happens to an order, after the event with the number `after`.
     fn events(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>, after: &Bound<'_, PyAny>) -> PyResult<Events> {
         let asked = order::id(order_id).and_then(|id| Ok((id, order::count(after, "after")?)));
@@ -223,6 +245,12 @@ impl Door {
             Some(token) => request.header(AUTHORIZATION, token),
             None => request,
         }
+    }
+
+    /// The bytes of an answer.
+    pub(crate) async fn fetch(&self, method: Method, path: &str) -> Result<Vec<u8>, Failure> {
+        let asked = self.request(method, path, &[]).timeout(self.time_limit).send().await;
+        self.read(self.refuse(asked.map_err(|error| self.unreachable(&error))?).await?).await
     }
 
     async fn ask(&self, question: Question) -> Result<Value, Failure> {

@@ -96,8 +96,8 @@ async fn a_journal_that_is_taken_away_is_noticed_and_nothing_acknowledged_is_los
         assert!(!beside(&path, "-wal").exists(), "{what}: the log of another file would be read as this one's");
         fs::rename(&saved, &path).expect("put back");
         let service = Service::start(&home, &[]);
-        for id in acknowledged.lock().expect("no panic").iter() {
-            assert_eq!(service.ended(id).await["status"], "completed", "{what}: {id}");
+        for id in acknowledged.into_inner().expect("no panic") {
+            assert_eq!(service.ended(&id).await["status"], "completed", "{what}: {id}");
         }
     }
 }

@@ -10,11 +10,13 @@
 //! do this over one data folder at the same time.
 
 mod error;
+mod evidence;
 mod issue;
 #[expect(clippy::module_inception, reason = "the folder is the registrar's, and this file the handle to it")]
 mod registrar;
 mod verdict;
 
 pub use error::{RegistrarError, VerdictError};
+pub use evidence::{Evidence, evidence};
 pub use registrar::{ReceiptState, Registrar};
 pub use verdict::KeptVerdict;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sre_core::OrderId;
-use sre_orchestrator::DataFolder;
+use sre_orchestrator::{DataFolder, Evidence, evidence};
 use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Envelope, Receipt};
 
 use crate::cli::{BundleArgs, Format, Global};
@@ -10,7 +10,7 @@ use crate::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, bytes, plural};
-use crate::receipts::{self, Evidence, HttpPlace, Receipts, Shown, Sources};
+use crate::receipts::{HttpPlace, Receipts, Shown, Sources};
 
 /// Writes the bundle of an order.
 ///
@@ -63,7 +63,7 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
 async fn make(folder: &DataFolder, order_id: &OrderId, with_runtime: bool) -> Result<Bundle, Failure> {
     let receipts = Receipts::open(folder).await?;
     let (receipt, proof) = receipts.issue(order_id).await?;
-    let found = receipts::evidence(&**receipts.store(), &receipt, with_runtime).await;
+    let found = evidence(&**receipts.store(), &receipt, with_runtime).await;
     packed(order_id, &receipt, Some(proof.to_string().into_bytes()), found)
 }
 
@@ -81,14 +81,13 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let receipt = receipt.filter(|receipt| receipt.predicate().order_id == *order_id).ok_or_else(invalid)?;
     let mut sources = Sources::default();
     sources.add_service(place.clone());
-    let found = receipts::evidence(&sources, &receipt, args.with_runtime).await;
+    let found = evidence(&sources, &receipt, args.with_runtime).await;
     packed(order_id, &receipt, proof, found)
 }
 
 fn packed(order_id: &OrderId, receipt: &Receipt, proof: Option<Vec<u8>>, found: Evidence) -> Result<Bundle, Failure> {
-    if let Some((_, error)) = found.missing.first() {
+    found.into_bundle(receipt, proof).map_err(|error| {
         let failure = Failure::operating("evidence_lost", format!("order {order_id} cannot be bundled: {error}"));
-        return Err(failure.hint("`sre audit` looks for more that is lost"));
-    }
-    Ok(Bundle { receipt: receipt.envelope().to_canonical(), proof, blobs: found.blobs })
+        failure.hint("`sre audit` looks for more that is lost")
+    })
 }

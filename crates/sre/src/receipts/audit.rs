@@ -8,7 +8,7 @@ use sre_log::{Log, LogError};
 use sre_receipt::tlog::EntryKind;
 use sre_receipt::{Envelope, Receipt};
 
-use super::evidence;
+use sre_orchestrator::evidence;
 
 /// What an audit found.
 #[derive(Debug, Default)]

@@ -7,7 +7,6 @@
 //! | `logs/` | what is remembered of other people's logs |
 
 mod audit;
-mod evidence;
 mod http;
 mod office;
 mod shown;
@@ -24,7 +23,6 @@ use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 
 pub use audit::Audit;
-pub use evidence::{Evidence, evidence};
 pub use http::{HttpLog, HttpPlace, HttpWitness, WitnessAnswer};
 pub use office::{AuditPlan, Office};
 pub use shown::Shown;

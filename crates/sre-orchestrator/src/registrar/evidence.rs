@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sre_core::{BlobDigest, Engine, Manifest, Outcome};
 use sre_da::{Store, StoreError};
-use sre_receipt::Receipt;
+use sre_receipt::{Bundle, Receipt};
 
 /// What was found of the blobs that a receipt leads to.
 #[derive(Debug, Default)]
@@ -17,6 +17,17 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The bundle of `receipt`: one file that verifies offline.
+    ///
+    /// # Errors
+    /// Why the first blob that is missing is.
+    pub fn into_bundle(self, receipt: &Receipt, proof: Option<Vec<u8>>) -> Result<Bundle, StoreError> {
+        match self.missing.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(Bundle { receipt: receipt.envelope().to_canonical(), proof, blobs: self.blobs }),
+        }
+    }
+
     async fn fetch(&mut self, store: &dyn Store, digest: BlobDigest) -> Option<Arc<[u8]>> {
         if let Some(known) = self.blobs.get(&digest) {
             return Some(Arc::clone(known));
