@@ -31,6 +31,7 @@
 //! On disk: `application_id` names the program, `user_version` counts the migrations applied; the file has mode 0600, its
 //! `-wal` and `-shm` inherit that. This module knows nothing of the tables.
 
+mod checkpoint;
 mod company;
 mod copy;
 mod error;

@@ -215,3 +215,28 @@ fn a_missing_folder_is_named() {
     let error = GroupCommit::open(Path::new("/nonexistent/folder/db"), V1, options()).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/folder/db"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_moved_into_the_file_while_writes_go_on_and_does_not_grow_without_end() {
+    const MEBIBYTE: u64 = 1 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let db = Arc::new(open(&dir, V1).unwrap());
+    let length = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |file| file.len());
+    let write = |lane: i64| {
+        let db = Arc::clone(&db);
+        async move {
+            for n in 0..250 {
+                let insert = "INSERT INTO n (n, payload) VALUES (?1, hex(zeroblob(100000)))";
+                db.write(move |tx| tx.execute(insert, [lane * 1000 + n])).await.unwrap();
+            }
+        }
+    };
+    // 200 MB, from four who never pause.
+    tokio::join!(write(1), write(2), write(3), write(4));
+    // At 64 MiB the writer waits; its last transaction came on top.
+    assert!(length("db-wal") < 80 * MEBIBYTE, "a log of {} MiB", length("db-wal") / MEBIBYTE);
+    assert!(length("db") > 100 * MEBIBYTE, "only {} MiB were moved", length("db") / MEBIBYTE);
+    assert_eq!(count(&db), 1000);
+    drop(db);
+    assert!(!dir.path().join("db-wal").exists(), "the last to close tidies up");
+}

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Transaction;
 use tokio::sync::mpsc;
 
+use super::checkpoint::Checkpoints;
 use super::job::{Job, Write};
 use super::open::open_writer;
 use super::place::Place;
@@ -53,7 +54,8 @@ impl GroupCommit {
         migrations: &'static [&'static str],
         options: GroupCommitOptions,
     ) -> Result<Self, OpenError> {
-        let connection = open_writer(path, migrations, &options)?;
+        let mut connection = open_writer(path, migrations, &options)?;
+        let checkpoints = Checkpoints::of(&mut connection, path, &options).map_err(OpenError::sqlite(path))?;
         let place = Place::of(path)?;
         let (sender, queue) = mpsc::channel(options.queue_limit_jobs.max(1));
         let path: Arc<Path> = path.into();
@@ -62,6 +64,7 @@ impl GroupCommit {
         let writer = Writer {
             path: path.clone(),
             place: place.clone(),
+            checkpoints,
             connection,
             queue,
             batch_limit_jobs,

@@ -16,9 +16,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::{GroupCommitOptions, OpenError};
 use crate::{Disk, OsDisk};
 
-/// Pages (4 KiB each) in the write-ahead log before a commit moves them into the file. Blob digests are random, so a
-/// larger log lets more writes of one index page become one.
-const CHECKPOINT_PAGES: u32 = 4000;
 /// What is kept of the write-ahead log's file after it has once grown beyond that.
 const LOG_LIMIT_BYTES: u32 = 64 << 20;
 /// Statements kept prepared in each connection.
@@ -54,7 +51,7 @@ pub(super) fn open_reader(path: &Path, options: &GroupCommitOptions) -> rusqlite
     Ok(connection)
 }
 
-fn connect(path: &Path, options: &GroupCommitOptions) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, options: &GroupCommitOptions) -> rusqlite::Result<Connection> {
     // No CREATE: the file exists, and one that vanishes must not come back with another mode. No mutex: a connection is
     // used by one thread at a time, which its type ensures.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -154,6 +151,5 @@ fn configure_writer(connection: &Connection, options: &GroupCommitOptions) -> ru
     // Negative: in KiB instead of pages.
     let cache_kib = i64::try_from(options.cache_limit_bytes / 1024).unwrap_or(i64::MAX);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)
 }

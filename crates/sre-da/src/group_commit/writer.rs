@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use super::WriteError;
+use super::checkpoint::Checkpoints;
 use super::company::Company;
 use super::job::{Job, JobFailure};
 use super::place::Place;
@@ -24,6 +25,8 @@ pub(super) struct Counters {
 pub(super) struct Writer {
     pub(super) path: Arc<Path>,
     pub(super) place: Place,
+    // Before the connection: it is dropped first.
+    pub(super) checkpoints: Checkpoints,
     pub(super) connection: Connection,
     pub(super) queue: mpsc::Receiver<Box<dyn Job>>,
     pub(super) batch_limit_jobs: usize,
@@ -58,6 +61,7 @@ impl Writer {
             for job in batch.drain(..) {
                 job.answer(outcome.clone());
             }
+            self.checkpoints.after_batch(&self.connection, self.queue.is_empty());
         }
     }
 
