@@ -149,3 +149,21 @@ fn wait_for(event: BorrowedFd<'_>) -> io::Result<()> {
     while fd::read(event, &mut buffer)?.is_none() {}
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_time_is_what_is_right_in_front_of_its_fast_clock() {
+        let newer = "7000-9000 rw-p 00000000 00:00 0 \n9000-d000 r--p 00000000 00:00 0    [vvar]\n\
+            d000-f000 r--p 00000000 00:00 0    [vvar_vclock]\nf000-11000 r-xp 00000000 00:00 0    [vdso]\n";
+        let older = "1000-5000 r--p 00000000 00:00 0    [vvar]\n5000-6000 r-xp 00000000 00:00 0    [vdso]\n";
+        assert_eq!((kernel_time_bytes(newer), kernel_time_bytes(older)), (Some(0x6000), Some(0x4000)));
+        let apart = older.replace("5000-6000", "6000-7000");
+        let without = "1000-5000 r--p 00000000 00:00 0    [heap]\n5000-6000 r-xp 00000000 00:00 0    [vdso]\n";
+        for maps in [&*apart, without, "", "nonsense"] {
+            assert_eq!(kernel_time_bytes(maps), None, "{maps}");
+        }
+    }
+}
