@@ -1,0 +1,83 @@
+//! Batches: what was submitted is hashed, made durable, and only then signed.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use sre_da::Blob;
+use sre_receipt::tlog::{Entry, Hash};
+use tokio::time::Instant;
+
+use super::snapshot::{Snapshot, read_snapshot};
+use super::{Log, LogError};
+use crate::fringe::FullTile;
+use crate::schema;
+
+/// Entries hashed in one batch. More wait for the next one, which follows at once.
+const BATCH_LIMIT_ENTRIES: u32 = 16_384;
+
+impl Log {
+    /// Hashes everything that was submitted, and signs a checkpoint over it. Returns its size.
+    ///
+    /// # Errors
+    /// [`LogError`]; the checkpoint before it stays. Trying again is safe.
+    pub async fn integrate(&self) -> Result<u64, LogError> {
+        let _turn = self.integrating.lock().await;
+        loop {
+            let before = self.refresh()?;
+            let entries = schema::entries(&*self.database.reader()?, before.head.size, BATCH_LIMIT_ENTRIES)?;
+            if entries.is_empty() {
+                return Ok(before.head.size);
+            }
+            self.integrate_batch(&before, &entries).await?;
+        }
+    }
+
+    async fn integrate_batch(&self, before: &Snapshot, entries: &[Entry]) -> Result<(), LogError> {
+        let (mut fringe, mut full) = (before.fringe.clone(), Vec::new());
+        for entry in entries {
+            fringe.push(Hash::leaf(&entry.to_canonical()), &mut full);
+        }
+        let root = fringe.root();
+        let blobs: Vec<Blob> = full.iter().map(|tile| Blob::new(tile.bytes.clone())).collect();
+        let full: Vec<(FullTile, _)> = full.into_iter().zip(blobs.iter().map(Blob::digest)).collect();
+        self.store.put(blobs).await?;
+        // Dies here: tiles that nobody names. The same batch makes the same tiles again.
+        let old = before.head;
+        let replaced = self
+            .database
+            .write(move |transaction| schema::replace_head(transaction, old, &fringe, root, &full))
+            .await?;
+        // Dies here: the head is durable and signed by whoever reads it next.
+        if !replaced {
+            tracing::debug!("another process was faster; reading its head");
+        }
+        self.refresh().map(drop)
+    }
+
+    /// Integrates whenever something was submitted, at most once per `interval`; until it is dropped. What fails is logged
+    /// and tried again.
+    pub async fn run(&self, interval: Duration) {
+        loop {
+            let begun = Instant::now();
+            if let Err(error) = self.integrate().await {
+                tracing::error!(%error, "the log could not take the entries that wait; trying again");
+                tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
+                continue;
+            }
+            self.submitted.notified().await;
+            // Whoever comes alone does not wait.
+            tokio::time::sleep_until(begun + interval).await;
+        }
+    }
+
+    /// The head that is durable by now, signed.
+    pub(super) fn refresh(&self) -> Result<Arc<Snapshot>, LogError> {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        let fresh = read_snapshot(&self.database, &key)?;
+        let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        if fresh.head.size > current.head.size {
+            *current = Arc::new(fresh);
+        }
+        Ok(Arc::clone(&current))
+    }
+}
