@@ -360,3 +360,32 @@ async fn a_receipt_without_an_end_is_unavailable_and_stops_nobody() {
     let found = found.exits(23).json();
     assert_eq!((&found["verdicts"], &found["position"]), (&json!({ "unavailable": 1 }), &json!(1)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_watcher_takes_the_keys_that_replace_others() {
+    let (executor, verifier) = (Home::new(), Home::new());
+    introduce(&executor, &verifier);
+    let service = Service::start(&executor, &[]);
+    let skill = service.upload("returns_1").await;
+    let mut command = verifier.command();
+    command.args(["watch", "--period", "0.2", "--executor", &service.base]).stdout(Stdio::null()).stderr(Stdio::null());
+    let _watcher = Killed(command.spawn().expect("sre starts"));
+    let judged = async |id: &str| {
+        service.post("/v1/orders?wait=60", &json!({ "order_id": id, "skill_package": { "digest": skill } })).await;
+        for _ in 0..3000 {
+            let said: Value = service.get(&format!("/v1/orders/{id}/verdicts")).await.json().await.expect("JSON");
+            if said["verdicts"][0]["verdict"] == "matched" {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{id} never has a verdict");
+    };
+    judged("before").await;
+    for (one, other, purposes) in [(&executor, &verifier, "receipt,log"), (&verifier, &executor, "verdict")] {
+        one.words("key rotate").exits(0);
+        let key = one.words("key show").exits(0).stdout;
+        other.sre(&["key", "trust", key.trim(), "--for", purposes]).exits(0);
+    }
+    judged("after").await;
+}

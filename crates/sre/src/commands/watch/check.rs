@@ -59,6 +59,11 @@ impl Checker {
         Self { place, verifier, examiner: Examiner::new(trust, Policy::default()), key }
     }
 
+    /// Believes `trust` and signs with `key` from now on.
+    pub fn use_keys(&mut self, trust: Trust, key: Arc<NodeKey>) {
+        (self.examiner, self.key) = (Examiner::new(trust, Policy::default()), key);
+    }
+
     /// Fetches and examines a receipt.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ async fn follow(
     embedded: &Embedded,
     progress: &Progress,
 ) -> Result<(State, usize), Failure> {
-    let mut watcher = None;
+    let (mut watcher, mut has_looked) = (None, false);
     loop {
         let round = async {
             if watcher.is_none() {
@@ -59,15 +59,16 @@ async fn follow(
         };
         match round.await {
             Ok(done) if args.once => return Ok(done),
-            Ok(_) => {}
+            Ok(_) => has_looked = true,
             // A log that misbehaves, or a folder that cannot be used, does not get better.
-            Err(failure) if args.once || !is_passing(&failure) => return Err(failure),
+            Err(failure) if args.once || !is_passing(&failure, has_looked) => return Err(failure),
             Err(failure) => tracing::warn!(error = failure.detail, "the executor cannot be followed; trying again"),
         }
         tokio::time::sleep(Duration::from_secs_f64(args.period)).await;
     }
 }
 
-fn is_passing(failure: &Failure) -> bool {
-    matches!(failure.code, "service_unreachable" | "log_unreadable")
+/// Whether it may be better at the next look. A log that was trusted may have a new key, which is trusted in a moment.
+fn is_passing(failure: &Failure, has_looked: bool) -> bool {
+    matches!(failure.code, "service_unreachable" | "log_unreadable") || (has_looked && failure.code == "log_untrusted")
 }

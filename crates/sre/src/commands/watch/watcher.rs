@@ -15,6 +15,7 @@ use sre_log::watch::{self, Fault, Seen};
 use sre_log::{LogMemory, LogSource as _};
 use sre_orchestrator::{DataFolder, Embedded};
 use sre_receipt::tlog::{EntryKind, KeyName, TILE_WIDTH, VerifierKey};
+use sre_receipt::{KeyFolder, Trust};
 
 use super::super::log_check;
 use super::check::{Checker, Fetched, Found};
@@ -39,6 +40,7 @@ pub struct Watcher<'a> {
     progress: &'a Progress,
     log: HttpLog,
     origin: KeyName,
+    key_folder: KeyFolder,
     keys: Vec<VerifierKey>,
     checker: Checker,
     courier: Courier,
@@ -75,23 +77,22 @@ impl<'a> Watcher<'a> {
         let place = HttpPlace::new(&args.executor)?.with_token(client::token(args.token_file.as_deref())?);
         let log = HttpLog::new(&format!("{}log", place.address()))?;
         let origin = log_check::origin(&log).await.map_err(|fault| log_check::failure(&fault))?;
-        let keys = receipts::keys(folder);
-        let own = Arc::new(keys.load_or_create()?);
-        let trust = keys.trust()?;
-        let mut log_keys = args.keys.clone();
-        log_keys.extend(trust.logs(&origin).map(|key| key.as_log()));
+        let key_folder = receipts::keys(folder);
+        let own = Arc::new(key_folder.load_or_create()?);
+        let trust = key_folder.trust()?;
         let memory = Memory::open(folder, &origin)?;
         Ok(Self {
             args,
             progress,
             log,
-            keys: log_keys,
+            keys: log_keys(args, &trust, &origin),
             checker: Checker::new(place.clone(), embedded, trust, own),
             courier: Courier::new(args, place, folder)?,
             state: memory.state()?,
             memory,
             seen: receipts::memory(folder),
             origin,
+            key_folder,
             waiting: 0,
             told: Remarks::default(),
         })
@@ -113,6 +114,7 @@ impl<'a> Watcher<'a> {
     }
 
     async fn look(&mut self) -> Result<(), Failure> {
+        self.take_keys()?;
         self.deliver().await?;
         let before = self.seen.last(&self.origin)?;
         let at = Timestamp::now();
@@ -128,6 +130,14 @@ impl<'a> Watcher<'a> {
             }
             Err(fault) => Err(self.accuse(&fault).await?),
         }
+    }
+
+    /// Takes the keys as they are now: neither an executor's new key nor an own one needs a restart.
+    fn take_keys(&mut self) -> Result<(), Failure> {
+        let trust = self.key_folder.trust()?;
+        self.keys = log_keys(self.args, &trust, &self.origin);
+        self.checker.use_keys(trust, Arc::new(self.key_folder.load_or_create()?));
+        Ok(())
     }
 
     /// Checks what is new, a bundle of the log at a time, and delivers what follows.
@@ -251,4 +261,9 @@ impl<'a> Watcher<'a> {
         self.waiting = self.courier.deliver(&self.memory, &mut self.state, &mut self.told).await?;
         if self.state.refused > refused { self.memory.remember(&self.state) } else { Ok(()) }
     }
+}
+
+/// The keys that may sign the log: those of the command line, and those trusted for it here.
+fn log_keys(args: &WatchArgs, trust: &Trust, origin: &KeyName) -> Vec<VerifierKey> {
+    args.keys.iter().cloned().chain(trust.logs(origin).map(|key| key.as_log())).collect()
 }
