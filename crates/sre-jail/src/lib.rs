@@ -16,6 +16,8 @@
 //! | [`host`] | what this host can enforce |
 //! | `sys` | system calls, one safe function each: the only unsafe code |
 //!
+//! Besides, [`enlarge_pages`]: a system call of the WebAssembly backend, here because no other crate makes any.
+//!
 //! It knows nothing of skills, and it decides no policy: an order that this host cannot hold is refused, unless the
 //! caller named what may be missing ([`JailOptions::may_lack`]). Linux 5.14 or later, x86-64 or 64-bit ARM; elsewhere
 //! this crate is empty.
@@ -42,5 +44,6 @@ pub use launcher::{Root, enter_if_asked};
 pub use measure::Measured;
 pub use order::{File, GUEST_ID, Limits, Order, PACKAGE_FOLDER, World};
 pub use step::StepError;
+pub use sys::pages::enlarge_pages;
 #[doc(hidden)]
 pub use wire::read_anything;

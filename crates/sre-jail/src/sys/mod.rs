@@ -10,6 +10,7 @@ pub mod landlock;
 pub mod mount;
 pub mod notify;
 pub mod page;
+pub mod pages;
 pub mod process;
 pub mod seccomp;
 pub mod socket;

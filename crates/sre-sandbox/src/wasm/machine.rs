@@ -1,8 +1,6 @@
 //! One configuration of wasmtime and what is made from it: linkers, compiled code, the ticker.
 
-use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use sre_core::Digest;
 use wasmtime::component::{Component, Linker as ComponentLinker};
@@ -10,21 +8,19 @@ use wasmtime::{Engine, InstancePre, Linker, Module};
 
 use super::cache::CodeCache;
 use super::engine::{self, Tuning};
+use super::image::{self, Images};
 use super::ticker::Ticker;
 use super::{complexity, interpreter};
 use crate::SandboxError;
 use crate::wasi::preview2::CommandPre;
 use crate::wasi::{Guest, preview1, preview2};
 
-/// How often a program's memory image is tried to be made, and the pause between two attempts.
-const IMAGE_ATTEMPTS: u32 = 5;
-const IMAGE_PAUSE: Duration = Duration::from_millis(20);
-
 /// Programs of one machine run on its engine alone.
 pub(super) struct Machine {
     pub(super) engine: Engine,
     pub(super) ticker: Ticker,
     pub(super) tuning: Tuning,
+    pub(super) images: Images,
     linker: Linker<Guest>,
     component_linker: ComponentLinker<Guest>,
     cache: Option<CodeCache>,
@@ -57,7 +53,7 @@ impl Machine {
         preview2::add_to_linker(&mut component_linker).map_err(bug)?;
         let ticker = Ticker::start(&engine).map_err(|error| SandboxError::Unavailable(error.to_string()))?;
         let cache = cache.map(|folder| CodeCache::new(folder, &engine));
-        Ok(Self { engine, ticker, tuning, linker, component_linker, cache })
+        Ok(Self { engine, ticker, tuning, images: Images::default(), linker, component_linker, cache })
     }
 
     /// The program that was compiled before under `digest`, or else what `binary` compiles to.
@@ -141,7 +137,7 @@ impl Machine {
             .linker
             .instantiate_pre(module)
             .map_err(|error| format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is"))?;
-        make_image(|| module.initialize_copy_on_write_image());
+        image::make(|| module.initialize_copy_on_write_image());
         Ok(Code::Module(linked))
     }
 
@@ -159,26 +155,9 @@ impl Machine {
         };
         let command = CommandPre::new(linked.map_err(unoffered)?)
             .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))?;
-        make_image(|| component.initialize_copy_on_write_image());
+        image::make(|| component.initialize_copy_on_write_image());
         Ok(Code::Component(command))
     }
-}
-
-/// Makes the memory image of a program, now rather than in its first run, and patiently. The kernel seals it only while nobody
-/// else holds one of its pages, waits 150 ms for that, and gives up (EBUSY); a machine that is short of memory moves pages all the
-/// time. Where that does not help, the first run tries once more, and says why it cannot start.
-fn make_image(make: impl Fn() -> wasmtime::Result<()>) {
-    for _ in 0..IMAGE_ATTEMPTS {
-        match make() {
-            Err(error) if is_busy(&error) => std::thread::sleep(IMAGE_PAUSE),
-            _ => return,
-        }
-    }
-}
-
-fn is_busy(error: &wasmtime::Error) -> bool {
-    let busy = |cause: &io::Error| cause.kind() == io::ErrorKind::ResourceBusy;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(busy))
 }
 
 /// The one place where compiled code enters the process.

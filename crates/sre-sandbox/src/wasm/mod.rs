@@ -7,6 +7,7 @@
 //! | `interpreter` | language runtimes, for skills that are scripts |
 //! | `program` | from a skill to what is instantiated for it |
 //! | `complexity` | what takes too long to compile is refused |
+//! | `image` | what a program's memory holds at its start, in pages of a good size |
 //! | `cache` | compiled code on disk |
 //! | `limits` | memory, tables, instances |
 //! | `ticker` | the epoch that lets the host interrupt a guest |
@@ -19,6 +20,7 @@
 mod cache;
 mod complexity;
 mod engine;
+mod image;
 mod interpreter;
 mod limits;
 mod machine;

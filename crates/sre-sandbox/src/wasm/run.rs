@@ -155,6 +155,7 @@ fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witne
     }
     let account = witness.account(ending, job.profile.fuel, guest.world.stdout.as_bytes());
     drop(store);
+    program.machine.images.note_run();
 
     let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
     Ok((Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()), account))
