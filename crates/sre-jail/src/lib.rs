@@ -44,6 +44,6 @@ pub use launcher::{Root, enter_if_asked};
 pub use measure::Measured;
 pub use order::{File, GUEST_ID, Limits, Order, PACKAGE_FOLDER, World};
 pub use step::StepError;
-pub use sys::pages::enlarge_pages;
+pub use sys::large_pages::enlarge_pages;
 #[doc(hidden)]
 pub use wire::read_anything;

@@ -7,12 +7,12 @@ pub mod fast_clock;
 pub mod fd;
 pub mod file;
 pub mod landlock;
+pub mod large_pages;
 pub mod mount;
 pub mod notify;
-pub mod page;
-pub mod pages;
 pub mod process;
 pub mod seccomp;
+pub mod shared_page;
 pub mod socket;
 pub mod trace;
 

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sys::fast_clock::page::{ELAPSED, NOTED, START};
-use crate::sys::page::SharedPage;
+use crate::sys::shared_page::SharedPage;
 
 #[cfg(doc)]
 use crate::sys::fast_clock;
