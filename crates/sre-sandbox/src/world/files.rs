@@ -8,95 +8,17 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::tmp::{self, Content, Tmp};
+use super::node::{FileError, NodeId, OpenHow, Stat};
+use super::path::{Place, names_a_folder};
+use super::tmp::{Content, Tmp};
 use super::tree::{NodeKind, PackageContent, PackageTree};
 use super::witness::Witness;
-
-/// Inode numbers of `/tmp` start here, above any package's.
-const TMP_INODE_BASE: u64 = 1 << 32;
-
-/// Longest path a guest may name, and longest part of one, in bytes.
-pub(crate) const PATH_LIMIT_BYTES: usize = 4096;
-const NAME_LIMIT_BYTES: usize = 255;
-
-/// A file or folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NodeId {
-    Package(usize),
-    Tmp(usize),
-}
-
-impl NodeId {
-    pub(crate) const PACKAGE_ROOT: Self = Self::Package(0);
-    pub(crate) const TMP_ROOT: Self = Self::Tmp(tmp::ROOT);
-
-    pub(crate) fn inode(self) -> u64 {
-        match self {
-            Self::Package(node) => node as u64 + 1,
-            Self::Tmp(node) => TMP_INODE_BASE + node as u64,
-        }
-    }
-
-    /// The node `index` of the same tree.
-    fn sibling(self, index: usize) -> Self {
-        match self {
-            Self::Package(_) => Self::Package(index),
-            Self::Tmp(_) => Self::Tmp(index),
-        }
-    }
-
-    pub(crate) fn is_writable(self) -> bool {
-        matches!(self, Self::Tmp(_))
-    }
-}
-
-/// Why a file operation failed; the adapters translate it to their version's error code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileError {
-    NotFound,
-    NotADirectory,
-    IsADirectory,
-    Exists,
-    NotEmpty,
-    ReadOnly,
-    NoSpace,
-    NotPermitted,
-    Invalid,
-    NameTooLong,
-    CrossDevice,
-}
-
-/// Metadata of a node. Times are nanoseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stat {
-    pub(crate) kind: NodeKind,
-    pub(crate) inode: u64,
-    pub(crate) size: u64,
-    pub(crate) accessed_ns: u64,
-    pub(crate) modified_ns: u64,
-}
-
-/// How to open a path.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct OpenHow {
-    pub(crate) create: bool,
-    pub(crate) exclusive: bool,
-    pub(crate) truncate: bool,
-    pub(crate) directory: bool,
-    pub(crate) write: bool,
-}
 
 pub(crate) struct Files {
     package: Arc<PackageTree>,
     tmp: Tmp,
     start_ns: u64,
     witness: Witness,
-}
-
-/// Where a path leads: the folder and the name in it, or a folder itself (`.`, `/`, `a/..`).
-enum Place<'a> {
-    Entry(NodeId, &'a str),
-    Folder(NodeId),
 }
 
 impl Files {
@@ -212,11 +134,11 @@ impl Files {
     }
 
     pub(crate) fn write_at(&mut self, node: NodeId, offset: u64, data: &[u8], now_ns: u64) -> Result<(), FileError> {
-        self.tmp.write_at(writable(node)?, offset, data, now_ns)
+        self.tmp.write_at(node.writable()?, offset, data, now_ns)
     }
 
     pub(crate) fn set_size(&mut self, node: NodeId, size: u64, now_ns: u64) -> Result<(), FileError> {
-        self.tmp.set_size(writable(node)?, size, now_ns)
+        self.tmp.set_size(node.writable()?, size, now_ns)
     }
 
     pub(crate) fn set_times(
@@ -225,7 +147,7 @@ impl Files {
         accessed_ns: Option<u64>,
         modified_ns: Option<u64>,
     ) -> Result<(), FileError> {
-        let entry = self.tmp.get_mut(writable(node)?)?;
+        let entry = self.tmp.get_mut(node.writable()?)?;
         entry.accessed_ns = accessed_ns.unwrap_or(entry.accessed_ns);
         entry.modified_ns = modified_ns.unwrap_or(entry.modified_ns);
         Ok(())
@@ -290,65 +212,7 @@ impl Files {
         }
     }
 
-    fn child(&self, folder: NodeId, name: &str) -> Result<NodeId, FileError> {
+    pub(super) fn child(&self, folder: NodeId, name: &str) -> Result<NodeId, FileError> {
         self.entries(folder)?.get(name).map(|&index| folder.sibling(index)).ok_or(FileError::NotFound)
-    }
-
-    /// Walks all but the last part of `path`.
-    fn place<'a>(&self, base: NodeId, path: &'a str) -> Result<Place<'a>, FileError> {
-        if path.is_empty() {
-            return Err(FileError::NotFound);
-        }
-        if path.len() > PATH_LIMIT_BYTES {
-            return Err(FileError::NameTooLong);
-        }
-        if path.contains('\0') {
-            return Err(FileError::Invalid);
-        }
-        if path.starts_with('/') {
-            return Err(FileError::NotPermitted);
-        }
-        let mut walked = vec![base];
-        let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".").peekable();
-        while let Some(part) = parts.next() {
-            let folder = *walked.last().ok_or(FileError::NotPermitted)?;
-            if part.len() > NAME_LIMIT_BYTES {
-                return Err(FileError::NameTooLong);
-            }
-            if part == ".." {
-                walked.pop();
-                if walked.is_empty() {
-                    return Err(FileError::NotPermitted);
-                }
-            } else if parts.peek().is_none() {
-                return Ok(Place::Entry(folder, part));
-            } else {
-                let next = self.child(folder, part)?;
-                if self.stat(next)?.kind != NodeKind::Directory {
-                    return Err(FileError::NotADirectory);
-                }
-                walked.push(next);
-            }
-        }
-        walked.pop().map(Place::Folder).ok_or(FileError::NotPermitted)
-    }
-
-    fn writable_entry<'a>(&self, base: NodeId, path: &'a str) -> Result<(usize, &'a str), FileError> {
-        match self.place(base, path)? {
-            Place::Folder(node) => Err(if node.is_writable() { FileError::Invalid } else { FileError::ReadOnly }),
-            Place::Entry(folder, name) => Ok((writable(folder)?, name)),
-        }
-    }
-}
-
-/// Whether the way the path is written says that it leads to a folder.
-fn names_a_folder(path: &str) -> bool {
-    path.ends_with('/') || path.ends_with("/.")
-}
-
-fn writable(node: NodeId) -> Result<usize, FileError> {
-    match node {
-        NodeId::Tmp(node) => Ok(node),
-        NodeId::Package(_) => Err(FileError::ReadOnly),
     }
 }

@@ -6,6 +6,8 @@
 
 mod clock;
 mod files;
+mod node;
+mod path;
 mod random;
 mod stdio;
 mod tmp;
@@ -13,7 +15,9 @@ mod tree;
 mod witness;
 
 pub(crate) use clock::{CLOCK_RESOLUTION_NS, VirtualClock};
-pub(crate) use files::{FileError, Files, NodeId, OpenHow, PATH_LIMIT_BYTES, Stat};
+pub(crate) use files::Files;
+pub(crate) use node::{FileError, NodeId, OpenHow, Stat};
+pub(crate) use path::PATH_LIMIT_BYTES;
 pub(crate) use random::{REQUEST_LIMIT_BYTES, SeededRandom};
 pub(crate) use stdio::{Log, Stdin, Stdout};
 pub(crate) use tree::{NodeKind, PackageTree};

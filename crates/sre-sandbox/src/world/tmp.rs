@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::files::FileError;
+use super::node::FileError;
 use super::tree::NodeKind;
 
 /// Files and folders `/tmp` may hold.

@@ -3,12 +3,15 @@
 //! Source: the witx of WASI snapshot 1. There are no sockets, and no symbolic or hard links.
 
 mod descriptors;
+mod directory;
 mod errno;
 mod fd;
+mod filestat;
 mod memory;
 mod path;
 mod poll;
 mod process;
+mod transfer;
 
 pub(super) use descriptors::Descriptors;
 
@@ -91,19 +94,19 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         fd_fdstat_get(fd: u32, out: u32) => fd::fdstat_get;
         fd_fdstat_set_flags(fd: u32, flags: u32) => fd::fdstat_set_flags;
         fd_fdstat_set_rights(fd: u32, base: u64, inheriting: u64) => fd::fdstat_set_rights;
-        fd_filestat_get(fd: u32, out: u32) => fd::filestat_get;
-        fd_filestat_set_size(fd: u32, size: u64) => fd::filestat_set_size;
-        fd_filestat_set_times(fd: u32, atim: u64, mtim: u64, flags: u32) => fd::filestat_set_times;
-        fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) => fd::pread;
-        fd_prestat_get(fd: u32, out: u32) => fd::prestat_get;
-        fd_prestat_dir_name(fd: u32, path: u32, length: u32) => fd::prestat_dir_name;
-        fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) => fd::pwrite;
-        fd_read(fd: u32, iovs: u32, count: u32, out: u32) => fd::read;
-        fd_readdir(fd: u32, buffer: u32, length: u32, cookie: u64, out: u32) => fd::readdir;
+        fd_filestat_get(fd: u32, out: u32) => filestat::filestat_get;
+        fd_filestat_set_size(fd: u32, size: u64) => filestat::filestat_set_size;
+        fd_filestat_set_times(fd: u32, atim: u64, mtim: u64, flags: u32) => filestat::filestat_set_times;
+        fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) => transfer::pread;
+        fd_prestat_get(fd: u32, out: u32) => directory::prestat_get;
+        fd_prestat_dir_name(fd: u32, path: u32, length: u32) => directory::prestat_dir_name;
+        fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) => transfer::pwrite;
+        fd_read(fd: u32, iovs: u32, count: u32, out: u32) => transfer::read;
+        fd_readdir(fd: u32, buffer: u32, length: u32, cookie: u64, out: u32) => directory::readdir;
         fd_renumber(from: u32, to: u32) => fd::renumber;
-        fd_seek(fd: u32, offset: i64, whence: u32, out: u32) => fd::seek;
-        fd_tell(fd: u32, out: u32) => fd::tell;
-        fd_write(fd: u32, iovs: u32, count: u32, out: u32) => fd::write;
+        fd_seek(fd: u32, offset: i64, whence: u32, out: u32) => transfer::seek;
+        fd_tell(fd: u32, out: u32) => transfer::tell;
+        fd_write(fd: u32, iovs: u32, count: u32, out: u32) => transfer::write;
         path_create_directory(fd: u32, path: u32, length: u32) => path::create_directory;
         path_filestat_get(fd: u32, flags: u32, path: u32, length: u32, out: u32) => path::filestat_get;
         path_filestat_set_times(fd: u32, flags: u32, path: u32, length: u32, atim: u64, mtim: u64, which: u32)

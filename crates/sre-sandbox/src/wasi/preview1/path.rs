@@ -2,7 +2,8 @@
 
 use super::descriptors::{Descriptor, OpenFile};
 use super::errno::{Errno, Fault};
-use super::fd::{RIGHT_WRITE, set_times, write_filestat};
+use super::fd::RIGHT_WRITE;
+use super::filestat::{set_times, write_filestat};
 use super::memory::GuestMemory;
 use super::{Answer, Guest};
 use crate::world::{NodeId, NodeKind, OpenHow};

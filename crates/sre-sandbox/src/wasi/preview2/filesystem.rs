@@ -1,12 +1,18 @@
 //! `wasi:filesystem` on the in-memory files.
 
+mod error;
+mod stat;
+
 use wasmtime::component::Resource;
 
 use super::Guest;
 use super::bindings::wasi::filesystem::{preopens, types};
-use super::clocks::{datetime, nanoseconds};
+use super::clocks::nanoseconds;
 use super::io::{InputStream, OutputStream, StreamFault};
-use crate::world::{FileError, NodeId, NodeKind, OpenHow, Stat};
+use crate::world::{NodeId, NodeKind, OpenHow};
+
+pub use error::FilesystemError;
+use stat::{kind, metadata_hash, stat_record};
 
 /// An open file or folder.
 pub struct Descriptor {
@@ -20,49 +26,7 @@ pub struct Listing {
     after: Option<String>,
 }
 
-/// A file operation's failure on its way to the guest.
-pub enum FilesystemError {
-    Code(types::ErrorCode),
-    Trap(wasmtime::Error),
-}
-
 type Answer<T> = Result<T, FilesystemError>;
-
-impl From<types::ErrorCode> for FilesystemError {
-    fn from(code: types::ErrorCode) -> Self {
-        Self::Code(code)
-    }
-}
-
-impl From<FileError> for FilesystemError {
-    fn from(error: FileError) -> Self {
-        Self::Code(match error {
-            FileError::NotFound => types::ErrorCode::NoEntry,
-            FileError::NotADirectory => types::ErrorCode::NotDirectory,
-            FileError::IsADirectory => types::ErrorCode::IsDirectory,
-            FileError::Exists => types::ErrorCode::Exist,
-            FileError::NotEmpty => types::ErrorCode::NotEmpty,
-            FileError::ReadOnly => types::ErrorCode::ReadOnly,
-            FileError::NoSpace => types::ErrorCode::InsufficientSpace,
-            FileError::NotPermitted => types::ErrorCode::NotPermitted,
-            FileError::Invalid => types::ErrorCode::Invalid,
-            FileError::NameTooLong => types::ErrorCode::NameTooLong,
-            FileError::CrossDevice => types::ErrorCode::CrossDevice,
-        })
-    }
-}
-
-impl From<crate::world::Halt> for FilesystemError {
-    fn from(halt: crate::world::Halt) -> Self {
-        Self::Trap(wasmtime::Error::new(halt))
-    }
-}
-
-impl From<wasmtime::component::ResourceTableError> for FilesystemError {
-    fn from(error: wasmtime::component::ResourceTableError) -> Self {
-        Self::Trap(error.into())
-    }
-}
 
 impl preopens::Host for Guest {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
@@ -100,28 +64,6 @@ impl Guest {
         };
         Ok(self.world.files.set_times(node, choose(accessed), choose(modified))?)
     }
-}
-
-fn kind(kind: NodeKind) -> types::DescriptorType {
-    match kind {
-        NodeKind::File => types::DescriptorType::RegularFile,
-        NodeKind::Directory => types::DescriptorType::Directory,
-    }
-}
-
-fn stat_record(stat: Stat) -> types::DescriptorStat {
-    types::DescriptorStat {
-        type_: kind(stat.kind),
-        link_count: 1,
-        size: stat.size,
-        data_access_timestamp: Some(datetime(stat.accessed_ns)),
-        data_modification_timestamp: Some(datetime(stat.modified_ns)),
-        status_change_timestamp: Some(datetime(stat.modified_ns)),
-    }
-}
-
-fn metadata_hash(stat: Stat) -> types::MetadataHashValue {
-    types::MetadataHashValue { lower: stat.inode, upper: stat.modified_ns ^ stat.size.rotate_left(32) }
 }
 
 impl types::Host for Guest {
