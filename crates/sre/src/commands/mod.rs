@@ -137,7 +137,9 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
             return std::fs::write(path, bytes);
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::fs::metadata(folder)?;
+        // Without the name of the temporary file, which nobody has asked for.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.kind())?;
         file.write_all(bytes)?;
         file.persist(path).map(drop).map_err(|failed| failed.error)
     };
