@@ -32,6 +32,8 @@ pub struct Journal {
     /// Open orders, as far as this process knows; corrected by [`Journal::tick`].
     pub(super) open: AtomicI64,
     clock: Clock,
+    /// The latest that the clock has shown since it was last found set back.
+    latest_ms: AtomicI64,
 }
 
 impl Journal {
@@ -71,6 +73,8 @@ impl Journal {
             receipts_due: Notify::new(),
             open: AtomicI64::new(0),
             clock: Arc::new(clock),
+            // Whatever happened before this start, the clock may have been set back since.
+            latest_ms: AtomicI64::new(i64::MAX),
         };
         // The first look into the tables: a file that is damaged behind its first page is found out here.
         journal.count_open().map_err(|error| match error {
@@ -81,7 +85,9 @@ impl Journal {
     }
 
     pub(super) fn now_ms(&self) -> i64 {
-        (self.clock)()
+        let now = (self.clock)();
+        self.latest_ms.fetch_max(now, Ordering::Relaxed);
+        now
     }
 
     /// From the order's acceptance until now; zero when the clock was set back meanwhile.
@@ -213,6 +219,16 @@ impl Journal {
     pub async fn tick(&self) -> Result<(), JournalError> {
         self.give_back().await?;
         let now = self.now_ms();
+        // Processes that share the journal share the clock, and each looks for itself.
+        if self.latest_ms.load(Ordering::Relaxed) > now {
+            self.make_due(now).await?;
+            self.latest_ms.store(now, Ordering::Relaxed);
+        }
+        self.count_open()
+    }
+
+    /// Makes due what was put off at a time that lies after `now`. Goes through all that waits.
+    async fn make_due(&self, now: i64) -> Result<(), JournalError> {
         let reader = self.database.reader()?;
         let future = "SELECT EXISTS (SELECT 1 FROM open_orders WHERE state = 'waiting' AND set_at_ms > ?1)
             OR EXISTS (SELECT 1 FROM outbox WHERE state = 'pending' AND set_at_ms > ?1)";
@@ -233,7 +249,7 @@ impl Journal {
                 })
                 .await?;
         }
-        self.count_open()
+        Ok(())
     }
 
     fn count_open(&self) -> Result<(), JournalError> {
