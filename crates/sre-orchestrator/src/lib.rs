@@ -48,7 +48,7 @@ pub use journal::{Finality, Forgotten, Journal, JournalEntry, JournalError, Neve
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
-pub use registrar::{Evidence, KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError, evidence};
+pub use registrar::{Batch, Evidence, KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError, evidence};
 pub use retry::Backoff;
 pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]

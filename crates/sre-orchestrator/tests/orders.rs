@@ -77,6 +77,21 @@ async fn a_skill_that_is_not_repeatable_is_verified_by_hash() {
 }
 
 #[tokio::test]
+async fn receipts_are_due_in_batches_limited_by_orders_and_by_bytes() {
+    let house = house(&[Act::Print("1")]);
+    for id in ["a", "b", "c"] {
+        house.run(order(id)).await;
+    }
+    let due = |limit_orders, limit_bytes| {
+        let due = house.orchestrator.journal().due_receipts(limit_orders, limit_bytes).expect("readable");
+        (due.orders.iter().map(|order| order.order_id.clone()).collect::<Vec<_>>().concat(), due.is_cut)
+    };
+    assert_eq!(due(10, usize::MAX), (String::from("abc"), false));
+    assert_eq!(due(2, usize::MAX), (String::from("ab"), true));
+    assert_eq!(due(10, 1), (String::from("a"), true), "one that is larger than the limit comes alone");
+}
+
+#[tokio::test]
 async fn a_result_survives_the_orchestrator() {
     let House { orchestrator, acceptance, data, .. } = house(&[Act::Print("1")]);
     let accepted = acceptance.accept(order("durable")).await.expect("an order");

@@ -60,7 +60,7 @@ pub use lease::Lease;
 pub use list::{OrderFilter, OrderSummary};
 pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome};
 pub use places::DeliveryPlaces;
-pub use receipts::{DueReceipt, ReceiptsDue};
+pub use receipts::{DueReceipt, DueReceipts, ReceiptsDue};
 pub(crate) use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;
 pub use retention::{Forgotten, Kept, NEVER_FINAL_LIMIT, NeverFinal, Retention};

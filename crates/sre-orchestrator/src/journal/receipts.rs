@@ -27,6 +27,15 @@ pub struct DueReceipt {
     result: String,
 }
 
+/// Orders that need a receipt now, in the order of their acceptance.
+#[derive(Debug)]
+pub struct DueReceipts {
+    /// As many as were asked for.
+    pub orders: Vec<DueReceipt>,
+    /// There may be more of them.
+    pub is_cut: bool,
+}
+
 /// How many orders need a receipt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReceiptsDue {
@@ -67,11 +76,11 @@ fn due(row: &Row<'_>) -> rusqlite::Result<DueReceipt> {
 }
 
 impl Journal {
-    /// Orders that need a receipt now, in the order of their acceptance, at most `limit`.
+    /// Orders that need a receipt now: at most `limit_orders`, and none after the one whose result makes it `limit_bytes`.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn due_receipts(&self, limit: usize) -> Result<Vec<DueReceipt>, JournalError> {
+    pub fn due_receipts(&self, limit_orders: usize, limit_bytes: usize) -> Result<DueReceipts, JournalError> {
         let reader = self.database.reader()?;
         // What was set in the future of now is due: the clock has jumped. CROSS JOIN keeps SQLite from going through all results,
         // of which there are many, to find the few that are due.
@@ -79,8 +88,17 @@ impl Journal {
             "{COLUMNS} receipts_due CROSS JOIN results USING (sequence) CROSS JOIN orders USING (sequence)
              WHERE due_ms <= ?1 OR set_at_ms > ?1 ORDER BY receipts_due.sequence LIMIT ?2"
         ))?;
-        let rows = statement.query_map(params![self.now_ms(), i64::try_from(limit).unwrap_or(i64::MAX)], due)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let (mut orders, mut bytes) = (Vec::new(), 0);
+        for row in statement.query_map(params![self.now_ms(), i64::try_from(limit_orders).unwrap_or(i64::MAX)], due)? {
+            let order = row?;
+            bytes += order.result.len();
+            orders.push(order);
+            if bytes >= limit_bytes {
+                return Ok(DueReceipts { orders, is_cut: true });
+            }
+        }
+        let is_cut = orders.len() == limit_orders;
+        Ok(DueReceipts { orders, is_cut })
     }
 
     /// The same of one order, whether or not it has a receipt; `None` while it is open or unknown.

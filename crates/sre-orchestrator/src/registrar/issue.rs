@@ -1,6 +1,6 @@
 //! From orders that have ended to receipts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sre_core::{OrderId, OrderResult};
 use sre_log::{Finished, NotaryError};
@@ -8,16 +8,20 @@ use sre_receipt::Receipt;
 use tokio::sync::watch;
 
 use super::{Registrar, RegistrarError};
-use crate::journal::{DueReceipt, JournalError};
+use crate::journal::{DueReceipt, DueReceipts, JournalError};
 
 /// Receipts in one batch. Signing so many takes some milliseconds.
 const BATCH_LIMIT_ORDERS: usize = 256;
+/// Results in one batch, in bytes of JSON; one more than fits is taken. An output may be as large as the whole limit.
+const BATCH_LIMIT_BYTES: usize = 16 << 20;
 /// Batches begin no faster than this, so that one fsync serves many orders.
 const BATCH_PERIOD: Duration = Duration::from_millis(100);
 /// How often orders are looked for that another process has ended, or that are to be tried again.
 const POLL_PERIOD: Duration = Duration::from_secs(1);
 /// Pause after something failed that concerns every order.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+/// How often the same such failure is logged.
+const LOG_PERIOD: Duration = Duration::from_secs(60);
 /// First and longest pause before an order whose evidence cannot be read is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 const RETRY_PAUSE_CAP: Duration = Duration::from_secs(3600);
@@ -25,20 +29,30 @@ const RETRY_PAUSE_CAP: Duration = Duration::from_secs(3600);
 /// An order with its result, parsed.
 type Parsed = (DueReceipt, OrderResult);
 
+/// What one look for orders that have no receipt led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    /// None was due.
+    Empty,
+    /// All that were due were taken care of.
+    Last,
+    /// As many as fit; more may be due.
+    Full,
+}
+
 impl Registrar {
     /// Issues receipts as orders end, until `stop` turns true. What fails is logged and tried again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let mut failure = Failure::default();
         while !*stop.borrow() {
             // The newest checkpoint is signed anew too, where no order ends.
-            let pause = match self.take_new_key().and(self.issue_due().await) {
-                // A full batch means that more wait.
-                Ok(BATCH_LIMIT_ORDERS) => continue,
-                Ok(0) => Duration::ZERO,
-                Ok(_) => BATCH_PERIOD,
-                Err(error) => {
-                    tracing::error!(%error, "receipts cannot be issued; trying again");
-                    FAILURE_PAUSE
-                }
+            let batch = self.take_new_key().and(self.issue_due().await);
+            failure.log(batch.as_ref().err());
+            let pause = match batch {
+                Ok(Batch::Full) => continue,
+                Ok(Batch::Last) => BATCH_PERIOD,
+                Ok(Batch::Empty) => Duration::ZERO,
+                Err(_) => FAILURE_PAUSE,
             };
             tokio::time::sleep(pause).await;
             tokio::select! {
@@ -49,23 +63,27 @@ impl Registrar {
         }
     }
 
-    /// Issues the receipts of one batch of orders that have none. Returns of how many orders it took care.
+    /// Issues the receipts of one batch of orders that have none.
     ///
     /// # Errors
     /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own evidence is at fault is
     /// logged, put off, and does not hold up others.
-    pub async fn issue_due(&self) -> Result<usize, RegistrarError> {
-        let due = self.journal.due_receipts(BATCH_LIMIT_ORDERS)?;
-        let count = due.len();
-        let mut parsed = Vec::with_capacity(count);
-        for order in due {
+    pub async fn issue_due(&self) -> Result<Batch, RegistrarError> {
+        let due = self.journal.due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)?;
+        let batch = match due {
+            DueReceipts { is_cut: true, .. } => Batch::Full,
+            DueReceipts { ref orders, .. } if orders.is_empty() => Batch::Empty,
+            DueReceipts { .. } => Batch::Last,
+        };
+        let mut parsed = Vec::with_capacity(due.orders.len());
+        for order in due.orders {
             match order.result() {
                 Ok(result) => parsed.push((order, result)),
                 Err(error) => self.put_off(&order, &error).await?,
             }
         }
         match self.issue_all(&parsed).await {
-            Ok(()) => return Ok(count),
+            Ok(()) => return Ok(batch),
             Err(error) if !is_about_one_order(&error) => return Err(error),
             Err(_) => {}
         }
@@ -76,7 +94,7 @@ impl Registrar {
                 Err(error) => return Err(error),
             }
         }
-        Ok(count)
+        Ok(batch)
     }
 
     /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open.
@@ -113,6 +131,27 @@ impl Registrar {
         tracing::error!(order_id = order.order_id, %error, "an order has no receipt; trying again later");
         self.journal.receipt_failed(order.sequence, pause, error.to_string()).await?;
         Ok(())
+    }
+}
+
+/// The failure that lasts, and when it was logged.
+#[derive(Default)]
+struct Failure(Option<(String, Instant)>);
+
+impl Failure {
+    /// Logs how it went, unless the same was logged just now.
+    fn log(&mut self, error: Option<&RegistrarError>) {
+        let Some(error) = error.map(ToString::to_string) else {
+            if self.0.take().is_some() {
+                tracing::info!("receipts are issued again");
+            }
+            return;
+        };
+        if self.0.as_ref().is_some_and(|(last, at)| *last == error && at.elapsed() < LOG_PERIOD) {
+            return;
+        }
+        tracing::error!(error, "receipts cannot be issued; trying again every two seconds");
+        self.0 = Some((error, Instant::now()));
     }
 }
 

@@ -18,5 +18,6 @@ mod verdict;
 
 pub use error::{RegistrarError, VerdictError};
 pub use evidence::{Evidence, evidence};
+pub use issue::Batch;
 pub use registrar::{ReceiptState, Registrar};
 pub use verdict::KeptVerdict;

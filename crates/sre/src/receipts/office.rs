@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sre_da::Store;
-use sre_orchestrator::Registrar;
+use sre_orchestrator::{Batch, Registrar};
 use sre_server::{Audits, LostBlob};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -57,7 +57,7 @@ impl Office {
         self.stop.send_replace(true);
         self.loops.shutdown().await;
         let rest = async {
-            while self.registrar.issue_due().await? > 0 {}
+            while self.registrar.issue_due().await? != Batch::Empty {}
             self.registrar.log().integrate().await?;
             Ok::<_, sre_orchestrator::RegistrarError>(())
         };
