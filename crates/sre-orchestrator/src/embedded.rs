@@ -279,7 +279,7 @@ impl Embedded {
         let store: Arc<dyn Store> = Arc::new(self.folder.open_store()?);
         let journal = Arc::new(self.folder.open_journal()?);
         let commit = Arc::new(Committer::new(self.executor.clone(), Arc::clone(&store)));
-        let verify = Arc::new(Verifier::new(self.executor.clone(), Arc::clone(&store)));
+        let verify = Arc::new(self.verifier_over(Arc::clone(&store)));
         let callback = Arc::new(HttpCallback::new(policy, Arc::new(self.folder.open_callback_keys()?))?);
         Ok(Parts::new(self.executor.clone(), commit, verify, callback, store, journal))
     }
@@ -292,10 +292,11 @@ impl Embedded {
         Ok(self.verifier_over(Arc::new(self.folder.open_store()?)))
     }
 
-    /// A verifier over other bytes than those of this data folder, which is not touched.
+    /// A verifier over other bytes than those of this data folder, which is not touched. It grants replays what orders may
+    /// ask for here.
     #[must_use]
     pub fn verifier_over(&self, store: Arc<dyn Store>) -> Verifier {
-        Verifier::new(self.executor.clone(), store)
+        Verifier::new(self.executor.clone(), store).with_limits(self.acceptance.limits().replay())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sre_skill::PackageLimits;
+use sre_verify::ReplayLimits;
 
 /// Caps and defaults of an installation. An order may ask for less than a cap and never for more.
 #[derive(Debug, Clone)]
@@ -72,6 +73,23 @@ impl Default for OperatorLimits {
             cpu_period_us: 100_000,
             cpu_period_cap_us: 1_000_000,
             processors_cap: std::thread::available_parallelism().map_or(1, |count| count.get() as u64),
+        }
+    }
+}
+
+impl OperatorLimits {
+    /// What a verifier grants that replays what these limits let orders ask for.
+    #[must_use]
+    pub fn replay(&self) -> ReplayLimits {
+        ReplayLimits {
+            package: self.package,
+            input_bytes: self.input_limit_bytes,
+            fuel: self.fuel_cap,
+            mem_bytes: self.mem_cap_bytes,
+            output_bytes: self.output_cap_bytes,
+            tmp_bytes: self.tmp_bytes,
+            time: self.execution_time_cap,
+            pids: self.pids_cap,
         }
     }
 }

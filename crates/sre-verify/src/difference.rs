@@ -2,17 +2,22 @@
 
 use serde_json::Value;
 
+/// Longest pointer, and longest value, in characters: both are a stranger's, and are signed with the verdict.
+const POINTER_LIMIT_CHARS: usize = 200;
+const VALUE_LIMIT_CHARS: usize = 60;
+
 /// The JSON pointer (RFC 6901) of the first place, in canonical order, where `expected` and `actual` differ, and what
 /// stands there; `None` when they are equal.
 pub(crate) fn first_difference(expected: &Value, actual: &Value) -> Option<Place> {
     let mut pointer = String::new();
-    descend(expected, actual, &mut pointer).map(|(expected, actual)| Place { pointer, expected, actual })
+    let (expected, actual) = descend(expected, actual, &mut pointer)?;
+    Some(Place { pointer: shortened(&pointer, POINTER_LIMIT_CHARS), expected, actual })
 }
 
 /// A place and what stands there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// A JSON pointer; empty for the whole value.
+    /// A JSON pointer, empty for the whole value; shortened.
     pub(crate) pointer: String,
     /// What stands there in the one that is expected, shortened.
     pub(crate) expected: String,
@@ -46,12 +51,16 @@ fn descend(expected: &Value, actual: &Value, place: &mut String) -> Option<(Stri
     }
 }
 
-/// A value for people: its JSON, the first 60 characters of it.
+/// A value for people: the beginning of its JSON.
 fn shown(value: Option<&Value>) -> String {
-    let Some(value) = value else { return String::from("nothing") };
-    let text = value.to_string();
-    let start: String = text.chars().take(60).collect();
-    if start.len() < text.len() { start + "…" } else { start }
+    value.map_or_else(|| String::from("nothing"), |value| shortened(&value.to_string(), VALUE_LIMIT_CHARS))
+}
+
+fn shortened(text: &str, limit_chars: usize) -> String {
+    match text.char_indices().nth(limit_chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -71,5 +80,8 @@ mod tests {
         assert_eq!(place(json!({"a": 1, "z": 1}), json!({"b": 1, "z": 2})), at("/a", "1", "nothing"));
         assert_eq!(place(json!([1]), json!([1, [2]])), at("/1", "nothing", "[2]"));
         assert_eq!(place(json!({"a": {}}), json!({"a": []})), at("/a", "{}", "[]"));
+        let name = "é".repeat(250_000);
+        let (short, value) = (format!("/{}…", "é".repeat(199)), format!("\"{}…", "é".repeat(59)));
+        assert_eq!(place(json!({ &name: 1 }), json!({ &name: name })), at(&short, "1", &value));
     }
 }

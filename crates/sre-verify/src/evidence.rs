@@ -3,17 +3,21 @@
 //! The store already recomputes the digest of everything it returns; what is checked here is that the bytes *mean* what
 //! they should: that they are the canonical form of a value of the right type, so that one digest has one reading.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sre_core::{
-    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Manifest, Outcome, SkillDigest, Verdict,
+    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, InputDigest, Manifest, Outcome, Profile,
+    SkillDigest, Verdict, canonical_json,
 };
 use sre_da::{Store, parse_uri};
 use sre_skill::Skill;
 
+use crate::ReplayLimits;
+use crate::limits::{self, VALUE_LIMIT_BYTES};
 use crate::report::Finding;
 
 /// What the store answered for the blobs of one claim.
@@ -61,6 +65,32 @@ impl Fetched {
         let digest = digest.into();
         read_value(what, digest, &self.bytes(digest)?)
     }
+
+    /// The input: a JSON object in canonical form, so that one input has one digest.
+    pub(crate) fn input(&self, digest: InputDigest, limit_bytes: usize) -> Result<Arc<[u8]>, Finding> {
+        let bytes = self.bytes(digest)?;
+        limits::check("bytes of input", bytes.len() as u64, limit_bytes as u64)?;
+        let value = canonical_json::parse(&bytes)
+            .map_err(|error| Finding::tampered(format!("{digest} is no input, which is a JSON object: {error}")))?;
+        if !value.is_object() {
+            return Err(Finding::tampered(format!("{digest} is no input, which is a JSON object")));
+        }
+        if canonical_json::to_vec(&value) != *bytes {
+            return Err(Finding::tampered(format!("{digest} is not the canonical form of an input")));
+        }
+        Ok(bytes)
+    }
+
+    /// The profile, of the backend that the claim names.
+    pub(crate) fn profile(&self, claim: &CommitResult) -> Result<Canonical<Profile>, Finding> {
+        let profile: Canonical<Profile> = self.value("profile", claim.commitment.profile)?;
+        if profile.backend == claim.backend {
+            Ok(profile)
+        } else {
+            let (committed, claimed) = (profile.backend, claim.backend);
+            Err(Finding::tampered(format!("the committed profile is of the {committed} backend, not of {claimed}")))
+        }
+    }
 }
 
 /// Reads a value and checks that `bytes` are its canonical form, so that one digest has one reading.
@@ -68,6 +98,7 @@ fn read_value<T>(what: &str, digest: BlobDigest, bytes: &[u8]) -> Result<Canonic
 where
     T: DeserializeOwned + Serialize,
 {
+    limits::check(&format!("bytes of {what}"), bytes.len() as u64, VALUE_LIMIT_BYTES as u64)?;
     let value: T =
         serde_json::from_slice(bytes).map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
     let value = Canonical::new(value);
@@ -102,12 +133,22 @@ pub(crate) fn commitment(fetched: &Fetched, claim: &CommitResult) -> Result<(), 
     Ok(())
 }
 
-/// The skill, rebuilt from its manifest and files.
-pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest) -> Result<Skill, Finding> {
+/// The skill, rebuilt from its manifest and files. Fetches no more than is granted, and nothing twice.
+pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest, limits: &ReplayLimits) -> Result<Skill, Finding> {
     let manifest = value::<Manifest>(store, "skill manifest", digest.into()).await?.into_value();
-    let mut files = BTreeMap::new();
+    limits.admit_files(&manifest)?;
+    let (mut files, mut fetched) = (BTreeMap::new(), HashMap::<_, Arc<[u8]>>::new());
     for file in &manifest.files {
-        files.insert(file.path.clone(), store.get(file.sha256.into()).await?);
+        let bytes = match fetched.entry(file.sha256) {
+            Entry::Occupied(entry) => Arc::clone(entry.get()),
+            Entry::Vacant(entry) => Arc::clone(entry.insert(store.get(file.sha256.into()).await?)),
+        };
+        // Before the next is fetched: what was granted is what the manifest says, and not what the store has.
+        if bytes.len() as u64 != file.size {
+            let (found, said) = (bytes.len(), file.size);
+            return Err(Finding::tampered(format!("{} has {found} bytes, the manifest says {said}", file.sha256)));
+        }
+        files.insert(file.path.clone(), bytes);
     }
     let skill = Skill::from_manifest(manifest, files).map_err(|error| Finding::tampered(error.to_string()))?;
     if skill.digest() == digest {

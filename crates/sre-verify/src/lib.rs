@@ -12,10 +12,12 @@ mod difference;
 mod divergence;
 mod evidence;
 mod expectation;
+mod limits;
 mod parting;
 mod report;
 mod request;
 mod verifier;
 
+pub use limits::ReplayLimits;
 pub use request::{Verify, VerifyRequest};
 pub use verifier::Verifier;

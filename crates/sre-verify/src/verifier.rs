@@ -19,7 +19,7 @@ use crate::divergence::{self, Recorded};
 use crate::evidence::{self, Fetched};
 use crate::parting::Told;
 use crate::report::{Finding, Report};
-use crate::{Verify, VerifyRequest};
+use crate::{ReplayLimits, Verify, VerifyRequest};
 
 /// Skills and engines kept in memory after they were fetched and checked. They are addressed by content: what was right
 /// once stays right.
@@ -34,14 +34,22 @@ pub struct Verifier {
     store: Arc<dyn Store>,
     skills: Mutex<LruCache<SkillDigest, Arc<Skill>>>,
     engines: Mutex<LruCache<RuntimeDigest, Arc<Canonical<Engine>>>>,
+    limits: ReplayLimits,
 }
 
 impl Verifier {
-    /// A verifier that replays on `executor` and fetches from `store`.
+    /// A verifier that replays on `executor` and fetches from `store`, within the default [`ReplayLimits`].
     #[must_use]
     pub fn new(executor: Executor, store: Arc<dyn Store>) -> Self {
         let (skills, engines) = (LruCache::new(CHECKED_LIMIT), LruCache::new(CHECKED_LIMIT));
-        Self { executor, store, skills: Mutex::new(skills), engines: Mutex::new(engines) }
+        let limits = ReplayLimits::default();
+        Self { executor, store, skills: Mutex::new(skills), engines: Mutex::new(engines), limits }
+    }
+
+    /// The same, granting something else than the default.
+    #[must_use]
+    pub fn with_limits(self, limits: ReplayLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever wants to show it.
@@ -56,7 +64,7 @@ impl Verifier {
         if let Some(skill) = lock(&self.skills).get(&digest) {
             return Ok(Arc::clone(skill));
         }
-        let skill = Arc::new(evidence::skill(&*self.store, digest).await?);
+        let skill = Arc::new(evidence::skill(&*self.store, digest, &self.limits).await?);
         lock(&self.skills).put(digest, Arc::clone(&skill));
         Ok(skill)
     }
@@ -76,8 +84,8 @@ impl Verifier {
         let fetched = Fetched::all(&*self.store, claim).await;
         report.check("commitment", evidence::commitment(&fetched, claim))?;
         let skill = report.check("skill", self.skill(commitment.skill).await)?;
-        let input = report.check("input", fetched.bytes(commitment.input))?;
-        let profile: Canonical<Profile> = report.check("profile", fetched.value("profile", commitment.profile))?;
+        let input = report.check("input", fetched.input(commitment.input, self.limits.input_bytes))?;
+        let profile: Canonical<Profile> = report.check("profile", fetched.profile(claim))?;
         let engine = report.check("runtime", self.engine(commitment.runtime).await)?;
         let outcome: Canonical<Outcome> = report.check("outcome", fetched.value("outcome", commitment.outcome))?;
         report.check("output", evidence::output(&fetched, claim, &outcome))?;
@@ -107,6 +115,7 @@ impl Verifier {
         report: &mut Report,
     ) -> Result<(), Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
+        self.limits.admit(&profile)?;
         let language_runtime = self.language_runtime(profile.backend, committed_engine).await?;
         let own_engine = self
             .executor

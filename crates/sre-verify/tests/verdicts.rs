@@ -10,17 +10,17 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{
-    Backend, BlobDigest, Canonical, CheckStatus, CommitResult, CommitStatus, Digest, Engine, Method, Profile,
-    Resources, Seed, Verdict, VerifyResult,
+    Backend, BlobDigest, Canonical, CheckStatus, CommitResult, CommitStatus, Commitment, Digest, Engine, Method,
+    Profile, Resources, Seed, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::{Blob, Store, StoreError, parse_uri};
 use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
-/// A store whose contents a test can take away or swap.
+/// A store whose contents a test can take away or swap, and what it was asked for.
 #[derive(Default)]
-struct Memory(Mutex<HashMap<BlobDigest, Arc<[u8]>>>);
+struct Memory(Mutex<HashMap<BlobDigest, Arc<[u8]>>>, Mutex<Vec<BlobDigest>>);
 
 #[async_trait]
 impl Store for Memory {
@@ -31,6 +31,7 @@ impl Store for Memory {
     }
 
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+        self.1.lock().expect("no panic").push(digest);
         let bytes = self.0.lock().expect("no panic").get(&digest).cloned().ok_or(StoreError::NotFound { digest })?;
         let actual = BlobDigest::of(&bytes);
         if actual != digest {
@@ -219,19 +220,92 @@ async fn a_claim_that_contradicts_its_commitment_is_tampered() {
     assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, "reported_output"));
 }
 
+impl Case {
+    /// Commits to other bytes in one place; everything else stays consistent.
+    async fn commit_to(&mut self, bytes: &[u8], put: fn(&mut Commitment, Digest)) {
+        let blob = Blob::new(bytes);
+        put(&mut self.claim.commitment, blob.digest().digest());
+        self.claim.commitment_hash = self.claim.commitment.digest();
+        self.claim.commitment_uri = self.store.uri(self.claim.commitment_hash.into());
+        self.store.put(vec![blob, Blob::new(self.claim.commitment.to_canonical())]).await.expect("stored");
+    }
+
+    async fn stored(&self, digest: impl Into<BlobDigest>) -> Value {
+        serde_json::from_slice(&self.store.get(digest.into()).await.expect("stored")).expect("JSON")
+    }
+}
+
 #[tokio::test]
 async fn bytes_of_the_right_digest_and_the_wrong_meaning_are_tampered() {
-    // A consistent commitment whose outcome is spelt another way: one value must not have two digests.
+    // One value must not have two digests, whether or not a replay would give the committed outcome.
     let mut case = honest().await;
     let outcome = case.store.get(case.claim.commitment.outcome.into()).await.expect("the outcome");
-    let respelled: Arc<[u8]> = [b" ", &*outcome].concat().into();
-    let blob = Blob::new(respelled);
-    case.claim.commitment.outcome = blob.digest().digest().into();
-    case.claim.commitment_hash = case.claim.commitment.digest();
-    case.claim.commitment_uri = case.store.uri(case.claim.commitment_hash.into());
-    case.store.put(vec![blob, Blob::new(case.claim.commitment.to_canonical())]).await.expect("stored");
+    case.commit_to(&[b" ", &*outcome].concat(), |commitment, digest| commitment.outcome = digest.into()).await;
     let result = case.verify().await;
     assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, "outcome"));
+
+    for input in [&b"not json"[..], b" {}", b"[]", b"\"text\"", b"{\"a\":1,\"a\":2}", b"{\"b\":1,\"a\":2}", b""] {
+        let mut case = honest().await;
+        case.commit_to(input, |commitment, digest| commitment.input = digest.into()).await;
+        let result = case.verify().await;
+        let input = String::from_utf8_lossy(input);
+        assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, "input"), "{input}");
+    }
+
+    let mut case = honest().await;
+    case.claim.backend = Backend::Native;
+    let result = case.verify().await;
+    assert_eq!((result.verdict, failed_check(&result)), (Verdict::Tampered, "profile"));
+}
+
+#[tokio::test]
+async fn a_commitment_that_asks_for_more_than_is_granted_is_not_run() {
+    let all = 1_u64 << 53;
+    let names = ["fuel", "mem_limit_bytes", "output_limit_bytes", "tmp_limit_bytes", "timeout_ms"];
+    for name in names {
+        let mut case = honest().await;
+        let mut profile = case.stored(case.claim.commitment.profile).await;
+        profile[name] = json!(all);
+        let profile = canonical_json::to_vec(&profile);
+        case.commit_to(&profile, |commitment, digest| commitment.profile = digest.into()).await;
+        // It would give the committed outcome.
+        let result = case.verify().await;
+        assert_eq!((result.verdict, failed_check(&result)), (Verdict::Unverifiable, "replay"), "{name}");
+        let error = result.error.expect("an error");
+        assert!(error.contains(&format!("asks for {all} ")) && error.contains("grants"), "{error}");
+        assert_eq!(result.actual_hash, None, "{name}");
+    }
+
+    let mut case = honest().await;
+    let input = canonical_json::to_vec(&json!({ "text": "x".repeat(100_000) }));
+    case.commit_to(&input, |commitment, digest| commitment.input = digest.into()).await;
+    let result = case.verify().await;
+    assert_eq!((result.verdict, failed_check(&result)), (Verdict::Unverifiable, "input"));
+}
+
+#[tokio::test]
+async fn of_a_skill_that_is_too_large_no_file_is_fetched() {
+    let large = Blob::new(vec![0; 1 << 20]);
+    let digest = large.digest();
+    // Said to be as large as it is, a part of that, and many small ones.
+    for (size, count, verdict) in
+        [(1 << 20, 17, Verdict::Unverifiable), (1, 17, Verdict::Tampered), (1, 513, Verdict::Unverifiable)]
+    {
+        let mut case = honest().await;
+        case.store.put(vec![large.clone()]).await.expect("stored");
+        let mut manifest = case.stored(case.claim.commitment.skill).await;
+        let files = (0..count).map(|n| {
+            json!({ "path": format!("file-{n:04}"), "size": size, "executable": false, "sha256": digest.to_string() })
+        });
+        manifest["files"] = files.collect();
+        let manifest = canonical_json::to_vec(&manifest);
+        case.commit_to(&manifest, |commitment, digest| commitment.skill = digest.into()).await;
+        case.store.1.lock().expect("no panic").clear();
+        let result = case.verify().await;
+        assert_eq!((result.verdict, failed_check(&result)), (verdict, "skill"), "{count} files of {size} bytes");
+        let fetched = case.store.1.lock().expect("no panic").iter().filter(|asked| **asked == digest).count();
+        assert_eq!(fetched, usize::from(verdict == Verdict::Tampered), "{count} files of {size} bytes");
+    }
 }
 
 #[tokio::test]

@@ -35,6 +35,12 @@ impl Acceptance {
         Self { limits, executor }
     }
 
+    /// What orders may ask for.
+    #[must_use]
+    pub fn limits(&self) -> &OperatorLimits {
+        &self.limits
+    }
+
     /// Reads the package, checks every field, resolves the sandbox profile and makes the skill ready to run.
     ///
     /// # Errors
