@@ -21,7 +21,7 @@ use crate::ustar::{self, UstarError};
 /// Longest bundle, in bytes.
 pub const BUNDLE_LIMIT_BYTES: u64 = 256 << 20;
 /// Most files: those of the largest package, and what belongs to an order.
-const FILES_LIMIT: usize = 1024;
+pub const BUNDLE_LIMIT_FILES: usize = 1024;
 
 const SUMS: &str = "SHA256SUMS";
 const BLOBS: &str = "blobs/";
@@ -97,7 +97,7 @@ impl Bundle {
         if bytes.len() as u64 > BUNDLE_LIMIT_BYTES {
             return Err(BundleError::TooLong(bytes.len() as u64));
         }
-        let files = ustar::read(bytes, FILES_LIMIT)?;
+        let files = ustar::read(bytes, BUNDLE_LIMIT_FILES)?;
         let (mut bundle, mut receipt, mut listed) = (Self::default(), None, None);
         for (name, content) in &files {
             match *name {

@@ -60,7 +60,7 @@ pub struct Flaw {
 struct Witnessed {
     /// Until when the log's key is trusted; `None` for ever. What ended later cannot be in a log under this key.
     log_until: Option<Timestamp>,
-    /// Trusted witnesses that cosigned it.
+    /// Trusted witnesses that cosigned it while the log's key was trusted.
     witnesses: usize,
 }
 
@@ -187,15 +187,17 @@ impl Examiner {
             let origin = &checkpoint.origin;
             return Err(unanchored(format_args!("no trusted key signed this checkpoint of the log {origin}")));
         }
+        let log_until = if ends.contains(&None) { None } else { ends.into_iter().flatten().max() };
         let mut witnesses = BTreeSet::new();
         for key in self.trust.witnesses() {
             let seen = note.signed_by(&key.as_witness()).map_err(tampered)?;
             let at = seen.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
-            if at.is_some_and(|at| key.allows(Purpose::Witness, at).is_ok()) {
+            // Who has an expired key of the log can sign what it likes with it, and have it cosigned today.
+            let in_time = |at: &Timestamp| log_until.is_none_or(|end| *at <= end);
+            if at.filter(in_time).is_some_and(|at| key.allows(Purpose::Witness, at).is_ok()) {
                 witnesses.insert(key.public_key.id());
             }
         }
-        let log_until = if ends.contains(&None) { None } else { ends.into_iter().flatten().max() };
         Ok(Witnessed { log_until, witnesses: witnesses.len() })
     }
 }
@@ -242,7 +244,10 @@ impl Examination {
     #[must_use]
     pub fn without_replay(mut self) -> VerifyResult {
         let provable = self.receipt.as_ref().and_then(|receipt| receipt.predicate().provable.as_ref());
-        let expected_hash = provable.map(|provable| provable.commitment.outcome.to_string()).unwrap_or_default();
+        let expected_hash = provable.map(|provable| match provable.result_hash {
+            Some(hash) => hash.to_string(),
+            None => provable.commitment.outcome.to_string(),
+        });
         let flaw = self.flaw.take().unwrap_or_else(|| {
             flaw(Verdict::Unverifiable, "the order ended before anything was committed, so there is nothing to replay")
         });
@@ -250,7 +255,7 @@ impl Examination {
             is_valid: false,
             verdict: flaw.verdict,
             method: Method::Hash,
-            expected_hash,
+            expected_hash: expected_hash.unwrap_or_default(),
             actual_hash: None,
             error: Some(flaw.message),
             checks: self.checks,

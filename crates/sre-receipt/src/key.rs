@@ -81,8 +81,9 @@ impl PublicKey {
     /// [`KeyError::Point`] for bytes that are no key, or a key of small order.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Point)?;
-        // A second spelling of a point would give one key two names.
-        if key.is_weak() || key.to_bytes() != *bytes { Err(KeyError::Point) } else { Ok(Self(key)) }
+        // A second spelling of a point would give one key two names. The library keeps the bytes as they came.
+        let spelling = key.to_edwards().compress().to_bytes();
+        if key.is_weak() || spelling != *bytes { Err(KeyError::Point) } else { Ok(Self(key)) }
     }
 
     /// The 32 bytes.

@@ -5,13 +5,14 @@
 //!   signing.pem          0600  the node's name and public key in one line (a vkey), then the secret key
 //!   retired/<key id>.pem 0600  keys that were rotated out; nothing reads them, delete them when you like
 //!   trust.json           0600
-//!   trust.lock                 empty; who changes the trust file holds it
+//!   trust.lock                 empty; who changes anything here holds it
 //! ```
 //! A secret key that anybody else can read is refused, and so is a trust file that anybody else can write. Files are
 //! replaced whole: temporary file, fsync, rename, fsync of the folder.
 //!
 //! Crash behaviour: a new key is trusted here before it is used, and an old one loses trust after it is no longer used.
-//! So whatever was signed between any two steps is trusted; repeating the command finishes it.
+//! So whatever was signed between any two steps is trusted. A rotation that was cut short is finished by the next: it ends the
+//! trust in every predecessor that still has it.
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File};
@@ -88,8 +89,16 @@ pub enum KeyFolderError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The trust file is malformed.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
+    #[error("{}: {source}", path.display())]
+    Trust {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TrustError,
+    },
+    /// The change would make a trust file that nobody could read.
+    #[error("nothing was changed: with the change, {0}")]
+    Change(TrustError),
 }
 
 impl NodeKey {
@@ -158,20 +167,15 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFolderError::Exists`] when there is one already.
     pub fn create(&self, name: Option<KeyName>) -> Result<NodeKey, KeyFolderError> {
-        self.make_folder(&self.0)?;
+        let _turn = self.take_turn()?;
         if self.load()?.is_some() {
             return Err(KeyFolderError::Exists(self.0.clone()));
         }
         let key = new_key(name)?;
-        self.change_trust(|trust| drop(trust.add(key.trusted())))?;
+        self.edit_trust(|trust| drop(trust.add(key.trusted())))?;
         // Dies here: a key is trusted that nobody has. It can sign nothing.
-        match self.write(&self.signing(), key.to_file().as_bytes(), Existing::Keep) {
-            Ok(()) => Ok(key),
-            Err(KeyFolderError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-                Err(KeyFolderError::Exists(self.0.clone()))
-            }
-            Err(error) => Err(error),
-        }
+        self.write(&self.signing(), key.to_file().as_bytes())?;
+        Ok(key)
     }
 
     /// The node's key, made if there is none.
@@ -195,18 +199,22 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFolderError`].
     pub fn rotate(&self, now: impl FnOnce() -> Timestamp) -> Result<(NodeKey, NodeKey, Timestamp), KeyFolderError> {
-        let old = self.load()?.ok_or_else(|| KeyFolderError::Missing(self.0.clone()))?;
+        let missing = || KeyFolderError::Missing(self.0.clone());
+        // Before a folder is made for a key that is not there.
+        self.load()?.ok_or_else(missing)?;
+        let _turn = self.take_turn()?;
+        let old = self.load()?.ok_or_else(missing)?;
         let new = new_key(Some(old.name.clone()))?;
-        self.change_trust(|trust| drop(trust.add(new.trusted())))?;
+        self.edit_trust(|trust| drop(trust.add(new.trusted())))?;
         // Dies here: as in `create`.
         let retired = self.0.join("retired");
         self.make_folder(&retired)?;
         let old_file = retired.join(format!("{}.pem", old.secret.public().id()));
-        self.write(&old_file, old.to_file().as_bytes(), Existing::Replace)?;
-        self.write(&self.signing(), new.to_file().as_bytes(), Existing::Replace)?;
-        // Dies here: the old key is trusted longer than need be, though nothing signs with it any more.
+        self.write(&old_file, old.to_file().as_bytes())?;
+        self.write(&self.signing(), new.to_file().as_bytes())?;
+        // Dies here: the old key is trusted until the next rotation, though nothing signs with it any more.
         let end = now();
-        self.change_trust(|trust| trust.end(old.secret.public().id(), end))?;
+        self.edit_trust(|trust| trust.end_all_but(new.secret.public().id(), &new.name, end))?;
         Ok((old, new, end))
     }
 
@@ -216,7 +224,9 @@ impl KeyFolder {
     /// [`KeyFolderError`].
     pub fn trust(&self) -> Result<Trust, KeyFolderError> {
         match read(&self.trust_file(), TRUST_LIMIT_BYTES, (0o022, "600"))? {
-            Some(bytes) => Ok(Trust::parse(&bytes)?),
+            Some(bytes) => {
+                Trust::parse(&bytes).map_err(|source| KeyFolderError::Trust { path: self.trust_file(), source })
+            }
             None => Ok(Trust::default()),
         }
     }
@@ -226,13 +236,25 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFolderError`].
     pub fn change_trust<T>(&self, change: impl FnOnce(&mut Trust) -> T) -> Result<T, KeyFolderError> {
+        let _turn = self.take_turn()?;
+        self.edit_trust(change)
+    }
+
+    /// Waits until no other process changes anything here, and keeps others waiting until it is dropped.
+    fn take_turn(&self) -> Result<File, KeyFolderError> {
         self.make_folder(&self.0)?;
-        let lock_path = self.0.join("trust.lock");
-        let lock = File::create(&lock_path).map_err(io_error("open", &lock_path))?;
-        lock.lock().map_err(io_error("lock", &lock_path))?;
+        let path = self.0.join("trust.lock");
+        let lock = File::create(&path).map_err(io_error("open", &path))?;
+        lock.lock().map_err(io_error("lock", &path))?;
+        Ok(lock)
+    }
+
+    fn edit_trust<T>(&self, change: impl FnOnce(&mut Trust) -> T) -> Result<T, KeyFolderError> {
         let mut trust = self.trust()?;
         let answer = change(&mut trust);
-        self.write(&self.trust_file(), trust.to_text().as_bytes(), Existing::Replace)?;
+        let text = trust.to_text();
+        Trust::parse(text.as_bytes()).map_err(KeyFolderError::Change)?;
+        self.write(&self.trust_file(), text.as_bytes())?;
         Ok(answer)
     }
 
@@ -253,27 +275,16 @@ impl KeyFolder {
     }
 
     /// Puts a whole file in place, mode 0600, durable when this returns.
-    fn write(&self, path: &Path, bytes: &[u8], existing: Existing) -> Result<(), KeyFolderError> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), KeyFolderError> {
         let folder = path.parent().unwrap_or(&self.0);
         // tempfile opens with O_EXCL and mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io_error("write in", folder))?;
         file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io_error("write", path))?;
-        let placed = match existing {
-            Existing::Replace => file.persist(path),
-            Existing::Keep => file.persist_noclobber(path),
-        };
-        placed.map_err(|failed| io_error("write", path)(failed.error))?;
+        file.persist(path).map_err(|failed| io_error("write", path)(failed.error))?;
         #[cfg(unix)]
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("make durable", folder))?;
         Ok(())
     }
-}
-
-/// What becomes of a file that has the name already.
-#[derive(Clone, Copy)]
-enum Existing {
-    Replace,
-    Keep,
 }
 
 fn new_key(name: Option<KeyName>) -> Result<NodeKey, KeyFolderError> {
@@ -286,8 +297,8 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyF
     move |source| KeyFolderError::Io { action, path: path.to_path_buf(), source }
 }
 
-/// The content of a file that is this user's and has none of the `forbidden` permissions. The file that is checked is the
-/// one that is read.
+/// The content of a file that is this user's and has none of the forbidden permissions, in a folder in which nobody else may
+/// write. The file that is checked is the one that is read.
 fn read(path: &Path, limit_bytes: u64, access: (u32, &'static str)) -> Result<Option<Vec<u8>>, KeyFolderError> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -295,6 +306,11 @@ fn read(path: &Path, limit_bytes: u64, access: (u32, &'static str)) -> Result<Op
         Err(error) => return Err(io_error("open", path)(error)),
     };
     check_access(&file, path, access)?;
+    if let Some(folder) = path.parent() {
+        // Who may write in it may put another file in the place of this one.
+        let opened = File::open(folder).map_err(io_error("open", folder))?;
+        check_access(&opened, folder, (0o022, "700"))?;
+    }
     let mut bytes = Vec::new();
     file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(io_error("read", path))?;
     if bytes.len() as u64 > limit_bytes {

@@ -29,7 +29,7 @@ mod trust;
 mod ustar;
 mod verdict;
 
-pub use bundle::{BUNDLE_LIMIT_BYTES, Bundle, BundleError};
+pub use bundle::{BUNDLE_LIMIT_BYTES, BUNDLE_LIMIT_FILES, Bundle, BundleError};
 pub use dsse::{ENVELOPE_LIMIT_BYTES, Envelope, EnvelopeError, PAYLOAD_TYPE};
 pub use examine::{Examination, Examiner, Policy};
 pub use key::{BadSignature, KeyError, KeyId, PublicKey, SecretKey, Signature};

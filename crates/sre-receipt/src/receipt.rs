@@ -246,6 +246,12 @@ impl Receipt {
             must(outcome.output() == *result_hash, "the result is not the outcome's")?;
         }
         let reported = &predicate.reported;
+        let is_completed = reported.status == OrderStatus::Completed;
+        let has_returned = predicate.provable.as_ref().is_some_and(|provable| provable.result_hash.is_some());
+        must(has_returned || !is_completed, "it says completed of an order that returned nothing")?;
+        must(is_completed == reported.error_code.is_none(), "status and error code do not go together")?;
+        let is_confirmed = reported.verification.is_some_and(|found| found.verdict.is_valid());
+        must(is_confirmed || !is_completed, "it says completed of what its own verification did not confirm")?;
         let is_committed = predicate.provable.is_some();
         must(reported.isolation.is_some() == is_committed, "isolation is reported of what was not committed")?;
         must(reported.resources.is_some() == is_committed, "resources are reported of what was not committed")?;

@@ -195,9 +195,9 @@ impl Trust {
         self.keys.extract_if(.., |key| key.public_key.id() == id).collect()
     }
 
-    /// Ends the trust in a key after `at`; what it signed before stays good.
-    pub fn end(&mut self, id: KeyId, at: Timestamp) {
-        for key in self.keys.iter_mut().filter(|key| key.public_key.id() == id) {
+    /// Ends the trust in every other key of this name after `at`; what they signed before stays good.
+    pub(crate) fn end_all_but(&mut self, kept: KeyId, name: &KeyName, at: Timestamp) {
+        for key in self.keys.iter_mut().filter(|key| key.name == *name && key.public_key.id() != kept) {
             key.not_after = Some(key.not_after.map_or(at, |end| end.min(at)));
         }
     }

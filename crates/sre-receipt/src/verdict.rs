@@ -12,6 +12,8 @@ use crate::{BadSignature, Envelope, ReceiptError, SecretKey, Signer, Statement};
 pub const VERDICT_PREDICATE_TYPE: &str = "urn:sre:verdict:v1";
 const FORMAT: &str = "sre.verdict/v1";
 const SUBJECT: &str = "receipt";
+/// Longest `error`, in characters. It may quote what a stranger wrote, and the envelope must stay within its limit.
+const ERROR_LIMIT_CHARS: usize = 4096;
 
 /// What a verdict says. All of it is the verifier's word; whoever doubts it replays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +35,7 @@ pub struct VerdictPredicate {
     pub expected_hash: String,
     /// The hash the replay gave; null when it did not get there.
     pub actual_hash: Option<String>,
-    /// What is wrong; null when nothing is.
+    /// What is wrong, its first 4,096 characters; null when nothing is.
     pub error: Option<String>,
 }
 
@@ -63,7 +65,7 @@ impl VerdictStatement {
             method: found.method,
             expected_hash: found.expected_hash.clone(),
             actual_hash: found.actual_hash.clone(),
-            error: found.error.clone(),
+            error: found.error.as_ref().map(|error| error.chars().take(ERROR_LIMIT_CHARS).collect()),
         };
         let statement = Statement::new(SUBJECT, receipt.digest(), VERDICT_PREDICATE_TYPE, predicate);
         Self { envelope: Envelope::sign(statement.to_canonical(), key), statement }

@@ -151,6 +151,18 @@ fn keys_of_small_order_sign_nothing() {
 }
 
 #[test]
+fn a_key_has_one_spelling() {
+    // y and y + p are one coordinate; with y below 19 both fit into the 255 bits.
+    for y in 0..19 {
+        for sign in [0x7f, 0xff] {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (0xed + y, sign);
+            assert!(sre_receipt::PublicKey::from_bytes(&bytes).is_err(), "{bytes:x?}");
+        }
+    }
+}
+
+#[test]
 fn a_proof_of_another_receipt_does_not_hold() {
     let (one, other) = (receipt("one", returned()), receipt("other", returned()));
     let foreign = proof(&other, &node(1)).to_string().into_bytes();
@@ -229,6 +241,26 @@ fn witnesses_are_counted_only_if_they_are_trusted_and_told_apart() {
     trust.add(trusted(&node(2), &[Purpose::Witness])).expect("a new key");
     let found = Examiner::new(trust, Policy::default()).examine(&bytes, Some(forged.to_string().as_bytes()));
     assert_eq!(verdict(&found), Verdict::Tampered);
+}
+
+#[test]
+fn a_witness_that_came_after_the_end_of_the_logs_key_does_not_count() {
+    // Whoever has the key later can sign an old receipt and a new log with it.
+    let receipt = receipt("t", returned());
+    let mut log = trusted(&node(1), &[Purpose::Receipt, Purpose::Log]);
+    log.not_after = Some(now() + 1.hour());
+    let mut trust = Trust::default();
+    trust.add(log).expect("a new key");
+    trust.add(trusted(&node(2), &[Purpose::Witness])).expect("a new key");
+    let policy = Policy { witnesses_required: 1, require_proof: true };
+    let examiner = Examiner::new(trust, policy);
+    for (at, expected) in [(now() + 1.hour(), None), (now() + 1.hour() + 1.second(), Some(Verdict::Unanchored))] {
+        let mut proof = proof(&receipt, &node(1));
+        let seconds = u64::try_from(at.as_second()).expect("after 1970");
+        proof.checkpoint.cosign(node(2).name, &node(2).secret, seconds);
+        let found = examiner.examine(&receipt.envelope().to_canonical(), Some(proof.to_string().as_bytes()));
+        assert_eq!(found.flaw.map(|flaw| flaw.verdict), expected, "cosigned at {at}");
+    }
 }
 
 #[test]

@@ -53,6 +53,76 @@ fn rotation_keeps_the_name_and_what_was_signed_before() {
 }
 
 #[test]
+fn a_rotation_that_was_cut_short_is_finished_by_the_next() {
+    let (_root, keys) = folder();
+    let first = keys.create(Some("node.example/log".parse().expect("a name"))).expect("a key");
+    let before = fs::read(keys.path().join("trust.json")).expect("a trust file");
+    keys.rotate(now).expect("a new key");
+    // As it was before the last step: both keys are trusted without an end.
+    let trust = Trust::parse(&before).expect("a trust file");
+    keys.change_trust(|now| {
+        now.remove(first.secret.public().id());
+        now.add(trust.keys()[0].clone()).expect("the first key, without an end");
+    })
+    .expect("a change");
+    let (_, third, end) = keys.rotate(now).expect("a third key");
+    let trust = keys.trust().expect("a trust file");
+    assert_eq!(trust.keys().len(), 3);
+    for key in trust.keys() {
+        let is_new = key.public_key == third.secret.public();
+        assert_eq!(key.not_after.is_none(), is_new, "{key:?}");
+        assert!(key.not_after.is_none_or(|ended| ended <= end), "{key:?}");
+    }
+}
+
+#[test]
+fn two_at_once_take_turns_and_no_key_is_trusted_that_is_lost() {
+    let (_root, keys) = folder();
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(|| keys.create(None))).collect();
+        all.into_iter().map(|one| one.join().expect("no panic")).collect()
+    });
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+    assert_eq!(keys.trust().expect("a trust file").keys().len(), 1);
+
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(|| keys.rotate(now))).collect();
+        for one in all {
+            one.join().expect("no panic").expect("a new key");
+        }
+    });
+    let trust = keys.trust().expect("a trust file");
+    let current = keys.load().expect("readable").expect("a key").secret.public();
+    assert_eq!(trust.keys().len(), 9);
+    for key in trust.keys() {
+        let id = key.public_key.id();
+        assert_eq!(key.not_after.is_none(), key.public_key == current, "{id}");
+        let is_retired = keys.path().join("retired").join(format!("{id}.pem")).exists();
+        assert_eq!(is_retired, key.public_key != current, "{id}");
+    }
+}
+
+#[test]
+fn a_change_that_nobody_could_read_again_is_refused() {
+    let (_root, keys) = folder();
+    let key = keys.load_or_create().expect("a key");
+    let fill = |count: usize| {
+        keys.change_trust(|trust| {
+            for number in 0..count {
+                let mut other = key.trusted();
+                other.name = format!("other-{number}").parse().expect("a name");
+                other.purposes = [Purpose::Receipt].into();
+                trust.add(other).expect("another name");
+            }
+        })
+    };
+    let error = fill(4096).expect_err("too many").to_string();
+    assert!(error.starts_with("nothing was changed") && error.contains("4096"), "{error}");
+    assert_eq!(keys.trust().expect("as it was").keys().len(), 1);
+    fill(10).expect("a change");
+}
+
+#[test]
 fn untrusting_removes_a_key_altogether() {
     let (_root, keys) = folder();
     let key = keys.load_or_create().expect("a key");
@@ -83,6 +153,14 @@ fn files_that_others_can_read_or_write_are_refused() {
     keys.trust().expect("others may read whom I trust");
     set("trust.json", 0o664);
     assert!(matches!(keys.trust(), Err(KeyFolderError::Open { .. })));
+    set("trust.json", 0o600);
+    set("", 0o777);
+    for refused in [keys.load().map(drop), keys.trust().map(drop), keys.rotate(now).map(drop)] {
+        let error = refused.expect_err("anybody could put other files there").to_string();
+        assert!(error.contains("is open to other users") && error.contains("chmod 700"), "{error}");
+    }
+    set("", 0o755);
+    keys.load().expect("others may look");
 }
 
 #[test]

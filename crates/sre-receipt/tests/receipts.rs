@@ -3,9 +3,9 @@
 mod common;
 
 use common::{bundle, circumstances, examiner, node, proof, receipt, result, returned, timed_out};
-use serde_json::Value;
-use sre_core::{BadOutputReason, Digest, Outcome, OutputDigest, TrapKind, canonical_json};
-use sre_receipt::{Bundle, Envelope, Receipt, Statement};
+use serde_json::{Value, json};
+use sre_core::{BadOutputReason, Digest, OrderStatus, Outcome, OutputDigest, TrapKind, canonical_json};
+use sre_receipt::{Bundle, Envelope, Receipt, ReceiptError, Statement};
 
 fn outcomes() -> Vec<Outcome> {
     vec![
@@ -109,6 +109,22 @@ fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
         Value::String(serde_json::to_value(node(2).secret.public()).expect("a key").as_str().expect("text").into());
     assert!(signed_with(|statement| statement["predicate"]["executor"]["public_key"] = key).is_err());
     assert!(signed_with(|statement| statement["predicate"]["provable"] = Value::Null).is_err());
+    // What is reported of an outcome that is something else.
+    let contradictions: [(&str, Value); 4] = [
+        ("status", json!("failed")),
+        ("error_code", json!("skill_exited")),
+        ("verification", Value::Null),
+        ("verification", json!({ "verdict": "diverged", "method": "replay" })),
+    ];
+    for (member, value) in contradictions {
+        let error = signed_with(|statement| statement["predicate"]["reported"][member] = value);
+        let error = error.expect_err(member).to_string();
+        assert!(error.starts_with("the receipt contradicts itself"), "{member}: {error}");
+    }
+    let mut result = result("t", Outcome::Exited { code: 3 });
+    (result.status, result.error_code) = (OrderStatus::Completed, None);
+    let circumstances = circumstances(Some(Outcome::Exited { code: 3 }));
+    assert!(matches!(Receipt::issue(&result, circumstances, &node(1).secret), Err(ReceiptError::Contradiction(_))));
 }
 
 #[test]
