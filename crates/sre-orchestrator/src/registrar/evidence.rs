@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sre_core::{BlobDigest, Engine, Manifest, Outcome};
+use sre_core::{BlobDigest, Engine, Manifest};
 use sre_da::{Store, StoreError};
-use sre_receipt::{Bundle, Receipt};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, BUNDLE_LIMIT_FILES, Bundle, Receipt};
+
+/// Most blobs in a bundle, beside its receipt, proof and sums.
+const BLOBS_LIMIT: usize = BUNDLE_LIMIT_FILES - 3;
 
 /// What was found of the blobs that a receipt leads to.
 #[derive(Debug, Default)]
@@ -14,6 +17,10 @@ pub struct Evidence {
     pub blobs: BTreeMap<BlobDigest, Arc<[u8]>>,
     /// What is not, and why.
     pub missing: Vec<(BlobDigest, StoreError)>,
+    /// Bytes of what is there.
+    bytes: u64,
+    /// Nothing more is fetched: a bundle could not hold it. The receipt may be a stranger's.
+    is_full: bool,
 }
 
 impl Evidence {
@@ -32,21 +39,37 @@ impl Evidence {
         if let Some(known) = self.blobs.get(&digest) {
             return Some(Arc::clone(known));
         }
-        match store.get(digest).await {
+        if self.is_full {
+            return None;
+        }
+        match self.fetch_new(store, digest).await {
             Ok(bytes) => {
+                self.bytes += bytes.len() as u64;
                 self.blobs.insert(digest, Arc::clone(&bytes));
                 Some(bytes)
             }
             Err(error) => {
+                self.is_full = matches!(error, StoreError::TooLarge { .. });
                 self.missing.push((digest, error));
                 None
             }
         }
     }
+
+    async fn fetch_new(&self, store: &dyn Store, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+        let too_large =
+            |size_bytes| StoreError::TooLarge { digest, size_bytes, limit_bytes: BUNDLE_LIMIT_BYTES - self.bytes };
+        if self.blobs.len() + self.missing.len() >= BLOBS_LIMIT {
+            return Err(too_large(0));
+        }
+        let bytes = store.get(digest).await?;
+        let size_bytes = bytes.len() as u64;
+        if self.bytes + size_bytes > BUNDLE_LIMIT_BYTES { Err(too_large(size_bytes)) } else { Ok(bytes) }
+    }
 }
 
-/// Fetches everything a receipt leads to: commitment, input, profile, runtime, outcome, output, and the skill with its
-/// files. `with_runtime`: the language runtime too, where the engine names one.
+/// Fetches everything a receipt leads to, as far as a bundle can hold it: commitment, input, profile, runtime, outcome,
+/// output, and the skill with its files. `with_runtime`: the language runtime too, where the engine names one.
 pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) -> Evidence {
     let mut found = Evidence::default();
     let Some(provable) = &receipt.predicate().provable else { return found };
@@ -60,11 +83,9 @@ pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) 
     for digest in plain {
         found.fetch(store, digest).await;
     }
-    match provable.outcome {
-        Outcome::Returned { output } | Outcome::BadOutput { printed: output, .. } => {
-            found.fetch(store, output.into()).await;
-        }
-        _ => {}
+    // What is no result is not kept: the outcome has its digest, and a replay prints it again.
+    if let Some(output) = provable.outcome.output() {
+        found.fetch(store, output.into()).await;
     }
     let manifest = found.fetch(store, commitment.skill.into()).await;
     // Whether it is the canonical form is the verifier's question; what cannot be read leads nowhere.
