@@ -209,7 +209,7 @@ impl From<KeyFolderError> for Failure {
         let code = match error {
             KeyFolderError::Exists(_) => "key_exists",
             KeyFolderError::Missing(_) => "key_missing",
-            KeyFolderError::Trust(error) => return error.into(),
+            KeyFolderError::Trust { .. } => "trust_malformed",
             _ => return Self::operating("key_unusable", error.to_string()),
         };
         Self::usage(code, error.to_string())

@@ -5,18 +5,19 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use sre_core::{CommitResult, VerifyResult};
+use serde::Serialize;
+use sre_core::{CommitResult, InputDigest, OrderId, ReceiptDigest, SkillDigest, VerifyResult};
 use sre_da::format_uri;
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, Policy, Trust};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, KeyId, Policy, Receipt, Trust};
 use sre_verify::{Verify as _, VerifyRequest};
 
 use super::verify;
 use crate::cli::{Format, Global, VerifyArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, Progress, Style};
+use crate::output::{self, Progress, Sheet, Style};
 use crate::receipts::{self, Shown, Sources};
 
 /// Longest trust file, in bytes.
@@ -31,22 +32,77 @@ pub fn verify_file(args: &VerifyArgs, global: &Global, progress: &Progress) -> R
     let folder = global.data_folder()?;
     let policy = Policy { require_proof: args.require_proof, witnesses_required: args.witnesses };
     let examiner = Examiner::new(trust(args, &folder)?, policy);
-    let found = match unpack(bytes, args)? {
-        Err(error) => Examination::of_damaged(&error).without_replay(),
+    let (about, found) = match unpack(bytes, args)? {
+        Err(error) => (None, Examination::of_damaged(&error).without_replay()),
         Ok(bundle) => {
             let examination = examiner.examine(&bundle.receipt, bundle.proof.as_deref());
-            match examination.claim(format_uri) {
+            let about = examination.receipt.as_ref().map(About::of);
+            let found = match examination.claim(format_uri) {
                 Some(claim) => examination.conclude(replay(claim, bundle, args, folder, global, progress)?),
                 None => examination.without_replay(),
-            }
+            };
+            (about, found)
         }
     };
-    let text = match global.format {
-        Format::Human => output::verification(&args.target.display().to_string(), "", &found, Style::stdout()),
-        Format::Json => output::json_line(&found),
+    let text = match (global.format, &about) {
+        (Format::Json, _) => output::json_line(&Found { found: &found, about: about.as_ref() }),
+        (Format::Human, None) => output::verification(&title(args), "", &found, Style::stdout()),
+        (Format::Human, Some(about)) => {
+            output::verification(&title(args), "", &found, Style::stdout()) + &about.in_words(Style::stdout())
+        }
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Verdict(found.verdict))
+}
+
+fn title(args: &VerifyArgs) -> String {
+    args.target.display().to_string()
+}
+
+/// What was found, and of what.
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    found: &'a VerifyResult,
+    #[serde(flatten)]
+    about: Option<&'a About>,
+}
+
+/// What the receipt in the file is about: a good one of another order is good, too.
+#[derive(Serialize)]
+struct About {
+    receipt: ReceiptDigest,
+    order_id: OrderId,
+    executor: KeyId,
+    skill: Option<SkillDigest>,
+    input: Option<InputDigest>,
+}
+
+impl About {
+    fn of(receipt: &Receipt) -> Self {
+        let predicate = receipt.predicate();
+        let commitment = predicate.provable.as_ref().map(|provable| &provable.commitment);
+        Self {
+            receipt: receipt.digest(),
+            order_id: predicate.order_id.clone(),
+            executor: predicate.executor.key,
+            skill: commitment.map(|commitment| commitment.skill),
+            input: commitment.map(|commitment| commitment.input),
+        }
+    }
+
+    fn in_words(&self, style: Style) -> String {
+        let mut sheet = Sheet::new(style);
+        sheet.row("order", self.order_id.as_str());
+        let skill = self.skill.map(|digest| ("skill", digest.to_string()));
+        let input = self.input.map(|digest| ("input", digest.to_string()));
+        for (name, digest) in [skill, input].into_iter().flatten() {
+            sheet.row(name, &digest);
+        }
+        sheet.row("executor", &self.executor.to_string());
+        sheet.row("receipt", &self.receipt.to_string());
+        sheet.into_text()
+    }
 }
 
 /// The bundle in the file, or a receipt as a bundle without blobs: the envelope, or what a service shows of it.
@@ -77,7 +133,7 @@ fn replay(
         sources.add(place)?;
     }
     if args.from.is_empty() && folder.has_journal() {
-        sources.add(&folder.path().display().to_string())?;
+        sources.add_folder(folder.path())?;
     }
     let verifier = verify::embedded(folder, args, global, progress)?.verifier_over(Arc::new(sources));
     progress.show(&format!("verifying order {}", claim.order_id));

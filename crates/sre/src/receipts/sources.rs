@@ -50,13 +50,20 @@ impl Sources {
             self.add_service(HttpPlace::new(place)?.with_token(own_token(place)?));
             return Ok(());
         }
-        let folder = Path::new(place);
-        if !folder.is_dir() {
+        if !Path::new(place).is_dir() {
             return Err(Failure::usage(
                 "source_unknown",
                 format!("{place} is neither an http(s) address nor a folder"),
             ));
         }
+        self.add_folder(Path::new(place))
+    }
+
+    /// Also from this data folder, or folder of files named by their digest.
+    ///
+    /// # Errors
+    /// When there is a store in it that cannot be opened.
+    pub fn add_folder(&mut self, folder: &Path) -> Result<(), Failure> {
         let blobs = folder.join("blobs");
         let store = [folder, &blobs].into_iter().find(|folder| folder.join("small.sqlite3").is_file());
         self.places.push(match store {
@@ -105,6 +112,10 @@ impl Place {
 }
 
 fn read_file(path: &Path) -> Result<Option<Arc<[u8]>>, String> {
+    // To open a pipe is to wait for whoever writes into it.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(String::from("it is no file"));
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
