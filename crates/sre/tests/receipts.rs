@@ -14,7 +14,7 @@ use std::sync::Arc;
 use common::{Home, Ran, ran};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
-use sre_core::{BlobDigest, Digest, Outcome, Profile, canonical_json};
+use sre_core::{BlobDigest, Digest, OrderStatus, Outcome, Profile, canonical_json};
 use sre_receipt::{Bundle, Circumstances, Envelope, Host, KeyFolder, Receipt};
 use web::Web;
 
@@ -68,6 +68,9 @@ fn a_bundle_verifies_on_a_machine_that_never_saw_the_executor() {
     assert!(!stranger.data().join("journal.sqlite3").exists());
     let human = stranger.sre(&["verify".as_ref(), bundle.as_os_str()]).exits(0);
     assert!(human.stdout.contains("✓ inclusion") && human.stdout.contains("matched"), "{human:?}");
+    // A good receipt of another order is good, too: which one it is must be said.
+    assert!(human.stdout.contains("  order       t\n") && found["order_id"] == "t", "{human:?} {found}");
+    assert_eq!(found["receipt"], json!(sre_core::ReceiptDigest::of(&read(&bundle).receipt)));
     // Not what was never promised.
     assert_eq!(verify(&stranger, &bundle, &["--witnesses", "1"]).exits(24).json()["verdict"], "unanchored");
 }
@@ -75,15 +78,27 @@ fn a_bundle_verifies_on_a_machine_that_never_saw_the_executor() {
 #[test]
 fn a_failure_of_the_skill_is_proven_like_a_success() {
     let home = Home::new();
-    home.skill("exits_3");
-    home.words("run exits_3 --order-id t --receipt receipt.json").exits(10);
-    let statement = Envelope::parse(&fs::read(home.path("receipt.json")).expect("a receipt")).expect("an envelope");
-    let receipt = Receipt::read(statement).expect("a receipt");
-    let provable = receipt.predicate().provable.as_ref().expect("a commitment");
-    assert_eq!(provable.outcome, Outcome::Exited { code: 3 });
-    home.words("bundle t --output t.sre-bundle").exits(0);
-    let found = verify(&stranger(&home), &home.path("t.sre-bundle"), &[]).exits(0).json();
-    assert_eq!(found["verdict"], "matched", "{found}");
+    let failures = [
+        ("exits_3", "skill_exited"),
+        ("recurses", "skill_trapped"),
+        ("loops", "out_of_fuel"),
+        ("allocates", "out_of_memory"),
+        ("prints_text", "bad_output"),
+        ("prints_nothing", "bad_output"),
+    ];
+    for (skill, code) in failures {
+        home.skill(skill);
+        home.words(&format!("run {skill} --order-id {skill} --fuel 1000000 --receipt {skill}.json")).exits(10);
+        let bytes = fs::read(home.path(&format!("{skill}.json"))).expect("a receipt");
+        let receipt = Receipt::read(Envelope::parse(&bytes).expect("an envelope")).expect("a receipt");
+        let provable = receipt.predicate().provable.as_ref().expect("a commitment");
+        assert_eq!(provable.outcome.error_code(), Some(code));
+        home.words(&format!("bundle {skill} --output {skill}.sre-bundle")).exits(0);
+        let found = verify(&stranger(&home), &home.path(&format!("{skill}.sre-bundle")), &[]).exits(0).json();
+        assert_eq!((&found["verdict"], &found["order_id"]), (&json!("matched"), &json!(skill)), "{found}");
+    }
+    let found = home.words("audit --format json").exits(0).json();
+    assert_eq!((&found["receipts"], &found["lost"]), (&json!(failures.len()), &json!([])), "{found}");
 }
 
 #[test]
@@ -147,6 +162,11 @@ fn lie(
     commit.commitment.outcome = outcome.digest();
     commit.commitment_hash = commit.commitment.digest();
     commit.result_hash = outcome.output();
+    if outcome.output().is_none() {
+        // Who lies consistently.
+        result.status = OrderStatus::Failed;
+        result.error_code = outcome.error_code().map(str::to_owned);
+    }
     blobs.extend([outcome.to_canonical(), commit.commitment.to_canonical()]);
     let key = KeyFolder::new(executor.data().join("keys")).load().expect("a key").expect("a key");
     let circumstances =
@@ -209,7 +229,18 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
         outcome
     }));
     assert_eq!((code, &*verdict), (Some(21), "diverged"));
-    // The limits: with next to no fuel nothing returns.
+    // The limits: more than the stranger grants is not run.
+    let (code, verdict, error) = judge(lie(&executor, &good, |result, blobs| {
+        let commitment = &mut result.commit_result.as_mut().expect("a commitment").commitment;
+        let bytes = good.blobs[&commitment.profile.into()].to_vec();
+        let profile = Profile { fuel: 1 << 53, ..serde_json::from_slice(&bytes).expect("a profile") };
+        let bytes = canonical_json::to_vec(&profile);
+        commitment.profile = Digest::of(&bytes).into();
+        blobs.push(bytes);
+        outcome
+    }));
+    assert!(code == Some(25) && verdict == "unverifiable" && error.contains("grants"), "{code:?} {verdict} {error}");
+    // With next to no fuel nothing returns.
     let (code, verdict, _) = judge(lie(&executor, &good, |result, blobs| {
         let commitment = &mut result.commit_result.as_mut().expect("a commitment").commitment;
         let bytes = good.blobs[&commitment.profile.into()].to_vec();
