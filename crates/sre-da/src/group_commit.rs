@@ -26,7 +26,7 @@
 //! processes wait for one another up to [`busy_timeout`](GroupCommitOptions::busy_timeout).
 //!
 //! A file that is moved, replaced or deleted while it is open is found out before the next answer, which is then an error
-//! ([`WriteError::Moved`]); [`GroupCommit::save_copy`] rescues what it held.
+//! ([`WriteError::Moved`]); [`DatabaseFile::save_copy`] rescues what it held, and nobody opens a database beside such a copy.
 //!
 //! On disk: `application_id` names the program, `user_version` counts the migrations applied; the file has mode 0600, its
 //! `-wal` and `-shm` inherit that. This module knows nothing of the tables.
@@ -35,6 +35,7 @@ mod checkpoint;
 mod company;
 mod copy;
 mod error;
+mod file;
 mod handle;
 mod job;
 mod open;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use error::{OpenError, WriteError, sqlite_cause};
 pub(crate) use error::{advice_for, is_passing};
+pub use file::DatabaseFile;
 pub use handle::{GroupCommit, GroupCommitStats};
 pub use options::GroupCommitOptions;
 pub use reader::Reader;

@@ -41,6 +41,14 @@ pub trait Store: Send + Sync {
     /// What the storage said.
     async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError>;
 
+    /// Whether something could be stored now. Stores nothing.
+    ///
+    /// # Errors
+    /// What the storage said.
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The address of a digest in this store, whether or not it is there: `da:sha256:<hex>` unless overridden.
     fn uri(&self, digest: BlobDigest) -> String {
         format_uri(digest)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sre_core::BlobDigest;
 
 use crate::durable;
-use crate::group_commit::{OpenError, WriteError, advice_for, is_passing};
+use crate::group_commit::{OpenError, WriteError, advice_for, is_passing, sqlite_cause};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +111,17 @@ impl StoreError {
             Self::Open(error) => error.is_retryable(),
             Self::Io { source, .. } => durable::is_passing(source),
             Self::Sqlite { source, .. } => is_passing(source),
+        }
+    }
+
+    /// What kind of failure it is, in a word without a path, as [`OpenError::cause`].
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Open(error) => error.cause(),
+            Self::Sqlite { source, .. } => sqlite_cause(source),
+            Self::Io { .. } => "io_failed",
+            Self::NotFound { .. } | Self::Mismatch { .. } | Self::TooLarge { .. } | Self::Closed => "failed",
         }
     }
 

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use lru::LruCache;
 use sre_core::{BlobDigest, OrderId};
-use sre_da::group_commit::{GroupCommit, GroupCommitOptions, OpenError, WriteError};
+use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, OpenError, WriteError, sqlite_cause};
 use sre_da::{Store, StoreError};
 use sre_receipt::NodeKey;
 use sre_receipt::tlog::{Entry, Note, NoteError, VerifierKey};
@@ -95,6 +95,21 @@ pub enum LogError {
     Cosignature(#[from] NoteError),
 }
 
+impl LogError {
+    /// What kind of failure it is, in a word without a path, as [`OpenError::cause`].
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Open(error) => error.cause(),
+            Self::Write(error) => error.cause(),
+            Self::Read(error) => sqlite_cause(error),
+            Self::Store(error) => error.cause(),
+            Self::Damaged(_) => "damaged",
+            Self::Origin { .. } | Self::Cosignature(_) => "failed",
+        }
+    }
+}
+
 /// The digests of all blobs that the log at `path` needs, for whoever removes others. No log, no blobs.
 ///
 /// # Errors
@@ -124,6 +139,20 @@ impl Log {
         let integrating = tokio::sync::Mutex::new(());
         let key = RwLock::new(key);
         Ok(Self { database, store, key, integrating, submitted: Notify::new(), snapshot, tiles })
+    }
+
+    /// The database file, for whoever watches over it.
+    #[must_use]
+    pub fn database(&self) -> DatabaseFile {
+        self.database.file()
+    }
+
+    /// Whether an entry could be taken now. Takes none.
+    ///
+    /// # Errors
+    /// [`LogError::Write`].
+    pub async fn probe(&self) -> Result<(), LogError> {
+        Ok(self.database.write(|_| Ok(())).await?)
     }
 
     /// The key that signs now.

@@ -276,7 +276,14 @@ impl Embedded {
     /// # Errors
     /// [`EmbeddedError`].
     pub fn parts(&self, policy: AddressPolicy) -> Result<Parts, EmbeddedError> {
-        let store: Arc<dyn Store> = Arc::new(self.folder.open_store()?);
+        self.parts_over(Arc::new(self.folder.open_store()?), policy)
+    }
+
+    /// As [`Embedded::parts`], with a store that is open already.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn parts_over(&self, store: Arc<dyn Store>, policy: AddressPolicy) -> Result<Parts, EmbeddedError> {
         let journal = Arc::new(self.folder.open_journal()?);
         let commit = Arc::new(Committer::new(self.executor.clone(), Arc::clone(&store)));
         let verify = Arc::new(self.verifier_over(Arc::clone(&store)));

@@ -28,9 +28,13 @@ pub(crate) struct SandboxTrial(Mutex<Option<(Instant, Result<(), &'static str>)>
 pub(crate) async fn checks(app: &App) -> Vec<Check> {
     let accepting = if app.workers.is_stopping() { Err("shutting_down") } else { Ok(()) };
     let journal = app.journal().probe().await.map_err(|error| logged("journal", &error, error.cause()));
+    let store = app.store.probe().await.map_err(|error| logged("store", &error, error.cause()));
+    let log = app.registrar.log().probe().await.map_err(|error| logged("log", &error, error.cause()));
     vec![
         check("accepting", accepting),
         check("journal", journal),
+        check("store", store),
+        check("log", log),
         check("disk", has_space(app)),
         check("sandbox", app.sandbox_trial.result(app).await),
     ]

@@ -14,7 +14,6 @@ mod failure;
 mod logging;
 mod output;
 mod receipts;
-#[cfg(feature = "otel")]
 mod telemetry;
 
 use std::process::ExitCode;

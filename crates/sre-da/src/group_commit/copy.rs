@@ -1,13 +1,41 @@
 //! A copy of a database that is open, made through the connection: the file may have no name any more.
+//!
+//! It lies beside the database's place, and as long as it does nobody opens a database there: an empty one in its place would look
+//! like one that never held anything.
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 use tempfile::TempPath;
 
 use super::OpenError;
 use crate::{Disk, OsDisk};
+
+/// What the names of copies end with.
+const END: &str = ".sqlite3";
+
+/// A new name beside `path`.
+pub(super) fn name_beside(path: &Path) -> PathBuf {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+    path.with_file_name(format!("{}{}-{now_ms}{END}", beginning(path), std::process::id()))
+}
+
+/// Refuses to open a database beside a copy of one.
+pub(super) fn refuse_beside(path: &Path) -> Result<(), OpenError> {
+    // A folder that cannot be read is somebody else's to complain about.
+    let Some(entries) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return Ok(()) };
+    let beginning = beginning(path);
+    let is_copy = |name: &str| name.starts_with(&beginning) && name.ends_with(END);
+    let copy = entries.flatten().find(|entry| entry.file_name().to_str().is_some_and(is_copy));
+    copy.map_or(Ok(()), |copy| Err(OpenError::Saved { copy: copy.path(), path: path.to_path_buf() }))
+}
+
+fn beginning(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    format!("{stem}-saved-")
+}
 
 /// Makes the file `to`; it appears whole or not at all.
 pub(super) fn save(connection: &Connection, to: &Path) -> Result<(), OpenError> {

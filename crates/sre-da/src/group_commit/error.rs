@@ -74,6 +74,18 @@ pub enum OpenError {
         /// Where the database was.
         path: PathBuf,
     },
+    /// A process saved what a database held whose file was moved, and nobody has decided yet which of the two counts.
+    #[error(
+        "{} is what a process saved when {} was moved, replaced or deleted while it was open; to go on with what was saved, \
+         rename it to that (without a -wal or -shm beside it); to go on without, remove it",
+        copy.display(), path.display()
+    )]
+    Saved {
+        /// The copy.
+        copy: PathBuf,
+        /// The database's place.
+        path: PathBuf,
+    },
 }
 
 const MOVED_ADVICE: &str = "stop this process, put the file back, start again";
@@ -85,9 +97,11 @@ impl OpenError {
         match self {
             Self::Io { source, .. } => durable::is_passing(source),
             Self::Sqlite { source, .. } => is_passing(source),
-            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } | Self::Moved { .. } => {
-                false
-            }
+            Self::Foreign { .. }
+            | Self::NewerSchema { .. }
+            | Self::NoWriteAheadLog { .. }
+            | Self::Moved { .. }
+            | Self::Saved { .. } => false,
         }
     }
 
@@ -96,7 +110,7 @@ impl OpenError {
     #[must_use]
     pub fn cause(&self) -> &'static str {
         match self {
-            Self::Moved { .. } => "moved",
+            Self::Moved { .. } | Self::Saved { .. } => "moved",
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
                 io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => "read_only",

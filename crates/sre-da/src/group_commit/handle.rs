@@ -14,7 +14,7 @@ use super::open::open_writer;
 use super::place::Place;
 use super::reader::Readers;
 use super::writer::{Counters, Writer};
-use super::{GroupCommitOptions, OpenError, Reader, WriteError, copy};
+use super::{DatabaseFile, GroupCommitOptions, OpenError, Reader, WriteError, copy};
 
 /// A SQLite file with one writer thread and a pool of readers; see the [module](crate::group_commit).
 ///
@@ -24,7 +24,7 @@ pub struct GroupCommit {
     // Empty only while dropping.
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
-    readers: Readers,
+    readers: Arc<Readers>,
     place: Place,
     counters: Arc<Counters>,
 }
@@ -54,6 +54,7 @@ impl GroupCommit {
         migrations: &'static [&'static str],
         options: GroupCommitOptions,
     ) -> Result<Self, OpenError> {
+        copy::refuse_beside(path)?;
         let mut connection = open_writer(path, migrations, &options)?;
         let checkpoints = Checkpoints::of(&mut connection, path, &options).map_err(OpenError::sqlite(path))?;
         let place = Place::of(path)?;
@@ -74,8 +75,8 @@ impl GroupCommit {
             .name("group-commit".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::io("start the writer thread of", &path))?;
-        let readers = Readers::new(path.clone(), place.clone(), options);
-        // One that stays, so that `save_copy` has a way to the file when its name is gone.
+        let readers = Arc::new(Readers::new(path.clone(), place.clone(), options));
+        // One that stays, so that a copy has a way to the file when its name is gone.
         drop(readers.lend()?);
         Ok(Self { path, queue: Some(sender), thread: Some(thread), readers, place, counters })
     }
@@ -126,27 +127,10 @@ impl GroupCommit {
         self.readers.lend()
     }
 
-    /// Whether the file is still where it was opened; see [`WriteError::Moved`].
-    ///
-    /// # Errors
-    /// [`OpenError::Moved`].
-    pub fn check_place(&self) -> Result<(), OpenError> {
-        self.place.check()
-    }
-
-    /// Writes all that was answered, and maybe more, to a new file of mode 0600, durable when this returns. Blocks, for
-    /// minutes if there are gigabytes. For a file that was moved: its write-ahead log, which would be taken for that of whatever is in
-    /// its place now, is removed.
-    ///
-    /// # Errors
-    /// [`OpenError::Io`] when there is a file of that name or it cannot be made, [`OpenError::Sqlite`]; then no file is left.
-    pub fn save_copy(&self, to: &Path) -> Result<(), OpenError> {
-        let reader = self.readers.lend()?;
-        copy::save(&reader, to)?;
-        if !self.place.is_kept() {
-            self.place.remove_log().map_err(OpenError::io("remove the log of", &self.path))?;
-        }
-        Ok(())
+    /// The file, for whoever watches over it.
+    #[must_use]
+    pub fn file(&self) -> DatabaseFile {
+        DatabaseFile { path: self.path.clone(), place: self.place.clone(), readers: Arc::clone(&self.readers) }
     }
 
     /// The database file.

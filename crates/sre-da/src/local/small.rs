@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{BlobDigest, Digest};
 
-use crate::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
+use crate::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
 use crate::{Blob, StoreError};
 
 /// "sreb", big-endian.
@@ -39,6 +39,15 @@ impl Small {
         let mut options = GroupCommitOptions::new(APPLICATION_ID);
         options.busy_timeout = busy_timeout;
         Ok(Self { database: GroupCommit::open(path, MIGRATIONS, options)? })
+    }
+
+    /// Whether a transaction can be made.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        Ok(self.database.write(|_| Ok(())).await?)
+    }
+
+    pub(super) fn file(&self) -> DatabaseFile {
+        self.database.file()
     }
 
     pub(super) async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use super::known::Known;
 use super::large::Large;
 use super::small::Small;
 use crate::durable::create_folder;
-use crate::group_commit::OpenError;
+use crate::group_commit::{DatabaseFile, OpenError};
 use crate::store::get_each;
 use crate::{Blob, Disk, OsDisk, Store, StoreError};
 
@@ -89,6 +89,12 @@ impl LocalStore {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The database of small blobs.
+    #[must_use]
+    pub fn database(&self) -> DatabaseFile {
+        self.small.file()
     }
 
     /// What the store has done so far.
@@ -228,6 +234,10 @@ impl Store for LocalStore {
         }
         let large = self.large.clone();
         blocking(move || large.exists(digest)).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.small.probe().await
     }
 }
 

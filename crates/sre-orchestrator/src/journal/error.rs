@@ -32,18 +32,6 @@ pub enum JournalError {
         /// Whether this process wanted it for itself.
         alone: bool,
     },
-    /// A process saved this journal when its file was moved, and nobody has decided yet which of the two counts.
-    #[error(
-        "{} is what a process saved when {} was moved, replaced or deleted while it was open; to go on with what was saved, \
-         rename it to that (without a -wal or -shm beside it); to go on without, remove it",
-        copy.display(), path.display()
-    )]
-    Saved {
-        /// The copy.
-        copy: PathBuf,
-        /// The journal's place.
-        path: PathBuf,
-    },
     /// A stored row is not readable.
     #[error("the journal's entry for order {order_id} is damaged: {message}")]
     Damaged {
@@ -65,7 +53,7 @@ impl JournalError {
             Self::Open(error) => error.is_retryable(),
             Self::Write(error) => error.is_retryable(),
             Self::Read(_) | Self::Holder { .. } | Self::InUse { .. } => true,
-            Self::Damaged { .. } | Self::Saved { .. } | Self::LeaseLost(_) => false,
+            Self::Damaged { .. } | Self::LeaseLost(_) => false,
         }
     }
 
@@ -78,7 +66,6 @@ impl JournalError {
             Self::Write(error) => error.cause(),
             Self::Read(error) => sre_da::group_commit::sqlite_cause(error),
             Self::Damaged { .. } => "damaged",
-            Self::Saved { .. } => "moved",
             Self::Holder { .. } | Self::InUse { .. } | Self::LeaseLost(_) => "failed",
         }
     }

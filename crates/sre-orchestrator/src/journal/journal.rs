@@ -9,14 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{Backend, OrderId};
-use sre_da::group_commit::{GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
+use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
 use tokio::sync::Notify;
 
 use super::holders::{Holder, LEASE_TIME, Use};
 use super::lease::{Abandoned, Lease};
 use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::watch::{Watch, Watches};
-use super::{EventKind, JournalError, entry, events, moved, outbox};
+use super::{EventKind, JournalError, entry, events, outbox};
 
 /// Tells the time, in milliseconds since 1970.
 pub(super) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -40,7 +40,7 @@ impl Journal {
     /// Opens the journal at `path`, making it if need be; its folder must exist. Blocks for a few fsyncs.
     ///
     /// # Errors
-    /// [`JournalError::Open`], [`JournalError::Holder`], [`JournalError::Saved`].
+    /// [`JournalError::Open`], [`JournalError::Holder`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         Self::open_at(path, || Timestamp::now().as_millisecond())
     }
@@ -62,7 +62,6 @@ impl Journal {
     }
 
     fn open_as(path: &Path, usage: Use, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
-        moved::refuse_beside_copy(path)?;
         let database = GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
         let holder = Arc::new(Holder::new(path.with_file_name("holders"), usage)?);
         let journal = Self {
@@ -120,10 +119,10 @@ impl Journal {
         self.database.stats()
     }
 
-    /// The database file.
+    /// The database file, for whoever watches over it.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        self.database.path()
+    pub fn database(&self) -> DatabaseFile {
+        self.database.file()
     }
 
     /// Writes a row and waits for the disk: whether the journal can be written to at all.

@@ -37,7 +37,6 @@ mod holders;
 mod journal;
 mod lease;
 mod list;
-mod moved;
 mod outbox;
 mod places;
 mod receipts;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pool::{Pool, Workers};
+use super::pool::Pool;
 use crate::journal::{JournalError, RECOVERY_PERIOD};
 use crate::orchestrator::RENEW_PERIOD;
 
@@ -13,23 +13,13 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Orders that reach the queue's time limit in one transaction.
 const EXPIRY_LIMIT: usize = 256;
 
-impl Workers {
-    /// Ends when the journal's file is found to have been moved, replaced or deleted, a second later at most. From then on nothing is
-    /// accepted; see [`Journal::save_copy`](crate::Journal::save_copy).
-    pub async fn journal_moved(&self) {
-        let mut moved = self.pool.journal_moved.subscribe();
-        drop(moved.wait_for(|moved| *moved).await);
-    }
-}
-
 /// Runs until the pool stops. At first at once: what dead processes left behind is this pool's to finish.
 pub(super) async fn maintain(pool: Arc<Pool>) {
     let mut stop = pool.stop.subscribe();
     let (mut recovered, mut renewed) = (None, None);
     while !*stop.borrow() {
-        if let Err(error) = pool.orchestrator.journal().check_place() {
+        if let Err(error) = pool.orchestrator.journal().database().check() {
             tracing::error!(%error, "nothing more is accepted");
-            pool.journal_moved.send_replace(true);
             return;
         }
         if let Err(error) = round(&pool, &mut recovered, &mut renewed).await {

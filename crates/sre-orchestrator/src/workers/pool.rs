@@ -30,7 +30,6 @@ pub(super) struct Pool {
     running: Mutex<HashMap<i64, Running>>,
     pub(super) stopping: AtomicBool,
     pub(super) stop: watch::Sender<bool>,
-    pub(super) journal_moved: watch::Sender<bool>,
     pub(super) loops: tokio::sync::Mutex<JoinSet<()>>,
 }
 
@@ -59,7 +58,6 @@ impl Workers {
             running: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: watch::channel(false).0,
-            journal_moved: watch::channel(false).0,
             loops: tokio::sync::Mutex::default(),
         });
         let mut loops = pool.loops.lock().await;

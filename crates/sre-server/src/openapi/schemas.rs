@@ -51,11 +51,11 @@ fn common_schemas() -> Value {
                     "items": {
                         "type": "object",
                         "properties": {
-                            "name": { "enum": ["accepting", "journal", "disk", "sandbox"] },
+                            "name": { "enum": ["accepting", "journal", "store", "log", "disk", "sandbox"] },
                             "ok": { "type": "boolean" },
                             "reason": { "enum": [
                                 null, "shutting_down", "disk_full", "locked", "read_only", "damaged", "io_failed",
-                                "failed", "space_low", "sandbox_failed",
+                                "moved", "failed", "space_low", "sandbox_failed",
                             ] },
                         },
                         "required": ["name", "ok", "reason"],

@@ -8,7 +8,7 @@ mod doctor;
 mod key;
 mod log_check;
 mod log_cosign;
-mod lost_journal;
+mod lost_files;
 mod manual;
 mod operate;
 mod requirements;

@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, HttpCallback, Orchestrator, Workers};
+use sre_da::LocalStore;
+use sre_orchestrator::{DataFolder, Embedded, HttpCallback, Orchestrator, Registrar, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
 
-use super::{lost_journal, service_config};
+use super::lost_files::{self, Watched};
+use super::service_config;
 use crate::cli::{Global, ServeArgs};
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress};
 use crate::receipts::{self, AuditPlan, Office};
+use crate::telemetry::Telemetry;
 
 /// How often a new file of tokens is looked for.
 const REFRESH_PERIOD: Duration = Duration::from_secs(2);
@@ -38,8 +41,19 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
             .hint("make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1"));
     }
     let runtime = super::runtime()?;
-    let options = super::embedded(global, progress);
-    runtime.block_on(run(&settings, options, folder, tokens, listen, global.quiet))?;
+    let embedded = Embedded::new(folder.clone(), super::embedded(global, progress))?;
+    runtime.block_on(async {
+        let service = Service::open(&settings, &embedded, &folder, tokens.clone(), listen).await?;
+        let address = service.server.address().map_err(|error| cannot_listen(listen, &error))?;
+        if !global.quiet {
+            let who = if tokens.is_some() { "tokens are required" } else { "no tokens: programs of this machine only" };
+            output::stderr(&format!("listening on http://{address} ({who})\n"));
+        }
+        if let Some(tokens) = tokens {
+            tokio::spawn(refresh(tokens));
+        }
+        service.run(&settings).await
+    })?;
     runtime.shutdown_timeout(Duration::from_secs(2));
     Ok(Exit::Success)
 }
@@ -56,100 +70,86 @@ pub fn open_tokens(settings: &Settings, folder: &DataFolder) -> Result<Tokens, F
     Ok(Tokens::open(path)?)
 }
 
-async fn run(
-    settings: &Settings,
-    options: EmbeddedOptions,
-    folder: DataFolder,
-    tokens: Option<Arc<Tokens>>,
-    listen: SocketAddr,
-    quiet: bool,
-) -> Result<(), Failure> {
-    let embedded = Embedded::new(folder.clone(), options)?;
-    let metrics = Arc::new(Metrics::default());
-    let policy = settings.address_policy()?;
-    let mut parts = embedded.parts(policy.clone())?;
-    parts.backoff = settings.backoff()?;
-    parts.schedule = settings.schedule()?;
-    let callback = HttpCallback::new(policy.clone(), Arc::new(folder.open_callback_keys()?))?;
-    parts.callback = Arc::new(callback.with_time_limit(settings.delivery_time_limit()?));
-    let telemetry = telemetry(settings)?;
-    parts.tracing = telemetry.tracing();
-    parts.meter = Arc::<Metrics>::clone(&metrics);
-    let store = Arc::clone(&parts.store);
-    // Before an order is taken: a service that cannot sign must not begin.
-    let journal = Arc::clone(&parts.journal);
-    let registrar = Arc::new(folder.open_registrar(journal, Arc::clone(&store), receipts::PROGRAM).await?);
-    let (log_period, evidence) = (settings.log_period()?, Arc::clone(&store));
-    let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
-    let app = App::new(
-        workers.clone(),
-        embedded.acceptance().clone(),
-        Arc::clone(&registrar),
-        store,
-        policy,
-        tokens.clone(),
-        metrics,
-        folder.path().to_path_buf(),
-        settings.server_options()?,
-    );
-    let audits = Arc::clone(app.audits());
-    let audit =
-        AuditPlan { sample: settings.receipts.audit_sample, period: settings.audit_period()?, audits, store: evidence };
-    let server = Server::bind(app, listen).await.map_err(|error| cannot_listen(listen, &error))?;
-    let address = server.address().map_err(|error| cannot_listen(listen, &error))?;
-    if !quiet {
-        let who = if tokens.is_some() { "tokens are required" } else { "no tokens: programs of this machine only" };
-        output::stderr(&format!("listening on http://{address} ({who})\n"));
+/// The parts of a service that has not begun.
+struct Service {
+    workers: Workers,
+    registrar: Arc<Registrar>,
+    files: Vec<Watched>,
+    audit: AuditPlan,
+    server: Server,
+    telemetry: Telemetry,
+}
+
+impl Service {
+    async fn open(
+        settings: &Settings,
+        embedded: &Embedded,
+        folder: &DataFolder,
+        tokens: Option<Arc<Tokens>>,
+        listen: SocketAddr,
+    ) -> Result<Self, Failure> {
+        let store = Arc::new(folder.open_store()?);
+        let policy = settings.address_policy()?;
+        let (metrics, telemetry) = (Arc::new(Metrics::default()), Telemetry::start(&settings.telemetry)?);
+        let mut parts = embedded.parts_over(Arc::<LocalStore>::clone(&store), policy.clone())?;
+        parts.backoff = settings.backoff()?;
+        parts.schedule = settings.schedule()?;
+        let callback = HttpCallback::new(policy.clone(), Arc::new(folder.open_callback_keys()?))?;
+        parts.callback = Arc::new(callback.with_time_limit(settings.delivery_time_limit()?));
+        parts.tracing = telemetry.tracing();
+        parts.meter = Arc::<Metrics>::clone(&metrics);
+        // Before an order is taken: a service that cannot sign must not begin.
+        let journal = Arc::clone(&parts.journal);
+        let registrar =
+            folder.open_registrar(Arc::clone(&journal), Arc::<LocalStore>::clone(&store), receipts::PROGRAM);
+        let registrar = Arc::new(registrar.await?);
+        let files = vec![
+            Watched { code: "journal_moved", file: journal.database() },
+            Watched { code: "store_moved", file: store.database() },
+            Watched { code: "log_moved", file: registrar.log().database() },
+        ];
+        let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
+        let app = App::new(
+            workers.clone(),
+            embedded.acceptance().clone(),
+            Arc::clone(&registrar),
+            Arc::<LocalStore>::clone(&store),
+            policy,
+            tokens,
+            metrics,
+            folder.path().to_path_buf(),
+            settings.server_options()?,
+        );
+        let (sample, period) = (settings.receipts.audit_sample, settings.audit_period()?);
+        let audit = AuditPlan { sample, period, audits: Arc::clone(app.audits()), store };
+        let server = Server::bind(app, listen).await.map_err(|error| cannot_listen(listen, &error))?;
+        Ok(Self { workers, registrar, files, audit, server, telemetry })
     }
-    if let Some(tokens) = tokens {
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(REFRESH_PERIOD).await;
-                tokens.refresh();
-            }
-        });
-    }
-    let office = Office::open(registrar, log_period, audit);
-    let grace = settings.grace()?;
-    let mut lost = None;
-    server.run(async { lost = lost_journal::watch(&workers, grace, stop_signal()).await }, grace).await;
-    tracing::info!("shutting down");
-    workers.shutdown(grace).await;
-    office.close().await;
-    telemetry.shutdown().await;
-    if lost.is_none() {
+
+    /// Serves until it is told to stop, or one of its databases is gone.
+    async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let Self { workers, registrar, files, audit, server, telemetry } = self;
+        let office = Office::open(Arc::clone(&registrar), settings.log_period()?, audit);
+        let grace = settings.grace()?;
+        let mut lost = None;
+        server.run(async { lost = lost_files::watch(&files, grace, stop_signal()).await }, grace).await;
+        tracing::info!("shutting down");
+        workers.shutdown(grace).await;
+        office.close().await;
+        telemetry.shutdown().await;
         // It may have been told to stop for this reason.
-        lost = lost_journal::look(workers.orchestrator().journal()).await;
+        let lost = lost.or_else(|| lost_files::look(&files));
+        // Until here the databases are open, and what they hold can be saved.
+        drop(registrar);
+        lost.map_or(Ok(()), Err)
     }
-    lost.map_or(Ok(()), Err)
 }
 
-#[cfg(feature = "otel")]
-fn telemetry(settings: &Settings) -> Result<crate::telemetry::Telemetry, Failure> {
-    crate::telemetry::Telemetry::start(&settings.telemetry)
-}
-
-/// What traces are without the feature: an error where the settings ask for them.
-#[cfg(not(feature = "otel"))]
-struct NoTelemetry;
-
-#[cfg(not(feature = "otel"))]
-fn telemetry(settings: &Settings) -> Result<NoTelemetry, Failure> {
-    if settings.telemetry.traces_endpoint.is_empty() {
-        return Ok(NoTelemetry);
-    }
-    let detail = "telemetry.traces_endpoint: this program was built without the feature otel and sends no traces";
-    Err(Failure::usage("config_invalid", detail))
-}
-
-#[cfg(not(feature = "otel"))]
-impl NoTelemetry {
-    fn tracing(&self) -> sre_orchestrator::Tracing {
-        sre_orchestrator::Tracing::default()
-    }
-
-    async fn shutdown(self) {
-        std::future::ready(()).await;
+/// Takes a new file of tokens as it comes.
+async fn refresh(tokens: Arc<Tokens>) {
+    loop {
+        tokio::time::sleep(REFRESH_PERIOD).await;
+        tokens.refresh();
     }
 }
 

@@ -1,5 +1,5 @@
-//! The journal is moved, replaced or deleted under the running service. It notices, accepts nothing more, says why, saves what it had,
-//! and ends; and no later one begins with an empty journal as if nothing had happened.
+//! A database is moved, replaced or deleted under the running service. It notices, writes nothing more there, says why, saves what it
+//! had, and ends; and no later one begins with an empty file as if nothing had happened.
 
 mod common;
 
@@ -90,7 +90,7 @@ async fn a_journal_that_is_taken_away_is_noticed_and_nothing_acknowledged_is_los
         assert_eq!(code, Some(1), "{what}: {log}");
         assert!(log.contains("all that it held is saved in"), "{what}: {log}");
 
-        let saved = saved_copy(&home);
+        let saved = saved_copy(&path);
         let refused = home.words("serve --listen 127.0.0.1:0").exits(1);
         assert!(refused.stderr.contains(saved.to_str().expect("text")), "{what}: {refused:?}");
         assert!(!beside(&path, "-wal").exists(), "{what}: the log of another file would be read as this one's");
@@ -102,8 +102,60 @@ async fn a_journal_that_is_taken_away_is_noticed_and_nothing_acknowledged_is_los
     }
 }
 
-fn saved_copy(home: &Home) -> PathBuf {
-    let entries = fs::read_dir(home.path("data")).expect("the data folder");
+#[tokio::test(flavor = "multi_thread")]
+async fn blobs_and_a_log_that_are_taken_away_are_saved_too() {
+    for (name, check) in [("data/blobs/small.sqlite3", "store"), ("data/log.sqlite3", "log")] {
+        let home = Home::new();
+        let service = Service::start(&home, &["server.grace_seconds=600"]);
+        let skill = service.upload("returns_1").await;
+        submit(&service, "before", &skill).await;
+        assert_eq!(service.ended("before").await["status"], "completed");
+        let signed = receipt(&service, "before").await;
+        let path = home.path(name);
+        fs::remove_file(&path).expect("deleted");
+        let checks = is_not_ready(&service).await;
+        let failed: Vec<&Value> =
+            checks["checks"].as_array().expect("checks").iter().filter(|c| c["ok"] == false).collect();
+        assert_eq!((&failed[0]["name"], &failed[0]["reason"]), (&json!(check), &json!("moved")), "{checks}");
+        service.send_signal("TERM");
+        let (code, log) = service.end();
+        assert_eq!(code, Some(1), "{name}: {log}");
+        assert!(log.contains("all that it held is saved in"), "{name}: {log}");
+
+        let saved = saved_copy(&path);
+        let refused = home.words("serve --listen 127.0.0.1:0").exits(1);
+        assert!(refused.stderr.contains(saved.to_str().expect("text")), "{name}: {refused:?}");
+        fs::rename(&saved, &path).expect("put back");
+        let service = Service::start(&home, &[]);
+        assert_eq!(receipt(&service, "before").await, signed, "{name}");
+        submit(&service, "after", &skill).await;
+        assert_eq!(service.ended("after").await["status"], "completed");
+        drop(service.signal("TERM"));
+        home.words("verify before").exits(0);
+        home.words("audit").exits(0);
+    }
+}
+
+async fn submit(service: &Service, id: &str, skill: &str) {
+    let order = json!({ "order_id": id, "skill_package": { "digest": skill } });
+    let answer = service.request(reqwest::Method::POST, "/v1/orders").json(&order).send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{answer:?}");
+}
+
+/// The signed receipt, once its place in the log is proven.
+async fn receipt(service: &Service, id: &str) -> Value {
+    let answer = service.get(&format!("/v1/orders/{id}/receipt?wait=60")).await;
+    let shown: Value = answer.json().await.expect("JSON");
+    assert_eq!(shown["status"], "logged", "{shown}");
+    shown["receipt"].clone()
+}
+
+/// What was saved of the database at `path`.
+fn saved_copy(path: &Path) -> PathBuf {
+    let beginning = format!("{}-saved-", path.file_stem().expect("a name").display());
+    let entries = fs::read_dir(path.parent().expect("a folder")).expect("the data folder");
     let mut names = entries.map(|entry| entry.expect("an entry").path());
-    names.find(|path| path.display().to_string().contains("journal-saved-")).expect("a saved copy")
+    let is_copy =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.display().to_string().starts_with(&beginning));
+    names.find(is_copy).expect("a saved copy")
 }
