@@ -5,7 +5,6 @@ mod settings;
 
 pub use layers::{Config, Origin};
 pub use settings::Settings;
-#[cfg(feature = "otel")]
 pub use settings::Telemetry;
 
 /// The commented defaults.
