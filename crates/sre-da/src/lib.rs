@@ -19,7 +19,7 @@ mod uri;
 
 pub use blob::Blob;
 pub use durable::{Disk, OsDisk};
-pub use local::{LocalStore, LocalStoreOptions, LocalStoreStats, Removed};
+pub use local::{LocalReader, LocalStore, LocalStoreOptions, LocalStoreStats, Removed};
 pub use store::{FetchError, Store, fetch_result, store_result};
 pub use store_error::{StoreError, StoreErrorKind};
 pub use uri::{UriError, format_uri, parse_uri};

@@ -22,8 +22,10 @@
 mod known;
 mod large;
 mod options;
+mod reader;
 mod small;
 mod store;
 
 pub use options::LocalStoreOptions;
+pub use reader::LocalReader;
 pub use store::{LocalStore, LocalStoreStats, Removed};

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
 use sre_core::BlobDigest;
 use sre_da::{
-    Blob, FetchError, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind, fetch_result, parse_uri,
-    store_result,
+    Blob, FetchError, LocalReader, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind, fetch_result,
+    parse_uri, store_result,
 };
 use tempfile::TempDir;
 
@@ -136,6 +137,57 @@ async fn a_flipped_byte_or_a_lost_end_of_a_large_blob_is_found_named_and_repaire
     assert_eq!(store.get(digest).await.unwrap_err().kind(), StoreErrorKind::NotFound);
     put_one(&store, bytes.clone()).await;
     assert_eq!(store.get(digest).await.unwrap()[..], bytes);
+}
+
+/// All files and folders below, with their times of change.
+fn listing(dir: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        found.push((entry.path(), entry.metadata().unwrap().modified().unwrap()));
+        if entry.path().is_dir() {
+            found.extend(listing(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_is_there_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    // A name that a URI would read otherwise.
+    let dir = folder.path().join("a ?mode=rw#%41");
+    let store = open(&dir);
+    let (small, large) = (put_one(&store, vec![1; 10]).await, put_one(&store, vec![2; LARGE]).await);
+    let reader = LocalReader::open(&dir).unwrap();
+    assert_eq!((reader.get(small).unwrap().len(), reader.get(large).unwrap().len()), (10, LARGE));
+    let later = put_one(&store, vec![3; 20]).await;
+    assert_eq!(reader.get(later).unwrap().len(), 20, "while others write");
+    drop(reader);
+    drop(store);
+
+    let before = listing(folder.path());
+    let reader = LocalReader::open(&dir).unwrap();
+    assert_eq!((reader.get(small).unwrap().len(), reader.get(large).unwrap().len()), (10, LARGE));
+    assert_eq!(reader.get(BlobDigest::of(b"another")).unwrap_err().kind(), StoreErrorKind::NotFound);
+    drop(reader);
+    assert_eq!(listing(folder.path()), before);
+
+    fs::write(large_path(&dir, large), b"something else").unwrap();
+    let connection = Connection::open(dir.join("small.sqlite3")).unwrap();
+    connection.execute("UPDATE blob SET bytes = x'00' WHERE digest = ?1", params![small.digest().as_bytes()]).unwrap();
+    drop(connection);
+    let reader = LocalReader::open(&dir).unwrap();
+    for digest in [small, large] {
+        assert_eq!(mismatch(reader.get(digest)).0, digest);
+    }
+
+    // What is no store is not made one.
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("small.sqlite3"), b"").unwrap();
+    let before = listing(other.path());
+    assert_eq!(LocalReader::open(other.path()).unwrap_err().kind(), StoreErrorKind::Open);
+    assert_eq!(listing(other.path()), before);
 }
 
 #[tokio::test]

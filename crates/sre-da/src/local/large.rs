@@ -27,6 +27,32 @@ pub(super) struct Large {
     durable_folders: [AtomicBool; 256],
 }
 
+/// The folder and the file of a digest below the folder of large blobs.
+pub(super) fn place_in(large: &Path, digest: BlobDigest) -> (PathBuf, PathBuf) {
+    let name = digest.to_string();
+    let folder = large.join(&name[..2]);
+    let path = folder.join(name);
+    (folder, path)
+}
+
+/// The bytes of a large blob's file, not yet checked, if there is one.
+pub(super) fn read(path: &Path, digest: BlobDigest, limit_bytes: u64) -> Result<Option<Arc<[u8]>>, StoreError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::io("open", path)(error)),
+    };
+    let size_bytes = file.metadata().map_err(StoreError::io("read", path))?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size_bytes.min(limit_bytes)).unwrap_or_default());
+    // One byte more than allowed tells a file that grew from one that just fits.
+    let limited = file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
+    limited.map_err(StoreError::io("read", path))?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(StoreError::TooLarge { digest, size_bytes, limit_bytes });
+    }
+    Ok(Some(bytes.into()))
+}
+
 impl Large {
     /// Makes the folders and sweeps what dead processes left in `tmp/`.
     pub(super) fn open(dir: &Path, disk: Arc<dyn Disk>, limit_bytes: u64) -> Result<Self, OpenError> {
@@ -57,21 +83,7 @@ impl Large {
 
     /// The bytes of the file, not yet checked, if there is one.
     pub(super) fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        let (_, path) = self.place(digest);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("open", path)(error)),
-        };
-        let size_bytes = file.metadata().map_err(StoreError::io("read", &path))?.len();
-        let mut bytes = Vec::with_capacity(usize::try_from(size_bytes.min(self.limit_bytes)).unwrap_or_default());
-        // One byte more than allowed tells a file that grew from one that just fits.
-        let limited = file.take(self.limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
-        limited.map_err(StoreError::io("read", &path))?;
-        if bytes.len() as u64 > self.limit_bytes {
-            return Err(StoreError::TooLarge { digest, size_bytes, limit_bytes: self.limit_bytes });
-        }
-        Ok(Some(bytes.into()))
+        read(&self.place(digest).1, digest, self.limit_bytes)
     }
 
     pub(super) fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
@@ -104,10 +116,7 @@ impl Large {
 
     /// The folder and the file of a digest.
     pub(super) fn place(&self, digest: BlobDigest) -> (PathBuf, PathBuf) {
-        let name = digest.to_string();
-        let folder = self.large.join(&name[..2]);
-        let path = folder.join(name);
-        (folder, path)
+        place_in(&self.large, digest)
     }
 
     /// Whether the file has exactly these bytes. A file that cannot be read is replaced like a wrong one.

@@ -15,7 +15,7 @@ use crate::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, GroupCo
 use crate::{Blob, StoreError};
 
 /// "sreb", big-endian.
-const APPLICATION_ID: i32 = 0x7372_6562;
+pub(super) const APPLICATION_ID: i32 = 0x7372_6562;
 
 const MIGRATIONS: &[&str] = &["CREATE TABLE blob (
     id     INTEGER PRIMARY KEY,
@@ -26,7 +26,7 @@ const MIGRATIONS: &[&str] = &["CREATE TABLE blob (
 /// Leaves a right row alone and repairs a wrong one.
 const PUT: &str = "INSERT INTO blob (digest, bytes) VALUES (?1, ?2)
     ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE bytes IS NOT excluded.bytes";
-const GET: &str = "SELECT bytes FROM blob WHERE digest = ?1";
+pub(super) const GET: &str = "SELECT bytes FROM blob WHERE digest = ?1";
 const EXISTS: &str = "SELECT 1 FROM blob WHERE digest = ?1";
 
 /// The database of small blobs.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sre_core::BlobDigest;
-use sre_da::{Blob, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind};
+use sre_da::{Blob, LocalReader, Store, StoreError, StoreErrorKind};
 
 use super::http::{BLOB_LIMIT_BYTES, HttpPlace, is_url};
 use crate::client;
@@ -24,7 +24,7 @@ pub struct Sources {
 
 enum Place {
     /// A data folder of this program.
-    Data(Box<LocalStore>, PathBuf),
+    Data(LocalReader, PathBuf),
     /// A folder of files that are named by their digest.
     Files(PathBuf),
     Http(HttpPlace),
@@ -67,7 +67,7 @@ impl Sources {
         let blobs = folder.join("blobs");
         let store = [folder, &blobs].into_iter().find(|folder| folder.join("small.sqlite3").is_file());
         self.places.push(match store {
-            Some(store) => Place::Data(Box::new(open_store(store)?), folder.to_path_buf()),
+            Some(store) => Place::Data(open_store(store)?, folder.to_path_buf()),
             None if blobs.is_dir() => Place::Files(blobs),
             None => Place::Files(folder.to_path_buf()),
         });
@@ -84,16 +84,16 @@ fn own_token(place: &str) -> Result<Option<String>, Failure> {
     Ok(None)
 }
 
-fn open_store(folder: &Path) -> Result<LocalStore, Failure> {
-    LocalStore::open(folder, LocalStoreOptions::default())
-        .map_err(|error| Failure::operating("store_failed", error.to_string()))
+/// Only to be read: it may be on a medium that cannot be written, and it is somebody else's.
+fn open_store(folder: &Path) -> Result<LocalReader, Failure> {
+    LocalReader::open(folder).map_err(|error| Failure::operating("store_failed", error.to_string()))
 }
 
 impl Place {
     /// What it has under this digest, unchecked; or what kept it from answering.
     async fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, String> {
         match self {
-            Self::Data(store, _) => match store.get(digest).await {
+            Self::Data(store, _) => match store.get(digest) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error.to_string()),
