@@ -99,7 +99,6 @@ impl Verifier {
             report.actual(hash_of(&outcome));
             return Ok(Verdict::HashOnly);
         }
-        report.method(Method::Replay);
         let replayed = self.replay(skill, input, profile, &engine, &outcome, report).await;
         report.check("replay", replayed)?;
         Ok(Verdict::Matched)
@@ -129,6 +128,7 @@ impl Verifier {
             ErrorKind::Timeout => unverifiable(format!("the replay took longer than {time_limit:?}")),
             _ => unverifiable(format!("the replay could not be carried out: {error}")),
         })?;
+        report.method(Method::Replay);
         report.actual(hash_of(&execution.outcome));
         let execution = report.replayed.insert(execution);
         if execution.outcome == *committed {
