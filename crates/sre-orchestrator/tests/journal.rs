@@ -94,9 +94,13 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
     accept(&journal, "taken", "x", 0).await;
     let old = claim(&journal, 1, "").await.remove(0);
     let sequence = old.lease.sequence();
-    // Somebody else decides meanwhile: another process whose clock says that the lease is over.
+    // Somebody else decides meanwhile: another process that has heard nothing of this one for as long as a lease holds.
     journal.renew().await.expect("renewed");
-    let other = Journal::open_at(&path(&data), || NOW + 3_600_000).expect("a journal");
+    let (other, clock) = clocked(&path(&data));
+    clock.fetch_add(3_600_000, Ordering::SeqCst);
+    let recovered = other.recover(Backoff::default(), 0.0).await.expect("recovered");
+    assert_eq!(recovered.holders, 0, "a clock that is ahead ends no lease of the living");
+    clock.fetch_add(60_000, Ordering::SeqCst);
     let recovered = other.recover(Backoff::default(), 0.0).await.expect("recovered");
     assert_eq!((recovered.holders, recovered.retried, recovered.ended), (1, 1, 0));
     let new = other.claim_one(sequence).await.expect("readable").expect("free");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -39,7 +39,7 @@ pub(crate) struct Gate {
 
 /// Lets callers with a right token through, as [`Caller`] in the request's extensions.
 pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let caller = match identify(&gate.app, request.headers()) {
+    let caller = match identify(&gate.app, request.method(), request.headers()) {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
@@ -56,7 +56,7 @@ pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     next.run(request).await
 }
 
-fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
     let Some(tokens) = &app.tokens else {
         // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's page
         // along, under the stranger's name.
@@ -64,6 +64,11 @@ fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
         if !is_loopback(host) {
             let detail = "without tokens the service answers to loopback names only; make one with `sre token new`";
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_refused", detail));
+        }
+        if !method.is_safe() && is_of_another_site(headers) {
+            let detail =
+                "without tokens the service does nothing for web pages of other sites; make one with `sre token new`";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "origin_refused", detail));
         }
         return Ok(Caller { name: String::from("local"), scopes: Scopes::all() });
     };
@@ -80,6 +85,15 @@ fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
         Some((name, scopes)) => Ok(Caller { name, scopes }),
         None => refuse("the token is not known; it may have been revoked"),
     }
+}
+
+/// Whether a browser says that a page of another site asks. A request without a body needs no leave of ours to be sent.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    // `Origin: null` is a page of unknown origin.
+    let is_foreign = |origin: &str| !origin.split_once("://").is_some_and(|(_, host)| is_loopback(host));
+    text(ORIGIN).is_some_and(is_foreign)
+        || text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| matches!(site, "cross-site" | "?"))
 }
 
 /// Whether a Host header names this machine's loopback.

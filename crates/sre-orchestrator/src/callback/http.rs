@@ -35,6 +35,8 @@ impl HttpCallback {
         let policy = Arc::new(policy);
         let client = http_client()
             .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&policy))))
+            // Receivers under ever new names would each leave a connection open, until there are no file handles for clients.
+            .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| request_error(&error))?;
         Ok(Self { client, policy, keys, time_limit: DELIVERY_TIME_LIMIT })

@@ -1,10 +1,10 @@
 //! The handle.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -32,6 +32,10 @@ pub struct Journal {
     /// Open orders, as far as this process knows; corrected by [`Journal::tick`].
     pub(super) open: AtomicI64,
     clock: Clock,
+    /// Milliseconds that nobody sets back or ahead.
+    pub(super) steady: Clock,
+    /// Until when each other holder says that it lives, and since when, by `steady`, it has not said more.
+    pub(super) silent: Mutex<HashMap<String, (i64, i64)>>,
     /// The latest that the clock has shown since it was last found set back.
     latest_ms: AtomicI64,
 }
@@ -42,15 +46,16 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Open`], [`JournalError::Holder`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        Self::open_at(path, || Timestamp::now().as_millisecond())
+        Self::open_as(path, Use::Shared, Arc::new(wall_ms), steady())
     }
 
-    /// As [`Journal::open`], with another clock.
+    /// As [`Journal::open`], with another clock, for everything.
     ///
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_at(path: &Path, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
-        Self::open_as(path, Use::Shared, clock)
+        let clock: Clock = Arc::new(clock);
+        Self::open_as(path, Use::Shared, Arc::clone(&clock), clock)
     }
 
     /// As [`Journal::open`], when nobody else uses the journal, and nobody does as long as this one is open.
@@ -58,10 +63,10 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`]; [`JournalError::InUse`].
     pub fn open_alone(path: &Path) -> Result<Self, JournalError> {
-        Self::open_as(path, Use::Alone, || Timestamp::now().as_millisecond())
+        Self::open_as(path, Use::Alone, Arc::new(wall_ms), steady())
     }
 
-    fn open_as(path: &Path, usage: Use, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
+    fn open_as(path: &Path, usage: Use, clock: Clock, steady: Clock) -> Result<Self, JournalError> {
         let database = GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
         let holder = Arc::new(Holder::new(path.with_file_name("holders"), usage)?);
         let journal = Self {
@@ -71,7 +76,9 @@ impl Journal {
             watches: Arc::default(),
             receipts_due: Notify::new(),
             open: AtomicI64::new(0),
-            clock: Arc::new(clock),
+            clock,
+            steady,
+            silent: Mutex::default(),
             // Whatever happened before this start, the clock may have been set back since.
             latest_ms: AtomicI64::new(i64::MAX),
         };
@@ -257,4 +264,13 @@ impl Journal {
         self.open.store(open, Ordering::Relaxed);
         Ok(())
     }
+}
+
+fn wall_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+fn steady() -> Clock {
+    let start = Instant::now();
+    Arc::new(move || i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,11 +1,14 @@
 //! What dead workers leave behind. This is no special path: every worker loop comes by here from time to time.
 
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Transaction, params};
 use sre_core::OrderStatus;
 
 use super::finish::{Ending, OpenRow, end, open_rows};
+use super::holders::LEASE_TIME;
 use super::{EventKind, Journal, JournalError, events, finish};
 use crate::Backoff;
 
@@ -49,27 +52,38 @@ impl Journal {
         Ok(Recovered { holders: dead.len(), retried: retried.len(), ended: ended.len() })
     }
 
-    /// Holders other than this process whose process has ended or whose time is over.
+    /// Holders other than this process whose process has ended, or which have not renewed their leases for so long.
     fn dead_holders(&self) -> Result<Vec<String>, JournalError> {
         let reader = self.database.reader()?;
         let mut statement = reader.prepare_cached(
-            "SELECT h.holder, coalesce(t.until_ms < ?1, 0) FROM (
+            "SELECT h.holder, coalesce(t.until_ms, 0) FROM (
                  SELECT holder FROM open_orders WHERE holder IS NOT NULL
                  UNION SELECT holder FROM outbox WHERE state = 'pending' AND holder IS NOT NULL
                  UNION SELECT holder FROM holders
-             ) AS h LEFT JOIN holders AS t USING (holder) WHERE h.holder <> ?2",
+             ) AS h LEFT JOIN holders AS t USING (holder) WHERE h.holder <> ?1",
         )?;
-        let rows = statement.query_map(params![self.now_ms(), self.holder.name()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
-        })?;
-        let mut dead = Vec::new();
-        for row in rows {
-            let (holder, is_late) = row?;
-            if is_late || self.holder.is_dead(&holder) {
-                dead.push(holder);
-            }
+        let rows = statement.query_map([self.holder.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let others = rows.collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
+        self.silent().retain(|holder, _| others.iter().any(|(other, _)| other == holder));
+        let is_dead =
+            |(holder, until_ms): &(String, i64)| self.is_late(holder, *until_ms) || self.holder.is_dead(holder);
+        Ok(others.into_iter().filter(is_dead).map(|(holder, _)| holder).collect())
+    }
+
+    /// Whether the holder's time is over, and it has not said anything since this process first saw that time. By the wall clock
+    /// alone, one that jumps would end leases of the living.
+    fn is_late(&self, holder: &str, until_ms: i64) -> bool {
+        let now = (self.steady)();
+        let mut silent = self.silent();
+        let (seen, since) = silent.entry(holder.to_owned()).or_insert((until_ms, now));
+        if *seen != until_ms {
+            (*seen, *since) = (until_ms, now);
         }
-        Ok(dead)
+        until_ms < self.now_ms() && now - *since >= LEASE_TIME.as_millis() as i64
+    }
+
+    fn silent(&self) -> MutexGuard<'_, HashMap<String, (i64, i64)>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

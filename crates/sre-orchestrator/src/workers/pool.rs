@@ -88,11 +88,14 @@ impl Workers {
         }
         let bench = pool.benches.get(&backend).ok_or(SubmitError::NoWorkers(backend))?;
         let limit = pool.options.queue_limit_orders;
-        if journal.open_orders() >= limit && journal.sequence(order.order_id())?.is_none() {
-            return Err(SubmitError::Full { limit });
+        if journal.sequence(order.order_id())?.is_none() {
+            if journal.open_orders() >= limit {
+                return Err(SubmitError::Full { limit });
+            }
+            // Before the order is accepted: whoever takes it over needs the skill. One that is known has it, and one that is refused
+            // must leave nothing behind.
+            pool.orchestrator.shelf().put(order.skill()).await?;
         }
-        // Before the order is accepted: whoever takes it over needs the skill. Without an order it harms nobody.
-        pool.orchestrator.shelf().put(order.skill()).await?;
         // Nobody is overtaken: a place is taken at once only while nobody waits.
         let nobody_waits = journal.open_orders() <= pool.running().len();
         let place = if nobody_waits { Arc::clone(&bench.places).try_acquire_owned().ok() } else { None };

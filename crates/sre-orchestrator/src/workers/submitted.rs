@@ -32,8 +32,8 @@ pub enum Submitted {
 /// Why an order was not accepted. Nothing is kept of it.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// Another order was accepted under this id.
-    #[error("order {0} exists already with other contents; choose another order_id")]
+    /// Another order was accepted under this id, or another submitter's.
+    #[error("order {0} exists already, with other contents or from another token; choose another order_id")]
     Conflict(OrderId),
     /// As many orders are open as the operator allows.
     #[error("{limit} orders are waiting or running, which is as many as this service takes; try again later")]

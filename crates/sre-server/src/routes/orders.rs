@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sre_core::{OrderId, SkillDigest};
 use sre_orchestrator::journal::{News, OrderState, Watch};
-use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, Submitted};
+use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, SubmitError, Submitted};
 use sre_skill::LocalPaths;
 
 use super::{Endpoint, OWN, RequestTrace, verdicts, view};
@@ -93,8 +93,8 @@ async fn submit(
         Submitted::Known { submitter } | Submitted::Finished { submitter, .. } => submitter,
     };
     if !caller.sees(&submitter) {
-        let detail = format!("order {order_id} was submitted by another token; choose another order_id");
-        return Err(Problem::new(StatusCode::CONFLICT, "order_conflict", detail));
+        // In the words for other contents: whether they are the same is not for everybody to know.
+        return Err(SubmitError::Conflict(order_id).into());
     }
     Ok(view::show(StatusCode::OK, look_and_wait(&app, look(&app, &order_id)?, wait).await?))
 }
@@ -102,15 +102,13 @@ async fn submit(
 async fn accept(app: &App, order: Value) -> Result<AcceptedOrder, Problem> {
     let config = match uploaded(&order)? {
         Some(digest) => {
-            let shelf = app.workers.orchestrator().shelf();
-            let skill = shelf.get(digest).await.map_err(|error| match error.is_unknown() {
-                true => Problem::unprocessable(
-                    "skill_unknown",
-                    format!("skill_package: there is no skill {digest}; upload it with POST /v1/skills"),
-                ),
-                false => Problem::from(error),
-            })?;
-            OrderConfig::from_json_with_skill(order, skill)?
+            // Only what was uploaded as a skill: any blob may look like one, an input for instance that names as its files what
+            // its author may not read.
+            if app.journal().skill(digest)?.is_none() {
+                let detail = format!("skill_package: there is no skill {digest}; upload it with POST /v1/skills");
+                return Err(Problem::unprocessable("skill_unknown", detail));
+            }
+            OrderConfig::from_json_with_skill(order, app.workers.orchestrator().shelf().get(digest).await?)?
         }
         None => OrderConfig::from_json(order, LocalPaths::Refused)?,
     };

@@ -1,0 +1,141 @@
+//! What one client must not get from another, and a web page not from anybody.
+
+mod common;
+
+use common::Home;
+use common::service::{Service, object};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use sre_core::{Digest, canonical_json};
+
+/// The answer's status and its problem's code.
+async fn refused(answer: Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    let problem: Value = answer.json().await.expect("a problem");
+    (status, problem["code"].as_str().unwrap_or_else(|| panic!("{problem}")).to_owned())
+}
+
+struct Client<'a> {
+    service: &'a Service,
+    token: String,
+}
+
+impl Client<'_> {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
+        let request = self.service.request(method, path).bearer_auth(&self.token);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        request.send().await.expect("an answer")
+    }
+
+    async fn submit(&self, order: &Value) -> Response {
+        self.call(Method::POST, "/v1/orders?wait=30", Some(order)).await
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_looks_like_a_skill_is_none() {
+    let home = Home::new();
+    let token = |name: &str| home.words(&format!("token new {name} --scopes submit")).exits(0).stdout.trim().to_owned();
+    let (alice, bob) = (token("alice"), token("bob"));
+    let service = Service::start(&home, &[]);
+    let (alice, bob) = (Client { service: &service, token: alice }, Client { service: &service, token: bob });
+
+    let secret = json!({ "secret": "attack at dawn" });
+    let mut order = json!({ "order_id": "alice", "skill_package": object("echoes"), "input_data": secret });
+    assert_eq!(alice.submit(&order).await.status(), 200);
+    let secret = canonical_json::to_vec(&secret);
+    let stolen = Digest::of(&secret).to_string();
+    let blob = bob.call(Method::GET, &format!("/v1/blobs/{stolen}"), None).await;
+    assert_eq!(refused(blob).await, (403, String::from("scope_missing")));
+
+    // The manifest of a skill of his own that has alice's input among its files, stored as the input of an order of his.
+    let uploaded = bob.call(Method::POST, "/v1/skills", Some(&object("returns_1"))).await;
+    let own = uploaded.json::<Value>().await.expect("JSON")["digest"].as_str().expect("a digest").to_owned();
+    let shown = bob.call(Method::GET, &format!("/v1/skills/{own}"), None).await;
+    let mut manifest = shown.json::<Value>().await.expect("JSON")["manifest"].clone();
+    let mut file = manifest["files"][0].clone();
+    file["path"] = json!("stolen.json");
+    file["size"] = json!(secret.len());
+    file["sha256"] = json!(stolen);
+    manifest["files"].as_array_mut().expect("files").push(file);
+    let planted = Digest::of(&canonical_json::to_vec(&manifest)).to_string();
+    order = json!({ "order_id": "plant", "skill_package": { "digest": own }, "input_data": manifest });
+    assert_eq!(bob.submit(&order).await.status(), 200);
+    // Whatever the store has under a digest, and whether it has anything: only what was uploaded is a skill.
+    for (id, digest) in [("steal", &*planted), ("guess", &*stolen), ("none", &*"0".repeat(64))] {
+        let answer = bob.submit(&json!({ "order_id": id, "skill_package": { "digest": digest } })).await;
+        assert_eq!(refused(answer).await, (422, String::from("skill_unknown")), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_id_that_is_taken_says_nothing_of_what_it_stands_for_and_keeps_nothing() {
+    let home = Home::new();
+    let token = |name: &str| home.words(&format!("token new {name} --scopes submit")).exits(0).stdout.trim().to_owned();
+    let (alice, bob) = (token("alice"), token("bob"));
+    let service = Service::start(&home, &[]);
+    let (alice, bob) = (Client { service: &service, token: alice }, Client { service: &service, token: bob });
+    let order = |input: Value| json!({ "order_id": "one", "skill_package": object("echoes"), "input_data": input });
+    assert_eq!(alice.submit(&order(json!({ "n": 1 }))).await.status(), 200);
+    let mut told = Vec::new();
+    for guess in [json!({ "n": 1 }), json!({ "n": 2 })] {
+        let answer = bob.submit(&order(guess)).await;
+        assert_eq!(answer.status(), 409);
+        told.push(answer.json::<Value>().await.expect("JSON"));
+    }
+    assert_eq!(told[0], told[1], "a right guess and a wrong one");
+
+    // A package that comes with a refused order is not stored.
+    let mut package = object("returns_1");
+    package["files"]["large.bin"] = json!("x".repeat(3 << 20));
+    let answer = alice.submit(&json!({ "order_id": "one", "skill_package": package })).await;
+    assert_eq!(refused(answer).await, (409, String::from("order_conflict")));
+    let large = Digest::of(&"x".repeat(3 << 20).into_bytes()).to_string();
+    assert!(!home.path("data/blobs/large").join(&large[..2]).join(&large).exists());
+}
+
+#[tokio::test]
+async fn a_web_page_of_another_site_does_nothing_to_a_service_without_tokens() {
+    let home = Home::new();
+    let service = Service::start(&home, &[]);
+    let skill = service.upload("returns_1").await;
+    let order = json!({ "order_id": "one", "skill_package": { "digest": skill } });
+    assert!(service.post("/v1/orders?wait=30", &order).await.status().is_success());
+    // What a browser adds by itself; these requests have no body, so it would not ask first.
+    let pages: [&[(&str, &str)]; 4] = [
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("origin", "http://localhost.evil.example:80"), ("sec-fetch-site", "cross-site")],
+    ];
+    for path in ["/v1/orders/one/cancel", "/v1/orders/one/redeliver"] {
+        for page in pages {
+            let request = page
+                .iter()
+                .fold(service.request(Method::POST, path), |request, (name, value)| request.header(*name, *value));
+            let answer = refused(request.send().await.expect("an answer")).await;
+            assert_eq!(answer, (403, String::from("origin_refused")), "{page:?}");
+        }
+    }
+    for page in [("origin", "http://localhost:8080"), ("sec-fetch-site", "same-origin")] {
+        let request = service.request(Method::POST, "/v1/orders/one/cancel").header(page.0, page.1);
+        assert_eq!(request.send().await.expect("an answer").status(), 200, "{page:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_seen_what_has_not_happened_is_told_so() {
+    let home = Home::new();
+    let service = Service::start(&home, &[]);
+    let skill = service.upload("returns_1").await;
+    let order = json!({ "order_id": "one", "skill_package": { "digest": skill } });
+    assert!(service.post("/v1/orders?wait=30", &order).await.status().is_success());
+    let follow = |seen: u64| service.request(Method::GET, "/v1/orders/one/events").header("last-event-id", seen).send();
+    for seen in [1000, u64::MAX] {
+        let answer = refused(follow(seen).await.expect("an answer")).await;
+        assert_eq!(answer, (400, String::from("last_event_id_invalid")), "{seen}");
+    }
+    let text = follow(0).await.expect("an answer").text().await.expect("events");
+    let last = text.matches("\nevent: ").count() as u64;
+    assert_eq!(follow(last).await.expect("an answer").status(), 204, "{text}");
+}
