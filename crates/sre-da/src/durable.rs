@@ -11,7 +11,8 @@
 //! ```
 //! The steps are a trait, so that a test can let each of them fail before or after it took effect.
 //!
-//! This module does not decide names, limits or what a crash leaves to repair; `local::large` does.
+//! This module does not decide names, limits or what a crash leaves to repair; `local::large` does. For single files of the same
+//! kind outside the store there is [`crate::private`].
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
@@ -86,12 +87,17 @@ pub(crate) fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = folder_of(path);
     create_folder(disk, parent)?;
     if !disk.create_dir(path)? && !path.is_dir() {
         return Err(ErrorKind::NotADirectory.into());
     }
     disk.sync_dir(parent)
+}
+
+/// The folder that has this name; a bare name is one of the working directory.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// What a person can do about a failure, ready to stand after its message; empty when there is nothing to add.

@@ -7,12 +7,15 @@
 //! [`LocalStore`] is the embedded implementation: one SQLite file for small blobs, one file each for large ones. Its
 //! writer, [`group_commit`], is a machine of its own that the orchestrator's journal uses too.
 //!
+//! [`private`] writes the small files that stand beside a store, such as keys and tokens, by the same steps.
+//!
 //! This crate does not know what the bytes mean, deletes nothing, and talks to no network.
 
 mod blob;
 mod durable;
 pub mod group_commit;
 mod local;
+pub mod private;
 mod store;
 mod store_error;
 mod uri;

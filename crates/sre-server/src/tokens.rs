@@ -4,7 +4,7 @@
 //! owner-only, and replaced whole. A running service notices a new file within two seconds.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sre_core::Digest;
+use sre_da::private::{private_folder, replace_file};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// What a token may do.
@@ -241,14 +242,10 @@ impl Tokens {
     fn store(&self, tokens: Vec<Token>) -> Result<(), TokenError> {
         let failed = |source| TokenError::Io { path: self.path.clone(), source };
         let folder = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(failed)?;
+        private_folder(folder).map_err(failed)?;
         let text = serde_json::to_string_pretty(&tokens)
             .map_err(|source| TokenError::Malformed { path: self.path.clone(), source })?;
-        // tempfile opens with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        writeln!(file, "{text}").and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        file.persist(&self.path).map_err(|error| failed(error.error))?;
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        replace_file(&self.path, (text + "\n").as_bytes()).map_err(failed)?;
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = read(&self.path)?;
         Ok(())
     }

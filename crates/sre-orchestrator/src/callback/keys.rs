@@ -8,7 +8,7 @@
 //! faster one's.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use sha2::Sha256;
+use sre_da::private::create_file;
 
 /// The secrets of one data folder.
 pub struct CallbackKeys {
@@ -117,16 +118,7 @@ fn make(path: &Path) -> io::Result<()> {
     for seed in &mut seeds {
         getrandom::fill(seed).map_err(|error| io::Error::other(error.to_string()))?;
     }
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // tempfile opens with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    for seed in seeds {
-        writeln!(file, "{}", BASE64.encode(seed))?;
-    }
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => fs::File::open(folder)?.sync_all(),
-        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(failed) => Err(failed.error),
-    }
+    // Whoever made it first has made it.
+    let text = seeds.map(|seed| BASE64.encode(seed) + "\n").concat();
+    create_file(path, text.as_bytes()).map(drop)
 }

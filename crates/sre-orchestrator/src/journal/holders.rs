@@ -8,10 +8,12 @@
 //! Crash behaviour: the file of a dead process is removed by whoever finds it dead. A process that dies between making and
 //! locking the file leaves one that counts as dead.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use sre_da::private::private_folder;
 
 use crate::journal::JournalError;
 
@@ -44,11 +46,7 @@ impl Holder {
             let path = path.to_path_buf();
             move |source| JournalError::Holder { path, source }
         };
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder).map_err(failed(&folder))?;
+        private_folder(&folder).map_err(failed(&folder))?;
         let in_use = lock_use(&folder.join("in-use"), usage)?;
         let name = uuid::Uuid::now_v7().to_string();
         let path = folder.join(&name);

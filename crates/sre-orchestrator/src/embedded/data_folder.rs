@@ -1,0 +1,129 @@
+//! Where things are below the data folder, and how each is opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use etcetera::BaseStrategy;
+use sre_da::private::private_folder;
+use sre_da::{LocalStore, LocalStoreOptions, Store};
+use sre_log::{Log, Notary};
+use sre_receipt::{Host, KeyFolder};
+
+use crate::{CallbackKeys, EmbeddedError, Journal, Registrar, RegistrarError};
+
+/// A data folder and the places in it.
+#[derive(Debug, Clone)]
+pub struct DataFolder(PathBuf);
+
+/// The platform's cache folder for this program, for instance `~/.cache/sre`.
+///
+/// # Errors
+/// [`EmbeddedError::NoHome`].
+pub fn default_cache_folder() -> Result<PathBuf, EmbeddedError> {
+    let strategy = etcetera::choose_base_strategy().map_err(|_| EmbeddedError::NoHome)?;
+    Ok(strategy.cache_dir().join("sre"))
+}
+
+/// The platform's data folder for this program, for instance `~/.local/share/sre`.
+///
+/// # Errors
+/// [`EmbeddedError::NoHome`].
+pub fn default_data_folder() -> Result<PathBuf, EmbeddedError> {
+    let strategy = etcetera::choose_base_strategy().map_err(|_| EmbeddedError::NoHome)?;
+    Ok(strategy.data_dir().join("sre"))
+}
+
+impl DataFolder {
+    /// The data folder at `path`; nothing is made yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Whether an order was ever accepted here. Makes nothing.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.journal().exists()
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("journal.sqlite3")
+    }
+
+    /// Makes the folder, for this user alone.
+    fn create(&self) -> Result<(), EmbeddedError> {
+        private_folder(&self.0).map_err(|source| EmbeddedError::Folder { path: self.0.clone(), source })
+    }
+
+    /// Opens the blob store, making it if need be.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_store(&self) -> Result<LocalStore, EmbeddedError> {
+        self.create()?;
+        Ok(LocalStore::open(&self.0.join("blobs"), LocalStoreOptions::default())?)
+    }
+
+    /// Opens the journal, making it if need be.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_journal(&self) -> Result<Journal, EmbeddedError> {
+        self.create()?;
+        Ok(Journal::open(&self.journal())?)
+    }
+
+    /// Opens the journal for this process alone.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_journal_alone(&self) -> Result<Journal, EmbeddedError> {
+        self.create()?;
+        Ok(Journal::open_alone(&self.journal())?)
+    }
+
+    /// The folder of the key that signs receipts; nothing is made.
+    #[must_use]
+    pub fn keys(&self) -> KeyFolder {
+        KeyFolder::new(self.0.join("keys"))
+    }
+
+    /// Where the transparency log is, if there is one.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log.sqlite3")
+    }
+
+    /// Opens key and log, making what is missing, and puts the registrar of `journal` together. `program` is named in receipts
+    /// as what made them.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Registrar`].
+    pub async fn open_registrar(
+        &self,
+        journal: Arc<Journal>,
+        store: Arc<dyn Store>,
+        program: &str,
+    ) -> Result<Registrar, EmbeddedError> {
+        self.create()?;
+        let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
+        let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key)).await.map_err(RegistrarError::from)?;
+        let notary = Notary::new(store, Arc::new(log), Host::this(program));
+        Ok(Registrar::new(journal, notary, self.keys()))
+    }
+
+    /// Opens the keys that sign callbacks, making them if need be.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn open_callback_keys(&self) -> Result<CallbackKeys, EmbeddedError> {
+        self.create()?;
+        Ok(CallbackKeys::open(&self.0.join("callback-keys"))?)
+    }
+}
