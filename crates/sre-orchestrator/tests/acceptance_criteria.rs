@@ -4,20 +4,23 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::json;
 use sre_core::{CommitStatus, OrderStatus, Verdict};
-use sre_orchestrator::{Orchestrator, OrderConfig};
+use sre_orchestrator::OrderConfig;
 use sre_skill::LocalPaths;
-use support::{Act, Receiver, house, house_with, order, package};
+use support::{Act, Receiver, house, house_with, order, package, until};
 
-/// The module can be used by itself: its parts are named, built and put together here without the binary, the service or
-/// a real sandbox.
-#[test]
-fn ac_01_the_orchestrator_can_be_imported_by_itself() {
+/// The module can be used by itself: its parts are put together here without the binary, the service or a real sandbox, and take
+/// an order from its JSON to its result in the journal.
+#[tokio::test]
+async fn ac_01_the_orchestrator_can_be_imported_by_itself() {
     let house = house(&[Act::Print("{}")]);
-    let _: &Orchestrator = &house.orchestrator;
+    let config = json!({ "order_id": "alone", "skill_package": package() });
+    let result = house.run(OrderConfig::from_json(config, LocalPaths::Refused).expect("an order")).await;
+    assert_eq!((result.status, result.output), (OrderStatus::Completed, Some(json!({}))));
+    let kept = house.orchestrator.journal().get(&result.order_id).expect("a journal").expect("an entry");
+    assert_eq!(kept.parsed_result().expect("readable").map(|kept| kept.status), Some(OrderStatus::Completed));
 }
 
 #[tokio::test]
@@ -68,9 +71,7 @@ async fn ac_03_the_configuration_is_read_with_its_defaults_and_obeyed() {
     let result = hanging.run(config).await;
     assert_eq!((result.status, result.attempts), (OrderStatus::Timeout, 1));
     assert_eq!(result.error_code.as_deref(), Some("timeout"));
-    while hanging.sandbox.stopped.load(Ordering::SeqCst) == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("the guest is stopped", || hanging.sandbox.stopped.load(Ordering::SeqCst) > 0).await;
     let slow_once = house(&[Act::TimeOut, Act::Print("1")]);
     let mut config = order("timeout-retried");
     config.max_retries = 1;

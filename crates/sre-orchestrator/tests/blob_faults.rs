@@ -8,14 +8,14 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sre_core::{BlobDigest, OrderResult, OrderStatus};
 use sre_da::{Blob, LocalStore, Store, StoreError};
 use sre_orchestrator::journal::EventKind;
 use sre_orchestrator::{Journal, SubmitError, WorkerOptions, Workers};
-use support::{Act, House, Receiver, house_in, house_on, order, store_in};
+use support::{Act, House, Receiver, eventually, house_in, house_on, order, store_in};
 use tempfile::TempDir;
 
 /// What a put may suffer.
@@ -74,18 +74,14 @@ async fn submit(house: &House, retries: u32) -> Result<OrderResult, SubmitError>
     config.max_retries = retries;
     let accepted = house.acceptance.accept(config).await.expect("an order");
     let submitted = workers.submit(accepted, "x").await;
-    let waiting = Instant::now();
-    let ended = loop {
-        if let Err(error) = submitted {
-            break Err(error);
-        }
-        let id = "order".parse().expect("an id");
-        let entry = house.orchestrator.journal().get(&id).expect("readable").expect("known");
-        if let Some(result) = entry.parsed_result().expect("readable") {
-            break Ok(result);
-        }
-        assert!(waiting.elapsed() < Duration::from_secs(60), "it never ends");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    let id = "order".parse().expect("an id");
+    let ended = match submitted {
+        Err(error) => Err(error),
+        Ok(_) => Ok(eventually("the result", || {
+            let entry = house.orchestrator.journal().get(&id).expect("readable").expect("known");
+            entry.parsed_result().expect("readable")
+        })
+        .await),
     };
     workers.shutdown(Duration::from_secs(5)).await;
     ended

@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use sre_core::{Backend, OrderStatus};
@@ -14,7 +14,7 @@ use sre_orchestrator::journal::{
     NewOrder, Retry,
 };
 use sre_orchestrator::{Backoff, Journal, JournalError, Submitted, WorkerOptions, Workers};
-use support::{Act, House, Receiver, house, house_in, house_over, order};
+use support::{Act, House, Receiver, house, house_in, house_over, order, until};
 use tempfile::TempDir;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -228,15 +228,11 @@ async fn no_fault_of_a_write_loses_an_order_or_does_it_twice() {
                 assert!(expected, "{fault:?}: {answer:?}");
             }
             let id = "order".parse().expect("an id");
-            let waiting = Instant::now();
-            loop {
+            until(&format!("the delivery after {write:?} {fault:?}"), || {
                 let delivery = orchestrator.journal().delivery(&id).expect("readable");
-                if delivery.is_some_and(|delivery| delivery.state == DeliveryState::Delivered) {
-                    break;
-                }
-                assert!(waiting.elapsed() < Duration::from_secs(60), "{write:?} {fault:?} never ends");
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+                delivery.is_some_and(|delivery| delivery.state == DeliveryState::Delivered)
+            })
+            .await;
             let entry = orchestrator.journal().get(&id).expect("readable").expect("known");
             let result = entry.parsed_result().expect("readable").expect("ended");
             assert_eq!(result.status, OrderStatus::Completed, "{write:?} {fault:?}");

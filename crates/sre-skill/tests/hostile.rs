@@ -3,7 +3,6 @@
 mod common;
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
 
 use common::*;
 use serde_json::{Value, json};
@@ -228,7 +227,10 @@ fn the_size_is_limited_to_the_byte() {
 /// 4 GiB of zeros in 4 MiB of gzip, and a zip that declares 1 byte and holds 64 MiB.
 #[test]
 fn bombs_are_not_inflated() {
-    let started = Instant::now();
+    ends(open_bombs);
+}
+
+fn open_bombs() {
     let member = gzip(&vec![0; 64 << 20]);
     let mut bomb = gzip(header("bomb", EntryType::Regular, 0o644, 64 << 30).as_bytes());
     for _ in 0..64 {
@@ -256,7 +258,6 @@ fn bombs_are_not_inflated() {
     let lying = patch(&packed, &(64u32 << 20).to_le_bytes(), &1u32.to_le_bytes());
     let error = open_zip(&lying).unwrap_err();
     assert!(matches!(error.kind(), SkillErrorKind::TooLarge | SkillErrorKind::Malformed), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]

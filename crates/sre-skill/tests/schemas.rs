@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
-use common::limits;
+use common::{ends, limits};
 use serde_json::{Map, Value, json};
 use sre_skill::{Skill, SkillError};
 
@@ -110,7 +108,10 @@ fn doubling(levels: usize, keyword: &str, more: &Value) -> Value {
 
 #[test]
 fn explosive_schemas_are_refused_or_stopped() {
-    let started = Instant::now();
+    ends(try_explosive_schemas);
+}
+
+fn try_explosive_schemas() {
     for keyword in ["allOf", "anyOf", "oneOf"] {
         let error = with_schema(doubling(200, keyword, &json!({}))).unwrap_err().to_string();
         assert!(error.contains("too many others"), "{error}");
@@ -133,7 +134,6 @@ fn explosive_schemas_are_refused_or_stopped() {
             let _ = skill.check_input(&value);
         }
     }
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -170,9 +170,10 @@ fn long_chains_do_not_overflow_the_stack() {
 
 #[test]
 fn catastrophic_patterns_are_linear() {
-    let started = Instant::now();
-    let skill = with_schema(json!({"pattern": "^(a+)+$"})).unwrap();
-    let value = json!("a".repeat(90_000) + "!");
-    assert!(skill.check_input(&value).is_err());
-    assert!(started.elapsed() < Duration::from_secs(5));
+    // By backtracking it would take 2^90,000 steps.
+    ends(|| {
+        let skill = with_schema(json!({"pattern": "^(a+)+$"})).unwrap();
+        let value = json!("a".repeat(90_000) + "!");
+        assert!(skill.check_input(&value).is_err());
+    });
 }

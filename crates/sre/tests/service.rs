@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use common::Home;
-use common::service::{Receiver, Service, object, status, until};
+use common::service::{Receiver, Service, eventually, object, status, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -235,11 +235,11 @@ async fn tokens_decide_who_may_do_what() {
         "{ended}"
     );
     home.words("token revoke ci").exits(0);
-    let started = std::time::Instant::now();
-    while see(&ci).await.expect("an answer").status() != 401 {
-        assert!(started.elapsed() < Duration::from_secs(30), "the token stays");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    eventually("the end of the token", async || match see(&ci).await.expect("an answer").status().as_u16() {
+        401 => Ok(()),
+        other => Err(other),
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -310,11 +310,7 @@ async fn callbacks_are_standard_webhooks_and_are_tried_again() {
         assert_eq!(received.headers["webhook-id"], receiver.all()[0].headers["webhook-id"]);
         check_ed25519(keys["public_key"].as_str().expect("a key"), &received);
     }
-    let state = || async { service.get("/v1/orders/called/callback").await.json::<Value>().await.expect("JSON") };
-    while state().await["state"] == "pending" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(state().await["state"], "delivered");
+    service.callback_is("called", "delivered").await;
     let again = service.request(Method::POST, "/v1/orders/called/redeliver").send().await.expect("an answer");
     assert_eq!(again.status(), 202);
     until("the redelivery", || receiver.all().len() == 4).await;
@@ -358,17 +354,8 @@ async fn callbacks_end_visibly_and_never_follow_a_redirect() {
         let mut called = order(id, &skill);
         called["callback_url"] = json!(url);
         service.post("/v1/orders?wait=60", &called).await;
-        let path = format!("/v1/orders/{id}/callback");
-        let started = std::time::Instant::now();
-        loop {
-            let found: Value = service.get(&path).await.json().await.expect("JSON");
-            if found["state"] != "pending" {
-                assert_eq!(found["state"], state, "{found}");
-                break;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "{found}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let found = service.shows(&format!("/v1/orders/{id}/callback"), |found| found["state"] != "pending").await;
+        assert_eq!(found["state"], state, "{found}");
     }
     assert!(elsewhere.all().is_empty(), "a redirect was followed");
     assert_eq!((redirecting.all().len(), gone.all().len()), (2, 1));
@@ -380,19 +367,8 @@ async fn callbacks_end_visibly_and_never_follow_a_redirect() {
     let mut called = order("named", &skill);
     called["callback_url"] = json!(format!("http://localhost:{}/hook", elsewhere.port));
     service.post("/v1/orders?wait=60", &called).await;
-    let started = std::time::Instant::now();
-    loop {
-        let found: Value = service.get("/v1/orders/named/callback").await.json().await.expect("JSON");
-        if found["state"] == "given_up" {
-            assert!(
-                found["last_error"].as_str().is_some_and(|error| error.contains("public addresses only")),
-                "{found}"
-            );
-            break;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{found}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let found = service.callback_is("named", "given_up").await;
+    assert!(found["last_error"].as_str().is_some_and(|error| error.contains("public addresses only")), "{found}");
     assert!(elsewhere.all().is_empty());
 }
 

@@ -5,10 +5,10 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::Home;
-use common::service::Service;
+use common::service::{Service, eventually};
 use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -172,9 +172,7 @@ async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
         "sandbox_config": { "fuel": 1_000_000_000_000_u64 },
     });
     assert_eq!(service.post("/v1/orders", &order).await.status(), 202);
-    while service.get("/v1/orders/long").await.json::<Value>().await.expect("JSON")["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    service.runs("long").await;
     // More than the buffers of a connection hold, as a very long life would leave it.
     let journal = Connection::open(home.data().join("journal.sqlite3")).expect("the journal");
     journal.busy_timeout(PATIENCE).expect("set");
@@ -198,18 +196,16 @@ async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
         service.request(Method::GET, "/v1/orders/long/events").header("last-event-id", after).timeout(PATIENCE).send()
     };
     // Whoever gets the place gets it because the stalled client has lost it.
-    let started = Instant::now();
     let mut most = before;
-    loop {
+    eventually("the place of the stalled client", async || {
         most = most.max(resident_bytes(&service));
         match follow(EVENTS - 1).await.expect("an answer").status().as_u16() {
-            200 => break,
-            429 => {}
+            200 => Ok(()),
+            429 => Err("it is kept"),
             other => panic!("{other}"),
         }
-        assert!(started.elapsed() < PATIENCE, "the stalled client is kept");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    })
+    .await;
     // All events are 30 MB on the wire.
     assert!(most.saturating_sub(before) < 16 << 20, "{before} became {most}");
 
@@ -219,13 +215,11 @@ async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
     let cancelled = service.request(Method::POST, "/v1/orders/long/cancel").send().await.expect("an answer");
     assert!(cancelled.status().is_success());
     assert_eq!(service.ended("long").await["error_code"], "cancelled");
-    let rest = loop {
+    let rest = eventually("a place for the rest", async || {
         let answer = follow(seen.last().copied().unwrap_or(0)).await.expect("an answer");
-        if answer.status() == 200 {
-            break answer.text().await.expect("the whole stream");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+        if answer.status() == 200 { Ok(answer.text().await.expect("the whole stream")) } else { Err(answer.status()) }
+    })
+    .await;
     assert!(rest.contains("event: finished"));
     seen.extend(numbers(&rest));
     let expected: Vec<u64> = (1..=seen.len() as u64).collect();

@@ -9,25 +9,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::Home;
 use common::service::{Receiver, Service, until};
+use common::{Home, Random};
 use serde_json::{Value, json};
 
 const CRASHES: u64 = 200;
 const CLIENTS: usize = 8;
-
-/// SplitMix64 with a fixed seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
-    }
-}
+/// The order that a crash hits for certain.
+const HIT: &str = "hit";
 
 fn order(id: &str, skill: &str, url: &str, number: u64) -> Value {
     json!({
@@ -38,6 +27,15 @@ fn order(id: &str, skill: &str, url: &str, number: u64) -> Value {
         "max_retries": if number.is_multiple_of(2) { 10 } else { 0 },
         "callback_url": url,
     })
+}
+
+/// An order whose only attempt is under way when this returns, and would be for longer than its time limit.
+async fn interrupt(service: &Service, url: &str) {
+    let mut order = order(HIT, &service.upload("burns").await, url, 1);
+    order["input_data"] = json!({ "n": "x".repeat(80_000) });
+    order["sandbox_config"] = json!({ "fuel": 1_000_000_000_000_u64 });
+    assert_eq!(service.post("/v1/orders", &order).await.status(), 202);
+    service.runs(HIT).await;
 }
 
 /// Submits orders until the service is gone; notes those that were acknowledged.
@@ -80,16 +78,28 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
         let url = receiver.url();
         let clients =
             (0..CLIENTS).map(|client| load(&service, format!("c{crash}-{client}"), &skill, &url, &acknowledged));
-        let life = Duration::from_micros(random.below(100_000));
+        // A life lasts until so many orders were acknowledged, however long that takes, and a moment more.
+        let enough = acknowledged.lock().expect("no panic").len() as u64 + random.below(40);
+        let moment = Duration::from_micros(random.below(10_000));
+        let life = async {
+            until("enough orders", || acknowledged.lock().expect("no panic").len() as u64 >= enough).await;
+            tokio::time::sleep(moment).await;
+        };
         // Dropping the futures drops the requests under way; their orders may or may not have been accepted.
-        drop(tokio::time::timeout(life, futures_util::future::join_all(clients)).await);
+        tokio::select! {
+            () = life => {}
+            _ = futures_util::future::join_all(clients) => panic!("the service went by itself"),
+        }
         // SIGKILL.
         drop(service);
     }
+    let service = Service::start(&home, &settings);
+    interrupt(&service, &receiver.url()).await;
+    acknowledged.lock().expect("no panic").insert(String::from(HIT));
+    drop(service);
 
     let service = Service::start(&home, &settings);
     let ids: Vec<String> = acknowledged.lock().expect("no panic").iter().cloned().collect();
-    assert!(ids.len() as u64 > crashes, "too little load: {} orders in {crashes} lives", ids.len());
     let mut results = HashMap::new();
     let mut interrupted = 0;
     for id in &ids {
@@ -103,7 +113,7 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
         }
         results.insert(id.clone(), result);
     }
-    assert!(interrupted > 0, "no crash hit an attempt; the moments are badly chosen");
+    assert_eq!(results[HIT]["error_code"], "interrupted");
     assert!(interrupted < ids.len(), "no order completed");
 
     let delivered = || -> HashMap<String, HashSet<String>> {

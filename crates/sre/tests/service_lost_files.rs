@@ -6,10 +6,9 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use common::Home;
-use common::service::Service;
+use common::service::{Service, eventually, until};
 use serde_json::{Value, json};
 
 /// What somebody does to the file.
@@ -46,15 +45,11 @@ async fn load(service: &Service, lane: usize, skill: &str, acknowledged: &Mutex<
 }
 
 async fn is_not_ready(service: &Service) -> Value {
-    let started = Instant::now();
-    loop {
+    eventually("a service that is not ready", async || {
         let answer = service.get("/readyz").await;
-        if answer.status() == 503 {
-            return answer.json().await.expect("JSON");
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "ready for ever");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        if answer.status() == 503 { Ok(answer.json().await.expect("JSON")) } else { Err(answer.status()) }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,9 +67,7 @@ async fn a_journal_that_is_taken_away_is_noticed_and_nothing_acknowledged_is_los
         let acknowledged = Mutex::new(Vec::new());
         let lanes = (0..4).map(|lane| load(&service, lane, &skill, &acknowledged));
         let taken = async {
-            while acknowledged.lock().expect("no panic").len() < 40 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            until("forty orders", || acknowledged.lock().expect("no panic").len() >= 40).await;
             deed(&path);
         };
         let (refusals, ()) = futures_util::future::join(futures_util::future::join_all(lanes), taken).await;

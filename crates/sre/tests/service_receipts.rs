@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::Home;
-use common::service::{Service, object, until};
+use common::service::{Service, eventually, object, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sre_receipt::tlog::TlogProof;
@@ -117,11 +117,10 @@ async fn a_running_service_takes_the_key_that_replaces_its_own() {
         service.post("/v1/orders?wait=60", &order(&ids[ids.len() - 1], &skill)).await;
     }
     // The checkpoint is signed anew without a restart, and so is what ends from now on.
-    let started = Instant::now();
-    while signer(&service).await == before {
-        assert!(started.elapsed() < Duration::from_secs(60), "the old key still signs");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the signature of the new key", async || {
+        if signer(&service).await == before { Err("the old key still signs") } else { Ok(()) }
+    })
+    .await;
     ids.push(String::from("last"));
     service.post("/v1/orders?wait=60", &order("last", &skill)).await;
     let last = predicate(&receipt(&service, "last").await);
@@ -193,31 +192,35 @@ async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
         service.upload("returns_1").await
     };
     let (mut acknowledged, mut seen) = (Vec::new(), HashMap::new());
-    let mut unlogged = 0;
     for life in 0..24_u64 {
-        // In every other life the log is so slow that some receipts wait for it.
-        let period = if life % 2 == 0 { "1" } else { "0.02" };
+        // In every other life the log is so slow that receipts wait for it.
+        let is_slow = life % 2 == 0;
+        let period = if is_slow { "1" } else { "0.02" };
         let service = Service::start(&home, &[&format!("receipts.log_period_seconds={period}")]);
         let log = format!("{}/log", service.base);
         watcher.sre(&["log", "check", "--entries", &log]).exits(0);
-        for number in 0..6 {
+        let mut number = 0;
+        eventually("a kill while a receipt waits for the log", async || {
             let id = format!("l{life}-{number}");
+            number += 1;
             let request = service.request(Method::POST, "/v1/orders?wait=60").json(&order(&id, &skill));
             assert!(request.send().await.expect("an answer").status().is_success());
-            acknowledged.push(id);
-        }
-        // The moment moves through everything that follows the end of an order.
-        tokio::time::sleep(Duration::from_millis(life * 4)).await;
-        let last = acknowledged.last().expect("an order");
-        let shown: Value = service.get(&format!("/v1/orders/{last}/receipt")).await.json().await.expect("JSON");
-        unlogged += usize::from(shown["status"] == "pending");
-        if let Some(digest) = shown["digest"].as_str() {
-            seen.insert(last.clone(), digest.to_owned());
-        }
+            acknowledged.push(id.clone());
+            if number < 6 {
+                return Err(Value::Null);
+            }
+            // The moment moves through everything that follows the end of an order.
+            tokio::time::sleep(Duration::from_millis(life * 4)).await;
+            let shown: Value = service.get(&format!("/v1/orders/{id}/receipt")).await.json().await.expect("JSON");
+            if let Some(digest) = shown["digest"].as_str() {
+                seen.insert(id, digest.to_owned());
+            }
+            if is_slow && shown["status"] != "pending" { Err(shown) } else { Ok(()) }
+        })
+        .await;
         // SIGKILL.
         drop(service);
     }
-    assert!(unlogged > 0, "every kill came too late; the moments are badly chosen");
 
     let service = Service::start(&home, &[]);
     let mut digests = HashSet::new();
@@ -239,19 +242,6 @@ async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
     until("nothing is due", || due() == 0).await;
 }
 
-/// What the audit says, once it says that.
-async fn audit(service: &Service, is_it: impl Fn(&Value) -> bool) -> Value {
-    let started = Instant::now();
-    loop {
-        let found: Value = service.get("/v1/audit").await.json().await.expect("JSON");
-        if is_it(&found) {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{found}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test]
 async fn evidence_that_is_lost_is_found_and_named() {
     let home = Home::new();
@@ -264,7 +254,7 @@ async fn evidence_that_is_lost_is_found_and_named() {
     for id in ["robbed", "other"] {
         receipt(&service, id).await;
     }
-    let found = audit(&service, |found| found["receipts"].as_u64() >= Some(2)).await;
+    let found = service.shows("/v1/audit", |found| found["receipts"].as_u64() >= Some(2)).await;
     assert_eq!(found["lost"], json!([]));
     drop(service);
 
@@ -273,7 +263,7 @@ async fn evidence_that_is_lost_is_found_and_named() {
     let digest = hex::decode(output).expect("a digest");
     assert_eq!(store.execute("DELETE FROM blob WHERE digest = ?1", [digest]).expect("deleted"), 1);
     let service = Service::start(&home, &settings);
-    let found = audit(&service, |found| found["lost"].as_array().is_some_and(|lost| !lost.is_empty())).await;
+    let found = service.shows("/v1/audit", |found| found["lost"].as_array().is_some_and(|lost| !lost.is_empty())).await;
     assert_eq!(
         (&found["lost"][0]["digest"], &found["lost"][0]["orders"]),
         (&json!(output), &json!(["robbed"])),

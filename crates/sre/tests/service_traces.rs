@@ -2,10 +2,8 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
 use common::Home;
-use common::service::{Receiver, Service, status, until};
+use common::service::{Receiver, Service, eventually, status, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -136,9 +134,7 @@ async fn an_order_that_outlives_a_process_stays_one_trace() {
     });
     let request = service.request(Method::POST, "/v1/orders").header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
     assert_eq!(request.json(&order).send().await.expect("an answer").status(), 202);
-    while service.get("/v1/orders/long").await.json::<Value>().await.expect("JSON")["status"] != "running" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    service.runs("long").await;
     until("the request's span", || !named(&spans(&collector), TRACE, "request").is_empty()).await;
     // SIGKILL.
     drop(service);
@@ -159,16 +155,14 @@ async fn a_collector_that_refuses_costs_no_order() {
     let endpoint = format!("telemetry.traces_endpoint={}", collector.url());
     let service = Service::start(&home, &[&endpoint]);
     let skill = service.upload("returns_1").await;
-    let started = Instant::now();
-    while collector.all().len() < 2 {
-        assert!(started.elapsed() < Duration::from_secs(120), "no spans come");
-        submit(
-            &service,
-            &json!({ "skill_package": { "digest": skill }, "order_id": format!("o{}", started.elapsed().as_nanos()) }),
-            "",
-        )
-        .await;
-    }
+    let mut orders = 0;
+    eventually("spans of two batches", async || {
+        orders += 1;
+        let order = json!({ "skill_package": { "digest": skill }, "order_id": format!("o{orders}") });
+        submit(&service, &order, "").await;
+        if collector.all().len() < 2 { Err(orders) } else { Ok(()) }
+    })
+    .await;
     let log = service.signal("TERM");
     assert_eq!(log.matches("the collector takes no traces").count(), 1, "{log}");
 

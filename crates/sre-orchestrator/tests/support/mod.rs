@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -234,4 +234,21 @@ pub fn package() -> Value {
 pub fn order(id: &str) -> OrderConfig {
     let skill = Skill::from_object(&package(), &PackageLimits::default()).expect("a skill");
     OrderConfig::new(id.parse().expect("an id"), Arc::new(skill))
+}
+
+/// Waits until `is_so`, for three minutes at most: a busy machine may be slow, but a test must not wait for ever.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    eventually(what, || is_so().then_some(())).await;
+}
+
+/// Looks again and again until there is something.
+pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let waiting = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(waiting.elapsed() < Duration::from_secs(180), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::io::{Cursor, Write as _};
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -155,5 +157,18 @@ impl Random {
 
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+/// Does what would never end if a defence failed, and waits for it a long time, but not for ever.
+pub(crate) fn ends(what: impl FnOnce() + Send + 'static) {
+    let (ended, end) = channel();
+    let thread = std::thread::spawn(move || {
+        what();
+        ended.send(()).expect("somebody waits");
+    });
+    match end.recv_timeout(Duration::from_secs(300)) {
+        Err(RecvTimeoutError::Timeout) => panic!("it never ends"),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => thread.join().unwrap(),
     }
 }

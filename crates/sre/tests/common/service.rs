@@ -1,6 +1,7 @@
 //! The real service on a port of its own, a client for it, and a receiver of callbacks.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -74,29 +75,33 @@ impl Service {
 
     /// The finished order.
     pub(crate) async fn ended(&self, id: &str) -> Value {
-        let started = Instant::now();
-        loop {
+        eventually(&format!("the end of {id}"), async || {
             let answer = self.get(&format!("/v1/orders/{id}?wait=20")).await;
             assert_eq!(answer.status(), 200, "{id} is lost");
             let order: Value = answer.json().await.expect("JSON");
-            if !matches!(order["status"].as_str(), Some("queued" | "running" | "verifying")) {
-                return order;
-            }
-            assert!(started.elapsed() < Duration::from_secs(180), "{id} never ends: {order}");
-        }
+            let is_open = matches!(order["status"].as_str(), Some("queued" | "running" | "verifying"));
+            if is_open { Err(order) } else { Ok(order) }
+        })
+        .await
+    }
+
+    /// Waits until what `GET path` answers is so, and returns it.
+    pub(crate) async fn shows(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        eventually(path, async || {
+            let found: Value = self.get(path).await.json().await.expect("JSON");
+            if is_so(&found) { Ok(found) } else { Err(found) }
+        })
+        .await
+    }
+
+    /// Waits until an attempt of an order has begun.
+    pub(crate) async fn runs(&self, id: &str) {
+        self.shows(&format!("/v1/orders/{id}"), |order| order["status"] == "running").await;
     }
 
     /// Waits until the callback of an order is in this state.
     pub(crate) async fn callback_is(&self, id: &str, state: &str) -> Value {
-        let started = Instant::now();
-        loop {
-            let found = self.get(&format!("/v1/orders/{id}/callback")).await.json::<Value>().await.expect("JSON");
-            if found["state"] == state {
-                return found;
-            }
-            assert!(started.elapsed() < Duration::from_secs(120), "not {state}: {found}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.shows(&format!("/v1/orders/{id}/callback"), |found| found["state"] == state).await
     }
 
     pub(crate) fn send_signal(&self, name: &str) {
@@ -227,11 +232,20 @@ fn receive(stream: TcpStream) -> Option<(Received, TcpStream)> {
     Some((Received { headers, body }, reader.into_inner()))
 }
 
-/// Waits until `is_so`, for a minute at most.
+/// Waits until `is_so`, as long as [`eventually`] does.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    eventually(what, async || if is_so() { Ok(()) } else { Err("it is not so") }).await;
+}
+
+/// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be slow, but a test must not wait
+/// for ever. The last `Err` is shown when nothing comes of it.
+pub(crate) async fn eventually<T, E: Debug>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
     let waiting = Instant::now();
-    while !is_so() {
-        assert!(waiting.elapsed() < Duration::from_secs(60), "never: {what}");
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(instead) => assert!(waiting.elapsed() < Duration::from_secs(180), "never: {what}, but {instead:?}"),
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

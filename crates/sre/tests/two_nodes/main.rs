@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use base64::Engine as _;
-use common::service::{Receiver, Service, until};
+use common::service::{Receiver, Service, eventually, until};
 use common::{Home, Ran};
 use futures_util::{StreamExt as _, stream};
 use liar::{enter_dated, enter_forged, run_patched};
@@ -44,15 +44,11 @@ fn introduce(executor: &Home, verifier: &Home) {
 }
 
 async fn size_is(service: &Service, size: u64) {
-    let started = std::time::Instant::now();
-    loop {
+    eventually(&format!("{size} entries in the log"), async || {
         let note = service.get("/log/checkpoint").await.text().await.expect("text");
-        if note.lines().nth(1) == Some(&size.to_string()) {
-            return;
-        }
-        assert!(started.elapsed().as_secs() < 60, "the log never has {size} entries: {note}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+        if note.lines().nth(1) == Some(&size.to_string()) { Ok(()) } else { Err(note) }
+    })
+    .await;
 }
 
 fn challenges(receiver: &Receiver) -> Vec<Value> {
@@ -372,14 +368,7 @@ async fn a_running_watcher_takes_the_keys_that_replace_others() {
     let _watcher = Killed(command.spawn().expect("sre starts"));
     let judged = async |id: &str| {
         service.post("/v1/orders?wait=60", &json!({ "order_id": id, "skill_package": { "digest": skill } })).await;
-        for _ in 0..3000 {
-            let said: Value = service.get(&format!("/v1/orders/{id}/verdicts")).await.json().await.expect("JSON");
-            if said["verdicts"][0]["verdict"] == "matched" {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        panic!("{id} never has a verdict");
+        service.shows(&format!("/v1/orders/{id}/verdicts"), |said| said["verdicts"][0]["verdict"] == "matched").await;
     };
     judged("before").await;
     for (one, other, purposes) in [(&executor, &verifier, "receipt,log"), (&verifier, &executor, "verdict")] {
