@@ -86,6 +86,59 @@ enum Visit {
     Paths(u64),
 }
 
+/// What the value of a keyword holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keyword {
+    /// A value that is compared or shown, whatever it looks like.
+    Ignored,
+    /// An object of schemas by name.
+    Map,
+    /// A schema, which may be `true` or `false`, or a list of them.
+    Schema,
+    /// The place of a schema.
+    Reference,
+    /// Schemas where there are objects: a reference may lead into keywords that nobody knows.
+    Other,
+}
+
+impl Keyword {
+    fn of(name: &str) -> Self {
+        match name {
+            "const" | "enum" | "default" | "examples" => Self::Ignored,
+            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies" => {
+                Self::Map
+            }
+            "not" | "if" | "then" | "else" | "items" | "additionalProperties" => Self::Schema,
+            "$ref" | "$dynamicRef" => Self::Reference,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether a keyword applies its schemas to the value itself and not to a part of it.
+fn is_in_place(keyword: &str) -> bool {
+    matches!(
+        keyword,
+        "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" | "dependentSchemas" | "dependencies"
+    )
+}
+
+/// The schemas in the value of a keyword, each with its JSON pointer from there.
+fn subschemas<'a>(keyword: &str, value: &'a mut Value) -> Vec<(String, &'a mut Value)> {
+    match (Keyword::of(keyword), value) {
+        (Keyword::Ignored, _) => Vec::new(),
+        (Keyword::Map, Value::Object(schemas)) => {
+            schemas.iter_mut().map(|(name, schema)| (format!("/{}", escape(name)), schema)).collect()
+        }
+        (_, schema @ Value::Object(_)) | (Keyword::Schema, schema @ Value::Bool(_)) => vec![(String::new(), schema)],
+        (_, Value::Array(schemas)) => {
+            let numbered = schemas.iter_mut().enumerate().map(|(number, schema)| (format!("/{number}"), schema));
+            numbered.filter(|(_, schema)| matches!(schema, Value::Object(_) | Value::Bool(_))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 impl Graph {
     /// Visits the schema at `pointer` and everything below it; returns its node.
     fn walk(&mut self, schema: &mut Value, pointer: String) -> Result<usize, GraphError> {
@@ -96,38 +149,13 @@ impl Graph {
         self.check_identity(index, members)?;
         let mut leads_on = false;
         for (keyword, value) in members.iter_mut() {
-            let at = format!("{pointer}/{}", escape(keyword));
-            let in_place = matches!(
-                keyword.as_str(),
-                "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" | "dependentSchemas" | "dependencies"
-            );
+            leads_on |= Keyword::of(keyword) == Keyword::Reference;
             let mut targets = Vec::new();
-            match (keyword.as_str(), value) {
-                ("const" | "enum" | "default" | "examples", _) => continue,
-                (
-                    "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies",
-                    Value::Object(schemas),
-                ) => {
-                    for (name, schema) in schemas {
-                        targets.push(self.walk(schema, format!("{at}/{}", escape(name)))?);
-                    }
-                }
-                (_, schema @ Value::Object(_)) => targets.push(self.walk(schema, at)?),
-                ("not" | "if" | "then" | "else" | "items" | "additionalProperties", schema @ Value::Bool(_)) => {
-                    targets.push(self.walk(schema, at)?);
-                }
-                (_, Value::Array(schemas)) => {
-                    for (number, schema) in schemas.iter_mut().enumerate() {
-                        if matches!(schema, Value::Object(_) | Value::Bool(_)) {
-                            targets.push(self.walk(schema, format!("{at}/{number}"))?);
-                        }
-                    }
-                }
-                ("$ref" | "$dynamicRef", _) => leads_on = true,
-                _ => {}
+            for (place, schema) in subschemas(keyword, value) {
+                targets.push(self.walk(schema, format!("{pointer}/{}{place}", escape(keyword)))?);
             }
             leads_on |= !targets.is_empty();
-            if in_place {
+            if is_in_place(keyword) {
                 self.nodes[index].in_place.extend(targets);
             }
         }
