@@ -1,15 +1,15 @@
-//! The end of an attempt: a result, another attempt, or the wish of somebody that it be over.
+//! The end of an attempt: a result, or another attempt. How an order ends that never got to one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Transaction, params};
-use sre_core::{OrderId, OrderResult, OrderStatus};
+use sre_core::{OrderResult, OrderStatus};
 
 use super::lease::Lease;
 use super::outbox::OpenCallback;
-use super::{EventKind, Journal, JournalError, entry, events, outbox, receipts};
+use super::{EventKind, Journal, JournalError, events, outbox, receipts};
 
 /// When the next attempt may begin.
 #[derive(Debug, Clone)]
@@ -18,22 +18,6 @@ pub struct Retry {
     pub pause: Duration,
     /// Why there is another, for people.
     pub reason: String,
-}
-
-/// Answer to [`Journal::cancel`].
-#[derive(Debug)]
-pub enum Cancelled {
-    /// The order was never accepted.
-    Unknown,
-    /// It had ended before; this is how.
-    Finished(Box<OrderResult>),
-    /// It was waiting and has ended now.
-    Ended(Box<OrderResult>),
-    /// Somebody works on it and will be told to stop.
-    Asked {
-        /// Its place in the journal.
-        sequence: i64,
-    },
 }
 
 /// What ends an order that never got to a commitment.
@@ -115,86 +99,6 @@ impl Journal {
         if changed == 1 { Ok(()) } else { Err(JournalError::LeaseLost(order_id)) }
     }
 
-    /// Ends an order that nobody works on; asks for the end of one that somebody does.
-    ///
-    /// # Errors
-    /// [`JournalError`]; nothing has changed.
-    pub async fn cancel(&self, order_id: &OrderId) -> Result<Cancelled, JournalError> {
-        self.give_back().await?;
-        let Some(entry) = self.get(order_id)? else { return Ok(Cancelled::Unknown) };
-        let (sequence, now) = (entry.sequence, self.now_ms());
-        let row = OpenRow {
-            sequence,
-            order_id: order_id.as_str().to_owned(),
-            accepted_at_ms: entry.accepted_at.as_millisecond(),
-            attempt: 0,
-        };
-        // Whether it ended here, and its result if there is one.
-        let (ended, result) = self
-            .database
-            .write(move |transaction| {
-                let held: Option<(bool, u32)> = transaction
-                    .prepare_cached("SELECT holder IS NOT NULL, attempt FROM open_orders WHERE sequence = ?1")?
-                    .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                match held {
-                    None => {}
-                    Some((true, attempt)) => {
-                        let asked = transaction
-                            .prepare_cached("UPDATE open_orders SET cancel = 1 WHERE sequence = ?1 AND cancel = 0")?
-                            .execute([sequence])?;
-                        if asked == 1 {
-                            events::add(transaction, now, sequence, attempt, EventKind::Cancelling, None)?;
-                        }
-                    }
-                    Some((false, attempt)) => {
-                        end(transaction, now, &OpenRow { attempt, ..row }, &CANCELLED)?;
-                    }
-                }
-                let result = transaction
-                    .prepare_cached("SELECT result FROM results WHERE sequence = ?1")?
-                    .query_row([sequence], |row| row.get::<_, String>(0))
-                    .optional()?;
-                Ok((held.is_some_and(|(held, _)| !held), result))
-            })
-            .await?;
-        let Some(text) = result else {
-            self.watches.notify(sequence);
-            return Ok(Cancelled::Asked { sequence });
-        };
-        let result = Box::new(entry::parse_result(order_id.as_str(), &text)?);
-        if !ended {
-            return Ok(Cancelled::Finished(result));
-        }
-        self.ended(sequence, None);
-        Ok(Cancelled::Ended(result))
-    }
-
-    /// Ends the orders that have waited for their first attempt longer than they may, at most `limit`. Returns how many.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub async fn expire(&self, limit: usize) -> Result<usize, JournalError> {
-        let (now, limit) = (self.now_ms(), i64::try_from(limit).unwrap_or(i64::MAX));
-        let sql = "SELECT sequence, order_id, accepted_at_ms, attempt FROM open_orders JOIN orders USING (sequence)
-            WHERE state = 'ready' AND attempt = 0 AND queue_until_ms < ?1 LIMIT ?2";
-        if !self.database.reader()?.prepare_cached(sql)?.exists(params![now, limit])? {
-            return Ok(0);
-        }
-        let ended = self
-            .database
-            .write(move |transaction| {
-                let rows = open_rows(transaction, sql, params![now, limit])?;
-                for row in &rows {
-                    end(transaction, now, row, &EXPIRED)?;
-                }
-                Ok(rows)
-            })
-            .await?;
-        ended.iter().for_each(|row| self.ended(row.sequence, None));
-        Ok(ended.len())
-    }
-
     /// Everybody within this process hears of the end.
     pub(super) fn ended(&self, sequence: i64, result: Option<Arc<str>>) {
         self.open.fetch_sub(1, Ordering::Relaxed);
@@ -202,16 +106,6 @@ impl Journal {
         self.watches.ended(sequence, result);
     }
 }
-
-/// The result of an order that was cancelled before it was committed.
-pub(super) const CANCELLED: Ending<'_> =
-    Ending { status: OrderStatus::Failed, code: "cancelled", message: "the order was cancelled" };
-
-const EXPIRED: Ending<'_> = Ending {
-    status: OrderStatus::Timeout,
-    code: "queue_timeout",
-    message: "the order waited for its first attempt longer than the queue's time limit; nothing ran",
-};
 
 pub(super) fn open_rows(
     transaction: &Transaction<'_>,
@@ -231,8 +125,13 @@ pub(super) fn open_rows(
         .collect()
 }
 
-/// Ends an open order that has committed nothing.
-pub(super) fn end(transaction: &Transaction<'_>, now: i64, row: &OpenRow, ending: &Ending<'_>) -> rusqlite::Result<()> {
+/// Ends an open order that has committed nothing; its result.
+pub(super) fn end(
+    transaction: &Transaction<'_>,
+    now: i64,
+    row: &OpenRow,
+    ending: &Ending<'_>,
+) -> rusqlite::Result<OrderResult> {
     let callback = transaction
         .prepare_cached(&format!("DELETE FROM open_orders WHERE sequence = ?1 RETURNING {}", OpenCallback::RETURNING))?
         .query_row([row.sequence], OpenCallback::read)?;
@@ -252,7 +151,8 @@ pub(super) fn end(transaction: &Transaction<'_>, now: i64, row: &OpenRow, ending
         logs: String::new(),
     };
     let text = serde_json::to_string(&result).map_err(|error| unreadable(error.into()))?;
-    insert_result(transaction, now, row.sequence, row.attempt, ending.status, &text, &callback)
+    insert_result(transaction, now, row.sequence, row.attempt, ending.status, &text, &callback)?;
+    Ok(result)
 }
 
 fn insert_result(

@@ -26,11 +26,13 @@
 //! - No time limit trusts the wall clock to go forward: what was set in the future of now is due.
 
 mod accept;
+mod cancel;
 mod claim;
 mod deliveries;
 mod entry;
 mod error;
 mod events;
+mod expire;
 mod finish;
 mod holders;
 #[expect(clippy::module_inception, reason = "the folder is the journal's, and this file the handle to it")]
@@ -48,12 +50,13 @@ mod verdicts;
 mod watch;
 
 pub use accept::{Accepted, ClaimWish, NewOrder};
+pub use cancel::Cancelled;
 pub use claim::Claimed;
 pub use deliveries::Outgoing;
 pub use entry::{JournalEntry, OrderState};
 pub use error::JournalError;
 pub use events::{Event, EventKind};
-pub use finish::{Cancelled, Retry};
+pub use finish::Retry;
 pub use journal::Journal;
 pub use lease::Lease;
 pub use list::{OrderFilter, OrderSummary};

@@ -7,9 +7,10 @@ use std::time::Duration;
 use rusqlite::{Transaction, params};
 use sre_core::OrderStatus;
 
+use super::cancel::CANCELLED;
 use super::finish::{Ending, OpenRow, end, open_rows};
 use super::holders::LEASE_TIME;
-use super::{EventKind, Journal, JournalError, events, finish};
+use super::{EventKind, Journal, JournalError, events};
 use crate::Backoff;
 
 /// What a recovery did.
@@ -100,7 +101,7 @@ fn release(
         WHERE holder = ?1 AND ";
     let cancelled = open_rows(transaction, &format!("{columns} cancel = 1"), [holder])?;
     for row in cancelled {
-        end(transaction, now, &row, &finish::CANCELLED)?;
+        end(transaction, now, &row, &CANCELLED)?;
         ended.push(row.sequence);
     }
     for row in open_rows(transaction, &format!("{columns} attempt > max_retries"), [holder])? {

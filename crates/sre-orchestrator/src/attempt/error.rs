@@ -1,0 +1,84 @@
+//! Why an attempt committed nothing, and what follows from that.
+
+use std::time::Duration;
+
+use sre_commit::CommitError;
+use sre_core::OrderStatus;
+use sre_sandbox::{ErrorKind, SandboxError};
+
+use crate::accept::RetryPolicy;
+use crate::journal::JournalError;
+use crate::shelf::ShelfError;
+
+/// Why an attempt committed nothing.
+#[derive(Debug)]
+pub(super) enum AttemptError {
+    Timeout(Duration),
+    Commit(CommitError),
+    Skill(ShelfError),
+    Unreadable(JournalError),
+    Cancelled,
+    Panicked,
+}
+
+impl From<CommitError> for AttemptError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Sandbox(SandboxError::Timeout(limit)) => Self::Timeout(limit),
+            other => Self::Commit(other),
+        }
+    }
+}
+
+impl std::fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Timeout(limit) => {
+                write!(f, "the skill was stopped after its time limit of {} s", limit.as_secs_f64())
+            }
+            Self::Commit(error) => error.fmt(f),
+            Self::Skill(error) => write!(f, "the skill cannot be loaded: {error}"),
+            Self::Unreadable(error) => error.fmt(f),
+            Self::Cancelled => f.write_str("the order was cancelled"),
+            Self::Panicked => f.write_str("bug: the attempt panicked"),
+        }
+    }
+}
+
+impl AttemptError {
+    /// An operating failure may pass; a timeout is retried only where the order asks for it; nothing else is.
+    pub(super) fn is_retryable(&self, policy: RetryPolicy) -> bool {
+        match self {
+            Self::Timeout(_) => policy.retry_on_timeout,
+            Self::Skill(error) => error.is_retryable(),
+            Self::Unreadable(_) | Self::Cancelled | Self::Panicked => false,
+            Self::Commit(CommitError::Store(error)) => error.is_retryable(),
+            Self::Commit(CommitError::Sandbox(error)) => error.kind() == ErrorKind::Unavailable,
+            Self::Commit(CommitError::Stage(_)) => true,
+        }
+    }
+
+    pub(super) fn status(&self) -> OrderStatus {
+        match self {
+            Self::Timeout(_) => OrderStatus::Timeout,
+            _ => OrderStatus::Failed,
+        }
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Skill(_) | Self::Commit(CommitError::Store(_)) => "store_failed",
+            Self::Cancelled => "cancelled",
+            Self::Unreadable(_) | Self::Panicked => "internal",
+            Self::Commit(CommitError::Stage(_)) => "stage_failed",
+            Self::Commit(CommitError::Sandbox(error)) => match error.kind() {
+                ErrorKind::Rejected => "skill_rejected",
+                ErrorKind::Timeout => "timeout",
+                ErrorKind::Cancelled => "cancelled",
+                ErrorKind::Unavailable => "sandbox_unavailable",
+                ErrorKind::Bug => "internal",
+            },
+        }
+    }
+}
