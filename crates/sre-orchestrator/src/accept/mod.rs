@@ -1,8 +1,11 @@
 //! From what was asked for to what will be done, or a refusal before anything ran or was written.
 
 mod acceptance;
+mod backend;
 mod error;
+mod fingerprint;
 mod order;
+mod profile;
 
 pub use acceptance::Acceptance;
 pub use error::{AcceptError, AcceptErrorKind};
