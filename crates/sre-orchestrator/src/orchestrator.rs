@@ -139,11 +139,6 @@ impl Orchestrator {
         self.listeners.success().register(Arc::new(listener));
     }
 
-    /// Forgets all registered success callbacks.
-    pub fn clear_success_callbacks(&self) {
-        self.listeners.success().clear();
-    }
-
     /// The journal that holds the results.
     #[must_use]
     pub fn journal(&self) -> &Arc<Journal> {

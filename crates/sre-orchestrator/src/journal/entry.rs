@@ -46,6 +46,12 @@ pub enum OrderState {
     Finished,
 }
 
+impl OrderState {
+    /// What is shown as the status of an order, the open ones first: the states, and for one that is finished how it ended
+    /// ([`OrderStatus`](sre_core::OrderStatus)).
+    pub const SHOWN: [&'static str; 6] = ["queued", "running", "verifying", "completed", "failed", "timeout"];
+}
+
 impl JournalEntry {
     /// The result.
     ///
@@ -125,5 +131,21 @@ pub(super) const fn backend_name(backend: Backend) -> &'static str {
         Backend::Wasm => "wasm",
         Backend::Native => "native",
         Backend::Docker => "docker",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sre_core::OrderStatus;
+
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_where_an_order_is_or_how_it_ended() {
+        let open = [OrderState::Queued, OrderState::Running, OrderState::Verifying];
+        let open = open.map(|state| serde_json::to_value(state).expect("a name"));
+        let ended = [OrderStatus::Completed, OrderStatus::Failed, OrderStatus::Timeout].map(|status| status.as_str());
+        let shown: Vec<_> = open.iter().filter_map(|name| name.as_str()).chain(ended).collect();
+        assert_eq!(shown, OrderState::SHOWN);
     }
 }

@@ -10,7 +10,7 @@ use super::{Journal, JournalError};
 /// Which orders.
 #[derive(Debug, Clone, Default)]
 pub struct OrderFilter {
-    /// `queued`, `running`, `verifying`, `completed`, `failed` or `timeout`.
+    /// One of [`OrderState::SHOWN`](super::OrderState::SHOWN).
     pub status: Option<String>,
     /// Of this skill.
     pub skill: Option<SkillDigest>,

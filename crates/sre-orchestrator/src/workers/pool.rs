@@ -102,13 +102,15 @@ impl Workers {
         let wish = if place.is_some() { ClaimWish::IfNew } else { ClaimWish::Never };
         let record = order.to_record(submitter, pool.options.queue_time_limit);
         match journal.accept(record, wish).await? {
-            Accepted::New { lease: Some(lease), entry, watch } => {
-                pool.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, Duration::ZERO, false);
-                pool.spawn(order, lease, place);
-                Ok(Submitted::Accepted { entry, watch })
-            }
-            Accepted::New { lease: None, entry, watch } => {
-                bench.wake.notify_one();
+            Accepted::New { lease, entry, watch } => {
+                // A lease comes only where there is a place for it. One without would be given back when it is dropped.
+                match lease.zip(place) {
+                    Some((lease, place)) => {
+                        pool.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, Duration::ZERO, false);
+                        pool.spawn(order, lease, place);
+                    }
+                    None => bench.wake.notify_one(),
+                }
                 Ok(Submitted::Accepted { entry, watch })
             }
             Accepted::Open { submitter, .. } => {
@@ -227,8 +229,7 @@ impl Pool {
     }
 
     /// Starts the attempt of an order that was just accepted.
-    fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, place: Option<OwnedSemaphorePermit>) {
-        let Some(place) = place else { return };
+    fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, place: OwnedSemaphorePermit) {
         let pool = Arc::clone(self);
         self.start(lease.sequence(), place, move |cancel| async move { pool.attempt(order, lease, cancel).await });
     }

@@ -1,6 +1,7 @@
 //! The schemas of orders: what is asked for, what is committed, what was verified.
 
 use serde_json::{Value, json};
+use sre_orchestrator::journal::OrderState;
 
 use super::schemas::{nullable, page, reference, time};
 
@@ -108,7 +109,7 @@ fn order() -> Value {
         "type": "object",
         "properties": {
             "order_id": reference("OrderId"),
-            "status": { "enum": ["queued", "running", "verifying", "completed", "failed", "timeout"] },
+            "status": { "enum": OrderState::SHOWN },
             "commit_result": nullable(&reference("CommitResult")),
             "verification": nullable(&reference("VerifyResult")),
             "execution_time_ms": { "type": "integer", "minimum": 0 },
@@ -132,7 +133,7 @@ fn order_row() -> Value {
         "type": "object",
         "properties": {
             "order_id": reference("OrderId"),
-            "status": { "enum": ["queued", "running", "verifying", "completed", "failed", "timeout"] },
+            "status": { "enum": OrderState::SHOWN },
             "submitter": { "type": "string" },
             "skill": nullable(&reference("Digest")),
             "accepted_at": time(),

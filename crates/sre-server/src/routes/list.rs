@@ -10,22 +10,17 @@ use axum::routing::MethodRouter;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sre_core::SkillDigest;
-use sre_orchestrator::journal::{OrderFilter, OrderSummary};
+use sre_orchestrator::journal::{OrderFilter, OrderState, OrderSummary};
 
+use super::page::Page;
 use super::{Endpoint, OWN, json};
 use crate::auth::Caller;
 use crate::openapi::{answer, operation, query_parameter};
 use crate::{App, Problem, Scope};
 
-/// Orders on a page, at most.
-const PAGE_LIMIT: usize = 500;
-/// Orders on a page where nobody says.
-const PAGE: usize = 50;
-
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let statuses = serde_json::json!({
-        "type": "string", "enum": ["queued", "running", "verifying", "completed", "failed", "timeout"]
-    });
+    let statuses = serde_json::json!({ "type": "string", "enum": OrderState::SHOWN });
+    let [cursor, limit] = Page::parameters("Orders");
     vec![Endpoint {
         method: "get",
         path: "/v1/orders",
@@ -39,16 +34,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                     "Only orders of the skill with this digest",
                     &serde_json::json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
                 ),
-                query_parameter(
-                    "cursor",
-                    "`next_cursor` of the page before",
-                    &serde_json::json!({ "type": "string", "pattern": "^[0-9a-f]{1,16}$" }),
-                ),
-                query_parameter(
-                    "limit",
-                    "Orders on the page",
-                    &serde_json::json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE }),
-                ),
+                cursor,
+                limit,
             ])
             .problems(&[400, 429, 503])
             .into_value(),
@@ -57,7 +44,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Page {
+struct Asked {
     status: Option<String>,
     skill: Option<String>,
     cursor: Option<String>,
@@ -84,36 +71,31 @@ struct Answer {
 async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    query: Result<Query<Page>, QueryRejection>,
+    query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(page) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    let filter = filter(&caller, page)?;
-    if !(1..=PAGE_LIMIT).contains(&limit) {
-        return Err(Problem::bad_request("query_invalid", format!("limit: must be 1 to {PAGE_LIMIT}")));
-    }
+    let Query(asked) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+    let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
+    let (filter, wanted) = (filter(&caller, asked, &page)?, page.wanted());
     // Reading many rows may take a while.
-    let orders = crate::body::blocking(move || Ok(app.journal().list(&filter, limit + 1)?)).await?;
-    let next_cursor = (orders.len() > limit).then(|| format!("{:x}", orders[limit - 1].sequence));
-    let orders = orders.into_iter().take(limit).map(row).collect();
+    let orders = crate::body::blocking(move || Ok(app.journal().list(&filter, wanted)?)).await?;
+    let (orders, next_cursor) = page.cut(orders, |order| order.sequence);
+    let orders = orders.into_iter().map(row).collect();
     Ok(json(StatusCode::OK, &Answer { orders, next_cursor }))
 }
 
-fn filter(caller: &Caller, page: Page) -> Result<OrderFilter, Problem> {
-    let refuse = |message: &str| Problem::bad_request("query_invalid", message);
-    let is_status =
-        |status: &String| ["queued", "running", "verifying", "completed", "failed", "timeout"].contains(&&**status);
-    if page.status.as_ref().is_some_and(|status| !is_status(status)) {
-        return Err(refuse("status: must be queued, running, verifying, completed, failed or timeout"));
+fn filter(caller: &Caller, asked: Asked, page: &Page) -> Result<OrderFilter, Problem> {
+    let refuse = |message: String| Problem::bad_request("query_invalid", message);
+    if asked.status.as_deref().is_some_and(|status| !OrderState::SHOWN.contains(&status)) {
+        return Err(refuse(format!("status: must be one of {}", OrderState::SHOWN.join(", "))));
     }
-    let skill = page.skill.map(|skill| skill.parse()).transpose();
-    let before = page.cursor.map(|cursor| i64::from_str_radix(&cursor, 16)).transpose();
+    let skill = asked.skill.map(|skill| skill.parse()).transpose();
+    let no_digest = |_| refuse(String::from("skill: must be the digest of a skill, 64 lower-case hexadecimal digits"));
     Ok(OrderFilter {
-        status: page.status,
-        skill: skill.map_err(|_| refuse("skill: must be the digest of a skill, 64 lower-case hexadecimal digits"))?,
+        status: asked.status,
+        skill: skill.map_err(no_digest)?,
         // Whoever may not read everything sees its own.
         submitter: (!caller.may(Scope::Read)).then(|| caller.name.clone()),
-        before: before.map_err(|_| refuse("cursor: must be the next_cursor of a page"))?,
+        before: page.place,
     })
 }
 

@@ -7,6 +7,7 @@ mod health;
 mod list;
 mod log;
 mod orders;
+mod page;
 mod receipts;
 mod skills;
 mod verdicts;

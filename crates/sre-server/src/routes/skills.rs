@@ -15,23 +15,17 @@ use sre_core::{Manifest, SkillDigest, canonical_json};
 use sre_orchestrator::journal::UploadedSkill;
 use sre_skill::{PackageLimits, Skill};
 
+use super::page::Page;
 use super::{Endpoint, OWN};
 use crate::auth::Caller;
-use crate::openapi::{answer, digest_parameter, operation, query_parameter};
+use crate::openapi::{answer, digest_parameter, operation};
 use crate::{App, Problem, Scope, body};
-
-/// Skills on a page, at most.
-const PAGE_LIMIT: usize = 500;
-/// Skills on a page where nobody says.
-const PAGE: usize = 50;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let uploaded = [
         answer(200, "The skill was uploaded before", "Skill"),
         answer(201, "The skill is durable and can be named by its digest", "Skill"),
     ];
-    let integer = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE });
-    let cursor = json!({ "type": "string", "pattern": "^[0-9a-f]{1,16}$" });
     vec![
         Endpoint {
             method: "post",
@@ -51,10 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             scopes: OWN,
             route: get(list),
             operation: operation("listSkills", "List uploaded skills", &[answer(200, "A page", "SkillPage")])
-                .parameters(&[
-                    query_parameter("cursor", "`next_cursor` of the page before", &cursor),
-                    query_parameter("limit", "Skills on the page", &integer),
-                ])
+                .parameters(&Page::parameters("Skills"))
                 .problems(&[400, 429, 503])
                 .into_value(),
         },
@@ -88,7 +79,7 @@ struct Shown<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Page {
+struct Asked {
     cursor: Option<String>,
     limit: Option<usize>,
 }
@@ -138,18 +129,12 @@ fn unpack(media_type: &str, bytes: &[u8]) -> Result<Skill, Problem> {
     })
 }
 
-async fn list(State(app): State<Arc<App>>, query: Result<Query<Page>, QueryRejection>) -> Result<Response, Problem> {
-    let Query(page) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
-    let limit = page.limit.unwrap_or(PAGE);
-    let refuse = |message: String| Problem::bad_request("query_invalid", message);
-    if !(1..=PAGE_LIMIT).contains(&limit) {
-        return Err(refuse(format!("limit: must be 1 to {PAGE_LIMIT}")));
-    }
-    let after = page.cursor.map(|cursor| i64::from_str_radix(&cursor, 16)).transpose();
-    let after = after.map_err(|_| refuse(String::from("cursor: must be the next_cursor of a page")))?;
-    let skills = app.journal().skills(after.unwrap_or(0), limit + 1)?;
-    let next_cursor = (skills.len() > limit).then(|| format!("{:x}", skills[limit - 1].number));
-    let skills: Vec<_> = skills.into_iter().take(limit).map(|skill| shown(skill, None)).collect();
+async fn list(State(app): State<Arc<App>>, query: Result<Query<Asked>, QueryRejection>) -> Result<Response, Problem> {
+    let Query(asked) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+    let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
+    let skills = app.journal().skills(page.place.unwrap_or(0), page.wanted())?;
+    let (skills, next_cursor) = page.cut(skills, |skill| skill.number);
+    let skills: Vec<_> = skills.into_iter().map(|skill| shown(skill, None)).collect();
     Ok(super::json(StatusCode::OK, &json!({ "skills": skills, "next_cursor": next_cursor })))
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use sre_core::OrderId;
+use sre_orchestrator::journal::OrderState;
 
 use crate::cli::RunArgs;
 
@@ -151,7 +152,7 @@ pub struct LogsArgs {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only orders in this state
-    #[arg(long, value_parser = ["queued", "running", "verifying", "completed", "failed", "timeout"])]
+    #[arg(long, value_parser = OrderState::SHOWN)]
     pub status: Option<String>,
     /// Only orders of the skill with this digest
     #[arg(long, value_name = "DIGEST")]
