@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params};
 use sre_core::BlobDigest;
 use sre_da::{
-    Blob, FetchError, LocalReader, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind, fetch_result,
-    parse_uri, store_result,
+    Blob, FetchError, LocalReader, LocalStore, LocalStoreOptions, Source, Store, StoreError, StoreErrorKind,
+    fetch_result, parse_uri, store_result,
 };
 use tempfile::TempDir;
 
@@ -335,4 +335,32 @@ fn databases_of_others_of_the_future_and_of_bad_disks_are_refused() {
     assert!(corrupt.contains("damaged"), "{corrupt}");
     let folder = refusal(&|path| fs::create_dir(path).unwrap());
     assert!(folder.contains("cannot create"), "{folder}");
+}
+
+/// Says that it has these bytes under every digest but one.
+struct Liar(BlobDigest);
+
+#[async_trait::async_trait]
+impl Source for Liar {
+    async fn fetch(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        Ok((digest != self.0).then(|| b"bytes".as_slice().into()))
+    }
+
+    fn place(&self) -> String {
+        String::from("a liar")
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_a_store_that_gives_what_was_asked_for_and_takes_nothing() {
+    let (absent, present) = (BlobDigest::of(b"absent"), BlobDigest::of(b"bytes"));
+    let store: &dyn Store = &Liar(absent);
+    assert_eq!(&*store.get(present).await.unwrap(), b"bytes");
+    assert!(matches!(store.get(absent).await, Err(StoreError::NotFound { digest }) if digest == absent));
+    let (expected, actual, message) = mismatch(store.get(BlobDigest::of(b"other")).await);
+    assert_eq!((expected, actual), (BlobDigest::of(b"other"), present));
+    assert!(message.contains("a liar"), "{message}");
+    assert_eq!((store.exists(present).await.unwrap(), store.exists(absent).await.unwrap()), (true, false));
+    store.put(Vec::new()).await.unwrap();
+    assert!(store.put(vec![Blob::new(b"bytes".as_slice())]).await.is_err());
 }

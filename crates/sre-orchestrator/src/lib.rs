@@ -18,6 +18,7 @@ mod callback;
 mod config;
 #[cfg(feature = "wasm")]
 mod embedded;
+mod http;
 pub mod journal;
 mod limits;
 mod listeners;
@@ -36,7 +37,7 @@ mod workers;
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
 pub use callback::{
     AddressPolicy, AddressPolicyError, Callback, CallbackError, CallbackKeys, CallbackMessage, Courier, HttpCallback,
-    KeysError, Network, NetworkError, Schedule, http_client,
+    KeysError, Network, NetworkError, Schedule,
 };
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
@@ -44,6 +45,7 @@ pub use embedded::{
     DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder, default_data_folder,
     execute_skill_order,
 };
+pub use http::{BodyError, http_client, read_body, with_causes};
 pub use journal::{Finality, Forgotten, Journal, JournalEntry, JournalError, NeverFinal, Retention};
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};

@@ -6,12 +6,11 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::Value;
 use sre_core::{BlobDigest, OrderId, canonical_json};
-use sre_da::{Blob, Store, StoreError};
+use sre_da::{Source, Store, StoreError};
 use sre_orchestrator::{Registrar, evidence};
 use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Envelope, Receipt};
 
 use crate::failure::Failure;
-use crate::receipts;
 use crate::service::Door;
 
 /// The bundle of an order of this data folder, which has ended.
@@ -21,7 +20,7 @@ pub(crate) async fn of_folder(
     order_id: &OrderId,
     with_runtime: bool,
 ) -> Result<Arc<[u8]>, Failure> {
-    let issued = receipts::issue(registrar, order_id).await?;
+    let issued = registrar.issue_proven(order_id).await?;
     let (receipt, proof) = issued.ok_or_else(|| Failure::bug("an order that has ended has no receipt"))?;
     let proof = Some(proof.to_string().into_bytes());
     file(order_id, evidence(store, &receipt, with_runtime).await.into_bundle(&receipt, proof))
@@ -56,26 +55,18 @@ fn file(order_id: &OrderId, bundle: Result<Bundle, StoreError>) -> Result<Arc<[u
 struct Shelf(Arc<Door>);
 
 #[async_trait]
-impl Store for Shelf {
-    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
-        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
-    }
-
-    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+impl Source for Shelf {
+    async fn fetch(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
         let fetched = self.0.fetch(Method::GET, &format!("/v1/blobs/{digest}")).await;
         let bytes = fetched.map_err(|failure| StoreError::Io {
             action: "fetch",
             path: format!("blob {digest}").into(),
             source: std::io::Error::other(failure.into_message()),
         })?;
-        let actual = BlobDigest::of(&bytes);
-        if actual != digest {
-            return Err(StoreError::Mismatch { expected: digest, actual, place: String::from("the service") });
-        }
-        Ok(bytes.into())
+        Ok(Some(bytes.into()))
     }
 
-    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
-        self.get(digest).await.map(|_| true)
+    fn place(&self) -> String {
+        String::from("the service")
     }
 }

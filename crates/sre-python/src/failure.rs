@@ -246,6 +246,7 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Log(error) => NotaryError::from(error).into(),
             RegistrarError::Notary(error) => error.into(),
             RegistrarError::Journal(error) => EmbeddedError::from(error).into(),
+            RegistrarError::Unproven(_) => Self::bug(error.to_string()),
         }
     }
 }

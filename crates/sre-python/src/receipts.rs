@@ -8,10 +8,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use sre_core::{BlobDigest, OrderId, VerifyResult};
-use sre_da::{Blob, Store, StoreError, format_uri};
-use sre_orchestrator::{DataFolder, Journal, Registrar, RegistrarError};
-use sre_receipt::tlog::{PROOF_LIMIT_BYTES, TlogProof};
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Examination, Examiner, Policy, Receipt, Trust};
+use sre_da::{Source, Store, StoreError, format_uri};
+use sre_orchestrator::{DataFolder, Journal, Registrar};
+use sre_receipt::tlog::PROOF_LIMIT_BYTES;
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Examination, Examiner, Policy, Trust};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;
 
@@ -34,20 +34,10 @@ pub(crate) async fn registrar(
 
 /// The receipt of an order and its proof, as Python gets them; null for an order without a result.
 pub(crate) async fn shown(registrar: &Registrar, order_id: &OrderId) -> Result<Value, Failure> {
-    let Some((receipt, proof)) = issue(registrar, order_id).await? else { return Ok(Value::Null) };
+    let Some((receipt, proof)) = registrar.issue_proven(order_id).await? else { return Ok(Value::Null) };
     let envelope = String::from_utf8(receipt.envelope().to_canonical());
     let envelope = envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
     Ok(json!({ "envelope": envelope, "proof": proof.to_string() }))
-}
-
-/// The receipt of an order, issued now unless there is one, and its proof; `None` for an order without a result.
-pub(crate) async fn issue(registrar: &Registrar, order_id: &OrderId) -> Result<Option<(Receipt, TlogProof)>, Failure> {
-    let Some(receipt) = registrar.issue(order_id).await? else { return Ok(None) };
-    // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
-    registrar.log().integrate().await.map_err(RegistrarError::from)?;
-    let proof = registrar.state(order_id).await?.proof;
-    let proof = proof.ok_or_else(|| Failure::bug("a receipt that was entered is not in the log"))?;
-    Ok(Some((receipt, proof)))
 }
 
 /// What is to be verified, and who is believed.
@@ -127,24 +117,16 @@ struct Sources {
 }
 
 #[async_trait]
-impl Store for Sources {
-    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
-        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
-    }
-
-    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+impl Source for Sources {
+    async fn fetch(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
         match (self.bundle.get(&digest), &self.folder) {
-            (Some(bytes), _) => Ok(Arc::clone(bytes)),
-            (None, Some(folder)) => folder.get(digest).await,
-            (None, None) => Err(StoreError::NotFound { digest }),
+            (Some(bytes), _) => Ok(Some(Arc::clone(bytes))),
+            (None, Some(folder)) => folder.get(digest).await.map(Some),
+            (None, None) => Ok(None),
         }
     }
 
-    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
-        match &self.folder {
-            _ if self.bundle.contains_key(&digest) => Ok(true),
-            Some(folder) => folder.exists(digest).await,
-            None => Ok(false),
-        }
+    fn place(&self) -> String {
+        String::from("the bundle")
     }
 }

@@ -12,6 +12,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sre_core::OrderId;
+use sre_orchestrator::{BodyError, http_client, read_body, with_causes};
 use url::Url;
 
 use crate::bundles;
@@ -229,7 +230,7 @@ impl Door {
             let message = format!("must be more than 0 and at most {TIME_LIMIT_SECONDS}, found {seconds}");
             return Err(Failure::of_value("timeout_seconds", message));
         }
-        let http = sre_orchestrator::http_client().build();
+        let http = http_client().build();
         let http = http.map_err(|error| Failure::bug(format!("no HTTP client can be made: {error}")))?;
         Ok(Self { http, base, token, time_limit: Duration::from_secs_f64(seconds) })
     }
@@ -281,26 +282,16 @@ impl Door {
         })
     }
 
-    async fn read(&self, mut answer: Response) -> Result<Vec<u8>, Failure> {
-        let mut text = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
-            if text.len() + part.len() > ANSWER_LIMIT_BYTES {
-                return Err(Failure::answer_invalid(format!("the answer is longer than {ANSWER_LIMIT_BYTES} bytes")));
-            }
-            text.extend_from_slice(&part);
-        }
-        Ok(text)
+    async fn read(&self, answer: Response) -> Result<Vec<u8>, Failure> {
+        read_body(answer, ANSWER_LIMIT_BYTES).await.map_err(|error| match error {
+            BodyError::Broken(error) => self.unreachable(&error),
+            BodyError::TooLong { .. } => Failure::answer_invalid(error.to_string()),
+        })
     }
 
-    /// The error with its causes; without the URL, which may hold an order's id.
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let mut message = format!("{} cannot be reached", self.base.as_str().trim_end_matches('/'));
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            message.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        Failure::unreachable(message)
+        let what = format!("{} cannot be reached", self.base.as_str().trim_end_matches('/'));
+        Failure::unreachable(with_causes(&what, error))
     }
 }
 

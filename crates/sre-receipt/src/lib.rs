@@ -39,5 +39,5 @@ pub use receipt::{
     Circumstances, Host, Isolation, PREDICATE_TYPE, Predicate, Provable, Receipt, ReceiptError, Reported, Signer,
 };
 pub use statement::{STATEMENT_TYPE, Statement, StatementError, Subject};
-pub use trust::{Purpose, Trust, TrustError, TrustedKey};
+pub use trust::{Purpose, TRUST_LIMIT_BYTES, Trust, TrustError, TrustedKey};
 pub use verdict::{VERDICT_PREDICATE_TYPE, VerdictPredicate, VerdictStatement};

@@ -16,7 +16,7 @@ use crate::{KeyId, PublicKey};
 
 const FORMAT: &str = "sre.trust/v1";
 /// Longest trust file, in bytes.
-pub(crate) const TRUST_LIMIT_BYTES: u64 = 1 << 20;
+pub const TRUST_LIMIT_BYTES: u64 = 1 << 20;
 /// Most keys in it.
 const KEYS_LIMIT: usize = 4096;
 

@@ -236,6 +236,7 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Log(error) => error.into(),
             RegistrarError::Notary(error) => error.into(),
             RegistrarError::Journal(error) => error.into(),
+            RegistrarError::Unproven(_) => Self::operating("log_failed", error.to_string()),
         }
     }
 }

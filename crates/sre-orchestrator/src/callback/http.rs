@@ -7,12 +7,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::redirect::Policy;
 
 use super::{AddressPolicy, Callback, CallbackError, CallbackKeys, CallbackMessage};
-
-/// How long a connection may take to be made.
-const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(5);
+use crate::http::{http_client, with_causes};
 
 /// How long a delivery may take in all where nobody says otherwise. The specification recommends 15 to 30 s.
 const DELIVERY_TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -47,17 +44,6 @@ impl HttpCallback {
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
     }
-}
-
-/// An HTTP client with this program's name and TLS provider, which follows no redirects and uses no proxy of the environment.
-pub fn http_client() -> reqwest::ClientBuilder {
-    // The one TLS provider of the process; a second call finds it installed, which is fine.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder()
-        .user_agent(concat!("sre/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIME_LIMIT)
-        .redirect(Policy::none())
-        .no_proxy()
 }
 
 #[async_trait]
@@ -99,13 +85,6 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// The error with its causes; without the URL, which may carry a token in its query.
 fn request_error(error: &reqwest::Error) -> CallbackError {
-    let mut message = String::from("the request failed");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        message.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    CallbackError::Request(message)
+    CallbackError::Request(with_causes("the request failed", error))
 }

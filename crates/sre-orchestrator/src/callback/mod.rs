@@ -21,7 +21,7 @@ mod signature;
 
 pub use address::{AddressPolicy, AddressPolicyError, Network, NetworkError};
 pub use courier::Courier;
-pub use http::{HttpCallback, http_client};
+pub use http::HttpCallback;
 pub use keys::{CallbackKeys, KeysError};
 pub use message::{Callback, CallbackError, CallbackMessage};
 pub use schedule::Schedule;

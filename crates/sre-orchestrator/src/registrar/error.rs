@@ -21,6 +21,9 @@ pub enum RegistrarError {
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A bug: what was entered into the log stands in its tree once that has grown.
+    #[error("bug: the receipt of order {0} was entered and is not in the log")]
+    Unproven(OrderId),
 }
 
 /// Why a verdict is not taken.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sre_core::{OrderId, OrderResult};
 use sre_log::{Finished, NotaryError};
 use sre_receipt::Receipt;
+use sre_receipt::tlog::TlogProof;
 use tokio::sync::watch;
 
 use super::{Registrar, RegistrarError};
@@ -97,6 +98,19 @@ impl Registrar {
         Ok(batch)
     }
 
+    /// The receipt of an order, issued now unless there is one, with the proof of its place in the log, which grows now if it
+    /// must; `None` for an order without a result.
+    ///
+    /// # Errors
+    /// [`RegistrarError`]. Trying again is safe.
+    pub async fn issue_proven(&self, order_id: &OrderId) -> Result<Option<(Receipt, TlogProof)>, RegistrarError> {
+        let Some(receipt) = self.issue(order_id).await? else { return Ok(None) };
+        // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
+        self.log().integrate().await?;
+        let proof = self.state(order_id).await?.proof;
+        Ok(Some((receipt, proof.ok_or_else(|| RegistrarError::Unproven(order_id.clone()))?)))
+    }
+
     /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open.
     ///
     /// # Errors
@@ -160,7 +174,9 @@ fn is_about_one_order(error: &RegistrarError) -> bool {
     match error {
         RegistrarError::Notary(NotaryError::Store(error)) => !error.is_retryable(),
         RegistrarError::Notary(NotaryError::Log(_)) | RegistrarError::Log(_) | RegistrarError::Keys(_) => false,
-        RegistrarError::Notary(_) | RegistrarError::Journal(JournalError::Damaged { .. }) => true,
+        RegistrarError::Notary(_)
+        | RegistrarError::Journal(JournalError::Damaged { .. })
+        | RegistrarError::Unproven(_) => true,
         RegistrarError::Journal(_) => false,
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use sre_orchestrator::{http_client, read_body, with_causes};
 
 use crate::cli::ClientArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::receipts::is_url;
 
 /// Answers are read up to this size.
 const ANSWER_LIMIT_BYTES: usize = 128 << 20;
@@ -34,14 +36,13 @@ impl Client {
     /// # Errors
     /// A URL or a token file that is none.
     pub fn new(args: &ClientArgs) -> Result<Self, Failure> {
-        let is_http = args.server.starts_with("http://") || args.server.starts_with("https://");
-        if !is_http {
+        if !is_url(&args.server) {
             return Err(Failure::usage(
                 "usage",
                 format!("--server must be an http or https URL, found {:?}", args.server),
             ));
         }
-        let http = sre_orchestrator::http_client()
+        let http = http_client()
             .build()
             .map_err(|error| Failure::operating("http_failed", format!("no HTTP client can be made: {error}")))?;
         let token = token(args.token_file.as_deref())?;
@@ -100,30 +101,16 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let mut detail = format!("{} cannot be reached", self.server);
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            detail.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
+        let detail = with_causes(&format!("{} cannot be reached", self.server), error);
         Failure::operating("service_unreachable", detail)
             .hint("--server or SRE_SERVER names the service; `sre serve` starts one")
     }
 }
 
 /// The body, no longer than allowed.
-async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let failed = |detail: String| Failure::operating("answer_invalid", detail);
-    let mut text = Vec::new();
-    while let Some(part) =
-        response.chunk().await.map_err(|error| failed(format!("the answer ended early: {}", error.without_url())))?
-    {
-        text.extend_from_slice(&part);
-        if text.len() > ANSWER_LIMIT_BYTES {
-            return Err(failed(format!("the answer is longer than {ANSWER_LIMIT_BYTES} bytes")));
-        }
-    }
-    Ok(text)
+async fn read(response: Response) -> Result<Vec<u8>, Failure> {
+    let body = read_body(response, ANSWER_LIMIT_BYTES).await;
+    body.map_err(|error| Failure::operating("answer_invalid", error.to_string()))
 }
 
 async fn refused(response: Response) -> Failure {

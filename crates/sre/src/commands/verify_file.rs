@@ -10,7 +10,9 @@ use sre_core::{CommitResult, InputDigest, OrderId, ReceiptDigest, SkillDigest, V
 use sre_da::format_uri;
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, KeyId, Policy, Receipt, Trust};
+use sre_receipt::{
+    BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, KeyId, Policy, Receipt, TRUST_LIMIT_BYTES, Trust,
+};
 use sre_verify::{Verify as _, VerifyRequest};
 
 use super::verify;
@@ -19,9 +21,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Sheet, Style};
 use crate::receipts::{self, Shown, Sources};
-
-/// Longest trust file, in bytes.
-const TRUST_LIMIT_BYTES: u64 = 1 << 20;
 
 /// Verifies one file.
 ///

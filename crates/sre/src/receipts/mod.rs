@@ -23,7 +23,7 @@ use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 
 pub use audit::Audit;
-pub use http::{HttpLog, HttpPlace, HttpWitness, WitnessAnswer};
+pub use http::{HttpLog, HttpPlace, HttpWitness, WitnessAnswer, is_url};
 pub use office::{AuditPlan, Office};
 pub use shown::Shown;
 pub use sources::Sources;
@@ -98,14 +98,6 @@ impl Receipts {
     /// When it cannot be stored or entered into the log. Trying again is safe.
     pub async fn issue(&self, order_id: &OrderId) -> Result<(Receipt, TlogProof), Failure> {
         let lost = || Failure::operating("receipt_failed", format!("order {order_id} has no result and no receipt"));
-        let receipt = self.registrar.issue(order_id).await?.ok_or_else(lost)?;
-        self.log().integrate().await?;
-        let proof = self.registrar.state(order_id).await?.proof.ok_or_else(|| {
-            Failure::operating(
-                "log_failed",
-                format!("the receipt of order {order_id} was entered and is not in the log"),
-            )
-        })?;
-        Ok((receipt, proof))
+        self.registrar.issue_proven(order_id).await?.ok_or_else(lost)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sre_core::BlobDigest;
-use sre_da::{Blob, LocalReader, Store, StoreError, StoreErrorKind};
+use sre_da::{LocalReader, Source, StoreError, StoreErrorKind};
 
 use super::http::{BLOB_LIMIT_BYTES, HttpPlace, is_url};
 use crate::client;
@@ -131,34 +131,25 @@ fn read_file(path: &Path) -> Result<Option<Arc<[u8]>>, String> {
 }
 
 #[async_trait]
-impl Store for Sources {
-    /// Nothing is ever stored here.
-    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
-        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
-    }
-
-    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+impl Source for Sources {
+    async fn fetch(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
         if let Some(bytes) = self.bundle.get(&digest) {
-            return Ok(Arc::clone(bytes));
+            return Ok(Some(Arc::clone(bytes)));
         }
         for place in &self.places {
             match place.get(digest).await {
                 Ok(None) => {}
-                Ok(Some(bytes)) if BlobDigest::of(&bytes) == digest => return Ok(bytes),
+                Ok(Some(bytes)) if BlobDigest::of(&bytes) == digest => return Ok(Some(bytes)),
                 Ok(Some(_)) => {
                     tracing::warn!(place = place.name(), %digest, "other bytes than were asked for; passed over")
                 }
                 Err(error) => tracing::warn!(place = place.name(), %digest, error, "no answer; passed over"),
             }
         }
-        Err(StoreError::NotFound { digest })
+        Ok(None)
     }
 
-    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
-        match self.get(digest).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+    fn place(&self) -> String {
+        String::from("the bundle")
     }
 }

@@ -1,0 +1,42 @@
+//! Bytes by digest from where nothing is stored: a bundle, another node, several places in turn.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sre_core::BlobDigest;
+
+use crate::{Blob, Store, StoreError};
+
+/// A place that blobs come from. Every source is a [`Store`] that takes none.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The bytes that this place has under `digest`, if any. They need not be checked: whoever reads through [`Store`] gets no
+    /// others than were asked for.
+    ///
+    /// # Errors
+    /// Whatever kept the place from answering.
+    async fn fetch(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError>;
+
+    /// The place, for messages.
+    fn place(&self) -> String;
+}
+
+#[async_trait]
+impl<S: Source> Store for S {
+    async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
+        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
+    }
+
+    async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
+        let bytes = self.fetch(digest).await?.ok_or(StoreError::NotFound { digest })?;
+        let actual = BlobDigest::of(&bytes);
+        if actual == digest {
+            return Ok(bytes);
+        }
+        Err(StoreError::Mismatch { expected: digest, actual, place: self.place() })
+    }
+
+    async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
+        Ok(self.fetch(digest).await?.is_some())
+    }
+}
