@@ -4,77 +4,33 @@
 //! processor times: to one durable order's worth of storage in the same run: three group commits with six small blobs, which is
 //! what an order writes besides running. `SRE_BENCH_ENTRIES` sets how far the log grows, default 100,000.
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId, OrderResult, OrderStatus,
-    Outcome, Resources,
-};
-use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
+use common::{key, now, result};
+use sre_core::{Digest, OrderId, OrderResult, Outcome};
+use sre_da::{Blob, LocalStore, Store};
 use sre_log::{Finished, Log, Notary, Submission};
 use sre_receipt::tlog::Entry;
-use sre_receipt::{Circumstances, Examiner, Host, NodeKey, Policy, Receipt, SecretKey, Trust};
+use sre_receipt::{Circumstances, Examiner, Host, Policy, Receipt, Trust};
 
 /// Orders in flight, as in the benchmark of the pipeline.
 const IN_FLIGHT: u64 = 64;
 /// Orders whose receipts are issued together, as a service does beside its orders.
 const BATCH: u64 = 256;
 
-fn key() -> Arc<NodeKey> {
-    Arc::new(NodeKey { name: "bench.example/log".parse().expect("a name"), secret: SecretKey::from_seed(&[1; 32]) })
-}
-
-fn now() -> jiff::Timestamp {
-    "2026-01-01T00:00:00Z".parse().expect("a time")
-}
+/// What every order's skill does.
+const OUTCOME: Outcome = Outcome::Exited { code: 3 };
 
 async fn open(folder: &Path) -> (Arc<LocalStore>, Arc<Log>) {
-    let store = Arc::new(LocalStore::open(&folder.join("blobs"), LocalStoreOptions::default()).expect("a store"));
-    let log = Log::open(&folder.join("log.sqlite3"), store.clone(), key()).await.expect("a log");
+    let store = common::store(folder);
+    let log = Log::open(&folder.join("log.sqlite3"), store.clone(), key(1)).await.expect("a log");
     (store, Arc::new(log))
-}
-
-fn result(order_id: OrderId) -> OrderResult {
-    let outcome = Outcome::Exited { code: 3 };
-    let any = Digest::of(order_id.as_str().as_bytes());
-    let commitment = Commitment {
-        format: COMMITMENT_FORMAT.to_owned(),
-        skill: any.into(),
-        input: any.into(),
-        profile: any.into(),
-        runtime: any.into(),
-        outcome: outcome.digest(),
-    };
-    let commit = CommitResult {
-        order_id: order_id.clone(),
-        result_uri: None,
-        result_hash: None,
-        execution_time_ms: 1,
-        status: CommitStatus::Failed,
-        error_message: None,
-        commitment_hash: commitment.digest(),
-        commitment_uri: String::new(),
-        commitment,
-        backend: Backend::Wasm,
-        backend_note: None,
-        isolation: None,
-        resources: Resources::default(),
-    };
-    OrderResult {
-        order_id,
-        status: OrderStatus::Failed,
-        commit_result: Some(commit),
-        verification: None,
-        execution_time_ms: 1,
-        error_message: None,
-        error_code: None,
-        output: None,
-        attempts: 1,
-        logs: String::new(),
-    }
 }
 
 fn order_id(number: u64) -> OrderId {
@@ -149,7 +105,7 @@ async fn issuing(folder: &Path) {
         .await
     };
     row("baseline: storage of an order, three group commits", baseline, baseline);
-    store.put(vec![Blob::new(Outcome::Exited { code: 3 }.to_canonical())]).await.expect("stored");
+    store.put(vec![Blob::new(OUTCOME.to_canonical())]).await.expect("stored");
     let notary = Notary::new(store, log.clone(), Host::this("bench"));
     let sequencer = tokio::spawn({
         let log = log.clone();
@@ -157,14 +113,15 @@ async fn issuing(folder: &Path) {
     });
     let issuer = notary.clone();
     let issued = in_flight(total, move |number| {
-        let (notary, order) = (issuer.clone(), result(order_id(number)));
+        let (notary, order) = (issuer.clone(), result(order_id(number).as_str(), OUTCOME));
         async move { drop(notary.issue(&order, now()).await.expect("a receipt")) }
     })
     .await;
     row("receipt, each by itself, 64 in flight, sequenced beside", issued, baseline);
     let started = Start::now();
     for batch in 0..total / BATCH {
-        let orders: Vec<OrderResult> = (0..BATCH).map(|n| result(order_id(total + batch * BATCH + n))).collect();
+        let orders: Vec<OrderResult> =
+            (0..BATCH).map(|n| result(order_id(total + batch * BATCH + n).as_str(), OUTCOME)).collect();
         let finished = |result| Finished { result, finished_at: now() };
         notary.issue_all(orders.iter().map(finished).collect()).await.expect("receipts");
     }
@@ -178,11 +135,11 @@ async fn issuing(folder: &Path) {
         black_box(notary.proof(&order_id(number)).await.expect("no failure").expect("a proof"));
     }
     row("proof, made when asked for", started.cost(total), baseline);
-    let (one, key) = (result(order_id(0)), key());
+    let (one, key) = (result(order_id(0).as_str(), OUTCOME), key(1));
     let started = Start::now();
     for _ in 0..total {
         let host = Host::this("bench");
-        let outcome = Some(Outcome::Exited { code: 3 });
+        let outcome = Some(OUTCOME);
         let circumstances = Circumstances { finished_at: now(), outcome, host };
         black_box(Receipt::issue(&one, circumstances, &key.secret).expect("a receipt"));
     }
@@ -197,7 +154,7 @@ async fn issuing(folder: &Path) {
 
 async fn checking(notary: &Notary, total: u64, baseline: Cost) {
     let mut trust = Trust::default();
-    trust.add(key().trusted()).expect("a new key");
+    trust.add(key(1).trusted()).expect("a new key");
     let examiner = Examiner::new(trust, Policy { require_proof: true, ..Policy::default() });
     let mut pairs = Vec::new();
     for number in (0..total).step_by(10) {

@@ -4,59 +4,12 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{key, open, store};
-use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, Method, OrderId, OrderResult,
-    OrderStatus, Outcome, Resources, Verdict, VerifyResult,
-};
+use common::{key, now, open, result, store};
+use sre_core::{Method, Outcome, Verdict, VerifyResult};
 use sre_da::{Blob, Store as _};
 use sre_log::{Finished, Notary};
 use sre_receipt::tlog::Entry;
 use sre_receipt::{Examiner, Host, Policy, SecretKey, Trust, VerdictStatement};
-
-fn now() -> jiff::Timestamp {
-    "2026-01-01T00:00:00Z".parse().expect("a time")
-}
-
-fn result(order_id: &str, outcome: Outcome) -> OrderResult {
-    let any = Digest::of(b"any");
-    let commitment = Commitment {
-        format: COMMITMENT_FORMAT.to_owned(),
-        skill: any.into(),
-        input: any.into(),
-        profile: any.into(),
-        runtime: any.into(),
-        outcome: outcome.digest(),
-    };
-    let order_id: OrderId = order_id.parse().expect("an order id");
-    let commit = CommitResult {
-        order_id: order_id.clone(),
-        result_uri: None,
-        result_hash: None,
-        execution_time_ms: 1,
-        status: CommitStatus::Failed,
-        error_message: Some(outcome.to_string()),
-        commitment_hash: commitment.digest(),
-        commitment_uri: format!("da:sha256:{}", commitment.digest()),
-        commitment,
-        backend: Backend::Wasm,
-        backend_note: None,
-        isolation: None,
-        resources: Resources::default(),
-    };
-    OrderResult {
-        order_id,
-        status: OrderStatus::Failed,
-        commit_result: Some(commit),
-        verification: None,
-        execution_time_ms: 1,
-        error_message: Some(outcome.to_string()),
-        error_code: outcome.error_code().map(str::to_owned),
-        output: None,
-        attempts: 1,
-        logs: String::new(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_order_has_one_receipt_with_one_proof() {

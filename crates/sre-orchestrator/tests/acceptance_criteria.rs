@@ -37,7 +37,7 @@ async fn ac_02_an_order_goes_through_commit_verify_and_callback_in_this_order() 
         String::from("deliver(http://receiver.example/hook, completed)"),
     ];
     assert_eq!(house.watch.lines(), expected);
-    assert_eq!(house.sandbox.executions.load(Ordering::SeqCst), 2, "executed once and replayed once");
+    assert_eq!(house.script.executions.load(Ordering::SeqCst), 2, "executed once and replayed once");
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn ac_03_the_configuration_is_read_with_its_defaults_and_obeyed() {
     let result = hanging.run(config).await;
     assert_eq!((result.status, result.attempts), (OrderStatus::Timeout, 1));
     assert_eq!(result.error_code.as_deref(), Some("timeout"));
-    until("the guest is stopped", || hanging.sandbox.stopped.load(Ordering::SeqCst) > 0).await;
+    until("the guest is stopped", || hanging.script.stopped.load(Ordering::SeqCst) > 0).await;
     let slow_once = house(&[Act::TimeOut, Act::Print("1")]);
     let mut config = order("timeout-retried");
     config.max_retries = 1;

@@ -17,7 +17,7 @@ async fn the_same_order_again_is_answered_from_the_journal() {
     let first = house.run(order("twice")).await;
     let second = house.run(order("twice")).await;
     assert_eq!(first, second);
-    assert_eq!(house.sandbox.executions.load(Ordering::SeqCst), 2, "one execution and one replay in all");
+    assert_eq!(house.script.executions.load(Ordering::SeqCst), 2, "one execution and one replay in all");
 
     let mut other = order("twice");
     other.input_data = json!({ "text": "something else" });
@@ -72,7 +72,7 @@ async fn a_skill_that_is_not_repeatable_is_verified_by_hash() {
         let result = house.run(OrderConfig::from_json(config, LocalPaths::Refused).expect("an order")).await;
         assert_eq!(result.status, OrderStatus::Completed);
         assert_eq!(result.verification.map(|v| v.verdict), Some(Verdict::HashOnly));
-        assert_eq!(house.sandbox.executions.load(Ordering::SeqCst), 1);
+        assert_eq!(house.script.executions.load(Ordering::SeqCst), 1);
     }
 }
 
@@ -151,7 +151,7 @@ async fn every_field_is_checked_before_anything_runs() {
         };
         assert!(refused.contains(message), "expected {message:?} in {refused:?}");
     }
-    assert_eq!(house.sandbox.executions.load(Ordering::SeqCst), 0);
+    assert_eq!(house.script.executions.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

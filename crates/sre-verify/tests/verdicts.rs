@@ -1,21 +1,24 @@
 //! Which lie gets which verdict. Committer and verifier are real; the store lies and the sandbox plays as told, because
 //! neither does so by itself.
 
-use std::collections::{BTreeMap, HashMap};
+#[path = "../../sre-sandbox/tests/common/played.rs"]
+mod played;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use played::{Played, profile, skill};
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{
-    Backend, BlobDigest, Canonical, CheckStatus, CommitResult, CommitStatus, Commitment, Digest, Engine, Method,
-    Profile, Resources, Seed, Verdict, VerifyResult, canonical_json,
+    Backend, BlobDigest, CheckStatus, CommitResult, CommitStatus, Commitment, Digest, Method, Resources, Verdict,
+    VerifyResult, canonical_json,
 };
 use sre_da::{Blob, Store, StoreError, parse_uri};
-use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
-use sre_skill::{PackageLimits, Skill};
+use sre_sandbox::{Ending, Execution, Executor, SandboxError, judge};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
 /// A store whose contents a test can take away or swap, and what it was asked for.
@@ -46,46 +49,17 @@ impl Store for Memory {
 }
 
 /// Prints `{"run":n}`, where `n` counts up by `step`; negative numbers stand for a time-out.
-struct Counter {
-    next: AtomicI64,
-    step: i64,
-    engine: Arc<Canonical<Engine>>,
-}
-
-impl Sandbox for Counter {
-    fn backend(&self) -> Backend {
-        Backend::Wasm
-    }
-
-    fn engine(&self, _: &Skill, _: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
-        Ok(Arc::clone(&self.engine))
-    }
-
-    fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
-        Ok(())
-    }
-
-    fn execute(&self, job: &Job<'_>, _: &Stop) -> Result<Execution, SandboxError> {
-        let run = self.next.fetch_add(self.step, Ordering::SeqCst);
+fn executor(start: i64, step: i64, version: &str) -> Executor {
+    let next = AtomicI64::new(start);
+    let counter = Played::new("counter", version, move |job, _| {
+        let run = next.fetch_add(step, Ordering::SeqCst);
         if run < 0 {
             return Err(SandboxError::Timeout(job.time_limit));
         }
         let judged = judge(job.skill, Ending::Exited(0), json!({ "run": run }).to_string().as_bytes());
         Ok(Execution::new(judged, String::new(), Resources::default(), Duration::ZERO))
-    }
-}
-
-fn executor(start: i64, step: i64, version: &str) -> Executor {
-    let engine = Engine {
-        backend: Backend::Wasm,
-        name: String::from("counter"),
-        version: version.to_owned(),
-        configuration: BTreeMap::new(),
-    };
-    Executor::new(
-        vec![Arc::new(Counter { next: AtomicI64::new(start), step, engine: Arc::new(Canonical::new(engine)) })],
-        1,
-    )
+    });
+    Executor::new(vec![Arc::new(counter)], 1)
 }
 
 struct Case {
@@ -97,26 +71,11 @@ struct Case {
 async fn honest() -> Case {
     let store = Arc::new(Memory::default());
     let executor = executor(1, 0, "1");
-    let package = json!({
-        "name": "counter", "version": "1", "runtime": { "entrypoint": "main.wat" }, "io": {}, "annotations": {},
-        "files": { "main.wat": "(module)", "notes.txt": "a second file" }
-    });
-    let profile = Profile {
-        backend: Backend::Wasm,
-        fuel: 1,
-        mem_limit_bytes: 1,
-        output_limit_bytes: 100,
-        tmp_limit_bytes: 0,
-        timeout_ms: 1,
-        clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
-        random_seed: Seed::from_bytes([0; 32]),
-        processes: None,
-    };
     let request = CommitRequest {
         order_id: "case".parse().expect("an id"),
-        skill: Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill")),
+        skill: skill(),
         input: b"{}".as_slice().into(),
-        profile: Arc::new(Canonical::new(profile)),
+        profile: profile(),
         time_limit: Duration::from_secs(1),
         slot: executor.slot().await.expect("a slot"),
     };

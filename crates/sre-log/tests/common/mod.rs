@@ -4,7 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sre_core::Digest;
+use sre_core::{
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId, OrderResult, OrderStatus,
+    Outcome, Resources,
+};
 use sre_da::{LocalStore, LocalStoreOptions};
 use sre_log::{Log, LogError, Submission};
 use sre_receipt::tlog::Entry;
@@ -41,4 +44,50 @@ pub fn submissions(numbers: std::ops::Range<u64>) -> Vec<Submission> {
 pub async fn grow(log: &Log, numbers: std::ops::Range<u64>) {
     log.submit(submissions(numbers)).await.expect("numbers");
     log.integrate().await.expect("a checkpoint");
+}
+
+/// When everything ends.
+pub fn now() -> jiff::Timestamp {
+    "2026-01-01T00:00:00Z".parse().expect("a time")
+}
+
+/// The result of an order whose skill failed like that; everything else about it follows from its id.
+pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
+    let any = Digest::of(order_id.as_bytes());
+    let commitment = Commitment {
+        format: COMMITMENT_FORMAT.to_owned(),
+        skill: any.into(),
+        input: any.into(),
+        profile: any.into(),
+        runtime: any.into(),
+        outcome: outcome.digest(),
+    };
+    let order_id: OrderId = order_id.parse().expect("an order id");
+    let commit = CommitResult {
+        order_id: order_id.clone(),
+        result_uri: None,
+        result_hash: None,
+        execution_time_ms: 1,
+        status: CommitStatus::Failed,
+        error_message: Some(outcome.to_string()),
+        commitment_hash: commitment.digest(),
+        commitment_uri: format!("da:sha256:{}", commitment.digest()),
+        commitment,
+        backend: Backend::Wasm,
+        backend_note: None,
+        isolation: None,
+        resources: Resources::default(),
+    };
+    OrderResult {
+        order_id,
+        status: OrderStatus::Failed,
+        commit_result: Some(commit),
+        verification: None,
+        execution_time_ms: 1,
+        error_message: Some(outcome.to_string()),
+        error_code: outcome.error_code().map(str::to_owned),
+        output: None,
+        attempts: 1,
+        logs: String::new(),
+    }
 }

@@ -5,21 +5,24 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::collections::BTreeMap;
+#[path = "../../../sre-sandbox/tests/common/played.rs"]
+mod played;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use played::Played;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
-use sre_core::{Backend, Canonical, Digest, Engine, OrderResult, Resources, VerifyResult};
+use sre_core::{OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_orchestrator::{
     Acceptance, Backoff, Callback, CallbackError, CallbackMessage, Journal, OperatorLimits, Orchestrator, OrderConfig,
     Parts, Schedule,
 };
-use sre_sandbox::{Ending, Execution, Executor, Job, Sandbox, SandboxError, Stop, judge};
+use sre_sandbox::{Ending, Execution, Executor, Job, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tempfile::TempDir;
@@ -42,44 +45,14 @@ pub enum Act {
 }
 
 /// Plays its acts in turn; the last one again and again.
-pub struct ScriptedSandbox {
+pub struct Script {
     acts: Vec<Act>,
     pub executions: AtomicUsize,
     pub stopped: AtomicUsize,
-    engine: Arc<Canonical<Engine>>,
 }
 
-impl ScriptedSandbox {
-    pub fn new(acts: &[Act]) -> Arc<Self> {
-        let engine = Engine {
-            backend: Backend::Wasm,
-            name: String::from("script"),
-            version: String::from("1"),
-            configuration: BTreeMap::new(),
-        };
-        Arc::new(Self {
-            acts: acts.to_vec(),
-            executions: 0.into(),
-            stopped: 0.into(),
-            engine: Arc::new(Canonical::new(engine)),
-        })
-    }
-}
-
-impl Sandbox for ScriptedSandbox {
-    fn backend(&self) -> Backend {
-        Backend::Wasm
-    }
-
-    fn engine(&self, _: &Skill, _: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
-        Ok(Arc::clone(&self.engine))
-    }
-
-    fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
-        Ok(())
-    }
-
-    fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
+impl Script {
+    fn play(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
         let index = self.executions.fetch_add(1, Ordering::SeqCst);
         let (ending, printed) = match self.acts[index.min(self.acts.len() - 1)] {
             Act::Print(text) => (Ending::Exited(0), text),
@@ -162,7 +135,7 @@ impl Callback for WatchedCallback {
 pub struct House {
     pub orchestrator: Arc<Orchestrator>,
     pub acceptance: Acceptance,
-    pub sandbox: Arc<ScriptedSandbox>,
+    pub script: Arc<Script>,
     pub watch: Arc<Watch>,
     pub data: Arc<TempDir>,
 }
@@ -198,8 +171,10 @@ pub fn house_on(
     acts: &[Act],
     receiver: Receiver,
 ) -> House {
-    let sandbox = ScriptedSandbox::new(acts);
-    let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 2);
+    let script = Arc::new(Script { acts: acts.to_vec(), executions: 0.into(), stopped: 0.into() });
+    let player = Arc::clone(&script);
+    let sandbox = Played::new("script", "1", move |job, stop| player.play(job, stop));
+    let executor = Executor::new(vec![Arc::new(sandbox)], 2);
     let watch = Arc::new(Watch::default());
     let commit = Arc::new(WatchedCommit(Committer::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
     let verify = Arc::new(WatchedVerify(Verifier::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
@@ -208,7 +183,7 @@ pub fn house_on(
     parts.backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(2) };
     parts.schedule = Schedule::new(vec![Duration::from_millis(1); 3]);
     let orchestrator = Arc::new(Orchestrator::new(parts));
-    House { orchestrator, acceptance: Acceptance::new(OperatorLimits::default(), executor), sandbox, watch, data }
+    House { orchestrator, acceptance: Acceptance::new(OperatorLimits::default(), executor), script, watch, data }
 }
 
 impl House {
