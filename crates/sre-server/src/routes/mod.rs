@@ -1,7 +1,9 @@
 //! Every route, from one table that the OpenAPI document is made of too.
 
+mod audit;
 mod blobs;
 mod cancel;
+mod coverage;
 mod events;
 mod health;
 mod list;
@@ -55,6 +57,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         events::endpoints(),
         receipts::endpoints(),
         verdicts::endpoints(),
+        coverage::endpoints(),
+        audit::endpoints(),
         verify::endpoints(),
         skills::endpoints(),
         blobs::endpoints(),

@@ -1,4 +1,4 @@
-//! What other nodes found about orders, and how much of the work they checked.
+//! What other nodes found about orders.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Serialize;
 use sre_core::{OrderId, canonical_json};
-use sre_orchestrator::journal::{Coverage, Finality, StoredVerdict};
+use sre_orchestrator::journal::{Finality, StoredVerdict};
 use sre_orchestrator::{RegistrarError, VerdictError};
 use sre_receipt::KeyId;
 
 use super::{Endpoint, OWN, json, view};
 use crate::auth::Caller;
 use crate::openapi::{answer, operation, order_parameter};
-use crate::{App, Problem, Scope, body};
+use crate::{App, Problem, body};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let taken = [
@@ -48,32 +48,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .parameters(&[order_parameter()])
             .problems(&[404, 422, 429, 503])
-            .into_value(),
-        },
-        Endpoint {
-            method: "get",
-            path: "/v1/coverage",
-            scopes: OWN,
-            route: get(coverage),
-            operation: operation(
-                "getCoverage",
-                "How much of this service's work others have checked, and what follows from it",
-                &[answer(200, "Counts and confidence", "Coverage")],
-            )
-            .problems(&[429, 503])
-            .into_value(),
-        },
-        Endpoint {
-            method: "get",
-            path: "/v1/audit",
-            scopes: &[Scope::Read],
-            route: get(async |State(app): State<Arc<App>>| json(StatusCode::OK, &app.audits.report())),
-            operation: operation(
-                "getAudit",
-                "What this service found when it last read what its receipts lead to",
-                &[answer(200, "Counts since the start, and what is lost now", "Audit")],
-            )
-            .problems(&[429])
             .into_value(),
         },
     ]
@@ -136,32 +110,6 @@ async fn list(
     let entry = view::find(&app, &caller, &id)?;
     let verdicts = app.journal().verdicts(&entry.order_id)?;
     Ok(json(StatusCode::OK, &Listed { order_id: entry.order_id, finality: entry.finality, verdicts }))
-}
-
-/// Counts, and what they say if those that were checked were chosen by chance. A probability and its complement, as numbers
-/// from 0 to 1; null where nothing was checked.
-#[derive(Serialize)]
-struct Shown {
-    receipts: u64,
-    checked: u64,
-    matched: u64,
-    disputed: u64,
-    share_checked: f64,
-    undetected_share_95: Option<f64>,
-}
-
-async fn coverage(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let found = app.journal().coverage()?;
-    let Coverage { receipts, checked, matched, disputed } = found;
-    let shown = Shown {
-        receipts,
-        checked,
-        matched,
-        disputed,
-        share_checked: found.share_checked(),
-        undetected_share_95: found.undetected_share(0.95),
-    };
-    Ok(json(StatusCode::OK, &shown))
 }
 
 fn operating(error: &RegistrarError) -> Problem {
