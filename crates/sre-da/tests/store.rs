@@ -273,7 +273,7 @@ async fn old_leftovers_are_swept_and_young_ones_kept() {
     for path in [&old, &young] {
         fs::write(path, b"half").unwrap();
     }
-    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    let two_hours_ago = SystemTime::now() - std::time::Duration::from_secs(7200);
     fs::File::options().write(true).open(&old).unwrap().set_modified(two_hours_ago).unwrap();
     open(dir.path());
     assert!(!old.exists() && young.exists());
