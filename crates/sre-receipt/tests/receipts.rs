@@ -69,7 +69,7 @@ fn an_outcome_that_was_not_committed_gets_no_receipt() {
 }
 
 /// A receipt whose predicate was changed by the executor himself, with a good signature.
-fn signed_with(change: impl FnOnce(&mut Value)) -> Result<Receipt, sre_receipt::ReceiptError> {
+fn signed_with(change: impl FnOnce(&mut Value)) -> Result<Receipt, ReceiptError> {
     let mut statement: Value = serde_json::from_slice(receipt("t", returned()).envelope().payload()).expect("JSON");
     change(&mut statement);
     Receipt::read(Envelope::sign(canonical_json::to_vec(&statement), &node(1).secret))
