@@ -17,7 +17,18 @@ pub struct AddressPolicy {
     any: bool,
     allowed: Vec<Network>,
     ports: Vec<u16>,
+    settings: Settings,
 }
+
+/// Where its owner allows more, for the messages.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    ports: &'static str,
+    networks: &'static str,
+}
+
+const SERVICE: Settings =
+    Settings { ports: "the operator's setting callbacks.ports", networks: "the operator's setting callbacks.networks" };
 
 /// A network in CIDR notation: `10.1.0.0/16`, `fd00::/8`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +47,19 @@ pub struct NetworkError(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressPolicyError {
     /// The URL's port is not allowed.
-    #[error("callbacks may not go to port {0}; the operator's setting callbacks.ports allows others")]
-    Port(u16),
+    #[error("requests may not go to port {port}; {setting} allows others")]
+    Port {
+        /// Which.
+        port: u16,
+        /// What allows it.
+        setting: &'static str,
+    },
     /// The address is not public.
-    #[error("callbacks may go to public addresses only; the operator's setting callbacks.networks allows others")]
-    Address,
+    #[error("requests may go to public addresses only; {setting} allows others")]
+    Address {
+        /// What allows it.
+        setting: &'static str,
+    },
     /// The URL has no host or port.
     #[error("the URL names no host")]
     NoHost,
@@ -50,13 +69,20 @@ impl AddressPolicy {
     /// Public addresses and `allowed` networks; only these ports.
     #[must_use]
     pub fn new(allowed: Vec<Network>, ports: Vec<u16>) -> Self {
-        Self { any: false, allowed, ports }
+        Self { any: false, allowed, ports, settings: SERVICE }
     }
 
     /// Every address and port: for the operator's own URLs.
     #[must_use]
     pub fn any() -> Self {
-        Self { any: true, allowed: Vec::new(), ports: Vec::new() }
+        Self { any: true, allowed: Vec::new(), ports: Vec::new(), settings: SERVICE }
+    }
+
+    /// The same, with messages that say what allows other ports and other networks.
+    #[must_use]
+    pub fn set_by(mut self, ports: &'static str, networks: &'static str) -> Self {
+        self.settings = Settings { ports, networks };
+        self
     }
 
     /// What can be said of a URL without resolving names.
@@ -69,7 +95,7 @@ impl AddressPolicy {
         }
         let port = url.port_or_known_default().ok_or(AddressPolicyError::NoHost)?;
         if !self.ports.contains(&port) {
-            return Err(AddressPolicyError::Port(port));
+            return Err(AddressPolicyError::Port { port, setting: self.settings.ports });
         }
         // The URL parser has read decimal, octal and hexadecimal spellings.
         match url.host().ok_or(AddressPolicyError::NoHost)? {
@@ -96,7 +122,7 @@ impl AddressPolicy {
                 IpAddr::V4(address) => is_public_v4(address),
                 IpAddr::V6(address) => is_public_v6(address),
             };
-        if is_allowed { Ok(()) } else { Err(AddressPolicyError::Address) }
+        if is_allowed { Ok(()) } else { Err(AddressPolicyError::Address { setting: self.settings.networks }) }
     }
 }
 
@@ -230,7 +256,11 @@ mod tests {
             "[ff02::1]",
             "１２７.0.0.1",
         ] {
-            assert_eq!(check(&strict(), &format!("http://{host}/")), Err(AddressPolicyError::Address), "{host}");
+            assert_eq!(
+                check(&strict(), &format!("http://{host}/")),
+                Err(AddressPolicyError::Address { setting: SERVICE.networks }),
+                "{host}"
+            );
         }
         for host in ["1.1.1.1", "172.32.0.1", "[2606:4700::1111]", "example.org"] {
             assert_eq!(check(&strict(), &format!("https://{host}/")), Ok(()), "{host}");
@@ -239,18 +269,24 @@ mod tests {
 
     #[test]
     fn ports_are_limited_and_the_operator_can_allow_networks() {
-        assert_eq!(check(&strict(), "http://example.org:6379/"), Err(AddressPolicyError::Port(6379)));
+        assert_eq!(
+            check(&strict(), "http://example.org:6379/"),
+            Err(AddressPolicyError::Port { port: 6379, setting: SERVICE.ports })
+        );
         let policy = AddressPolicy::new(vec!["10.1.0.0/16".parse().expect("a network")], vec![8080]);
         assert_eq!(check(&policy, "http://10.1.2.3:8080/"), Ok(()));
         assert_eq!(check(&policy, "http://[::ffff:10.1.2.3]:8080/"), Ok(()));
-        assert_eq!(check(&policy, "http://10.2.2.3:8080/"), Err(AddressPolicyError::Address));
+        assert_eq!(
+            check(&policy, "http://10.2.2.3:8080/"),
+            Err(AddressPolicyError::Address { setting: SERVICE.networks })
+        );
         assert_eq!(check(&AddressPolicy::any(), "http://127.0.0.1:6379/"), Ok(()));
     }
 
     #[test]
     fn one_forbidden_address_among_many_refuses_the_name() {
         let mixed = vec!["1.1.1.1:80".parse().expect("an address"), "127.0.0.1:80".parse().expect("an address")];
-        assert_eq!(strict().check_all(mixed), Err(AddressPolicyError::Address));
+        assert_eq!(strict().check_all(mixed), Err(AddressPolicyError::Address { setting: SERVICE.networks }));
     }
 
     #[test]
