@@ -17,6 +17,6 @@ mod tile_nodes;
 pub mod watch;
 
 pub use log::{Log, LogError, Submission, blobs_of_log};
-pub use memory::{LogMemory, LogMemoryError};
+pub use memory::{LogMemory, LogMemoryError, LookError};
 pub use notary::{Finished, Notary, NotaryError};
 pub use source::{LogSource, SourceError, TILE_LIMIT_BYTES};

@@ -2,18 +2,31 @@
 //!
 //! ```text
 //! logs/<sha256 of the name>/checkpoint            the last good one
+//! logs/<sha256 of the name>/unproven              one that was signed, and never shown to continue the last good one
 //! logs/<sha256 of the name>/fault-<size>-<size>   two signed checkpoints that cannot both be true, one after the other
+//! logs/<sha256 of the name>/foreign-<size>        a signed checkpoint to whose tree the log showed what is not in it
+//! logs/<sha256 of the name>/entries               how many of its entries were read and found in the signed tree
+//! logs/<sha256 of the name>/lock                  held while somebody looks
 //! ```
+//! A good checkpoint is remembered as soon as it is proven to continue the last one, before anything is read under it: else the
+//! log could take back what it signed while it is read. Processes look in turn, so what is remembered never goes back.
 //! Whoever deletes the folder forgets, and trusts the next checkpoint as he trusted the first.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sre_core::Digest;
-use sre_receipt::tlog::{Checkpoint, KeyName, NOTE_LIMIT_BYTES, Note};
+use sre_receipt::tlog::{Checkpoint, CheckpointError, KeyName, NOTE_LIMIT_BYTES, Note, VerifierKey};
 
-use crate::watch::Fault;
+use crate::source::LogSource;
+use crate::watch::{self, Fault, Seen};
+
+/// How long one look waits for another process that looks at the same log.
+const TURN_TIME_LIMIT: Duration = Duration::from_secs(120);
+/// Pause between two attempts at the lock.
+const TURN_PAUSE: Duration = Duration::from_millis(20);
 
 /// A folder with what is remembered.
 #[derive(Debug, Clone)]
@@ -32,12 +45,29 @@ pub enum LogMemoryError {
         /// What the system said.
         source: io::Error,
     },
-    /// What is remembered is no checkpoint.
-    #[error("what is remembered in {} is no checkpoint; remove the file to forget the log", path.display())]
+    /// What is remembered is no checkpoint, or no number.
+    #[error("what is remembered in {} is damaged; remove the file to forget it", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
+    /// Somebody else looks at the log, and does not come to an end.
+    #[error("another process has been looking at this log for minutes; it holds {}", path.display())]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+    },
+}
+
+/// Why a look came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The log is at fault.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// What is remembered cannot be used.
+    #[error(transparent)]
+    Memory(#[from] LogMemoryError),
 }
 
 impl LogMemory {
@@ -47,12 +77,121 @@ impl LogMemory {
         Self(path.into())
     }
 
+    /// Looks at the log of this name, and remembers what it says if that continues all it has said before.
+    ///
+    /// # Errors
+    /// [`LookError`]; the last good checkpoint stays what it was. One that the log signed and did not prove is kept, and must be
+    /// continued by all that follow.
+    pub async fn look(
+        &self,
+        origin: &KeyName,
+        source: &dyn LogSource,
+        keys: &[VerifierKey],
+    ) -> Result<Seen, LookError> {
+        let _turn = self.turn(origin).await?;
+        let before = self.last(origin)?;
+        let unproven = self.read(origin, "unproven")?;
+        let seen = match watch::look(source, keys, before.as_ref()).await {
+            Err(Fault::Unproven { size, now, source }) => {
+                if unproven.is_none() {
+                    self.write(origin, "unproven", &now.to_string())?;
+                }
+                return Err(Fault::Unproven { size, now, source }.into());
+            }
+            looked => looked?,
+        };
+        if seen.checkpoint.origin != *origin {
+            let (found, expected) = (seen.checkpoint.origin, origin.clone());
+            return Err(Fault::from(CheckpointError::Origin { found, expected }).into());
+        }
+        if let Some(unproven) = &unproven {
+            watch::continues(source, unproven, &seen).await?;
+        }
+        self.write(origin, "checkpoint", &seen.note.to_string())?;
+        if unproven.is_some() {
+            let path = self.folder(origin).join("unproven");
+            fs::remove_file(&path).map_err(|source| LogMemoryError::Io { action: "remove", path, source })?;
+        }
+        Ok(seen)
+    }
+
     /// The last good checkpoint of a log.
     ///
     /// # Errors
     /// [`LogMemoryError`].
     pub fn last(&self, origin: &KeyName) -> Result<Option<Note>, LogMemoryError> {
-        let path = self.folder(origin).join("checkpoint");
+        self.read(origin, "checkpoint")
+    }
+
+    /// How many of its entries were read, from the first on; 0 where nothing is remembered.
+    ///
+    /// # Errors
+    /// [`LogMemoryError`].
+    pub fn entries_read(&self, origin: &KeyName) -> Result<u64, LogMemoryError> {
+        let path = self.folder(origin).join("entries");
+        match fs::read_to_string(&path) {
+            Ok(text) => text.trim_end().parse().map_err(|_| LogMemoryError::Damaged { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(source) => Err(LogMemoryError::Io { action: "read", path, source }),
+        }
+    }
+
+    /// Remembers how many of its entries were read.
+    ///
+    /// # Errors
+    /// [`LogMemoryError`].
+    pub fn remember_entries(&self, origin: &KeyName, read: u64) -> Result<(), LogMemoryError> {
+        self.write(origin, "entries", &format!("{read}\n")).map(drop)
+    }
+
+    /// Keeps the evidence of misbehaviour and returns where; `None` where a fault has none.
+    ///
+    /// # Errors
+    /// [`LogMemoryError`].
+    pub fn keep_evidence(&self, origin: &KeyName, fault: &Fault) -> Result<Option<PathBuf>, LogMemoryError> {
+        let size = |note: &Note| Checkpoint::parse(note.text()).map_or(0, |checkpoint| checkpoint.size);
+        match fault.notes() {
+            (Some(before), Some(now)) => {
+                let name = format!("fault-{}-{}", size(before), size(now));
+                self.write(origin, &name, &format!("{before}\n{now}")).map(Some)
+            }
+            (None, Some(now)) if fault.is_misbehaviour() => {
+                self.write(origin, &format!("foreign-{}", size(now)), &now.to_string()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Waits until nobody else looks at the log; nobody does until the answer is dropped.
+    async fn turn(&self, origin: &KeyName) -> Result<File, LogMemoryError> {
+        let path = self.made(origin)?.join("lock");
+        let io = |action| {
+            let path = path.clone();
+            move |source| LogMemoryError::Io { action, path, source }
+        };
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(io("open"))?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
+                Err(TryLockError::WouldBlock) if waited >= TURN_TIME_LIMIT => {
+                    return Err(LogMemoryError::Busy { path });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    tokio::time::sleep(TURN_PAUSE).await;
+                    waited += TURN_PAUSE;
+                }
+            }
+        }
+    }
+
+    fn read(&self, origin: &KeyName, name: &str) -> Result<Option<Note>, LogMemoryError> {
+        let path = self.folder(origin).join(name);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -67,47 +206,30 @@ impl LogMemory {
         note.map(Some).ok_or(LogMemoryError::Damaged { path })
     }
 
-    /// Remembers a checkpoint as the last good one.
-    ///
-    /// # Errors
-    /// [`LogMemoryError`].
-    pub fn remember(&self, origin: &KeyName, note: &Note) -> Result<(), LogMemoryError> {
-        self.write(origin, "checkpoint", &note.to_string()).map(drop)
-    }
-
-    /// Keeps the evidence of misbehaviour and returns where; `None` where a fault has none.
-    ///
-    /// # Errors
-    /// [`LogMemoryError`].
-    pub fn keep_evidence(&self, origin: &KeyName, fault: &Fault) -> Result<Option<PathBuf>, LogMemoryError> {
-        let (name, before, now) = match fault {
-            Fault::Forked { size, before, now } => (format!("fault-{size}-{size}"), before, now),
-            Fault::Shrunk { before_size, now_size, before, now }
-            | Fault::Rewritten { before_size, now_size, before, now } => {
-                (format!("fault-{before_size}-{now_size}"), before, now)
-            }
-            _ => return Ok(None),
-        };
-        self.write(origin, &name, &format!("{before}\n{now}")).map(Some)
-    }
-
     /// A name may have any character; its digest has none that means something to a file system.
     fn folder(&self, origin: &KeyName) -> PathBuf {
         self.0.join(Digest::of(origin.as_str().as_bytes()).to_string())
     }
 
+    /// The folder, which is there now.
+    fn made(&self, origin: &KeyName) -> Result<PathBuf, LogMemoryError> {
+        let path = self.folder(origin);
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let made = builder.create(&path);
+        let action = "make the folder";
+        made.map(|()| path.clone()).map_err(|source| LogMemoryError::Io { action, path, source })
+    }
+
     fn write(&self, origin: &KeyName, name: &str, text: &str) -> Result<PathBuf, LogMemoryError> {
-        let folder = self.folder(origin);
+        let folder = self.made(origin)?;
         let path = folder.join(name);
         let io = |action, path: &Path| {
             let path = path.to_path_buf();
             move |source| LogMemoryError::Io { action, path, source }
         };
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder).map_err(io("make the folder", &folder))?;
         let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io("write in", &folder))?;
         file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io("write", &path))?;
         file.persist(&path).map_err(|failed| io("write", &path)(failed.error))?;

@@ -29,7 +29,7 @@ pub struct Seen {
 }
 
 /// What is wrong with a log. The first four are misbehaviour and have evidence: two signed checkpoints that cannot both
-/// be true, or one and bytes that do not belong to it.
+/// be true, or the one to which bytes do not belong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Two histories of one size.
@@ -71,6 +71,18 @@ pub enum Fault {
     Foreign {
         /// Which.
         what: String,
+        /// The tree it signed.
+        now: Box<Note>,
+    },
+    /// It signed a tree and does not answer how that continues the one before.
+    #[error("the log does not show how its {size} entries continue those it had: {source}")]
+    Unproven {
+        /// The size it signed.
+        size: u64,
+        /// What it signed.
+        now: Box<Note>,
+        /// What it answered instead.
+        source: SourceError,
     },
     /// The checkpoint is malformed, another log's or signed by nobody who is trusted.
     #[error(transparent)]
@@ -84,7 +96,19 @@ impl Fault {
     /// Whether the log did what no log may do, rather than not answer.
     #[must_use]
     pub const fn is_misbehaviour(&self) -> bool {
-        !matches!(self, Self::Source(_) | Self::Checkpoint(_))
+        !matches!(self, Self::Source(_) | Self::Checkpoint(_) | Self::Unproven { .. })
+    }
+
+    /// The signed notes that show it: what the log said before, and what it says now.
+    #[must_use]
+    pub const fn notes(&self) -> (Option<&Note>, Option<&Note>) {
+        match self {
+            Self::Forked { before, now, .. }
+            | Self::Shrunk { before, now, .. }
+            | Self::Rewritten { before, now, .. } => (Some(before), Some(now)),
+            Self::Foreign { now, .. } | Self::Unproven { now, .. } => (None, Some(now)),
+            Self::Checkpoint(_) | Self::Source(_) => (None, None),
+        }
     }
 }
 
@@ -94,11 +118,23 @@ impl Fault {
 /// [`Fault`]; nothing about the log is to be believed, and `before` stays the last good checkpoint.
 pub async fn look(source: &dyn LogSource, keys: &[VerifierKey], before: Option<&Note>) -> Result<Seen, Fault> {
     let note = Note::parse(&source.checkpoint().await?).map_err(CheckpointError::from)?;
-    let now = verify(&note, keys)?;
-    let Some(old_note) = before else { return Ok(Seen { note, checkpoint: now, before: 0 }) };
+    let checkpoint = verify(&note, keys)?;
+    let mut seen = Seen { note, checkpoint, before: 0 };
+    if let Some(old) = before {
+        seen.before = continues(source, old, &seen).await?;
+    }
+    Ok(seen)
+}
+
+/// Whether what the log says `now` continues what it signed in `old`, which the caller verified; the size it had then.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn continues(source: &dyn LogSource, old: &Note, now: &Seen) -> Result<u64, Fault> {
+    let (note, now, old_note) = (&now.note, &now.checkpoint, old);
     let old = Checkpoint::parse(old_note.text())?;
     if old.origin != now.origin {
-        return Err(CheckpointError::Origin { found: now.origin, expected: old.origin }.into());
+        return Err(CheckpointError::Origin { found: now.origin.clone(), expected: old.origin }.into());
     }
     let both = || (Box::new(old_note.clone()), Box::new(note.clone()));
     let (before_size, now_size) = (old.size, now.size);
@@ -110,19 +146,23 @@ pub async fn look(source: &dyn LogSource, keys: &[VerifierKey], before: Option<&
         let (before, now) = both();
         return Err(Fault::Forked { size: now_size, before, now });
     }
-    let tiles = Theirs::new(source, now_size);
-    let path = proofs::consistency(&tiles, before_size, now_size).await?;
+    let unproven = |fault| match fault {
+        Fault::Source(source) => Fault::Unproven { size: now_size, now: Box::new(note.clone()), source },
+        fault => fault,
+    };
+    let tiles = Theirs::new(source, note, now_size);
+    let path = proofs::consistency(&tiles, before_size, now_size).await.map_err(unproven)?;
     if verify_consistency((before_size, &old.root), (now_size, &now.root), &path).is_err() {
         // Are the tiles wrong, or the history? It is the history if the new checkpoint stands for a tree that begins
         // differently; a tile that belongs to no signed tree accuses nobody of more than that.
-        let shown = proofs::root(&tiles, before_size, now_size).await?;
+        let shown = proofs::root(&tiles, before_size, now_size).await.map_err(unproven)?;
         if verify_consistency((before_size, &shown), (now_size, &now.root), &path).is_err() {
-            return Err(Fault::Foreign { what: String::from("a tile") });
+            return Err(tiles.foreign("a tile"));
         }
         let (before, now) = both();
         return Err(Fault::Rewritten { before_size, now_size, before, now });
     }
-    Ok(Seen { note, checkpoint: now, before: before_size })
+    Ok(before_size)
 }
 
 /// Reads the entries from `from` on, and checks that they are those of the signed tree.
@@ -133,11 +173,11 @@ pub async fn look(source: &dyn LogSource, keys: &[VerifierKey], before: Option<&
 /// [`Fault`]; entries that were visited before it were checked.
 pub async fn entries(
     source: &dyn LogSource,
-    checkpoint: &Checkpoint,
+    seen: &Seen,
     from: u64,
     visit: impl FnMut(u64, Entry) + Send,
 ) -> Result<(), Fault> {
-    entries_in(source, checkpoint, from..checkpoint.size, visit).await
+    entries_in(source, seen, from..seen.checkpoint.size, visit).await
 }
 
 /// As [`entries`], for a part of the log; `visit` may be called with entries beside it too.
@@ -146,17 +186,18 @@ pub async fn entries(
 /// [`Fault`]; entries that were visited before it were checked.
 pub async fn entries_in(
     source: &dyn LogSource,
-    checkpoint: &Checkpoint,
+    seen: &Seen,
     part: Range<u64>,
     mut visit: impl FnMut(u64, Entry) + Send,
 ) -> Result<(), Fault> {
     let width = u64::from(TILE_WIDTH);
-    let mut tiles = Theirs::new(source, checkpoint.size);
+    let Seen { note, checkpoint, .. } = seen;
+    let mut tiles = Theirs::new(source, note, checkpoint.size);
     for index in part.start / width..part.end.min(checkpoint.size).div_ceil(width) {
         let first = index * width;
         let count = (checkpoint.size - first).min(width) as u16;
         let path = TilePath { level: None, index, width: count };
-        let foreign = || Fault::Foreign { what: path.to_string() };
+        let foreign = || Fault::Foreign { what: path.to_string(), now: Box::new(note.clone()) };
         let entries = unpack(&source.tile(path).await?, count).map_err(|_| foreign())?;
         let leaves: Vec<Hash> = entries.iter().map(|entry| Hash::leaf(&entry.to_canonical())).collect();
         // The path of the first entry, computed with the bundle's own leaves in place of the tile that the log shows: its
@@ -199,6 +240,8 @@ fn verify(note: &Note, keys: &[VerifierKey]) -> Result<Checkpoint, CheckpointErr
 /// The tiles of a log that is not believed. Each is read once, so that two questions get one answer.
 struct Theirs<'a> {
     source: &'a dyn LogSource,
+    /// What was signed.
+    note: &'a Note,
     /// A tile of leaves that was made from entries and not read.
     overlay: Option<(u64, Arc<TileNodes>)>,
     size: u64,
@@ -206,8 +249,12 @@ struct Theirs<'a> {
 }
 
 impl<'a> Theirs<'a> {
-    fn new(source: &'a dyn LogSource, size: u64) -> Self {
-        Self { source, overlay: None, size, read: Mutex::new(LruCache::new(TILES_LIMIT)) }
+    fn new(source: &'a dyn LogSource, note: &'a Note, size: u64) -> Self {
+        Self { source, note, overlay: None, size, read: Mutex::new(LruCache::new(TILES_LIMIT)) }
+    }
+
+    fn foreign(&self, what: impl Into<String>) -> Fault {
+        Fault::Foreign { what: what.into(), now: Box::new(self.note.clone()) }
     }
 }
 
@@ -226,12 +273,12 @@ impl Tiles for Theirs<'_> {
         }
         let bytes = self.source.tile(path).await?;
         let nodes = TileNodes::from_bytes(&bytes, width).map(Arc::new);
-        let nodes = nodes.ok_or_else(|| Fault::Foreign { what: path.to_string() })?;
+        let nodes = nodes.ok_or_else(|| self.foreign(path.to_string()))?;
         lock().put(path, Arc::clone(&nodes));
         Ok(nodes)
     }
 
     fn incomplete(&self, level: u8, index: u64) -> Fault {
-        Fault::Foreign { what: format!("tile {index} of level {level}") }
+        self.foreign(format!("tile {index} of level {level}"))
     }
 }

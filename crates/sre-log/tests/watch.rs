@@ -5,11 +5,12 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use common::{entry, grow, key, open};
 use sre_log::watch::{self, Fault};
-use sre_log::{Log, LogMemory, LogSource, SourceError};
+use sre_log::{Log, LogMemory, LogSource, LookError, SourceError};
 use sre_receipt::tlog::{Checkpoint, Note, TilePath};
 
 /// A log whose answers the test changes.
@@ -84,7 +85,7 @@ async fn an_honest_log_is_followed_and_read() {
                 read.push((number, entry));
             }
         };
-        watch::entries(&log, &seen.checkpoint, from, visit).await.expect("its entries");
+        watch::entries(&log, &seen, from, visit).await.expect("its entries");
         before = Some(seen.note);
         from = size;
     }
@@ -122,7 +123,8 @@ async fn every_way_to_rewrite_history_is_found() {
     assert!(matches!(found, Fault::Shrunk { before_size: 300, now_size: 299, .. }), "{found}");
     // A size it does not have.
     let found = fault(&Liar::with(&honest, signed(301, root(&honest))), &keys, &before).await;
-    assert!(matches!(found, Fault::Source(SourceError::Missing(_))), "{found}");
+    assert!(matches!(found, Fault::Unproven { source: SourceError::Missing(_), .. }), "{found}");
+    assert!(!found.is_misbehaviour());
     // Signed by nobody, by a stranger, for another log, not at all.
     let unsigned = before.text().to_owned() + "\n";
     for wrong in [unsigned.as_bytes(), b"", before.text().as_bytes(), &[0xff; 100]] {
@@ -173,7 +175,7 @@ async fn tiles_and_entries_that_do_not_belong_to_the_tree_are_found() {
             let liar = Liar::about(&log);
             liar.tiles.lock().expect("a lock").insert(path, bad);
             let mut visited = 0;
-            let fault = watch::entries(&liar, &seen.checkpoint, 0, |_, _| visited += 1).await.expect_err("a fault");
+            let fault = watch::entries(&liar, &seen, 0, |_, _| visited += 1).await.expect_err("a fault");
             assert!(matches!(fault, Fault::Foreign { .. }), "{path}: {fault}");
             assert_eq!(visited, index * 256, "nothing of a wrong bundle is passed on");
         }
@@ -188,12 +190,98 @@ async fn the_memory_keeps_the_last_checkpoint_of_each_log() {
     let memory = LogMemory::new(folder.path().join("logs"));
     let name = key(1).name.clone();
     assert_eq!(memory.last(&name).expect("nothing"), None);
-    memory.remember(&name, &log.checkpoint().1).expect("a file");
+    memory.look(&name, &log, &[log.verifier_key()]).await.expect("an honest log");
     assert_eq!(memory.last(&name).expect("a note"), Some(log.checkpoint().1));
     assert_eq!(memory.last(&"../../etc".parse().expect("a name")).expect("nothing"), None);
     let file = walk(&folder.path().join("logs"));
     std::fs::write(&file, "x").expect("a file");
     assert!(memory.last(&name).is_err());
+}
+
+/// A log that shows an old checkpoint, and that only after somebody else has looked or plainly has to wait.
+struct Slow<'a> {
+    log: &'a Log,
+    checkpoint: Vec<u8>,
+    is_asked: tokio::sync::Notify,
+    other_is_done: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl LogSource for Slow<'_> {
+    async fn checkpoint(&self) -> Result<Vec<u8>, SourceError> {
+        self.is_asked.notify_one();
+        drop(tokio::time::timeout(Duration::from_millis(300), self.other_is_done.notified()).await);
+        Ok(self.checkpoint.clone())
+    }
+
+    async fn tile(&self, path: TilePath) -> Result<Vec<u8>, SourceError> {
+        self.log.tile(path).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_a_log_never_goes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path()).await;
+    let (keys, name) = ([log.verifier_key()], key(1).name.clone());
+    grow(&log, 0..300).await;
+    let checkpoint = log.checkpoint().1.to_string().into_bytes();
+    let slow = Slow { log: &log, checkpoint, is_asked: Default::default(), other_is_done: Default::default() };
+    grow(&log, 300..500).await;
+    let memory = LogMemory::new(folder.path().join("logs"));
+    let first = memory.look(&name, &slow, &keys);
+    let second = async {
+        slow.is_asked.notified().await;
+        let seen = memory.look(&name, &log, &keys).await;
+        slow.other_is_done.notify_one();
+        seen
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!((first.expect("300").checkpoint.size, second.expect("500").checkpoint.size), (300, 500));
+    assert_eq!(memory.last(&name).expect("a note"), Some(log.checkpoint().1));
+}
+
+#[tokio::test]
+async fn a_tree_that_was_signed_and_not_shown_cannot_be_taken_back() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (log, other) = (open(one.path()).await, open(two.path()).await);
+    let (keys, name) = ([log.verifier_key()], key(1).name.clone());
+    let memory = LogMemory::new(one.path().join("logs"));
+    grow(&log, 0..300).await;
+    memory.look(&name, &log, &keys).await.expect("an honest log");
+    // Another continuation of the same 300 is signed, and none of its tiles can be had.
+    grow(&other, 0..300).await;
+    grow(&other, 1000..1200).await;
+    let signed = Liar::with(&log, other.checkpoint().1.to_string().into_bytes());
+    let refused = memory.look(&name, &signed, &keys).await.expect_err("no proof");
+    assert!(matches!(refused, LookError::Fault(Fault::Unproven { size: 500, .. })), "{refused}");
+    let kept = memory.last(&name).expect("a note").expect("a note");
+    assert_eq!(Checkpoint::parse(kept.text()).expect("a checkpoint").size, 300);
+    // The first history goes on as if nothing had been signed.
+    grow(&log, 300..600).await;
+    let caught = memory.look(&name, &log, &keys).await.expect_err("a fork");
+    let LookError::Fault(caught) = caught else { panic!("{caught}") };
+    assert!(matches!(caught, Fault::Rewritten { before_size: 500, now_size: 600, .. }), "{caught}");
+    let (before, now) = caught.notes();
+    assert_eq!((before, now), (Some(&other.checkpoint().1), Some(&log.checkpoint().1)));
+    // The signed tree itself, shown at last, is what that history must be.
+    grow(&other, 1200..1300).await;
+    memory.look(&name, &other, &keys).await.expect("the tree that was signed goes on");
+}
+
+#[tokio::test]
+async fn what_does_not_belong_to_the_tree_is_kept_with_the_tree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path()).await;
+    grow(&log, 0..300).await;
+    let seen = watch::look(&log, &[log.verifier_key()], None).await.expect("an honest log");
+    let path = TilePath { level: None, index: 0, width: 256 };
+    let liar = Liar::about(&log);
+    liar.tiles.lock().expect("a lock").insert(path, b"no entries".to_vec());
+    let fault = watch::entries(&liar, &seen, 0, |_, _| {}).await.expect_err("a fault");
+    let memory = LogMemory::new(folder.path().join("logs"));
+    let kept = memory.keep_evidence(&key(1).name, &fault).expect("a file").expect("evidence");
+    assert_eq!(std::fs::read_to_string(kept).expect("a note"), seen.note.to_string());
 }
 
 fn walk(folder: &std::path::Path) -> std::path::PathBuf {

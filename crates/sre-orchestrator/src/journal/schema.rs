@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 const V1: &str = "
     CREATE TABLE orders (
@@ -138,4 +138,13 @@ const V5: &str = "
     UPDATE outbox SET submitter = (SELECT submitter FROM orders WHERE orders.sequence = outbox.sequence);
     DROP INDEX outbox_pending;
     CREATE INDEX outbox_pending ON outbox (submitter, due_ms, host, holder) WHERE state = 'pending';
+";
+
+/// Checks that came to nothing are counted: they are no clean ones. Those of orders that were forgotten before are not known.
+const V6: &str = "
+    ALTER TABLE coverage ADD COLUMN inconclusive INTEGER NOT NULL DEFAULT 0;
+    UPDATE coverage SET inconclusive = (
+        SELECT count(*) FROM (
+            SELECT sequence FROM verdicts GROUP BY sequence
+            HAVING max(verdict IN ('matched', 'hash_only', 'diverged', 'tampered')) = 0));
 ";

@@ -81,6 +81,8 @@ pub struct Coverage {
     pub matched: u64,
     /// Orders with a verdict `diverged` or `tampered`.
     pub disputed: u64,
+    /// Orders whose checks came to none of `matched`, `hash_only`, `diverged` and `tampered`.
+    pub inconclusive: u64,
 }
 
 impl Coverage {
@@ -91,12 +93,14 @@ impl Coverage {
     }
 
     /// The largest share of wrong results, from 0 to 1, that goes along with this finding: were more of them wrong, then a
-    /// sample of this size, chosen by chance, would show at least one with this `confidence`. `None` where nothing was
-    /// checked or something is disputed, which says more than any estimate.
+    /// sample of as many as matched, chosen by chance, would show at least one with this `confidence`. 0 where all matched.
+    /// `None` where nothing matched, where something is disputed, which says more than any estimate, and where a check came to
+    /// nothing: whoever may withhold what was drawn may withhold what is wrong.
     #[must_use]
     pub fn undetected_share(&self, confidence: f64) -> Option<f64> {
-        let is_clean = self.checked > 0 && self.disputed == 0;
-        is_clean.then(|| 1.0 - (1.0 - confidence).powf(1.0 / self.checked as f64))
+        let is_clean = self.matched > 0 && self.disputed == 0 && self.inconclusive == 0;
+        let is_complete = self.matched >= self.receipts;
+        is_clean.then(|| if is_complete { 0.0 } else { 1.0 - (1.0 - confidence).powf(1.0 / self.matched as f64) })
     }
 }
 
@@ -177,10 +181,13 @@ fn keep(transaction: &Transaction<'_>, now: i64, new: &NewVerdict) -> rusqlite::
             new.digest.as_bytes()
         ])?;
     let has = said(transaction, sequence)?;
-    let added = |index: usize| i64::from(has[index] && !had[index]);
+    let added = |index: usize| i64::from(has[index]) - i64::from(had[index]);
     transaction
-        .prepare_cached("UPDATE coverage SET checked = checked + ?1, matched = matched + ?2, disputed = disputed + ?3")?
-        .execute(params![added(0), added(1), added(2)])?;
+        .prepare_cached(
+            "UPDATE coverage SET checked = checked + ?1, matched = matched + ?2, disputed = disputed + ?3,
+                    inconclusive = inconclusive + ?4",
+        )?
+        .execute(params![added(0), added(1), added(2), added(3)])?;
     decide(transaction, now, sequence)?;
     Ok(VerdictKept::New)
 }
@@ -200,14 +207,17 @@ fn standing(connection: &Connection, sequence: i64, key: Digest, verdict: Verdic
     })
 }
 
-/// Whether anybody has ever said anything about the order, that it matched, that it did not.
-fn said(connection: &Connection, sequence: i64) -> rusqlite::Result<[bool; 3]> {
+/// Whether anybody has ever said anything about the order, that it matched, that it did not; and whether all that was ever said
+/// is that it could not be found out.
+fn said(connection: &Connection, sequence: i64) -> rusqlite::Result<[bool; 4]> {
     connection
         .prepare_cached(
             "SELECT count(*) > 0, coalesce(max(verdict = 'matched'), 0),
-                    coalesce(max(verdict IN ('diverged', 'tampered')), 0) FROM verdicts WHERE sequence = ?1",
+                    coalesce(max(verdict IN ('diverged', 'tampered')), 0),
+                    coalesce(max(verdict IN ('matched', 'hash_only', 'diverged', 'tampered')) = 0, 0)
+             FROM verdicts WHERE sequence = ?1",
         )?
-        .query_row([sequence], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+        .query_row([sequence], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
 }
 
 /// An order with enough verdicts is final. Then its callback is due, and also as soon as somebody disputes it: its submitter
@@ -279,7 +289,8 @@ impl Journal {
     /// [`JournalError`].
     pub fn coverage(&self) -> Result<Coverage, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement = reader.prepare_cached("SELECT receipts, checked, matched, disputed FROM coverage")?;
+        let mut statement =
+            reader.prepare_cached("SELECT receipts, checked, matched, disputed, inconclusive FROM coverage")?;
         let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         Ok(statement.query_row([], |row| {
             Ok(Coverage {
@@ -287,6 +298,7 @@ impl Journal {
                 checked: number(row, 1)?,
                 matched: number(row, 2)?,
                 disputed: number(row, 3)?,
+                inconclusive: number(row, 4)?,
             })
         })?)
     }

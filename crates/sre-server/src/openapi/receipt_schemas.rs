@@ -116,10 +116,13 @@ fn coverage() -> Value {
             "checked": count,
             "matched": count,
             "disputed": count,
+            "inconclusive": count,
             "share_checked": share,
             "undetected_share_95": nullable(&share),
         },
-        "required": ["receipts", "checked", "matched", "disputed", "share_checked", "undetected_share_95"],
+        "required": [
+            "receipts", "checked", "matched", "disputed", "inconclusive", "share_checked", "undetected_share_95",
+        ],
         "additionalProperties": false,
     })
 }

@@ -29,26 +29,28 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     }]
 }
 
-/// Counts, and what they say if those that were checked were chosen by chance. A probability and its complement, as numbers
-/// from 0 to 1; null where nothing was checked.
+/// Counts, and what they say if those that matched were chosen by chance. Shares are numbers from 0 to 1. The last is the largest
+/// share of wrong results that goes along with the counts, with a confidence of 95 %; null where there is no estimate.
 #[derive(Serialize)]
 struct Shown {
     receipts: u64,
     checked: u64,
     matched: u64,
     disputed: u64,
+    inconclusive: u64,
     share_checked: f64,
     undetected_share_95: Option<f64>,
 }
 
 async fn coverage(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let found = app.journal().coverage()?;
-    let Coverage { receipts, checked, matched, disputed } = found;
+    let Coverage { receipts, checked, matched, disputed, inconclusive } = found;
     let shown = Shown {
         receipts,
         checked,
         matched,
         disputed,
+        inconclusive,
         share_checked: found.share_checked(),
         undetected_share_95: found.undetected_share(0.95),
     };

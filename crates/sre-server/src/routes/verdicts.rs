@@ -65,9 +65,14 @@ pub(super) fn check_required(app: &App, required: u32) -> Result<(), Problem> {
     if keys >= usize::try_from(required).unwrap_or(usize::MAX) {
         return Ok(());
     }
+    let keys = match keys {
+        0 => String::from("no key of others"),
+        1 => String::from("one key of others"),
+        more => format!("{more} keys of others"),
+    };
     let detail = format!(
-        "verdicts_required: {required} verdicts are asked for, and this service believes {keys} keys of others; \
-         its operator adds one with `sre key trust`"
+        "verdicts_required: {required} verdicts are asked for, and this service believes {keys}; its operator adds one with \
+         `sre key trust KEY --for verdict`"
     );
     Err(Problem::unprocessable("verdicts_unavailable", detail))
 }

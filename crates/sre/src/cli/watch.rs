@@ -25,7 +25,7 @@ key here first: `sre key trust`. What it needs a token for, SRE_TOKEN or --token
 
 Exit codes (with --once):
   0    every order that was checked is matched, or hash_only
-  1    an operating failure
+  1    an operating failure, or the executor does not answer or refuses everything
   2    bad usage
   21   a replay diverged
   22   something is tampered, or the log did what no log may do

@@ -60,6 +60,9 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Said where the service refuses.
+const TOKEN_HINT: &str = "--token-file or SRE_TOKEN gives the token, which needs the scope `read`";
+
 async fn make(folder: &DataFolder, order_id: &OrderId, with_runtime: bool) -> Result<Bundle, Failure> {
     let receipts = Receipts::open(folder).await?;
     let (receipt, proof) = receipts.issue(order_id).await?;
@@ -70,9 +73,9 @@ async fn make(folder: &DataFolder, order_id: &OrderId, with_runtime: bool) -> Re
 /// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks it.
 async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let order_id = &args.order;
-    let place = HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?);
+    let place = HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
     let refused = |code, why: String| Failure::operating(code, format!("{}: {why}", place.address()));
-    let shown = place.receipt(order_id).await.map_err(|error| refused("service_unreachable", error))?;
+    let shown = place.receipt(order_id).await.map_err(|error| refused("service_unreachable", error.to_string()))?;
     let shown =
         shown.ok_or_else(|| refused("receipt_unavailable", format!("order {order_id} has no receipt there")))?;
     let invalid = || refused("answer_invalid", String::from("the answer is no receipt of this order"));
@@ -82,6 +85,10 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let mut sources = Sources::default();
     sources.add_service(place.clone());
     let found = evidence(&sources, &receipt, args.with_runtime).await;
+    // What is refused is not lost.
+    if let Some(refusal) = sources.refusal() {
+        return Err(refused("service_unreachable", refusal.to_string()));
+    }
     packed(order_id, &receipt, proof, found)
 }
 

@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 use sre_core::Verdict;
 use sre_log::watch::{self, Fault, Seen};
-use sre_log::{LogMemoryError, LogSource};
+use sre_log::{LogMemory, LogMemoryError, LogSource, LookError, SourceError};
 use sre_orchestrator::DataFolder;
+use sre_receipt::Trust;
 use sre_receipt::tlog::{Checkpoint, CheckpointError, KeyName, Note, NoteError, VerifierKey};
 
 use super::log_cosign;
 use crate::cli::{Format, Global, LogCheckArgs, LogCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, Sheet, Style, number};
+use crate::output::{self, Sheet, Style, number, plural};
 use crate::receipts::{self, HttpLog, Receipts};
 
 /// Does what is asked of a log.
@@ -47,64 +48,73 @@ fn own_checkpoint(global: &Global) -> Result<Exit, Failure> {
 fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     let source = HttpLog::new(&args.log)?;
-    super::runtime()?.block_on(async {
-        match look(&source, args, &folder).await? {
-            Ok((seen, read)) => {
-                output::stdout(described(&seen, read, global.format).as_bytes())?;
-                Ok(Exit::Success)
-            }
-            Err(failure) => Err(failure),
-        }
-    })
+    let (seen, read) = super::runtime()?.block_on(look(&source, args, &folder))?;
+    output::stdout(described(&seen, read, global.format).as_bytes())?;
+    Ok(Exit::Success)
 }
 
-/// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one.
-async fn look(
-    source: &dyn LogSource,
-    args: &LogCheckArgs,
-    folder: &DataFolder,
-) -> Result<Result<(Seen, Option<u64>), Failure>, Failure> {
-    let origin = match origin(source).await {
-        Ok(origin) => origin,
-        Err(fault) => return Ok(Err(failure(&fault))),
-    };
-    let mut keys: Vec<VerifierKey> = args.keys.clone();
-    keys.extend(receipts::keys(folder).trust()?.logs(&origin).map(|key| key.as_log()));
+/// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one. With `--entries` also reads what no such
+/// look has read before.
+async fn look(source: &HttpLog, args: &LogCheckArgs, folder: &DataFolder) -> Result<(Seen, Option<u64>), Failure> {
+    let address = source.address();
+    let elsewhere = format!("{address}checkpoint was asked for; the log of a service is at {address}log");
+    let origin = origin(source, &elsewhere).await?;
     let memory = receipts::memory(folder);
-    let before = memory.last(&origin)?;
-    let mut read = None;
-    let looked = match watch::look(source, &keys, before.as_ref()).await {
-        Ok(seen) if args.entries => {
-            let mut count = 0;
-            let visit = |position, _| count += u64::from(position >= seen.before);
-            let entries = watch::entries(source, &seen.checkpoint, seen.before, visit).await;
-            read = Some(count);
-            entries.map(|()| seen)
-        }
-        looked => looked,
+    let keys = keys(&args.keys, &receipts::keys(folder).trust()?, &origin);
+    let seen = match memory.look(&origin, source, &keys).await {
+        Ok(seen) => seen,
+        Err(LookError::Memory(error)) => return Err(error.into()),
+        Err(LookError::Fault(fault)) => return Err(blamed(&memory, &origin, &fault)?),
     };
-    match looked {
-        Ok(seen) => {
-            memory.remember(&origin, &seen.note)?;
-            Ok(Ok((seen, read)))
-        }
-        Err(fault) => {
-            let mut failure = failure(&fault);
-            if let Some(path) = memory.keep_evidence(&origin, &fault)? {
-                failure = failure.hint(format!("both signed checkpoints are in {}", path.display()));
-            }
-            Ok(Err(failure))
-        }
+    if !args.entries {
+        return Ok((seen, None));
+    }
+    let from = memory.entries_read(&origin)?.min(seen.checkpoint.size);
+    let mut position = from;
+    let visit = |number, _| position = position.max(number + 1);
+    let ended = watch::entries(source, &seen, from, visit).await;
+    memory.remember_entries(&origin, position)?;
+    match ended {
+        Ok(()) => Ok((seen, Some(position - from))),
+        Err(fault) => Err(blamed(&memory, &origin, &fault)?),
     }
 }
 
-/// Whose log it says it is; not to be believed before a key of that name verified it.
-pub(super) async fn origin(source: &dyn LogSource) -> Result<KeyName, Fault> {
-    let note = Note::parse(&source.checkpoint().await?).map_err(CheckpointError::from)?;
-    Ok(Checkpoint::parse(note.text())?.origin)
+/// The keys that may sign a log: those that were `given`, and those trusted for it here.
+pub(super) fn keys(given: &[VerifierKey], trust: &Trust, origin: &KeyName) -> Vec<VerifierKey> {
+    given.iter().cloned().chain(trust.logs(origin).map(|key| key.as_log())).collect()
 }
 
-pub(super) fn failure(fault: &Fault) -> Failure {
+/// What is wrong with a log, with the evidence kept.
+///
+/// # Errors
+/// When the evidence cannot be written.
+pub(super) fn blamed(memory: &LogMemory, origin: &KeyName, fault: &Fault) -> Result<Failure, Failure> {
+    let failure = failure(fault);
+    Ok(match (memory.keep_evidence(origin, fault)?, fault.notes()) {
+        (Some(path), (Some(_), _)) => failure.hint(format!("both signed checkpoints are in {}", path.display())),
+        (Some(path), _) => failure.hint(format!("the checkpoint it signed is in {}", path.display())),
+        (None, _) => failure,
+    })
+}
+
+/// Whose log it says it is; not to be believed before a key of that name verified it. Where there is no log, `elsewhere` says what
+/// was asked for and where it might be.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(super) async fn origin(source: &dyn LogSource, elsewhere: &str) -> Result<KeyName, Failure> {
+    let read = async {
+        let note = Note::parse(&source.checkpoint().await?).map_err(CheckpointError::from)?;
+        Ok::<_, Fault>(Checkpoint::parse(note.text())?.origin)
+    };
+    read.await.map_err(|fault| match fault {
+        Fault::Source(SourceError::Missing(_)) => failure(&fault).hint(elsewhere),
+        fault => failure(&fault),
+    })
+}
+
+fn failure(fault: &Fault) -> Failure {
     let (code, verdict) = match fault {
         Fault::Forked { .. } => ("log_forked", Verdict::Tampered),
         Fault::Shrunk { .. } => ("log_shrunk", Verdict::Tampered),
@@ -114,7 +124,7 @@ pub(super) fn failure(fault: &Fault) -> Failure {
             ("log_untrusted", Verdict::Unanchored)
         }
         Fault::Checkpoint(_) => ("log_malformed", Verdict::Tampered),
-        Fault::Source(_) => ("log_unreadable", Verdict::Unavailable),
+        Fault::Source(_) | Fault::Unproven { .. } => ("log_unreadable", Verdict::Unavailable),
     };
     let failure = Failure { exit: Exit::Verdict(verdict), code, detail: fault.to_string(), hint: None };
     match verdict {
@@ -140,7 +150,7 @@ fn described(seen: &Seen, read: Option<u64>, format: Format) -> String {
             let grown = format!("only grew: {} new since the last look", number(size - seen.before));
             sheet.painted_row("history", &grown, Style::good);
             if let Some(read) = read {
-                sheet.row("checked", &format!("{} of the new ones, each in the signed tree", number(read)));
+                sheet.row("checked", &format!("{} not read before, each in the signed tree", plural(read, "entry")));
             }
             sheet.into_text()
         }

@@ -18,6 +18,8 @@ use crate::failure::Failure;
 
 /// How long one answer may take in all.
 const ANSWER_TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How much of somebody else's words is repeated, in characters.
+const DETAIL_LIMIT_CHARS: usize = 300;
 /// Longest blob that is taken from elsewhere, in bytes; the local store's limit.
 pub const BLOB_LIMIT_BYTES: usize = 64 << 20;
 
@@ -32,6 +34,26 @@ pub struct HttpPlace {
     base: Url,
     client: reqwest::Client,
     token: Option<Arc<Zeroizing<String>>>,
+    /// What to say where the token does not do.
+    token_hint: &'static str,
+}
+
+/// Why a service gave nothing that can be used: it was not reached, failed, or refused.
+#[derive(Debug, Clone)]
+pub struct NoAnswer {
+    status: Option<u16>,
+    why: String,
+}
+
+/// What the service said to a verdict.
+#[derive(Debug)]
+pub struct VerdictAnswer {
+    /// Status of the answer.
+    pub status: u16,
+    /// Its problem's code; empty where it has none.
+    pub code: String,
+    /// Its problem's detail.
+    pub detail: String,
 }
 
 /// A log that is read over HTTP.
@@ -51,38 +73,58 @@ pub enum WitnessAnswer {
     Seen(u64),
 }
 
+impl NoAnswer {
+    /// Whether the service knows whoever asks, or does not, and tells him nothing.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.status, Some(401 | 403))
+    }
+}
+
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl From<String> for NoAnswer {
+    fn from(why: String) -> Self {
+        Self { status: None, why }
+    }
+}
+
 impl HttpPlace {
     /// The service at `address`.
     ///
     /// # Errors
-    /// When the address is none, or TLS cannot be set up.
+    /// When the address is none or has credentials in it, or TLS cannot be set up.
     pub fn new(address: &str) -> Result<Self, Failure> {
         let refuse = |why: &dyn std::fmt::Display| Failure::usage("url_invalid", format!("{address}: {why}"));
         if !is_url(address) {
             return Err(refuse(&"an address begins with http:// or https://"));
         }
         let mut base: Url = address.parse().map_err(|error| refuse(&error))?;
+        if has_credentials(&base) {
+            // Without the address: what must not be in it would be printed with it.
+            let detail = "an address must not contain credentials: they would end up in logs and in challenges";
+            return Err(Failure::usage("url_invalid", detail).hint("--token-file or SRE_TOKEN gives a token"));
+        }
         if base.query().is_some() || base.fragment().is_some() {
             return Err(refuse(&"an address of a store or a log has no query and no fragment"));
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        // The one TLS provider of the process; a second call finds it installed, which is fine.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("sre/", env!("CARGO_PKG_VERSION")))
+        let client = sre_orchestrator::http_client()
             .timeout(ANSWER_TIME_LIMIT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .build()
             .map_err(|error| Failure::operating("client_unavailable", error.to_string()))?;
-        Ok(Self { base, client, token: None })
+        Ok(Self { base, client, token: None, token_hint: "" })
     }
 
-    /// The same, asked with this token.
-    pub fn with_token(mut self, token: Option<String>) -> Self {
+    /// The same, asked with this token. `hint` says where another one would come from.
+    pub fn with_token(mut self, token: Option<String>, hint: &'static str) -> Self {
         self.token = token.map(|token| Arc::new(Zeroizing::new(token)));
+        self.token_hint = hint;
         self
     }
 
@@ -95,7 +137,7 @@ impl HttpPlace {
     ///
     /// # Errors
     /// What kept it from answering.
-    pub async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, String> {
+    pub async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
         self.get(&format!("v1/blobs/{digest}"), BLOB_LIMIT_BYTES).await
     }
 
@@ -104,7 +146,7 @@ impl HttpPlace {
     ///
     /// # Errors
     /// What kept it from answering.
-    pub async fn envelope(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, String> {
+    pub async fn envelope(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
         let Some(mut answer) = self.answer(&format!("v1/blobs/{digest}")).await? else { return Ok(None) };
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
@@ -116,20 +158,25 @@ impl HttpPlace {
         Ok(Some(bytes))
     }
 
-    async fn get(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, String> {
+    async fn get(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, NoAnswer> {
         match self.answer(path).await? {
-            Some(answer) => read(answer, limit_bytes).await.map(Some),
+            Some(answer) => Ok(Some(read(answer, limit_bytes).await?)),
             None => Ok(None),
         }
     }
 
-    async fn answer(&self, path: &str) -> Result<Option<reqwest::Response>, String> {
+    async fn answer(&self, path: &str) -> Result<Option<reqwest::Response>, NoAnswer> {
         let answer = self.request(reqwest::Method::GET, path)?.send().await.map_err(|error| causes(&error))?;
         match answer.status().as_u16() {
             200 => Ok(Some(answer)),
             404 | 410 => Ok(None),
-            status @ (401 | 403) => Err(format!("the answer was {status}; SRE_TOKEN holds the token for SRE_SERVER")),
-            other => Err(format!("the answer was {other}")),
+            status @ (401 | 403) => {
+                let (_, detail) = problem(answer).await.unwrap_or_default();
+                let parts = [format!("the answer was {status}"), detail, self.token_hint.to_owned()];
+                let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+                Err(NoAnswer { status: Some(status), why: parts.join("; ") })
+            }
+            other => Err(NoAnswer { status: Some(other), why: format!("the answer was {other}") }),
         }
     }
 
@@ -142,26 +189,24 @@ impl HttpPlace {
         })
     }
 
-    /// Sends a signed verdict about an order. Returns the status of the answer and its problem's detail.
+    /// Sends a signed verdict about an order.
     ///
     /// # Errors
     /// What kept it from answering.
-    pub async fn send_verdict(&self, order_id: &OrderId, envelope: String) -> Result<(u16, String), String> {
+    pub async fn send_verdict(&self, order_id: &OrderId, envelope: String) -> Result<VerdictAnswer, String> {
         let request = self.request(reqwest::Method::POST, &format!("v1/orders/{order_id}/verdicts"))?;
         let request = request.header("content-type", "application/json").body(envelope);
         let answer = request.send().await.map_err(|error| causes(&error))?;
         let status = answer.status().as_u16();
-        let text = read(answer, ENVELOPE_LIMIT_BYTES).await?;
-        let problem: Option<serde_json::Value> = serde_json::from_slice(&text).ok();
-        let detail = problem.and_then(|problem| problem["detail"].as_str().map(str::to_owned)).unwrap_or_default();
-        Ok((status, detail))
+        let (code, detail) = problem(answer).await?;
+        Ok(VerdictAnswer { status, code, detail })
     }
 
     /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is none.
     ///
     /// # Errors
     /// What kept it from answering.
-    pub async fn receipt(&self, order_id: &OrderId) -> Result<Option<Vec<u8>>, String> {
+    pub async fn receipt(&self, order_id: &OrderId) -> Result<Option<Vec<u8>>, NoAnswer> {
         self.get(&format!("v1/orders/{order_id}/receipt?wait=10"), ENVELOPE_LIMIT_BYTES + PROOF_LIMIT_BYTES).await
     }
 }
@@ -175,8 +220,14 @@ impl HttpLog {
         HttpPlace::new(address).map(Self)
     }
 
+    /// The address.
+    pub fn address(&self) -> &str {
+        self.0.address()
+    }
+
     async fn get(&self, path: &str, limit_bytes: usize) -> Result<Vec<u8>, SourceError> {
-        let answer = self.0.get(path, limit_bytes).await.map_err(SourceError::Unreachable)?;
+        let answer = self.0.get(path, limit_bytes).await;
+        let answer = answer.map_err(|error| SourceError::Unreachable(error.to_string()))?;
         answer.ok_or_else(|| SourceError::Missing(path.to_owned()))
     }
 }
@@ -222,6 +273,19 @@ impl HttpWitness {
             other => Err(format!("the answer was {other}")),
         }
     }
+}
+
+/// Whether a URL holds a name or a password.
+pub fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// Code and detail of a problem document; empty where the answer is none.
+async fn problem(answer: reqwest::Response) -> Result<(String, String), String> {
+    let text = read(answer, ENVELOPE_LIMIT_BYTES).await?;
+    let problem: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let member = |name: &str| problem[name].as_str().unwrap_or_default().chars().take(DETAIL_LIMIT_CHARS).collect();
+    Ok((member("code"), member("detail")))
 }
 
 /// An answer's body, no more of it than may be.

@@ -23,7 +23,7 @@ use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 
 pub use audit::Audit;
-pub use http::{HttpLog, HttpPlace, HttpWitness, WitnessAnswer, is_url};
+pub use http::{HttpLog, HttpPlace, HttpWitness, NoAnswer, VerdictAnswer, WitnessAnswer, has_credentials, is_url};
 pub use office::{AuditPlan, Office};
 pub use shown::Shown;
 pub use sources::Sources;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 use sre_da::{LocalReader, Source, StoreError, StoreErrorKind};
 
-use super::http::{BLOB_LIMIT_BYTES, HttpPlace, is_url};
+use super::http::{BLOB_LIMIT_BYTES, HttpPlace, NoAnswer, is_url};
 use crate::client;
 use crate::failure::Failure;
 
@@ -19,7 +19,16 @@ use crate::failure::Failure;
 #[derive(Default)]
 pub struct Sources {
     bundle: BTreeMap<BlobDigest, Arc<[u8]>>,
-    places: Vec<Place>,
+    places: Vec<(Place, Mutex<Trouble>)>,
+}
+
+/// What a place did not answer.
+#[derive(Debug, Default, Clone)]
+pub struct Trouble {
+    /// How often.
+    pub count: u64,
+    /// Why the last time.
+    pub last: Option<NoAnswer>,
 }
 
 enum Place {
@@ -36,9 +45,30 @@ impl Sources {
         Self { bundle, places: Vec::new() }
     }
 
+    /// What the places did not answer so far, all together.
+    pub fn trouble(&self) -> Trouble {
+        let mut all = Trouble::default();
+        for (_, trouble) in &self.places {
+            let trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            all.count += trouble.count;
+            all.last = trouble.last.clone().or(all.last);
+        }
+        all
+    }
+
+    /// Why a place refuses whoever asks here, if one does.
+    pub fn refusal(&self) -> Option<NoAnswer> {
+        let lasts = self.places.iter().map(|(_, trouble)| trouble.lock().unwrap_or_else(PoisonError::into_inner));
+        lasts.filter_map(|trouble| trouble.last.clone()).find(NoAnswer::is_refusal)
+    }
+
+    fn add_place(&mut self, place: Place) {
+        self.places.push((place, Mutex::default()));
+    }
+
     /// Also from this service.
     pub fn add_service(&mut self, place: HttpPlace) {
-        self.places.push(Place::Http(place));
+        self.add_place(Place::Http(place));
     }
 
     /// Also from there: an address of a service, a data folder, or a folder of files named by their digest.
@@ -47,7 +77,7 @@ impl Sources {
     /// When it is none of these. No folder is made.
     pub fn add(&mut self, place: &str) -> Result<(), Failure> {
         if is_url(place) {
-            self.add_service(HttpPlace::new(place)?.with_token(own_token(place)?));
+            self.add_service(HttpPlace::new(place)?.with_token(own_token(place)?, OWN_TOKEN_HINT));
             return Ok(());
         }
         if !Path::new(place).is_dir() {
@@ -66,7 +96,7 @@ impl Sources {
     pub fn add_folder(&mut self, folder: &Path) -> Result<(), Failure> {
         let blobs = folder.join("blobs");
         let store = [folder, &blobs].into_iter().find(|folder| folder.join("small.sqlite3").is_file());
-        self.places.push(match store {
+        self.add_place(match store {
             Some(store) => Place::Data(open_store(store)?, folder.to_path_buf()),
             None if blobs.is_dir() => Place::Files(blobs),
             None => Place::Files(folder.to_path_buf()),
@@ -74,6 +104,10 @@ impl Sources {
         Ok(())
     }
 }
+
+/// Said where a service refuses.
+const OWN_TOKEN_HINT: &str =
+    "SRE_TOKEN or SRE_TOKEN_FILE holds the token for the service that SRE_SERVER names; it needs the scope `read`";
 
 /// The token of the environment, where it belongs: to the service that SRE_SERVER names, and to no stranger.
 fn own_token(place: &str) -> Result<Option<String>, Failure> {
@@ -91,14 +125,14 @@ fn open_store(folder: &Path) -> Result<LocalReader, Failure> {
 
 impl Place {
     /// What it has under this digest, unchecked; or what kept it from answering.
-    async fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, String> {
+    async fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, NoAnswer> {
         match self {
             Self::Data(store, _) => match store.get(digest) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.to_string().into()),
             },
-            Self::Files(folder) => read_file(&folder.join(digest.to_string())),
+            Self::Files(folder) => Ok(read_file(&folder.join(digest.to_string()))?),
             Self::Http(place) => Ok(place.blob(digest).await?.map(Arc::from)),
         }
     }
@@ -136,14 +170,21 @@ impl Source for Sources {
         if let Some(bytes) = self.bundle.get(&digest) {
             return Ok(Some(Arc::clone(bytes)));
         }
-        for place in &self.places {
+        for (place, trouble) in &self.places {
             match place.get(digest).await {
                 Ok(None) => {}
                 Ok(Some(bytes)) if BlobDigest::of(&bytes) == digest => return Ok(Some(bytes)),
                 Ok(Some(_)) => {
                     tracing::warn!(place = place.name(), %digest, "other bytes than were asked for; passed over")
                 }
-                Err(error) => tracing::warn!(place = place.name(), %digest, error, "no answer; passed over"),
+                Err(error) => {
+                    let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                    // Once: a place that is away is away for every blob.
+                    if trouble.count == 0 {
+                        tracing::warn!(place = place.name(), %error, "no answer; passed over");
+                    }
+                    (trouble.count, trouble.last) = (trouble.count + 1, Some(error));
+                }
             }
         }
         Ok(None)

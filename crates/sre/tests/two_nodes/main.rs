@@ -3,10 +3,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod evidence;
 mod liar;
-#[expect(dead_code, reason = "other tests read what was sent to it")]
+mod outbox;
+mod proxy;
+mod silence;
 #[path = "../web/mod.rs"]
 mod web;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,7 +116,7 @@ async fn every_lie_of_an_executor_is_caught() {
     // The forged receipt is of an order that the executor does not know.
     assert_eq!(
         (&found["receipts"], &found["undelivered"], &found["refused"]),
-        (&json!(8), &json!(0), &json!(1)),
+        (&json!(8), &json!(1), &json!(0)),
         "{found}"
     );
     assert_eq!(found["undetected_share_95"], Value::Null);
@@ -141,6 +145,7 @@ async fn every_lie_of_an_executor_is_caught() {
     assert_eq!(json!(by_verdict), json!({ "diverged": 4, "unavailable": 1, "tampered": 1 }));
     let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
     assert_eq!((&coverage["checked"], &coverage["matched"], &coverage["disputed"]), (&json!(7), &json!(2), &json!(4)));
+    assert_eq!((&coverage["inconclusive"], &coverage["undetected_share_95"]), (&json!(1), &Value::Null));
 
     // Who waits for a verdict is told of the dispute, and not before.
     until("the callback of the disputed order", || !client.all().is_empty()).await;
@@ -207,7 +212,7 @@ async fn an_order_that_needs_verdicts_is_final_when_it_has_them() {
     let watch = |home: &Home, code: i32| {
         home.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(code).json()
     };
-    assert_eq!(watch(&stranger, 0)["refused"], 2, "nobody asked for his opinion");
+    assert_eq!(watch(&stranger, 0)["undelivered"], 2, "nobody asked for his opinion");
     watch(&first, 0);
     let shown: Value = service.get("/v1/orders/one").await.json().await.expect("JSON");
     assert_eq!((&shown["finality"]["matched"], &shown["finality"]["is_final"]), (&json!(1), &json!(false)));
@@ -230,12 +235,13 @@ async fn an_order_that_needs_verdicts_is_final_when_it_has_them() {
 
     // Its own word about its own work counts for nothing.
     let own = executor.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0).json();
-    assert_eq!(own["refused"], 2);
+    assert_eq!(own["undelivered"], 2);
     let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
     assert_eq!(
         (&coverage["receipts"], &coverage["checked"], &coverage["share_checked"]),
         (&json!(2), &json!(2), &json!(1.0))
     );
+    assert_eq!(coverage["undetected_share_95"], 0.0, "all were replayed");
     let metrics = service.get("/metrics").await.text().await.expect("text");
     assert!(metrics.contains("sre_checked_receipts 2"), "{metrics}");
 }
@@ -287,6 +293,7 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
     }
     let found = verifier.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0).json();
     assert_eq!((&found["receipts"], &found["verdicts"]), (&json!(ORDERS), &json!({ "matched": ORDERS })), "{found}");
+    assert_eq!(found["undetected_share_95"], 0.0, "all were replayed");
     assert_eq!(coverage().await, ORDERS);
     for number in (0..ORDERS).step_by(7) {
         let said: Value = service.get(&format!("/v1/orders/o{number}/verdicts")).await.json().await.expect("JSON");
@@ -299,6 +306,11 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
     let found = other.sre(&["watch", "--once", "--share", "0", "--format", "json", "--executor", &service.base]);
     let found = found.exits(0).json();
     assert_eq!((&found["receipts"], &found["checked"]), (&json!(ORDERS), &json!(1)));
+    assert_eq!(
+        found["undetected_share_95"],
+        Value::Null,
+        "what was looked at for its skill says nothing about the others"
+    );
 }
 
 /// A receipt is dated by whoever signs it, so whoever has an old key could go on signing in its time. The watcher knows
@@ -320,7 +332,7 @@ async fn a_receipt_that_is_dated_back_or_ahead_is_remarked_on() {
     };
     let first = watch(&service);
     // The executor does not trust this verifier, which is said once and not for every order.
-    assert_eq!((&first.json()["refused"], &first.json()["misdated"]), (&json!(2), &json!(0)));
+    assert_eq!((&first.json()["undelivered"], &first.json()["misdated"]), (&json!(2), &json!(0)));
     assert_eq!(first.stderr.matches("is not trusted here").count(), 1, "{first:?}");
     drop(service);
 

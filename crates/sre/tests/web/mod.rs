@@ -2,8 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 /// A request.
@@ -31,13 +31,19 @@ impl Web {
         let address = listener.local_addr().expect("an address");
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
+        let answer = Arc::new(Mutex::new(answer));
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::Acquire) {
                     return;
                 }
-                // A client that goes away in the middle of an endless answer is what is tested.
-                let _ = stream.and_then(|stream| serve(stream, &answer));
+                // A client may hold a connection on which it asks nothing, or go away in the middle of an endless answer.
+                let answer = Arc::clone(&answer);
+                thread::spawn(move || {
+                    let _ = stream.and_then(|stream| {
+                        serve(stream, |asked| answer.lock().expect("no test panics while it answers")(asked))
+                    });
+                });
             }
         });
         Self { address, is_over, thread: Some(thread) }
@@ -59,7 +65,7 @@ impl Drop for Web {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &impl Fn(&Asked) -> (u16, Vec<u8>)) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, answer: impl Fn(&Asked) -> (u16, Vec<u8>)) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let (mut first, mut length) = (String::new(), 0);
     reader.read_line(&mut first)?;

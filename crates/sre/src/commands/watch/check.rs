@@ -17,15 +17,16 @@ use sre_receipt::{
 use sre_sandbox::Execution;
 use sre_verify::{Verifier, VerifyRequest};
 
-use crate::failure::Failure;
-use crate::receipts::{self, HttpPlace, Sources};
+use crate::receipts::{self, HttpPlace, NoAnswer, Sources};
 
-/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no verdict.
+/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no verdict. Bytes for which there
+/// is no answer are asked for at the next looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Checks receipts of one executor.
 pub struct Checker {
     place: HttpPlace,
+    sources: Arc<Sources>,
     verifier: Verifier,
     examiner: Examiner,
     key: Arc<NodeKey>,
@@ -35,6 +36,7 @@ pub struct Checker {
 pub struct Fetched {
     digest: ReceiptDigest,
     bytes: Option<Vec<u8>>,
+    silence: Option<NoAnswer>,
     examination: Examination,
 }
 
@@ -48,6 +50,8 @@ pub struct Found {
     pub statement: Option<VerdictStatement>,
     /// What is sent to the challenge URL; `None` when there is nothing to challenge.
     pub challenge: Option<Value>,
+    /// The verdict is `unavailable` because the executor did not answer, and may be another when it does.
+    pub silence: Option<NoAnswer>,
 }
 
 impl Checker {
@@ -55,8 +59,9 @@ impl Checker {
     pub fn new(place: HttpPlace, embedded: &Embedded, trust: Trust, key: Arc<NodeKey>) -> Self {
         let mut sources = Sources::default();
         sources.add_service(place.clone());
-        let verifier = embedded.verifier_over(Arc::new(sources));
-        Self { place, verifier, examiner: Examiner::new(trust, Policy::default()), key }
+        let sources = Arc::new(sources);
+        let verifier = embedded.verifier_over(Arc::clone(&sources) as _);
+        Self { place, sources, verifier, examiner: Examiner::new(trust, Policy::default()), key }
     }
 
     /// Believes `trust` and signs with `key` from now on.
@@ -65,51 +70,53 @@ impl Checker {
     }
 
     /// Fetches and examines a receipt.
-    ///
-    /// # Errors
-    /// When the executor does not answer: that is no verdict.
-    pub async fn fetch(&self, digest: ReceiptDigest) -> Result<Fetched, Failure> {
-        let mut bytes = self.blob(digest.into()).await?;
-        if bytes.is_none() {
+    pub async fn fetch(&self, digest: ReceiptDigest) -> Fetched {
+        let mut answer = self.blob(digest.into()).await;
+        if matches!(answer, Ok(None)) {
             tokio::time::sleep(SECOND_LOOK).await;
-            bytes = self.blob(digest.into()).await?;
+            answer = self.blob(digest.into()).await;
         }
+        let (bytes, silence) = match answer {
+            Ok(bytes) => (bytes, None),
+            Err(silence) => (None, Some(silence)),
+        };
         let examination = self.examiner.examine(bytes.as_deref().unwrap_or_default(), None);
-        Ok(Fetched { digest, bytes, examination })
+        Fetched { digest, bytes, silence, examination }
     }
 
-    async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, Failure> {
-        let found = self.place.envelope(digest).await;
-        let found = found
-            .map_err(|error| Failure::operating("service_unreachable", format!("{}: {error}", self.place.address())))?;
+    async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
+        let found = self.place.envelope(digest).await?;
         Ok(found.filter(|bytes| BlobDigest::of(bytes) == digest))
     }
 
     /// The verdict on it, signed, with what may be held against the executor.
-    ///
-    /// # Errors
-    /// When the executor does not answer any more: that is no verdict.
-    pub async fn check(&self, fetched: Fetched) -> Result<Found, Failure> {
-        let Fetched { digest, bytes, examination } = fetched;
+    pub async fn check(&self, fetched: Fetched) -> Found {
+        let Fetched { digest, bytes, silence, examination } = fetched;
         let Some(bytes) = bytes else {
-            let missing = format!("the receipt {digest} is in the log, and its bytes cannot be had");
+            let mut missing = format!("the receipt {digest} is in the log, and its bytes cannot be had");
+            if let Some(silence) = &silence {
+                missing.push_str(&format!(": {silence}"));
+            }
             let result = alone(examination, Verdict::Unavailable, missing);
-            return Ok(self.found(digest, None, result, None));
+            return Found { silence, ..self.found(digest, None, result, None) };
         };
         let Some(claim) = examination.claim(format_uri) else {
-            return Ok(self.found(digest, Some(&bytes), examination.without_replay(), None));
+            return self.found(digest, Some(&bytes), examination.without_replay(), None);
         };
         let request = VerifyRequest { claim: claim.clone(), reported_output: None };
+        let before = self.sources.trouble().count;
         let (mut replayed, mut execution) = self.verifier.verify_and_show(request.clone()).await;
         if replayed.verdict == Verdict::Unavailable {
-            // Is it the bytes, or everything? The receipt was there a moment ago.
             tokio::time::sleep(SECOND_LOOK).await;
-            self.blob(digest.into()).await?;
             (replayed, execution) = self.verifier.verify_and_show(request).await;
         }
+        // A question of another check may have been the one without an answer; then this order is checked once more, too.
+        let trouble = self.sources.trouble();
+        let is_silent = replayed.verdict == Verdict::Unavailable && trouble.count > before;
         let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
         let own = own.and_then(|execution| self.own_receipt(claim, &execution));
-        Ok(self.found(digest, Some(&bytes), examination.conclude(replayed), own.as_ref()))
+        let found = self.found(digest, Some(&bytes), examination.conclude(replayed), own.as_ref());
+        Found { silence: trouble.last.filter(|_| is_silent), ..found }
     }
 
     fn found(
@@ -137,7 +144,7 @@ impl Checker {
                 "signed_verdict": statement.as_ref().map(|statement| envelope(statement.envelope())),
             })
         });
-        Found { result, order_id, statement, challenge }
+        Found { result, order_id, statement, challenge, silence: None }
     }
 
     /// What this node says the order does: the same skill, input and limits, and the outcome of the replay.
@@ -182,6 +189,16 @@ impl Fetched {
     /// Which order; `None` where the receipt cannot be read.
     pub fn order_id(&self) -> Option<&OrderId> {
         self.examination.receipt.as_ref().map(|receipt| &receipt.predicate().order_id)
+    }
+
+    /// Its digest.
+    pub fn digest(&self) -> ReceiptDigest {
+        self.digest
+    }
+
+    /// Whether it cannot be had.
+    pub fn is_missing(&self) -> bool {
+        self.bytes.is_none()
     }
 
     /// When the order ended, in the executor's words.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sre_orchestrator::{DataFolder, Embedded};
 
-use super::memory::State;
 use super::report;
+use super::state::State;
 use super::watcher::Watcher;
 use crate::cli::{Global, TrustedRuntime, WatchArgs};
 use crate::exit::Exit;
@@ -70,5 +70,6 @@ async fn follow(
 
 /// Whether it may be better at the next look. A log that was trusted may have a new key, which is trusted in a moment.
 fn is_passing(failure: &Failure, has_looked: bool) -> bool {
-    matches!(failure.code, "service_unreachable" | "log_unreadable") || (has_looked && failure.code == "log_untrusted")
+    matches!(failure.code, "service_unreachable" | "receipt_withheld" | "log_unreadable")
+        || (has_looked && failure.code == "log_untrusted")
 }

@@ -2,120 +2,37 @@
 //!
 //! ```text
 //! watch/<sha256 of the log's name>/state.json       how far it has come, and sums
+//! watch/<sha256 of the log's name>/lots             the secret by which receipts are drawn
 //! watch/<sha256 of the log's name>/outbox/*.json    verdicts and challenges of one part of the log, to be delivered
+//! watch/<sha256 of the log's name>/lock             held by the one watcher that uses the folder
 //! ```
 //! Files are replaced whole, and each is on the disk before the next is written.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use sre_core::{Digest, OrderId, SkillDigest, Verdict};
+use serde::Serialize;
+use sre_core::Digest;
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::KeyName;
 
+use super::lots::Lots;
+use super::state::{Followed, Parcel, State};
 use crate::failure::Failure;
 
-/// Skills that are remembered as seen. Beyond that every skill counts as new, which checks more and not less.
-const SKILLS_LIMIT: usize = 100_000;
-/// Deliveries that wait at most; beyond that the oldest must be delivered before more is checked.
-pub const OUTBOX_LIMIT: usize = 10_000;
-/// How far clocks may be apart, and how long a receipt may take into the log, before its time is remarked on.
-const TIME_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
-
-/// How far a watcher has come.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct State {
-    /// Entries of the log that are done with.
-    pub position: u64,
-    /// Receipts among them.
-    pub receipts: u64,
-    /// Receipts that were checked, by verdict.
-    pub verdicts: BTreeMap<String, u64>,
-    /// Receipts of orders that committed nothing: there is nothing to replay.
-    pub nothing_committed: u64,
-    /// Receipts with a time at which they cannot have been signed.
-    #[serde(default)]
-    pub misdated: u64,
-    /// Verdicts that the executor did not take.
-    pub refused: u64,
-    /// The last look that was finished.
-    #[serde(default)]
-    pub looked: Option<Looked>,
-    /// Skills of which an order was checked.
-    skills: BTreeSet<SkillDigest>,
-}
-
-/// A look at the log: what is behind `size` appeared after `at`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Looked {
-    /// Entries there were.
-    pub size: u64,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Something to be delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parcel {
-    /// Where to: the order at the executor; to the challenge URL where it is `None`.
-    pub order_id: Option<OrderId>,
-    /// What.
-    pub body: String,
-}
-
-impl Parcel {
-    /// Whether it goes to the challenge URL.
-    pub fn is_challenge(&self) -> bool {
-        self.order_id.is_none()
-    }
-}
-
-/// The folder of one executor.
+/// The folder of one executor, of which this process is the only user.
 #[derive(Debug)]
-pub struct Memory(PathBuf);
-
-impl State {
-    /// Whether this is the first order of a skill that is checked.
-    pub fn is_new(&self, skill: SkillDigest) -> bool {
-        !self.skills.contains(&skill)
-    }
-
-    /// Counts what was found.
-    pub fn count(&mut self, verdict: Verdict) {
-        *self.verdicts.entry(verdict.as_str().to_owned()).or_default() += 1;
-    }
-
-    /// Remembers skills of which an order was checked.
-    pub fn met(&mut self, skills: impl IntoIterator<Item = SkillDigest>) {
-        let room = SKILLS_LIMIT.saturating_sub(self.skills.len());
-        self.skills.extend(skills.into_iter().take(room));
-    }
-
-    /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long after a time at which
-    /// the log was seen without it. So receipts are dated by who has a stolen key, or one that is not trusted any more.
-    pub fn misdated(&self, position: u64, finished_at: Option<Timestamp>, now: Timestamp) -> Option<String> {
-        let finished_at = finished_at?;
-        if finished_at.duration_since(now) > TIME_TOLERANCE {
-            return Some(format!("it says {finished_at}, which is yet to come"));
-        }
-        let looked = self.looked.filter(|looked| position >= looked.size)?;
-        let is_late = looked.at.duration_since(finished_at) > TIME_TOLERANCE;
-        is_late.then(|| format!("it says {finished_at}, and the log did not have it at {}", looked.at))
-    }
+pub struct Memory {
+    path: PathBuf,
+    _lock: File,
 }
 
 impl Memory {
     /// The folder for the executor whose log has this name, made if need be.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or another watcher uses it.
     pub fn open(folder: &DataFolder, origin: &KeyName) -> Result<Self, Failure> {
         // A name may have any character; its digest has none that means something to a file system.
         let path = folder.path().join("watch").join(Digest::of(origin.as_str().as_bytes()).to_string());
@@ -124,7 +41,57 @@ impl Memory {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path.join("outbox")).map_err(|error| failed("make", &path, &error))?;
-        Ok(Self(path))
+        let lock_path = path.join("lock");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options.open(&lock_path).map_err(|error| failed("open", &lock_path, &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path, &error)),
+            Err(TryLockError::WouldBlock) => {
+                let detail = format!("another `sre watch` follows {origin} with this data folder");
+                Err(Failure::operating("watch_running", detail).hint("--data-dir gives this one a folder of its own"))
+            }
+        }
+    }
+
+    /// The name of the log that was found at this address before, if any was.
+    ///
+    /// # Errors
+    /// When what is remembered cannot be read.
+    pub fn known(folder: &DataFolder, executor: &str) -> Result<Option<KeyName>, Failure> {
+        let path = folder.path().join("watch");
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path, &error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| failed("read", &path, &error))?;
+            let followed = read_state(&entry.path().join("state.json"))?.followed;
+            if let Some(Followed { origin, .. }) = followed.filter(|followed| followed.executor == executor) {
+                return Ok(Some(origin));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lots of this watcher, with a secret that is made at the first call and stays.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn lots(&self) -> Result<Lots, Failure> {
+        let path = self.path.join("lots");
+        match fs::read_to_string(&path) {
+            Ok(text) => Lots::parse(&text).ok_or_else(|| failed("read", &path, &"it holds no secret; remove it")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let lots = Lots::random();
+                self.write(&path, lots.to_text().as_bytes()).map(|()| lots)
+            }
+            Err(error) => Err(failed("read", &path, &error)),
+        }
     }
 
     /// How far the watcher has come; the beginning where nothing is remembered.
@@ -132,12 +99,7 @@ impl Memory {
     /// # Errors
     /// When the file cannot be read, or is none of this program's.
     pub fn state(&self) -> Result<State, Failure> {
-        let path = self.0.join("state.json");
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed("read", &path, &error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
-            Err(error) => Err(failed("read", &path, &error)),
-        }
+        read_state(&self.path.join("state.json"))
     }
 
     /// Remembers how far the watcher has come.
@@ -145,7 +107,7 @@ impl Memory {
     /// # Errors
     /// When it cannot be written.
     pub fn remember(&self, state: &State) -> Result<(), Failure> {
-        self.write(&self.0.join("state.json"), state)
+        self.write_json(&self.path.join("state.json"), state)
     }
 
     /// Puts deliveries into the outbox, in place of what has this name there. None of them: the name is removed.
@@ -155,7 +117,7 @@ impl Memory {
     pub fn post(&self, name: &str, parcels: &[Parcel]) -> Result<(), Failure> {
         let path = self.outbox().join(name).with_extension("json");
         if !parcels.is_empty() {
-            return self.write(&path, &parcels);
+            return self.write_json(&path, &parcels);
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, &error)),
@@ -188,14 +150,19 @@ impl Memory {
     }
 
     fn outbox(&self) -> PathBuf {
-        self.0.join("outbox")
+        self.path.join("outbox")
     }
 
-    fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Failure> {
-        let folder = path.parent().unwrap_or(&self.0);
+    fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_vec(value).map_err(|error| failed("write", path, &error))?;
+        self.write(path, &text)
+    }
+
+    fn write(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
+        let folder = path.parent().unwrap_or(&self.path);
         let write = || {
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&serde_json::to_vec(value)?)?;
+            file.write_all(text)?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|failed| failed.error)?;
             #[cfg(unix)]
@@ -203,6 +170,14 @@ impl Memory {
             Ok::<_, io::Error>(())
         };
         write().map_err(|error| failed("write", path, &error))
+    }
+}
+
+fn read_state(path: &Path) -> Result<State, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed("read", path, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+        Err(error) => Err(failed("read", path, &error)),
     }
 }
 

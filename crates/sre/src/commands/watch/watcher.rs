@@ -4,35 +4,40 @@
 //! killed in between checks the part again and says the same again, which changes nothing at the executor. No part needs
 //! more than four waits for the disk.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::json;
-use sre_core::ReceiptDigest;
+use sre_core::{Digest, OrderId, ReceiptDigest, Verdict};
 use sre_log::watch::{self, Fault, Seen};
-use sre_log::{LogMemory, LogSource as _};
+use sre_log::{LogMemory, LogSource as _, LookError};
 use sre_orchestrator::{DataFolder, Embedded};
-use sre_receipt::tlog::{EntryKind, KeyName, TILE_WIDTH, VerifierKey};
-use sre_receipt::{KeyFolder, Trust};
+use sre_receipt::KeyFolder;
+use sre_receipt::tlog::{EntryKind, KeyName, Note, TILE_WIDTH, VerifierKey};
 
 use super::super::log_check;
-use super::check::{Checker, Fetched, Found};
-use super::deliver::{Courier, Remarks};
-use super::memory::{Looked, Memory, OUTBOX_LIMIT, Parcel, State};
+use super::check::{Checker, Found};
+use super::deliver::{Courier, OUTBOX_LIMIT, Remarks, Waiting};
+use super::lots::Lots;
+use super::memory::Memory;
+use super::part::{Measure, Part, Settled};
+use super::state::{Followed, Looked, Parcel, State};
 use crate::cli::WatchArgs;
 use crate::client;
+use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::Progress;
+use crate::output::{Progress, plural};
 use crate::receipts::{self, HttpLog, HttpPlace};
 
 /// Entries that are taken together: those of one bundle of the log.
 const BUNDLE_ENTRIES: u64 = TILE_WIDTH as u64;
-/// Receipts that are fetched at once.
-const FETCHES: usize = 16;
-/// Receipts that are checked at once. How many replay at once is the sandbox's to say.
-const CHECKS: usize = 8;
+/// Looks at which the log answers and a receipt, or what it leads to, does not. After these the verdict is `unavailable`.
+const PATIENCE_LOOKS: u32 = 5;
+/// Orders that one line of the log names.
+const NAMED_LIMIT: usize = 5;
+/// Said where the executor refuses.
+const TOKEN_HINT: &str = "--token-file or SRE_TOKEN gives the token, which needs the scope `read`";
 
 /// What a watcher works with.
 pub struct Watcher<'a> {
@@ -44,56 +49,62 @@ pub struct Watcher<'a> {
     keys: Vec<VerifierKey>,
     checker: Checker,
     courier: Courier,
+    lots: Lots,
     memory: Memory,
     seen: LogMemory,
     state: State,
+    /// The part that is being checked.
+    part: Part,
     /// Deliveries that wait in the outbox.
-    waiting: usize,
+    waiting: Waiting,
     /// What there is to say about deliveries of this round.
     told: Remarks,
 }
 
-/// What a part of the log came to.
-#[derive(Default)]
-struct Part {
-    receipts: u64,
-    nothing_committed: u64,
-    misdated: u64,
-    skills: BTreeSet<sre_core::SkillDigest>,
-    found: Vec<Found>,
-}
-
 impl<'a> Watcher<'a> {
-    /// A watcher that goes on where it stopped.
+    /// A watcher that goes on where it stopped. One that followed this address before needs no answer for that: what waits for
+    /// the challenge URL is delivered while the executor is away.
     ///
     /// # Errors
-    /// When the executor does not answer, or this node's own folder cannot be used.
+    /// When an executor that was never followed does not answer, or this node's own folder cannot be used.
     pub async fn open(
         args: &'a WatchArgs,
         folder: &DataFolder,
         embedded: &Embedded,
         progress: &'a Progress,
     ) -> Result<Self, Failure> {
-        let place = HttpPlace::new(&args.executor)?.with_token(client::token(args.token_file.as_deref())?);
+        let place = HttpPlace::new(&args.executor)?;
+        let place = place.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
         let log = HttpLog::new(&format!("{}log", place.address()))?;
-        let origin = log_check::origin(&log).await.map_err(|fault| log_check::failure(&fault))?;
+        let elsewhere = format!(
+            "{}/checkpoint was asked for; --executor is the address of the service itself, without /log",
+            log.address().trim_end_matches('/')
+        );
+        let origin = match log_check::origin(&log, &elsewhere).await {
+            Ok(origin) => origin,
+            Err(failure) => Memory::known(folder, place.address())?.ok_or(failure)?,
+        };
         let key_folder = receipts::keys(folder);
         let own = Arc::new(key_folder.load_or_create()?);
         let trust = key_folder.trust()?;
         let memory = Memory::open(folder, &origin)?;
+        let mut state = memory.state()?;
+        state.followed = Some(Followed { executor: place.address().to_owned(), origin: origin.clone() });
         Ok(Self {
             args,
             progress,
             log,
-            keys: log_keys(args, &trust, &origin),
+            keys: log_check::keys(&args.keys, &trust, &origin),
             checker: Checker::new(place.clone(), embedded, trust, own),
             courier: Courier::new(args, place, folder)?,
-            state: memory.state()?,
+            lots: memory.lots()?,
+            part: Part::new(state.position),
+            state,
             memory,
             seen: receipts::memory(folder),
             origin,
             key_folder,
-            waiting: 0,
+            waiting: Waiting::default(),
             told: Remarks::default(),
         })
     }
@@ -110,21 +121,20 @@ impl<'a> Watcher<'a> {
     pub async fn round(&mut self) -> Result<usize, Failure> {
         let done = self.look().await;
         self.told.log();
-        done.map(|()| self.waiting)
+        done.map(|()| self.waiting.challenges + self.waiting.verdicts)
     }
 
     async fn look(&mut self) -> Result<(), Failure> {
         self.take_keys()?;
         self.deliver().await?;
-        let before = self.seen.last(&self.origin)?;
         let at = Timestamp::now();
-        let looked = match watch::look(&self.log, &self.keys, before.as_ref()).await {
+        let looked = match self.seen.look(&self.origin, &self.log, &self.keys).await {
             Ok(seen) => self.read(&seen).await?.map(|()| seen),
-            Err(fault) => Err(fault),
+            Err(LookError::Memory(error)) => return Err(error.into()),
+            Err(LookError::Fault(fault)) => Err(fault),
         };
         match looked {
             Ok(seen) => {
-                self.seen.remember(&self.origin, &seen.note)?;
                 self.state.looked = Some(Looked { size: seen.checkpoint.size, at });
                 self.memory.remember(&self.state)
             }
@@ -135,7 +145,7 @@ impl<'a> Watcher<'a> {
     /// Takes the keys as they are now: neither an executor's new key nor an own one needs a restart.
     fn take_keys(&mut self) -> Result<(), Failure> {
         let trust = self.key_folder.trust()?;
-        self.keys = log_keys(self.args, &trust, &self.origin);
+        self.keys = log_check::keys(&self.args.keys, &trust, &self.origin);
         self.checker.use_keys(trust, Arc::new(self.key_folder.load_or_create()?));
         Ok(())
     }
@@ -144,102 +154,116 @@ impl<'a> Watcher<'a> {
     async fn read(&mut self, seen: &Seen) -> Result<Result<(), Fault>, Failure> {
         let size = seen.checkpoint.size;
         while self.state.position < size {
-            if self.waiting >= OUTBOX_LIMIT {
-                let detail = format!("{} verdicts and challenges wait to be delivered", self.waiting);
+            if self.waiting.challenges >= OUTBOX_LIMIT {
+                let detail = format!("{} challenges wait to be delivered", self.waiting.challenges);
                 return Err(Failure::operating("service_unreachable", detail));
             }
             let start = self.state.position;
             let end = size.min((start / BUNDLE_ENTRIES + 1) * BUNDLE_ENTRIES);
             let mut entries = Vec::new();
             let visit = |position, entry| entries.extend((start..end).contains(&position).then_some((position, entry)));
-            if let Err(fault) = watch::entries_in(&self.log, &seen.checkpoint, start..end, visit).await {
+            if let Err(fault) = watch::entries_in(&self.log, seen, start..end, visit).await {
                 return Ok(Err(fault));
             }
             self.progress.show(&format!("entry {start} of {size}"));
             let receipts = entries.into_iter().filter(|(_, entry)| entry.kind == EntryKind::Receipt);
-            let part = self.check(receipts.map(|(position, entry)| (position, entry.sha256))).await?;
-            self.post(start, part)?;
-            self.state.position = end;
+            let receipts: Vec<_> = receipts.map(|(position, entry)| (position, entry.sha256)).collect();
+            self.check(start, &receipts).await?;
+            let part = std::mem::take(&mut self.part);
+            self.post(part)?;
+            (self.state.position, self.state.looks_held) = (end, 0);
             self.memory.remember(&self.state)?;
             self.deliver().await?;
         }
         Ok(Ok(()))
     }
 
-    /// The verdicts on a part of the log. Nothing is counted yet: who is stopped here begins the part again.
-    async fn check(&self, receipts: impl Iterator<Item = (u64, ReceiptDigest)>) -> Result<Part, Failure> {
-        let mut part = Part::default();
-        let fetched = stream::iter(receipts)
-            .map(async |(position, digest)| Ok((position, self.checker.fetch(digest).await?)))
-            .buffered(FETCHES);
-        let drawn = fetched.map(|fetched: Result<_, Failure>| {
-            let (position, fetched) = fetched?;
-            Ok(self.is_drawn(position, &fetched, &mut part).then_some(fetched))
-        });
-        let checked = drawn.map(async |drawn: Result<Option<Fetched>, Failure>| match drawn? {
-            Some(fetched) => self.checker.check(fetched).await.map(Some),
-            None => Ok(None),
-        });
-        let found: Vec<Option<Found>> = checked.buffered(CHECKS).try_collect().await?;
-        part.found = found.into_iter().flatten().collect();
-        Ok(part)
-    }
-
-    /// Whether a receipt is to be checked. Drawn only once it was fetched, with this machine's randomness: the executor
-    /// cannot know what will be looked at.
-    fn is_drawn(&self, position: u64, fetched: &Fetched, part: &mut Part) -> bool {
-        part.receipts += 1;
-        if let Some(why) = self.state.misdated(position, fetched.finished_at(), Timestamp::now()) {
-            part.misdated += 1;
-            tracing::warn!(order_id = ?fetched.order_id(), position, why, "a receipt has a time that cannot be");
+    /// Settles a part of the log, or says why it cannot be settled yet.
+    async fn check(&mut self, start: u64, receipts: &[(u64, ReceiptDigest)]) -> Result<(), Failure> {
+        if self.part.start != start {
+            self.part = Part::new(start);
         }
-        if fetched.has_nothing_committed() {
-            part.nothing_committed += 1;
-            return false;
+        let Self { checker, lots, state, part, .. } = self;
+        let measure = Measure { checker, lots, share: self.args.share, state };
+        let silent = part.settle(receipts, &measure).await;
+        if !silent.is_empty() {
+            self.wait_for(&silent).await?;
+            self.part.settled.extend(silent);
         }
-        let is_first = fetched.skill().is_some_and(|skill| self.state.is_new(skill) && !part.skills.contains(&skill));
-        let is_drawn = rand::random::<f64>() < self.args.share || fetched.is_flawed() || is_first;
-        part.skills.extend(fetched.skill().filter(|_| is_drawn));
-        is_drawn
-    }
-
-    /// Counts a part, and puts what follows from it into the outbox, from where it is delivered however often it takes.
-    fn post(&mut self, start: u64, part: Part) -> Result<(), Failure> {
-        let (mut parcels, mut verdicts) = (Vec::new(), Vec::new());
-        for Found { result, order_id, statement, challenge } in part.found {
-            verdicts.push(result.verdict);
-            if !result.is_valid {
-                let (verdict, error) = (result.verdict, result.error.as_deref().unwrap_or_default());
-                tracing::warn!(?order_id, %verdict, error, "an order does not hold");
-            }
-            if let Some(challenge) = challenge.filter(|_| self.courier.takes_challenges()) {
-                parcels.push(Parcel { order_id: None, body: challenge.to_string() });
-            }
-            if let (Some(order_id), Some(statement)) = (order_id, statement) {
-                let body = String::from_utf8_lossy(&statement.envelope().to_canonical()).into_owned();
-                parcels.push(Parcel { order_id: Some(order_id), body });
-            }
-        }
-        self.memory.post(&format!("part-{start:020}"), &parcels)?;
-        self.state.receipts += part.receipts;
-        self.state.nothing_committed += part.nothing_committed;
-        self.state.misdated += part.misdated;
-        self.state.met(part.skills);
-        verdicts.into_iter().for_each(|verdict| self.state.count(verdict));
         Ok(())
     }
 
-    /// Keeps and sends the evidence against a log.
+    /// Is it these receipts that are not answered for, or nothing at all? Who answers nothing gets no verdict; who answers for
+    /// everything but some orders withholds these, and does not keep the others from being checked.
+    async fn wait_for(&mut self, silent: &BTreeMap<u64, Settled>) -> Result<(), Failure> {
+        let unreachable = |detail: String| Failure::operating("service_unreachable", detail);
+        let mut why = silent.values().filter_map(|settled| settled.found.as_ref()?.silence.as_ref()).peekable();
+        let first = why.peek().map(ToString::to_string).unwrap_or_default();
+        if let Err(error) = self.log.checkpoint().await {
+            return Err(unreachable(format!("{}: {error}", self.args.executor)));
+        }
+        let is_closed = self.part.settled.values().all(|settled| settled.is_missing);
+        if is_closed && why.all(|silence| silence.is_refusal()) && silent.values().all(|settled| settled.is_missing) {
+            return Err(unreachable(format!("{}: {first}", self.args.executor)));
+        }
+        self.state.looks_held += 1;
+        self.memory.remember(&self.state)?;
+        if self.state.looks_held >= PATIENCE_LOOKS {
+            return Ok(());
+        }
+        let detail = format!(
+            "{}: there is no answer for {} or what they lead to: {first}; this was look {} of {PATIENCE_LOOKS}, after which their \
+             verdict is `unavailable`",
+            self.args.executor,
+            plural(silent.len() as u64, "receipt"),
+            self.state.looks_held,
+        );
+        Err(Failure { exit: Exit::Verdict(Verdict::Unavailable), code: "receipt_withheld", detail, hint: None })
+    }
+
+    /// Counts a part, and puts what follows from it into the outbox, from where it is delivered however often it takes.
+    fn post(&mut self, part: Part) -> Result<(), Failure> {
+        log_findings(&part);
+        let mut parcels = Vec::new();
+        let name = format!("part-{:020}", part.start);
+        for settled in part.settled.into_values() {
+            self.count(&settled);
+            let Some(Found { order_id, statement, challenge, .. }) = settled.found else { continue };
+            if let Some(challenge) = challenge.filter(|_| self.courier.takes_challenges()) {
+                parcels.push(Parcel::challenge(challenge.to_string()));
+            }
+            if let (Some(order_id), Some(statement)) = (order_id, statement) {
+                let body = String::from_utf8_lossy(&statement.envelope().to_canonical()).into_owned();
+                parcels.push(Parcel::verdict(order_id, body));
+            }
+        }
+        self.memory.post(&name, &parcels)
+    }
+
+    fn count(&mut self, settled: &Settled) {
+        let state = &mut self.state;
+        state.receipts += 1;
+        state.nothing_committed += u64::from(settled.nothing_committed);
+        state.misdated += u64::from(settled.misdated.is_some());
+        let Some(found) = &settled.found else { return };
+        let verdict = found.result.verdict;
+        state.count(verdict);
+        state.withheld += u64::from(settled.is_missing);
+        state.matched_by_chance += u64::from(verdict == Verdict::Matched && settled.is_by_chance);
+        // Where nothing could be replayed the next order of the skill is looked at, too.
+        if let Some(skill) = settled.skill.filter(|_| verdict != Verdict::Unavailable) {
+            state.met(skill);
+        }
+    }
+
+    /// Keeps and sends the evidence against a log: what was seen, and not what it says when it is asked again.
     async fn accuse(&mut self, fault: &Fault) -> Result<Failure, Failure> {
-        let mut failure = log_check::failure(fault);
+        let failure = log_check::blamed(&self.seen, &self.origin, fault)?;
         if !fault.is_misbehaviour() {
             return Ok(failure);
         }
-        if let Some(path) = self.seen.keep_evidence(&self.origin, fault)? {
-            failure = failure.hint(format!("both signed checkpoints are in {}", path.display()));
-        }
         if self.courier.takes_challenges() {
-            let now = self.log.checkpoint().await.unwrap_or_default();
+            let (before, now) = fault.notes();
             let challenge = json!({
                 "format": "sre.challenge/v1",
                 "kind": "log",
@@ -247,23 +271,53 @@ impl<'a> Watcher<'a> {
                 "origin": self.origin,
                 "code": failure.code,
                 "error": failure.detail,
-                "checkpoint_before": self.seen.last(&self.origin)?.map(|note| note.to_string()),
-                "checkpoint_now": String::from_utf8_lossy(&now),
-            });
-            self.memory.post("log", &[Parcel { order_id: None, body: challenge.to_string() }])?;
+                "checkpoint_before": before.map(Note::to_string),
+                "checkpoint_now": now.map(Note::to_string),
+            })
+            .to_string();
+            // The same accusation lies there once, and takes the place of no other.
+            let name = format!("log-{}", Digest::of(challenge.as_bytes()));
+            self.memory.post(&name, &[Parcel::challenge(challenge)])?;
         }
         self.deliver().await?;
         Ok(failure)
     }
 
     async fn deliver(&mut self) -> Result<(), Failure> {
-        let refused = self.state.refused;
         self.waiting = self.courier.deliver(&self.memory, &mut self.state, &mut self.told).await?;
-        if self.state.refused > refused { self.memory.remember(&self.state) } else { Ok(()) }
+        self.memory.remember(&self.state)
     }
 }
 
-/// The keys that may sign the log: those of the command line, and those trusted for it here.
-fn log_keys(args: &WatchArgs, trust: &Trust, origin: &KeyName) -> Vec<VerifierKey> {
-    args.keys.iter().cloned().chain(trust.logs(origin).map(|key| key.as_log())).collect()
+/// One line for each verdict and each wrong time, with the first orders that it is about.
+fn log_findings(part: &Part) {
+    let mut bad = BTreeMap::<&str, Vec<&Settled>>::new();
+    let mut misdated = BTreeMap::<bool, Vec<&Settled>>::new();
+    for settled in part.settled.values() {
+        if let Some(found) = settled.found.as_ref().filter(|found| !found.result.is_valid) {
+            bad.entry(found.result.verdict.as_str()).or_default().push(settled);
+        }
+        if let Some(why) = settled.misdated {
+            misdated.entry(why.is_ahead()).or_default().push(settled);
+        }
+    }
+    for (verdict, orders) in bad {
+        let error = orders[0].found.as_ref().and_then(|found| found.result.error.as_deref()).unwrap_or_default();
+        tracing::warn!(verdict, count = orders.len(), orders = named(&orders), error, "orders do not hold");
+    }
+    for orders in misdated.into_values() {
+        let why = orders[0].misdated.map(|why| why.to_string()).unwrap_or_default();
+        tracing::warn!(count = orders.len(), orders = named(&orders), why, "receipts have a time that cannot be");
+    }
+}
+
+/// The first orders of some, in words.
+fn named(all: &[&Settled]) -> String {
+    let name =
+        |settled: &&Settled| settled.order_id.as_ref().map_or_else(|| String::from("(no receipt)"), OrderId::to_string);
+    let mut names: Vec<String> = all.iter().take(NAMED_LIMIT).map(name).collect();
+    if all.len() > NAMED_LIMIT {
+        names.push(format!("and {} more", all.len() - NAMED_LIMIT));
+    }
+    names.join(", ")
 }
