@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sre_core::{
-    BlobDigest, CommitResult, CommitStatus, OrderId, OrderResult, OrderStatus, ReceiptDigest, SkillDigest, Verdict,
-    VerifyResult,
+    BlobDigest, CommitResult, CommitStatus, Method, OrderId, OrderResult, OrderStatus, ReceiptDigest, SkillDigest,
+    Verdict, VerifyResult,
 };
 use sre_da::format_uri;
 use sre_orchestrator::Embedded;
@@ -114,7 +114,8 @@ impl Checker {
         let trouble = self.sources.trouble();
         let is_silent = replayed.verdict == Verdict::Unavailable && trouble.count > before;
         let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
-        let own = own.and_then(|execution| self.own_receipt(claim, &execution));
+        let is_repeated = replayed.divergence.as_ref().is_some_and(|found| found.repeated == Some(true));
+        let own = own.and_then(|execution| self.own_receipt(claim, &execution, is_repeated));
         let found = self.found(digest, Some(&bytes), examination.conclude(replayed), own.as_ref());
         Found { silence: trouble.last.filter(|_| is_silent), ..found }
     }
@@ -147,8 +148,9 @@ impl Checker {
         Found { result, order_id, statement, challenge, silence: None }
     }
 
-    /// What this node says the order does: the same skill, input and limits, and the outcome of the replay.
-    fn own_receipt(&self, mut claim: CommitResult, execution: &Execution) -> Option<Receipt> {
+    /// What this node says the order does: the same skill, input and limits, and the outcome of the replay. A replay that
+    /// diverged was made twice; where both agree, that is this node's own verification.
+    fn own_receipt(&self, mut claim: CommitResult, execution: &Execution, is_repeated: bool) -> Option<Receipt> {
         let outcome = execution.outcome;
         claim.commitment.outcome = outcome.digest();
         claim.commitment_hash = claim.commitment.digest();
@@ -159,11 +161,22 @@ impl Checker {
         (claim.resources, claim.isolation) = (execution.resources, execution.isolation.clone());
         let milliseconds = u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX);
         claim.execution_time_ms = milliseconds;
+        let hash = outcome.output().map_or_else(|| outcome.digest().to_string(), |output| output.to_string());
+        let verification = is_repeated.then(|| VerifyResult {
+            is_valid: true,
+            verdict: Verdict::Matched,
+            method: Method::Replay,
+            expected_hash: hash.clone(),
+            actual_hash: Some(hash),
+            error: None,
+            checks: Vec::new(),
+            divergence: None,
+        });
         let result = OrderResult {
             order_id: claim.order_id.clone(),
             status: if outcome.error_code().is_none() { OrderStatus::Completed } else { OrderStatus::Failed },
             commit_result: Some(claim),
-            verification: None,
+            verification,
             execution_time_ms: milliseconds,
             error_message: None,
             error_code: outcome.error_code().map(str::to_owned),
