@@ -111,7 +111,11 @@ async fn every_lie_of_an_executor_is_caught() {
     let refused = verifier.sre(&["watch", "--once", "--executor", &service.base, "--challenge", &url]).exits(2);
     assert!(refused.stderr.contains("--challenge"), "{refused:?}");
 
-    let found = watch(&service.base, &[]).exits(22).json();
+    let ran = watch(&service.base, &[]).exits(22);
+    // One line says what diverged, in words.
+    assert_eq!(ran.stderr.matches("diverged").count(), 1, "{ran:?}");
+    assert!(ran.stderr.contains("alters-output, alters-input") && !ran.stderr.contains("Some("), "{ran:?}");
+    let found = ran.json();
     assert_eq!(found["verdicts"], json!({ "matched": 2, "diverged": 4, "unavailable": 1, "tampered": 1 }), "{found}");
     // The forged receipt is of an order that the executor does not know.
     assert_eq!(
@@ -196,7 +200,12 @@ async fn an_order_that_needs_verdicts_is_final_when_it_has_them() {
     order["callback_url"] = json!(client.url());
     let refused = service.post("/v1/orders", &order).await;
     assert_eq!(refused.status(), 422, "only one key is trusted");
-    assert_eq!(refused.json::<Value>().await.expect("JSON")["code"], "verdicts_unavailable");
+    let refused = refused.json::<Value>().await.expect("JSON");
+    assert_eq!(refused["code"], "verdicts_unavailable");
+    assert!(
+        refused["detail"].as_str().is_some_and(|detail| detail.contains("believes one key of others")),
+        "{refused}"
+    );
     let key = second.words("key show").exits(0).stdout;
     executor.sre(&["key", "trust", key.trim(), "--for", "verdict"]).exits(0);
 
