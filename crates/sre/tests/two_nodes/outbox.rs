@@ -132,11 +132,11 @@ async fn two_watchers_do_not_share_a_folder() {
     let mut command = verifier.command();
     command.args(["watch", "--executor", &service.base]).stdout(Stdio::null()).stderr(Stdio::null());
     let watcher = Killed(command.spawn().expect("sre starts"));
-    let has_looked = || {
-        let state = fs::read(verifier.data().join("watch")).ok();
-        state.is_some() || verifier.data().join("watch").is_dir() && memory(&verifier).join("state.json").is_file()
+    let is_at_work = || {
+        let folder = fs::read_dir(verifier.data().join("watch")).ok().and_then(|mut all| all.next()?.ok());
+        folder.is_some_and(|folder| folder.path().join("state.json").is_file())
     };
-    until("the first watcher works", has_looked).await;
+    until("the first watcher works", is_at_work).await;
     let second = || verifier.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]);
     let refused = second().exits(1);
     assert!(refused.stderr.contains("watch_running") && refused.stderr.contains("--data-dir"), "{refused:?}");

@@ -96,8 +96,8 @@ impl Courier {
         self.challenges.is_some()
     }
 
-    /// Sends everything that waits and is due, once. What there is to say about it stands in `state` and `told`; the state is to
-    /// be remembered.
+    /// Sends everything that waits and is due, once. What there is to say about it stands in `state` and `told`; what changed of
+    /// the state is to be remembered.
     ///
     /// # Errors
     /// When the outbox cannot be read or written.

@@ -89,7 +89,11 @@ impl<'a> Watcher<'a> {
         let trust = key_folder.trust()?;
         let memory = Memory::open(folder, &origin)?;
         let mut state = memory.state()?;
-        state.followed = Some(Followed { executor: place.address().to_owned(), origin: origin.clone() });
+        let followed = Some(Followed { executor: place.address().to_owned(), origin: origin.clone() });
+        if state.followed != followed {
+            state.followed = followed;
+            memory.remember(&state)?;
+        }
         Ok(Self {
             args,
             progress,
@@ -284,8 +288,10 @@ impl<'a> Watcher<'a> {
     }
 
     async fn deliver(&mut self) -> Result<(), Failure> {
+        let sums = |state: &State| (state.refused, state.dropped, state.last_reason.clone());
+        let before = sums(&self.state);
         self.waiting = self.courier.deliver(&self.memory, &mut self.state, &mut self.told).await?;
-        self.memory.remember(&self.state)
+        if sums(&self.state) == before { Ok(()) } else { self.memory.remember(&self.state) }
     }
 }
 
