@@ -6,7 +6,7 @@ SreError
 │   ├── InvalidType (TypeError)          a field has a value of the wrong type
 │   ├── InvalidInput                     the input violates the skill's schema
 │   ├── InvalidSkill                     the package is no skill, or none that can run here
-│   └── OrderConflict                    the order_id belongs to another order
+│   └── OrderConflict                    the order_id belongs to another order, or to one that is forgotten
 ├── OperatingError (RuntimeError)        the machine failed; the same call may work later
 │   ├── SandboxUnavailable, StoreFailed, JournalError, OrderLost, ReceiptFailed, ClosedError, ForkedError
 │   ├── SkillUnreadable (OSError)
@@ -65,7 +65,7 @@ class InvalidSkill(InvalidOrder):
 
 
 class OrderConflict(InvalidOrder):
-    """Another order was accepted under this `order_id`."""
+    """Another order was accepted under this `order_id`, or one that `sre gc` has forgotten since (`order_forgotten`)."""
 
 
 class OperatingError(SreError, RuntimeError):

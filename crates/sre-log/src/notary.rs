@@ -1,7 +1,9 @@
 //! Issues the receipts of finished orders: signed, stored under their digest, entered into the log.
 //!
 //! An order's receipt is issued once: of two processes that do it at the same time the first to be numbered stays, and
-//! both return that one. So whoever finds an order without a receipt may issue it, at any time after the order ended.
+//! both return that one. So whoever finds an order without a receipt may issue it, at any time after the order ended. What
+//! stands in the log under the order's id is looked at before it is returned: it may be the receipt of another order, where the
+//! id was used twice.
 
 use std::sync::Arc;
 
@@ -50,6 +52,17 @@ pub enum NotaryError {
     /// A stored receipt is malformed.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// Another order of this id has a receipt.
+    #[error(
+        "the log has another order's receipt {receipt} under the id {order_id}, which was used twice; an id has one receipt, so \
+         this order never gets one: submit it again under another order_id"
+    )]
+    Taken {
+        /// The id.
+        order_id: OrderId,
+        /// The receipt that stands.
+        receipt: ReceiptDigest,
+    },
     /// The committed outcome cannot be read.
     #[error("the outcome of order {order_id} cannot be read: {reason}")]
     Outcome {
@@ -80,7 +93,7 @@ impl Notary {
     /// [`NotaryError`]; trying again is safe.
     pub async fn issue(&self, result: &OrderResult, finished_at: Timestamp) -> Result<Receipt, NotaryError> {
         if let Some(receipt) = self.receipt(&result.order_id).await? {
-            return Ok(receipt);
+            return check_is_of(result, &receipt).map(|()| receipt);
         }
         let finished = Finished { result, finished_at };
         let mut receipts = self.issue_all(vec![finished]).await?;
@@ -91,7 +104,7 @@ impl Notary {
     /// them, which costs each a fraction of what it would alone.
     ///
     /// # Errors
-    /// [`NotaryError`]; some may have been issued. Trying again is safe.
+    /// [`NotaryError`]; some may have been issued. Trying again is safe. [`NotaryError::Taken`] is about one of them only.
     pub async fn issue_all(&self, finished: Vec<Finished<'_>>) -> Result<Vec<Receipt>, NotaryError> {
         let key = self.log.key();
         let (mut receipts, mut submissions) = (Vec::with_capacity(finished.len()), Vec::with_capacity(finished.len()));
@@ -120,13 +133,30 @@ impl Notary {
         // Dies here: receipts that nobody was given. The next attempt issues others.
         let stands = self.log.submit(submissions).await?;
         let mut issued = Vec::with_capacity(receipts.len());
-        for ((entry, receipt), (_, stands)) in receipts.into_iter().zip(stands) {
-            issued.push(if stands == entry { receipt } else { self.read(stands.sha256).await? });
+        for (((entry, receipt), (_, stands)), finished) in receipts.into_iter().zip(stands).zip(&finished) {
+            if stands == entry {
+                issued.push(receipt);
+                continue;
+            }
+            let earlier = self.read(stands.sha256).await?;
+            check_is_of(finished.result, &earlier)?;
+            issued.push(earlier);
         }
         Ok(issued)
     }
 
-    /// The receipt of an order, if it was issued.
+    /// The receipt of this order, if it was issued, and its number.
+    ///
+    /// # Errors
+    /// [`NotaryError`]; [`NotaryError::Taken`] where the id was used twice.
+    pub async fn receipt_of(&self, result: &OrderResult) -> Result<Option<(u64, Receipt)>, NotaryError> {
+        let Some((position, entry)) = self.log.receipt_of(&result.order_id)? else { return Ok(None) };
+        let receipt = self.read(entry.sha256).await?;
+        check_is_of(result, &receipt)?;
+        Ok(Some((position, receipt)))
+    }
+
+    /// The receipt that stands under an id, if one was issued.
     ///
     /// # Errors
     /// [`NotaryError`].
@@ -193,6 +223,20 @@ impl Notary {
             .map(Canonical::into_value)
             .map_err(|error| NotaryError::Outcome { order_id: order_id.clone(), reason: error.to_string() })
     }
+}
+
+/// Whether the receipt is about what this order did: signed again it would say the same.
+fn check_is_of(result: &OrderResult, receipt: &Receipt) -> Result<(), NotaryError> {
+    let said = receipt.predicate();
+    let committed = result.commit_result.as_ref().map(|commit| commit.commitment_hash);
+    let is_same = said.order_id == result.order_id
+        && said.provable.as_ref().map(|provable| provable.commitment_hash) == committed
+        && said.reported.status == result.status
+        && said.reported.error_code == result.error_code;
+    if is_same {
+        return Ok(());
+    }
+    Err(NotaryError::Taken { order_id: result.order_id.clone(), receipt: receipt.digest() })
 }
 
 impl std::fmt::Debug for Notary {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{key, now, open, result, store};
 use sre_core::{Method, Outcome, Verdict, VerifyResult};
 use sre_da::{Blob, Store as _};
-use sre_log::{Finished, Notary};
+use sre_log::{Finished, Notary, NotaryError};
 use sre_receipt::tlog::Entry;
 use sre_receipt::{Examiner, Host, Policy, SecretKey, Trust, VerdictStatement};
 
@@ -48,6 +48,32 @@ async fn one_order_has_one_receipt_with_one_proof() {
     // The blob store has it under its digest.
     assert_eq!(*store.get(receipts[0].digest().into()).await.expect("the receipt"), bytes[..]);
     assert!(notary.receipt(&"other".parse().expect("an order id")).await.expect("no failure").is_none());
+}
+
+/// As where an id was used twice, once its first order was forgotten.
+#[tokio::test]
+async fn the_receipt_of_an_order_is_never_given_to_another_of_the_same_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
+    let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
+    let outcomes = [Outcome::Exited { code: 3 }, Outcome::Exited { code: 4 }];
+    store.put(outcomes.map(|outcome| Blob::new(outcome.to_canonical())).to_vec()).await.expect("stored");
+    let [first, second] = outcomes.map(|outcome| result("twice", outcome));
+    let receipt = notary.issue(&first, now()).await.expect("a receipt");
+
+    let alone = notary.issue(&second, now()).await.expect_err("it has none");
+    let finished = |result| Finished { result, finished_at: now() };
+    let many = notary.issue_all(vec![finished(&second)]).await.expect_err("nor in a batch");
+    let asked = notary.receipt_of(&second).await.expect_err("nor when it is asked for");
+    for refused in [alone, many, asked] {
+        let NotaryError::Taken { order_id, receipt: stands } = refused else { panic!("{refused}") };
+        assert_eq!((order_id.as_str(), stands), ("twice", receipt.digest()));
+    }
+    // The first order has it whoever asks, signed later or not.
+    let later = Finished { result: &first, finished_at: now() + jiff::SignedDuration::from_secs(1) };
+    assert_eq!(notary.issue_all(vec![later]).await.expect("a receipt"), [receipt.clone()]);
+    assert_eq!(notary.receipt_of(&first).await.expect("an answer"), Some((0, receipt)));
+    assert_eq!(log.submitted().expect("a number"), 1);
 }
 
 /// More than are signed in one go.

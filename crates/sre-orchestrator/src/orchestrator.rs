@@ -96,6 +96,11 @@ pub enum ExecuteError {
     /// Another order was accepted under this id.
     #[error("order {0} exists already with other contents; choose another order_id")]
     Conflict(OrderId),
+    /// The order that was accepted under this id was forgotten, with its result.
+    #[error(
+        "order {0} was accepted before and has been forgotten since, with its result; no id is ever new again, choose another"
+    )]
+    Forgotten(OrderId),
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -221,6 +226,7 @@ impl Orchestrator {
                 return Ok(*result);
             }
             Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
+            Accepted::Forgotten => return Err(ExecuteError::Forgotten(order.order_id)),
         };
         // If the process dies from here on, the lease dies with it: a service that shares the folder makes the next attempt, or
         // the order stays open until it is submitted again. Blobs that were stored meanwhile harm nobody.

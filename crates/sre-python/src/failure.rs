@@ -76,7 +76,7 @@ impl Failure {
     /// A service refused a request.
     pub(crate) fn refused(status: u16, code: String, detail: String) -> Self {
         let (class, field) = match (status, code.as_str()) {
-            (_, "order_conflict") => ("ServiceConflict", Some(String::from("order_id"))),
+            (_, "order_conflict") | (409, "order_forgotten") => ("ServiceConflict", Some(String::from("order_id"))),
             (429 | 503, _) => ("ServiceUnavailable", None),
             (422, _) => ("ServiceRefused", None),
             _ => ("ServiceError", None),
@@ -174,6 +174,7 @@ impl From<ExecuteError> for Failure {
         let message = error.to_string();
         match error {
             ExecuteError::Conflict(_) => Self::new("OrderConflict", "order_conflict", message).in_field("order_id"),
+            ExecuteError::Forgotten(_) => Self::new("OrderConflict", "order_forgotten", message).in_field("order_id"),
             ExecuteError::Store(error) => error.into(),
             ExecuteError::Journal(_) => Self::new("JournalError", "journal_failed", message),
         }

@@ -50,6 +50,11 @@ impl Problem {
         Self::not_found("order_unknown", format!("there is no order {id}"))
     }
 
+    pub(crate) fn forgotten_order(id: &impl std::fmt::Display) -> Self {
+        let detail = format!("order {id} has ended and has been forgotten since, with its result");
+        Self::new(StatusCode::GONE, "order_forgotten", detail)
+    }
+
     pub(crate) fn busy(code: &'static str, detail: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(retry_after)
     }
@@ -139,6 +144,7 @@ impl From<SubmitError> for Problem {
         let soon = Duration::from_secs(1);
         match &error {
             SubmitError::Conflict(_) => Self::new(StatusCode::CONFLICT, "order_conflict", error.to_string()),
+            SubmitError::Forgotten(_) => Self::new(StatusCode::CONFLICT, "order_forgotten", error.to_string()),
             SubmitError::Full { .. } => Self::busy("queue_full", error.to_string(), soon),
             SubmitError::Stopping => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", error.to_string()).after(5 * soon)

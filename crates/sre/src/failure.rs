@@ -155,6 +155,8 @@ impl From<ExecuteError> for Failure {
         match error {
             ExecuteError::Conflict(_) => Self::usage("order_conflict", error.to_string())
                 .hint("nothing ran; leave out --order-id for a new order, or repeat the known one exactly as it was"),
+            ExecuteError::Forgotten(_) => Self::usage("order_forgotten", error.to_string())
+                .hint("nothing ran; leave out --order-id for a new order"),
             ExecuteError::Journal(error) => error.into(),
             ExecuteError::Store(error) => Self::operating("store_failed", error.to_string()),
         }

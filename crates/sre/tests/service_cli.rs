@@ -206,10 +206,30 @@ async fn old_orders_are_forgotten_and_what_is_needed_stays() {
     let skills: Value = service.get("/v1/skills").await.json().await.expect("JSON");
     assert_eq!(skills["skills"].as_array().map(Vec::len), Some(1));
     let skill = skills["skills"][0]["digest"].as_str().expect("a digest").to_owned();
-    // An uploaded skill can be run, and an id that was forgotten is new.
-    let order = serde_json::json!({ "order_id": "old", "skill_package": { "digest": skill } });
-    let ended: Value = service.post("/v1/orders?wait=60", &order).await.json().await.expect("JSON");
+    // An uploaded skill can be run.
+    let order = |id: &str| serde_json::json!({ "order_id": id, "skill_package": { "digest": skill } });
+    let ended: Value = service.post("/v1/orders?wait=60", &order("new")).await.json().await.expect("JSON");
     assert_eq!((&ended["status"], &ended["output"]), (&"completed".into(), &1.into()));
+    assert_eq!(client(&home, &service, "list --format json").exits(0).json()[0]["order_id"], "new");
+    // An id is in the log for ever and so never new again, neither for another order nor for the same.
+    let same = serde_json::json!({ "order_id": "old", "skill_package": object("returns_2") });
+    for again in [order("old"), same] {
+        let refused = service.post("/v1/orders", &again).await;
+        assert_eq!(refused.status(), 409);
+        let refused: Value = refused.json().await.expect("JSON");
+        assert_eq!(refused["code"], "order_forgotten");
+        assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("choose another")), "{refused}");
+    }
+    for path in ["/v1/orders/old", "/v1/orders/old/receipt", "/v1/orders/old/events", "/v1/orders/old/verdicts"] {
+        let gone = service.get(path).await;
+        assert_eq!(gone.status(), 410, "{path}");
+        assert_eq!(gone.json::<Value>().await.expect("JSON")["code"], "order_forgotten", "{path}");
+    }
+    let gone = client(&home, &service, "status old").exits(2);
+    assert!(gone.stderr.contains("order old has ended and has been forgotten since"), "{gone:?}");
+    let refused = home.words("run returns_1 --order-id old --format json").exits(2);
+    assert_eq!(problem(&refused)["code"], "order_forgotten");
+    assert_eq!(problem(&home.words("verify old --format json").exits(2))["code"], "order_forgotten");
 }
 
 #[tokio::test(flavor = "multi_thread")]

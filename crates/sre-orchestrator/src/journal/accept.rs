@@ -1,4 +1,4 @@
-//! From a submitted order to a row: new, the same again, or a conflict.
+//! From a submitted order to a row: new, the same again, a conflict, or forgotten.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -81,6 +81,8 @@ pub enum Accepted {
     },
     /// Another order was accepted under this id.
     Conflict,
+    /// An order was accepted under this id and has been forgotten since, with its result; see [`Journal::forget`].
+    Forgotten,
 }
 
 /// What stands in the journal after the transaction.
@@ -89,6 +91,7 @@ enum Stored {
     Open(Option<Claim>, String),
     Finished(String, String),
     Conflict,
+    Forgotten,
 }
 
 /// A claim as the transaction made it.
@@ -135,6 +138,7 @@ impl Journal {
                 Accepted::Finished { result: Box::new(entry::parse_result(id.as_str(), &text)?), submitter }
             }
             Stored::Conflict => Accepted::Conflict,
+            Stored::Forgotten => Accepted::Forgotten,
         })
     }
 }
@@ -222,19 +226,23 @@ fn known(
     let (sequence, request, submitter, accepted_at_ms): (i64, [u8; 32], String, i64) = transaction
         .prepare_cached("SELECT sequence, request, submitter, accepted_at_ms FROM orders WHERE order_id = ?1")?
         .query_row([order.order_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    if request != *order.request.as_bytes() {
-        return Ok(Stored::Conflict);
-    }
+    let is_same = request == *order.request.as_bytes();
     let result = transaction
         .prepare_cached("SELECT result FROM results WHERE sequence = ?1")?
         .query_row([sequence], |row| row.get(0))
         .optional()?;
     if let Some(result) = result {
-        return Ok(Stored::Finished(result, submitter));
+        return Ok(if is_same { Stored::Finished(result, submitter) } else { Stored::Conflict });
     }
-    let (state, held_by): (String, Option<String>) = transaction
+    let open: Option<(String, Option<String>)> = transaction
         .prepare_cached("SELECT state, holder FROM open_orders WHERE sequence = ?1")?
-        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    // Whatever is asked for: the log has a receipt under this id, and an id has one receipt.
+    let Some((state, held_by)) = open else { return Ok(Stored::Forgotten) };
+    if !is_same {
+        return Ok(Stored::Conflict);
+    }
     if state == "incomplete" {
         insert_open(transaction, sequence, order, now, None)?;
     }

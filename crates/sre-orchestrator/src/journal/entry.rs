@@ -63,7 +63,7 @@ impl JournalEntry {
 }
 
 impl Journal {
-    /// What is known of an order; `None` if it was never accepted.
+    /// What is known of an order; `None` if it was never accepted, or was forgotten.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -73,7 +73,7 @@ impl Journal {
             .prepare_cached(
                 "SELECT sequence, orders.submitter, skill, accepted_at_ms, state, attempt, result
                  FROM orders LEFT JOIN open_orders USING (sequence) LEFT JOIN results USING (sequence)
-                 WHERE order_id = ?1",
+                 WHERE order_id = ?1 AND coalesce(state, result) IS NOT NULL",
             )?
             .query_row([order_id.as_str()], |row| {
                 Ok((

@@ -156,13 +156,16 @@ impl Journal {
         Ok(())
     }
 
-    /// The order's place in the journal; `None` if it was never accepted.
+    /// The order's place in the journal; `None` if it was never accepted, or was forgotten.
     ///
     /// # Errors
     /// [`JournalError`].
     pub fn sequence(&self, order_id: &OrderId) -> Result<Option<i64>, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement = reader.prepare_cached("SELECT sequence FROM orders WHERE order_id = ?1")?;
+        let mut statement = reader.prepare_cached(
+            "SELECT sequence FROM orders LEFT JOIN open_orders USING (sequence) LEFT JOIN results USING (sequence)
+             WHERE order_id = ?1 AND coalesce(state, status) IS NOT NULL",
+        )?;
         Ok(statement.query_row([order_id.as_str()], |row| row.get(0)).optional()?)
     }
 

@@ -72,7 +72,12 @@ fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let mut values = vec![Value::from(filter.before.unwrap_or(i64::MAX))];
     let mut sql = format!("{COLUMNS}{tables} LEFT JOIN finality f USING (sequence) WHERE {lead} < ?");
     match filter.status.as_deref() {
-        None => {}
+        // Those that were forgotten are nearly all older than any that is kept: a page does not go through them.
+        None => sql.push_str(
+            " AND coalesce(r.status, p.state) IS NOT NULL AND o.sequence >= min(
+                 coalesce((SELECT min(sequence) FROM results), 9223372036854775807),
+                 coalesce((SELECT min(sequence) FROM open_orders), 9223372036854775807))",
+        ),
         Some("queued") => sql.push_str(" AND p.state IN ('incomplete', 'ready', 'waiting')"),
         Some(state @ ("running" | "verifying")) => {
             sql.push_str(" AND p.state = ?");

@@ -6,7 +6,7 @@
 //!
 //! | table | holds |
 //! |---|---|
-//! | `orders` | every order ever accepted |
+//! | `orders` | every order ever accepted; of one that was forgotten no more than its id is left, so that no id is ever new again |
 //! | `open_orders` | the few that have not ended, with all that running them needs; a row goes when its order ends |
 //! | `results` | how the others ended; rows are only ever inserted, so a result never changes |
 //! | `events` | what happened to an order, numbered from 1 |
@@ -17,7 +17,7 @@
 //! | `holders` | processes that hold leases |
 //!
 //! Invariants:
-//! - An order has a row in exactly one of `open_orders` and `results`.
+//! - An order has a row in exactly one of `open_orders` and `results`; one that was forgotten in neither.
 //! - Whoever works on an order holds a [`Lease`] with a fencing token, which grows with every claim. Nothing is recorded or
 //!   finished under an older token.
 //! - A lease ends when its holder has died, which the kernel tells by a file lock (`holders`), or when the holder has not

@@ -1,10 +1,13 @@
 //! Forgetting old orders.
+//!
+//! Of an order that was forgotten its row in `orders` stays: id, digest of the request, submitter, time. An id stands in the
+//! log for ever, and so does its receipt; if it were new again, another order would get the receipt of the old one.
 
 use std::time::Duration;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
-use sre_core::{Digest, OrderResult, SkillDigest};
+use sre_core::{Digest, OrderId, OrderResult, SkillDigest};
 
 use super::{Finality, Journal, JournalError, entry, outbox, verdicts};
 
@@ -56,7 +59,7 @@ const BATCH: i64 = 1000;
 
 impl Journal {
     /// Forgets orders that ended too long ago and whose callback is not pending. One that is held for verdicts nobody has given
-    /// waits longer, and is dropped with its order. An id that was forgotten is new again.
+    /// waits longer, and is dropped with its order. An id that was forgotten is never new again.
     ///
     /// # Errors
     /// [`JournalError`]; some may have been forgotten.
@@ -82,11 +85,15 @@ impl Journal {
                     let mut unfinished = Vec::new();
                     for sequence in &sequences {
                         unfinished.extend(never_final(transaction, *sequence)?);
-                        for table in ["events", "outbox", "receipts_due", "verdicts", "finality", "results", "orders"] {
+                        for table in ["events", "outbox", "receipts_due", "verdicts", "finality", "results"] {
                             transaction
                                 .prepare_cached(&format!("DELETE FROM {table} WHERE sequence = ?1"))?
                                 .execute([sequence])?;
                         }
+                        // Out of the index of skills, where nobody looks for it.
+                        transaction
+                            .prepare_cached("UPDATE orders SET skill = NULL WHERE sequence = ?1")?
+                            .execute([sequence])?;
                     }
                     Ok((sequences.last().copied(), sequences.len() as u64, unfinished))
                 })
@@ -100,6 +107,19 @@ impl Journal {
                 None => return Ok(forgotten),
             }
         }
+    }
+
+    /// Who submitted an order that was forgotten; `None` for one that is kept, or was never accepted.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn forgotten(&self, order_id: &OrderId) -> Result<Option<String>, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT orders.submitter FROM orders LEFT JOIN open_orders USING (sequence) LEFT JOIN results USING (sequence)
+             WHERE order_id = ?1 AND coalesce(state, status) IS NULL",
+        )?;
+        Ok(statement.query_row([order_id.as_str()], |row| row.get(0)).optional()?)
     }
 
     /// Tells `visit` everything that orders and uploaded skills of this journal still need.

@@ -111,16 +111,16 @@ impl Registrar {
         Ok(Some((receipt, proof.ok_or_else(|| RegistrarError::Unproven(order_id.clone()))?)))
     }
 
-    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open.
+    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open, or when it was forgotten.
     ///
     /// # Errors
     /// [`RegistrarError`]; trying again is safe.
     pub async fn issue(&self, order_id: &OrderId) -> Result<Option<Receipt>, RegistrarError> {
-        if let Some(receipt) = self.notary.receipt(order_id).await? {
-            return Ok(Some(receipt));
-        }
         let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
         let result = order.result()?;
+        if let Some((_, receipt)) = self.notary.receipt_of(&result).await? {
+            return Ok(Some(receipt));
+        }
         self.take_new_key()?;
         let receipt = self.notary.issue(&result, order.finished_at).await?;
         self.journal.receipts_issued(vec![order.sequence]).await?;

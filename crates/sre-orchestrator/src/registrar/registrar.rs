@@ -54,12 +54,17 @@ impl Registrar {
     /// # Errors
     /// [`RegistrarError`].
     pub async fn state(&self, order_id: &OrderId) -> Result<ReceiptState, RegistrarError> {
-        let Some((position, _)) = self.log().receipt_of(order_id)? else {
+        let Some((position, receipt)) = self.receipt_of(order_id).await? else {
             return Ok(ReceiptState { receipt: None, position: None, proof: None });
         };
-        let receipt = self.notary.receipt(order_id).await?;
         let proof = self.log().prove(position).await?;
-        Ok(ReceiptState { receipt, position: Some(position), proof })
+        Ok(ReceiptState { receipt: Some(receipt), position: Some(position), proof })
+    }
+
+    /// The receipt of an order and its number in the log; `None` while it has none, or when it was forgotten.
+    pub(super) async fn receipt_of(&self, order_id: &OrderId) -> Result<Option<(u64, Receipt)>, RegistrarError> {
+        let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
+        Ok(self.notary.receipt_of(&order.result()?).await?)
     }
 
     /// The keys whose verdicts count now: all that are trusted for it but this node's own, present and past.

@@ -36,11 +36,10 @@ impl Registrar {
         self.check_trust(key, verdict.predicate().checked_at, now)?;
         let predicate = verdict.predicate();
         let sequence = self.journal.sequence(order_id).map_err(RegistrarError::from)?;
-        let logged = self.log().receipt_of(order_id).map_err(RegistrarError::from)?;
-        let (Some(sequence), Some((_, entry))) = (sequence, logged) else {
+        let (Some(sequence), Some((_, receipt))) = (sequence, self.receipt_of(order_id).await?) else {
             return Err(VerdictError::NoReceipt(order_id.clone()));
         };
-        if predicate.order_id != *order_id || verdict.receipt() != Some(entry.sha256) {
+        if predicate.order_id != *order_id || verdict.receipt() != Some(receipt.digest()) {
             return Err(VerdictError::Other(order_id.clone()));
         }
         let standing = self.journal.standing(sequence, key.into(), predicate.verdict).map_err(RegistrarError::from)?;

@@ -119,6 +119,7 @@ impl Workers {
             }
             Accepted::Finished { result, submitter } => Ok(Submitted::Finished { result, submitter }),
             Accepted::Conflict => Err(SubmitError::Conflict(order.order_id().clone())),
+            Accepted::Forgotten => Err(SubmitError::Forgotten(order.order_id().clone())),
         }
     }
 

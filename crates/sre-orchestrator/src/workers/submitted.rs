@@ -35,6 +35,11 @@ pub enum SubmitError {
     /// Another order was accepted under this id, or another submitter's.
     #[error("order {0} exists already, with other contents or from another token; choose another order_id")]
     Conflict(OrderId),
+    /// The order that was accepted under this id was forgotten, with its result.
+    #[error(
+        "order {0} was accepted before and has been forgotten since, with its result; no id is ever new again, choose another"
+    )]
+    Forgotten(OrderId),
     /// As many orders are open as the operator allows.
     #[error("{limit} orders are waiting or running, which is as many as this service takes; try again later")]
     Full {

@@ -29,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             route: post(cancel),
             operation: operation("cancelOrder", "Stop an order", &cancelled)
                 .parameters(&[order_parameter()])
-                .problems(&[404, 422, 429, 503])
+                .problems(&[404, 410, 422, 429, 503])
                 .into_value(),
         },
         Endpoint {
@@ -39,7 +39,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             route: get(callback),
             operation: operation("getCallback", "Show where an order's callback stands", &delivery)
                 .parameters(&[order_parameter()])
-                .problems(&[404, 422, 429, 503])
+                .problems(&[404, 410, 422, 429, 503])
                 .into_value(),
         },
         Endpoint {
@@ -49,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             route: post(redeliver),
             operation: operation("redeliverCallback", "Deliver an order's callback again", &redelivered)
                 .parameters(&[order_parameter()])
-                .problems(&[404, 422, 429, 503])
+                .problems(&[404, 410, 422, 429, 503])
                 .into_value(),
         },
     ]

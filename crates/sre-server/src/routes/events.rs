@@ -42,7 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         operation: operation("followOrder", "Follow what happens to an order", &[event_stream()])
             .parameters(&[order_parameter(), last_event_id_parameter()])
             .empty_answer(204, "The client has seen the last event")
-            .problems(&[400, 404, 422, 429, 503])
+            .problems(&[400, 404, 410, 422, 429, 503])
             .into_value(),
     }]
 }

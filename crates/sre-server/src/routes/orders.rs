@@ -48,7 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             route: get(show),
             operation: operation("getOrder", "Show an order", &[answer(200, "The order", "Order")])
                 .parameters(&[order_parameter(), wait_parameter()])
-                .problems(&[400, 404, 422, 429, 503])
+                .problems(&[400, 404, 410, 422, 429, 503])
                 .into_value(),
         },
     ]

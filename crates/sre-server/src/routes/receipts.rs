@@ -35,7 +35,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             &[answer(200, "The receipt; `pending` until its proof is there, a second at most", "Receipt")],
         )
         .parameters(&[order_parameter(), wait_parameter()])
-        .problems(&[400, 404, 422, 429, 503])
+        .problems(&[400, 404, 410, 422, 429, 503])
         .into_value(),
     }]
 }

@@ -33,7 +33,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             operation: operation("sendVerdict", "Send a signed verdict on the receipt of an order", &taken)
                 .parameters(&[order_parameter()])
                 .body("application/json", "Envelope")
-                .problems(&[400, 404, 408, 409, 413, 415, 422, 429, 503])
+                .problems(&[400, 404, 408, 409, 410, 413, 415, 422, 429, 503])
                 .into_value(),
         },
         Endpoint {
@@ -47,7 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 &[answer(200, "The verdicts", "Verdicts")],
             )
             .parameters(&[order_parameter()])
-            .problems(&[404, 422, 429, 503])
+            .problems(&[404, 410, 422, 429, 503])
             .into_value(),
         },
     ]

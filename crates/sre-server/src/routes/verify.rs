@@ -26,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         route: post(verify),
         operation: operation("verify", "Verify an order or a claim", &[answer(200, "The verdict", "VerifyResult")])
             .body("application/json", "VerifyRequest")
-            .problems(&[400, 404, 408, 409, 413, 415, 422, 429, 503])
+            .problems(&[400, 404, 408, 409, 410, 413, 415, 422, 429, 503])
             .into_value(),
     }]
 }

@@ -32,12 +32,16 @@ struct Unfinished<'a> {
 /// The order, if the caller may see it. One that it may not see is not there.
 ///
 /// # Errors
-/// 404; 422 for an id that is none.
+/// 404; 410 for an order that was forgotten; 422 for an id that is none.
 pub(super) fn find(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry, Problem> {
     let order_id = parse_id(id)?;
     match app.journal().get(&order_id)? {
         Some(entry) if caller.sees(&entry.submitter) => Ok(entry),
-        _ => Err(Problem::no_order(&order_id)),
+        Some(_) => Err(Problem::no_order(&order_id)),
+        None => match app.journal().forgotten(&order_id)? {
+            Some(submitter) if caller.sees(&submitter) => Err(Problem::forgotten_order(&order_id)),
+            _ => Err(Problem::no_order(&order_id)),
+        },
     }
 }
 

@@ -67,7 +67,12 @@ pub(super) fn stored_result(folder: &DataFolder, order_id: &OrderId) -> Result<O
         return Err(Failure::usage("order_unknown", format!("no order {order_id}: there are no orders in {place}"))
             .hint("--data-dir or SRE_DATA_DIR names another data folder"));
     }
-    let Some(entry) = folder.open_journal()?.get(order_id)? else {
+    let journal = folder.open_journal()?;
+    let Some(entry) = journal.get(order_id)? else {
+        if journal.forgotten(order_id)?.is_some() {
+            let detail = format!("order {order_id} has ended and has been forgotten since, with its result");
+            return Err(Failure::usage("order_forgotten", detail));
+        }
         return Err(Failure::usage("order_unknown", format!("no order {order_id} in {place}"))
             .hint("--data-dir or SRE_DATA_DIR names another data folder"));
     };
