@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -28,6 +28,8 @@ const REST_PAGES: u32 = 100;
 const ROUNDS: usize = 4;
 /// Pages at which the writer waits for the thread, which does not keep up, and moves the rest.
 const LIMIT_PAGES: u32 = 16_000;
+/// Pause before another thread is tried where none could be made, or it had no connection.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How often the writer looks whether the thread is done.
 const GLANCE: Duration = Duration::from_millis(1);
 
@@ -37,13 +39,15 @@ pub(super) struct Checkpoints {
     options: GroupCommitOptions,
     state: Arc<State>,
     thread: Option<(SyncSender<()>, JoinHandle<()>)>,
+    /// When a thread was given up.
+    given_up: Option<Instant>,
 }
 
 #[derive(Default)]
 struct State {
     /// Pages in the log after the last commit.
     log_pages: AtomicU32,
-    /// The thread works, or has not been asked.
+    /// The thread works, or is about to.
     is_busy: AtomicBool,
     /// The thread has left the rest to the writer.
     is_moved: AtomicBool,
@@ -59,7 +63,7 @@ impl Checkpoints {
             log.log_pages.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { path: path.to_path_buf(), options: options.clone(), state, thread: None })
+        Ok(Self { path: path.to_path_buf(), options: options.clone(), state, thread: None, given_up: None })
     }
 
     /// After a batch was answered; `nobody_waits` for the writer at this moment.
@@ -71,11 +75,18 @@ impl Checkpoints {
         if pages >= LIMIT_PAGES {
             self.wait();
         }
+        if self.thread.as_ref().is_some_and(|(_, thread)| thread.is_finished()) {
+            // It was asked and could not connect.
+            self.give_up();
+        }
         let is_moved = self.state.is_moved.load(Ordering::Acquire);
         if pages >= LIMIT_PAGES || (is_moved && (nobody_waits || pages >= 2 * BEGIN_PAGES)) {
             self.state.is_moved.store(false, Ordering::Release);
             report(checkpoint(connection));
-        } else if !is_moved && !self.state.is_busy.swap(true, Ordering::AcqRel) {
+        } else if !is_moved
+            && self.given_up.is_none_or(|at| at.elapsed() >= RETRY_PAUSE)
+            && !self.state.is_busy.swap(true, Ordering::AcqRel)
+        {
             self.ask();
         }
     }
@@ -97,13 +108,20 @@ impl Checkpoints {
                 Ok(connection) => work(&connection, &asked, &state),
                 Err(error) => report(Err(error)),
             };
-            self.thread =
-                thread::Builder::new().name("checkpoints".to_owned()).spawn(work).ok().map(|thread| (asks, thread));
+            let spawned = thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
+            self.thread = spawned.map(|thread| (asks, thread)).ok();
         }
-        if let Some((asks, _)) = &self.thread {
-            // Gone or full: the log grows to its limit, and the writer moves it.
-            let _ = asks.try_send(());
+        if !self.thread.as_ref().is_some_and(|(asks, _)| asks.try_send(()).is_ok()) {
+            // No thread could be made, or it had no connection: another one is tried soon. Should that fail for ever, the log grows
+            // to its limit, and the writer moves it.
+            self.give_up();
         }
+    }
+
+    /// Forgets a thread that has ended, so that another one is asked.
+    fn give_up(&mut self) {
+        (self.thread, self.given_up) = (None, Some(Instant::now()));
+        self.state.is_busy.store(false, Ordering::Release);
     }
 }
 
