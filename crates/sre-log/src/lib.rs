@@ -16,7 +16,7 @@ mod source;
 mod tile_nodes;
 pub mod watch;
 
-pub use log::{Log, LogError, Submission, blobs_of_log};
+pub use log::{Log, LogError, Submission};
 pub use memory::{LogMemory, LogMemoryError, LookError};
 pub use notary::{Finished, Notary, NotaryError};
 pub use source::{LogSource, SourceError, TILE_LIMIT_BYTES};

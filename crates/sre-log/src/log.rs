@@ -15,7 +15,8 @@
 //! `integrate` is the way down that figure, `prove` makes proofs, `tiles` shows the tree to everybody.
 //!
 //! Crash behaviour: before the transaction, tiles in the store that nobody names; after it, a head that is signed by
-//! whoever opens the log next. A *restored backup* of the file is a fork, and this module cannot know it.
+//! whoever opens the log next. A *restored backup* of the file is a fork, and this module cannot know it; whoever keeps a
+//! journal beside it notes there how many entries the log has had (`sre_orchestrator`'s registrar does).
 
 mod integrate;
 mod prove;
@@ -32,7 +33,7 @@ use sre_core::{BlobDigest, OrderId};
 use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, OpenError, WriteError, sqlite_cause};
 use sre_da::{Store, StoreError};
 use sre_receipt::NodeKey;
-use sre_receipt::tlog::{Entry, Note, NoteError, VerifierKey};
+use sre_receipt::tlog::{Entry, Note, NoteError, TILE_WIDTH, VerifierKey};
 use tokio::sync::Notify;
 
 use self::snapshot::{Snapshot, read_snapshot};
@@ -108,18 +109,6 @@ impl LogError {
             Self::Origin { .. } | Self::Cosignature(_) => "failed",
         }
     }
-}
-
-/// The digests of all blobs that the log at `path` needs, for whoever removes others. No log, no blobs.
-///
-/// # Errors
-/// [`LogError`]: then nothing must be removed.
-pub fn blobs_of_log(path: &Path) -> Result<HashSet<BlobDigest>, LogError> {
-    if !path.exists() {
-        return Ok(HashSet::new());
-    }
-    let database = GroupCommit::open(path, schema::MIGRATIONS, GroupCommitOptions::new(schema::APPLICATION_ID))?;
-    Ok(schema::blobs(&*database.reader()?)?)
 }
 
 impl Log {
@@ -232,6 +221,31 @@ impl Log {
     /// [`LogError`].
     pub fn submitted(&self) -> Result<u64, LogError> {
         Ok(schema::count(&*self.database.reader()?)?)
+    }
+
+    /// The digests of the full tiles on the way from the entry at `position` to the root, from the leaves up.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn tiles_over(&self, position: u64) -> Result<Vec<BlobDigest>, LogError> {
+        let reader = self.database.reader()?;
+        let mut tiles = Vec::new();
+        // A tile is full only after all below it are.
+        let mut index = position / u64::from(TILE_WIDTH);
+        for level in 0.. {
+            let Some(digest) = schema::tile(&reader, level, index)? else { break };
+            tiles.push(digest);
+            index /= u64::from(TILE_WIDTH);
+        }
+        Ok(tiles)
+    }
+
+    /// The digests of all blobs that the log stands for, for whoever removes others: receipts, verdicts, full tiles.
+    ///
+    /// # Errors
+    /// [`LogError`]: then nothing must be removed.
+    pub fn blobs(&self) -> Result<HashSet<BlobDigest>, LogError> {
+        Ok(schema::blobs(&*self.database.reader()?)?)
     }
 
     /// The entry at `position` and the order it belongs to.

@@ -2,16 +2,18 @@
 //!
 //! Order matters: orders are forgotten first, then the blobs that no kept order names. A process that dies in between leaves blobs
 //! without orders, which the next sweep removes. Nobody else uses the data folder meanwhile: a blob that an order is about to name
-//! looks like one that nobody needs.
+//! looks like one that nobody needs. So everything that says what is needed is read after the folder is ours, and where one of
+//! these files is missing nothing is removed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
 use sre_da::{LocalStore, Store};
 
-use crate::journal::{Forgotten, Kept, Retention};
-use crate::{DataFolder, EmbeddedError};
+use crate::journal::{Forgotten, Kept, Receiptless, Retention};
+use crate::{Batch, DataFolder, EmbeddedError, Journal, Registrar, RegistrarError};
 
 /// What a sweep removed.
 #[derive(Debug)]
@@ -25,19 +27,74 @@ pub struct Swept {
 }
 
 /// Forgets orders that ended longer ago than `retention` says, and removes every blob that no kept order and no uploaded skill needs,
-/// nor anybody else who has named it in `needed`: a transparency log keeps its tiles in the same store.
+/// nor the log. Where there is a log, the receipts that are due are issued first, in the name of `program`; an order whose receipt cannot
+/// be issued is kept.
 ///
 /// # Errors
-/// [`EmbeddedError`]: somebody else uses the folder, or something could not be read; then no blob was removed.
-pub async fn sweep(
+/// [`EmbeddedError`]: somebody else uses the folder, journal or log are missing or not what they were, or something could not be
+/// read; then no blob was removed.
+pub async fn sweep(folder: &DataFolder, retention: Retention, program: &str) -> Result<Swept, EmbeddedError> {
+    let journal = Arc::new(folder.open_journal_alone()?);
+    let store = Arc::new(folder.open_store()?);
+    let registrar = open_registrar(folder, &journal, &store, program).await?;
+    if !journal.is_used()? {
+        // New, or emptied by an accident: either way it says nothing about what is needed.
+        return Ok(Swept { orders: Forgotten::default(), blobs: 0, bytes: 0 });
+    }
+    if let Some(registrar) = &registrar {
+        issue_due(registrar).await;
+    }
+    let receiptless = if registrar.is_some() { Receiptless::Kept } else { Receiptless::Forgotten };
+    let orders = journal.forget(retention, receiptless).await?;
+    let of_log = registrar.map(|registrar| registrar.log().blobs()).transpose().map_err(RegistrarError::from)?;
+    let kept = needed(&journal, &store, of_log.unwrap_or_default()).await?;
+    let removed = store.retain(|digest| kept.contains(&digest)).await?;
+    Ok(Swept { orders, blobs: removed.blobs, bytes: removed.bytes })
+}
+
+/// The registrar, where there is a log.
+async fn open_registrar(
     folder: &DataFolder,
-    retention: Retention,
-    needed: HashSet<BlobDigest>,
-) -> Result<Swept, EmbeddedError> {
-    let journal = folder.open_journal_alone()?;
-    let store = folder.open_store()?;
-    let orders = journal.forget(retention).await?;
-    let (mut kept, mut skills, mut engines) = (needed, HashSet::new(), HashSet::new());
+    journal: &Arc<Journal>,
+    store: &Arc<LocalStore>,
+    program: &str,
+) -> Result<Option<Registrar>, EmbeddedError> {
+    let issued = journal.coverage()?.receipts;
+    if !folder.has_log()? {
+        if issued > 0 {
+            let error = RegistrarError::LogBehind { origin: String::from("of this folder"), entries: 0, seen: issued };
+            return Err(error.into());
+        }
+        return Ok(None);
+    }
+    let store: Arc<dyn Store> = Arc::<LocalStore>::clone(store);
+    let registrar = folder.open_registrar(Arc::clone(journal), store, program).await?;
+    let entries = registrar.log().submitted().map_err(RegistrarError::from)?;
+    if entries > 0 && issued == 0 && journal.count_receipts_due()?.waiting == 0 {
+        let origin = registrar.log().key().name.to_string();
+        return Err(RegistrarError::LogUnknown { origin, entries }.into());
+    }
+    Ok(Some(registrar))
+}
+
+/// Issues what can be issued now: an order that is forgotten never gets its receipt. Where that fails, the orders are kept.
+async fn issue_due(registrar: &Registrar) {
+    loop {
+        match registrar.issue_due().await {
+            Ok(Batch::Full) => {}
+            Ok(Batch::Last | Batch::Empty) => return,
+            Err(error) => return tracing::warn!(%error, "receipts cannot be issued; their orders are kept"),
+        }
+    }
+}
+
+/// What kept orders, uploaded skills and the log need.
+async fn needed(
+    journal: &Journal,
+    store: &LocalStore,
+    of_log: HashSet<BlobDigest>,
+) -> Result<HashSet<BlobDigest>, EmbeddedError> {
+    let (mut kept, mut skills, mut engines) = (of_log, HashSet::new(), HashSet::new());
     journal.each_kept(|thing| match thing {
         Kept::Skill(digest) => drop(skills.insert(digest)),
         Kept::Result(result) => {
@@ -57,13 +114,12 @@ pub async fn sweep(
         }
     })?;
     for skill in skills {
-        keep_skill(&store, skill, &mut kept).await?;
+        keep_skill(store, skill, &mut kept).await?;
     }
     for engine in engines {
-        keep_language_runtime(&store, engine, &mut kept).await?;
+        keep_language_runtime(store, engine, &mut kept).await?;
     }
-    let removed = store.retain(|digest| kept.contains(&digest)).await?;
-    Ok(Swept { orders, blobs: removed.blobs, bytes: removed.bytes })
+    Ok(kept)
 }
 
 /// The interpreter that an engine names.

@@ -248,6 +248,9 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Notary(error) => error.into(),
             RegistrarError::Journal(error) => EmbeddedError::from(error).into(),
             RegistrarError::Unproven(_) => Self::bug(error.to_string()),
+            RegistrarError::LogBehind { .. } | RegistrarError::LogUnknown { .. } => {
+                Self::new("ReceiptFailed", "log_behind", error.to_string())
+            }
         }
     }
 }
@@ -266,7 +269,9 @@ impl From<EmbeddedError> for Failure {
                 };
                 Self::new(class, "data_folder", in_python(&error.to_string()))
             }
-            EmbeddedError::NoHome => Self::new("DataFolderError", "data_folder", in_python(&error.to_string())),
+            EmbeddedError::NoHome | EmbeddedError::Unknown { .. } | EmbeddedError::NoJournal(_) => {
+                Self::new("DataFolderError", "data_folder", in_python(&error.to_string()))
+            }
             EmbeddedError::Journal(_) => Self::new("JournalError", "journal_failed", error.to_string()),
             EmbeddedError::Keys(_) => Self::new("DataFolderError", "data_folder", error.to_string()),
             EmbeddedError::Registrar(error) => error.into(),

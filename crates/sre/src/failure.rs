@@ -178,9 +178,10 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Journal(error) => error.into(),
             EmbeddedError::Sandbox(error) => Self::operating("sandbox_unavailable", error.to_string()),
             EmbeddedError::Store(error) => Self::operating("store_failed", error.to_string()),
-            EmbeddedError::Folder { .. } | EmbeddedError::NoHome => {
+            EmbeddedError::Folder { .. } | EmbeddedError::Unknown { .. } | EmbeddedError::NoHome => {
                 Self::operating("data_folder_unusable", error.to_string())
             }
+            EmbeddedError::NoJournal(_) => Self::operating("journal_missing", error.to_string()),
             EmbeddedError::Registrar(error) => error.into(),
             EmbeddedError::Keys(error) => Self::operating("callback_unavailable", error.to_string()),
             EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
@@ -239,6 +240,8 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Notary(error) => error.into(),
             RegistrarError::Journal(error) => error.into(),
             RegistrarError::Unproven(_) => Self::operating("log_failed", error.to_string()),
+            RegistrarError::LogBehind { .. } => Self::operating("log_behind", error.to_string()),
+            RegistrarError::LogUnknown { .. } => Self::operating("journal_behind", error.to_string()),
         }
     }
 }

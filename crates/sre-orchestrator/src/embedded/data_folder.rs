@@ -79,12 +79,14 @@ impl DataFolder {
         Ok(Journal::open(&self.journal())?)
     }
 
-    /// Opens the journal for this process alone.
+    /// Opens the journal for this process alone. Makes none.
     ///
     /// # Errors
     /// [`EmbeddedError`].
     pub fn open_journal_alone(&self) -> Result<Journal, EmbeddedError> {
-        self.create()?;
+        if !is_there(self.journal())? {
+            return Err(EmbeddedError::NoJournal(self.journal()));
+        }
         Ok(Journal::open_alone(&self.journal())?)
     }
 
@@ -100,11 +102,19 @@ impl DataFolder {
         self.0.join("log.sqlite3")
     }
 
+    /// Whether there is a log. Makes nothing.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Unknown`] when that cannot be found out, which is not the same as no.
+    pub fn has_log(&self) -> Result<bool, EmbeddedError> {
+        is_there(self.log())
+    }
+
     /// Opens key and log, making what is missing, and puts the registrar of `journal` together. `program` is named in receipts
     /// as what made them.
     ///
     /// # Errors
-    /// [`EmbeddedError::Registrar`].
+    /// [`EmbeddedError::Registrar`]; also for a log that was lost, or is shorter than it was.
     pub async fn open_registrar(
         &self,
         journal: Arc<Journal>,
@@ -113,9 +123,16 @@ impl DataFolder {
     ) -> Result<Registrar, EmbeddedError> {
         self.create()?;
         let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
+        let origin = key.name.to_string();
+        let seen = journal.log_seen(&origin)?;
+        if seen > 0 && !self.has_log()? {
+            return Err(RegistrarError::LogBehind { origin, entries: 0, seen }.into());
+        }
         let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key)).await.map_err(RegistrarError::from)?;
         let notary = Notary::new(store, Arc::new(log), Host::this(program));
-        Ok(Registrar::new(journal, notary, self.keys()))
+        let registrar = Registrar::new(journal, notary, self.keys());
+        registrar.check_log().await?;
+        Ok(registrar)
     }
 
     /// Opens the keys that sign callbacks, making them if need be.
@@ -126,4 +143,9 @@ impl DataFolder {
         self.create()?;
         Ok(CallbackKeys::open(&self.0.join("callback-keys"))?)
     }
+}
+
+/// Whether a file is there. "Not allowed to look" and "the disk fails" are no "no".
+fn is_there(path: PathBuf) -> Result<bool, EmbeddedError> {
+    path.try_exists().map_err(|source| EmbeddedError::Unknown { path, source })
 }

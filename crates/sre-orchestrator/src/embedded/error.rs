@@ -28,6 +28,17 @@ pub enum EmbeddedError {
         /// What the system said.
         source: io::Error,
     },
+    /// Whether a file is there cannot be found out.
+    #[error("{} cannot be looked at: {source}", path.display())]
+    Unknown {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no journal, which alone says what is needed.
+    #[error("there is no journal at {}, and nobody else knows what is needed here; put it back, or name another folder with --data-dir", .0.display())]
+    NoJournal(PathBuf),
     /// There is no home folder to put the data folder into.
     #[error("no home folder was found; name a data folder with --data-dir or SRE_DATA_DIR")]
     NoHome,

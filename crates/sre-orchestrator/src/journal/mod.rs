@@ -13,6 +13,7 @@
 //! | `outbox` | callbacks, inserted in the transaction that inserts the result |
 //! | `receipts_due` | orders that have ended and have no receipt yet, inserted in the transaction that inserts the result |
 //! | `verdicts`, `finality`, `coverage` | what others found about orders, which orders wait for that, and sums |
+//! | `log_seen` | how long the log was when it was last used |
 //! | `skills` | uploaded skills |
 //! | `holders` | processes that hold leases |
 //!
@@ -62,10 +63,10 @@ pub use lease::Lease;
 pub use list::{OrderFilter, OrderSummary};
 pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome};
 pub use places::DeliveryPlaces;
-pub use receipts::{DueReceipt, DueReceipts, ReceiptsDue};
+pub use receipts::{DueReceipt, DueReceipts, LogLength, ReceiptsDue};
 pub(crate) use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;
-pub use retention::{Forgotten, Kept, NEVER_FINAL_LIMIT, NeverFinal, Retention};
+pub use retention::{Forgotten, Kept, NEVER_FINAL_LIMIT, NeverFinal, Receiptless, Retention};
 pub use skills::UploadedSkill;
 pub use verdicts::{Coverage, Finality, NewVerdict, StoredVerdict, VerdictKept};
 pub use watch::{News, Watch};

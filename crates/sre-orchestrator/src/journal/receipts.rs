@@ -36,6 +36,15 @@ pub struct DueReceipts {
     pub is_cut: bool,
 }
 
+/// How long a log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLength {
+    /// Its name.
+    pub origin: String,
+    /// Entries that were numbered and are durable there.
+    pub entries: u64,
+}
+
 /// How many orders need a receipt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReceiptsDue {
@@ -62,6 +71,16 @@ pub(super) fn insert(transaction: &Transaction<'_>, now: i64, sequence: i64) -> 
     transaction
         .prepare_cached("INSERT INTO receipts_due VALUES (?1, 0, ?2, ?2, NULL)")?
         .execute(params![sequence, now])
+        .map(drop)
+}
+
+fn note(transaction: &Transaction<'_>, log: &LogLength) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO log_seen VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET entries = excluded.entries WHERE excluded.entries > entries",
+        )?
+        .execute(params![log.origin, i64::try_from(log.entries).unwrap_or(i64::MAX)])
         .map(drop)
 }
 
@@ -114,11 +133,11 @@ impl Journal {
         Ok(statement.query_row([order_id.as_str()], due).optional()?)
     }
 
-    /// Records that these orders have a receipt, durable and numbered in the log.
+    /// Records that these orders have a receipt, durable and numbered in the log, which has this length by now.
     ///
     /// # Errors
     /// [`JournalError::Write`]; they stay due, and the same receipts are found.
-    pub async fn receipts_issued(&self, sequences: Vec<i64>) -> Result<(), JournalError> {
+    pub async fn receipts_issued(&self, sequences: Vec<i64>, log: LogLength) -> Result<(), JournalError> {
         self.database
             .write(move |transaction| {
                 let mut issued = 0_usize;
@@ -129,10 +148,34 @@ impl Journal {
                 }
                 transaction
                     .prepare_cached("UPDATE coverage SET receipts = receipts + ?1")?
-                    .execute([i64::try_from(issued).unwrap_or(i64::MAX)])
+                    .execute([i64::try_from(issued).unwrap_or(i64::MAX)])?;
+                note(transaction, &log)
             })
             .await?;
         Ok(())
+    }
+
+    /// Records how long the log is; what was recorded of a longer one stays.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`].
+    pub async fn log_noted(&self, log: LogLength) -> Result<(), JournalError> {
+        self.database.write(move |transaction| note(transaction, &log)).await?;
+        Ok(())
+    }
+
+    /// The entries that the log of this name has had at least. Where none was ever noted, of whatever name, it is what an earlier
+    /// version counted that tells whether there was one.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn log_seen(&self, origin: &str) -> Result<u64, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT coalesce((SELECT entries FROM log_seen WHERE origin = ?1),
+                             iif(EXISTS (SELECT 1 FROM log_seen), 0, (SELECT min(receipts, 1) FROM coverage)))",
+        )?;
+        Ok(statement.query_row([origin], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
     /// Records why an order's receipt could not be issued; it is tried again after `pause`.

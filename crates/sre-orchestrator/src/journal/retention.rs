@@ -29,6 +29,15 @@ pub struct Retention {
     pub verdicts_age: Duration,
 }
 
+/// What becomes of an old order whose receipt was not issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receiptless {
+    /// It is kept: its receipt is still to be issued.
+    Kept,
+    /// It is forgotten like others: nobody ever wanted a receipt here.
+    Forgotten,
+}
+
 /// What was forgotten.
 #[derive(Debug, Default)]
 pub struct Forgotten {
@@ -38,6 +47,8 @@ pub struct Forgotten {
     pub never_final: u64,
     /// The first [`NEVER_FINAL_LIMIT`] of those.
     pub never_final_orders: Vec<NeverFinal>,
+    /// How many orders are old enough and were kept, because their receipt could not be issued so far.
+    pub without_receipt: u64,
 }
 
 /// An order that was forgotten before it was final.
@@ -63,11 +74,13 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; some may have been forgotten.
-    pub async fn forget(&self, retention: Retention) -> Result<Forgotten, JournalError> {
+    pub async fn forget(&self, retention: Retention, receiptless: Receiptless) -> Result<Forgotten, JournalError> {
         let now = self.now_ms();
         let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let (ended, held) = (before(retention.age), before(retention.verdicts_age.max(retention.age)));
-        let mut forgotten = Forgotten::default();
+        let keeps = receiptless == Receiptless::Kept;
+        let without_receipt = if keeps { self.count_without_receipt(ended)? } else { 0 };
+        let mut forgotten = Forgotten { without_receipt, ..Forgotten::default() };
         let mut after = 0_i64;
         loop {
             let (last, removed, unfinished) = self
@@ -77,10 +90,11 @@ impl Journal {
                         .prepare_cached(
                             "SELECT sequence FROM results LEFT JOIN outbox USING (sequence)
                              WHERE sequence > ?1 AND finished_at_ms < ?2
-                                 AND (coalesce(state <> 'pending', TRUE) OR due_ms = ?4 AND finished_at_ms < ?5)
+                                 AND (coalesce(state <> 'pending', TRUE) OR outbox.due_ms = ?4 AND finished_at_ms < ?5)
+                                 AND NOT (?6 AND EXISTS (SELECT 1 FROM receipts_due WHERE sequence = results.sequence))
                              ORDER BY sequence LIMIT ?3",
                         )?
-                        .query_map(params![after, ended, BATCH, outbox::HELD_MS, held], |row| row.get(0))?
+                        .query_map(params![after, ended, BATCH, outbox::HELD_MS, held, keeps], |row| row.get(0))?
                         .collect::<rusqlite::Result<_>>()?;
                     let mut unfinished = Vec::new();
                     for sequence in &sequences {
@@ -107,6 +121,26 @@ impl Journal {
                 None => return Ok(forgotten),
             }
         }
+    }
+
+    /// Orders that ended before this moment and have no receipt.
+    fn count_without_receipt(&self, ended_ms: i64) -> Result<u64, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement = reader.prepare_cached(
+            "SELECT count(*) FROM receipts_due CROSS JOIN results USING (sequence) WHERE finished_at_ms < ?1",
+        )?;
+        Ok(statement.query_row([ended_ms], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// Whether an order was ever accepted here, or a skill uploaded.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn is_used(&self) -> Result<bool, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement =
+            reader.prepare_cached("SELECT EXISTS (SELECT 1 FROM orders) OR EXISTS (SELECT 1 FROM skills)")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// Who submitted an order that was forgotten; `None` for one that is kept, or was never accepted.

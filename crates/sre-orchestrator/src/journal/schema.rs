@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7372_656A;
 
 /// Schema version `n` becomes `n + 1`; entries are only ever appended.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 const V1: &str = "
     CREATE TABLE orders (
@@ -147,4 +147,12 @@ const V6: &str = "
         SELECT count(*) FROM (
             SELECT sequence FROM verdicts GROUP BY sequence
             HAVING max(verdict IN ('matched', 'hash_only', 'diverged', 'tampered')) = 0));
+";
+
+/// How long the log was when it was last used: one that is shorter was lost, or put back from an older copy.
+const V7: &str = "
+    CREATE TABLE log_seen (
+        origin TEXT PRIMARY KEY,       -- the log's name
+        entries INTEGER NOT NULL       -- numbered there, and durable
+    ) STRICT, WITHOUT ROWID;
 ";

@@ -24,6 +24,31 @@ pub enum RegistrarError {
     /// A bug: what was entered into the log stands in its tree once that has grown.
     #[error("bug: the receipt of order {0} was entered and is not in the log")]
     Unproven(OrderId),
+    /// The log is shorter than it was.
+    #[error(
+        "the log {origin} has {entries} entries here, and had {seen}: log.sqlite3 was lost, or put back from an older copy; it would \
+         sign a second history under the same name, so it is not used; put its newest copy back, or, if there is none, begin a log \
+         of another name: move log.sqlite3 and keys/signing.pem away (keep a copy of the folder) and run `sre key new --name NAME`"
+    )]
+    LogBehind {
+        /// The log's name.
+        origin: String,
+        /// Entries it has.
+        entries: u64,
+        /// Entries it has had.
+        seen: u64,
+    },
+    /// The journal never issued a receipt, and the log has some.
+    #[error(
+        "the log {origin} has {entries} entries, and this journal never issued a receipt: journal.sqlite3 was lost or replaced; \
+         put its newest copy back"
+    )]
+    LogUnknown {
+        /// The log's name.
+        origin: String,
+        /// Entries it has.
+        entries: u64,
+    },
 }
 
 /// Why a verdict is not taken.

@@ -44,10 +44,16 @@ pub enum Batch {
 impl Registrar {
     /// Issues receipts as orders end, until `stop` turns true. What fails is logged and tried again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let mut failure = Failure::default();
+        let (mut failure, mut noted) = (Failure::default(), 0);
         while !*stop.borrow() {
             // The newest checkpoint is signed anew too, where no order ends.
-            let batch = self.take_new_key().and(self.issue_due().await);
+            let mut batch = self.take_new_key().and(self.issue_due().await);
+            if matches!(batch, Ok(Batch::Empty))
+                && let Err(error) = self.note_log(&mut noted).await
+            {
+                // It grows by verdicts too.
+                batch = Err(error);
+            }
             failure.log(batch.as_ref().err());
             let pause = match batch {
                 Ok(Batch::Full) => continue,
@@ -123,7 +129,7 @@ impl Registrar {
         }
         self.take_new_key()?;
         let receipt = self.notary.issue(&result, order.finished_at).await?;
-        self.journal.receipts_issued(vec![order.sequence]).await?;
+        self.journal.receipts_issued(vec![order.sequence], self.log_length()?).await?;
         Ok(Some(receipt))
     }
 
@@ -135,7 +141,8 @@ impl Registrar {
         let finished = parsed.iter().map(|(order, result)| Finished { result, finished_at: order.finished_at });
         self.notary.issue_all(finished.collect()).await?;
         // Dies here: the orders stay due; the next batch signs the same, and the log keeps what it has.
-        self.journal.receipts_issued(parsed.iter().map(|(order, _)| order.sequence).collect()).await?;
+        let issued = parsed.iter().map(|(order, _)| order.sequence).collect();
+        self.journal.receipts_issued(issued, self.log_length()?).await?;
         Ok(())
     }
 
@@ -173,7 +180,8 @@ impl Failure {
 fn is_about_one_order(error: &RegistrarError) -> bool {
     match error {
         RegistrarError::Notary(NotaryError::Store(error)) => !error.is_retryable(),
-        RegistrarError::Notary(NotaryError::Log(_)) | RegistrarError::Log(_) | RegistrarError::Keys(_) => false,
+        RegistrarError::Notary(NotaryError::Log(_)) | RegistrarError::Log(_) => false,
+        RegistrarError::Keys(_) | RegistrarError::LogBehind { .. } | RegistrarError::LogUnknown { .. } => false,
         RegistrarError::Notary(_)
         | RegistrarError::Journal(JournalError::Damaged { .. })
         | RegistrarError::Unproven(_) => true,

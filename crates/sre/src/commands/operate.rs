@@ -83,28 +83,38 @@ pub fn token(command: &TokenCommand, global: &Global) -> Result<Exit, Failure> {
 /// `sre gc`.
 ///
 /// # Errors
-/// When somebody else uses the data folder, or it cannot be read whole; then no blob was removed.
+/// When somebody else uses the data folder, or it is not whole, or cannot be read; then no blob was removed.
 pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
     let retention = service_config(&args.config)?.settings()?.retention()?;
     let folder = global.data_folder()?;
-    // Receipts stay as long as the log that vouches for them, which is for ever.
-    let needed = receipts::blobs_of_log(&folder)?;
-    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, retention, needed))?;
+    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, retention, receipts::PROGRAM))?;
     let text = match global.format {
         Format::Human => format!(
-            "{} forgotten, {} removed ({})\n{}",
+            "{} forgotten, {} removed ({})\n{}{}",
             output::plural(swept.orders.orders, "order"),
             output::plural(swept.blobs, "blob"),
             output::bytes(swept.bytes),
+            without_receipt(&swept.orders),
             never_final(&swept.orders)
         ),
         Format::Json => output::json_line(&json!({
             "orders": swept.orders.orders, "blobs": swept.blobs, "bytes": swept.bytes,
+            "without_receipt": swept.orders.without_receipt,
             "never_final": swept.orders.never_final, "never_final_orders": swept.orders.never_final_orders,
         })),
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Success)
+}
+
+/// Old orders that were kept.
+fn without_receipt(forgotten: &Forgotten) -> String {
+    match forgotten.without_receipt {
+        0 => String::new(),
+        kept => {
+            format!("{} kept: no receipt could be issued so far; the log says why\n", output::plural(kept, "order"))
+        }
+    }
 }
 
 /// The orders whose submitters wait for verdicts that nobody gave: what is forgotten is not hidden.

@@ -12,10 +12,9 @@ mod office;
 mod shown;
 mod sources;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use sre_core::{BlobDigest, OrderId};
+use sre_core::OrderId;
 use sre_da::Store;
 use sre_log::{Log, LogMemory};
 use sre_orchestrator::{DataFolder, Journal, Registrar};
@@ -49,14 +48,6 @@ pub fn memory(folder: &DataFolder) -> LogMemory {
     LogMemory::new(folder.path().join("logs"))
 }
 
-/// What the log of a data folder needs of its store.
-///
-/// # Errors
-/// When the log is there and cannot be read.
-pub fn blobs_of_log(folder: &DataFolder) -> Result<HashSet<BlobDigest>, Failure> {
-    Ok(sre_log::blobs_of_log(&folder.log())?)
-}
-
 /// Whether a data folder has a log. Makes nothing.
 pub fn has_log(folder: &DataFolder) -> bool {
     folder.log().exists()
@@ -85,6 +76,11 @@ impl Receipts {
     /// The blob store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// What signs and keeps them.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
     }
 
     /// The log.
