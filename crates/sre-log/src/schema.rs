@@ -9,11 +9,11 @@
 //!   cosignature  what witnesses signed, by size
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sre_core::{BlobDigest, Digest, ReceiptDigest};
-use sre_receipt::tlog::{Entry, EntryKind, Hash};
+use sre_receipt::tlog::{Entry, EntryKind, Hash, NoteSignature};
 
 use crate::fringe::{Fringe, FullTile};
 use crate::tile_nodes::{TileNodes, to_bytes};
@@ -96,12 +96,17 @@ pub(crate) fn name_log(transaction: &Transaction<'_>, origin: &str) -> rusqlite:
     transaction.query_row("SELECT origin FROM log", [], |row| row.get(0))
 }
 
+/// The head.
+pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Head> {
+    connection
+        .prepare_cached("SELECT size, root FROM log")?
+        .query_row([], |row| Ok(Head { size: read_number(row, 0)?, root: Hash(row.get(1)?) }))
+}
+
 /// The head and the fringe that belongs to it; `None` when they do not fit.
 pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Option<Fringe>)> {
     let transaction = connection.unchecked_transaction()?;
-    let head = transaction
-        .prepare_cached("SELECT size, root FROM log")?
-        .query_row([], |row| Ok(Head { size: read_number(row, 0)?, root: Hash(row.get(1)?) }))?;
+    let head = head(&transaction)?;
     let mut query = transaction.prepare_cached("SELECT level, hashes FROM fringe ORDER BY level")?;
     let rows = query.query_map([], |row| Ok((read_number(row, 0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let mut levels = Vec::new();
@@ -240,26 +245,57 @@ pub(crate) fn tile(connection: &Connection, level: u8, index: u64) -> rusqlite::
         .optional()
 }
 
-/// Keeps what witnesses signed of the head of this size.
-pub(crate) fn add_cosignatures(transaction: &Transaction<'_>, size: u64, lines: &[String]) -> rusqlite::Result<()> {
+/// Keeps what witnesses signed of the head of this size: of each witness one line, the latest.
+pub(crate) fn add_cosignatures(
+    transaction: &Transaction<'_>,
+    size: u64,
+    lines: &[NoteSignature],
+) -> rusqlite::Result<()> {
+    let known: Vec<String> = transaction
+        .prepare_cached("SELECT line FROM cosignature WHERE size = ?1")?
+        .query_map([number(size)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     for line in lines {
+        let earlier =
+            known.iter().filter(|known| NoteSignature::parse(known).is_some_and(|known| is_same(&known, line)));
+        for earlier in earlier {
+            transaction
+                .prepare_cached("DELETE FROM cosignature WHERE size = ?1 AND line = ?2")?
+                .execute(params![number(size), earlier])?;
+        }
         transaction
             .prepare_cached("INSERT OR IGNORE INTO cosignature VALUES (?1, ?2)")?
-            .execute(params![number(size), line])?;
+            .execute(params![number(size), line.to_string()])?;
     }
     Ok(())
 }
 
-/// The largest size not below `least` that witnesses signed, and what they signed.
-pub(crate) fn cosigned(connection: &Connection, least: u64) -> rusqlite::Result<Option<(u64, Vec<String>)>> {
-    let size = connection
-        .prepare_cached("SELECT size FROM cosignature WHERE size >= ?1 ORDER BY size DESC LIMIT 1")?
-        .query_row([number(least)], |row| read_number(row, 0))
-        .optional()?;
-    let Some(size) = size else { return Ok(None) };
-    let mut query = connection.prepare_cached("SELECT line FROM cosignature WHERE size = ?1 ORDER BY line")?;
-    let lines = query.query_map([number(size)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(Some((size, lines)))
+/// Whether two lines are the same witness's.
+fn is_same(one: &NoteSignature, other: &NoteSignature) -> bool {
+    one.name == other.name && one.id == other.id
+}
+
+/// Lines that are looked at for the best cosigned size.
+const COSIGNATURES_LIMIT: u32 = 256;
+
+/// What witnesses signed of heads not smaller than `least`, the newest of them: by size, of each witness one line.
+pub(crate) fn cosigned(connection: &Connection, least: u64) -> rusqlite::Result<BTreeMap<u64, Vec<NoteSignature>>> {
+    let mut query = connection
+        .prepare_cached("SELECT size, line FROM cosignature WHERE size >= ?1 ORDER BY size DESC, line LIMIT ?2")?;
+    let rows = query.query_map(params![number(least), COSIGNATURES_LIMIT], |row| {
+        Ok((read_number(row, 0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut sizes = BTreeMap::<u64, Vec<NoteSignature>>::new();
+    for row in rows {
+        let (size, line) = row?;
+        let Some(line) = NoteSignature::parse(&line) else { continue };
+        let lines = sizes.entry(size).or_default();
+        // Logs of before have several.
+        if !lines.iter().any(|known| is_same(known, &line)) {
+            lines.push(line);
+        }
+    }
+    Ok(sizes)
 }
 
 /// The inner nodes of a partial tile.

@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{entry, grow, key, open, store, submissions, try_open};
 use rusqlite::Connection;
@@ -51,7 +52,7 @@ async fn every_size_has_the_root_of_rfc_6962_and_every_entry_its_proof() {
         }
         for before in &notes {
             let before = Checkpoint::parse(before.text()).expect("a checkpoint");
-            let (path, _) = log.consistency(before.size).await.expect("a path");
+            let path = log.consistency(before.size, log.checkpoint().0).await.expect("a path").expect("it only grew");
             verify_consistency((before.size, &before.root), (now.size, &now.root), &path).expect("the same history");
         }
         notes.push(log.checkpoint().1);
@@ -146,7 +147,7 @@ async fn two_writers_never_sign_two_histories() {
     let now = checkpoint(&log);
     assert_eq!(now.size, 2 * 60 * 7);
     for (size, root) in roots {
-        let (path, _) = log.consistency(size).await.expect("a path");
+        let path = log.consistency(size, log.checkpoint().0).await.expect("a path").expect("it only grew");
         verify_consistency((size, &root), (now.size, &now.root), &path).expect("one history");
     }
 }
@@ -284,4 +285,83 @@ async fn cosignatures_are_kept_and_go_into_proofs() {
     Checkpoint::verify(&proof.checkpoint, &log.verifier_key()).expect("signed by the log too");
     let proof = log.prove(15).await.expect("a proof").expect("not pending");
     assert_eq!(proof.verify_inclusion(&entry(15).to_canonical()).expect("a good proof").size, 20);
+}
+
+/// What another process numbered and did not live to integrate, and what it has integrated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_serves_what_others_did_with_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (served, other) = (Arc::new(open(folder.path()).await), open(folder.path()).await);
+    let running = Arc::clone(&served);
+    let runs = tokio::spawn(async move { running.run(Duration::from_millis(10)).await });
+    let serves = |size: u64| {
+        let served = Arc::clone(&served);
+        let looks = async move {
+            while served.checkpoint().0 != size {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), looks)
+    };
+    other.submit(submissions(0..3)).await.expect("numbers");
+    serves(3).await.expect("entries that nobody else takes care of");
+    // Whoever integrates them: nothing was submitted to the one that serves.
+    for size in 4..7 {
+        grow(&other, size - 1..size).await;
+        serves(size).await.expect("a head that another process made");
+    }
+    // One that goes backwards is no log.
+    runs.abort();
+    drop(other);
+    let database = Connection::open(folder.path().join("log.sqlite3")).expect("the log");
+    database.execute("UPDATE log SET size = 5", []).expect("a change");
+    drop(database);
+    let error = served.integrate().await.expect_err("its head has shrunk");
+    assert!(matches!(error, LogError::Damaged(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_proof_leads_to_the_checkpoint_with_most_witnesses_each_of_them_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, other) = (open(folder.path()).await, open(folder.path()).await);
+    let name = |n: u8| -> sre_receipt::tlog::KeyName { format!("witness.example/w{n}").parse().expect("a name") };
+    let secret = |n: u8| sre_receipt::SecretKey::from_seed(&[n; 32]);
+    let key = |n: u8| sre_receipt::tlog::VerifierKey::witness(name(n), secret(n).public());
+    let cosign = async |log: &Log, n: u8, at: u64| {
+        let mut note = log.checkpoint().1;
+        note.cosign(name(n), &secret(n), at);
+        log.add_cosignature(&note, &key(n)).await.expect("kept");
+    };
+    let witnesses = async |log: &Log, position: u64| {
+        let proof = log.prove(position).await.expect("a proof").expect("not pending");
+        let size = proof.verify_inclusion(&entry(position).to_canonical()).expect("a good proof").size;
+        let signed = (1..=9).filter(|n| matches!(proof.checkpoint.signed_by(&key(*n)), Ok(Some(_)))).count();
+        (size, signed, proof.checkpoint.signatures().len())
+    };
+    grow(&log, 0..10).await;
+    cosign(&log, 1, 1).await;
+    cosign(&log, 2, 1).await;
+    grow(&log, 10..20).await;
+    // The same witness again and again on an idle log, more often than a note has lines.
+    for at in 1..100 {
+        cosign(&log, 3, at).await;
+    }
+    cosign(&log, 1, 100).await;
+    let database = Connection::open(folder.path().join("log.sqlite3")).expect("the log");
+    let lines = |size: u64| -> i64 {
+        let sql = "SELECT count(*) FROM cosignature WHERE size = ?1";
+        database.query_row(sql, [size as i64], |row| row.get(0)).expect("a number")
+    };
+    assert_eq!((lines(10), lines(20)), (2, 2), "one of each witness");
+    assert_eq!(witnesses(&log, 3).await, (20, 2, 3), "of two with as many the newer one");
+    grow(&log, 20..30).await;
+    cosign(&log, 4, 1).await;
+    assert_eq!(witnesses(&log, 3).await, (20, 2, 3));
+    assert_eq!(witnesses(&log, 25).await, (30, 1, 2));
+    // What another process had cosigned, of a size that this one has not read.
+    grow(&other, 30..40).await;
+    for n in 1..=5 {
+        cosign(&other, n, 1).await;
+    }
+    assert_eq!(witnesses(&log, 3).await, (40, 5, 6));
 }

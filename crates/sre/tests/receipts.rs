@@ -442,7 +442,7 @@ fn a_log_is_followed_over_http_and_its_fork_is_kept_as_evidence() {
 }
 
 /// A witness as C2SP `tlog-witness` has it: cosigns what continues what it saw, and nothing else.
-fn witness(secret: sre_receipt::SecretKey, log: sre_receipt::tlog::VerifierKey) -> Web {
+fn witness(name: &'static str, secret: sre_receipt::SecretKey, log: sre_receipt::tlog::VerifierKey) -> Web {
     use sre_receipt::tlog::{Checkpoint, Hash, Note, verify_consistency};
     let seen = std::sync::Mutex::new((0, Hash::empty()));
     Web::answering(move |asked| {
@@ -463,7 +463,7 @@ fn witness(secret: sre_receipt::SecretKey, log: sre_receipt::tlog::VerifierKey) 
             return (422, Vec::new());
         }
         *seen = (now.size, now.root);
-        note.cosign("witness.example/w".parse().expect("a name"), &secret, 1_767_225_600);
+        note.cosign(name.parse().expect("a name"), &secret, 1_767_225_600);
         let line = note.signatures().last().expect("a line").to_string();
         (200, format!("{line}\n").into_bytes())
     })
@@ -477,7 +477,7 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
     let secret = || sre_receipt::SecretKey::from_seed(&[9; 32]);
     let name = "witness.example/w".parse().expect("a name");
     let key = sre_receipt::tlog::VerifierKey::witness(name, secret().public()).to_string();
-    let web = witness(secret(), shown.trim().parse().expect("a key"));
+    let web = witness("witness.example/w", secret(), shown.trim().parse().expect("a key"));
     let cosign =
         |home: &Home, key: &str| home.sre(&["log", "cosign", &web.address(), "--key", key, "--format", "json"]);
     assert_eq!(cosign(&executor, &key).exits(0).json()["size"], 1);
@@ -507,6 +507,45 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
     let ahead = Web::answering(|_| (409, b"99\n".to_vec()));
     let ran = executor.sre(&["log", "cosign", &ahead.address(), "--key", &key]).exits(1);
     assert!(ran.stderr.contains("restored from a backup"), "{ran:?}");
+}
+
+/// A log in use has another checkpoint a second later.
+#[test]
+fn several_witnesses_stand_on_one_proof() {
+    let (executor, _) = executor();
+    let stranger = stranger(&executor);
+    let log: sre_receipt::tlog::VerifierKey = executor.words("key show").exits(0).stdout.trim().parse().expect("a key");
+    let names = ["one.example/w", "two.example/w", "three.example/w"];
+    let secret = |n: usize| sre_receipt::SecretKey::from_seed(&[n as u8 + 40; 32]);
+    let key = |n: usize| {
+        let name = names[n].parse().expect("a name");
+        sre_receipt::tlog::VerifierKey::witness(name, secret(n).public()).to_string()
+    };
+    let webs: Vec<Web> = (0..3).map(|n| witness(names[n], secret(n), log.clone())).collect();
+    for n in 0..3 {
+        executor.sre(&["key", "trust", &key(n)]).exits(0);
+        stranger.sre(&["key", "trust", &key(n)]).exits(0);
+    }
+    let [one, two, three] = [0, 1, 2].map(|n: usize| webs[n].address());
+    let both = executor.sre(&["log", "cosign", &one, &two, "--format", "json"]).exits(0).json();
+    assert_eq!(both["witnesses"], json!(["one.example/w", "two.example/w"]), "{both}");
+    // The log goes on, and later checkpoints have fewer witnesses; one of them says the same thrice.
+    executor.words("run returns_1 --order-id more").exits(0);
+    for _ in 0..3 {
+        executor.sre(&["log", "cosign", &three]).exits(0);
+    }
+    executor.words("bundle t --output cosigned").exits(0);
+    let bundle = executor.path("cosigned");
+    verify(&stranger, &bundle, &["--witnesses", "2"]).exits(0);
+    verify(&stranger, &bundle, &["--witnesses", "3"]).exits(24);
+    // One that cannot be reached does not undo what the others sign, and is named.
+    let nobody = "http://127.0.0.1:1";
+    let ran = executor.sre(&["log", "cosign", &one, nobody, &two, &three, "--format", "json"]).exits(1);
+    assert_eq!(ran.json()["witnesses"].as_array().map(Vec::len), Some(3), "{ran:?}");
+    assert_eq!(ran.json()["refused"][0]["witness"], nobody, "{ran:?}");
+    executor.words("bundle t --output cosigned").exits(0);
+    verify(&stranger, &bundle, &["--witnesses", "3"]).exits(0);
+    assert_eq!(executor.sre(&["log", "cosign", nobody]).exits(1).stdout, "");
 }
 
 #[test]

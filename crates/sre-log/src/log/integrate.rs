@@ -14,6 +14,9 @@ use crate::schema;
 
 /// Entries hashed in one batch. More wait for the next one, which follows at once.
 const BATCH_LIMIT_ENTRIES: u32 = 16_384;
+/// How often another process's work is looked for: what it has integrated is served here too, and what it numbered before it died
+/// waits for nobody else.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 impl Log {
     /// Hashes everything that was submitted, and signs a checkpoint over it. Returns its size.
@@ -54,8 +57,8 @@ impl Log {
         self.refresh().map(drop)
     }
 
-    /// Integrates whenever something was submitted, at most once per `interval`; until it is dropped. What fails is logged
-    /// and tried again.
+    /// Integrates whenever something was submitted, at most once per `interval`; until it is dropped. Every second, or every
+    /// `interval` if that is longer, it looks for what other processes did with the log. What fails is logged and tried again.
     pub async fn run(&self, interval: Duration) {
         loop {
             let begun = Instant::now();
@@ -64,7 +67,10 @@ impl Log {
                 tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
                 continue;
             }
-            self.submitted.notified().await;
+            tokio::select! {
+                () = self.submitted.notified() => {}
+                () = tokio::time::sleep(LOOK_PERIOD) => {}
+            }
             // Whoever comes alone does not wait.
             tokio::time::sleep_until(begun + interval).await;
         }
@@ -72,6 +78,16 @@ impl Log {
 
     /// The head that is durable by now, signed.
     pub(super) fn refresh(&self) -> Result<Arc<Snapshot>, LogError> {
+        // Before the file is asked: the head only grows meanwhile.
+        let known = self.snapshot();
+        let head = schema::head(&*self.database.reader()?)?;
+        if head == known.head {
+            return Ok(known);
+        }
+        if head.size <= known.head.size {
+            let (now, before) = (head.size, known.head.size);
+            return Err(LogError::Damaged(format!("its head of size {before} was replaced by another of size {now}")));
+        }
         let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
         let fresh = read_snapshot(&self.database, &key)?;
         let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);

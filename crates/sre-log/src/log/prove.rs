@@ -11,7 +11,8 @@ use crate::schema::{self, Head};
 use crate::tile_nodes::{TILE_HEIGHT, TileNodes};
 
 impl Log {
-    /// The proof of the entry at `position`; `None` while it is pending. With cosignatures where there are any.
+    /// The proof of the entry at `position`; `None` while it is pending. Where witnesses cosigned, it leads to the checkpoint that
+    /// most of them did, and of those to the newest; a reader may demand several witnesses of one checkpoint.
     ///
     /// # Errors
     /// [`LogError`].
@@ -24,8 +25,14 @@ impl Log {
         if position >= snapshot.head.size {
             return Ok(None);
         }
-        let cosigned = schema::cosigned(&*self.database.reader()?, position + 1)?;
-        let (size, checkpoint) = match cosigned.filter(|(size, _)| *size <= snapshot.head.size) {
+        let mut cosigned = schema::cosigned(&*self.database.reader()?, position + 1)?;
+        if cosigned.keys().next_back().is_some_and(|newest| *newest > snapshot.head.size) {
+            // Another process had its checkpoint cosigned.
+            snapshot = self.refresh()?;
+        }
+        cosigned.retain(|size, _| *size <= snapshot.head.size);
+        // Of equals the last one, which is the newest.
+        let (size, checkpoint) = match cosigned.into_iter().max_by_key(|(_, lines)| lines.len()) {
             Some((size, lines)) => (size, self.cosigned_note(&snapshot, size, &lines).await?),
             None => (snapshot.head.size, snapshot.note.clone()),
         };
@@ -33,22 +40,24 @@ impl Log {
         Ok(Some(TlogProof { index: position, path, checkpoint }))
     }
 
-    async fn cosigned_note(&self, snapshot: &Snapshot, size: u64, lines: &[String]) -> Result<Note, LogError> {
+    async fn cosigned_note(&self, snapshot: &Snapshot, size: u64, lines: &[NoteSignature]) -> Result<Note, LogError> {
         let root = proofs::root(&Own { log: self, snapshot }, size, snapshot.head.size).await?;
         let mut note = sign(&self.key(), Head { size, root })?;
-        note.merge(&lines.iter().filter_map(|line| NoteSignature::parse(line)).collect::<Vec<_>>());
+        note.merge(lines);
         Ok(note)
     }
 
-    /// What a witness that last saw the log at size `old` is sent (C2SP `tlog-witness`, `add-checkpoint`): the path from
-    /// there, and the checkpoint.
+    /// What a witness that last saw the log at size `old` is sent beside the checkpoint of `size` (C2SP `tlog-witness`,
+    /// `add-checkpoint`): the path from there. `None` unless the log has had both sizes, one after the other.
     ///
     /// # Errors
     /// [`LogError`].
-    pub async fn consistency(&self, old: u64) -> Result<(Vec<Hash>, Note), LogError> {
+    pub async fn consistency(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, LogError> {
         let snapshot = self.snapshot();
-        let path = proofs::consistency(&Own { log: self, snapshot: &snapshot }, old, snapshot.head.size).await?;
-        Ok((path, snapshot.note.clone()))
+        if old > size || size > snapshot.head.size {
+            return Ok(None);
+        }
+        proofs::consistency(&Own { log: self, snapshot: &snapshot }, old, size).await.map(Some)
     }
 
     /// Keeps what a witness signed of `note`, a checkpoint of this log, after checking that `witness` did sign it.
@@ -61,7 +70,7 @@ impl Log {
         note.signed_by(witness)?.ok_or(NoteError::NoTrustedSignature)?;
         let id = witness.id();
         let theirs = note.signatures().iter().filter(|line| line.name == witness.name && line.id == id);
-        let lines: Vec<String> = theirs.map(ToString::to_string).collect();
+        let lines: Vec<NoteSignature> = theirs.cloned().collect();
         let size = checkpoint.size;
         self.database.write(move |transaction| schema::add_cosignatures(transaction, size, &lines)).await?;
         Ok(())

@@ -41,19 +41,20 @@ pub enum LogCommand {
     Check(LogCheckArgs),
     /// Print this node's newest signed checkpoint
     Checkpoint,
-    /// Have a witness cosign this node's checkpoint, after it checked that the log only grew
+    /// Have witnesses cosign this node's checkpoint, after each checked that the log only grew
     ///
-    /// Proofs made afterwards carry the cosignature.
+    /// Proofs made afterwards carry the cosignatures. Whoever demands several witnesses demands them of one checkpoint, and a log in
+    /// use has another one a second later: name all witnesses in one command.
     #[command(
-        after_long_help = "Example:\n  sre log cosign https://witness.example.org --key 'witness.example.org/w1+5e6f7a8b+BP…'"
+        after_long_help = "Example:\n  sre log cosign https://witness.example.org --key 'witness.example.org/w1+5e6f7a8b+BP…'\n  sre log cosign https://witness.example.org https://witness.example.com"
     )]
     Cosign {
-        /// The witness: the address its `add-checkpoint` is below (C2SP tlog-witness)
-        #[arg(value_name = "URL")]
-        witness: String,
-        /// The witness's key [default: the witnesses of the trust file]
+        /// The witnesses: the addresses that their `add-checkpoint` is below (C2SP tlog-witness)
+        #[arg(value_name = "URL", required = true)]
+        witnesses: Vec<String>,
+        /// A witness's key; repeatable [default: the witnesses of the trust file]
         #[arg(long = "key", value_name = "KEY")]
-        key: Option<VerifierKey>,
+        keys: Vec<VerifierKey>,
     },
 }
 
@@ -88,16 +89,17 @@ Exit codes:
 
 /// `sre audit`.
 ///
-/// Reads a random sample of the receipts in this node's log and everything they lead to, and recomputes every digest.
+/// Reads a random sample of the entries in this node's log, the log's tiles over them and everything that receipts lead to, and recomputes
+/// every digest. Of an order that `sre gc` has forgotten only the receipt is kept, and only that is read.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Exit codes:
   0    everything is there
-  1    an operating failure
+  1    an operating failure, or something could not be read for the moment
   22   bytes are not what they should be
   23   bytes are missing")]
 pub struct AuditArgs {
-    /// How many receipts
+    /// How many entries
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub sample: u32,
 }

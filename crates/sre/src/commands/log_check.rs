@@ -23,7 +23,7 @@ pub fn log(command: &LogCommand, global: &Global) -> Result<Exit, Failure> {
     match command {
         LogCommand::Checkpoint => own_checkpoint(global),
         LogCommand::Check(args) => check(args, global),
-        LogCommand::Cosign { witness, key } => log_cosign::cosign(witness, key.as_ref(), global),
+        LogCommand::Cosign { witnesses, keys } => log_cosign::cosign(witnesses, keys, global),
     }
 }
 
