@@ -14,6 +14,10 @@ pub struct AuditReport {
     pub audited_at: Option<Timestamp>,
     /// Receipts read, of all rounds.
     pub receipts: u64,
+    /// Those of them whose orders were forgotten, and their evidence with them.
+    pub forgotten: u64,
+    /// Blobs that could not be read for the moment, of all rounds.
+    pub unread: u64,
     /// Blobs read, of all rounds.
     pub blobs: u64,
     /// Their bytes.

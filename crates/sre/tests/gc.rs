@@ -4,11 +4,16 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use common::{Home, Ran};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use sre_core::Digest;
+use sre_da::{Blob, LocalStore, LocalStoreOptions, Store as _};
+use sre_log::{Log, Submission};
+use sre_receipt::KeyFolder;
+use sre_receipt::tlog::Entry;
 
 /// A home with an order, its receipt and a bundle.
 fn home() -> Home {
@@ -139,4 +144,42 @@ fn an_order_is_not_forgotten_before_it_has_its_receipt() {
     home.words("verify never").exits(23);
     let told = home.words("gc --set retention.days=0").exits(0).stdout;
     assert!(told.contains("1 order kept: no receipt"), "{told}");
+}
+
+#[test]
+fn an_audit_after_gc_misses_nothing_and_finds_what_the_log_lost() {
+    let home = home();
+    home.words("gc --set retention.days=0").exits(0);
+    let found = home.words("audit --format json").exits(0).json();
+    let is = |found: &Value, name: &str| found[name].as_u64().unwrap_or_else(|| panic!("{name}: {found}"));
+    assert_eq!((is(&found, "receipts"), is(&found, "forgotten")), (1, 1), "{found}");
+    assert!(home.words("audit").exits(0).stdout.contains("1 order, of which only the receipt is kept"));
+
+    // A log that is long enough for a full tile.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let tile = runtime.block_on(async {
+        let store = LocalStore::open(&home.data().join("blobs"), LocalStoreOptions::default()).expect("a store");
+        let (store, key) = (Arc::new(store), KeyFolder::new(home.data().join("keys")).load().expect("a key"));
+        let key = Arc::new(key.expect("a key"));
+        let log = Log::open(&home.data().join("log.sqlite3"), store.clone(), key).await.expect("a log");
+        let blobs: Vec<Blob> = (0..300_u32).map(|n| Blob::new(n.to_le_bytes().to_vec())).collect();
+        let submission = |(n, blob): (usize, &Blob)| Submission {
+            entry: Entry::receipt(blob.digest().digest().into()),
+            order_id: format!("o{n}").parse().expect("an order id"),
+        };
+        log.submit(blobs.iter().enumerate().map(submission).collect()).await.expect("numbers");
+        store.put(blobs).await.expect("stored");
+        log.integrate().await.expect("a checkpoint");
+        assert!(log.tiles_over(300).expect("an answer").is_empty(), "at the right edge");
+        let tiles = log.tiles_over(5).expect("an answer");
+        assert_eq!(tiles.len(), 1);
+        tiles[0]
+    });
+    let found = home.words("audit --sample 1000 --format json").exits(0).json();
+    assert_eq!((is(&found, "receipts"), is(&found, "forgotten"), is(&found, "blobs")), (301, 301, 302), "{found}");
+    let blobs = Connection::open(home.data().join("blobs/small.sqlite3")).expect("the blobs");
+    blobs.execute("DELETE FROM blob WHERE digest = ?1", params![tile.digest().as_bytes()]).expect("a deletion");
+    drop(blobs);
+    let found = home.words("audit --sample 1000 --format json").exits(23).json();
+    assert_eq!(found["lost"][0]["digest"], json!(tile), "{found}");
 }

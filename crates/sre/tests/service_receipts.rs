@@ -274,3 +274,50 @@ async fn evidence_that_is_lost_is_found_and_named() {
     let log = service.signal("TERM");
     assert!(log.contains("the evidence of orders is lost"), "{log}");
 }
+
+/// The log keeps for ever what it is given.
+#[tokio::test(flavor = "multi_thread")]
+async fn verdicts_that_come_at_once_are_logged_as_often_as_they_count() {
+    let home = Home::new();
+    let secret = sre_receipt::SecretKey::from_seed(&[7; 32]);
+    let name = "verifier.example.org".parse().expect("a name");
+    let key = sre_receipt::NodeKey { name, secret };
+    home.sre(&["key", "trust", &key.verifier_key().to_string(), "--for", "verdict"]).exits(0);
+    let service = Service::start(&home, &[]);
+    let skill = service.upload("returns_1").await;
+    service.post("/v1/orders?wait=60", &order("t", &skill)).await;
+    let digest = receipt(&service, "t").await["digest"].as_str().and_then(|digest| digest.parse().ok());
+    let digest: sre_core::Digest = digest.expect("a digest");
+    let found = sre_core::VerifyResult {
+        is_valid: true,
+        verdict: sre_core::Verdict::Matched,
+        method: sre_core::Method::Replay,
+        expected_hash: digest.to_string(),
+        actual_hash: None,
+        error: None,
+        checks: Vec::new(),
+        divergence: None,
+    };
+    let envelope = |second: i64| {
+        let at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(second);
+        let order_id = "t".parse().expect("an order id");
+        let verdict = sre_receipt::VerdictStatement::issue(digest.into(), order_id, &found, at, &key.secret);
+        verdict.envelope().to_canonical()
+    };
+    let posts: Vec<_> = (0..24)
+        .map(|second| {
+            let request = service.request(Method::POST, "/v1/orders/t/verdicts");
+            tokio::spawn(request.header("content-type", "application/json").body(envelope(second)).send())
+        })
+        .collect();
+    for post in posts {
+        let answer = post.await.expect("no panic").expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.text().await.expect("text"));
+    }
+    let listed: Value = service.get("/v1/orders/t/verdicts").await.json().await.expect("JSON");
+    assert_eq!(listed["verdicts"].as_array().map(Vec::len), Some(1), "all say the same: {listed}");
+    drop(service.signal("TERM"));
+    let log = rusqlite::Connection::open(home.data().join("log.sqlite3")).expect("the log");
+    let verdicts = "SELECT count(*) FROM entry WHERE kind = 'verdict'";
+    assert_eq!(log.query_row(verdicts, [], |row| row.get::<_, i64>(0)).expect("a count"), 1);
+}

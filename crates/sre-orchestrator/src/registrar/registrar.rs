@@ -1,6 +1,7 @@
 //! The handle.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use sre_core::OrderId;
 use sre_log::{Log, Notary};
 use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, KeyFolderError, KeyId, Purpose, Receipt, Trust};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::RegistrarError;
 use crate::Journal;
@@ -17,7 +19,12 @@ pub struct Registrar {
     pub(super) journal: Arc<Journal>,
     pub(super) notary: Notary,
     pub(super) keys: KeyFolder,
+    /// Held while a verdict on one of these orders is taken; by a hash of the order's id.
+    pub(super) turns: [Mutex<()>; TURNS],
 }
+
+/// Orders on which verdicts are taken at the same time, at most.
+const TURNS: usize = 64;
 
 /// The receipt of an order and where it stands.
 #[derive(Debug, Clone)]
@@ -34,7 +41,7 @@ impl Registrar {
     /// A registrar of `journal` that signs and keeps with `notary`, and believes whom the trust file in `keys` names.
     #[must_use]
     pub fn new(journal: Arc<Journal>, notary: Notary, keys: KeyFolder) -> Self {
-        Self { journal, notary, keys }
+        Self { journal, notary, keys, turns: std::array::from_fn(|_| Mutex::new(())) }
     }
 
     /// The log.
@@ -65,6 +72,21 @@ impl Registrar {
     pub(super) async fn receipt_of(&self, order_id: &OrderId) -> Result<Option<(u64, Receipt)>, RegistrarError> {
         let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
         Ok(self.notary.receipt_of(&order.result()?).await?)
+    }
+
+    /// Whether an order is kept, and with it the evidence that its receipt leads to; of one that was forgotten only the receipt is.
+    ///
+    /// # Errors
+    /// [`RegistrarError::Journal`].
+    pub fn is_kept(&self, order_id: &OrderId) -> Result<bool, RegistrarError> {
+        Ok(self.journal.sequence(order_id)?.is_some())
+    }
+
+    /// Waits until this process takes no other verdict on this order.
+    pub(super) async fn turn(&self, order_id: &OrderId) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        order_id.as_str().hash(&mut hasher);
+        self.turns[(hasher.finish() % TURNS as u64) as usize].lock().await
     }
 
     /// The keys whose verdicts count now: all that are trusted for it but this node's own, present and past.

@@ -42,6 +42,8 @@ impl Registrar {
         if predicate.order_id != *order_id || verdict.receipt() != Some(receipt.digest()) {
             return Err(VerdictError::Other(order_id.clone()));
         }
+        // The log keeps for ever what it is given, so nobody else adds between this look and the journal's count.
+        let _turn = self.turn(order_id).await;
         let standing = self.journal.standing(sequence, key.into(), predicate.verdict).map_err(RegistrarError::from)?;
         if standing == VerdictKept::TooMany {
             return Err(VerdictError::TooMany(order_id.clone()));

@@ -144,11 +144,13 @@ fn audit() -> Value {
         "properties": {
             "audited_at": nullable(&time()),
             "receipts": count,
+            "forgotten": count,
+            "unread": count,
             "blobs": count,
             "bytes": count,
             "lost": { "type": "array", "items": lost },
         },
-        "required": ["audited_at", "receipts", "blobs", "bytes", "lost"],
+        "required": ["audited_at", "receipts", "forgotten", "unread", "blobs", "bytes", "lost"],
         "additionalProperties": false,
     })
 }

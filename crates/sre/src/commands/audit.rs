@@ -21,7 +21,7 @@ pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<E
     progress.show("reading what receipts lead to");
     let found = super::runtime()?.block_on(async {
         let receipts = Receipts::open(&folder).await?;
-        Ok::<_, Failure>(Audit::sample(receipts.log(), &**receipts.store(), args.sample).await?)
+        Ok::<_, Failure>(Audit::sample(receipts.registrar(), &**receipts.store(), args.sample).await?)
     })?;
     progress.clear();
     let text = match global.format {
@@ -32,6 +32,8 @@ pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<E
                 lost.map(|(digest, lost)| json!({"digest": digest, "problem": lost.problem, "orders": lost.orders}));
             output::json_line(&json!({
                 "receipts": found.receipts,
+                "forgotten": found.forgotten,
+                "unread": found.unread.len(),
                 "blobs": found.blobs.len(),
                 "bytes": found.bytes,
                 "lost": lost.collect::<Vec<_>>(),
@@ -40,7 +42,7 @@ pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<E
     };
     output::stdout(text.as_bytes())?;
     Ok(if found.lost.is_empty() {
-        Exit::Success
+        if found.unread.is_empty() { Exit::Success } else { Exit::Operating }
     } else if found.lost.values().any(|lost| lost.is_mismatch) {
         Exit::Verdict(Verdict::Tampered)
     } else {
@@ -53,6 +55,12 @@ fn described(found: &Audit) -> String {
     sheet.title("audit", "");
     sheet.row("receipts", &number(found.receipts));
     sheet.row("read", &format!("{}, {}", plural(found.blobs.len() as u64, "blob"), bytes(found.bytes)));
+    if found.forgotten > 0 {
+        sheet.row("forgotten", &format!("{}, of which only the receipt is kept", plural(found.forgotten, "order")));
+    }
+    if !found.unread.is_empty() {
+        sheet.painted_row("not read", &plural(found.unread.len() as u64, "blob"), Style::error);
+    }
     if found.lost.is_empty() {
         sheet.painted_row("lost", "nothing", Style::good);
     } else {

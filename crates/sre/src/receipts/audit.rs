@@ -1,24 +1,28 @@
 //! Whether everything is still there that receipts point to: a sample, chosen by chance, read and recomputed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sre_core::BlobDigest;
 use sre_da::{Store, StoreError, StoreErrorKind};
-use sre_log::{Log, LogError};
 use sre_receipt::tlog::EntryKind;
 use sre_receipt::{Envelope, Receipt};
 
-use sre_orchestrator::evidence;
+use sre_orchestrator::{Registrar, RegistrarError, evidence};
 
 /// What an audit found.
 #[derive(Debug, Default)]
 pub struct Audit {
     /// Receipts in the sample.
     pub receipts: u64,
+    /// Those of them whose orders were forgotten, and their evidence with them.
+    pub forgotten: u64,
     /// What was read.
     pub blobs: BTreeSet<BlobDigest>,
     /// Its bytes.
     pub bytes: u64,
+    /// What could not be read for the moment.
+    pub unread: BTreeSet<BlobDigest>,
     /// What is missing or damaged.
     pub lost: BTreeMap<BlobDigest, Lost>,
 }
@@ -35,37 +39,60 @@ pub struct Lost {
 }
 
 impl Audit {
-    /// Reads `count` receipts of the log, chosen by chance, and everything they lead to.
+    /// Reads `count` entries of the log, chosen by chance, the log's tiles over them, and everything that receipts of orders that are
+    /// kept lead to.
     ///
     /// # Errors
-    /// When the log itself cannot be read.
-    pub async fn sample(log: &Log, store: &dyn Store, count: u32) -> Result<Self, LogError> {
-        let mut audit = Self::default();
+    /// When log or journal cannot be read.
+    pub async fn sample(registrar: &Registrar, store: &dyn Store, count: u32) -> Result<Self, RegistrarError> {
+        let (log, mut audit) = (registrar.log(), Self::default());
         for position in positions(log.submitted()?, u64::from(count)) {
             let Some((order_id, entry)) = log.entry_at(position)? else { continue };
-            if entry.kind == EntryKind::Receipt {
-                audit.receipt(store, &order_id, entry.sha256.into()).await;
+            for tile in log.tiles_over(position)? {
+                audit.read(store, &order_id, tile).await;
+            }
+            let bytes = audit.read(store, &order_id, entry.sha256.into()).await;
+            if entry.kind != EntryKind::Receipt {
+                continue;
+            }
+            audit.receipts += 1;
+            let is_kept = match order_id.parse() {
+                Ok(order_id) => registrar.is_kept(&order_id)?,
+                Err(_) => false,
+            };
+            if !is_kept {
+                audit.forgotten += 1;
+                continue;
+            }
+            let receipt = bytes.and_then(|bytes| Receipt::read(Envelope::parse(&bytes).ok()?).ok());
+            if let Some(receipt) = receipt {
+                audit.evidence(store, &order_id, &receipt).await;
             }
         }
         Ok(audit)
     }
 
-    async fn receipt(&mut self, store: &dyn Store, order_id: &str, digest: BlobDigest) {
-        self.receipts += 1;
-        let receipt = match store.get(digest).await {
-            Ok(bytes) => {
-                self.found(digest, bytes.len());
-                Envelope::parse(&bytes).ok().and_then(|envelope| Receipt::read(envelope).ok())
-            }
-            Err(error) => return self.lost(digest, order_id, &error),
-        };
-        let Some(receipt) = receipt else { return };
-        let evidence = evidence(store, &receipt, false).await;
+    async fn evidence(&mut self, store: &dyn Store, order_id: &str, receipt: &Receipt) {
+        let evidence = evidence(store, receipt, false).await;
         for (digest, bytes) in &evidence.blobs {
             self.found(*digest, bytes.len());
         }
         for (digest, error) in &evidence.missing {
-            self.lost(*digest, order_id, error);
+            self.missed(*digest, order_id, error);
+        }
+    }
+
+    /// A blob, unless it is lost.
+    async fn read(&mut self, store: &dyn Store, order_id: &str, digest: BlobDigest) -> Option<Arc<[u8]>> {
+        match store.get(digest).await {
+            Ok(bytes) => {
+                self.found(digest, bytes.len());
+                Some(bytes)
+            }
+            Err(error) => {
+                self.missed(digest, order_id, &error);
+                None
+            }
         }
     }
 
@@ -75,7 +102,13 @@ impl Audit {
         }
     }
 
-    fn lost(&mut self, digest: BlobDigest, order_id: &str, error: &StoreError) {
+    /// A store that fails for the moment has lost nothing.
+    fn missed(&mut self, digest: BlobDigest, order_id: &str, error: &StoreError) {
+        if error.is_retryable() {
+            tracing::warn!(%digest, %error, "a blob cannot be read now, and is not audited");
+            self.unread.insert(digest);
+            return;
+        }
         let lost = self.lost.entry(digest).or_insert_with(|| Lost {
             problem: error.to_string(),
             is_mismatch: error.kind() == StoreErrorKind::Mismatch,

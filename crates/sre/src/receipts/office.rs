@@ -73,7 +73,7 @@ impl Office {
 async fn keep_auditing(registrar: &Registrar, plan: &AuditPlan) {
     loop {
         tokio::time::sleep(plan.period.max(Duration::from_millis(100))).await;
-        match Audit::sample(registrar.log(), &*plan.store, plan.sample).await {
+        match Audit::sample(registrar, &*plan.store, plan.sample).await {
             Ok(found) => record(plan, found).await,
             Err(error) => tracing::warn!(%error, "the log cannot be read, and its receipts are not audited"),
         }
@@ -103,6 +103,8 @@ async fn record(plan: &AuditPlan, found: Audit) {
     plan.audits.update(|report| {
         report.audited_at = Some(Timestamp::now());
         report.receipts += found.receipts;
+        report.forgotten += found.forgotten;
+        report.unread += found.unread.len() as u64;
         report.blobs += found.blobs.len() as u64;
         report.bytes += found.bytes;
         report.lost = still;
