@@ -44,6 +44,7 @@ mod place;
 mod reader;
 mod writer;
 
+pub use copy::refuse_beside_copy;
 pub use error::{OpenError, WriteError, sqlite_cause};
 pub(crate) use error::{advice_for, is_passing};
 pub use file::DatabaseFile;

@@ -111,7 +111,7 @@ impl Checkpoints {
             let spawned = thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
             self.thread = spawned.map(|thread| (asks, thread)).ok();
         }
-        if !self.thread.as_ref().is_some_and(|(asks, _)| asks.try_send(()).is_ok()) {
+        if self.thread.as_ref().is_none_or(|(asks, _)| asks.try_send(()).is_err()) {
             // No thread could be made, or it had no connection: another one is tried soon. Should that fail for ever, the log grows
             // to its limit, and the writer moves it.
             self.give_up();

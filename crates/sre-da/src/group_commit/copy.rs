@@ -22,8 +22,11 @@ pub(super) fn name_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}{}-{now_ms}{END}", beginning(path), std::process::id()))
 }
 
-/// Refuses to open a database beside a copy of one.
-pub(super) fn refuse_beside(path: &Path) -> Result<(), OpenError> {
+/// Refuses to open a database beside a copy of one; for whoever would refuse it for another reason.
+///
+/// # Errors
+/// [`OpenError::Saved`].
+pub fn refuse_beside_copy(path: &Path) -> Result<(), OpenError> {
     // A folder that cannot be read is somebody else's to complain about.
     let Some(entries) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return Ok(()) };
     let beginning = beginning(path);

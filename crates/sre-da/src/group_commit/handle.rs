@@ -54,7 +54,7 @@ impl GroupCommit {
         migrations: &'static [&'static str],
         options: GroupCommitOptions,
     ) -> Result<Self, OpenError> {
-        copy::refuse_beside(path)?;
+        copy::refuse_beside_copy(path)?;
         let mut connection = open_writer(path, migrations, &options)?;
         let checkpoints = Checkpoints::of(&mut connection, path, &options).map_err(OpenError::sqlite(path))?;
         let place = Place::of(path)?;

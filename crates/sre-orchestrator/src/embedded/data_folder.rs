@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcetera::BaseStrategy;
+use sre_da::group_commit::refuse_beside_copy;
 use sre_da::private::private_folder;
 use sre_da::{LocalStore, LocalStoreOptions, Store};
-use sre_log::{Log, Notary};
+use sre_log::{Log, LogError, Notary};
 use sre_receipt::{Host, KeyFolder};
 
-use crate::{CallbackKeys, EmbeddedError, Journal, Registrar, RegistrarError};
+use crate::{CallbackKeys, EmbeddedError, Journal, JournalError, Registrar, RegistrarError};
 
 /// A data folder and the places in it.
 #[derive(Debug, Clone)]
@@ -85,6 +86,7 @@ impl DataFolder {
     /// [`EmbeddedError`].
     pub fn open_journal_alone(&self) -> Result<Journal, EmbeddedError> {
         if !is_there(self.journal())? {
+            refuse_beside_copy(&self.journal()).map_err(JournalError::from)?;
             return Err(EmbeddedError::NoJournal(self.journal()));
         }
         Ok(Journal::open_alone(&self.journal())?)
@@ -126,6 +128,7 @@ impl DataFolder {
         let origin = key.name.to_string();
         let seen = journal.log_seen(&origin)?;
         if seen > 0 && !self.has_log()? {
+            refuse_beside_copy(&self.log()).map_err(LogError::from).map_err(RegistrarError::from)?;
             return Err(RegistrarError::LogBehind { origin, entries: 0, seen }.into());
         }
         let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key)).await.map_err(RegistrarError::from)?;

@@ -9,11 +9,11 @@ use super::{Registrar, RegistrarError};
 use crate::journal::LogLength;
 
 impl Registrar {
-    /// Refuses a log that is shorter than it was, and notes how long it is.
+    /// Refuses a log that is shorter than it was, and notes how long it is; to be called before anything is signed.
     ///
     /// # Errors
-    /// [`RegistrarError::LogBehind`].
-    pub(crate) async fn check_log(&self) -> Result<(), RegistrarError> {
+    /// [`RegistrarError::LogBehind`]; [`RegistrarError::Journal`].
+    pub async fn check_log(&self) -> Result<(), RegistrarError> {
         let origin = self.log().key().name.to_string();
         // Before the log is asked: it only grows meanwhile.
         let seen = self.journal.log_seen(&origin)?;
