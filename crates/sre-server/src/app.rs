@@ -19,7 +19,7 @@ pub struct App {
     pub(crate) audits: Arc<Audits>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) policy: AddressPolicy,
-    pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) options: ServerOptions,
     pub(crate) data_folder: PathBuf,
@@ -32,7 +32,7 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together. Without `tokens`, whoever can connect may do everything.
+    /// Puts the parts together. While no tokens are required, whoever can connect may do everything.
     #[must_use]
     pub fn new(
         workers: Workers,
@@ -40,7 +40,7 @@ impl App {
         registrar: Arc<Registrar>,
         store: Arc<dyn Store>,
         policy: AddressPolicy,
-        tokens: Option<Arc<Tokens>>,
+        tokens: Arc<Tokens>,
         metrics: Arc<Metrics>,
         data_folder: PathBuf,
         options: ServerOptions,

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::tokens::LOCAL;
 use crate::{App, Problem, Scope, Scopes};
 
 /// Who calls.
@@ -57,7 +58,8 @@ pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request,
 }
 
 fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let Some(tokens) = &app.tokens else {
+    let tokens = &app.tokens;
+    if !tokens.are_required() {
         // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's page
         // along, under the stranger's name.
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -70,8 +72,8 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
                 "without tokens the service does nothing for web pages of other sites; make one with `sre token new`";
             return Err(Problem::new(StatusCode::FORBIDDEN, "origin_refused", detail));
         }
-        return Ok(Caller { name: String::from("local"), scopes: Scopes::all() });
-    };
+        return Ok(Caller { name: String::from(LOCAL), scopes: Scopes::all() });
+    }
     let refuse = |detail: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "token_invalid", detail));
     let Some(value) = headers.get(AUTHORIZATION) else {
         return refuse("a token is needed: Authorization: Bearer sre_…");

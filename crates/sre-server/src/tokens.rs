@@ -1,12 +1,14 @@
 //! Who may do what: bearer tokens with names and scopes.
 //!
 //! A token is 256 random bits, so its plain SHA-256 is as good as a slow hash and is all that is stored. The file is JSON,
-//! owner-only, and replaced whole. A running service notices a new file within two seconds.
+//! owner-only, and replaced whole, by one process after the other (`tokens.json.lock`). A running service notices a new file
+//! within two seconds. Where there has ever been a file, tokens are required, also after the last was revoked.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -45,11 +47,20 @@ struct Token {
 pub struct Tokens {
     path: PathBuf,
     known: RwLock<Known>,
+    are_required: AtomicBool,
 }
 
 struct Known {
     tokens: Arc<Vec<Token>>,
-    modified: Option<SystemTime>,
+    /// The file they were read from; `None` if there was none.
+    file: Option<Identity>,
+}
+
+/// Which file it is: two that are put in place in the same instant have another number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    number: u64,
+    modified: SystemTime,
 }
 
 /// A token that was just made. The only moment at which it is known in the clear.
@@ -93,12 +104,15 @@ pub enum TokenError {
     #[error("there is no token named {0}")]
     NameUnknown(String),
     /// The name is none.
-    #[error("a token's name is 1 to 64 of A-Z a-z 0-9 . _ -, found {0:?}")]
+    #[error("a token's name is 1 to 64 of A-Z a-z 0-9 . _ -, and not {LOCAL}, found {0:?}")]
     BadName(String),
     /// The system has no randomness.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
 }
+
+/// Who submits where there are no tokens, and by `sre run`.
+pub(crate) const LOCAL: &str = "local";
 
 impl Scopes {
     /// Every scope.
@@ -153,8 +167,21 @@ impl Tokens {
     /// [`TokenError`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, TokenError> {
         let path = path.into();
-        let known = RwLock::new(read(&path)?);
-        Ok(Self { path, known })
+        let known = read(&path)?;
+        let are_required = AtomicBool::new(known.file.is_some());
+        Ok(Self { path, known: RwLock::new(known), are_required })
+    }
+
+    /// Whether whoever comes without a token is refused: as soon as there is, or ever was, a file.
+    #[must_use]
+    pub fn are_required(&self) -> bool {
+        self.are_required.load(Ordering::Acquire)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether there are none.
@@ -191,9 +218,10 @@ impl Tokens {
     /// [`TokenError`]; nothing was stored.
     pub fn add(&self, name: &str, scopes: Scopes) -> Result<NewToken, TokenError> {
         let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        if !is_plain || name.is_empty() || name.len() > 64 {
+        if !is_plain || name.is_empty() || name.len() > 64 || name == LOCAL {
             return Err(TokenError::BadName(name.chars().take(80).collect()));
         }
+        let _turn = self.take_turn()?;
         let mut tokens = read(&self.path)?.tokens.to_vec();
         if tokens.iter().any(|token| token.name == name) {
             return Err(TokenError::NameTaken(name.to_owned()));
@@ -211,6 +239,7 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]; nothing was removed.
     pub fn revoke(&self, name: &str) -> Result<(), TokenError> {
+        let _turn = self.take_turn()?;
         let mut tokens = read(&self.path)?.tokens.to_vec();
         let before = tokens.len();
         tokens.retain(|token| token.name != name);
@@ -222,13 +251,14 @@ impl Tokens {
 
     /// Reads the file again if it was replaced. A file that has become unreadable changes nothing and is logged.
     pub fn refresh(&self) {
-        let modified = fs::metadata(&self.path).and_then(|metadata| metadata.modified()).ok();
-        if modified == self.known.read().unwrap_or_else(PoisonError::into_inner).modified {
+        let file = fs::metadata(&self.path).and_then(|metadata| identity(&metadata)).ok();
+        if file == self.known.read().unwrap_or_else(PoisonError::into_inner).file {
             return;
         }
         match read(&self.path) {
             Ok(known) => {
                 tracing::info!(tokens = known.tokens.len(), "the tokens were read again");
+                self.are_required.fetch_or(known.file.is_some(), Ordering::AcqRel);
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
             }
             Err(error) => tracing::error!(%error, "the tokens stay as they were"),
@@ -239,10 +269,20 @@ impl Tokens {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).tokens)
     }
 
-    fn store(&self, tokens: Vec<Token>) -> Result<(), TokenError> {
+    /// Waits until no other process changes the file, and keeps others waiting until it is dropped.
+    fn take_turn(&self) -> Result<File, TokenError> {
         let failed = |source| TokenError::Io { path: self.path.clone(), source };
         let folder = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         private_folder(folder).map_err(failed)?;
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = File::create(&name).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        Ok(lock)
+    }
+
+    fn store(&self, tokens: Vec<Token>) -> Result<(), TokenError> {
+        let failed = |source| TokenError::Io { path: self.path.clone(), source };
         let text = serde_json::to_string_pretty(&tokens)
             .map_err(|source| TokenError::Malformed { path: self.path.clone(), source })?;
         replace_file(&self.path, (text + "\n").as_bytes()).map_err(failed)?;
@@ -253,14 +293,15 @@ impl Tokens {
 
 fn read(path: &Path) -> Result<Known, TokenError> {
     let failed = |source| TokenError::Io { path: path.to_path_buf(), source };
-    let text = match fs::read(path) {
-        Ok(text) => text,
+    let mut file = match File::open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Known { tokens: Arc::default(), modified: None });
+            return Ok(Known { tokens: Arc::default(), file: None });
         }
         Err(error) => return Err(failed(error)),
     };
-    let metadata = fs::metadata(path).map_err(failed)?;
+    // Of the file that is read, whatever has its name by now.
+    let metadata = file.metadata().map_err(failed)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -268,9 +309,19 @@ fn read(path: &Path) -> Result<Known, TokenError> {
             return Err(TokenError::Exposed { path: path.to_path_buf() });
         }
     }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
     let tokens: Vec<Token> =
         serde_json::from_slice(&text).map_err(|source| TokenError::Malformed { path: path.to_path_buf(), source })?;
-    Ok(Known { tokens: Arc::new(tokens), modified: metadata.modified().ok() })
+    Ok(Known { tokens: Arc::new(tokens), file: Some(identity(&metadata).map_err(failed)?) })
+}
+
+fn identity(metadata: &fs::Metadata) -> io::Result<Identity> {
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(metadata);
+    #[cfg(not(unix))]
+    let number = metadata.len();
+    Ok(Identity { number, modified: metadata.modified()? })
 }
 
 #[cfg(test)]
@@ -286,7 +337,9 @@ mod tests {
         let ci = tokens.add("ci", Scopes::new(&[Scope::Submit])).expect("a token");
         let ops = tokens.add("ops", Scopes::new(&[Scope::Admin])).expect("a token");
         assert!(matches!(tokens.add("ci", Scopes::all()), Err(TokenError::NameTaken(_))));
-        assert!(matches!(tokens.add("c i", Scopes::all()), Err(TokenError::BadName(_))));
+        for name in ["c i", "", "local"] {
+            assert!(matches!(tokens.add(name, Scopes::all()), Err(TokenError::BadName(_))), "{name:?}");
+        }
         let (name, scopes) = tokens.find(&ci.secret).expect("known");
         assert_eq!(name, "ci");
         assert!(scopes.allow(Scope::Submit) && !scopes.allow(Scope::Read) && !scopes.allow(Scope::Admin));
@@ -297,6 +350,27 @@ mod tests {
         Tokens::open(&path).expect("tokens").revoke("ci").expect("revoked");
         tokens.refresh();
         assert!(tokens.find(&ci.secret).is_none() && tokens.find(&ops.secret).is_some());
+        tokens.revoke("ops").expect("revoked");
+        assert!(tokens.is_empty() && tokens.are_required(), "who revokes the last token lets nobody in");
+        assert!(Tokens::open(&path).expect("no tokens").are_required());
+    }
+
+    #[test]
+    fn two_who_change_the_file_at_once_lose_nothing_of_each_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        let change = &|name: String| {
+            let tokens = Tokens::open(&path).expect("tokens");
+            tokens.add(&name, Scopes::all()).expect("a token");
+            tokens.add(&format!("{name}-gone"), Scopes::all()).expect("a token");
+            tokens.revoke(&format!("{name}-gone")).expect("revoked");
+        };
+        std::thread::scope(|scope| {
+            (0..8).for_each(|number| drop(scope.spawn(move || change(format!("t{number}")))));
+        });
+        let names: Vec<String> =
+            Tokens::open(&path).expect("tokens").list().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, (0..8).map(|number| format!("t{number}")).collect::<Vec<_>>());
     }
 
     #[cfg(unix)]

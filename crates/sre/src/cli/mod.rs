@@ -23,7 +23,7 @@ pub use receipts::{AuditArgs, BundleArgs, LogCheckArgs, LogCommand};
 pub use run::{InputArgs, RunArgs, SandboxArgs};
 pub use service::{
     ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, ServeArgs, SubmitArgs,
-    TokenCommand,
+    TokenArgs, TokenCommand,
 };
 pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
@@ -112,8 +112,7 @@ pub enum Command {
     /// Deliver the callback of an order again
     Redeliver(OrderRefArgs),
     /// Make, list and revoke tokens of the service
-    #[command(subcommand)]
-    Token(TokenCommand),
+    Token(TokenArgs),
     /// Show the settings of the service
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -49,6 +49,17 @@ pub enum ConfigCommand {
 }
 
 /// `sre token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// Settings: `server.tokens` names another file than the data folder's.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// What `sre token` does.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Make a token and print it; it is shown this once
@@ -78,7 +89,7 @@ pub enum TokenCommand {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Forgets orders that ended longer ago than retention.days, then removes every blob that no kept order and no uploaded
-skill needs. Nothing else may use the data folder meanwhile. An order id that was forgotten is new again.")]
+skill needs. Nothing else may use the data folder meanwhile. The id of an order that was forgotten stays taken.")]
 pub struct GcArgs {
     /// Settings.
     #[command(flatten)]

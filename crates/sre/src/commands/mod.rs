@@ -67,7 +67,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::List(args) => client::list(&args, &global),
         Command::Logs(args) => client::logs(&args, &global),
         Command::Redeliver(args) => client::redeliver(&args, &global),
-        Command::Token(command) => operate::token(&command, &global),
+        Command::Token(args) => operate::token(&args, &global),
         Command::Config(command) => operate::config(&command, &global),
         Command::Gc(args) => operate::gc(&args, &global),
         Command::Completions { shell } => manual::completions(shell),

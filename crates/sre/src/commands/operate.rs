@@ -4,7 +4,7 @@ use serde_json::json;
 use sre_orchestrator::{Finality, Forgotten};
 
 use super::{serve, service_config};
-use crate::cli::{ConfigArgs, ConfigCommand, Format, GcArgs, Global, TokenCommand};
+use crate::cli::{ConfigCommand, Format, GcArgs, Global, TokenArgs, TokenCommand};
 use crate::config::DEFAULT;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -44,11 +44,11 @@ pub fn config(command: &ConfigCommand, global: &Global) -> Result<Exit, Failure>
 ///
 /// # Errors
 /// A name that is taken or unknown; a file that cannot be used.
-pub fn token(command: &TokenCommand, global: &Global) -> Result<Exit, Failure> {
+pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
-    let settings = service_config(&ConfigArgs { config: None, set: Vec::new() })?.settings()?;
+    let settings = service_config(&args.config)?.settings()?;
     let tokens = serve::open_tokens(&settings, &folder)?;
-    let (human, value) = match command {
+    let (human, value) = match &args.command {
         TokenCommand::New { name, scopes } => {
             let token = tokens.add(name, sre_server::Scopes::new(scopes))?;
             (format!("{}\n", token.secret), json!({ "name": token.name, "token": token.secret }))

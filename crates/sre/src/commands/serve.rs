@@ -33,9 +33,14 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
     let settings = service_config(&args.config)?.settings()?;
     let folder = global.data_folder()?;
     let tokens = Arc::new(open_tokens(&settings, &folder)?);
-    let tokens = (!tokens.is_empty()).then_some(tokens);
     let listen = settings.server.listen;
-    if tokens.is_none() && !listen.ip().is_loopback() {
+    if !settings.server.tokens.is_empty() && !tokens.are_required() {
+        let detail = format!("server.tokens is {}, and there is no such file", tokens.path().display());
+        return Err(
+            Failure::usage("tokens_missing", detail).hint("`sre token new NAME` with the same settings makes it")
+        );
+    }
+    if tokens.is_empty() && !listen.ip().is_loopback() {
         let detail = format!("{listen} is reachable from other machines, and there are no tokens");
         return Err(Failure::usage("tokens_missing", detail)
             .hint("make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1"));
@@ -43,15 +48,16 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
     let runtime = super::runtime()?;
     let embedded = Embedded::new(folder.clone(), super::embedded(global, progress))?;
     runtime.block_on(async {
-        let service = Service::open(&settings, &embedded, &folder, tokens.clone(), listen).await?;
+        let service = Service::open(&settings, &embedded, &folder, Arc::clone(&tokens), listen).await?;
         let address = service.server.address().map_err(|error| cannot_listen(listen, &error))?;
         if !global.quiet {
-            let who = if tokens.is_some() { "tokens are required" } else { "no tokens: programs of this machine only" };
+            let who = match tokens.are_required() {
+                true => "tokens are required",
+                false => "no tokens: programs of this machine only",
+            };
             output::stderr(&format!("listening on http://{address} ({who})\n"));
         }
-        if let Some(tokens) = tokens {
-            tokio::spawn(refresh(tokens));
-        }
+        tokio::spawn(refresh(tokens));
         service.run(&settings).await
     })?;
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -85,7 +91,7 @@ impl Service {
         settings: &Settings,
         embedded: &Embedded,
         folder: &DataFolder,
-        tokens: Option<Arc<Tokens>>,
+        tokens: Arc<Tokens>,
         listen: SocketAddr,
     ) -> Result<Self, Failure> {
         let store = Arc::new(folder.open_store()?);
