@@ -305,7 +305,7 @@ fn address(text: &str) -> Result<Url, Failure> {
 
 fn header(token: &str) -> Result<HeaderValue, Failure> {
     // Not the token itself: messages end up in logs.
-    let refused = || Failure::of_value("token", "must be what `sre token create` prints: visible ASCII characters");
+    let refused = || Failure::of_value("token", "must be what `sre token new` prints: visible ASCII characters");
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(refused());
     }

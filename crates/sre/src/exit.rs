@@ -29,7 +29,7 @@ pub enum Exit {
 pub const RUN_CODES: &str = "\
 Exit codes:
   0    completed: the skill returned a value and the replay confirmed it
-  1    an operating failure: disk, journal or sandbox; run the order again
+  1    an operating failure: disk, journal or sandbox; run the order again. Or --receipt could not be written
   2    bad usage or bad input; nothing ran and nothing was written
   10   the skill failed
   11   a time limit was reached

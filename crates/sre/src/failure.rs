@@ -6,7 +6,7 @@ use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{
     AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError, JournalError, RegistrarError,
 };
-use sre_receipt::{KeyFolderError, TrustError};
+use sre_receipt::KeyFolderError;
 use sre_server::TokenError;
 use sre_skill::{SkillError, SkillErrorKind};
 
@@ -216,12 +216,6 @@ impl From<KeyFolderError> for Failure {
             _ => return Self::operating("key_unusable", error.to_string()),
         };
         Self::usage(code, error.to_string())
-    }
-}
-
-impl From<TrustError> for Failure {
-    fn from(error: TrustError) -> Self {
-        Self::usage("trust_malformed", error.to_string())
     }
 }
 

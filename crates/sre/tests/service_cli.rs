@@ -92,7 +92,7 @@ async fn an_order_goes_through_the_client_commands() {
     service.callback_is("called", "delivered").await;
     assert_eq!(run("redeliver called --format json").exits(0).json()["order_id"], "called");
     until("three deliveries", || receiver.all().len() >= 3).await;
-    assert_eq!(problem(&run("redeliver one --format json").exits(2))["code"], "refused");
+    assert_eq!(problem(&run("redeliver one --format json").exits(2))["code"], "callback_unknown");
 
     // The service itself.
     let elsewhere = home.words("list --server http://127.0.0.1:1 --format json").exits(1);

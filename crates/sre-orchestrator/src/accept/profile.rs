@@ -75,7 +75,7 @@ impl Acceptance {
 pub(super) fn seconds(name: &'static str, asked: f64, cap: Duration) -> Result<Duration, AcceptError> {
     // Below a millisecond nothing can run.
     if asked.is_nan() || asked < 0.001 {
-        return Err(field(name, format!("must be a number above 0, found {asked}")));
+        return Err(field(name, format!("must be a number of at least 0.001, found {asked}")));
     }
     match Duration::try_from_secs_f64(asked) {
         Ok(asked) if asked <= cap => Ok(asked),

@@ -29,7 +29,6 @@ pub struct Global {
         value_name = "LAYER",
         value_delimiter = ',',
         value_parser = ["memory_limit", "cpu_limit", "process_limit", "landlock", "repeatability"],
-        requires = "allow_native",
         help_heading = "Native skills"
     )]
     pub native_without: Vec<String>,
@@ -41,7 +40,6 @@ pub struct Global {
         env = "SRE_NATIVE_ROOT",
         hide_env = true,
         value_name = "DIR",
-        requires = "allow_native",
         help_heading = "Native skills"
     )]
     pub native_root: Option<PathBuf>,
@@ -52,7 +50,6 @@ pub struct Global {
         env = "SRE_NATIVE_WARM",
         hide_env = true,
         value_name = "N",
-        requires = "allow_native",
         help_heading = "Native skills"
     )]
     pub native_warm: Option<u16>,

@@ -3,6 +3,7 @@
 mod determinism;
 mod global;
 mod key;
+mod parse;
 mod receipts;
 mod run;
 mod service;
@@ -10,17 +11,16 @@ mod skill;
 mod verify;
 mod watch;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 pub use determinism::{DeterminismArgs, Vary};
 pub use global::{Format, Global, LogFormat};
 pub use key::KeyCommand;
+pub use parse::parse;
 pub use receipts::{AuditArgs, BundleArgs, LogCheckArgs, LogCommand};
-pub use run::{InputArgs, RunArgs, SandboxArgs};
+pub use run::{InputArgs, NewOrderArgs, RunArgs, SandboxArgs};
 pub use service::{
     ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, ServeArgs, SubmitArgs,
     TokenArgs, TokenCommand,
@@ -29,8 +29,7 @@ pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
 pub use watch::WatchArgs;
 
-use crate::exit::{CODES, Exit};
-use crate::failure::Failure;
+use crate::exit::CODES;
 
 /// Examples and environment, below the exit codes of `sre --help`.
 const EXAMPLES: &str = "\
@@ -50,7 +49,7 @@ Environment:
 Output:
   Standard output is data, everything else goes to standard error. With --format json, a command that
   fails prints nothing to standard output and one object to standard error: type, title, detail, code,
-  exit_code and, where there is one, hint.";
+  exit_code and, where there is one, hint. A result that is there is printed in any case.";
 
 /// Runs skills in a sandbox, commits to what they did, and replays them to prove it.
 #[derive(Debug, Parser)]
@@ -131,45 +130,4 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
-}
-
-/// Reads the command line. Help and version are printed here.
-///
-/// # Errors
-/// How the process ends instead, everything being said.
-pub fn parse() -> Result<Cli, Exit> {
-    Cli::try_parse().map_err(|error| {
-        let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-        if !is_answer && asks_for_json(std::env::args_os()) {
-            let text = error.to_string();
-            let detail = text.trim_start_matches("error: ").trim_end();
-            Failure::usage("usage", detail).report(Format::Json);
-        } else {
-            // Whoever does not read it has nothing to be told.
-            drop(error.print());
-        }
-        if is_answer { Exit::Success } else { Exit::Usage }
-    })
-}
-
-/// Whether these arguments ask for JSON, when they cannot be parsed.
-fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
-    let mut previous = OsString::new();
-    for argument in arguments {
-        if argument == "--format=json" || (previous == "--format" && argument == "json") {
-            return true;
-        }
-        previous = argument;
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_definitions_are_consistent() {
-        super::Cli::command().debug_assert();
-    }
 }

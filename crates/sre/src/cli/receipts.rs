@@ -15,7 +15,11 @@ use sre_receipt::tlog::VerifierKey;
 Example:
   sre bundle nightly-2026-11-22 --output nightly.sre-bundle
   sre bundle nightly-2026-11-22 --from https://skills.example.org --output nightly.sre-bundle
-  sre verify nightly.sre-bundle")]
+  sre bundle nightly-2026-11-22 --output - | ssh archive 'cat > nightly.sre-bundle'
+  sre verify nightly.sre-bundle
+
+With --from: a token with the scope read, because the blobs of an order may be anybody's. A token with submit alone gets
+the receipt (GET /v1/orders/ID/receipt), not the evidence.")]
 pub struct BundleArgs {
     /// An order that has ended
     pub order: OrderId,
@@ -23,9 +27,9 @@ pub struct BundleArgs {
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
     /// A file with the token for it; SRE_TOKEN holds the token itself
-    #[arg(long, env = "SRE_TOKEN_FILE", hide_env = true, value_name = "FILE", requires = "from")]
+    #[arg(long, env = "SRE_TOKEN_FILE", hide_env = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Where to write it
+    /// Where to write it, "-" for standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// With the language runtime of a script, for machines whose program ships another one

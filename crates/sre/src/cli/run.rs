@@ -25,6 +25,17 @@ sre run [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE, after_long_help = format!("{EXAMPLES}\n\n{RUN_CODES}"))]
 pub struct RunArgs {
+    /// The order.
+    #[command(flatten)]
+    pub order: NewOrderArgs,
+    /// Write the signed receipt there too; it is kept in the data folder anyway
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+}
+
+/// An order to be made: from flags, or from a file. Of `sre run` and `sre submit` alike.
+#[derive(Debug, Args)]
+pub struct NewOrderArgs {
     /// The skill: a folder with a SKILL.md, a .tar.gz, a .zip, or a file with the JSON form
     #[arg(required_unless_present = "order_file")]
     pub skill: Option<PathBuf>,
@@ -41,9 +52,6 @@ pub struct RunArgs {
         conflicts_with_all = ["skill", "InputArgs", "OrderArgs", "SandboxArgs"]
     )]
     pub order_file: Option<PathBuf>,
-    /// Write the signed receipt there too; it is kept in the data folder anyway
-    #[arg(long, value_name = "FILE")]
-    pub receipt: Option<PathBuf>,
     /// The order's own fields.
     #[command(flatten)]
     pub order: OrderArgs,
@@ -122,13 +130,13 @@ pub struct SandboxArgs {
     /// Cut off the network; nothing else is offered so far [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub network_disabled: Option<bool>,
-    /// Scheduling period in microseconds (native and Docker) [default: 100000]
+    /// Scheduling period in microseconds (native skills) [default: 100000]
     #[arg(long, value_name = "MICROSECONDS")]
     pub cpu_period: Option<u64>,
-    /// CPU time per period in microseconds (native and Docker) [default: 50000]
+    /// CPU time per period in microseconds (native skills) [default: 50000]
     #[arg(long, value_name = "MICROSECONDS")]
     pub cpu_quota: Option<u64>,
-    /// Processes and threads (native and Docker) [default: 64]
+    /// Processes and threads (native skills) [default: 64]
     #[arg(long, value_name = "N")]
     pub pids_limit: Option<u64>,
 }
@@ -142,7 +150,9 @@ pub enum BackendArg {
     Wasm,
     /// A process in the jail
     Native,
+    // Known, so that an order file and a flag get the same answer; not offered, because there is none.
     /// A Docker container
+    #[value(hide = true)]
     Docker,
 }
 

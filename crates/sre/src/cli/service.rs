@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use sre_core::OrderId;
 use sre_orchestrator::journal::OrderState;
 
-use crate::cli::RunArgs;
+use crate::cli::NewOrderArgs;
+use crate::exit::RUN_CODES;
 
 /// Where settings come from.
 #[derive(Debug, Args)]
@@ -108,13 +109,26 @@ pub struct ClientArgs {
     pub token_file: Option<PathBuf>,
 }
 
+const SUBMIT_USAGE: &str = "\
+sre submit [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]
+       sre submit [OPTIONS] --order FILE";
+
+const SUBMIT_EXAMPLES: &str = "\
+Examples:
+  sre submit examples/word-count --input '{\"text\":\"to be or not to be\"}' --wait
+  sre submit hello --order-id nightly-2026-11-22 --callback-url https://example.org/results
+  sre submit --order order.json --server https://skills.example.org
+
+Without --wait it ends with 0 as soon as the order is durable there; `sre result ORDER --wait` prints the result, and
+`sre bundle ORDER --from URL` fetches the receipt. Needs the scope submit. With --wait it ends as `sre run` does:";
+
 /// `sre submit`.
 #[derive(Debug, Args)]
-#[command(override_usage = "sre submit [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]")]
+#[command(override_usage = SUBMIT_USAGE, after_long_help = format!("{SUBMIT_EXAMPLES}\n\n{RUN_CODES}"))]
 pub struct SubmitArgs {
     /// The order, as for `sre run`.
     #[command(flatten)]
-    pub order: RunArgs,
+    pub order: NewOrderArgs,
     /// Wait for the end and print the result, with the exit codes of `sre run`
     #[arg(long)]
     pub wait: bool,

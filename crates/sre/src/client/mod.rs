@@ -128,7 +128,15 @@ async fn refused(response: Response) -> Failure {
         StatusCode::TOO_MANY_REQUESTS => Some(String::from("the service is busy; the same command can be repeated")),
         _ => None,
     };
-    Failure { exit, code: "refused", detail: format!("{} ({})", problem.detail, problem.code), hint }
+    let code = stable(problem.code);
+    Failure { exit, code, detail: format!("{} ({code})", problem.detail), hint }
+}
+
+/// The service's code as the command's own. What is no code, another program's perhaps, is not passed on as one.
+fn stable(code: String) -> &'static str {
+    let is_code = (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    // Kept for the rest of the process, which ends with it.
+    if is_code { code.leak() } else { "refused" }
 }
 
 /// The token in `file`, or else in the environment.

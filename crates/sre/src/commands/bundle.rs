@@ -1,5 +1,7 @@
 //! `sre bundle`: one file that verifies offline.
 
+use std::io::IsTerminal as _;
+
 use serde_json::json;
 use sre_core::OrderId;
 use sre_orchestrator::{DataFolder, Evidence, evidence};
@@ -30,34 +32,46 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
         let detail = format!("the bundle would have {} bytes, and the limit is {BUNDLE_LIMIT_BYTES}", file.len());
         return Err(Failure::operating("bundle_too_large", detail));
     }
-    super::write_file(&args.output, &file)?;
+    let summary = summary(&bundle, file.len() as u64, args, global.format);
+    if super::is_stdout(&args.output) {
+        if std::io::stdout().is_terminal() {
+            return Err(
+                Failure::usage("usage", "a bundle is not written to a terminal").hint("name a file with --output")
+            );
+        }
+        output::stdout(&file)?;
+        if !global.quiet {
+            output::stderr(&summary);
+        }
+    } else {
+        super::write_file(&args.output, &file)?;
+        output::stdout(summary.as_bytes())?;
+    }
+    Ok(Exit::Success)
+}
+
+/// What was written, for people or programs.
+fn summary(bundle: &Bundle, size_bytes: u64, args: &BundleArgs, format: Format) -> String {
     let digest = sre_core::Digest::of(&bundle.receipt);
-    let text = match global.format {
+    match format {
         Format::Json => output::json_line(&json!({
             "order_id": args.order,
             "file": args.output,
-            "bytes": file.len(),
+            "bytes": size_bytes,
             "blobs": bundle.blobs.len(),
             "receipt": digest,
         })),
         Format::Human => {
             let mut sheet = Sheet::new(Style::stdout());
-            sheet.title(&args.output.display().to_string(), &bytes(file.len() as u64));
+            sheet.title(&args.output.display().to_string(), &bytes(size_bytes));
             sheet.row("order", args.order.as_str());
             sheet.row("receipt", &format!("sha256:{digest}"));
-            sheet.row(
-                "content",
-                &format!(
-                    "the receipt, {} and {}",
-                    if bundle.proof.is_some() { "its proof" } else { "no proof yet" },
-                    plural(bundle.blobs.len() as u64, "blob")
-                ),
-            );
+            let proof = if bundle.proof.is_some() { "its proof" } else { "no proof yet" };
+            let blobs = plural(bundle.blobs.len() as u64, "blob");
+            sheet.row("content", &format!("the receipt, {proof} and {blobs}"));
             sheet.into_text()
         }
-    };
-    output::stdout(text.as_bytes())?;
-    Ok(Exit::Success)
+    }
 }
 
 /// Said where the service refuses.

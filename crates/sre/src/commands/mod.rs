@@ -129,6 +129,11 @@ fn notice(progress: &Progress) -> CompilationNotice {
     })
 }
 
+/// Whether this name of an output means standard output.
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Writes a file that the user asked for: whole, or not at all.
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || {

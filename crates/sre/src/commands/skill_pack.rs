@@ -1,7 +1,7 @@
 //! `sre skill pack`: a skill as one file, the same bytes each time.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sre_core::Manifest;
 use sre_skill::{PackageLimits, Skill};
@@ -30,7 +30,7 @@ pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exi
         Format::Json => (output::json_line(&skill.to_object()).into_bytes(), PathBuf::from("-")),
     };
     let output = args.output.as_ref().unwrap_or(&default);
-    if output == Path::new("-") {
+    if super::is_stdout(output) {
         if global.format == Format::Human && std::io::stdout().is_terminal() {
             return Err(
                 Failure::usage("usage", "a .tar.gz is not written to a terminal").hint("name a file with --output")

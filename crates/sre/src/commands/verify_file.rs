@@ -145,7 +145,8 @@ fn replay(
 /// Whom to believe: as asked for, or as the local data folder has it.
 fn trust(args: &VerifyArgs, folder: &DataFolder) -> Result<Trust, Failure> {
     match &args.trust {
-        Some(path) => Ok(Trust::parse(&read(path, TRUST_LIMIT_BYTES)?)?),
+        Some(path) => Trust::parse(&read(path, TRUST_LIMIT_BYTES)?)
+            .map_err(|error| Failure::usage("trust_malformed", format!("{}: {error}", path.display()))),
         None => Ok(receipts::keys(folder).trust()?),
     }
 }

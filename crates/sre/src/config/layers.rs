@@ -48,11 +48,7 @@ impl Config {
         environment: impl Iterator<Item = (OsString, OsString)>,
         flags: &[String],
     ) -> Result<Self, Failure> {
-        let defaults: Table = DEFAULT.parse().map_err(|error| invalid(&format!("the default settings: {error}")))?;
-        let mut config = Self(BTreeMap::new());
-        for (name, value) in flatten(&defaults) {
-            config.0.insert(name, (value, Origin::Default));
-        }
+        let mut config = Self::defaults()?;
         if let Some(path) = file {
             let place = path.display();
             let text =
@@ -72,6 +68,11 @@ impl Config {
         Ok(config)
     }
 
+    fn defaults() -> Result<Self, Failure> {
+        let defaults: Table = DEFAULT.parse().map_err(|error| invalid(&format!("the default settings: {error}")))?;
+        Ok(Self(flatten(&defaults).into_iter().map(|(name, value)| (name, (value, Origin::Default))).collect()))
+    }
+
     /// Every setting, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value, &Origin)> {
         self.0.iter().map(|(name, (value, origin))| (name.as_str(), value, origin))
@@ -80,8 +81,22 @@ impl Config {
     /// The settings with their types.
     ///
     /// # Errors
-    /// A value that is out of range.
+    /// A value that is out of range; the message names the setting.
     pub fn settings(&self) -> Result<Settings, Failure> {
+        self.typed().map_err(|message| self.blame().unwrap_or_else(|| invalid(&message)))
+    }
+
+    /// Which setting it is that cannot be read: each alone among the defaults. The reader itself does not tell.
+    fn blame(&self) -> Option<Failure> {
+        self.0.iter().find_map(|(name, (value, origin))| {
+            let mut alone = Self::defaults().ok()?;
+            alone.0.insert(name.clone(), (value.clone(), origin.clone()));
+            let message = alone.typed().err()?;
+            Some(invalid(&format!("{name} ({origin}) is {value}: {message}")))
+        })
+    }
+
+    fn typed(&self) -> Result<Settings, String> {
         let mut table = Table::new();
         for (name, (value, _)) in &self.0 {
             let (section, key) = name.split_once('.').unwrap_or(("", name));
@@ -90,7 +105,7 @@ impl Config {
                 section.insert(key.to_owned(), value.clone());
             }
         }
-        table.try_into().map_err(|error: toml::de::Error| invalid(error.message()))
+        table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
     }
 
     /// Variables that name a setting; others that begin with SRE_ are somebody else's.
@@ -201,8 +216,8 @@ mod tests {
             let refused = read(file, &[], &flag.into_iter().collect::<Vec<_>>()).expect_err(message);
             assert!(refused.detail.contains(message), "{}", refused.detail);
         }
-        let negative = read("[workers]\nwasm = -1", &[], &[]).expect("typed");
-        assert!(negative.settings().is_err());
+        let negative = read("[workers]\nwasm = -1", &[], &[]).expect("typed").settings().expect_err("no count");
+        assert!(negative.detail.starts_with("workers.wasm (file "), "{}", negative.detail);
     }
 
     /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated. Whatever is read can be shown, and

@@ -5,6 +5,11 @@ use super::{Style, escape};
 /// Width of the column of names, in characters.
 const LABEL_WIDTH: usize = 11;
 
+/// `text` made safe, with line feeds spelled out.
+fn one_line(text: &str) -> String {
+    escape(text).replace('\n', "\\n")
+}
+
 /// Text for people, built row by row. Values are escaped here, so that nobody forgets it.
 #[derive(Debug)]
 pub struct Sheet {
@@ -27,8 +32,8 @@ impl Sheet {
 
     /// A line in bold, with an addition in plain.
     pub fn title(&mut self, title: &str, addition: &str) {
-        let title = self.style.title(&escape(title));
-        self.text.push_str(format!("{title}  {}", escape(addition)).trim_end());
+        let title = self.style.title(&one_line(title));
+        self.text.push_str(format!("{title}  {}", one_line(addition)).trim_end());
         self.text.push('\n');
     }
 
@@ -48,9 +53,9 @@ impl Sheet {
         self.text.push_str(&format!("  {label} {}\n", paint(self.style, &lines)));
     }
 
-    /// A line with a mark before it.
+    /// A line with a mark before it. It stays one line: what others wrote must not look like the next mark.
     pub fn marked(&mut self, mark: &str, text: &str) {
-        self.text.push_str(&format!("  {mark} {}\n", escape(text)));
+        self.text.push_str(&format!("  {mark} {}\n", one_line(text)));
     }
 
     /// Lines that somebody else wrote, set off by a bar.

@@ -7,6 +7,7 @@ pub(super) mod order;
 
 pub use order::read_input;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,8 +41,12 @@ struct Finished {
 /// # Errors
 /// When there is no result: the order was refused, something around it failed, or Ctrl-C.
 pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
-    let receipt_file = args.receipt.clone();
-    let config = order::read(args)?;
+    let RunArgs { order, receipt: receipt_file } = args;
+    if receipt_file.as_deref().is_some_and(super::is_stdout) {
+        let failure = Failure::usage("usage", "--receipt -: standard output is the result's");
+        return Err(failure.hint("name a file; `sre bundle ORDER --output -` writes receipt and evidence there"));
+    }
+    let config = order::read(order)?;
     let folder = global.data_folder()?;
     let order_id = config.order_id.clone();
     let embedded = Embedded::new(folder.clone(), super::embedded(global, progress))?;
@@ -62,20 +67,35 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     if is_stored && !global.quiet {
         output::stderr(&format!("note: order {order_id} ended before; this is its stored result, nothing ran\n"));
     }
-    match (receipt, receipt_file) {
-        (Ok(receipt), Some(file)) => super::write_file(&file, &receipt.envelope().to_canonical())?,
-        (Ok(_), None) => {}
-        // The result is durable and printed either way.
-        (Err(failure), _) => failure
-            .hint(format!("`sre bundle {order_id} --output FILE` tries again to issue its receipt"))
-            .report(global.format),
-    }
     let text = match global.format {
         Format::Human => output::order(Some(&skill), &result, Style::stdout()),
         Format::Json => output::json_line(&result),
     };
     output::stdout(text.as_bytes())?;
-    Ok(Exit::of(&result))
+    let exit = Exit::of(&result);
+    match hand_over(receipt, receipt_file.as_deref(), &order_id, global) {
+        // The order's own code says more. Only a success must not hide that a file which was asked for is not there.
+        false if exit == Exit::Success && receipt_file.is_some() => Ok(Exit::Operating),
+        _ => Ok(exit),
+    }
+}
+
+/// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result is durable and printed by
+/// now, so what fails here is reported beside it.
+fn hand_over(receipt: Result<Receipt, Failure>, file: Option<&Path>, order_id: &OrderId, global: &Global) -> bool {
+    let (failure, verb) = match (receipt, file) {
+        (Ok(_), None) => return true,
+        (Ok(receipt), Some(file)) => match super::write_file(file, &receipt.envelope().to_canonical()) {
+            Ok(()) => return true,
+            Err(failure) => (failure, "write the receipt of"),
+        },
+        (Err(failure), _) => (failure, "issue the receipt of"),
+    };
+    let hint = format!(
+        "order {order_id} has ended and its result is kept; `sre bundle {order_id} --output FILE` tries again to {verb} it"
+    );
+    failure.hint(hint).report(global.format);
+    false
 }
 
 async fn pipeline(

@@ -9,7 +9,7 @@ use sre_core::canonical_json;
 use sre_orchestrator::OrderConfig;
 use sre_skill::{LocalPaths, SkillPackage};
 
-use crate::cli::{InputArgs, RunArgs};
+use crate::cli::{InputArgs, NewOrderArgs};
 use crate::failure::Failure;
 
 /// Longest input as text, in bytes: far more than an input may have once white space and escapes are gone.
@@ -21,8 +21,8 @@ const ORDER_LIMIT_BYTES: u64 = 48 << 20;
 ///
 /// # Errors
 /// Bad usage or bad input; the message names the argument or the position.
-pub fn read(args: RunArgs) -> Result<OrderConfig, Failure> {
-    let RunArgs { skill, input, order_file, order, sandbox, receipt: _ } = args;
+pub fn read(args: NewOrderArgs) -> Result<OrderConfig, Failure> {
+    let NewOrderArgs { skill, input, order_file, order, sandbox } = args;
     if let Some(file) = order_file {
         return read_order(&file);
     }
