@@ -24,7 +24,7 @@ pub struct App {
     pub(crate) options: ServerOptions,
     pub(crate) data_folder: PathBuf,
     pub(crate) rate: RateLimit,
-    pub(crate) bodies: Semaphore,
+    pub(crate) bodies: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) verifications: Semaphore,
     pub(crate) sandbox_trial: SandboxTrial,
@@ -47,7 +47,7 @@ impl App {
     ) -> Arc<Self> {
         Arc::new(Self {
             rate: RateLimit::new(options.rate_limit_per_second),
-            bodies: Semaphore::new(options.bodies_limit_bytes.div_ceil(1024)),
+            bodies: Arc::new(Semaphore::new(options.bodies_limit_bytes.div_ceil(1024))),
             streams: Arc::new(Semaphore::new(options.streams_limit)),
             verifications: Semaphore::new(options.verifications_limit),
             sandbox_trial: SandboxTrial::default(),

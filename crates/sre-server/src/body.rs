@@ -14,23 +14,42 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use serde_json::Value;
-use sre_core::canonical_json;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{App, Problem};
 
 /// Bodies up to this size are read without asking for memory.
-const SMALL_BYTES: usize = 64 << 10;
+pub(crate) const SMALL_BYTES: usize = 64 << 10;
 
 /// What is still read of a body nobody wants, so that its sender gets to the answer: bytes, and for how long.
 const DRAIN_BYTES: usize = 1 << 20;
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// A body with the memory it was granted.
-pub(crate) struct Received<'a> {
+pub(crate) struct Received {
     pub(crate) bytes: Bytes,
-    _memory: Option<SemaphorePermit<'a>>,
+    pub(crate) memory: Memory,
+}
+
+/// Memory for large requests, given back when this is dropped.
+#[derive(Default)]
+pub(crate) struct Memory {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Memory {
+    /// Takes so much of what there is for all requests.
+    ///
+    /// # Errors
+    /// 429 when it is not there at the moment.
+    pub(crate) fn take(bodies: &Arc<Semaphore>, size_bytes: usize) -> Result<Self, Problem> {
+        let kibibytes = u32::try_from(size_bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(bodies).try_acquire_many_owned(kibibytes).map_err(|_| {
+            let soon = Duration::from_secs(1);
+            Problem::busy("memory_busy", "too many large requests are being read; try again later", soon)
+        })?;
+        Ok(Self { _permit: Some(permit) })
+    }
 }
 
 /// The media type of the body, in lower case and without parameters.
@@ -39,12 +58,12 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads a body whole.
+/// Reads a body whole, of at most `limit_bytes` and what the service takes at all.
 ///
 /// # Errors
 /// 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at the moment.
-pub(crate) async fn read<'a>(app: &'a App, headers: &HeaderMap, body: Body) -> Result<Received<'a>, Problem> {
-    let limit = app.options.body_limit_bytes;
+pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Received, Problem> {
+    let limit = limit_bytes.min(app.options.body_limit_bytes);
     let too_long = || {
         let detail = format!("the body is longer than {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
@@ -66,7 +85,7 @@ pub(crate) async fn read<'a>(app: &'a App, headers: &HeaderMap, body: Body) -> R
 }
 
 /// Reads the frames; `Err(None)` when they are more than allowed.
-async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Result<Received<'_>, Option<Problem>> {
+async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Result<Received, Option<Problem>> {
     let (mut bytes, mut memory) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
         let broken = |error: axum::Error| Problem::bad_request("body_broken", format!("the body ended early: {error}"));
@@ -75,35 +94,11 @@ async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Re
             return Err(None);
         }
         if memory.is_none() && bytes.len() + data.len() > SMALL_BYTES {
-            let kibibytes = u32::try_from(expected.div_ceil(1024)).unwrap_or(u32::MAX);
-            let granted = app.bodies.try_acquire_many(kibibytes).map_err(|_| {
-                let soon = Duration::from_secs(1);
-                Problem::busy("memory_busy", "too many large requests are being read; try again later", soon)
-            })?;
-            memory = Some(granted);
+            memory = Some(Memory::take(&app.bodies, expected)?);
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Received { bytes: bytes.freeze(), _memory: memory })
-}
-
-/// Reads a JSON body, strictly.
-///
-/// # Errors
-/// As [`read`]; 415 for another media type, 400 for what is no JSON.
-pub(crate) async fn read_json(app: &App, headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
-    let media_type = media_type(headers);
-    if media_type != "application/json" {
-        let detail = format!("the body must be application/json, found {media_type:?}");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
-    }
-    let received = read(app, headers, body).await?;
-    let bytes = received.bytes.clone();
-    let parse = move || {
-        canonical_json::parse(&bytes)
-            .map_err(|error| Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}")))
-    };
-    if received.bytes.len() <= SMALL_BYTES { parse() } else { blocking(parse).await }
+    Ok(Received { bytes: bytes.freeze(), memory: memory.unwrap_or_default() })
 }
 
 /// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would reset the connection under

@@ -16,6 +16,7 @@ mod app;
 mod audits;
 mod auth;
 mod body;
+mod json_body;
 mod listener;
 mod metrics;
 mod openapi;

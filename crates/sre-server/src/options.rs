@@ -9,7 +9,8 @@ pub struct ServerOptions {
     pub connections_limit: usize,
     /// Longest request body, in bytes. Default 48 MiB: the largest package as base64, and an input.
     pub body_limit_bytes: usize,
-    /// Bodies longer than 64 KiB that are in memory at once, in bytes. Default 256 MiB.
+    /// Memory for bodies longer than 64 KiB and for JSON values that take more than that, all of them together, in bytes.
+    /// Default 256 MiB.
     pub bodies_limit_bytes: usize,
     /// How long the head of a request may take. Default 10 s.
     pub head_time_limit: Duration,

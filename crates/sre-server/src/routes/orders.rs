@@ -15,9 +15,11 @@ use sre_core::{OrderId, SkillDigest};
 use sre_orchestrator::journal::{News, OrderState, Watch};
 use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, SubmitError, Submitted};
 use sre_skill::LocalPaths;
+use tokio::runtime::Handle;
 
 use super::{Endpoint, OWN, RequestTrace, verdicts, view};
 use crate::auth::Caller;
+use crate::json_body::{JsonBody, read_json};
 use crate::openapi::{answer, operation, order_parameter, wait_parameter};
 use crate::{App, Problem, Scope, body};
 
@@ -80,8 +82,15 @@ async fn submit(
     request: Body,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
-    let order = body::read_json(&app, &headers, request).await?;
-    let order = accept(&app, order).await?.with_trace(trace);
+    let order = read_json(&app, &headers, request, usize::MAX).await?;
+    let order = if order.is_small() {
+        accept(&app, order).await?
+    } else {
+        // Decoding, hashing and writing megabytes takes long, and others wait for this thread.
+        let (app, runtime) = (Arc::clone(&app), Handle::current());
+        body::blocking(move || runtime.block_on(accept(&app, order))).await?
+    };
+    let order = order.with_trace(trace);
     verdicts::check_required(&app, order.verdicts_required())?;
     let order_id = order.order_id().clone();
     let submitter = match app.workers.submit(order, &caller.name).await? {
@@ -99,7 +108,9 @@ async fn submit(
     Ok(view::show(StatusCode::OK, look_and_wait(&app, look(&app, &order_id)?, wait).await?))
 }
 
-async fn accept(app: &App, order: Value) -> Result<AcceptedOrder, Problem> {
+/// The order that a body asks for. Its memory is free again when it is accepted: of the body's values none is left then.
+async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
+    let (order, _memory) = body.into_parts();
     let config = match uploaded(&order)? {
         Some(digest) => {
             // Only what was uploaded as a skill: any blob may look like one, an input for instance that names as its files what

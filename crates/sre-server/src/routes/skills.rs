@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sre_core::{Manifest, SkillDigest, canonical_json};
+use sre_core::{Manifest, SkillDigest};
 use sre_orchestrator::journal::UploadedSkill;
 use sre_skill::{PackageLimits, Skill};
 
@@ -19,7 +19,7 @@ use super::page::Page;
 use super::{Endpoint, OWN};
 use crate::auth::Caller;
 use crate::openapi::{answer, digest_parameter, operation};
-use crate::{App, Problem, Scope, body};
+use crate::{App, Problem, Scope, body, json_body};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let uploaded = [
@@ -96,9 +96,14 @@ async fn upload(
             format!("a package is application/json, application/gzip or application/zip, found {media_type:?}");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
     }
-    let received = body::read(&app, &headers, request).await?;
-    let bytes = received.bytes.clone();
-    let skill = Arc::new(body::blocking(move || unpack(&media_type, &bytes)).await?);
+    let received = body::read(&app, &headers, request, usize::MAX).await?;
+    let skill = if media_type == "application/json" {
+        let value = json_body::parse(&app, received).await?;
+        body::blocking(move || Ok(Skill::from_object(&value, &PackageLimits::default())?)).await?
+    } else {
+        body::blocking(move || unpack(&media_type, &received.bytes)).await?
+    };
+    let skill = Arc::new(skill);
     app.acceptance.check_skill(&skill).await?;
     app.workers.orchestrator().shelf().put(&skill).await.map_err(|error| Problem::operating("store_failed", &error))?;
     // If the process dies here, the bytes are stored and nobody knows of them; the next upload makes up for it.
@@ -119,13 +124,7 @@ fn unpack(media_type: &str, bytes: &[u8]) -> Result<Skill, Problem> {
     let limits = PackageLimits::default();
     Ok(match media_type {
         "application/gzip" => Skill::from_tar_gz(bytes, &limits)?,
-        "application/zip" => Skill::from_zip(bytes, &limits)?,
-        _ => {
-            let value = canonical_json::parse(bytes).map_err(|error| {
-                Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}"))
-            })?;
-            Skill::from_object(&value, &limits)?
-        }
+        _ => Skill::from_zip(bytes, &limits)?,
     })
 }
 

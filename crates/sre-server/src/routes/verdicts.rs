@@ -12,12 +12,13 @@ use serde::Serialize;
 use sre_core::{OrderId, canonical_json};
 use sre_orchestrator::journal::{Finality, StoredVerdict};
 use sre_orchestrator::{RegistrarError, VerdictError};
-use sre_receipt::KeyId;
+use sre_receipt::{ENVELOPE_LIMIT_BYTES, KeyId};
 
 use super::{Endpoint, OWN, json, view};
 use crate::auth::Caller;
+use crate::json_body::read_json;
 use crate::openapi::{answer, operation, order_parameter};
-use crate::{App, Problem, body};
+use crate::{App, Problem};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let taken = [
@@ -99,9 +100,9 @@ async fn take(
     request: Body,
 ) -> Result<Response, Problem> {
     let entry = view::find(&app, &caller, &id)?;
-    let envelope = body::read_json(&app, &headers, request).await?;
-    // However it was spelled: the canonical form is what is signed, stored and named.
-    let envelope = canonical_json::to_vec(&envelope);
+    // No envelope is longer, however it is spelled: the canonical form is what is signed, stored and named.
+    let envelope = read_json(&app, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
+    let envelope = canonical_json::to_vec(&*envelope);
     let taken = app.registrar.take_verdict(&entry.order_id, &envelope, Timestamp::now()).await.map_err(refused)?;
     let status = if taken.is_known { StatusCode::OK } else { StatusCode::CREATED };
     Ok(json(status, &Taken { order_id: entry.order_id, key: taken.key, finality: taken.finality }))

@@ -15,8 +15,9 @@ use sre_verify::VerifyRequest;
 
 use super::{Endpoint, OWN, json, view};
 use crate::auth::Caller;
+use crate::json_body::read_json;
 use crate::openapi::{answer, operation};
-use crate::{App, Problem, Scope, body};
+use crate::{App, Problem, Scope};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint {
@@ -46,7 +47,7 @@ async fn verify(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let question = body::read_json(&app, &headers, request).await?;
+    let (question, _memory) = read_json(&app, &headers, request, usize::MAX).await?.into_parts();
     let question: Question = serde_json::from_value(question)
         .map_err(|error| Problem::unprocessable("verify_invalid", format!("the request is malformed: {error}")))?;
     let request = claim(&app, &caller, question)?;
