@@ -1,8 +1,5 @@
 //! Receipts between two people: an executor, and a stranger with a data folder and a key of his own.
 
-#[path = "../../sre-receipt/tests/independent/environment.rs"]
-mod environment;
-
 mod common;
 mod web;
 
@@ -546,33 +543,6 @@ fn several_witnesses_stand_on_one_proof() {
     executor.words("bundle t --output cosigned").exits(0);
     verify(&stranger, &bundle, &["--witnesses", "3"]).exits(0);
     assert_eq!(executor.sre(&["log", "cosign", nobody]).exits(1).stdout, "");
-}
-
-#[test]
-fn the_documented_script_checks_the_receipt_of_an_example() {
-    let Some(python) = environment::python() else { return };
-    let home = Home::new();
-    let example = common::examples().join("word-count").display().to_string();
-    let input = r#"{"text":"to be or not to be"}"#;
-    home.sre(&["run", &example, "--input", input, "--order-id", "t"]).exits(0);
-    home.words("bundle t --output t.sre-bundle").exits(0);
-    let unpack = Command::new("tar").arg("-xf").arg(home.path("t.sre-bundle")).arg("-C").arg(home.path("")).status();
-    assert!(unpack.expect("tar starts").success());
-    let sums = Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(home.path("")).status();
-    assert!(sums.expect("sha256sum starts").success());
-    let key = home.words("key show").exits(0).stdout;
-    let script = common::examples().join("../docs/check_receipt.py");
-    let script = |receipt: &str| {
-        let mut command = Command::new(python);
-        command.arg(&script).arg(home.path(receipt)).args(["--key", key.trim()]);
-        command.arg("--proof").arg(home.path("receipt.tlog-proof")).arg("--blobs").arg(home.path("blobs"));
-        ran(command.output().expect("python starts"))
-    };
-    let checked = script("receipt.json").exits(0);
-    assert!(checked.stdout.contains("ok: the bytes of the result have their digest"), "{checked:?}");
-    assert!(checked.stdout.ends_with("the receipt holds\n"), "{checked:?}");
-    home.sre(&["run", &example, "--input", input, "--order-id", "other", "--receipt", "other.json"]).exits(0);
-    assert_eq!(script("other.json").code, Some(1), "the proof is of another receipt");
 }
 
 /// Removing blobs must not take what a kept order is replayed with, nor what the log stands for.
