@@ -117,6 +117,38 @@ fn clients_pass_on_the_code_of_the_service() {
     service.signal("TERM");
 }
 
+/// Which scope the commands around receipts need, as their help and the documentation say.
+#[test]
+fn evidence_is_for_tokens_with_the_scope_read() {
+    let home = Home::new();
+    home.skill("returns_1");
+    let [submitter, reader] = ["submit", "read"]
+        .map(|scope| home.words(&format!("token new {scope} --scopes {scope}")).exits(0).stdout.trim().to_owned());
+    let service = Service::start(&home, &[]);
+    let server = format!("--server {}", service.base);
+    with(&home, &[("SRE_TOKEN", &submitter)], &format!("submit returns_1 --order-id a --wait {server}")).exits(0);
+    let bundle = format!("bundle a --output a.sre-bundle --from {}", service.base);
+    let refused = with(&home, &[("SRE_TOKEN", &submitter)], &bundle).exits(1);
+    assert!(refused.stderr.contains("needs the scope `read`"), "{refused:?}");
+    with(&home, &[("SRE_TOKEN", &reader)], &bundle).exits(0);
+    // A watcher, who has a key and a folder of his own, sends its verdicts with the same scope.
+    let watcher = Home::new();
+    let line = |home: &Home| home.words("key show").exits(0).stdout.trim().to_owned();
+    watcher.words("key new").exits(0);
+    home.sre(&["key", "trust", &line(&watcher), "--for", "verdict"]).exits(0);
+    watcher.sre(&["key", "trust", &line(&home)]).exits(0);
+    let watch = format!("watch --once --executor {}", service.base);
+    with(&watcher, &[("SRE_TOKEN", &reader)], &watch).exits(0);
+    let request = service.request(reqwest::Method::GET, "/v1/orders/a/verdicts").bearer_auth(&reader);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let verdicts = runtime.block_on(async { request.send().await.expect("an answer").json::<Value>().await });
+    assert_eq!(verdicts.expect("JSON")["verdicts"][0]["verdict"], "matched");
+    for command in ["bundle", "watch"] {
+        assert!(home.words(&format!("{command} --help")).exits(0).stdout.contains("the scope read"), "{command}");
+    }
+    service.signal("TERM");
+}
+
 /// Names in a receipt are its sender's. They stand in messages, and must not look like lines of this program.
 #[test]
 fn a_receipt_cannot_forge_lines() {

@@ -21,7 +21,8 @@ Examples:
   sre watch --executor https://skills.example.org --once --format json | jq .undetected_share_95
 
 The executor takes verdicts of keys it trusts: give its operator the line that `sre key show` prints. Trust the executor's
-key here first: `sre key trust`. What it needs a token for, SRE_TOKEN or --token-file gives.
+key here first: `sre key trust`. If it wants a token, one with the scope read is enough, for the verdicts too; SRE_TOKEN or
+--token-file gives it.
 
 Exit codes (with --once):
   0    every order that was checked is matched, or hash_only

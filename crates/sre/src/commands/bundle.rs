@@ -82,6 +82,7 @@ async fn make(folder: &DataFolder, order_id: &OrderId, with_runtime: bool) -> Re
     let (receipt, proof) = receipts.issue(order_id).await?;
     let found = evidence(&**receipts.store(), &receipt, with_runtime).await;
     packed(order_id, &receipt, Some(proof.to_string().into_bytes()), found)
+        .map_err(|failure| failure.hint("`sre audit` looks for more that is lost"))
 }
 
 /// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks it.
@@ -104,11 +105,11 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
         return Err(refused("service_unreachable", refusal.to_string()));
     }
     packed(order_id, &receipt, proof, found)
+        .map_err(|failure| failure.hint("what the service has lost, `sre audit` finds there"))
 }
 
 fn packed(order_id: &OrderId, receipt: &Receipt, proof: Option<Vec<u8>>, found: Evidence) -> Result<Bundle, Failure> {
-    found.into_bundle(receipt, proof).map_err(|error| {
-        let failure = Failure::operating("evidence_lost", format!("order {order_id} cannot be bundled: {error}"));
-        failure.hint("`sre audit` looks for more that is lost")
-    })
+    found
+        .into_bundle(receipt, proof)
+        .map_err(|error| Failure::operating("evidence_lost", format!("order {order_id} cannot be bundled: {error}")))
 }
