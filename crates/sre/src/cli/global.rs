@@ -11,10 +11,10 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Global {
-    /// Where orders and results are kept [default: the platform's data folder]
+    /// Where orders and results are kept [default: $XDG_DATA_HOME/sre or ~/.local/share/sre]
     #[arg(long, global = true, env = "SRE_DATA_DIR", hide_env = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Where compiled programs are kept [default: the platform's cache folder]
+    /// Where compiled programs are kept [default: $XDG_CACHE_HOME/sre or ~/.cache/sre]
     #[arg(long, global = true, env = "SRE_CACHE_DIR", hide_env = true, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
     /// Allow native skills: processes in a jail. `sre doctor` says what would hold them
