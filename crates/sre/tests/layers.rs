@@ -131,6 +131,71 @@ fn every_dependency_says_why_it_is_here() {
     assert!(reasons > 20, "the section was not found");
 }
 
+/// The manifests of the two workspaces beside this one, whose dependencies have versions of their own.
+#[test]
+fn dependencies_beside_the_workspace_say_why_they_are_here() {
+    for (name, heading) in [("fuzz", "dependencies"), ("interop", "dev-dependencies")] {
+        let manifest = read(&root().join(name).join("Cargo.toml"));
+        let lines: Vec<&str> = section(&manifest, heading).collect();
+        assert!(lines.len() > 5, "{name}: the section was not found");
+        for line in lines.into_iter().filter(|line| !line.starts_with("sre-")) {
+            assert!(line.contains(" # "), "{name}/Cargo.toml: no reason at `{line}`");
+        }
+    }
+}
+
+/// Every dependency is named in the crate's sources: one of the library not only in its tests.
+#[test]
+fn every_crate_uses_what_it_depends_on() {
+    let workspace = read(&root().join("Cargo.toml"));
+    let mut used = BTreeSet::new();
+    for (package, dependencies) in packages() {
+        let folder = root().join("crates").join(&package);
+        let library = code(&folder.join("src"), false);
+        let tests =
+            [code(&folder.join("src"), true), code(&folder.join("tests"), true), code(&folder.join("benches"), true)];
+        for Dependency { name, kind, .. } in dependencies {
+            let sources = if kind == Kind::Dev { tests.join("\n") } else { library.clone() };
+            assert!(
+                names(&sources, &name.replace('-', "_")),
+                "{package} declares {name} ({kind:?}) and does not use it"
+            );
+            used.insert(name);
+        }
+    }
+    for line in section(&workspace, "workspace.dependencies") {
+        let name = line.split(' ').next().unwrap_or_default();
+        assert!(used.contains(name), "Cargo.toml: no crate uses {name}");
+    }
+}
+
+/// Whether the crate `name` stands in this source as one: before `::`, `;`, `{`, `,` or ` as`.
+fn names(source: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    source.match_indices(name).any(|(at, _)| {
+        let after = &source[at + name.len()..];
+        !source[..at].ends_with(is_word) && ["::", ";", " as "].iter().any(|sign| after.starts_with(sign))
+    })
+}
+
+/// The sources of a folder without comments; without the tests among them unless these are wanted.
+fn code(folder: &Path, with_tests: bool) -> String {
+    let Ok(entries) = std::fs::read_dir(folder) else { return String::new() };
+    let mut text = String::new();
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            text.push_str(&code(&path, with_tests));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = read(&path);
+            let wanted =
+                if with_tests { &*source } else { source.split("#[cfg(test)]\nmod tests {").next().unwrap_or("") };
+            let lines = wanted.lines().filter(|line| !line.trim_start().starts_with("//"));
+            text.extend(lines.flat_map(|line| [line, "\n"]));
+        }
+    }
+    text
+}
+
 /// One place for versions and one for lints, so that neither differs between crates.
 #[test]
 fn every_crate_takes_versions_and_lints_from_the_workspace() {
