@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use sre_da::Store;
 use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Registrar, Workers};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::rate::RateLimit;
 use crate::readiness::SandboxTrial;
+use crate::share::Shares;
 use crate::{Audits, Metrics, ServerOptions, Tokens};
 
 /// The parts of the service.
@@ -24,9 +25,10 @@ pub struct App {
     pub(crate) options: ServerOptions,
     pub(crate) data_folder: PathBuf,
     pub(crate) rate: RateLimit,
-    pub(crate) bodies: Arc<Semaphore>,
-    pub(crate) streams: Arc<Semaphore>,
-    pub(crate) verifications: Semaphore,
+    pub(crate) bodies: Shares,
+    pub(crate) answers: Shares,
+    pub(crate) streams: Shares,
+    pub(crate) verifications: Shares,
     pub(crate) sandbox_trial: SandboxTrial,
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -47,9 +49,10 @@ impl App {
     ) -> Arc<Self> {
         Arc::new(Self {
             rate: RateLimit::new(options.rate_limit_per_second),
-            bodies: Arc::new(Semaphore::new(options.bodies_limit_bytes.div_ceil(1024))),
-            streams: Arc::new(Semaphore::new(options.streams_limit)),
-            verifications: Semaphore::new(options.verifications_limit),
+            bodies: Shares::new(options.bodies_limit_bytes.div_ceil(1024)),
+            answers: Shares::new(options.bodies_limit_bytes.div_ceil(1024)),
+            streams: Shares::new(options.streams_limit),
+            verifications: Shares::new(options.verifications_limit),
             sandbox_trial: SandboxTrial::default(),
             stop: watch::channel(false).0,
             workers,

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::tokens::LOCAL;
-use crate::{App, Problem, Scope, Scopes};
+use crate::{App, Problem, Scope, Scopes, large_answer};
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -53,8 +53,9 @@ pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request,
         return Problem::busy("rate_limited", "this token makes more requests than it may", wait).into_response();
     }
     tracing::Span::current().record("caller", &caller.name);
+    let name = caller.name.clone();
     request.extensions_mut().insert(caller);
-    next.run(request).await
+    large_answer::bounded(&gate.app, &name, next.run(request).await)
 }
 
 fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {

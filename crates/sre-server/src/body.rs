@@ -14,8 +14,9 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::auth::Caller;
+use crate::share::{Places, Shares};
 use crate::{App, Problem};
 
 /// Bodies up to this size are read without asking for memory.
@@ -34,21 +35,20 @@ pub(crate) struct Received {
 /// Memory for large requests, given back when this is dropped.
 #[derive(Default)]
 pub(crate) struct Memory {
-    _permit: Option<OwnedSemaphorePermit>,
+    _places: Option<Places>,
 }
 
 impl Memory {
-    /// Takes so much of what there is for all requests.
+    /// Takes so much of what there is for all requests; one caller may have half of it.
     ///
     /// # Errors
     /// 429 when it is not there at the moment.
-    pub(crate) fn take(bodies: &Arc<Semaphore>, size_bytes: usize) -> Result<Self, Problem> {
-        let kibibytes = u32::try_from(size_bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(bodies).try_acquire_many_owned(kibibytes).map_err(|_| {
+    pub(crate) fn take(bodies: &Shares, caller: &str, size_bytes: usize) -> Result<Self, Problem> {
+        let places = bodies.take(caller, size_bytes.div_ceil(1024)).ok_or_else(|| {
             let soon = Duration::from_secs(1);
             Problem::busy("memory_busy", "too many large requests are being read; try again later", soon)
         })?;
-        Ok(Self { _permit: Some(permit) })
+        Ok(Self { _places: Some(places) })
     }
 }
 
@@ -62,7 +62,13 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 ///
 /// # Errors
 /// 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at the moment.
-pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Received, Problem> {
+pub(crate) async fn read(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+    limit_bytes: usize,
+) -> Result<Received, Problem> {
     let limit = limit_bytes.min(app.options.body_limit_bytes);
     let too_long = || {
         let detail = format!("the body is longer than {limit} bytes");
@@ -72,7 +78,7 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body, limit_bytes
     if announced.is_some_and(|length| length > limit) {
         return Err(too_long());
     }
-    let reading = collect(app, body, announced.unwrap_or(limit), limit);
+    let reading = collect(app, caller, body, announced.unwrap_or(limit), limit);
     match tokio::time::timeout(app.options.body_time_limit, reading).await {
         Ok(Ok(received)) => Ok(received),
         Ok(Err(None)) => Err(too_long()),
@@ -85,7 +91,13 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body, limit_bytes
 }
 
 /// Reads the frames; `Err(None)` when they are more than allowed.
-async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Result<Received, Option<Problem>> {
+async fn collect(
+    app: &App,
+    caller: &Caller,
+    mut body: Body,
+    expected: usize,
+    limit: usize,
+) -> Result<Received, Option<Problem>> {
     let (mut bytes, mut memory) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
         let broken = |error: axum::Error| Problem::bad_request("body_broken", format!("the body ended early: {error}"));
@@ -94,7 +106,7 @@ async fn collect(app: &App, mut body: Body, expected: usize, limit: usize) -> Re
             return Err(None);
         }
         if memory.is_none() && bytes.len() + data.len() > SMALL_BYTES {
-            memory = Some(Memory::take(&app.bodies, expected)?);
+            memory = Some(Memory::take(&app.bodies, &caller.name, expected)?);
         }
         bytes.extend_from_slice(&data);
     }

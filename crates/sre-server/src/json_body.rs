@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use sre_core::canonical_json;
 
+use crate::auth::Caller;
 use crate::body::{Memory, Received, SMALL_BYTES, blocking, media_type, read};
 use crate::{App, Problem};
 
@@ -55,6 +56,7 @@ impl Deref for JsonBody {
 /// As [`read`]; 415 for another media type, 400 for what is no JSON, 413 for more values than the service has memory for.
 pub(crate) async fn read_json(
     app: &App,
+    caller: &Caller,
     headers: &HeaderMap,
     body: Body,
     limit_bytes: usize,
@@ -64,15 +66,15 @@ pub(crate) async fn read_json(
         let detail = format!("the body must be application/json, found {media_type:?}");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
     }
-    parse(app, read(app, headers, body, limit_bytes).await?).await
+    parse(app, caller, read(app, caller, headers, body, limit_bytes).await?).await
 }
 
 /// Parses a body. Also when nobody waits for the end any more, it has its memory until then.
 ///
 /// # Errors
 /// As [`read_json`].
-pub(crate) async fn parse(app: &App, received: Received) -> Result<JsonBody, Problem> {
-    let (bodies, limit) = (app.bodies.clone(), app.options.bodies_limit_bytes);
+pub(crate) async fn parse(app: &App, caller: &Caller, received: Received) -> Result<JsonBody, Problem> {
+    let (bodies, limit, caller) = (app.bodies.clone(), app.options.bodies_limit_bytes, caller.name.clone());
     let is_small = received.bytes.len() <= SMALL_BYTES;
     let parse = move || {
         let Received { bytes, memory } = received;
@@ -81,7 +83,7 @@ pub(crate) async fn parse(app: &App, received: Received) -> Result<JsonBody, Pro
             let detail = format!("the body holds too many values: they would need {cost} bytes of {limit}");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
         }
-        let tree = if cost > SMALL_BYTES { Memory::take(&bodies, cost)? } else { Memory::default() };
+        let tree = if cost > SMALL_BYTES { Memory::take(&bodies, &caller, cost)? } else { Memory::default() };
         let value = canonical_json::parse(&bytes)
             .map_err(|error| Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}")))?;
         Ok(JsonBody { value, memory: [memory, tree], is_small })

@@ -17,6 +17,7 @@ mod audits;
 mod auth;
 mod body;
 mod json_body;
+mod large_answer;
 mod listener;
 mod metrics;
 mod openapi;
@@ -26,6 +27,7 @@ mod rate;
 mod readiness;
 mod receipt_metrics;
 mod routes;
+mod share;
 mod tokens;
 
 pub use app::App;

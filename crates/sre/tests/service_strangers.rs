@@ -124,6 +124,67 @@ async fn a_web_page_of_another_site_does_nothing_to_a_service_without_tokens() {
 }
 
 #[tokio::test]
+async fn one_token_never_has_all_places() {
+    let home = Home::new();
+    let token = |name: &str| home.words(&format!("token new {name} --scopes submit")).exits(0).stdout.trim().to_owned();
+    let (alice, bob) = (token("alice"), token("bob"));
+    let service = Service::start(&home, &["server.streams_limit=4", "server.grace_seconds=0.1"]);
+    let (alice, bob) = (Client { service: &service, token: alice }, Client { service: &service, token: bob });
+    let long = |id: &str| {
+        json!({
+            "order_id": id,
+            "skill_package": object("burns"),
+            "input_data": { "n": "x".repeat(800) },
+            "sandbox_config": { "fuel": 1_000_000_000_000_u64 },
+        })
+    };
+    let submit = async |client: &Client<'_>, id: &str| {
+        let answer = client.call(Method::POST, "/v1/orders", Some(&long(id))).await;
+        assert_eq!(answer.status(), 202, "{answer:?}");
+    };
+    submit(&alice, "a").await;
+    submit(&bob, "b").await;
+    let first = bob.call(Method::GET, "/v1/orders/b/events", None).await;
+    let second = bob.call(Method::GET, "/v1/orders/b/events", None).await;
+    let third = bob.call(Method::GET, "/v1/orders/b/events", None).await;
+    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
+    assert_eq!(refused(third).await, (429, String::from("streams_busy")));
+    let others = alice.call(Method::GET, "/v1/orders/a/events", None).await;
+    assert_eq!(others.status(), 200, "{others:?}");
+    for (client, id) in [(&alice, "a"), (&bob, "b")] {
+        let answer = client.call(Method::POST, &format!("/v1/orders/{id}/cancel"), None).await;
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_memory_of_large_answers_is_given_back() {
+    let home = Home::new();
+    let service = Service::start(&home, &["server.bodies_limit_bytes=1048576"]);
+    // Larger than what the kernel keeps for a connection, so that an answer is not over before it is read.
+    let text = "x".repeat(90_000);
+    let order = json!({ "order_id": "one", "skill_package": object("echoes"), "input_data": { "text": text } });
+    assert!(service.post("/v1/orders?wait=30", &order).await.status().is_success());
+    let digest = Digest::of(&canonical_json::to_vec(&json!({ "text": text })));
+    let mut refusals = 0;
+    let mut unread = Vec::new();
+    for _ in 0..64 {
+        let answer = service.get(&format!("/v1/blobs/{digest}")).await;
+        match answer.status().as_u16() {
+            200 => unread.push(answer),
+            429 => refusals += 1,
+            other => panic!("{other}"),
+        }
+    }
+    // What the kernels and the client have taken over is not the service's any more.
+    for answer in unread {
+        assert_eq!(answer.bytes().await.expect("the blob").len(), text.len() + 11);
+    }
+    let answer = service.get(&format!("/v1/blobs/{digest}")).await;
+    assert_eq!(answer.status(), 200, "given back, after {refusals} refusals");
+}
+
+#[tokio::test]
 async fn who_has_seen_what_has_not_happened_is_told_so() {
     let home = Home::new();
     let service = Service::start(&home, &[]);

@@ -58,9 +58,14 @@ impl Journal {
     }
 }
 
-/// The table that leads is the one whose index finds the orders in order, so that a page costs what is on it.
+/// The table that leads is the one whose index finds the orders in order, so that a page costs what is on it; and a page of one
+/// submitter's nothing that others have.
 fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let (tables, lead) = match filter.status.as_deref() {
+        // CROSS JOIN keeps SQLite from beginning with the results, which are everybody's.
+        Some("completed" | "failed" | "timeout") if filter.submitter.is_some() => {
+            ("orders o CROSS JOIN results r USING (sequence) LEFT JOIN open_orders p USING (sequence)", "o.sequence")
+        }
         Some("completed" | "failed" | "timeout") => {
             ("results r JOIN orders o USING (sequence) LEFT JOIN open_orders p USING (sequence)", "r.sequence")
         }

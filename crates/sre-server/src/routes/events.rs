@@ -17,11 +17,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use sre_core::OrderId;
 use sre_orchestrator::journal::{Event, EventKind, Watch};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::{Endpoint, OWN, view};
 use crate::auth::Caller;
 use crate::openapi::{event_stream, last_event_id_parameter, operation, order_parameter};
+use crate::share::Places;
 use crate::{App, Problem};
 
 /// A comment is sent after this time without an event, so that both sides notice a connection that has died.
@@ -56,7 +57,7 @@ struct Follower {
     is_over: bool,
     watch: Watch,
     stop: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _place: Places,
 }
 
 async fn events(
@@ -82,8 +83,8 @@ async fn events(
     if entry.result.is_some() && rest.is_empty() && seen > 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
-        let detail = "as many clients follow orders as this service allows; try again later";
+    let place = app.streams.take(&caller.name, 1).ok_or_else(|| {
+        let detail = "as many clients follow orders as this service allows, or allows one token; try again later";
         Problem::busy("streams_busy", detail, Duration::from_secs(5))
     })?;
     let follower = Follower {

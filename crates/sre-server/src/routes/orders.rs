@@ -82,7 +82,7 @@ async fn submit(
     request: Body,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
-    let order = read_json(&app, &headers, request, usize::MAX).await?;
+    let order = read_json(&app, &caller, &headers, request, usize::MAX).await?;
     let order = if order.is_small() {
         accept(&app, order).await?
     } else {

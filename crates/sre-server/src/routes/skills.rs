@@ -96,9 +96,9 @@ async fn upload(
             format!("a package is application/json, application/gzip or application/zip, found {media_type:?}");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
     }
-    let received = body::read(&app, &headers, request, usize::MAX).await?;
+    let received = body::read(&app, &caller, &headers, request, usize::MAX).await?;
     let skill = if media_type == "application/json" {
-        let value = json_body::parse(&app, received).await?;
+        let value = json_body::parse(&app, &caller, received).await?;
         body::blocking(move || Ok(Skill::from_object(&value, &PackageLimits::default())?)).await?
     } else {
         body::blocking(move || unpack(&media_type, &received.bytes)).await?

@@ -101,7 +101,7 @@ async fn take(
 ) -> Result<Response, Problem> {
     let entry = view::find(&app, &caller, &id)?;
     // No envelope is longer, however it is spelled: the canonical form is what is signed, stored and named.
-    let envelope = read_json(&app, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
+    let envelope = read_json(&app, &caller, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
     let envelope = canonical_json::to_vec(&*envelope);
     let taken = app.registrar.take_verdict(&entry.order_id, &envelope, Timestamp::now()).await.map_err(refused)?;
     let status = if taken.is_known { StatusCode::OK } else { StatusCode::CREATED };

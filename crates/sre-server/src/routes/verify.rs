@@ -47,12 +47,12 @@ async fn verify(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let (question, _memory) = read_json(&app, &headers, request, usize::MAX).await?.into_parts();
+    let (question, _memory) = read_json(&app, &caller, &headers, request, usize::MAX).await?.into_parts();
     let question: Question = serde_json::from_value(question)
         .map_err(|error| Problem::unprocessable("verify_invalid", format!("the request is malformed: {error}")))?;
     let request = claim(&app, &caller, question)?;
-    let _place = app.verifications.try_acquire().map_err(|_| {
-        let detail = "as many verifications run as this service allows; try again later";
+    let _place = app.verifications.take(&caller.name, 1).ok_or_else(|| {
+        let detail = "as many verifications run as this service allows, or allows one token; try again later";
         Problem::busy("verifications_busy", detail, Duration::from_secs(1))
     })?;
     let verdict = app.workers.orchestrator().verify().verify_result(request).await;

@@ -111,6 +111,8 @@ impl Settings {
         self.address_policy()?;
         self.grace()?;
         self.retention()?;
+        self.log_period()?;
+        self.audit_period()?;
         Ok(())
     }
 
@@ -120,16 +122,20 @@ impl Settings {
     /// A time that is none.
     pub fn server_options(&self) -> Result<ServerOptions, Failure> {
         let server = &self.server;
+        let rate = server.rate_limit_per_second;
+        if !rate.is_finite() || rate <= 0.0 {
+            return Err(invalid(format!("server.rate_limit_per_second must be a number above 0, found {rate}")));
+        }
         Ok(ServerOptions {
-            connections_limit: server.connections_limit,
+            connections_limit: count("server.connections_limit", server.connections_limit)?,
             body_limit_bytes: server.body_limit_bytes,
-            bodies_limit_bytes: server.bodies_limit_bytes,
+            bodies_limit_bytes: server.bodies_limit_bytes.clamp(1, 1 << 40),
             head_time_limit: seconds("server.head_time_limit_seconds", server.head_time_limit_seconds)?,
             body_time_limit: seconds("server.body_time_limit_seconds", server.body_time_limit_seconds)?,
             write_time_limit: seconds("server.write_time_limit_seconds", server.write_time_limit_seconds)?,
-            rate_limit_per_second: server.rate_limit_per_second,
-            streams_limit: server.streams_limit,
-            verifications_limit: server.verifications_limit,
+            rate_limit_per_second: rate,
+            streams_limit: count("server.streams_limit", server.streams_limit)?,
+            verifications_limit: count("server.verifications_limit", server.verifications_limit)?,
             free_disk_bytes: server.free_disk_bytes,
             ..ServerOptions::default()
         })
@@ -142,8 +148,9 @@ impl Settings {
     pub fn worker_options(&self) -> Result<WorkerOptions, Failure> {
         let workers = &self.workers;
         let queue_time = seconds("workers.queue_time_limit_seconds", workers.queue_time_limit_seconds)?;
+        let (wasm, native) = (count("workers.wasm", workers.wasm)?, count("workers.native", workers.native)?);
         Ok(WorkerOptions {
-            concurrency: HashMap::from([(Backend::Wasm, workers.wasm), (Backend::Native, workers.native)]),
+            concurrency: HashMap::from([(Backend::Wasm, wasm), (Backend::Native, native)]),
             queue_limit_orders: workers.queue_limit_orders,
             queue_time_limit: Some(queue_time),
             ..WorkerOptions::default()
@@ -236,7 +243,24 @@ fn days(name: &str, value: f64) -> Result<Duration, Failure> {
     seconds(name, value * 86_400.0)
 }
 
+/// Longest time, in seconds: some three hundred years, which every clock can add to now.
+const TIME_LIMIT_SECONDS: f64 = 1e10;
+/// Most of anything that is counted.
+const COUNT_LIMIT: usize = 1_000_000;
+
 fn seconds(name: &str, value: f64) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| Failure::usage("config_invalid", format!("{name} must be a number of at least 0, found {value}")))
+    let is_time = (0.0..=TIME_LIMIT_SECONDS).contains(&value);
+    let time = if is_time { Duration::try_from_secs_f64(value).ok() } else { None };
+    time.ok_or_else(|| invalid(format!("{name} must be a number from 0 to {TIME_LIMIT_SECONDS:e}, found {value}")))
+}
+
+fn count(name: &str, value: usize) -> Result<usize, Failure> {
+    if (1..=COUNT_LIMIT).contains(&value) {
+        return Ok(value);
+    }
+    Err(invalid(format!("{name} must lie between 1 and {COUNT_LIMIT}, found {value}")))
+}
+
+fn invalid(detail: String) -> Failure {
+    Failure::usage("config_invalid", detail)
 }
