@@ -191,12 +191,23 @@ async fn who_has_seen_what_has_not_happened_is_told_so() {
     let skill = service.upload("returns_1").await;
     let order = json!({ "order_id": "one", "skill_package": { "digest": skill } });
     assert!(service.post("/v1/orders?wait=30", &order).await.status().is_success());
-    let follow = |seen: u64| service.request(Method::GET, "/v1/orders/one/events").header("last-event-id", seen).send();
+    let follow = |id: &str, seen: u64| {
+        service.request(Method::GET, &format!("/v1/orders/{id}/events")).header("last-event-id", seen).send()
+    };
+    let text = follow("one", 0).await.expect("an answer").text().await.expect("events");
+    let last = text.matches("\nevent: ").count() as u64;
+    for seen in [last, 1000, u64::MAX] {
+        assert_eq!(follow("one", seen).await.expect("an answer").status(), 204, "{text}");
+    }
+    // Of an order that goes on, there is nothing to wait for behind what has not happened.
+    let mut long =
+        json!({ "order_id": "long", "skill_package": object("burns"), "input_data": { "n": "x".repeat(800) } });
+    long["sandbox_config"] = json!({ "fuel": 1_000_000_000_000_u64 });
+    assert_eq!(service.post("/v1/orders", &long).await.status(), 202);
     for seen in [1000, u64::MAX] {
-        let answer = refused(follow(seen).await.expect("an answer")).await;
+        let answer = refused(follow("long", seen).await.expect("an answer")).await;
         assert_eq!(answer, (400, String::from("last_event_id_invalid")), "{seen}");
     }
-    let text = follow(0).await.expect("an answer").text().await.expect("events");
-    let last = text.matches("\nevent: ").count() as u64;
-    assert_eq!(follow(last).await.expect("an answer").status(), 204, "{text}");
+    let cancelled = service.request(Method::POST, "/v1/orders/long/cancel").send().await.expect("an answer");
+    assert!(cancelled.status().is_success());
 }

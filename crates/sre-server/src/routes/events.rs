@@ -73,15 +73,18 @@ async fn events(
             Problem::bad_request("last_event_id_invalid", "Last-Event-ID must be the number of an event")
         })?,
     };
-    // Whoever has seen what has not happened yet would never see the end.
-    if seen > 0 && app.journal().events(&entry.order_id, seen - 1, 1)?.is_none_or(|found| found.is_empty()) {
-        let detail = format!("Last-Event-ID: order {} has no event {seen}", entry.order_id);
-        return Err(Problem::bad_request("last_event_id_invalid", detail));
-    }
     // Whoever has seen the end is told not to come back.
     let rest = app.journal().events(&entry.order_id, seen, 1)?.unwrap_or_default();
     if entry.result.is_some() && rest.is_empty() && seen > 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    // Whoever has seen what has not happened yet would never see the end.
+    if seen > 0
+        && rest.is_empty()
+        && app.journal().events(&entry.order_id, seen - 1, 1)?.is_none_or(|found| found.is_empty())
+    {
+        let detail = format!("Last-Event-ID: order {} has no event {seen}", entry.order_id);
+        return Err(Problem::bad_request("last_event_id_invalid", detail));
     }
     let place = app.streams.take(&caller.name, 1).ok_or_else(|| {
         let detail = "as many clients follow orders as this service allows, or allows one token; try again later";
