@@ -32,6 +32,7 @@ mod sweep;
 mod trace_context;
 mod tracer;
 mod trial;
+mod turns;
 mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};

@@ -20,11 +20,13 @@ use crate::journal::{Accepted, ClaimWish, Journal, JournalError};
 use crate::listeners::Listeners;
 use crate::meter::{Meter, NoMeter};
 use crate::shelf::Shelf;
+use crate::turns::Turns;
 use crate::{AcceptedOrder, Backoff, Tracing};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
     pub(crate) executor: Executor,
+    pub(crate) turns: Turns,
     pub(crate) commit: Arc<dyn Commit>,
     pub(crate) verify: Arc<dyn Verify>,
     pub(crate) shelf: Shelf,
@@ -126,7 +128,8 @@ impl Orchestrator {
         let courier = Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter));
         let courier = Arc::new(courier.with_tracing(tracing.clone()));
         let (shelf, listeners) = (Shelf::new(store), Listeners::default());
-        Self { executor, commit, verify, shelf, journal, courier, backoff, meter, tracing, listeners }
+        let turns = Turns::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        Self { executor, turns, commit, verify, shelf, journal, courier, backoff, meter, tracing, listeners }
     }
 
     /// Calls `listener` with every result that is not `completed`. What it does, panicking included, changes nothing.

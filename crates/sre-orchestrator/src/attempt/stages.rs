@@ -25,7 +25,7 @@ impl Orchestrator {
         trace: Option<&TraceParent>,
     ) -> Result<(Committed, VerifyResult), AttemptError> {
         observer(Stage::Queued);
-        let slot = self.slot_stage(order, trace).await?;
+        let slot = self.slot_stage(order, lease, trace).await?;
         observer(Stage::Running);
         let committed = self.commit_stage(order, slot, trace).await?;
         observer(Stage::Verifying);
@@ -38,9 +38,16 @@ impl Orchestrator {
     }
 
     /// Waiting for a slot is queueing and not part of the attempt's time.
-    async fn slot_stage(&self, order: &AcceptedOrder, trace: Option<&TraceParent>) -> Result<Slot, AttemptError> {
+    async fn slot_stage(
+        &self,
+        order: &AcceptedOrder,
+        lease: &Lease,
+        trace: Option<&TraceParent>,
+    ) -> Result<Slot, AttemptError> {
         let seen = self.see(MeteredStage::Slot, order, trace);
+        let turn = self.turns.next(lease.submitter()).await;
         let slot = self.executor.slot().await.map_err(|error| AttemptError::Commit(error.into()))?;
+        drop(turn);
         seen.end(false);
         Ok(slot)
     }

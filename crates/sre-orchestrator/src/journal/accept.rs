@@ -113,12 +113,17 @@ impl Journal {
         let (submitter, skill, watches) = (order.submitter.clone(), order.skill, Arc::clone(&self.watches));
         let stored =
             self.database.write(move |transaction| store(transaction, &order, wish, now, &holder, &watches)).await?;
-        let lease = |claim: Option<Claim>| {
-            claim.map(|claim| Lease::new(id.clone(), claim.key, claim.attempt, claim.accepted_at_ms, &self.abandoned))
+        let lease = |claim: Option<Claim>, submitter: &str| {
+            claim.map(|claim| {
+                let Claim { key, attempt, accepted_at_ms } = claim;
+                Lease::new(id.clone(), submitter.to_owned(), key, attempt, accepted_at_ms, &self.abandoned)
+            })
         };
         Ok(match stored {
             Stored::New { sequence, claim, watch } => {
                 self.open.fetch_add(1, Ordering::Relaxed);
+                let is_claimed = claim.is_some();
+                let lease = lease(claim, &submitter);
                 let entry = JournalEntry {
                     order_id: id.clone(),
                     sequence,
@@ -126,14 +131,14 @@ impl Journal {
                     skill: Some(skill),
                     accepted_at: Timestamp::from_millisecond(now)
                         .map_err(|error| JournalError::damaged(id.as_str(), &error))?,
-                    state: if claim.is_some() { OrderState::Running } else { OrderState::Queued },
-                    attempts: u32::from(claim.is_some()),
+                    state: if is_claimed { OrderState::Running } else { OrderState::Queued },
+                    attempts: u32::from(is_claimed),
                     result: None,
                     finality: Finality::required(required),
                 };
-                Accepted::New { lease: lease(claim), entry: Box::new(entry), watch }
+                Accepted::New { lease, entry: Box::new(entry), watch }
             }
-            Stored::Open(claim, submitter) => Accepted::Open { lease: lease(claim), submitter },
+            Stored::Open(claim, submitter) => Accepted::Open { lease: lease(claim, &submitter), submitter },
             Stored::Finished(text, submitter) => {
                 Accepted::Finished { result: Box::new(entry::parse_result(id.as_str(), &text)?), submitter }
             }

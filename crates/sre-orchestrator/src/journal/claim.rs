@@ -91,7 +91,14 @@ impl Journal {
         let order_id: OrderId = row.order_id.parse().map_err(|error| JournalError::damaged(&row.order_id, &error))?;
         self.watches.notify(row.key.sequence);
         Ok(Claimed {
-            lease: Lease::new(order_id, row.key, row.attempt, row.accepted_at_ms, &self.abandoned),
+            lease: Lease::new(
+                order_id,
+                row.submitter.clone(),
+                row.key,
+                row.attempt,
+                row.accepted_at_ms,
+                &self.abandoned,
+            ),
             submitter: row.submitter,
             skill: Digest::from_bytes(row.skill).into(),
             request: Digest::from_bytes(row.request),

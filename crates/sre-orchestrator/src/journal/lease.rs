@@ -9,6 +9,7 @@ use sre_core::OrderId;
 #[derive(Debug)]
 pub struct Lease {
     pub(super) order_id: OrderId,
+    submitter: String,
     pub(super) key: LeaseKey,
     pub(super) attempt: u32,
     pub(super) accepted_at_ms: i64,
@@ -43,18 +44,25 @@ impl Abandoned {
 impl Lease {
     pub(super) fn new(
         order_id: OrderId,
+        submitter: String,
         key: LeaseKey,
         attempt: u32,
         accepted_at_ms: i64,
         abandoned: &Arc<Abandoned>,
     ) -> Self {
-        Self { order_id, key, attempt, accepted_at_ms, abandoned: Some(Arc::clone(abandoned)) }
+        Self { order_id, submitter, key, attempt, accepted_at_ms, abandoned: Some(Arc::clone(abandoned)) }
     }
 
     /// Which order.
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
         &self.order_id
+    }
+
+    /// Who submitted it.
+    #[must_use]
+    pub fn submitter(&self) -> &str {
+        &self.submitter
     }
 
     /// The order's place in the journal.
