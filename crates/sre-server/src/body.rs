@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
+use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -61,7 +61,7 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 /// Reads a body whole, of at most `limit_bytes` and what the service takes at all.
 ///
 /// # Errors
-/// 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at the moment.
+/// 415 when it is compressed, 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at the moment.
 pub(crate) async fn read(
     app: &App,
     caller: &Caller,
@@ -69,6 +69,10 @@ pub(crate) async fn read(
     body: Body,
     limit_bytes: usize,
 ) -> Result<Received, Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "bodies are read as they are; send this one without Content-Encoding";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
+    }
     let limit = limit_bytes.min(app.options.body_limit_bytes);
     let too_long = || {
         let detail = format!("the body is longer than {limit} bytes");

@@ -185,6 +185,23 @@ async fn the_memory_of_large_answers_is_given_back() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_refused_as_a_problem() {
+    let home = Home::new();
+    let service = Service::start(&home, &[]);
+    for path in ["/v1/orders/%ff", "/v1/skills/%ff", "/v1/orders/%ff/events"] {
+        let answer = refused(service.get(path).await).await;
+        assert_eq!(answer, (400, String::from("path_invalid")), "{path}");
+    }
+    let request = service.request(Method::POST, "/v1/orders").header("content-encoding", "gzip").json(&json!({}));
+    let answer = refused(request.send().await.expect("an answer")).await;
+    assert_eq!(answer, (415, String::from("media_type_unsupported")));
+    // A service that ended in order leaves nobody to be found dead.
+    drop(service.signal("TERM"));
+    let log = Service::start(&home, &[]).signal("TERM");
+    assert!(!log.contains("died"), "{log}");
+}
+
+#[tokio::test]
 async fn who_has_seen_what_has_not_happened_is_told_so() {
     let home = Home::new();
     let service = Service::start(&home, &[]);

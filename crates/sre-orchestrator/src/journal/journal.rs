@@ -156,6 +156,20 @@ impl Journal {
         Ok(())
     }
 
+    /// Says that this process holds nothing any more. Otherwise the next one finds it dead.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`].
+    pub async fn leave(&self) -> Result<(), JournalError> {
+        let holder = self.holder.name().to_owned();
+        self.database
+            .write(move |transaction| {
+                transaction.prepare_cached("DELETE FROM holders WHERE holder = ?1")?.execute([holder])
+            })
+            .await?;
+        Ok(())
+    }
+
     /// The order's place in the journal; `None` if it was never accepted, or was forgotten.
     ///
     /// # Errors

@@ -34,8 +34,10 @@ impl Workers {
         let mut loops = pool.loops.lock().await;
         drop(tokio::time::timeout(grace, async { while loops.join_next().await.is_some() {} }).await);
         loops.shutdown().await;
-        if let Err(error) = pool.orchestrator.journal().give_back().await {
-            tracing::warn!(%error, "orders are given back by the next process");
+        let journal = pool.orchestrator.journal();
+        match journal.give_back().await {
+            Ok(()) => drop(journal.leave().await),
+            Err(error) => tracing::warn!(%error, "orders are given back by the next process"),
         }
     }
 }

@@ -22,7 +22,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -149,13 +149,21 @@ impl Drop for InFlight {
     }
 }
 
-/// What every answer says to browsers.
+/// What every answer says to browsers; and every refusal is a problem document.
 async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    // What the router itself refuses, a path whose escapes are no UTF-8, it does in plain text.
+    if response.status() == StatusCode::BAD_REQUEST && response.headers().get(CONTENT_TYPE).is_some_and(is_plain_text) {
+        response = Problem::bad_request("path_invalid", "a part of the path is no UTF-8").into_response();
+    }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+fn is_plain_text(media_type: &HeaderValue) -> bool {
+    media_type.as_bytes().starts_with(b"text/plain")
 }
 
 /// A JSON answer.
