@@ -37,7 +37,7 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
     if !settings.server.tokens.is_empty() && !tokens.are_required() {
         let detail = format!("server.tokens is {}, and there is no such file", tokens.path().display());
         return Err(
-            Failure::usage("tokens_missing", detail).hint("`sre token new NAME` with the same settings makes it")
+            Failure::usage("tokens_missing", detail).hint("`sre token --set server.tokens=FILE new NAME` makes it")
         );
     }
     if tokens.is_empty() && !listen.ip().is_loopback() {
