@@ -14,7 +14,6 @@
 //! So whatever was signed between any two steps is trusted. A rotation that was cut short is finished by the next: it ends the
 //! trust in every predecessor that still has it.
 
-use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,9 +21,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::tlog::{KeyName, VerifierKey, VerifierKeyError};
+use crate::tlog::KeyName;
 use crate::trust::TRUST_LIMIT_BYTES;
-use crate::{KeyError, PemError, Purpose, SecretKey, Trust, TrustError, TrustedKey};
+use crate::{KeyError, NodeKey, Trust, TrustError};
 
 /// Longest key file, in bytes.
 const KEY_FILE_LIMIT_BYTES: u64 = 4096;
@@ -32,15 +31,6 @@ const KEY_FILE_LIMIT_BYTES: u64 = 4096;
 /// The folder with the node's key and its trust file.
 #[derive(Debug, Clone)]
 pub struct KeyFolder(PathBuf);
-
-/// The key that a node signs with, and the node's name.
-#[derive(Debug)]
-pub struct NodeKey {
-    /// The node's name, which is its log's name too.
-    pub name: KeyName,
-    /// The key.
-    pub secret: SecretKey,
-}
 
 /// Why keys or trust cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -101,42 +91,6 @@ pub enum KeyFolderError {
     Change(TrustError),
 }
 
-impl NodeKey {
-    /// The name and public key in one line, to be given to whoever shall trust this node.
-    #[must_use]
-    pub fn verifier_key(&self) -> VerifierKey {
-        VerifierKey::log(self.name.clone(), self.secret.public())
-    }
-
-    /// How this node trusts itself: for receipts, its log and verdicts, until the key is replaced. From the beginning, because
-    /// a receipt has the date of its order's end, and that may lie before its key was made.
-    #[must_use]
-    pub fn trusted(&self) -> TrustedKey {
-        TrustedKey {
-            name: self.name.clone(),
-            public_key: self.secret.public(),
-            purposes: BTreeSet::from([Purpose::Receipt, Purpose::Log, Purpose::Verdict]),
-            not_before: None,
-            not_after: None,
-        }
-    }
-
-    fn to_file(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{}\n{}", self.verifier_key(), *self.secret.to_pem()))
-    }
-
-    fn from_file(text: &str) -> Result<Self, String> {
-        let (line, pem) = text.split_once('\n').ok_or("it is not a key file of this program")?;
-        let public: VerifierKey = line.parse().map_err(|error: VerifierKeyError| error.to_string())?;
-        let secret = SecretKey::from_pem(pem).map_err(|error: PemError| error.to_string())?;
-        if public == VerifierKey::log(public.name.clone(), secret.public()) {
-            Ok(Self { name: public.name, secret })
-        } else {
-            Err(String::from("its first line belongs to another key"))
-        }
-    }
-}
-
 impl KeyFolder {
     /// The folder at `path`; nothing is made yet.
     #[must_use]
@@ -171,7 +125,7 @@ impl KeyFolder {
         if self.load()?.is_some() {
             return Err(KeyFolderError::Exists(self.0.clone()));
         }
-        let key = new_key(name)?;
+        let key = NodeKey::generate(name)?;
         self.edit_trust(|trust| drop(trust.add(key.trusted())))?;
         // Dies here: a key is trusted that nobody has. It can sign nothing.
         self.write(&self.signing(), key.to_file().as_bytes())?;
@@ -204,7 +158,7 @@ impl KeyFolder {
         self.load()?.ok_or_else(missing)?;
         let _turn = self.take_turn()?;
         let old = self.load()?.ok_or_else(missing)?;
-        let new = new_key(Some(old.name.clone()))?;
+        let new = NodeKey::generate(Some(old.name.clone()))?;
         self.edit_trust(|trust| drop(trust.add(new.trusted())))?;
         // Dies here: as in `create`.
         let retired = self.0.join("retired");
@@ -285,12 +239,6 @@ impl KeyFolder {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("make durable", folder))?;
         Ok(())
     }
-}
-
-fn new_key(name: Option<KeyName>) -> Result<NodeKey, KeyFolderError> {
-    let secret = SecretKey::generate()?;
-    let name = name.or_else(|| format!("sre.local/{:.16}", secret.public().id().to_string()).parse().ok());
-    Ok(NodeKey { name: name.ok_or(KeyError::Point)?, secret })
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFolderError {

@@ -6,7 +6,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | `key`, `pem`, `key_folder` | Ed25519 keys, their files, the node's own key and its rotation |
+//! | `key`, `pem`, `node_key`, `key_folder` | Ed25519 keys, their files, the node's own key and its rotation |
 //! | `trust` | which keys are believed, for what, from when to when |
 //! | `dsse`, `statement`, `receipt`, `verdict` | what is signed, and how |
 //! | `tlog` | Merkle tree, signed note, checkpoint, proof, tile names (C2SP) |
@@ -21,6 +21,7 @@ mod dsse;
 mod examine;
 mod key;
 mod key_folder;
+mod node_key;
 mod pem;
 mod receipt;
 mod statement;
@@ -33,7 +34,8 @@ pub use bundle::{BUNDLE_LIMIT_BYTES, BUNDLE_LIMIT_FILES, Bundle, BundleError};
 pub use dsse::{ENVELOPE_LIMIT_BYTES, Envelope, EnvelopeError, PAYLOAD_TYPE};
 pub use examine::{Examination, Examiner, Policy};
 pub use key::{BadSignature, KeyError, KeyId, PublicKey, SecretKey, Signature};
-pub use key_folder::{KeyFolder, KeyFolderError, NodeKey};
+pub use key_folder::{KeyFolder, KeyFolderError};
+pub use node_key::NodeKey;
 pub use pem::PemError;
 pub use receipt::{
     Circumstances, Host, Isolation, PREDICATE_TYPE, Predicate, Provable, Receipt, ReceiptError, Reported, Signer,

@@ -27,6 +27,7 @@ mod rate;
 mod readiness;
 mod receipt_metrics;
 mod routes;
+mod scope;
 mod share;
 mod tokens;
 
@@ -37,4 +38,5 @@ pub use metrics::Metrics;
 pub use openapi::document as openapi_document;
 pub use options::ServerOptions;
 pub use problem::Problem;
-pub use tokens::{NewToken, Scope, Scopes, TokenError, Tokens};
+pub use scope::{Scope, Scopes};
+pub use tokens::{NewToken, TokenError, Tokens};
