@@ -94,6 +94,9 @@ pub enum TokenError {
     Random(String),
 }
 
+/// Of a longer file of tokens the rest is not read, and what remains is no JSON.
+const FILE_LIMIT_BYTES: u64 = 16 << 20;
+
 /// Who submits where there are no tokens, and by `sre run`.
 pub(crate) const LOCAL: &str = "local";
 
@@ -230,7 +233,7 @@ impl Tokens {
 
 fn read(path: &Path) -> Result<Known, TokenError> {
     let failed = |source| TokenError::Io { path: path.to_path_buf(), source };
-    let mut file = match File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok(Known { tokens: Arc::default(), file: None });
@@ -247,7 +250,7 @@ fn read(path: &Path) -> Result<Known, TokenError> {
         }
     }
     let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(failed)?;
+    file.take(FILE_LIMIT_BYTES).read_to_end(&mut text).map_err(failed)?;
     let tokens: Vec<Token> =
         serde_json::from_slice(&text).map_err(|source| TokenError::Malformed { path: path.to_path_buf(), source })?;
     Ok(Known { tokens: Arc::new(tokens), file: Some(identity(&metadata).map_err(failed)?) })
