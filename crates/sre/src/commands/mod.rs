@@ -12,6 +12,7 @@ mod lost_files;
 mod manual;
 mod operate;
 mod requirements;
+mod requirements_file;
 mod run;
 mod serve;
 mod skill_check;

@@ -1,8 +1,9 @@
 //! Fetches a skill's Python requirements, as wheels of pure Python, with the user's own pip.
 //!
 //! pip resolves versions, knows the user's index and proxy settings, and checks hashes where the requirements name
-//! them; nothing is installed and no code of a package is run. What the wheels hold is checked afterwards, when they are
-//! added to the skill.
+//! them; nothing is installed and no code of a package is run: what would make pip do so is refused before it starts (see
+//! [`Requirements`]), and it works in an empty folder, where no module and no archive can be taken for what was meant. What
+//! the wheels hold is checked afterwards, when they are added to the skill.
 
 use std::fs;
 use std::path::Path;
@@ -10,26 +11,48 @@ use std::process::{Command, Stdio};
 
 use sre_core::RuntimeKind;
 
+use super::requirements_file::{Requirements, normalised};
 use crate::failure::Failure;
 
 /// The wheels of everything that `requirements` names, and of what that needs: file name and content.
 ///
 /// # Errors
-/// When there is no such file or no pip, or pip finds no wheel of pure Python for one of them.
+/// When there is no such file, it says what is not accepted, there is no pip, or pip finds no wheel of pure Python for one of them.
 pub fn fetch(requirements: &Path, python: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    if !requirements.is_file() {
-        let detail = format!("the requirements {} cannot be read: no such file", requirements.display());
-        return Err(Failure::usage("input_unreadable", detail));
-    }
-    let folder = tempfile::tempdir()
-        .map_err(|error| Failure::operating("no_folder", format!("cannot make a temporary folder: {error}")))?;
-    download(requirements, python, folder.path())?;
-    read_all(folder.path())
-        .map_err(|error| Failure::operating("no_folder", format!("cannot read what pip fetched: {error}")))
+    let requirements = Requirements::read(requirements)?;
+    let failed = |what: &str, error: std::io::Error| {
+        Failure::operating("no_folder", format!("cannot {what} a temporary folder: {error}"))
+    };
+    let folder = tempfile::tempdir().map_err(|error| failed("make", error))?;
+    let [file, wheels, empty] = ["requirements.txt", "wheels", "empty"].map(|name| folder.path().join(name));
+    fs::write(&file, &requirements.text)
+        .and_then(|()| fs::create_dir(&wheels))
+        .and_then(|()| fs::create_dir(&empty))
+        .map_err(|error| failed("write to", error))?;
+    download(&file, python, &wheels, &empty)?;
+    let wheels = read_all(&wheels).map_err(|error| failed("read what pip fetched from", error))?;
+    check_all(&requirements.names, &wheels)?;
+    Ok(wheels)
 }
 
-fn download(requirements: &Path, python: &Path, folder: &Path) -> Result<(), Failure> {
-    let ended = Command::new(python)
+/// Everything that pip fetched is a wheel, and everything that was asked for is there.
+fn check_all(names: &[String], wheels: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+    let refused = |detail: String| Err(Failure::usage("requirement_refused", detail));
+    if let Some((other, _)) = wheels.iter().find(|(name, _)| !name.ends_with(".whl")) {
+        return refused(format!("pip fetched {other}, which is no wheel; only wheels are packed"));
+    }
+    let fetched: Vec<String> = wheels.iter().filter_map(|(file, _)| file.split('-').next()).map(normalised).collect();
+    match names.iter().find(|name| !fetched.contains(name)) {
+        Some(name) => refused(format!("pip fetched no wheel of {name}")),
+        None => Ok(()),
+    }
+}
+
+fn download(requirements: &Path, python: &Path, folder: &Path, empty: &Path) -> Result<(), Failure> {
+    // A program that is named by its path would be looked for in the empty folder.
+    let program = if python.components().count() > 1 { std::path::absolute(python).ok() } else { None };
+    let ended = Command::new(program.as_deref().unwrap_or(python))
+        .current_dir(empty)
         .args(["-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"])
         // Never a source distribution: building one runs its code, here.
         .args(["--only-binary=:all:", "--implementation", "py", "--abi", "none", "--platform", "any"])
