@@ -79,7 +79,7 @@ INPUTS = [
     ("\ud800", "input_data.text", ValueError, "surrogate"),
     ({"\udfff": 1}, "input_data.text", ValueError, "surrogate"),
     (itself(), "input_data.text.list[0]", ValueError, "contains itself"),
-    (nested(200), "input_data.text" + "[0]" * 127, ValueError, "deeper than 128"),
+    (nested(200), "input_data.text" + "[0]" * 126, ValueError, "deeper than 127"),
     (explosion(), "input_data", ValueError, "larger than"),
 ]
 

@@ -2,7 +2,7 @@
 //!
 //! RFC 8785 is defined over I-JSON (RFC 7493). What I-JSON leaves ambiguous is refused at parse time, where the
 //! position can still be named: duplicate member names, lone surrogates, and numbers that are integers beyond ±2⁵³ as
-//! written or in canonical form. Nesting beyond 128 levels is refused as well.
+//! written or in canonical form. Nesting beyond [`DEPTH_LIMIT`] levels is refused as well.
 
 mod writer;
 
@@ -14,6 +14,14 @@ use serde_json::{Map, Number, Value};
 
 /// Largest magnitude of an integer, 2⁵³: beyond it IEEE 754 doubles skip integers.
 pub const INTEGER_LIMIT: u64 = 1 << 53;
+
+/// Deepest nesting of arrays and objects that [`parse`] reads.
+pub const DEPTH_LIMIT: usize = 127;
+
+/// Deepest nesting of a value that others will wrap: a skill's input and output. An order, its result, a list of results and an
+/// event hold it some levels down, and whoever reads those, ourselves and receivers of callbacks included, stops at about
+/// [`DEPTH_LIMIT`].
+pub const VALUE_DEPTH_LIMIT: usize = 100;
 
 /// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it writes them as integers,
 /// whatever way they were written: accepted once, they would be refused when the canonical form is read again.
@@ -68,6 +76,23 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     deserializer.end()?;
     check_integers(text)?;
     Ok(value)
+}
+
+/// Whether arrays and objects of `value` are nested at most `levels` deep; a number has none. Looks no deeper than that.
+#[must_use]
+pub fn is_within_depth(value: &Value, levels: usize) -> bool {
+    let within = |inner: &Value| levels > 0 && is_within_depth(inner, levels - 1);
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(within),
+        Value::Object(members) => levels > 0 && members.values().all(within),
+        _ => true,
+    }
+}
+
+/// Whether canonical JSON has `number`: not if it would be an integer beyond [`INTEGER_LIMIT`] there.
+#[must_use]
+pub fn is_writable(number: f64) -> bool {
+    number.is_finite() && !(number.abs() > INTEGER_LIMIT as f64 && number.abs() < EXPONENT_FROM)
 }
 
 /// Writes `value` as RFC 8785 canonical JSON.
@@ -165,7 +190,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        if value.abs() > INTEGER_LIMIT as f64 && value.abs() < EXPONENT_FROM {
+        if value.is_finite() && !is_writable(value) {
             return Err(E::custom(format_args!("number {value:e} is beyond ±2^53; write it as a string")));
         }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))

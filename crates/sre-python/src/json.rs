@@ -7,12 +7,9 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde_json::{Map, Number, Value};
-use sre_core::canonical_json::INTEGER_LIMIT;
+use sre_core::canonical_json::{self, DEPTH_LIMIT, INTEGER_LIMIT};
 
 use crate::failure::Failure;
-
-/// Levels of nesting, as in canonical JSON.
-const DEPTH_LIMIT: usize = 128;
 
 /// Bytes of text in one field, every value counting for [`VALUE_SIZE`]. A package of 16 MiB as base64 fits; a list that is
 /// small because it shares its parts, and would be huge written out, does not.
@@ -20,9 +17,6 @@ const SIZE_LIMIT: usize = 32 << 20;
 
 /// About what a value takes in memory, in bytes.
 const VALUE_SIZE: usize = 32;
-
-/// From here on canonical JSON writes a number with an exponent.
-const EXPONENT_FROM: f64 = 1e21;
 
 /// Reads `value`, which is called `field`.
 pub(crate) fn from_python(value: &Bound<'_, PyAny>, field: &str) -> Result<Value, Failure> {
@@ -143,7 +137,7 @@ impl Reader {
         let Some(number) = Number::from_f64(value) else {
             return Err(Failure::of_value(&self.field, format!("is {value}, which JSON cannot hold")));
         };
-        if value.abs() > INTEGER_LIMIT as f64 && value.abs() < EXPONENT_FROM {
+        if !canonical_json::is_writable(value) {
             return Err(Failure::of_value(&self.field, format!("is {value:e}, beyond ±2**53; write it as a str")));
         }
         Ok(Value::Number(number))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "wasm", feature = "native"))]
 use std::time::Instant;
 
 use serde_json::Value;
@@ -150,7 +150,7 @@ impl Drop for StopOnDrop {
 }
 
 /// When a run must end, and by whose wish. For backends; without a feature there is none.
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "wasm", feature = "native"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     at: Option<Instant>,
@@ -158,7 +158,7 @@ pub(crate) struct Deadline {
     stop: Stop,
 }
 
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "wasm", feature = "native"))]
 impl Deadline {
     pub(crate) fn new(limit: Duration, stop: &Stop) -> Self {
         Self { at: Instant::now().checked_add(limit), limit, stop: stop.clone() }

@@ -3,9 +3,18 @@
 //! In: the input as canonical JSON on standard input and in `INPUT_JSON`, the package as working directory, an empty
 //! `/tmp`. Out: exactly one JSON value on standard output and exit code 0. Standard error is the log.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use sre_core::canonical_json::VALUE_DEPTH_LIMIT;
 use sre_core::{BadOutputReason, Outcome, OutputDigest, TrapKind, canonical_json};
-use sre_skill::Skill;
+use sre_skill::{CheckError, Skill};
+
+use crate::SandboxError;
+
+/// Version of what is said here, as engines name it: what becomes of what a skill printed decides the outcome. 2: work in all
+/// parts of an output schema counts, and a value has at most [`VALUE_DEPTH_LIMIT`] levels.
+pub(crate) const CONTRACT_VERSION: &str = "2";
 
 /// How much of a skill's standard error is kept, in bytes.
 pub const LOG_LIMIT_BYTES: usize = 64 << 10;
@@ -52,41 +61,75 @@ pub struct Printed {
     pub failure: Option<String>,
 }
 
-/// Applies the contract to an ending and what was printed.
-#[must_use]
-pub fn judge(skill: &Skill, ending: Ending, stdout: &[u8]) -> Printed {
+/// Applies the contract to an ending and what was printed. Checking an output may take some hundred milliseconds, in which
+/// `may_go_on` is asked now and then.
+///
+/// # Errors
+/// What `may_go_on` answers, and [`SandboxError::Unavailable`] when the host lacks what the check needs.
+pub fn judge(
+    skill: &Skill,
+    ending: Ending,
+    stdout: &[u8],
+    may_go_on: impl Fn() -> Result<(), SandboxError> + Send + Sync + 'static,
+) -> Result<Printed, SandboxError> {
     let outcome = match ending {
-        Ending::Exited(0) => return read_output(skill, stdout),
+        Ending::Exited(0) => return read_output(skill, stdout, Arc::new(may_go_on)),
         Ending::Exited(code) => Outcome::Exited { code },
         Ending::Trapped(trap) => Outcome::Trapped { trap },
         Ending::OutOfFuel => Outcome::OutOfFuel,
         Ending::OutOfMemory => Outcome::OutOfMemory,
-        Ending::OutputLimit => return bad_output(BadOutputReason::TooLong, stdout, None),
+        Ending::OutputLimit => return Ok(bad_output(BadOutputReason::TooLong, stdout, None)),
     };
-    Printed { outcome, output: None, failure: Some(outcome.to_string()) }
+    Ok(Printed { outcome, output: None, failure: Some(outcome.to_string()) })
 }
 
-fn read_output(skill: &Skill, stdout: &[u8]) -> Printed {
+type MayGoOn = dyn Fn() -> Result<(), SandboxError> + Send + Sync;
+
+fn read_output(skill: &Skill, stdout: &[u8], may_go_on: Arc<MayGoOn>) -> Result<Printed, SandboxError> {
+    let value = match read_value(stdout) {
+        Ok(value) => value,
+        Err((reason, detail)) => return Ok(bad_output(reason, stdout, detail)),
+    };
+    let asked = Arc::clone(&may_go_on);
+    match skill.check_output(&value, move || asked().is_err()) {
+        Ok(()) => {}
+        Err(CheckError::Violation(violation)) => {
+            return Ok(bad_output(BadOutputReason::Schema, stdout, Some(violation.to_string())));
+        }
+        Err(CheckError::Stopped) => {
+            may_go_on()?;
+            return Err(SandboxError::Unavailable(String::from("the check of its output was stopped")));
+        }
+        Err(CheckError::Unavailable(why)) => {
+            return Err(SandboxError::Unavailable(format!("its output cannot be checked: {why}")));
+        }
+    }
+    let canonical = canonical_json::to_vec(&value);
+    let outcome = Outcome::Returned { output: OutputDigest::of(&canonical) };
+    Ok(Printed { outcome, output: Some((value, canonical)), failure: None })
+}
+
+/// The one value that was printed, or what is wrong with it.
+fn read_value(stdout: &[u8]) -> Result<Value, (BadOutputReason, Option<String>)> {
     if stdout.iter().all(u8::is_ascii_whitespace) {
-        return bad_output(BadOutputReason::Empty, stdout, None);
+        return Err((BadOutputReason::Empty, None));
     }
     if let Err(error) = std::str::from_utf8(stdout) {
         let place = format!("the byte at {} does not belong to a character", error.valid_up_to());
-        return bad_output(BadOutputReason::NotUtf8, stdout, Some(place));
+        return Err((BadOutputReason::NotUtf8, Some(place)));
     }
     let value = match canonical_json::parse(stdout) {
         Ok(value) => value,
         Err(error) => {
             let reason = if error.is_trailing() { BadOutputReason::TrailingData } else { BadOutputReason::NotJson };
-            return bad_output(reason, stdout, Some(error.to_string()));
+            return Err((reason, Some(error.to_string())));
         }
     };
-    if let Err(violation) = skill.check_output(&value) {
-        return bad_output(BadOutputReason::Schema, stdout, Some(violation.to_string()));
+    if !canonical_json::is_within_depth(&value, VALUE_DEPTH_LIMIT) {
+        let detail = format!("it is nested deeper than {VALUE_DEPTH_LIMIT} levels");
+        return Err((BadOutputReason::NotJson, Some(detail)));
     }
-    let canonical = canonical_json::to_vec(&value);
-    let outcome = Outcome::Returned { output: OutputDigest::of(&canonical) };
-    Printed { outcome, output: Some((value, canonical)), failure: None }
+    Ok(value)
 }
 
 fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) -> Printed {

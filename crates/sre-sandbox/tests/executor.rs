@@ -27,7 +27,7 @@ fn told(deterministic: bool) -> (Arc<Told>, Executor) {
         if elapsed > job.time_limit {
             return Err(SandboxError::Timeout(job.time_limit));
         }
-        let judged = judge(job.skill, Ending::Exited(0), b"1");
+        let judged = judge(job.skill, Ending::Exited(0), b"1", || Ok(()))?;
         Ok(Execution::new(judged, String::new(), Resources::default(), elapsed))
     });
     sandbox.deterministic = deterministic;
@@ -76,4 +76,16 @@ async fn what_is_not_deterministic_is_never_run_here() {
     for _ in 0..3 {
         assert_eq!(run(&executor, &told).await, [(false, Duration::from_secs(30))]);
     }
+}
+
+/// The time of an order is up while its output is checked: that is no outcome.
+#[test]
+fn the_check_of_an_output_ends_with_the_order() {
+    let object = serde_json::json!({"name": "x", "runtime": {"entrypoint": "main.py"}, "files": {"main.py": ""},
+        "io": {"output_schema": {"items": {"required": ["a"]}}}});
+    let skill = sre_skill::Skill::from_object(&object, &sre_skill::PackageLimits::default()).expect("a skill");
+    let judged = judge(&skill, Ending::Exited(0), b"[{}]", || Err(SandboxError::Timeout(Duration::from_secs(2))));
+    assert!(matches!(judged, Err(SandboxError::Timeout(_))), "{judged:?}");
+    let judged = judge(&skill, Ending::Exited(0), b"[{}]", || Ok(())).expect("an outcome");
+    assert!(matches!(judged.outcome, sre_core::Outcome::BadOutput { .. }), "{judged:?}");
 }

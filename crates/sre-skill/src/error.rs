@@ -97,6 +97,8 @@ pub(crate) enum SourceError {
          \"annotations\" from the front matter of SKILL.md, or remove skill.toml"
     )]
     TwoBlocks,
+    #[error("the skill's manifest could not be read again by whoever verifies an order: {message}")]
+    Manifest { message: String },
     #[error("a skill package must be a JSON object")]
     NotObject,
     #[error("a local package is {{\"path\": \"…\"}}, a text and no further field")]

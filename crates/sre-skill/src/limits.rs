@@ -9,6 +9,9 @@ pub const FRONT_MATTER_LIMIT_BYTES: usize = 64 * 1024;
 /// Longest JSON Schema, in bytes of its canonical JSON (and of the file it is read from).
 pub const SCHEMA_LIMIT_BYTES: usize = 64 * 1024;
 
+/// Deepest nesting of a JSON Schema: the manifest, which holds it, is read again like any JSON.
+pub const SCHEMA_DEPTH_LIMIT: usize = 64;
+
 /// How large a package may be. The default is 512 files and 16 MiB.
 ///
 /// Reading stops at the limit: what lies beyond it is never decompressed and never held in memory, and sizes that an

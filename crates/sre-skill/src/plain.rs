@@ -1,17 +1,14 @@
 //! Values that mean the same in YAML, TOML and JSON.
 //!
-//! YAML and TOML know more than JSON does. What JSON cannot say is refused here, and so are integers beyond ±2⁵³,
-//! which canonical JSON cannot write (RFC 7493). A manifest contains only values that passed through this module.
+//! YAML and TOML know more than JSON does. What JSON cannot say is refused here, and so are integers beyond ±2⁵³
+//! (RFC 7493), also such that are written as `1.0e+18`: canonical JSON would write them as integers. A manifest contains only values that passed through this module.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use sre_core::canonical_json::INTEGER_LIMIT;
-
-/// Deepest nesting, the same as [`sre_core::canonical_json::parse`] allows.
-const DEPTH_LIMIT: usize = 128;
+use sre_core::canonical_json::{self, DEPTH_LIMIT, INTEGER_LIMIT};
 
 /// The key under which the `toml` crate hands out its date type.
 const TOML_DATE: &str = "$__toml_private_datetime";
@@ -83,6 +80,9 @@ impl<'de> Visitor<'de> for Seed {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        if value.is_finite() && !canonical_json::is_writable(value) {
+            return Err(E::custom(format_args!("number {value:e} is beyond ±2^53; write it as a string")));
+        }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
     }
 

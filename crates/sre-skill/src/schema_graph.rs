@@ -1,19 +1,27 @@
 //! Looks at a schema before it is compiled: which schema leads to which.
 //!
 //! Refuses what would need another document, what refers to itself without going into the value (it would never end)
-//! and what would be applied to one value more than [`PATHS_LIMIT`] times (a short schema can ask for 2¹⁰⁰⁰). Plants
-//! the meter. It does not check that keywords have values of the right type; the compiler does.
+//! and what would be applied to one value more than [`PATHS_LIMIT`] times (a short schema can ask for 2¹⁰⁰⁰) or in a
+//! chain that might not fit the stack. Plants the meter. It does not check that keywords have values of the right type; the
+//! compiler does.
+//!
+//! The compiler puts a schema's keywords in an order of its own, in which nothing of ours comes first. So a schema `S` that is
+//! not [light](crate::weight) becomes `{"allOf": [meter, S]}`, and references are written anew to where their targets went.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::meter::METER_KEYWORD;
+use crate::pointer::{escape, percent_decode, percent_encode};
+use crate::weight::{Weight, is_light};
 
 /// Most ways in which one schema may be applied to one and the same value.
 const PATHS_LIMIT: u64 = 10_000;
-/// Longest chain of schemas applied to one and the same value.
-const CHAIN_LIMIT: usize = 200;
+/// Longest chain of schemas applied to one and the same value. Times the depth of a value it fits the stack of a check.
+const CHAIN_LIMIT: u64 = 64;
+/// What a schema says of itself rather than of values.
+const IDENTITY: [&str; 4] = ["$schema", "$id", "$anchor", "$dynamicAnchor"];
 /// Most schemas with subschemas or references.
 const NODES_LIMIT: usize = 1024;
 
@@ -37,6 +45,10 @@ pub(crate) enum GraphError {
     Loop { at: String },
     #[error("the schema at {at:?} applies too many others to one value; simplify it")]
     TooComplex { at: String },
+    #[error(
+        "the schema at {at:?} leads to a chain of more than {CHAIN_LIMIT} schemas that are applied to one value; shorten it"
+    )]
+    TooLong { at: String },
     #[error("the schema at {at:?} is one too many with subschemas: at most {NODES_LIMIT}; simplify it")]
     TooMany { at: String },
     #[error("the keyword {METER_KEYWORD:?} at {at:?} is reserved; remove it")]
@@ -47,7 +59,11 @@ pub(crate) enum GraphError {
 pub(crate) struct Prepared {
     /// The schema with the meter planted.
     pub(crate) schema: Value,
-    /// Whether it has references, so that compiling may need a deep stack.
+    /// The weights, by the number that the meter's keyword has.
+    pub(crate) weights: Vec<Weight>,
+    /// Where each schema was and where it is now.
+    moved: Vec<(String, String)>,
+    /// Whether it has references, so that compiling and checking may need a deep stack.
     pub(crate) has_references: bool,
 }
 
@@ -55,13 +71,28 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(schema: &Value) -> Result<Prepared, GraphError> {
     let mut graph = Graph::default();
     let mut schema = schema.clone();
-    graph.walk(&mut schema, String::new())?;
+    graph.walk(&mut schema, String::new(), String::new())?;
     graph.resolve()?;
+    graph.refer(&mut schema);
     let mut paths = vec![Visit::New; graph.nodes.len()];
     for node in 0..graph.nodes.len() {
         graph.count(node, 0, &mut paths)?;
     }
-    Ok(Prepared { schema, has_references: !graph.references.is_empty() })
+    let moved = graph.nodes.into_iter().map(|node| (node.pointer, node.place)).collect();
+    Ok(Prepared { schema, weights: graph.weights, moved, has_references: !graph.references.is_empty() })
+}
+
+impl Prepared {
+    /// Where the author wrote what is at `place` now, as a JSON pointer.
+    pub(crate) fn written_at(&self, place: &str) -> String {
+        let rest = |now: &str| place.strip_prefix(now).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let around = self.moved.iter().filter_map(|(was, now)| Some((was, rest(now)?)));
+        let innermost = around.min_by_key(|(_, rest)| rest.len());
+        innermost.map_or_else(
+            || place.to_owned(),
+            |(was, rest)| format!("{was}{}", rest.strip_prefix("/allOf/1").unwrap_or(rest)),
+        )
+    }
 }
 
 #[derive(Default)]
@@ -69,12 +100,17 @@ struct Graph {
     nodes: Vec<Node>,
     by_pointer: HashMap<String, usize>,
     by_anchor: HashMap<String, usize>,
-    references: Vec<(usize, String)>,
-    planted: usize,
+    references: Vec<(usize, &'static str, String)>,
+    /// Where references by pointer stand in the new schema, and to which node each leads.
+    rewritten: Vec<(String, usize)>,
+    weights: Vec<Weight>,
+    leading_on: usize,
 }
 
 struct Node {
     pointer: String,
+    /// Where it is in the schema that is compiled.
+    place: String,
     /// Schemas that are applied to the same value.
     in_place: Vec<usize>,
 }
@@ -83,7 +119,7 @@ struct Node {
 enum Visit {
     New,
     Open,
-    Paths(u64),
+    Done { paths: u64, chain: u64 },
 }
 
 /// What the value of a keyword holds.
@@ -104,7 +140,7 @@ enum Keyword {
 impl Keyword {
     fn of(name: &str) -> Self {
         match name {
-            "const" | "enum" | "default" | "examples" => Self::Ignored,
+            "const" | "enum" | "default" | "examples" | "dependentRequired" | "$vocabulary" => Self::Ignored,
             "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies" => {
                 Self::Map
             }
@@ -140,29 +176,46 @@ fn subschemas<'a>(keyword: &str, value: &'a mut Value) -> Vec<(String, &'a mut V
 }
 
 impl Graph {
-    /// Visits the schema at `pointer` and everything below it; returns its node.
-    fn walk(&mut self, schema: &mut Value, pointer: String) -> Result<usize, GraphError> {
+    /// Visits the schema at `pointer`, which goes to `place`, and everything below it; returns its node.
+    fn walk(&mut self, schema: &mut Value, pointer: String, place: String) -> Result<usize, GraphError> {
         let index = self.nodes.len();
         self.by_pointer.insert(pointer.clone(), index);
-        self.nodes.push(Node { pointer: pointer.clone(), in_place: Vec::new() });
+        self.nodes.push(Node { pointer: pointer.clone(), place: place.clone(), in_place: Vec::new() });
         let Value::Object(members) = schema else { return Ok(index) };
         self.check_identity(index, members)?;
+        if is_light(members) {
+            return Ok(index);
+        }
+        let inside = format!("{place}/allOf/1");
         let mut leads_on = false;
         for (keyword, value) in members.iter_mut() {
             leads_on |= Keyword::of(keyword) == Keyword::Reference;
             let mut targets = Vec::new();
-            for (place, schema) in subschemas(keyword, value) {
-                targets.push(self.walk(schema, format!("{pointer}/{}{place}", escape(keyword)))?);
+            for (at, schema) in subschemas(keyword, value) {
+                let part = format!("/{}{at}", escape(keyword));
+                targets.push(self.walk(schema, format!("{pointer}{part}"), format!("{inside}{part}"))?);
             }
             leads_on |= !targets.is_empty();
             if is_in_place(keyword) {
                 self.nodes[index].in_place.extend(targets);
             }
         }
-        if leads_on {
-            self.plant(members, &pointer)?;
+        self.leading_on += usize::from(leads_on);
+        if self.leading_on > NODES_LIMIT {
+            return Err(GraphError::TooMany { at: pointer });
         }
+        let weight = Weight::new(members, leads_on, (self.nodes.len() - index) as u64);
+        self.plant(members, weight);
         Ok(index)
+    }
+
+    /// Puts the meter before the schema with these members.
+    fn plant(&mut self, members: &mut Map<String, Value>, weight: Weight) {
+        let identity: Map<String, Value> =
+            IDENTITY.iter().filter_map(|keyword| members.remove_entry(*keyword)).collect();
+        let schema = Value::Object(std::mem::replace(members, identity));
+        members.insert(String::from("allOf"), json!([{ METER_KEYWORD: self.weights.len() }, schema]));
+        self.weights.push(weight);
     }
 
     /// The keywords that say what a schema is and where it refers to.
@@ -189,26 +242,14 @@ impl Graph {
                 if !reference.starts_with('#') {
                     return Err(GraphError::External { at, reference: short(reference) });
                 }
-                self.references.push((index, reference.clone()));
+                self.references.push((index, keyword, reference.clone()));
             }
         }
         Ok(())
     }
 
-    /// Adds the meter as a further member of `allOf`, which is reached before a reference is followed.
-    fn plant(&mut self, members: &mut Map<String, Value>, pointer: &str) -> Result<(), GraphError> {
-        self.planted += 1;
-        if self.planted > NODES_LIMIT {
-            return Err(GraphError::TooMany { at: pointer.to_owned() });
-        }
-        if let Value::Array(schemas) = members.entry("allOf").or_insert_with(|| json!([])) {
-            schemas.push(json!({ METER_KEYWORD: true }));
-        }
-        Ok(())
-    }
-
     fn resolve(&mut self) -> Result<(), GraphError> {
-        for (from, reference) in &self.references {
+        for (from, keyword, reference) in &self.references {
             let fragment = percent_decode(reference.strip_prefix('#').unwrap_or(reference));
             let target = match fragment.as_str() {
                 "" => Some(&0),
@@ -220,55 +261,48 @@ impl Graph {
                 return Err(GraphError::Dangling { at, reference: short(reference) });
             };
             self.nodes[*from].in_place.push(target);
+            if fragment.is_empty() || fragment.starts_with('/') {
+                self.rewritten.push((format!("{}/allOf/1/{keyword}", self.nodes[*from].place), target));
+            }
         }
         Ok(())
     }
 
-    /// The number of schemas that applying `node` to one value applies to it, itself included.
-    fn count(&self, node: usize, depth: usize, visits: &mut [Visit]) -> Result<u64, GraphError> {
+    /// Writes the references by pointer anew.
+    fn refer(&self, schema: &mut Value) {
+        for (from, target) in &self.rewritten {
+            if let Some(reference) = schema.pointer_mut(from) {
+                *reference = Value::String(format!("#{}", percent_encode(&self.nodes[*target].place)));
+            }
+        }
+    }
+
+    /// The number of schemas that applying `node` to one value applies to it, itself included, and the longest chain of them.
+    fn count(&self, node: usize, depth: u64, visits: &mut [Visit]) -> Result<(u64, u64), GraphError> {
         let at = || self.nodes[node].pointer.clone();
         match visits[node] {
-            Visit::Paths(paths) => return Ok(paths),
+            Visit::Done { paths, chain } => return Ok((paths, chain)),
             Visit::Open => return Err(GraphError::Loop { at: at() }),
-            Visit::New if depth > CHAIN_LIMIT => return Err(GraphError::TooComplex { at: at() }),
+            // A loop is told apart from a chain only at its end, so there is room for one.
+            Visit::New if depth > NODES_LIMIT as u64 => return Err(GraphError::TooLong { at: at() }),
             Visit::New => visits[node] = Visit::Open,
         }
-        let mut paths = 1u64;
+        let (mut paths, mut chain) = (1u64, 0u64);
         for &target in &self.nodes[node].in_place {
-            paths = paths.saturating_add(self.count(target, depth + 1, visits)?);
+            let below = self.count(target, depth + 1, visits)?;
+            paths = paths.saturating_add(below.0);
+            chain = chain.max(below.1);
         }
         if paths > PATHS_LIMIT {
             return Err(GraphError::TooComplex { at: at() });
         }
-        visits[node] = Visit::Paths(paths);
-        Ok(paths)
-    }
-}
-
-/// One part of a JSON pointer (RFC 6901).
-fn escape(part: &str) -> String {
-    part.replace('~', "~0").replace('/', "~1")
-}
-
-/// The fragment of a URI reference (RFC 3986); what is not UTF-8 afterwards matches nothing.
-fn percent_decode(fragment: &str) -> String {
-    let bytes = fragment.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let digit = |offset: usize| bytes.get(at + offset).and_then(|b| char::from(*b).to_digit(16));
-        match (bytes[at], digit(1), digit(2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.extend(u8::try_from(high * 16 + low));
-                at += 3;
-            }
-            (byte, ..) => {
-                decoded.push(byte);
-                at += 1;
-            }
+        chain += 1;
+        if chain > CHAIN_LIMIT {
+            return Err(GraphError::TooLong { at: at() });
         }
+        visits[node] = Visit::Done { paths, chain };
+        Ok((paths, chain))
     }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 fn short(text: &str) -> String {

@@ -16,7 +16,8 @@ use sre_core::{Canonical, FileEntry, Manifest, SkillDigest, canonical_json};
 use crate::block::{Block, BlockError, RawBlock};
 use crate::error::{SkillError, SkillErrorKind, SourceError};
 use crate::limits::PackageLimits;
-use crate::schema::{Schema, SchemaViolation};
+use crate::meter::ShouldStop;
+use crate::schema::{CheckError, Schema};
 use crate::tree::{SkillFile, Tree, find};
 use crate::{folder, front_matter, object, path, tarball, wheel, zipball};
 
@@ -166,6 +167,13 @@ impl Skill {
         let input_schema = compile("input_schema", &block.io.input_schema)?;
         let output_schema = compile("output_schema", &block.io.output_schema)?;
         let manifest = Canonical::new(manifest(block, &files));
+        // Whoever verifies an order reads the manifest from a store, strictly.
+        let read = canonical_json::parse(manifest.bytes()).map_err(|error| error.to_string()).and_then(|value| {
+            let read: Manifest = serde_json::from_value(value).map_err(|error| error.to_string())?;
+            let same = canonical_json::to_vec(&read) == **manifest.bytes();
+            same.then_some(()).ok_or_else(|| String::from("it comes back as another one"))
+        });
+        read.map_err(|message| SourceError::Manifest { message })?;
         Ok(Self { manifest, files, input_schema, output_schema })
     }
 
@@ -222,20 +230,27 @@ impl Skill {
         self.file(&self.manifest.runtime.entrypoint).expect("checked by every constructor")
     }
 
-    /// Checks an input against the skill's schema; without one, anything goes.
+    /// Checks an input against the skill's schema; without one, anything goes. It may take some hundred milliseconds.
     ///
     /// # Errors
-    /// The first violation, by JSON pointer.
-    pub fn check_input(&self, input: &Value) -> Result<(), SchemaViolation> {
-        self.input_schema.as_ref().map_or(Ok(()), |schema| schema.check(input))
+    /// [`CheckError::Violation`] names the first violation, by JSON pointer.
+    pub fn check_input(&self, input: &Value) -> Result<(), CheckError> {
+        let never: ShouldStop = Arc::new(|| false);
+        self.input_schema.as_ref().map_or(Ok(()), |schema| schema.check(input, &never))
     }
 
-    /// Checks an output against the skill's schema; without one, anything goes.
+    /// Checks an output against the skill's schema; without one, anything goes. `should_stop` is asked every few
+    /// milliseconds.
     ///
     /// # Errors
-    /// The first violation, by JSON pointer.
-    pub fn check_output(&self, output: &Value) -> Result<(), SchemaViolation> {
-        self.output_schema.as_ref().map_or(Ok(()), |schema| schema.check(output))
+    /// As [`check_input`](Self::check_input), and [`CheckError::Stopped`].
+    pub fn check_output(
+        &self,
+        output: &Value,
+        should_stop: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<(), CheckError> {
+        let should_stop: ShouldStop = Arc::new(should_stop);
+        self.output_schema.as_ref().map_or(Ok(()), |schema| schema.check(output, &should_stop))
     }
 }
 

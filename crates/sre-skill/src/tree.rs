@@ -192,7 +192,9 @@ impl Tree {
             }
         }
         for file in &files {
-            path::check_length(&file.path)
+            // Once more, for what a top folder hid: `t/c:x` was no drive's.
+            path::check(file.path.as_bytes())
+                .and_then(path::check_length)
                 .map_err(|problem| TreeError::Path { path: path::shown(file.path.as_bytes()), problem })?;
         }
         Ok(files)

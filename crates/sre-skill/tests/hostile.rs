@@ -31,6 +31,17 @@ fn open_object(files: Value) -> Result<Skill, SkillError> {
 }
 
 #[test]
+fn a_top_folder_hides_no_bad_path() {
+    let inside = |path: &str| format!("top/{path}");
+    let entries: Vec<_> = word_count_with(entry("c:notes.txt", "x"))
+        .iter()
+        .map(|(path, bytes, executable)| (inside(path), bytes.clone(), *executable))
+        .collect();
+    refused(open_tar(&entries), SkillErrorKind::Refused, &["c:notes.txt", "absolute"]);
+    refused(open_zip(&zip(&entries)), SkillErrorKind::Refused, &["c:notes.txt", "absolute"]);
+}
+
+#[test]
 fn bad_paths_are_refused_in_every_archive_form() {
     let long = "a/".repeat(130) + "x";
     for (path, part) in [

@@ -4,7 +4,7 @@ mod common;
 
 use common::{ends, limits};
 use serde_json::{Map, Value, json};
-use sre_skill::{Skill, SkillError};
+use sre_skill::{CheckError, Skill, SkillError};
 
 fn with_schema(schema: Value) -> Result<Skill, SkillError> {
     let object = json!({"name": "x", "runtime": {"entrypoint": "main.py"},
@@ -25,11 +25,15 @@ fn violations_name_the_place() {
     assert!(violation(schema.clone(), json!({"text": "", "a/b": [4, 1]})).starts_with("at /a~1b/1: 1 is less than"));
     assert!(violation(schema.clone(), json!({"text": "", "x": 1})).contains("'x'"));
     assert!(with_schema(schema.clone()).unwrap().check_input(&json!({"text": "hi"})).is_ok());
-    assert!(with_schema(schema).unwrap().check_output(&json!(null)).is_ok());
+    assert!(with_schema(schema).unwrap().check_output(&json!(null), || false).is_ok());
     assert!(violation(json!({"not": {"type": "string"}}), json!("x")).contains("\"not\""));
     let long = violation(json!({"type": "string"}), json!(vec!["x"; 1000]));
     assert!(long.contains("is not of type") && long.len() < 500, "{long}");
     assert!(violation(json!(false), json!(1)).starts_with("at the top level"));
+}
+
+fn nested(levels: usize) -> Value {
+    (1..levels).fold(json!({}), |schema, _| json!({"items": schema}))
 }
 
 #[test]
@@ -37,7 +41,8 @@ fn bad_schemas_are_refused_at_load() {
     for (schema, part) in [
         (json!(5), "input_schema"),
         (json!({"type": "text"}), "/type"),
-        (json!({"properties": {"a": {"minimum": "x"}}}), "/properties/a/minimum"),
+        (json!({"properties": {"a": {"minimum": "x"}}}), "\"/properties/a/minimum\""),
+        (json!({"anyOf": [{"a": 1}, {"items": {"pattern": "("}}]}), "\"/anyOf/1/items/pattern\""),
         (json!({"pattern": "("}), "pattern"),
         (json!({"pattern": "(?=a)b"}), "pattern"),
         (json!({"pattern": "(a)\\1"}), "pattern"),
@@ -54,6 +59,7 @@ fn bad_schemas_are_refused_at_load() {
         (json!({"items": {"$id": "https://example.com/x"}}), "$id"),
         (json!({"x-sre-meter": true}), "reserved"),
         (json!({"description": "x".repeat(70_000)}), "65536"),
+        (nested(65), "deeper than 64"),
         (json!({"maximum": 9_007_199_254_740_993u64}), "2^53"),
     ] {
         let error = with_schema(schema.clone()).expect_err(&schema.to_string()).to_string();
@@ -88,6 +94,7 @@ fn useful_schemas_work() {
     assert!(skill.check_input(&json!({"c": 1})).is_err());
     let escaped = json!({"$defs": {"a/b ~%": {"type": "string"}}, "$ref": "#/$defs/a~1b%20~0%25"});
     assert!(with_schema(escaped).unwrap().check_input(&json!(1)).is_err());
+    with_schema(nested(64)).unwrap().check_input(&json!([[1]])).unwrap();
     assert!(violation(json!({"prefixItems": [true, false]}), json!([1, 2])).starts_with("at /1"));
 }
 
@@ -136,6 +143,83 @@ fn try_explosive_schemas() {
     }
 }
 
+/// The last of `length` definitions that refer to the next one applies the whole to what is in the value.
+fn chain(length: usize, more: &Value) -> Value {
+    // Named backwards, so that the chain is not found from its beginning.
+    let name = |at: usize| format!("d{:03}", length - at);
+    let mut definitions = Map::new();
+    for level in 0..length {
+        definitions.insert(name(level), json!({"$ref": format!("#/$defs/{}", name(level + 1))}));
+    }
+    definitions.insert(name(length), json!({"properties": {"a": {"$ref": "#"}}}));
+    let mut schema = json!({"$defs": definitions, "$ref": format!("#/$defs/{}", name(0))});
+    schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    schema
+}
+
+/// What a schema does without leading to another one counts too, whether it holds or not.
+#[test]
+fn work_in_leaves_is_counted() {
+    let many: Vec<Value> = (0..5000).map(|n| json!({"": n})).collect();
+    let names: Vec<String> = (0..5000).map(|n| format!("k{n}")).collect();
+    let properties: Map<String, Value> = names.iter().map(|name| (name.clone(), json!(true))).collect();
+    let patterns: Map<String, Value> = (0..500).map(|n| (format!("^(a|b){{1,30}}{n}$"), json!(true))).collect();
+    let objects = json!(vec![json!({"": -1}); 12_000]);
+    for (leaf, values) in [
+        (json!({"enum": many}), &objects),
+        (json!({"required": names}), &objects),
+        (json!({"dependentRequired": {"": names}}), &objects),
+        (json!({"properties": properties}), &objects),
+        (json!({"patternProperties": patterns}), &objects),
+        (json!({"pattern": "([ab]{0,900}c){4}"}), &json!(vec!["ab".repeat(5000); 40])),
+        (json!({"allOf": vec![json!({"uniqueItems": true}); 1000]}), &json!([many])),
+        (json!({"allOf": vec![json!({"maxLength": 1_000_000}); 1000]}), &json!(vec!["a".repeat(60_000); 20])),
+    ] {
+        let start: String = leaf.to_string().chars().take(60).collect();
+        let error = violation(json!({"items": {"anyOf": [leaf, true]}}), values.clone());
+        assert!(error.contains("takes too long"), "{error}: {start}");
+    }
+    // What is honest does not come near.
+    let row = json!({"type": "object", "required": ["a", "b"], "properties": {"a": {"enum": ["red", "green", "blue"]},
+        "b": {"type": "string", "maxLength": 40, "pattern": "^[a-z0-9-]{1,40}$"}}, "additionalProperties": false});
+    let rows = json!(vec![json!({"a": "blue", "b": "some-text-0123456789"}); 50_000]);
+    with_schema(json!({"type": "array", "items": row})).unwrap().check_input(&rows).unwrap();
+}
+
+#[test]
+fn a_check_ends_when_its_caller_wishes() {
+    let skill = Skill::from_object(
+        &json!({"name": "x", "runtime": {"entrypoint": "main.py"}, "files": {"main.py": ""},
+            "io": {"output_schema": {"items": {"required": ["a"]}}}}),
+        &limits(),
+    );
+    let stopped = skill.unwrap().check_output(&json!([{"a": 1}]), || true);
+    assert_eq!(stopped, Err(CheckError::Stopped));
+}
+
+#[test]
+fn references_lead_where_they_led_whatever_is_planted() {
+    let schema = json!({"$defs": {"a b/%": {"properties": {"x": {"minLength": 2}}}, "named": {"$anchor": "n", "minLength": 3},
+            "dynamic": {"$dynamicAnchor": "d", "maxLength": 4}},
+        "properties": {
+            "x": {"$ref": "#/$defs/a%20b~1%25/properties/x"},
+            "y": {"$ref": "#n", "$dynamicRef": "#d"},
+            "z": {"dependentRequired": {"p": ["q"]}, "$dynamicRef": "#/properties/w/allOf/0"},
+            "w": {"allOf": [{"required": ["r"]}, {"type": "object"}]}}});
+    let skill = with_schema(schema).unwrap();
+    for (good, bad) in [
+        (json!({"x": "ab"}), json!({"x": "a"})),
+        (json!({"y": "abc"}), json!({"y": "ab"})),
+        (json!({"y": "abcd"}), json!({"y": "abcde"})),
+        (json!({"z": {"p": 1, "q": 1, "r": 1}}), json!({"z": {"p": 1, "r": 1}})),
+        (json!({"z": {"r": 1}}), json!({"z": {}})),
+        (json!({"w": {"r": 1}}), json!({"w": {}})),
+    ] {
+        skill.check_input(&good).unwrap();
+        assert!(skill.check_input(&bad).is_err(), "{bad}");
+    }
+}
+
 #[test]
 fn long_chains_do_not_overflow_the_stack() {
     // Through the value: a definition for every level.
@@ -151,17 +235,18 @@ fn long_chains_do_not_overflow_the_stack() {
         value = json!({"a": value});
     }
     skill.check_input(&value).unwrap();
-    // A long chain on every level of the value: 150 × 120 schemas on the stack.
-    let mut definitions = Map::new();
-    for level in 0..150 {
-        definitions.insert(format!("d{level}"), json!({"$ref": format!("#/$defs/d{}", level + 1)}));
-    }
-    definitions.insert("d150".into(), json!({"properties": {"a": {"$ref": "#"}}}));
+    // The longest chain that is allowed, on every level of the deepest value.
     for more in [json!({}), json!({"unevaluatedProperties": false})] {
-        let mut schema = json!({"$defs": definitions, "$ref": "#/$defs/d0"});
-        schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let error = with_schema(schema).unwrap().check_input(&value).unwrap_err().to_string();
-        assert!(error.contains("takes too long"), "{error}");
+        let mut deep = json!(7);
+        for _ in 0..127 {
+            deep = json!({"a": deep});
+        }
+        let skill = with_schema(chain(61, &more)).unwrap();
+        skill.check_input(&deep).unwrap();
+        let violation = skill.check_input(&json!({"a": {"a": {"b": 1}}}));
+        assert_eq!(violation.is_err(), more.get("unevaluatedProperties").is_some(), "{violation:?}");
+        let error = with_schema(chain(64, &more)).unwrap_err().to_string();
+        assert!(error.contains("a chain of more than 64"), "{error}");
     }
     let many: Map<String, Value> = (0..2000).map(|n| (format!("p{n}"), json!({"items": true}))).collect();
     let error = with_schema(json!({"properties": many})).unwrap_err().to_string();

@@ -28,6 +28,7 @@ fn input_is_refused_by_name() {
     let long = format!("{{\"text\":\"{}\"}}", "x".repeat(100_000));
     let wide: Vec<String> = (0..21).map(|n| format!("\"k{n}\":{n}")).collect();
     let wide = format!("{{{}}}", wide.join(","));
+    let deep = format!("{{\"text\":{}{}}}", "[".repeat(100), "]".repeat(100));
     let cases: &[(&str, &str)] = &[
         ("{\"text\": ", "line 1 column 9"),
         ("", "it is empty"),
@@ -35,6 +36,7 @@ fn input_is_refused_by_name() {
         ("{\"a\":1,\"b\":{\"c\":2,\"c\":3}}", "duplicate key \"c\""),
         ("{\"n\":9007199254740993}", "9007199254740993"),
         ("{\"text\":\"\\ud800\"}", "lone surrogate in a \\u escape at line 1 column 16"),
+        (&deep, "input_data: is nested deeper than 100 levels"),
         ("[\"text\"]", "input_data: must be a JSON object"),
         (&wide, "21 top-level fields, at most 20"),
         ("{\"text\":\"a\",\"top\":-1}", "/top"),
@@ -318,4 +320,21 @@ fn zipball(content: &[u8]) -> Vec<u8> {
         writer.write_all(content).expect("an entry");
     }
     writer.finish().expect("an archive").into_inner()
+}
+
+/// Whatever a result is wrapped in is read again: the deepest that a skill may print is one of an order that has all.
+#[test]
+fn the_deepest_output_is_read_again_and_a_deeper_one_is_no_output() {
+    let home = Home::new();
+    for (levels, code) in [(100, 0), (101, 10), (127, 10)] {
+        let id = format!("deep-{levels}");
+        home.script(&id, "py", &format!("print('[' * {levels} + ']' * {levels})\n"));
+        let ran = home.words(&format!("run {id} --order-id {id} --format json")).exits(code).json();
+        assert_eq!(ran["error_message"].to_string().contains("nested deeper than 100 levels"), code != 0, "{ran}");
+        let again = home.words(&format!("run {id} --order-id {id} --format json")).exits(code).json();
+        assert_eq!(again["status"], ran["status"]);
+        home.words(&format!("verify {id}")).exits(0);
+        home.words(&format!("bundle {id} --output {id}.bundle")).exits(0);
+        home.words(&format!("verify {id}.bundle")).exits(0);
+    }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use sre_core::canonical_json::VALUE_DEPTH_LIMIT;
 use sre_core::{BackendChoice, Canonical, canonical_json};
-use sre_sandbox::Executor;
-use sre_skill::Skill;
+use sre_sandbox::{Executor, SandboxError};
+use sre_skill::{CheckError, Skill};
 use url::Url;
 
 use super::error::field;
@@ -42,8 +43,7 @@ impl Acceptance {
     /// # Errors
     /// [`AcceptError`], which names the field.
     pub async fn accept(&self, config: OrderConfig) -> Result<AcceptedOrder, AcceptError> {
-        let skill = config.skill_package.resolve(&self.limits.package)?;
-        let input = self.input(&skill, &config.input_data)?;
+        let (config, skill, input) = self.read(config).await?;
         let request = fingerprint(&config, &skill, &input);
         let attempt_time = seconds("timeout_seconds", config.timeout_seconds, self.limits.attempt_time_cap)?;
         if config.max_retries > self.limits.retries_cap {
@@ -88,25 +88,41 @@ impl Acceptance {
         self.executor.prepare(backend, Arc::clone(skill)).await.map_err(AcceptError::Sandbox)
     }
 
-    fn input(&self, skill: &Skill, input: &Value) -> Result<Arc<[u8]>, AcceptError> {
-        let Value::Object(members) = input else {
-            return Err(field("input_data", "must be a JSON object"));
-        };
-        let (found, limit) = (members.len(), self.limits.input_limit_fields);
-        if found > limit {
-            return Err(field("input_data", format!("has {found} top-level fields, at most {limit} are allowed")));
-        }
-        let canonical = canonical_json::to_vec(input);
-        let (found, limit) = (canonical.len(), self.limits.input_limit_bytes);
-        if found > limit {
-            return Err(field(
-                "input_data",
-                format!("has {found} bytes as canonical JSON, at most {limit} are allowed"),
-            ));
-        }
-        skill.check_input(input).map_err(|violation| AcceptError::InputSchema(violation.to_string()))?;
-        Ok(canonical.into())
+    /// Package and input, on a thread where they may take their time: a hostile one takes some hundred milliseconds.
+    async fn read(&self, config: OrderConfig) -> Result<(OrderConfig, Arc<Skill>, Arc<[u8]>), AcceptError> {
+        let limits = self.limits.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let skill = config.skill_package.resolve(&limits.package)?;
+            let input = read_input(&limits, &skill, &config.input_data)?;
+            Ok((config, skill, input))
+        });
+        reading.await.unwrap_or_else(|ended| {
+            Err(AcceptError::Sandbox(SandboxError::Bug(format!("reading the order ended early: {ended}"))))
+        })
     }
+}
+
+fn read_input(limits: &OperatorLimits, skill: &Skill, input: &Value) -> Result<Arc<[u8]>, AcceptError> {
+    let Value::Object(members) = input else {
+        return Err(field("input_data", "must be a JSON object"));
+    };
+    let (found, limit) = (members.len(), limits.input_limit_fields);
+    if found > limit {
+        return Err(field("input_data", format!("has {found} top-level fields, at most {limit} are allowed")));
+    }
+    if !canonical_json::is_within_depth(input, VALUE_DEPTH_LIMIT) {
+        return Err(field("input_data", format!("is nested deeper than {VALUE_DEPTH_LIMIT} levels")));
+    }
+    let canonical = canonical_json::to_vec(input);
+    let (found, limit) = (canonical.len(), limits.input_limit_bytes);
+    if found > limit {
+        return Err(field("input_data", format!("has {found} bytes as canonical JSON, at most {limit} are allowed")));
+    }
+    skill.check_input(input).map_err(|error| match error {
+        CheckError::Violation(violation) => AcceptError::InputSchema(violation.to_string()),
+        other => AcceptError::Sandbox(SandboxError::Unavailable(other.to_string())),
+    })?;
+    Ok(canonical.into())
 }
 
 /// The shape of the URL. To which addresses requests may go is the callback's own concern.

@@ -68,7 +68,7 @@ impl Script {
                 return Err(SandboxError::Cancelled);
             }
         };
-        let judged = judge(job.skill, ending, printed.as_bytes());
+        let judged = judge(job.skill, ending, printed.as_bytes(), || Ok(()))?;
         Ok(Execution::new(judged, String::from("a log line\n"), Resources::default(), Duration::from_millis(1)))
     }
 }

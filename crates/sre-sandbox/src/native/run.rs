@@ -16,7 +16,8 @@ use super::options::NativeOptions;
 use super::pool::Pool;
 use super::program::{Command, command};
 use super::root::{self, Resolved};
-use crate::contract::{Ending, LOG_LIMIT_BYTES, environment, judge};
+use crate::backend::Deadline;
+use crate::contract::{CONTRACT_VERSION, Ending, LOG_LIMIT_BYTES, environment, judge};
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
@@ -114,6 +115,7 @@ impl Sandbox for NativeSandbox {
         let mut configuration: BTreeMap<String, String> = [
             ("architecture", std::env::consts::ARCH.to_owned()),
             ("clock", String::from(if is_repeatable { "virtual" } else { "host" })),
+            ("contract", CONTRACT_VERSION.to_owned()),
             ("randomness", String::from(if is_repeatable { "seeded" } else { "host" })),
             ("root", self.root()?.identity.clone()),
             ("view", VIEW_VERSION.to_owned()),
@@ -150,6 +152,7 @@ impl Sandbox for NativeSandbox {
         let order = order(job, &command);
         let held = self.pool.take(&jail, &command, &order);
         let is_warm = held.is_some();
+        let deadline = Deadline::new(job.time_limit, stop);
         let should_stop = || stop.is_stopped();
         let report = match held {
             Some(held) => held.run(&jail, &order, &should_stop),
@@ -159,7 +162,7 @@ impl Sandbox for NativeSandbox {
         let kind = job.skill.manifest().runtime.kind;
         let isolation = isolation(&report, &jail.lacking(), kind, is_warm);
         let Report { ending, stdout, stderr, cpu, peak_memory_bytes, elapsed, .. } = report;
-        let mut judged = judge(job.skill, ended(ending), &stdout);
+        let mut judged = judge(job.skill, ended(ending), &stdout, move || deadline.check())?;
         if let JailEnding::Signalled(signal) = ending {
             judged.failure = Some(format!("the skill was ended by {}", describe(signal)));
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sre_core::{Backend, Engine as EngineDescription, LANGUAGE_RUNTIME};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::contract::CONTRACT_VERSION;
 use crate::{LanguageRuntime, SandboxError};
 
 /// The version `Cargo.toml` pins; a test compares it with `Cargo.lock`.
@@ -95,6 +96,7 @@ fn pool(tuning: &Tuning, slots: u32) -> PoolingAllocationConfig {
 pub(super) fn describe(tuning: &Tuning, interpreter: Option<&LanguageRuntime>) -> EngineDescription {
     let mut settings = vec![
         ("architecture", std::env::consts::ARCH.to_owned()),
+        ("contract", CONTRACT_VERSION.to_owned()),
         ("nan_canonicalization", String::from("true")),
         ("relaxed_simd_deterministic", String::from("true")),
         ("stack_limit_bytes", tuning.stack_limit_bytes.to_string()),

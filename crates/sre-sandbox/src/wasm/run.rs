@@ -137,7 +137,7 @@ fn on_a_deep_stack<T: Send>(
 fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witness) -> Result<Ran, SandboxError> {
     let started = Instant::now();
     let cpu_before = thread_cpu_time();
-    let mut store = store(program, job, deadline, witness)?;
+    let mut store = store(program, job, deadline.clone(), witness)?;
     let ran = {
         let _ticking = program.machine.ticker.guard();
         run(&program.code, &mut store)
@@ -148,7 +148,7 @@ fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witne
     let guest = store.data();
     let peak_memory_bytes = guest.limiter.used_bytes() as u64;
     let logs = guest.world.stderr.to_text();
-    let mut judged = judge(job.skill, ending, guest.world.stdout.as_bytes());
+    let mut judged = judge(job.skill, ending, guest.world.stdout.as_bytes(), move || deadline.check())?;
     if ending == Ending::OutOfMemory && peak_memory_bytes == 0 {
         let limit = job.profile.mem_limit_bytes;
         judged.failure = Some(format!("{}: its program needs more than {limit} bytes to start", judged.outcome));
