@@ -14,7 +14,7 @@ use crate::SandboxError;
 
 /// Version of what is said here, as engines name it: what becomes of what a skill printed decides the outcome. 2: work in all
 /// parts of an output schema counts, and a value has at most [`VALUE_DEPTH_LIMIT`] levels.
-pub(crate) const CONTRACT_VERSION: &str = "2";
+pub const CONTRACT_VERSION: &str = "2";
 
 /// How much of a skill's standard error is kept, in bytes.
 pub const LOG_LIMIT_BYTES: usize = 64 << 10;

@@ -47,13 +47,19 @@ pub(crate) enum SchemaError {
     Graph { field: &'static str, source: GraphError },
     #[error("io.{field} is not a valid JSON Schema: at {at:?}: {message}")]
     Invalid { field: &'static str, at: String, message: String },
-    #[error("io.{field} cannot be compiled: {message}")]
-    Compiler { field: &'static str, message: String },
+    #[error("io.{field} cannot be compiled: the compiler failed on it")]
+    Compiler { field: &'static str },
+    #[error("io.{field} cannot be compiled now: the system gives no thread for it")]
+    Host { field: &'static str },
 }
 
 impl SchemaError {
     pub(crate) fn kind(&self) -> SkillErrorKind {
-        if matches!(self, Self::TooLong { .. }) { SkillErrorKind::TooLarge } else { SkillErrorKind::Invalid }
+        match self {
+            Self::TooLong { .. } => SkillErrorKind::TooLarge,
+            Self::Host { .. } => SkillErrorKind::Unreadable,
+            _ => SkillErrorKind::Invalid,
+        }
     }
 }
 
@@ -107,8 +113,14 @@ impl Schema {
             return Err(SchemaError::TooLong { field, found });
         }
         let prepared = schema_graph::prepare(schema).map_err(|source| SchemaError::Graph { field, source })?;
-        let failed = |message: &str| SchemaError::Compiler { field, message: message.to_owned() };
-        let built = on_a_deep_stack(|| build(&prepared)).map_err(failed)?;
+        let built = if prepared.has_references {
+            on_a_deep_stack(|| build(&prepared)).map_err(|lost| match lost {
+                Lost::NoThread => SchemaError::Host { field },
+                Lost::Panicked => SchemaError::Compiler { field },
+            })?
+        } else {
+            build(&prepared)
+        };
         let validator = built.map_err(|error| SchemaError::Invalid {
             field,
             at: prepared.written_at(&error.instance_path().to_string()),
@@ -121,7 +133,7 @@ impl Schema {
     pub(crate) fn check(&self, value: &Value, should_stop: &ShouldStop) -> Result<(), CheckError> {
         if self.is_deep {
             on_a_deep_stack(|| self.check_within(value, should_stop, STACK_LIMIT_BYTES))
-                .map_err(CheckError::Unavailable)?
+                .map_err(|_| CheckError::Unavailable("the system gives no thread for it"))?
         } else {
             self.check_within(value, should_stop, SHALLOW_STACK_LIMIT_BYTES)
         }
@@ -149,11 +161,17 @@ impl Schema {
     }
 }
 
-fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, &'static str> {
+/// Why work on a thread of its own has no result.
+enum Lost {
+    NoThread,
+    Panicked,
+}
+
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Lost> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("schema".to_owned()).stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(|_| "the system gives no thread for it")?;
-        thread.join().map_err(|_| "the library failed on it")
+        let thread = thread.spawn_scoped(scope, work).map_err(|_| Lost::NoThread)?;
+        thread.join().map_err(|_| Lost::Panicked)
     })
 }
 

@@ -14,7 +14,7 @@ use sre_core::{
     SkillDigest, Verdict, canonical_json,
 };
 use sre_da::{Store, parse_uri};
-use sre_skill::Skill;
+use sre_skill::{Skill, SkillErrorKind};
 
 use crate::ReplayLimits;
 use crate::limits::{self, VALUE_LIMIT_BYTES};
@@ -150,7 +150,10 @@ pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest, limits: &Repla
         }
         files.insert(file.path.clone(), bytes);
     }
-    let skill = Skill::from_manifest(manifest, files).map_err(|error| Finding::tampered(error.to_string()))?;
+    let skill = Skill::from_manifest(manifest, files).map_err(|error| match error.kind() {
+        SkillErrorKind::Unreadable => Finding::new(Verdict::Unverifiable, error.to_string()),
+        _ => Finding::tampered(error.to_string()),
+    })?;
     if skill.digest() == digest {
         Ok(skill)
     } else {
