@@ -130,8 +130,33 @@ fn other_languages_are_told_what_to_do() {
 /// A compilation cannot be interrupted: what would take minutes is refused before it starts.
 #[test]
 fn programs_that_would_take_too_long_to_compile() {
-    let loops = format!("{}{}", "(loop ".repeat(50_000), ")".repeat(50_000));
-    text(&format!("(module (func {loops}) {START})"), &["256 loops inside each other", "too long to compile"]);
+    let told = |body: &str, what| text(&format!("(module (memory 1) {body} {START})"), &[what, "too long to compile"]);
+    let repeated = |what: &str, count| what.repeat(count);
+    let loops = format!("{}{}", repeated("(loop ", 50_000), repeated(")", 50_000));
+    told(&format!("(func {loops})"), "64 loops inside each other");
+    told(&format!("(func {})", repeated("(loop (br_if 0 (i32.load (i32.const 0))))", 5_000)), "1000 loops");
+
+    let table = |targets: &str, count| format!("(br_table {} (local.get 0))", repeated(targets, count));
+    let tables = repeated(&table("0 ", 65_000), 2);
+    told(&format!("(func (param i32) {tables})"), "24000 br_table targets");
+    let all: String = (0..1_000).map(|label| format!("{label} ")).collect();
+    let tables = repeated(&format!("(drop (block (result i32) (i32.const 1) {}))", table(&all, 1)), 20);
+    let (open, close) = (repeated("(block (result i32) ", 1_000), repeated(")", 1_000));
+    told(&format!("(func (param i32) (result i32) {open} {tables} (i32.const 1) {close})"), "values that br_table");
+
+    let (locals, branches) = (repeated("i32 ", 3_000), repeated("(if (i32.load (i32.const 0)) (then))", 9_000));
+    told(&format!("(func (local {locals}) {branches})"), "branches times locals");
+    let (many, results) = (repeated("i32 ", 1_000), repeated("drop ", 1_000));
+    let (given, calls) = (repeated("(i32.const 1)", 1_000), repeated("(call $wide)", 200));
+    let wide = format!("(type $t (func (param {many}) (result {many}))) (func $wide (type $t) unreachable)");
+    told(&format!("{wide} (func {given} {calls} {results})"), "values that blocks, branches and calls");
+}
+
+/// Functions that are each as much as one may be, one after another.
+#[test]
+fn many_programs_in_one_that_would_take_too_long_to_compile() {
+    let function = format!("(func (param i32) (br_table {} (local.get 0)))", "0 ".repeat(20_000));
+    text(&format!("(module {} {START})", function.repeat(6)), &["its functions together", "100000 br_table targets"]);
 }
 
 /// Nested without end, a text must not exhaust the stack of whoever parses it. Where a level is accepted, good.
