@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, InstancePre, Linker, Module};
 
 use super::cache::CodeCache;
+use super::compilers::COMPILERS;
 use super::engine::{self, Tuning};
 use super::image::{self, Images};
 use super::ticker::Ticker;
@@ -72,6 +73,7 @@ impl Machine {
         if author == Author::Stranger {
             complexity::check(binary)?;
         }
+        let _turn = COMPILERS.turn();
         let started = std::time::Instant::now();
         let invalid = |error: wasmtime::Error| format!("invalid WebAssembly: {error:#}");
         let timed = || tracing::debug!(program = %digest, ms = started.elapsed().as_millis() as u64, "compiled");

@@ -7,6 +7,7 @@
 //! | `interpreter` | language runtimes, for skills that are scripts |
 //! | `program` | from a skill to what is instantiated for it |
 //! | `complexity` | what takes too long to compile is refused |
+//! | `compilers` | how many programs are compiled at once |
 //! | `image` | what a program's memory holds at its start, in pages of a good size |
 //! | `cache` | compiled code on disk |
 //! | `limits` | memory, tables, instances |
@@ -18,6 +19,7 @@
 //! call. There is nothing for an asynchronous timeout to interrupt.
 
 mod cache;
+mod compilers;
 mod complexity;
 mod engine;
 mod image;
