@@ -42,6 +42,11 @@ pub trait Sandbox: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether [`Sandbox::prepare`] has nothing left to do for `skill`. Must not block. Default false.
+    fn is_ready(&self, _skill: &Skill) -> bool {
+        false
+    }
+
     /// Checks that `skill` can run here and does what need only be done once for it (compilation, for instance).
     ///
     /// # Errors
@@ -53,6 +58,12 @@ pub trait Sandbox: Send + Sync {
     /// # Errors
     /// Whatever kept it from finding the outcome; see [`SandboxError`].
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError>;
+
+    /// As [`Sandbox::execute`], if the guest can start at once: nothing is compiled, read from disk or waited for first.
+    /// `None` where it cannot, and then nothing ran. Default `None`.
+    fn execute_if_ready(&self, _job: &Job<'_>, _stop: &Stop) -> Option<Result<Execution, SandboxError>> {
+        None
+    }
 
     /// As [`Sandbox::execute`], and keeps what the guest told its host. Slower. Default: `None`, because the backend does not
     /// see its guests' calls.

@@ -4,7 +4,8 @@
 //! A guest that may run for seconds belongs on a thread that may block. But handing a job to such a thread and its result
 //! back costs more than most skills take. So a skill whose last run was brief runs where the caller stands, with
 //! [`BRIEF_LIMIT`] to do it in. If it takes longer this time, it is stopped, forgotten and repeated on a thread that may
-//! block, which only a deterministic backend allows; and its next run goes there at once.
+//! block, which only a deterministic backend allows; and its next run goes there at once. So does a run that cannot start at once,
+//! because its program must be compiled or read from disk first.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,11 +27,16 @@ const BRIEF: Duration = Duration::from_millis(1);
 /// Skills that are known to be brief.
 const BRIEF_SKILLS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
+/// Skills that are made ready at once. Others wait without a thread: there are not many threads that may block, and guests
+/// run on them too.
+const PREPARATIONS: usize = 16;
+
 /// Runs jobs on the backends it was given. Cheap to clone; clones share the slots.
 #[derive(Clone)]
 pub struct Executor {
     backends: Arc<[Arc<dyn Sandbox>]>,
     slots: Arc<Semaphore>,
+    preparations: Arc<Semaphore>,
     brief: Arc<Mutex<LruCache<SkillDigest, ()>>>,
 }
 
@@ -72,7 +78,9 @@ impl Executor {
     #[must_use]
     pub fn new(backends: Vec<Arc<dyn Sandbox>>, slots: usize) -> Self {
         let brief = Arc::new(Mutex::new(LruCache::new(BRIEF_SKILLS)));
-        Self { backends: backends.into(), slots: Arc::new(Semaphore::new(slots.max(1))), brief }
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
+        let (slots, preparations) = (semaphore(slots.max(1)), semaphore(PREPARATIONS));
+        Self { backends: backends.into(), slots, preparations, brief }
     }
 
     /// Waits for a slot.
@@ -116,7 +124,15 @@ impl Executor {
     /// As [`Sandbox::prepare`].
     pub async fn prepare(&self, backend: Backend, skill: Arc<Skill>) -> Result<(), SandboxError> {
         let backend = Arc::clone(self.backend(backend)?);
-        blocking(move || backend.prepare(&skill)).await
+        if backend.is_ready(&skill) {
+            return Ok(());
+        }
+        let permit = Arc::clone(&self.preparations).acquire_owned().await.map_err(|_| SandboxError::Cancelled)?;
+        blocking(move || {
+            let _permit = permit;
+            backend.prepare(&skill)
+        })
+        .await
     }
 
     /// Whether this installation has a backend.
@@ -179,11 +195,11 @@ impl Executor {
         .await
     }
 
-    /// Runs a skill that is known to be brief here and now; `None` if it is not, or not this time.
+    /// Runs a skill that is known to be brief, and whose program is ready, here and now; `None` if not, or not this time.
     fn execute_briefly(&self, backend: &dyn Sandbox, job: &OwnedJob) -> Option<Result<Execution, SandboxError>> {
         let skill = job.skill.digest();
         self.brief().get(&skill)?;
-        let execution = backend.execute(&job.borrowed(job.time_limit.min(BRIEF_LIMIT)), &Stop::new());
+        let execution = backend.execute_if_ready(&job.borrowed(job.time_limit.min(BRIEF_LIMIT)), &Stop::new())?;
         if !matches!(&execution, Ok(execution) if execution.elapsed < BRIEF) {
             self.brief().pop(&skill);
         }

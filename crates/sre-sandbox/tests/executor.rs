@@ -3,6 +3,7 @@
 #[path = "common/played.rs"]
 mod played;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -15,11 +16,13 @@ use sre_sandbox::{Ending, Execution, Executor, OwnedJob, SandboxError, judge};
 struct Told {
     takes: Mutex<Duration>,
     runs: Mutex<Vec<(ThreadId, Duration)>>,
+    ready: Arc<AtomicBool>,
 }
 
 /// What is told, and the executor that plays it.
 fn told(deterministic: bool) -> (Arc<Told>, Executor) {
-    let told = Arc::new(Told { takes: Mutex::new(Duration::from_micros(50)), runs: Mutex::default() });
+    let takes = Mutex::new(Duration::from_micros(50));
+    let told = Arc::new(Told { takes, runs: Mutex::default(), ready: Arc::new(AtomicBool::new(true)) });
     let teller = Arc::clone(&told);
     let mut sandbox = Played::new("told", "1", move |job, _| {
         teller.runs.lock().expect("no panic").push((std::thread::current().id(), job.time_limit));
@@ -31,6 +34,7 @@ fn told(deterministic: bool) -> (Arc<Told>, Executor) {
         Ok(Execution::new(judged, String::new(), Resources::default(), elapsed))
     });
     sandbox.deterministic = deterministic;
+    sandbox.ready = Arc::clone(&told.ready);
     (told, Executor::new(vec![Arc::new(sandbox)], 1))
 }
 
@@ -61,6 +65,10 @@ async fn a_skill_runs_here_once_it_is_known_to_be_brief_and_elsewhere_once_it_is
     assert_eq!(run(&executor, &told).await, [(false, all)], "unknown");
     assert_eq!(run(&executor, &told).await, [(true, little)], "brief");
 
+    told.ready.store(false, Ordering::SeqCst);
+    assert_eq!(run(&executor, &told).await, [(false, all)], "brief, but its program is not ready");
+    told.ready.store(true, Ordering::SeqCst);
+
     *told.takes.lock().expect("no panic") = Duration::from_secs(20);
     assert_eq!(run(&executor, &told).await, [(true, little), (false, all)], "abandoned here and repeated there");
     assert_eq!(run(&executor, &told).await, [(false, all)], "not tried here again");
@@ -88,4 +96,45 @@ fn the_check_of_an_output_ends_with_the_order() {
     assert!(matches!(judged, Err(SandboxError::Timeout(_))), "{judged:?}");
     let judged = judge(&skill, Ending::Exited(0), b"[{}]", || Ok(())).expect("an outcome");
     assert!(matches!(judged.outcome, sre_core::Outcome::BadOutput { .. }), "{judged:?}");
+}
+
+/// A program that was forgotten is compiled again, or read from disk, on a thread that may block.
+#[cfg(feature = "wasm")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_brief_skill_whose_program_was_forgotten_does_not_run_here() {
+    use serde_json::json;
+    use sre_core::Backend;
+    use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
+    use sre_sandbox::{Job, Sandbox, Stop};
+    use sre_skill::{PackageLimits, Skill};
+
+    let sandbox = Arc::new(WasmSandbox::new(WasmOptions { slots: 4, ..WasmOptions::default() }).expect("a sandbox"));
+    let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 1);
+    let program = |number: usize| {
+        let main = format!("(module (func (export \"_start\") (drop (i32.const {number}))))");
+        let package = json!({"name": "small", "runtime": {"entrypoint": "main.wat"}, "files": {"main.wat": main}});
+        Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill"))
+    };
+    let brief = OwnedJob { skill: program(0), ..job() };
+    let here = |job: &OwnedJob| {
+        let job = Job {
+            skill: &job.skill,
+            input: &job.input,
+            profile: &job.profile,
+            time_limit: job.time_limit,
+            language_runtime: None,
+        };
+        sandbox.execute_if_ready(&job, &Stop::new()).map(|execution| execution.expect("an outcome").outcome)
+    };
+    assert_eq!(here(&brief), None, "never seen");
+    let slot = executor.slot().await.expect("a slot");
+    let outcome = executor.execute(slot, brief.clone()).await.expect("an outcome").outcome;
+    assert_eq!(here(&brief), Some(outcome));
+    for number in 1..=64 {
+        executor.prepare(Backend::Wasm, program(number)).await.expect("a program");
+    }
+    assert_eq!(here(&brief), None, "forgotten");
+    let slot = executor.slot().await.expect("a slot");
+    assert_eq!(executor.execute(slot, brief.clone()).await.expect("an outcome").outcome, outcome);
+    assert_eq!(here(&brief), Some(outcome), "ready again");
 }

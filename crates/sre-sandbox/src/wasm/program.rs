@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lru::LruCache;
 use sre_core::{Canonical, Digest, Engine as EngineDescription, RuntimeKind, SkillDigest};
@@ -73,11 +73,7 @@ impl Programs {
     /// The program of `skill`, compiled if need be.
     pub(super) fn get(&self, skill: &Skill, language_runtime: Option<Digest>) -> Result<Arc<Program>, SandboxError> {
         let interpreter = self.interpreter(skill, language_runtime)?;
-        let key = (skill.digest(), interpreter.map(|runtime| runtime.digest));
-        let slot = {
-            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(ready.get_or_insert(key, Slot::default))
-        };
+        let slot = self.slot((skill.digest(), interpreter.map(|runtime| runtime.digest)));
         let program = match (slot.get(), interpreter) {
             (Some(program), _) => program.clone(),
             (None, None) => slot.get_or_init(|| self.compile(skill).map(Arc::new)).clone(),
@@ -88,6 +84,30 @@ impl Programs {
             }
         };
         program.map_err(SandboxError::Rejected)
+    }
+
+    /// The program of `skill`, if nothing need be done for it. Does not block.
+    pub(super) fn ready(&self, skill: &Skill, language_runtime: Option<Digest>) -> Option<Arc<Program>> {
+        let interpreter = self.interpreter(skill, language_runtime).ok()?;
+        let key = (skill.digest(), interpreter.map(|runtime| runtime.digest));
+        self.slots().get(&key)?.get()?.as_ref().ok().map(Arc::clone)
+    }
+
+    fn slot(&self, key: Key) -> Slot {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.get(&key) {
+            return Arc::clone(slot);
+        }
+        let slot = Slot::default();
+        let evicted = slots.push(key, Arc::clone(&slot));
+        drop(slots);
+        // Its memory goes back to the system, which takes longer than anybody should hold the lock.
+        drop(evicted);
+        slot
+    }
+
+    fn slots(&self) -> MutexGuard<'_, LruCache<Key, Slot>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The engine that runs `skill`.

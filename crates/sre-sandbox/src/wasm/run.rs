@@ -75,13 +75,8 @@ impl WasmSandbox {
     }
 
     fn run_witnessed_by(&self, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Ran, SandboxError> {
-        let deadline = Deadline::new(job.time_limit, stop);
         let program = self.programs.get(job.skill, job.language_runtime)?;
-        deadline.check()?;
-        match program.machine.tuning.thread_stack_bytes {
-            None => execute(&program, job, deadline, witness),
-            Some(bytes) => on_a_deep_stack(bytes, || execute(&program, job, deadline, witness)),
-        }
+        run_program(&program, job, stop, witness)
     }
 }
 
@@ -106,6 +101,10 @@ impl Sandbox for WasmSandbox {
         true
     }
 
+    fn is_ready(&self, skill: &Skill) -> bool {
+        self.programs.ready(skill, None).is_some()
+    }
+
     fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
         self.programs.get(skill, None).map(drop)
     }
@@ -114,8 +113,23 @@ impl Sandbox for WasmSandbox {
         self.run_witnessed_by(job, stop, &Witness::default()).map(|(execution, _)| execution)
     }
 
+    fn execute_if_ready(&self, job: &Job<'_>, stop: &Stop) -> Option<Result<Execution, SandboxError>> {
+        let program = self.programs.ready(job.skill, job.language_runtime)?;
+        Some(run_program(&program, job, stop, &Witness::default()).map(|(execution, _)| execution))
+    }
+
     fn execute_recorded(&self, job: &Job<'_>, stop: &Stop) -> Result<Ran, SandboxError> {
         self.run_witnessed_by(job, stop, &Witness::new())
+    }
+}
+
+/// The time limit is the guest's: that others are compiled first, or it itself is, is not its doing.
+fn run_program(program: &Program, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Ran, SandboxError> {
+    let deadline = Deadline::new(job.time_limit, stop);
+    deadline.check()?;
+    match program.machine.tuning.thread_stack_bytes {
+        None => execute(program, job, deadline, witness),
+        Some(bytes) => on_a_deep_stack(bytes, || execute(program, job, deadline, witness)),
     }
 }
 

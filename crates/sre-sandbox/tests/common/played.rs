@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, Seed};
@@ -17,6 +18,8 @@ pub type Play = dyn Fn(&Job<'_>, &Stop) -> Result<Execution, SandboxError> + Sen
 pub struct Played {
     engine: Arc<Canonical<Engine>>,
     pub deterministic: bool,
+    /// Whether it can start at once.
+    pub ready: Arc<AtomicBool>,
     play: Box<Play>,
 }
 
@@ -32,7 +35,8 @@ impl Played {
             version: version.to_owned(),
             configuration: BTreeMap::new(),
         };
-        Self { engine: Arc::new(Canonical::new(engine)), deterministic: true, play: Box::new(play) }
+        let ready = Arc::new(AtomicBool::new(true));
+        Self { engine: Arc::new(Canonical::new(engine)), deterministic: true, ready, play: Box::new(play) }
     }
 }
 
@@ -51,6 +55,10 @@ impl Sandbox for Played {
 
     fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
         Ok(())
+    }
+
+    fn execute_if_ready(&self, job: &Job<'_>, stop: &Stop) -> Option<Result<Execution, SandboxError>> {
+        self.ready.load(Ordering::SeqCst).then(|| self.execute(job, stop))
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
