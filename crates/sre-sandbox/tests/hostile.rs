@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PRELUDE, Program, profile_with, run, shared, skill};
+use common::{PRELUDE, Program, profile, profile_with, run, shared, skill};
 use serde_json::{Value, json};
 use sre_core::{Outcome, TrapKind};
 use sre_sandbox::wasm::WasmOptions;
@@ -196,4 +196,31 @@ fn without_a_place_there_is_no_outcome() {
         assert_eq!(running.join().expect("no panic").expect_err("stopped").kind(), ErrorKind::Cancelled);
     });
     run(&sandbox, &greedy, &json!({}), &profile).expect("a place again");
+}
+
+/// A host without memory for the second module of a component, whose first has run: no outcome.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_without_memory_is_no_outcome() {
+    const NAME: &str = "a_host_without_memory_is_no_outcome";
+    const INSIDE: &str = "SRE_TEST_WITHOUT_MEMORY";
+    if std::env::var_os(INSIDE).is_none() {
+        // Addresses for a test, and none for 4 GiB of linear memory. The limit is a process's, so this takes another one.
+        let program = std::env::current_exe().expect("this test");
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", "ulimit -v 4000000 && exec \"$0\" \"$@\""]).arg(program);
+        let run =
+            limited.args(["--exact", NAME]).env(INSIDE, "1").env("RAYON_NUM_THREADS", "1").output().expect("a shell");
+        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let sandbox = common::sandbox_with(WasmOptions { slots: 1, pooling: false, ..WasmOptions::default() });
+    let first = "(core module $first (global $n (mut i32) (i32.const 0))
+        (func $early (global.set $n (i32.const 1))) (start $early))
+        (core instance (instantiate $first))";
+    let text = include_str!("programs/component.wat").replace("BODY\n", "(func $run (result i32) (i32.const 0))\n");
+    let text = text.replacen("(component", &format!("(component {first}"), 1);
+    let error = run(&sandbox, &skill(Program::Text(&text)), &json!({}), &profile()).expect_err("no memory");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }

@@ -29,12 +29,15 @@ impl MemoryLimiter {
     }
 }
 
-fn is_from_the_host(error: &wasmtime::Error) -> bool {
-    #[cfg(unix)]
-    if error.is::<rustix::io::Errno>() {
-        return true;
-    }
-    error.is::<std::io::Error>()
+/// Whether the system said no, or the process has no memory left, however much the engine says around it.
+pub(super) fn is_from_the_host(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| {
+        #[cfg(unix)]
+        if cause.is::<rustix::io::Errno>() {
+            return true;
+        }
+        cause.is::<std::io::Error>() || cause.is::<wasmtime::error::OutOfMemory>()
+    })
 }
 
 impl ResourceLimiter for MemoryLimiter {

@@ -9,7 +9,7 @@ use sre_skill::Skill;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
 use super::interpreter::{CompilationNotice, Interpreters};
-use super::limits::MemoryLimiter;
+use super::limits::{MemoryLimiter, is_from_the_host};
 use super::machine::Code;
 use super::program::{MachineOptions, Program, Programs};
 use crate::backend::Deadline;
@@ -243,7 +243,8 @@ fn ending(ran: Result<i32, Failure>, store: &Store<Guest>, fuel: u64, timeout_ms
             _ => SandboxError::Cancelled,
         });
     }
-    if error.is::<PoolConcurrencyLimitError>() {
+    // A component's modules start one after another: one may have run when the host has no memory for the next.
+    if error.is::<PoolConcurrencyLimitError>() || is_from_the_host(&error) {
         return Err(SandboxError::Unavailable(format!("{error:#}")));
     }
     match error.downcast_ref::<Trap>() {
