@@ -1,7 +1,5 @@
 //! One configuration of wasmtime and what is made from it: linkers, compiled code, the ticker.
 
-use std::path::Path;
-
 use sre_core::Digest;
 use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, InstancePre, Linker, Module};
@@ -10,6 +8,7 @@ use super::cache::CodeCache;
 use super::compilers::COMPILERS;
 use super::engine::{self, Tuning};
 use super::image::{self, Images};
+use super::program::MachineOptions;
 use super::ticker::Ticker;
 use super::{complexity, interpreter};
 use crate::SandboxError;
@@ -45,15 +44,16 @@ pub(super) enum Author {
 }
 
 impl Machine {
-    pub(super) fn new(tuning: Tuning, slots: u32, pooling: bool, cache: Option<&Path>) -> Result<Self, SandboxError> {
-        let engine = engine::build(&tuning, slots, pooling)?;
+    pub(super) fn new(tuning: Tuning, options: &MachineOptions) -> Result<Self, SandboxError> {
+        let engine = engine::build(&tuning, options.slots, options.pooling)?;
         let bug = |error: wasmtime::Error| SandboxError::Bug(format!("{error:#}"));
         let mut linker = Linker::new(&engine);
         preview1::add_to_linker(&mut linker).map_err(bug)?;
         let mut component_linker = ComponentLinker::new(&engine);
         preview2::add_to_linker(&mut component_linker).map_err(bug)?;
         let ticker = Ticker::start(&engine).map_err(|error| SandboxError::Unavailable(error.to_string()))?;
-        let cache = cache.map(|folder| CodeCache::new(folder, &engine));
+        let cache = options.cache_folder.as_deref();
+        let cache = cache.map(|folder| CodeCache::new(folder, options.cache_limit_bytes, &engine));
         Ok(Self { engine, ticker, tuning, images: Images::default(), linker, component_linker, cache })
     }
 

@@ -50,11 +50,12 @@ pub(super) struct MachineOptions {
     pub(super) slots: u32,
     pub(super) pooling: bool,
     pub(super) cache_folder: Option<PathBuf>,
+    pub(super) cache_limit_bytes: u64,
 }
 
 impl MachineOptions {
     fn build(&self, tuning: Tuning) -> Result<Arc<Machine>, SandboxError> {
-        Machine::new(tuning, self.slots, self.pooling, self.cache_folder.as_deref()).map(Arc::new)
+        Machine::new(tuning, self).map(Arc::new)
     }
 }
 

@@ -26,6 +26,8 @@ const HOSTCALL_LIMIT_BYTES: usize = 32 << 20;
 pub struct WasmOptions {
     /// Folder of the compiled-code cache; `None` compiles every program once per process. Default `None`.
     pub cache_folder: Option<PathBuf>,
+    /// Most that this folder holds, in bytes: what has been of no use for longest goes first. Default 4 GiB.
+    pub cache_limit_bytes: u64,
     /// Guests that may live at once. Each reserves address space, not memory. Default 64.
     pub slots: u32,
     /// Interpreters for scripts; the first of a kind runs new orders. Default none.
@@ -38,7 +40,14 @@ pub struct WasmOptions {
 
 impl Default for WasmOptions {
     fn default() -> Self {
-        Self { cache_folder: None, slots: 64, language_runtimes: Vec::new(), notice: None, pooling: true }
+        Self {
+            cache_folder: None,
+            cache_limit_bytes: 4 << 30,
+            slots: 64,
+            language_runtimes: Vec::new(),
+            notice: None,
+            pooling: true,
+        }
     }
 }
 
@@ -58,9 +67,9 @@ impl WasmSandbox {
     /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache folder that cannot be
     /// used is reported in the log and done without.
     pub fn new(options: WasmOptions) -> Result<Self, SandboxError> {
-        let WasmOptions { cache_folder, slots, language_runtimes, notice, pooling } = options;
+        let WasmOptions { cache_folder, cache_limit_bytes, slots, language_runtimes, notice, pooling } = options;
         let interpreters = Interpreters::new(LanguageRuntimes::new(language_runtimes), notice);
-        let programs = Programs::new(MachineOptions { slots, pooling, cache_folder }, interpreters)?;
+        let programs = Programs::new(MachineOptions { slots, pooling, cache_folder, cache_limit_bytes }, interpreters)?;
         Ok(Self { programs })
     }
 

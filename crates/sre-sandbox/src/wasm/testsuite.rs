@@ -17,6 +17,7 @@ use wasmtime::Store;
 use super::engine;
 use super::limits::MemoryLimiter;
 use super::machine::{Author, Code, Machine};
+use super::program::MachineOptions;
 use crate::wasi::Guest;
 use crate::world::{Halt, NodeId, NodeKind, OpenHow, PackageTree, Witness, World};
 
@@ -50,7 +51,8 @@ const NEEDS_LINKS: &[&str] = &[
 #[ignore = "needs a copy of the suite: scripts/wasi-testsuite.sh"]
 fn the_public_test_suite_passes_but_for_links() {
     let suite = PathBuf::from(std::env::var_os("WASI_TESTSUITE").expect("WASI_TESTSUITE names the copy"));
-    let machine = Machine::new(engine::PLAIN, 4, true, None).expect("an engine");
+    let options = MachineOptions { slots: 4, pooling: true, cache_folder: None, cache_limit_bytes: 0 };
+    let machine = Machine::new(engine::PLAIN, &options).expect("an engine");
     let mut failed = Vec::new();
     for language in ["assemblyscript", "c", "rust"] {
         let folder = suite.join("tests").join(language).join("testsuite/wasm32-wasip1");

@@ -11,7 +11,10 @@
 //! digest and of everything that wasmtime says its compiled code depends on: full version, settings, target. Entries
 //! are written to a temporary file and renamed; a crash leaves at most a temporary file, which a start an hour later
 //! or more removes.
-//! The folder is made with the first entry, not before: whoever is refused leaves nothing behind.
+//! The folder is made with the first entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit:
+//! see `room`.
+
+mod room;
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -25,6 +28,8 @@ use sha2::{Digest as _, Sha256};
 use sre_core::Digest;
 use wasmtime::Engine;
 
+use room::Room;
+
 const MAC_BYTES: usize = 32;
 /// The block size of SHA-256, so that HMAC uses the key as it is.
 const KEY_BYTES: usize = 64;
@@ -34,17 +39,18 @@ type Key = [u8; KEY_BYTES];
 pub(super) struct CodeCache {
     folder: PathBuf,
     engine: Digest,
+    room: Room,
     /// Filled at the first use; `None` in it when the folder cannot be used.
     key: OnceLock<Option<Key>>,
 }
 
 impl CodeCache {
-    /// A cache in `folder`, which is opened at the first use and made with the first entry.
-    pub(super) fn new(folder: &Path, engine: &Engine) -> Self {
+    /// A cache of at most `limit_bytes` in `folder`, which is opened at the first use and made with the first entry.
+    pub(super) fn new(folder: &Path, limit_bytes: u64, engine: &Engine) -> Self {
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = Digest::from_bytes(hasher.0.finalize().into());
-        Self { folder: folder.to_owned(), engine, key: OnceLock::new() }
+        Self { folder: folder.to_owned(), engine, room: Room::new(limit_bytes), key: OnceLock::new() }
     }
 
     /// The key, from a folder that is made if need be. A folder that cannot be used is reported once and done without.
@@ -78,6 +84,7 @@ impl CodeCache {
             let code = bytes.split_off(MAC_BYTES);
             // Constant-time comparison.
             if mac(key, &path, &code).verify_slice(&bytes).is_ok() {
+                room::touch(&path);
                 return Some(code);
             }
         }
@@ -88,10 +95,15 @@ impl CodeCache {
 
     /// Keeps `code` for `program`. A failure costs time at the next start and nothing else.
     pub(super) fn store(&self, program: Digest, code: &[u8]) {
+        let bytes = (MAC_BYTES + code.len()) as u64;
+        if !self.room.holds(bytes) {
+            return;
+        }
         let Some(key) = self.key() else { return };
         let path = self.path(program);
-        if let Err(error) = self.write(key, &path, code) {
-            tracing::warn!(path = %path.display(), %error, "compiled code could not be cached");
+        match self.write(key, &path, code) {
+            Ok(()) => self.room.note_written(&self.folder, bytes),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "compiled code could not be cached"),
         }
     }
 
@@ -207,14 +219,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().join("cache");
         let engine = Engine::default();
-        let cache = CodeCache::new(&root, &engine);
+        let cache = CodeCache::new(&root, 1 << 20, &engine);
         let program = Digest::of(b"program");
         assert_eq!(cache.load(program), None);
         assert!(!root.exists(), "looking makes nothing");
         cache.store(program, b"code");
         assert_eq!(cache.load(program).as_deref(), Some(&b"code"[..]));
         // Reopened, it reads its own; renamed, flipped or cut, an entry is gone.
-        let cache = CodeCache::new(&root, &engine);
+        let cache = CodeCache::new(&root, 1 << 20, &engine);
         assert_eq!(cache.load(program).as_deref(), Some(&b"code"[..]));
         let other = Digest::of(b"other");
         fs::copy(cache.path(program), cache.path(other)).expect("a copy");
@@ -226,7 +238,8 @@ mod tests {
             assert_eq!(cache.load(program), None);
             assert!(!cache.path(program).exists());
         }
-        let stranger = CodeCache { key: OnceLock::from(Some([7; KEY_BYTES])), folder: root, engine: cache.engine };
+        let mut stranger = CodeCache::new(&root, 1 << 20, &engine);
+        stranger.key = OnceLock::from(Some([7; KEY_BYTES]));
         stranger.store(program, b"evil");
         assert_eq!(cache.load(program), None);
     }
