@@ -11,6 +11,8 @@ const FAILED: u64 = 3;
 const MEASURED: u64 = 4;
 const ENDED: u64 = 5;
 const REPEATABLE: u64 = 6;
+const TAKEN: u64 = 7;
+const UNUSED: u64 = 8;
 
 /// Longest message, in bytes.
 pub const LIMIT_BYTES: usize = 64 << 10;
@@ -28,6 +30,10 @@ pub enum Message {
     Measured(Vec<u8>),
     /// The guest's first program has started in a world of its own, which was looked at.
     Repeatable,
+    /// A jail made ahead has an order, and its guest, which lives, is about to be let go on.
+    Taken,
+    /// The guest of a jail made ahead ended before there was an order for it. Nothing of any order was done.
+    Unused,
     /// The guest ended by itself.
     Ended(Usage),
 }
@@ -59,6 +65,16 @@ pub fn ready(unrepeatable: Option<&str>) -> Vec<u8> {
 /// See [`Message::Repeatable`].
 pub fn repeatable() -> Vec<u8> {
     writer(REPEATABLE).0
+}
+
+/// See [`Message::Taken`].
+pub fn taken() -> Vec<u8> {
+    writer(TAKEN).0
+}
+
+/// See [`Message::Unused`].
+pub fn unused() -> Vec<u8> {
+    writer(UNUSED).0
 }
 
 /// See [`Message::Started`].
@@ -100,6 +116,8 @@ pub fn parse(bytes: &[u8]) -> io::Result<Message> {
     Ok(match from.number()? {
         READY => Message::Ready(Some(from.text()?).filter(|why| !why.is_empty())),
         REPEATABLE => Message::Repeatable,
+        TAKEN => Message::Taken,
+        UNUSED => Message::Unused,
         STARTED => Message::Started,
         FAILED => {
             let (step, why) = (from.text()?, from.text()?);

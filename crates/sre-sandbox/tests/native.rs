@@ -290,6 +290,105 @@ fn warm_jails_give_the_same_results_and_are_used_once() {
     }
 }
 
+/// Processes in the jails of a sandbox that wait for an order, each with its jail's first process.
+fn waiting_jails(sandbox: &NativeSandbox) -> Vec<(String, String)> {
+    let launcher = sandbox.launcher_pid().expect("a launcher").to_string();
+    let parent = |pid: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let (_, rest) = stat.rsplit_once(") ").unwrap_or_default();
+        rest.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    let waits = |pid: &String| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("\ndef wait():")
+    };
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let names = processes.map(|process| process.file_name().to_string_lossy().into_owned());
+    let jails = names.filter(waits).map(|pid| (parent(&pid), pid));
+    jails.filter(|(first, _)| parent(first) == launcher).map(|(first, pid)| (pid, first)).collect()
+}
+
+/// Runs a skill and waits until jails are made ahead for the next.
+fn warmed(sandbox: &NativeSandbox, skill: &Skill, jails: usize) -> Vec<(String, String)> {
+    run_in(sandbox, skill, &profile()).expect("an outcome");
+    let waiting = Instant::now();
+    loop {
+        let found = waiting_jails(sandbox);
+        if found.len() >= jails {
+            return found;
+        }
+        assert!(waiting.elapsed() < PATIENCE, "no jail is made ahead");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    let sent = std::process::Command::new("kill").args([name, pid]).status();
+    assert!(sent.expect("kill").success(), "{name} {pid}");
+}
+
+/// What ends a jail that waits is no outcome of the order that it would have been given.
+#[test]
+fn an_order_runs_although_the_jail_made_for_it_was_killed() {
+    if !can_jail() || !Path::new("/usr/bin/python3").exists() {
+        eprintln!("NOT TESTED HERE: warm jails that are killed");
+        return;
+    }
+    let good = skill_of_python("print(1)");
+    let ran = |sandbox: &NativeSandbox, how: &str| {
+        let execution = run_in(sandbox, &good, &profile()).unwrap_or_else(|error| panic!("{how}: {error}"));
+        assert_eq!(execution.output, Some(json!(1)), "{how}: {:?} {}", execution.failure, execution.logs);
+    };
+
+    let own = NativeSandbox::new(NativeOptions { warm_jails: 2, ..options() });
+    for (guest, _) in warmed(&own, &good, 2) {
+        signal("-KILL", &guest);
+    }
+    ran(&own, "the guests are dead");
+
+    // One that cannot tell yet that its guest is dead takes no order either.
+    let jails = warmed(&own, &good, 2);
+    for (guest, first) in &jails {
+        signal("-STOP", first);
+        signal("-KILL", guest);
+    }
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| ran(&own, "its first process was stopped"));
+        std::thread::sleep(Duration::from_millis(100));
+        jails.iter().for_each(|(_, first)| signal("-CONT", first));
+        running.join().expect("an outcome");
+    });
+
+    warmed(&own, &good, 2);
+    signal("-KILL", &own.launcher_pid().expect("a launcher").to_string());
+    for _ in 0..3 {
+        ran(&own, "the launcher is dead");
+    }
+}
+
+/// The pool comes back to limits that it had forgotten, as often as it may be.
+#[test]
+fn many_kinds_of_limits_make_no_more_jails_than_allowed() {
+    if !can_jail() || !Path::new("/usr/bin/python3").exists() {
+        eprintln!("NOT TESTED HERE: warm jails of many kinds");
+        return;
+    }
+    let good = skill_of_python("print(1)");
+    let own = NativeSandbox::new(NativeOptions { warm_jails: 1, ..options() });
+    for round in 0..3 {
+        for kind in 0..6_u64 {
+            let mut changed = serde_json::to_value(profile()).expect("JSON");
+            changed["mem_limit_bytes"] = json!((200 + kind) << 20);
+            let profile = serde_json::from_value(changed).expect("a profile");
+            let execution = run_in(&own, &good, &profile).expect("an outcome");
+            assert_eq!(execution.output, Some(json!(1)), "round {round}, kind {kind}");
+            // Four kinds, and one jail in the making.
+            assert!(waiting_jails(&own).len() <= 5, "round {round}, kind {kind}");
+        }
+    }
+    warmed(&own, &good, 1);
+}
+
 fn skill_of_python(text: &str) -> Skill {
     skill("main.py", json!(text))
 }

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::{Seed, view};
 use crate::launcher::serve::Shared;
+use crate::message;
 use crate::order::Order;
 use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
@@ -14,28 +15,30 @@ use crate::wire;
 pub(super) struct Held {
     /// The package's place, writable.
     pub package: OwnedFd,
-    /// What the guest reads from.
+    /// Where the guest reads from.
+    pub gate: OwnedFd,
+    /// The other end.
     pub opens_gate: OwnedFd,
     /// Its process.
     pub guest: OwnedFd,
 }
 
 impl Held {
-    /// Waits for the order, writes its package and lets the guest go on.
-    pub fn release(self, seed: &Seed, shared: &Shared) -> Result<(), StepError> {
+    /// Waits for the order, writes its package and lets the guest go on. `None` if the guest ended before.
+    pub fn release(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
         let mut waiting = [Waiting::to_read(&seed.control), Waiting::to_read(&self.guest)];
         while !waiting.iter().any(Waiting::happened) {
             fd::poll(&mut waiting, -1).step("waiting for an order")?;
         }
         if !waiting[0].happened() {
-            // It ended while it was waiting; how is told as ever.
-            return Ok(());
+            return Ok(None);
         }
-        self.carry_out(seed, shared).map(drop)
+        self.carry_out(seed, shared)
     }
 
-    /// Receives the order that has come.
-    pub fn carry_out(self, seed: &Seed, shared: &Shared) -> Result<Order, StepError> {
+    /// Receives the order that has come. `None` if there is no guest any more to carry it out: then nothing of the order
+    /// has been done.
+    pub fn carry_out(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
         let (length, mut passed) = socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
         let (1.., Some(file)) = (length, passed.pop()) else {
             // Nobody needs this jail any more.
@@ -43,7 +46,6 @@ impl Held {
         };
         let (order, _) = read_order(&file)?;
         view::fill(&self.package, &order, shared.newest_first)?;
-        drop(self.package);
         let mut told = Vec::new();
         for argument in &order.arguments {
             told.extend_from_slice(argument.as_bytes());
@@ -52,9 +54,41 @@ impl Held {
         for (name, value) in &order.environment {
             told.extend_from_slice(format!("\0{name}={value}").as_bytes());
         }
-        // A guest that is gone does not read: how it ended is told as ever.
-        drop(fd::write_all(self.opens_gate.as_fd(), &told));
-        Ok(order)
+        // The host believes no end of this jail to be the order's before it has heard this.
+        socket::send(seed.control.as_fd(), &message::taken(), &[]).step("telling that the order has come")?;
+        let has_guest = self.open(&told)?;
+        Ok(has_guest.then_some(Released { order, gate: self.gate }))
+    }
+
+    /// Writes to the gate while there is a guest to read from it; whether there was, to the end.
+    fn open(&self, told: &[u8]) -> Result<bool, StepError> {
+        // A pipe that has room has room for so much; a longer write could wait for a guest that is gone.
+        for piece in told.chunks(libc::PIPE_BUF) {
+            let mut waiting = [Waiting::to_read(&self.guest), Waiting::to_write(&self.opens_gate)];
+            while !waiting.iter().any(Waiting::happened) {
+                fd::poll(&mut waiting, -1).step("waiting for the guest to read")?;
+            }
+            if waiting[0].happened() {
+                return Ok(false);
+            }
+            fd::write_all(self.opens_gate.as_fd(), piece).step("telling the guest its order")?;
+        }
+        Ok(true)
+    }
+}
+
+/// What is left of a held guest that was let go on.
+pub(super) struct Released {
+    pub order: Order,
+    gate: OwnedFd,
+}
+
+impl Released {
+    /// Whether the guest has read its order to the end, so that how it ended is how the order ended. One that was killed a
+    /// moment before, and whose end came a moment after, has not.
+    pub fn was_read(&self) -> bool {
+        let mut left = [Waiting::to_read(&self.gate)];
+        fd::poll(&mut left, 0).is_ok() && !left[0].is_readable()
     }
 }
 

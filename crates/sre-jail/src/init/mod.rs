@@ -53,17 +53,22 @@ pub struct Seed {
 pub fn run(seed: &Seed, id: u32, shared: &Shared) -> ! {
     let ended = prepare(seed, id, shared).and_then(|started| match started.world {
         Some(world) => run_in_world(world, started.held, seed, shared),
-        None => started.held.map_or(Ok(()), |held| held.release(seed, shared)).map(|()| wait_for_guest()),
+        None => match started.held {
+            Some(held) => Ok(held.release(seed, shared)?.and_then(|released| {
+                let usage = wait_for_guest();
+                released.was_read().then_some(usage)
+            })),
+            None => Ok(Some(wait_for_guest())),
+        },
     });
-    let usage = match ended {
-        Ok(usage) => usage,
-        Err(error) => {
-            drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
-            process::exit(1)
-        }
+    let told = match &ended {
+        Ok(Some(usage)) => message::ended(usage),
+        // How it ended is nobody's outcome.
+        Ok(None) => message::unused(),
+        Err(error) => message::failure(error),
     };
-    drop(socket::send(seed.control.as_fd(), &message::ended(&usage), &[]));
-    process::exit(0)
+    drop(socket::send(seed.control.as_fd(), &told, &[]));
+    process::exit(i32::from(ended.is_err()))
 }
 
 /// A guest that has started.
@@ -72,17 +77,25 @@ struct Started {
     held: Option<Held>,
 }
 
-/// Answers the guest's calls to its end, and in between, if it is held, gives it its order.
-fn run_in_world(mut world: World, held: Option<Held>, seed: &Seed, shared: &Shared) -> Result<Usage, StepError> {
+/// Answers the guest's calls to its end, and in between, if it is held, gives it its order. `None` if it ended before.
+fn run_in_world(
+    mut world: World,
+    held: Option<Held>,
+    seed: &Seed,
+    shared: &Shared,
+) -> Result<Option<Usage>, StepError> {
     if let Some(held) = held {
-        if let Some(usage) = world.run(&seed.control, Some(&seed.control))? {
-            return Ok(usage);
+        if world.run(&seed.control, Some(&seed.control))?.is_some() {
+            return Ok(None);
         }
-        if let Some(told) = held.carry_out(seed, shared)?.world {
+        let Some(released) = held.carry_out(seed, shared)? else { return Ok(None) };
+        if let Some(told) = released.order.world {
             world.begin_again(&told);
         }
+        let usage = world.run(&seed.control, None)?.unwrap_or_default();
+        return Ok(released.was_read().then_some(usage));
     }
-    world.run(&seed.control, None).map(Option::unwrap_or_default)
+    world.run(&seed.control, None).map(|usage| Some(usage.unwrap_or_default()))
 }
 
 /// Leaves what the launcher had, and becomes the guest's user. Returns the cgroups it is in.
@@ -126,9 +139,10 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             Guest { seed, order: &order, shared, cgroups: &cgroups, gate, hands_over }.start()
         }
         Forked::Parent(_, guest) => {
-            let held = package.zip(opens_gate).map(|(package, opens_gate)| Held { package, opens_gate, guest });
-            // Before all others are closed by number: these would be closed twice.
-            drop((gate, hands_over));
+            // Before all others are closed by number: this would be closed twice.
+            drop(hands_over);
+            let held = package.zip(gate.zip(opens_gate));
+            let held = held.map(|(package, (gate, opens_gate))| Held { package, gate, opens_gate, guest });
             close_the_guests(seed, held.as_ref(), takes_over.as_ref(), devices.as_ref())?;
             let world = match (takes_over, devices, &order.world) {
                 (Some(from), Some(devices), Some(told)) => take_over(&from)?
@@ -151,7 +165,9 @@ fn close_the_guests(
     devices: Option<&OwnedFd>,
 ) -> Result<(), StepError> {
     let mut kept = vec![seed.control.as_raw_fd()];
-    kept.extend(held.iter().flat_map(|held| [&held.package, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd));
+    kept.extend(
+        held.iter().flat_map(|held| [&held.package, &held.gate, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd),
+    );
     kept.extend(world.into_iter().chain(devices).map(AsRawFd::as_raw_fd));
     kept.sort_unstable();
     fd::close_all_from(0, &kept).step("closing the guest's files")

@@ -26,6 +26,9 @@ pub enum JailError {
     /// The launcher ended while the jail was alive, and the jail with it. The next order starts a new one.
     #[error("the launcher of jails ended unexpectedly, and this jail with it")]
     LauncherDied,
+    /// A jail made ahead had ended before it took its order: nothing of the order was done, and it may run in another.
+    #[error("the jail that was made ahead had ended before its order came")]
+    Gone,
     /// A step between the order and the guest failed.
     #[error("the jail could not be made: {0}")]
     Setup(StepError),

@@ -37,10 +37,16 @@ impl Held {
         &self.limits
     }
 
+    /// Whether its guest still waits, as far as is known. One that ends a moment later says so when it is run.
+    pub fn is_waiting(&mut self) -> bool {
+        self.running.still_waits()
+    }
+
     /// Carries out an order.
     ///
     /// # Errors
-    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits.
+    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits, and [`JailError::Gone`] if the jail has
+    /// ended without it.
     pub fn run(mut self, jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
         check(order)?;
         if order.limits != self.limits {
@@ -55,8 +61,11 @@ impl Held {
         let filled = filled.and_then(|()| fd::rewind(self.stdin.as_fd())).and_then(|()| fd::seal(self.stdin.as_fd()));
         filled.map_err(JailError::host("filling standard input"))?;
         let file = memory_file("order", &wire::encode(order, false))?;
-        // One that is gone says so when it is listened to.
-        drop(socket::send(self.running.control.as_fd(), &[1], &[file.as_fd()]));
+        if socket::send(self.running.control.as_fd(), &[1], &[file.as_fd()]).is_err() {
+            return Err(JailError::Gone);
+        }
+        // No end of this jail before that would be an end of the order.
+        self.running.until_taken(started, order.limits.wall, should_stop)?;
         to_the_end(jail, &mut self.running, &self.group, order, started, should_stop)
     }
 }

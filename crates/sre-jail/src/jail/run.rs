@@ -68,10 +68,10 @@ pub(super) fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) ->
     let own = [&their_control, &order_bytes, &stdin, &their_stdout, &their_stderr];
     let passed: Vec<_> = own.into_iter().chain(&files).chain(&born_into).map(AsFd::as_fd).collect();
     let kind = if born_into.is_some() { INTO_CGROUP } else { 0 };
-    lock(&jail.starter).send(kind, &passed)?;
+    let launcher = lock(&jail.starter).send(kind, &passed)?;
     let stdout = Stream::new(stdout, order.limits.stdout_bytes)?;
     let stderr = Stream::new(stderr, order.limits.stderr_bytes)?;
-    Ok((Running::new(control, stdout, stderr, order_file.world.is_some()), stdin))
+    Ok((Running::new(control, (stdout, stderr), order_file.world.is_some(), is_held, launcher), stdin))
 }
 
 pub(super) fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd, JailError> {

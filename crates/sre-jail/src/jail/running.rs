@@ -35,7 +35,20 @@ pub struct Running {
     usage: Option<Usage>,
     is_to_be_repeatable: bool,
     is_repeatable: bool,
+    /// What a jail made ahead has made of its order; `None` for one that had it from the start.
+    taking: Option<Taking>,
+    /// Which launcher it came from.
+    launcher: u64,
     buffer: Vec<u8>,
+}
+
+/// How far a jail made ahead is with its order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    Waits,
+    Taken,
+    /// Its guest ended before.
+    Never,
 }
 
 /// Why waiting was over.
@@ -55,8 +68,14 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// One that the launcher has been asked for.
-    pub fn new(control: OwnedFd, stdout: Stream, stderr: Stream, is_to_be_repeatable: bool) -> Self {
+    /// One that a launcher has been asked for, the one of this number. `is_held` if its order comes later.
+    pub fn new(
+        control: OwnedFd,
+        (stdout, stderr): (Stream, Stream),
+        is_to_be_repeatable: bool,
+        is_held: bool,
+        launcher: u64,
+    ) -> Self {
         Self {
             control,
             stdout,
@@ -68,6 +87,8 @@ impl Running {
             usage: None,
             is_to_be_repeatable,
             is_repeatable: false,
+            taking: is_held.then_some(Taking::Waits),
+            launcher,
             buffer: vec![0; message::LIMIT_BYTES],
         }
     }
@@ -100,17 +121,53 @@ impl Running {
         Ok(Over::Gone)
     }
 
+    /// Whether one made ahead still waits for its order, as far as can be seen from here and now.
+    pub fn still_waits(&mut self) -> bool {
+        self.turn_for(0).is_ok() && !self.is_gone && self.failure.is_none() && self.taking == Some(Taking::Waits)
+    }
+
+    /// Waits until one made ahead has taken its order.
+    ///
+    /// # Errors
+    /// [`JailError::Gone`] if it never will, for whatever reason; the limit and the caller's wish as ever.
+    pub fn until_taken(
+        &mut self,
+        started: Instant,
+        limit: Duration,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<(), JailError> {
+        while self.taking == Some(Taking::Waits) {
+            if should_stop() {
+                return Err(JailError::Stopped);
+            }
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(JailError::TimedOut(limit));
+            }
+            let turned = self.turn(left.min(TICK));
+            // What it says last is read with its end.
+            let is_over = turned.is_err() || self.is_gone || self.failure.is_some();
+            if is_over && self.taking != Some(Taking::Taken) {
+                return Err(JailError::Gone);
+            }
+        }
+        if self.taking == Some(Taking::Never) { Err(JailError::Gone) } else { Ok(()) }
+    }
+
     /// Waits once, at most so long, and takes in whatever there is.
     fn turn(&mut self, at_most: Duration) -> Result<(), JailError> {
+        // Rounded up, or the last millisecond would be spent in a circle.
+        self.turn_for(i32::try_from(at_most.as_millis() + 1).unwrap_or(i32::MAX))
+    }
+
+    fn turn_for(&mut self, at_most_ms: i32) -> Result<(), JailError> {
         let process = self.process.as_ref().map_or(const { Waiting::nothing() }, Waiting::to_read);
         let mut waiting = [Waiting::to_read(&self.control), self.stdout.waiting(), self.stderr.waiting(), process];
-        if self.process.is_some() || self.failure.is_some() {
+        if (self.process.is_some() && self.taking != Some(Taking::Waits)) || self.failure.is_some() {
             // The rest of what the jail tells is read when it is gone; waking up for it would only delay the guest.
             waiting[0] = const { Waiting::nothing() };
         }
-        // Rounded up, or the last millisecond would be spent in a circle.
-        let at_most = i32::try_from(at_most.as_millis() + 1).unwrap_or(i32::MAX);
-        fd::poll(&mut waiting, at_most).map_err(JailError::host("waiting for the jail"))?;
+        fd::poll(&mut waiting, at_most_ms).map_err(JailError::host("waiting for the jail"))?;
         if waiting[3].happened() {
             self.is_gone = true;
         }
@@ -142,6 +199,8 @@ impl Running {
                 Message::Measured(bytes) => self.measured = Some(Measured::parse(&bytes)),
                 Message::Ended(usage) => self.usage = Some(usage),
                 Message::Repeatable => self.is_repeatable = true,
+                Message::Taken => self.taking = Some(Taking::Taken),
+                Message::Unused => self.taking = Some(Taking::Never),
                 Message::Ready(_) => {}
             }
         }
@@ -183,6 +242,9 @@ impl Running {
     pub fn finish(&mut self, jail: &Jail, group: &Group, over: Over, started: Instant) -> Result<Report, JailError> {
         // All writers are dead: what they wrote is in the pipes.
         self.listen_to_the_end()?;
+        if self.taking == Some(Taking::Never) {
+            return Err(JailError::Gone);
+        }
         let elapsed = started.elapsed();
         let used = group.usage();
         if self.measured.is_none() && used.memory_kills > 0 {
@@ -229,7 +291,8 @@ impl Running {
             // The kernel kills one process; what else then fails, fails for want of it.
             Some(_) | None if used.memory_kills > 0 => Ok(Ending::OutOfMemory),
             Some(ending) => Ok(ending),
-            None if !lock(&jail.starter).is_alive() => Err(JailError::LauncherDied),
+            // Another order may have started the next launcher meanwhile.
+            None if !lock(&jail.starter).is_alive_as(self.launcher) => Err(JailError::LauncherDied),
             None => Err(JailError::NotAsOrdered(String::from("its first process was killed by somebody else"))),
         }
     }

@@ -21,6 +21,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub struct Starter {
     options: JailOptions,
     launcher: Option<Launcher>,
+    /// How many launchers there have been.
+    count: u64,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Drop for Launcher {
 
 impl Starter {
     pub fn new(options: JailOptions) -> Self {
-        Self { options, launcher: None }
+        Self { options, launcher: None, count: 0 }
     }
 
     pub fn pid(&self) -> Option<i32> {
@@ -51,6 +53,7 @@ impl Starter {
         if !self.is_alive() {
             self.launcher = None;
             self.launcher = Some(start(&self.options).map_err(JailError::Launcher)?);
+            self.count += 1;
         }
         Ok(())
     }
@@ -68,12 +71,18 @@ impl Starter {
         fd::poll(&mut waiting, 0).is_ok() && !waiting[0].happened()
     }
 
-    /// Hands a run to the launcher.
-    pub fn send(&mut self, kind: u8, passed: &[BorrowedFd<'_>]) -> Result<(), JailError> {
+    /// Whether the launcher of this number still holds its end.
+    pub fn is_alive_as(&self, number: u64) -> bool {
+        self.count == number && self.is_alive()
+    }
+
+    /// Hands a run to the launcher. Returns that one's number.
+    pub fn send(&mut self, kind: u8, passed: &[BorrowedFd<'_>]) -> Result<u64, JailError> {
         self.ensure()?;
         let Some(launcher) = &self.launcher else { return Err(JailError::LauncherDied) };
         let sent = socket::send(launcher.socket.as_fd(), &[kind], passed);
-        sent.map_err(JailError::host("sending the order to the launcher"))
+        sent.map_err(JailError::host("sending the order to the launcher"))?;
+        Ok(self.count)
     }
 
     /// Gives up a launcher that does not answer.

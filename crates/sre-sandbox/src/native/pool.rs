@@ -6,7 +6,7 @@
 //! What a script sees is the same, but for what Python keeps to itself: addresses of objects, `sys.flags`, and the
 //! processor time that starting took. So a warm run does not call its addresses fixed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sre_jail::{Held, Jail, Limits, Order};
 
@@ -51,10 +51,22 @@ wait()
 /// See the module's documentation.
 pub struct Pool {
     size: usize,
-    kinds: Arc<Mutex<Vec<Kind>>>,
+    shelf: Arc<Mutex<Shelf>>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    /// The most recently used first; at most [`KINDS`].
+    kinds: Vec<Kind>,
+    /// How many jails are being made, also of kinds that have been forgotten meanwhile.
+    making: usize,
+    /// How many kinds there have been.
+    count: u64,
 }
 
 struct Kind {
+    /// Tells it from one of the same limits that was forgotten.
+    number: u64,
     limits: Limits,
     ready: Vec<Held>,
     /// How many are being made.
@@ -62,41 +74,45 @@ struct Kind {
 }
 
 impl Pool {
-    /// A pool of up to `size` jails for each kind of limits; 0 is no pool.
+    /// A pool of up to `size` jails for each kind of limits, and of no more in the making at once; 0 is no pool.
     pub fn new(size: usize) -> Self {
-        Self { size, kinds: Arc::default() }
+        Self { size, shelf: Arc::default() }
     }
 
-    /// A jail for an order, if there is one, and others made for the next.
+    /// A jail for an order, if there is one that lives, and others made for the next.
     pub fn take(&self, jail: &Arc<Jail>, command: &Command, order: &Order) -> Option<Held> {
         if self.size == 0 || command.program != "/usr/bin/python3" {
             return None;
         }
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kinds.iter().position(|kind| kind.limits == order.limits);
-        let mut kind = match known {
-            Some(at) => kinds.remove(at),
-            None => Kind { limits: order.limits, ready: Vec::new(), coming: 0 },
+        let (held, number, missing, unused) = {
+            let mut shelf = lock(&self.shelf);
+            let mut kind = shelf.kind(order.limits);
+            // One that waits may be killed at any time: it is the first to go when the machine's memory runs out. All are
+            // looked at, or one that is never reached would keep its place for ever.
+            let dead: Vec<Held> = kind.ready.extract_if(.., |held| !held.is_waiting()).collect();
+            let held = kind.ready.pop();
+            let wanted = self.size.saturating_sub(kind.ready.len() + kind.coming);
+            let missing = wanted.min(self.size.saturating_sub(shelf.making));
+            kind.coming += missing;
+            shelf.making += missing;
+            let number = kind.number;
+            shelf.kinds.insert(0, kind);
+            let kept = shelf.kinds.len().min(KINDS);
+            (held, number, missing, (dead, shelf.kinds.split_off(kept)))
         };
-        let held = kind.ready.pop();
-        let missing = self.size.saturating_sub(kind.ready.len() + kind.coming);
-        kind.coming += missing;
-        kinds.insert(0, kind);
-        let kept = kinds.len().min(KINDS);
-        let forgotten = kinds.split_off(kept);
-        drop(kinds);
         // Ending them takes a moment, which nobody else should wait for.
-        drop(forgotten);
+        drop(unused);
         for _ in 0..missing {
-            self.make(jail, command, order);
+            self.make(jail, number, command, order);
         }
         held
     }
 
     /// Makes one on a thread of its own; an order never waits for it.
-    fn make(&self, jail: &Arc<Jail>, command: &Command, order: &Order) {
-        let (kinds, jail) = (Arc::clone(&self.kinds), Arc::clone(jail));
-        let limits = order.limits;
+    fn make(&self, jail: &Arc<Jail>, number: u64, command: &Command, order: &Order) {
+        let jail = Arc::clone(jail);
+        // Given back however the making ends, also when no thread can be started for it.
+        let place = Coming { shelf: Arc::clone(&self.shelf), number };
         let start = Order {
             program: command.program.clone(),
             arguments: vec![command.arguments[0].clone(), String::from("-c"), WAIT.to_owned()],
@@ -105,19 +121,55 @@ impl Pool {
             stdin: Arc::from([]),
             ..order.clone()
         };
-        let made = std::thread::Builder::new().name(String::from("sre-warm-jail")).spawn(move || {
-            let held = jail.hold(&start);
-            let mut kinds = kinds.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(kind) = kinds.iter_mut().find(|kind| kind.limits == limits) {
-                kind.coming -= 1;
-                match held {
-                    Ok(held) => kind.ready.push(held),
-                    Err(error) => tracing::warn!(%error, "no jail could be made ahead"),
-                }
-            }
-        });
+        let made =
+            std::thread::Builder::new().name(String::from("sre-warm-jail")).spawn(move || match jail.hold(&start) {
+                Ok(held) => place.fill(held),
+                Err(error) => tracing::warn!(%error, "no jail could be made ahead"),
+            });
         if let Err(error) = made {
             tracing::warn!(%error, "no thread to make a jail ahead");
         }
     }
+}
+
+impl Shelf {
+    /// Takes out the kind of these limits, or begins one.
+    fn kind(&mut self, limits: Limits) -> Kind {
+        match self.kinds.iter().position(|kind| kind.limits == limits) {
+            Some(at) => self.kinds.remove(at),
+            None => {
+                self.count += 1;
+                Kind { number: self.count, limits, ready: Vec::new(), coming: 0 }
+            }
+        }
+    }
+}
+
+/// The place of a jail that is being made.
+struct Coming {
+    shelf: Arc<Mutex<Shelf>>,
+    number: u64,
+}
+
+impl Coming {
+    /// The jail is there. One of a kind that has been forgotten is ended.
+    fn fill(self, held: Held) {
+        if let Some(kind) = lock(&self.shelf).kinds.iter_mut().find(|kind| kind.number == self.number) {
+            kind.ready.push(held);
+        }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let mut shelf = lock(&self.shelf);
+        shelf.making -= 1;
+        if let Some(kind) = shelf.kinds.iter_mut().find(|kind| kind.number == self.number) {
+            kind.coming -= 1;
+        }
+    }
+}
+
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }

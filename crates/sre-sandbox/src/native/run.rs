@@ -150,13 +150,14 @@ impl Sandbox for NativeSandbox {
         let command = self.command(job.skill)?;
         let jail = self.jail()?;
         let order = order(job, &command);
-        let held = self.pool.take(&jail, &command, &order);
-        let is_warm = held.is_some();
         let deadline = Deadline::new(job.time_limit, stop);
         let should_stop = || stop.is_stopped();
-        let report = match held {
-            Some(held) => held.run(&jail, &order, &should_stop),
-            None => jail.run(&order, &should_stop),
+        let held = self.pool.take(&jail, &command, &order);
+        let warm = held.map(|held| held.run(&jail, &order, &should_stop));
+        let (report, is_warm) = match warm {
+            // Nothing of the order was done there.
+            None | Some(Err(JailError::Gone)) => (jail.run(&order, &should_stop), false),
+            Some(report) => (report, true),
         };
         let report = report.map_err(|error| refusal(&error, job.time_limit))?;
         let kind = job.skill.manifest().runtime.kind;
