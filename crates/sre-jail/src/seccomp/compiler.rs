@@ -90,6 +90,12 @@ fn leaf(program: &mut Vec<sock_filter>, rule: Rule) {
         Rule::AllowExcept(argument, values, error) => {
             listed(program, argument, values, Rule::Allow, Rule::Fail(error));
         }
+        Rule::AllowZeros(arguments, error) => {
+            for argument in arguments {
+                program.extend([load_argument(*argument), jump(BPF_JEQ, 0, 1, 0), answer(Rule::Fail(error))]);
+            }
+            program.push(answer(Rule::Allow));
+        }
         Rule::AllowWithout(argument, bits) => {
             program.extend([
                 load_argument(argument),
@@ -233,6 +239,10 @@ mod tests {
                     Rule::Allow
                 }
             }
+            Some(Rule::AllowZeros(indexes, error)) => {
+                let all = indexes.iter().all(|index| argument(*index) == 0);
+                if all { Rule::Allow } else { Rule::Fail(*error) }
+            }
             Some(Rule::AllowWithout(index, bits)) => {
                 if argument(*index) & bits == 0 {
                     Rule::Allow
@@ -276,6 +286,7 @@ mod tests {
         #[test]
         fn arguments_decide_as_the_table_says(
             value in prop_oneof![0..64_u64, any::<u64>(), Just(0x5412), Just(1 << 32), Just(1 << 31), Just(0x109)],
+            first in proptest::option::of(Just(0_u64)),
             at in 0..32_usize,
             is_repeatable: bool,
         ) {
@@ -287,7 +298,8 @@ mod tests {
                 .map(|(call, _)| *call)
                 .collect();
             let call = special[at % special.len()];
-            let arguments = [value; 6];
+            let mut arguments = [value; 6];
+            arguments[0] = first.unwrap_or(value);
             prop_assert_eq!(run(&program, AUDIT_ARCHITECTURE, call, arguments).0, expected(rules.get(&call), arguments));
         }
     }

@@ -19,6 +19,8 @@ pub enum Rule {
     AllowOnly(u32, &'static [u32], i32),
     /// It is made unless the argument at this index is one of these; then it fails with the error number.
     AllowExcept(u32, &'static [u32], i32),
+    /// It is made if the arguments at these indexes, numbers of 32 bits, are all zero, else it fails with the error number.
+    AllowZeros(&'static [u32], i32),
     /// It is made if the argument at this index has none of these bits, else the process is killed.
     AllowWithout(u32, u32),
     /// It waits for an answer of the jail's first process.
@@ -107,8 +109,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_get_robust_list, libc::SYS_rseq, libc::SYS_futex, libc::SYS_futex_waitv, libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler, libc::SYS_sched_getattr,
     libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min, libc::SYS_sched_rr_get_interval,
-    libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prlimit64,
-    libc::SYS_getrusage, libc::SYS_times, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
+    libc::SYS_getpriority, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_getrusage, libc::SYS_times, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
     libc::SYS_restart_syscall, libc::SYS_pidfd_open, libc::SYS_getrandom,
     // Signals and waiting.
     libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending,
@@ -200,6 +201,10 @@ pub fn rules() -> BTreeMap<u32, Rule> {
         (libc::SYS_io_uring_enter, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_io_uring_register, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_memfd_secret, Rule::Fail(libc::ENOSYS)),
+        // Limits and priority of the caller itself. The jail's first process is the same user: without its descriptors or
+        // its processor time the run would fail as if it was the machine's fault. (`PRIO_PROCESS` is 0.)
+        (libc::SYS_prlimit64, Rule::AllowZeros(&[0], libc::EPERM)),
+        (libc::SYS_setpriority, Rule::AllowZeros(&[0, 1], libc::EPERM)),
         // The processor it runs on belongs to the cgroup.
         (libc::SYS_sched_setaffinity, Rule::Fail(libc::EPERM)),
     ];

@@ -56,7 +56,7 @@ static const struct { const char *name; void (*run)(void); } table[] = {
     ATTACK(cpu_bomb), ATTACK(cpu_bomb_of_many), ATTACK(output_bomb), ATTACK(log_bomb), ATTACK(endless_line),
     ATTACK(half_a_line_for_ever), ATTACK(file_size_bomb), ATTACK(many_files_bomb), ATTACK(inode_bomb), ATTACK(descriptor_bomb),
     ATTACK(pipe_bomb), ATTACK(signal_bomb), ATTACK(locked_memory), ATTACK(raise_limits), ATTACK(real_time),
-    ATTACK(higher_priority), ATTACK(spared_by_oom), ATTACK(do_chroot), ATTACK(mount_proc), ATTACK(mount_bind), ATTACK(remount),
+    ATTACK(higher_priority), ATTACK(limits_of_process_1), ATTACK(priority_of_process_1), ATTACK(spared_by_oom), ATTACK(do_chroot), ATTACK(mount_proc), ATTACK(mount_bind), ATTACK(remount),
     ATTACK(unmount), ATTACK(pivot), ATTACK(new_mount_api), ATTACK(copy_a_tree), ATTACK(change_mount_attributes),
     ATTACK(file_handles), ATTACK(dot_dot), ATTACK(links_out), ATTACK(write_to_the_system), ATTACK(overwrite_the_own_program),
     ATTACK(raw_disk), ATTACK(kernel_memory), ATTACK(kernel_switches), ATTACK(become_root), ATTACK(raise_capabilities),

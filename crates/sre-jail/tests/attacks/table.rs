@@ -29,7 +29,7 @@ pub const IN_C: &[(&str, Expected)] = &[
     ("log_bomb", Refused), ("endless_line", Limit), ("half_a_line_for_ever", TimeOut), ("file_size_bomb", Refused),
     ("many_files_bomb", Refused), ("inode_bomb", Refused), ("descriptor_bomb", Refused), ("pipe_bomb", Refused),
     ("signal_bomb", Refused), ("locked_memory", Refused), ("raise_limits", Refused), ("real_time", Refused),
-    ("higher_priority", Refused), ("spared_by_oom", Refused), ("do_chroot", Killed), ("mount_proc", Killed),
+    ("higher_priority", Refused), ("limits_of_process_1", Refused), ("priority_of_process_1", Refused), ("spared_by_oom", Refused), ("do_chroot", Killed), ("mount_proc", Killed),
     ("mount_bind", Killed), ("remount", Killed), ("unmount", Killed), ("pivot", Killed), ("new_mount_api", Killed),
     ("copy_a_tree", Killed), ("change_mount_attributes", Killed), ("file_handles", Killed), ("dot_dot", Refused),
     ("links_out", Refused), ("write_to_the_system", Refused), ("overwrite_the_own_program", Refused), ("raw_disk", Refused),

@@ -21,7 +21,7 @@ use crate::contract::{CONTRACT_VERSION, Ending, LOG_LIMIT_BYTES, environment, ju
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
-const VIEW_VERSION: &str = "3";
+const VIEW_VERSION: &str = "4";
 
 /// Files in `/tmp` for each MiB of it.
 const TMP_FILES_PER_MIB: u64 = 256;

@@ -84,4 +84,15 @@ static void locked_memory(void) { must_fail(mlock(mmap(0, 64 << 20, PROT_READ, M
 static void raise_limits(void) { struct rlimit limit = {1 << 20, 1 << 20}; must_fail(setrlimit(RLIMIT_NOFILE, &limit), "a raised limit"); }
 static void real_time(void) { struct sched_param p = {1}; must_fail(sched_setscheduler(0, SCHED_FIFO, &p), "real-time priority"); }
 static void higher_priority(void) { must_fail(setpriority(PRIO_PROCESS, 0, -20), "a higher priority"); }
+/* Without descriptors or time, the process that answers for the jail could answer no more. */
+static void limits_of_process_1(void) {
+    struct rlimit none = {0, 0};
+    if (prlimit(1, RLIMIT_NOFILE, &none, 0) >= 0) escaped("limits of process 1: files");
+    must_fail(prlimit(1, RLIMIT_CPU, &none, 0), "limits of process 1: processor time");
+}
+static void priority_of_process_1(void) {
+    if (setpriority(PRIO_PROCESS, 0, 5) < 0) { printf("no lower priority of its own\n"); return; }
+    if (setpriority(PRIO_USER, 0, 19) >= 0) escaped("priority of process 1, as one of its user's");
+    must_fail(setpriority(PRIO_PROCESS, 1, 19), "priority of process 1");
+}
 static void spared_by_oom(void) { int fd = open("/proc/self/oom_score_adj", O_WRONLY); must_fail(fd < 0 ? -1 : write(fd, "-1000", 5), "being spared when memory runs out"); }
