@@ -29,8 +29,11 @@ pub struct GroupUsage {
     pub peak_memory_bytes: Option<u64>,
     /// Processor time in microseconds.
     pub cpu_us: Option<u64>,
-    /// Processes that the kernel killed because the memory was used up.
+    /// Processes that the kernel killed because memory was used up: the group's, or the machine's, or that of a group
+    /// around this one.
     pub memory_kills: u64,
+    /// Whether the group's own limit was ever in the way of a process.
+    pub was_at_memory_limit: bool,
 }
 
 impl Group {
@@ -140,13 +143,15 @@ impl Part {
             match (controller, self.is_version_2) {
                 (Controller::Memory, true) => {
                     usage.peak_memory_bytes = self.number("memory.peak");
-                    usage.memory_kills = self.field("memory.events", "oom_kill").unwrap_or(0);
+                    usage.memory_kills = self.field("memory.events", "oom_kill ").unwrap_or(0);
+                    usage.was_at_memory_limit = self.field("memory.events", "oom ").is_some_and(|count| count > 0);
                 }
                 (Controller::Memory, false) => {
                     usage.peak_memory_bytes = self.number("memory.max_usage_in_bytes");
-                    usage.memory_kills = self.field("memory.oom_control", "oom_kill").unwrap_or(0);
+                    usage.memory_kills = self.field("memory.oom_control", "oom_kill ").unwrap_or(0);
+                    usage.was_at_memory_limit = self.reached_memory_limit();
                 }
-                (Controller::Cpu, true) => usage.cpu_us = self.field("cpu.stat", "usage_usec"),
+                (Controller::Cpu, true) => usage.cpu_us = self.field("cpu.stat", "usage_usec "),
                 // Version 1 counts it in a hierarchy of its own, `cpuacct`, which may be mounted with this one.
                 (Controller::Cpu, false) => usage.cpu_us = self.number("cpuacct.usage").map(|nanos| nanos / 1000),
                 (Controller::Pids, _) => {}
@@ -154,10 +159,22 @@ impl Part {
         }
     }
 
+    /// For version 1, which does not count it: its failures are not counted by every kernel where the limit with swap is at
+    /// the same height. Cached files count too, so one that read many and was then killed for others' memory looks as if
+    /// it had used up its own.
+    fn reached_memory_limit(&self) -> bool {
+        /// More than the kernel asks for in one piece when it has to have it.
+        const PIECE_BYTES: u64 = 256 << 10;
+        let limit = self.number("memory.limit_in_bytes").unwrap_or(u64::MAX);
+        let most = ["memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes"].map(|file| self.number(file));
+        most.into_iter().flatten().any(|most| most.saturating_add(PIECE_BYTES) >= limit)
+    }
+
     fn number(&self, file: &str) -> Option<u64> {
         fs::read_to_string(self.folder.join(file)).ok()?.trim().parse().ok()
     }
 
+    /// The number after a name, which ends with its space: one name can be the start of another.
     fn field(&self, file: &str, name: &str) -> Option<u64> {
         let text = fs::read_to_string(self.folder.join(file)).ok()?;
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())

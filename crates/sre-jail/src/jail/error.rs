@@ -49,6 +49,11 @@ pub enum JailError {
         /// What the system said.
         source: io::Error,
     },
+    /// The kernel killed a process of the jail for want of memory that was not the jail's own limit.
+    #[error(
+        "the machine, or the group this service runs in, ran out of memory, and the kernel killed a process of the skill"
+    )]
+    HostMemory,
     /// What was measured is not what was ordered.
     #[error("the jail is not what was ordered: {0}")]
     NotAsOrdered(String),

@@ -247,6 +247,10 @@ impl Running {
         }
         let elapsed = started.elapsed();
         let used = group.usage();
+        if used.memory_kills > 0 && !used.was_at_memory_limit {
+            // Whatever the skill made of it: with more memory around it, it would have done otherwise.
+            return Err(JailError::HostMemory);
+        }
         if self.measured.is_none() && used.memory_kills > 0 {
             return Err(JailError::Invalid(String::from("the memory limit is too small for any program in a jail")));
         }
