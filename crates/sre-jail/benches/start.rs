@@ -44,7 +44,7 @@ mod linux {
 
     /// From the order to the result in a jail that was made ahead, next to a bare process.
     fn warm(rounds: usize) {
-        let start = common::order("/usr/bin/python3", &["-c", "import os; os.read(3, 65536)"]);
+        let start = common::order("/usr/bin/python3", &["-c", "import os; os.read(3, 65536); os.write(3, b'1')"]);
         let bare = || spawn(Command::new("/usr/bin/python3").args(["-c", "pass"]));
         let (mut warm, mut plain) = (Vec::new(), Vec::new());
         for _ in 0..rounds {

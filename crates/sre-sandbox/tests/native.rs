@@ -91,6 +91,13 @@ fn programs_that_cannot_run_are_refused_with_the_reason() {
         (script("#!/usr/bin/env\n"), "names no interpreter"),
         (script("#!sh\n"), "no absolute path"),
         (script("#!/skill/main2\n"), "not there"),
+        // Files of the host that no jail shows: whether there is one is not told, and none is read.
+        (script("#!/proc/self/pagemap\n"), "not there"),
+        (script("#!/proc/self/exe\n"), "not there"),
+        (script("#!/usr/../proc/self/exe\n"), "not there"),
+        (script("#!/dev/zero\n"), "not there"),
+        (script("#!/etc/passwd\n"), "not there"),
+        (script("#!/usr/lib/os-release\n"), "not there"),
         (script(&format!("#!/bin/{}\n", "x".repeat(300))), "longer than"),
         (script(""), "is empty"),
         (script("echo 1\n"), "neither an ELF header nor"),
@@ -360,7 +367,15 @@ fn an_order_runs_although_the_jail_made_for_it_was_killed() {
     });
 
     warmed(&own, &good, 2);
-    signal("-KILL", &own.launcher_pid().expect("a launcher").to_string());
+    let launcher = own.launcher_pid().expect("a launcher").to_string();
+    signal("-KILL", &launcher);
+    // What is asked of a launcher that is about to die dies with it.
+    let lives = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']));
+    let waiting = Instant::now();
+    while std::fs::read_to_string(format!("/proc/{launcher}/stat")).is_ok_and(lives) {
+        assert!(waiting.elapsed() < PATIENCE, "the launcher lives");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     for _ in 0..3 {
         ran(&own, "the launcher is dead");
     }

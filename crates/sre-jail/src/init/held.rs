@@ -15,10 +15,8 @@ use crate::wire;
 pub(super) struct Held {
     /// The package's place, writable.
     pub package: OwnedFd,
-    /// Where the guest reads from.
+    /// The other end of what the guest reads from, and then writes to.
     pub gate: OwnedFd,
-    /// The other end.
-    pub opens_gate: OwnedFd,
     /// Its process.
     pub guest: OwnedFd,
 }
@@ -62,17 +60,18 @@ impl Held {
 
     /// Writes to the gate while there is a guest to read from it; whether there was, to the end.
     fn open(&self, told: &[u8]) -> Result<bool, StepError> {
-        // A pipe that has room has room for so much; a longer write could wait for a guest that is gone.
+        // A socket that has room has room for so much; a longer write could wait for a guest that is gone.
         for piece in told.chunks(libc::PIPE_BUF) {
-            let mut waiting = [Waiting::to_read(&self.guest), Waiting::to_write(&self.opens_gate)];
+            let mut waiting = [Waiting::to_read(&self.guest), Waiting::to_write(&self.gate)];
             while !waiting.iter().any(Waiting::happened) {
                 fd::poll(&mut waiting, -1).step("waiting for the guest to read")?;
             }
             if waiting[0].happened() {
                 return Ok(false);
             }
-            fd::write_all(self.opens_gate.as_fd(), piece).step("telling the guest its order")?;
+            fd::write_all(self.gate.as_fd(), piece).step("telling the guest its order")?;
         }
+        socket::end_writing(self.gate.as_fd()).step("telling the guest its order")?;
         Ok(true)
     }
 }
@@ -84,11 +83,12 @@ pub(super) struct Released {
 }
 
 impl Released {
-    /// Whether the guest has read its order to the end, so that how it ended is how the order ended. One that was killed a
-    /// moment before, and whose end came a moment after, has not.
+    /// Whether the guest, which has ended, said before that it has its order, so that its end is the order's. One that was
+    /// killed may be seen to live for a moment, and the kernel even reads for it, but it says nothing any more.
     pub fn was_read(&self) -> bool {
-        let mut left = [Waiting::to_read(&self.gate)];
-        fd::poll(&mut left, 0).is_ok() && !left[0].is_readable()
+        let mut said = [Waiting::to_read(&self.gate)];
+        let is_over = fd::poll(&mut said, 0).is_ok() && said[0].happened();
+        is_over && fd::read(self.gate.as_fd(), &mut [0]).is_ok_and(|length| length == Some(1))
     }
 }
 

@@ -124,7 +124,7 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
     let cgroups = enter(seed, id)?;
     let (order, is_held) = read_order(&seed.order)?;
     let view::Built { package, devices } = view::build(&order, is_held, shared.newest_first)?;
-    let (gate, opens_gate) = is_held.then(fd::pipe).transpose().step("a pipe")?.unzip();
+    let (gate, opens_gate) = is_held.then(socket::stream_pair).transpose().step("a socket pair")?.unzip();
     confine::limits(&order.limits)?;
     process::set_no_new_privileges().step("no new privileges")?;
     process::drop_capabilities().step("dropping capabilities")?;
@@ -139,10 +139,9 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             Guest { seed, order: &order, shared, cgroups: &cgroups, gate, hands_over }.start()
         }
         Forked::Parent(_, guest) => {
-            // Before all others are closed by number: this would be closed twice.
-            drop(hands_over);
-            let held = package.zip(gate.zip(opens_gate));
-            let held = held.map(|(package, (gate, opens_gate))| Held { package, gate, opens_gate, guest });
+            let held = package.zip(opens_gate).map(|(package, gate)| Held { package, gate, guest });
+            // Before all others are closed by number: these would be closed twice.
+            drop((gate, hands_over));
             close_the_guests(seed, held.as_ref(), takes_over.as_ref(), devices.as_ref())?;
             let world = match (takes_over, devices, &order.world) {
                 (Some(from), Some(devices), Some(told)) => take_over(&from)?
@@ -165,9 +164,7 @@ fn close_the_guests(
     devices: Option<&OwnedFd>,
 ) -> Result<(), StepError> {
     let mut kept = vec![seed.control.as_raw_fd()];
-    kept.extend(
-        held.iter().flat_map(|held| [&held.package, &held.gate, &held.opens_gate, &held.guest]).map(AsRawFd::as_raw_fd),
-    );
+    kept.extend(held.iter().flat_map(|held| [&held.package, &held.gate, &held.guest]).map(AsRawFd::as_raw_fd));
     kept.extend(world.into_iter().chain(devices).map(AsRawFd::as_raw_fd));
     kept.sort_unstable();
     fd::close_all_from(0, &kept).step("closing the guest's files")

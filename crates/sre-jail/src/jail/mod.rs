@@ -80,9 +80,10 @@ impl Jail {
 
     /// Makes a jail ahead: its guest starts with `order`, whose package and standard input must be empty, and waits.
     ///
-    /// The guest finds a pipe at descriptor 3. When [`Held::run`] gives it an order, the package and standard input are
+    /// The guest finds a socket at descriptor 3. When [`Held::run`] gives it an order, the package and standard input are
     /// there, and it reads the order's arguments, each with a zero byte after it, and then each variable of its
-    /// environment with a zero byte before it, to the pipe's end.
+    /// environment with a zero byte before it, to the end. Then it writes one byte there: what ends a guest that has not said
+    /// so is no end of the order ([`JailError::Gone`]).
     ///
     /// # Errors
     /// As [`Jail::run`].

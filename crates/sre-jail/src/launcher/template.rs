@@ -60,6 +60,14 @@ impl Root {
 /// Folders beside `usr` that hold programs; links into `usr` on most systems.
 const PROGRAM_FOLDERS: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
+impl Root {
+    /// Whether a jail shows the folder of this name, right below the root, as it is where its programs come from.
+    #[must_use]
+    pub fn shows(name: &OsStr) -> bool {
+        name == "usr" || PROGRAM_FOLDERS.iter().any(|folder| name == *folder)
+    }
+}
+
 /// Devices that hold no state of the host's. `random` never blocks on the kernels this runs on.
 const DEVICES: [&str; 4] = ["null", "zero", "full", "random"];
 

@@ -19,6 +19,22 @@ pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     own_pair(ends)
 }
 
+/// Two connected sockets that carry bytes.
+pub fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for the two numbers that are written.
+    check_int(unsafe {
+        libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0, ends.as_mut_ptr())
+    })?;
+    own_pair(ends)
+}
+
+/// The other end reads to the end; what it writes can still be read.
+pub fn end_writing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: numbers in, number out.
+    check_int(unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_WR) }).map(drop)
+}
+
 /// The control part of a message, aligned as the kernel wants it.
 #[repr(C, align(8))]
 struct Control([u8; 128]);

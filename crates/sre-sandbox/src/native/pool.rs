@@ -16,7 +16,7 @@ use super::program::Command;
 const KINDS: usize = 4;
 
 /// What Python does first in a jail of the pool: it reads from descriptor 3 which script to be (`sre_jail::Jail::hold`),
-/// and becomes it as if it had been started with it.
+/// says that it knows, and becomes it as if it had been started with it.
 const WAIT: &str = r#"
 import os, sys
 def wait():
@@ -26,6 +26,7 @@ def wait():
         if not piece:
             break
         told += piece
+    os.write(3, b"1")
     os.close(3)
     arguments, _, environment = told.partition(b"\0\0")
     os.environ.clear()
