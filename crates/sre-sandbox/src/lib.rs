@@ -22,6 +22,8 @@ mod executor;
 mod language;
 #[cfg(all(feature = "native", target_os = "linux"))]
 pub mod native;
+#[cfg(any(feature = "wasm", all(feature = "native", target_os = "linux")))]
+mod private;
 #[cfg(feature = "wasm")]
 mod wasi;
 #[cfg(feature = "wasm")]

@@ -63,10 +63,22 @@ pub fn digest(folder: &Path) -> io::Result<String> {
     Ok(Digest::of(&listing).to_string())
 }
 
+/// The digest of a file of any size.
+pub(super) fn digest_of_file(path: &Path) -> io::Result<Digest> {
+    let mut hashing = image::Hashing::new(fs::File::open(path)?);
+    io::copy(&mut hashing, &mut io::sink())?;
+    Ok(hashing.digest())
+}
+
 /// Links that are followed on the way to one file.
 const LINKS_LIMIT: usize = 40;
 
-/// The file of the host that a path of the jail is, all links being followed within `root`: no link leads out of it.
+/// Links that a jail has too, from its own root on: those of the system for alternatives.
+const ALTERNATIVES: &str = "etc/alternatives";
+
+/// The program of the host that a path of the jail is, all links being followed within `root`: no link leads out of it.
+/// Nothing is looked at that a jail does not show.
+
 pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
     let parts = |path: &Path| -> Vec<OsString> {
         let names = path.components().filter_map(|part| match part {
@@ -83,6 +95,9 @@ pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
             continue;
         }
         let next = place.join(part);
+        if !is_shown(&next) {
+            return None;
+        }
         match fs::read_link(root.join(&next)) {
             Ok(target) => {
                 links += 1;
@@ -97,8 +112,12 @@ pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
             Err(_) => place = next,
         }
     }
+    if place.starts_with("etc") {
+        return None;
+    }
     let found = root.join(place);
-    found.is_file().then_some(found)
+    let metadata = found.metadata().ok()?;
+    (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then_some(found)
 }
 
 /// One line per entry, sorted by name within each folder: type, executable bit, length of the path, path, digest.
@@ -122,13 +141,19 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
             list(root, &path, listing)?;
         } else if metadata.is_file() {
             let kind = if metadata.permissions().mode() & 0o111 == 0 { "file" } else { "program" };
-            add(kind, Some(Digest::of(&fs::read(&path)?)));
+            add(kind, Some(digest_of_file(&path)?));
         } else {
             // Devices and the like are dead on a mount without devices.
             add("other", None);
         }
     }
     Ok(())
+}
+
+/// Whether a path, relative to the root, is in what a jail shows of the root folder, or on the way to a link it has too.
+fn is_shown(path: &Path) -> bool {
+    let first = path.components().next().map(Component::as_os_str);
+    first.is_some_and(Root::shows) || path.starts_with(ALTERNATIVES) || Path::new(ALTERNATIVES).starts_with(path)
 }
 
 #[cfg(test)]
@@ -168,19 +193,32 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("root");
         fs::create_dir_all(root.join("usr/bin")).expect("a folder");
-        fs::write(root.join("usr/bin/python3.11"), "1").expect("a file");
-        fs::write(folder.path().join("outside"), "2").expect("a file");
+        fs::create_dir_all(root.join("etc/alternatives")).expect("a folder");
+        let program = |path: PathBuf| {
+            fs::write(&path, "1").expect("a file");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        };
+        program(root.join("usr/bin/python3.11"));
+        program(folder.path().join("outside"));
+        program(root.join("etc/secret"));
+        program(root.join("etc/alternatives/tool"));
+        fs::write(root.join("usr/bin/text"), "2").expect("a file");
         let links = [
             ("/usr/bin", "bin"),
             ("/usr/bin/python3.11", "usr/bin/python3"),
             ("../../../outside", "usr/out"),
             ("loop", "loop"),
+            ("/etc/alternatives/python", "usr/bin/python"),
+            ("/usr/bin/python3.11", "etc/alternatives/python"),
+            ("/etc/secret", "usr/bin/secret"),
         ];
         for (target, name) in links {
             std::os::unix::fs::symlink(target, root.join(name)).expect("a link");
         }
         assert_eq!(find(&root, "/bin/python3"), Some(root.join("usr/bin/python3.11")));
-        for path in ["/usr/out", "/../outside", "/loop", "/loop/x", "/usr", "/no"] {
+        assert_eq!(find(&root, "/usr/bin/python"), Some(root.join("usr/bin/python3.11")));
+        let hidden = ["/etc/secret", "/usr/bin/secret", "/etc/alternatives/tool", "/usr/bin/text"];
+        for path in ["/usr/out", "/../outside", "/loop", "/loop/x", "/usr", "/no"].into_iter().chain(hidden) {
             assert_eq!(find(&root, path), None, "{path}");
         }
     }

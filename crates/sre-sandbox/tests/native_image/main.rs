@@ -6,6 +6,7 @@ mod layout;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -48,6 +49,11 @@ fn a_shell() -> Layout {
     Layout::new(&[("", folders.bytes()), ("+gzip", libraries.bytes()), ("+zstd", upper.bytes())])
 }
 
+/// A folder for images, as the program makes it.
+fn images_folder() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().expect("a folder")
+}
+
 fn options(root: Root, images: &Path) -> NativeOptions {
     let path = env!("CARGO_BIN_EXE_sre-sandbox-test-launcher").into();
     let launcher = LauncherProgram::Other { path, arguments: Vec::new() };
@@ -75,7 +81,7 @@ fn script(text: &str) -> Skill {
 /// commitment names it as it would name the same tree given as a folder.
 #[test]
 fn a_skill_runs_in_an_image_that_is_bound_by_its_digest() {
-    let (layout, images) = (a_shell(), tempfile::tempdir().expect("a folder"));
+    let (layout, images) = (a_shell(), images_folder());
     let sandbox = NativeSandbox::new(options(Root::Folder(layout.path().into()), images.path()));
     if let Err(error) = sandbox.lacking() {
         eprintln!("NOT TESTED HERE: native skills, {error}");
@@ -105,7 +111,7 @@ fn a_skill_runs_in_an_image_that_is_bound_by_its_digest() {
 /// A name in an archive and what it is; what the message says.
 #[test]
 fn entries_that_may_not_be_in_a_root_folder_are_refused_by_name() {
-    let images = tempfile::tempdir().expect("a folder");
+    let images = images_folder();
     let outside = tempfile::tempdir().expect("a folder");
     let target = outside.path().display().to_string();
     let cases = [
@@ -140,7 +146,7 @@ fn entries_that_may_not_be_in_a_root_folder_are_refused_by_name() {
 
 #[test]
 fn layouts_that_are_damaged_are_refused_by_name() {
-    let images = tempfile::tempdir().expect("a folder");
+    let images = images_folder();
     let good = || Layout::new(&[("+gzip", Made::new().file("usr/x", b"1").bytes())]);
     let refused = |layout: &Layout, told: &str| {
         let error = layout.unpack(images.path()).expect_err(told);
@@ -212,13 +218,82 @@ fn layouts_that_are_damaged_are_refused_by_name() {
     refused(&layout, "index.json is no valid image");
 }
 
+/// Long names are in entries of their own, which are kept in memory: they arrive, and have limits.
+#[test]
+fn long_names_arrive_and_have_limits() {
+    let images = images_folder();
+    let gnu = format!("usr/{}/x", "gnu-".repeat(50));
+    let pax = format!("usr/{}/x", "pax-".repeat(50));
+    let record = |key: &str, value: &str| {
+        let rest = format!(" {key}={value}\n");
+        let length = (1..).find(|length: &usize| length.to_string().len() + rest.len() == *length).expect("a length");
+        format!("{length}{rest}").into_bytes()
+    };
+    let told = |kind: EntryType, bytes: &[u8]| Made::new().entry(kind, "././@LongLink", "", 0o644, bytes);
+    let list = |bytes: &[u8]| told(EntryType::XHeader, bytes).file("usr/x", b"1");
+    let good = told(EntryType::GNULongName, format!("{gnu}\0").as_bytes())
+        .file("usr/cut", b"1")
+        .entry(EntryType::XHeader, "list", "", 0o644, &[record("path", &pax), record("mtime", "1.5")].concat())
+        .file("usr/cut", b"2")
+        .entry(EntryType::GNULongLink, "././@LongLink", "", 0o644, format!("/{gnu}\0").as_bytes())
+        .link("usr/link", "cut");
+    let unpacked = Layout::new(&[("", good.bytes())]).unpack(images.path()).expect("a folder");
+    assert_eq!(fs::read(unpacked.join(gnu.as_str())).expect("a file"), b"1");
+    assert_eq!(fs::read(unpacked.join(pax)).expect("a file"), b"2");
+    assert_eq!(fs::read_link(unpacked.join("usr/link")).expect("a link"), Path::new(&format!("/{gnu}")));
+    assert!(!unpacked.join("usr/cut").exists());
+
+    // Few bytes in the layer, many in memory: each folder on the way has a path of its own.
+    let deep = |at: usize| format!("{at:05}/{}", "a-folder-with-a-name-of-30-b/".repeat(120));
+    let many = (0..700).fold(Made::new(), |made, at| {
+        let made = made.entry(EntryType::GNULongName, "././@LongLink", "", 0o644, deep(at).as_bytes());
+        made.entry(EntryType::Directory, "x", "", 0o755, b"")
+    });
+    let zeroes = vec![b'x'; 100_000];
+    let cases = [
+        (told(EntryType::GNULongName, &zeroes).file("x", b"1"), "8192 are allowed"),
+        (told(EntryType::GNULongLink, &zeroes).link("x", "y"), "8192 are allowed"),
+        (list(&record("comment", &"x".repeat(100_000))), "65536 are allowed"),
+        (list(b"nonsense"), "a list that cannot be read"),
+        (list(&record("size", "2")), "1 bytes in one place and 2 in another"),
+        (list(&record("GNU.sparse.major", "1")), "with holes"),
+        (told(EntryType::GNULongName, b"a").entry(EntryType::GNULongName, "b", "", 0o644, b"b"), "told twice"),
+        (many, "bytes of paths"),
+    ];
+    for (made, said) in cases {
+        let error = Layout::new(&[("", made.bytes())]).unpack(images.path()).expect_err(said);
+        assert!(error.contains(said), "{error} does not say {said:?}");
+    }
+}
+
+/// Who can write to the folder of images can change a tree and its digest together.
+#[test]
+fn images_in_a_folder_that_others_can_write_to_are_not_used() {
+    let images = images_folder();
+    let layout = Layout::new(&[("", Made::new().file("usr/x", b"1").bytes())]);
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    let refused = |when: &str| {
+        let error = layout.unpack(images.path()).expect_err(when);
+        assert!(error.contains("must belong to this user"), "{when}: {error}");
+    };
+    mode(images.path(), 0o777);
+    refused("before it is unpacked");
+    assert_eq!(fs::read_dir(images.path()).expect("a folder").count(), 0);
+    mode(images.path(), 0o700);
+    let unpacked = layout.unpack(images.path()).expect("a folder");
+    mode(unpacked.parent().expect("its folder"), 0o777);
+    refused("one that is there");
+    mode(unpacked.parent().expect("its folder"), 0o755);
+    assert_eq!(layout.unpack(images.path()), Ok(unpacked));
+}
+
 /// A few kilobytes that become many megabytes: the limit counts what comes out, and nothing of it is left.
 #[test]
 fn bombs_are_refused_when_they_reach_the_limit() {
     const LIMIT_BYTES: u64 = 4 << 20;
     let zeroes = vec![0; 64 << 20];
     for format in ["+gzip", "+zstd"] {
-        let images = tempfile::tempdir().expect("a folder");
+        let images = images_folder();
         let one = Layout::new(&[(format, Made::new().file("usr/zeroes", &zeroes).bytes())]);
         let part = || (format, Made::new().file("usr/zeroes", &zeroes[..3 << 20]).bytes());
         let several = Layout::new(&[part(), part()]);

@@ -6,8 +6,9 @@ use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use tar::{Archive, Entry, EntryType};
 
+use super::extension::Told;
 use super::tree::{Change, Made};
-use super::{ENTRIES_LIMIT, ImageError};
+use super::{ENTRIES_LIMIT, ImageError, PATHS_LIMIT_BYTES};
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,15 +78,27 @@ pub fn read_layer(
 ) -> Result<Vec<Change>, ImageError> {
     let damaged = |error: io::Error| ImageError::document(&format!("the layer {layer}"), error.to_string());
     let mut archive = Archive::new(unpacked);
-    let (mut removed, mut added) = (Vec::new(), Vec::new());
-    for entry in archive.entries().map_err(damaged)? {
+    let (mut removed, mut added, mut told) = (Vec::new(), Vec::new(), Told::default());
+    let mut path_bytes = 0;
+    // Raw: the archive's reader would take in names of any length.
+    for entry in archive.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
         if entries_before + removed.len() + added.len() >= ENTRIES_LIMIT {
             return Err(ImageError::TooLarge(format!("{ENTRIES_LIMIT} entries")));
         }
-        let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let own_path = entry.path_bytes().into_owned();
+        let shown = String::from_utf8_lossy(told.path.as_ref().unwrap_or(&own_path)).into_owned();
         let refused = |why: String| ImageError::Entry { layer: layer.to_owned(), path: shown.clone(), why };
-        let path = clean(&entry.path_bytes()).map_err(refused)?;
+        if told.take(&mut entry).map_err(refused)? {
+            continue;
+        }
+        let told = std::mem::take(&mut told);
+        told.check_size(entry.size()).map_err(refused)?;
+        path_bytes += own_path.len() + told.bytes();
+        if path_bytes > PATHS_LIMIT_BYTES {
+            return Err(ImageError::TooLarge(format!("{PATHS_LIMIT_BYTES} bytes of paths in a layer")));
+        }
+        let path = clean(told.path.as_deref().unwrap_or(&own_path)).map_err(refused)?;
         let (folder, name) = split(&path);
         if name == OPAQUE {
             removed.push(Change::Empty(folder.to_vec()));
@@ -94,7 +107,7 @@ pub fn read_layer(
                 return Err(refused(String::from("a whiteout of nothing")));
             }
             removed.push(Change::Remove(join(folder, name)));
-        } else if let Some(made) = made(&mut entry, &path, keep).map_err(refused)? {
+        } else if let Some(made) = made(&mut entry, &path, told.link, keep).map_err(refused)? {
             added.push(Change::Make(path, made));
         }
     }
@@ -105,10 +118,12 @@ pub fn read_layer(
 fn made<R: Read>(
     entry: &mut Entry<'_, R>,
     path: &[u8],
+    told_link: Option<Vec<u8>>,
     keep: &mut dyn FnMut(&mut dyn Read) -> io::Result<u64>,
 ) -> Result<Option<Made>, String> {
     let link = |entry: &Entry<'_, R>| -> Result<Vec<u8>, String> {
-        let target = entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
+        let own = || entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
+        let target = told_link.unwrap_or_else(own);
         match target.len() {
             0 => Err(String::from("a link to nothing")),
             PATH_LIMIT_BYTES.. => Err(String::from("a link to a path that is too long")),

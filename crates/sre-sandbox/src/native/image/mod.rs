@@ -5,6 +5,7 @@
 //! | `layout` | index, manifest and configuration: which layers |
 //! | `blob` | a file of the layout by its digest |
 //! | `layer` | one layer's entries |
+//! | `extension` | what is told of an entry before it |
 //! | `tree` | the layers laid over each other, in memory |
 //! | `unpack` | the tree on disk |
 //!
@@ -20,6 +21,7 @@
 //! has been changed since is refused.
 
 mod blob;
+mod extension;
 mod layer;
 mod layout;
 mod tree;
@@ -28,6 +30,7 @@ mod unpack;
 use std::io;
 use std::path::PathBuf;
 
+pub(super) use blob::Hashing;
 pub use layer::{Format, read_layer};
 pub use layout::{Chosen, Descriptor, Image, parse_index, parse_manifest};
 pub use tree::{Change, Made, Node, Tree};
@@ -42,8 +45,12 @@ pub const LAYERS_LIMIT: usize = 127;
 /// Most bytes of all layers together, decompressed.
 pub const UNPACKED_LIMIT_BYTES: u64 = 8 << 30;
 
-/// Most entries of all layers together.
+/// Most entries of all layers together, and most files, folders and links of the whole.
 pub const ENTRIES_LIMIT: usize = 500_000;
+
+/// Most bytes of all paths and links together: they are kept in memory until the image is on disk. In the largest images
+/// they are some tens of millions.
+pub const PATHS_LIMIT_BYTES: usize = 128 << 20;
 
 /// Why an image cannot be a root folder.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::layer::{join, split};
+use super::{ENTRIES_LIMIT, PATHS_LIMIT_BYTES};
 
 /// What a layer does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,18 +58,22 @@ const LINKS_LIMIT: usize = 40;
 
 /// An image's files. Every node but the root is in a folder that is a node too.
 #[derive(Debug, Clone, Default)]
-pub struct Tree(BTreeMap<Vec<u8>, Node>);
+pub struct Tree {
+    nodes: BTreeMap<Vec<u8>, Node>,
+    /// Bytes of paths and links that were put into it.
+    bytes: usize,
+}
 
 impl Tree {
     /// Every path with what is there; a folder comes before what is in it.
     pub fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
-        self.0.iter().map(|(path, node)| (&**path, node))
+        self.nodes.iter().map(|(path, node)| (&**path, node))
     }
 
     /// What is at a path, links on the way to it not being followed.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Node> {
-        self.0.get(path)
+        self.nodes.get(path)
     }
 
     /// Lays a layer over what is there.
@@ -81,7 +86,7 @@ impl Tree {
                 Change::Remove(path) => {
                     let Some(place) = self.place(&path) else { continue };
                     self.remove_below(&place);
-                    self.0.remove(&place);
+                    self.nodes.remove(&place);
                 }
                 Change::Empty(path) => {
                     if let Some(place) = self.place(&path) {
@@ -103,15 +108,15 @@ impl Tree {
         let place = join(&folder, name);
         let node = match made {
             Made::Folder => {
-                if !matches!(self.0.get(&place), Some(Node::Folder)) {
-                    self.0.insert(place, Node::Folder);
+                if !matches!(self.nodes.get(&place), Some(Node::Folder)) {
+                    self.put(place, Node::Folder)?;
                 }
                 return Ok(());
             }
             Made::File { content, executable } => Node::File { content, executable },
             Made::Link(target) => Node::Link(target),
             Made::Same(target) => {
-                let found = self.place(&target).and_then(|place| self.0.get(&place));
+                let found = self.place(&target).and_then(|place| self.nodes.get(&place));
                 match found {
                     Some(node @ (Node::File { .. } | Node::Link(_))) => node.clone(),
                     _ => return Err(String::from("another name of a file that is not there")),
@@ -119,7 +124,18 @@ impl Tree {
             }
         };
         self.remove_below(&place);
-        self.0.insert(place, node);
+        self.put(place, node)
+    }
+
+    /// One more node. A deep path brings all the folders on the way to it.
+    fn put(&mut self, place: Vec<u8>, node: Node) -> Result<(), String> {
+        let link = if let Node::Link(target) = &node { target.len() } else { 0 };
+        self.bytes += place.len() + link;
+        self.nodes.insert(place, node);
+        if self.bytes > PATHS_LIMIT_BYTES || self.nodes.len() > ENTRIES_LIMIT {
+            let limits = format!("{ENTRIES_LIMIT} files and folders or {PATHS_LIMIT_BYTES} bytes of paths");
+            return Err(format!("with which the image has more than {limits}"));
+        }
         Ok(())
     }
 
@@ -130,8 +146,8 @@ impl Tree {
         while end < place.len() {
             end = place[end + 1..].iter().position(|&byte| byte == b'/').map_or(place.len(), |at| end + 1 + at);
             let part = &place[..end];
-            if !matches!(self.0.get(part), Some(Node::Folder)) {
-                self.0.insert(part.to_vec(), Node::Folder);
+            if !matches!(self.nodes.get(part), Some(Node::Folder)) {
+                self.put(part.to_vec(), Node::Folder)?;
             }
         }
         Ok(place)
@@ -152,7 +168,7 @@ impl Tree {
                 b".." => place = split(&place).0.to_vec(),
                 _ => {
                     let next = join(&place, &part);
-                    match self.0.get(&next) {
+                    match self.nodes.get(&next) {
                         Some(Node::Link(target)) => {
                             links += 1;
                             if links > LINKS_LIMIT {
@@ -174,14 +190,14 @@ impl Tree {
     fn remove_below(&mut self, place: &[u8]) {
         let prefix = if place.is_empty() { Vec::new() } else { [place, b"/"].concat() };
         let doomed: Vec<Vec<u8>> = self
-            .0
+            .nodes
             .range(prefix.clone()..)
             .map(|(path, _)| path)
             .take_while(|path| path.starts_with(&prefix))
             .cloned()
             .collect();
         for path in doomed {
-            self.0.remove(&path);
+            self.nodes.remove(&path);
         }
     }
 }

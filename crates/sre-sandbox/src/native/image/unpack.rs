@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::blob::{self, Hashing, parse_digest};
@@ -13,6 +13,7 @@ use super::layout::{Chosen, Descriptor, parse_configuration, parse_index, parse_
 use super::tree::{Node, Tree};
 use super::{DOCUMENT_LIMIT_BYTES, ImageError, UNPACKED_LIMIT_BYTES};
 use crate::native::root;
+use crate::private::{check_unwritable, make_private};
 
 /// Whether a folder is an image layout and not a root file system.
 #[must_use]
@@ -36,8 +37,9 @@ pub fn unpack_within(layout: &Path, images: &Path, limit_bytes: u64) -> Result<(
     let manifest = choose(layout)?;
     let name = format!("sha256-{}", parse_digest("index.json", &manifest.digest)?);
     let place = images.join(name);
+    // Digest and tree stand side by side: whoever could write here could change both.
+    make_private(images).map_err(ImageError::io(images))?;
     if !place.exists() {
-        DirBuilder::new().recursive(true).mode(0o700).create(images).map_err(ImageError::io(images))?;
         let staging =
             tempfile::Builder::new().prefix(".unpacking-").tempdir_in(images).map_err(ImageError::io(images))?;
         write(layout, &manifest, staging.path(), limit_bytes)?;
@@ -48,6 +50,7 @@ pub fn unpack_within(layout: &Path, images: &Path, limit_bytes: u64) -> Result<(
             Err(error) => return Err(ImageError::Io { path: place, source: error }),
         }
     }
+    check_unwritable(&place).map_err(ImageError::io(&place))?;
     let (folder, noted) = (place.join("root"), place.join("tree"));
     let expected = fs::read_to_string(&noted).map_err(ImageError::io(noted))?;
     let found = root::digest(&folder).map_err(ImageError::io(&folder))?;

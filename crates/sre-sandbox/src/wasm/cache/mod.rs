@@ -30,6 +30,8 @@ use wasmtime::Engine;
 
 use room::Room;
 
+use crate::private::make_private;
+
 const MAC_BYTES: usize = 32;
 /// The block size of SHA-256, so that HMAC uses the key as it is.
 const KEY_BYTES: usize = 64;
@@ -155,26 +157,6 @@ fn remove_leftovers(folder: &Path) {
             drop(fs::remove_file(entry.path()));
         }
     }
-}
-
-/// Makes `folder` and checks that only this user can write into it.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-        builder.mode(0o700).create(folder)?;
-        let metadata = fs::symlink_metadata(folder)?;
-        let own = rustix::process::geteuid().as_raw();
-        if !metadata.is_dir() || metadata.uid() != own || metadata.mode() & 0o077 != 0 {
-            let message = "the folder must belong to this user alone (chmod 700)";
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-        }
-    }
-    #[cfg(not(unix))]
-    builder.create(folder)?;
-    Ok(())
 }
 
 /// The key, made at the first use. Two processes that start at once agree on the one that was linked first.
