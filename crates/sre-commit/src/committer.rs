@@ -35,7 +35,7 @@ impl Committer {
 impl Commit for Committer {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
         let CommitRequest { order_id, skill, input, profile, time_limit, slot } = request;
-        let engine = self.executor.engine(profile.backend, &skill, None)?;
+        let engine = self.executor.engine(profile.backend, &skill, None).await?;
         let job = OwnedJob {
             skill: Arc::clone(&skill),
             input: Arc::clone(&input),

@@ -109,13 +109,19 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::backend`] and [`Sandbox::engine`].
-    pub fn engine(
+    pub async fn engine(
         &self,
         backend: Backend,
-        skill: &Skill,
+        skill: &Arc<Skill>,
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
-        self.backend(backend)?.engine(skill, language_runtime)
+        let backend = self.backend(backend)?;
+        // Such a one knows itself; another may have to start a process, or read interpreters and root folders.
+        if backend.is_deterministic() {
+            return backend.engine(skill, language_runtime);
+        }
+        let (backend, skill) = (Arc::clone(backend), Arc::clone(skill));
+        blocking(move || backend.engine(&skill, language_runtime)).await
     }
 
     /// Makes `skill` ready on `backend`; see [`Sandbox::prepare`].

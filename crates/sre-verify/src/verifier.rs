@@ -119,6 +119,7 @@ impl Verifier {
         let own_engine = self
             .executor
             .engine(profile.backend, &skill, language_runtime)
+            .await
             .map_err(|error| unverifiable(error.to_string()))?;
         let same_engine = **own_engine == *committed_engine;
         let slot = self.executor.slot().await.map_err(|error| unverifiable(error.to_string()))?;

@@ -125,8 +125,8 @@ fn interpreter(skill: &Skill, root: &Path, entrypoint: &str, after_mark: &[u8]) 
         Ok(program)
     } else {
         Err(rejected(format!(
-            "{entrypoint} needs the interpreter {program:?}, which is not there; install it, or name a root folder \
-             that has it"
+            "{entrypoint} needs the interpreter {program:?}, which is not there as a program; install it below /usr, or \
+             name a root folder that has it"
         )))
     }
 }

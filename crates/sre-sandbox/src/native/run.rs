@@ -1,11 +1,14 @@
 //! One execution.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use lru::LruCache;
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources};
 use sre_jail::jail::Layer;
 use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World};
@@ -23,6 +26,12 @@ use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
 const VIEW_VERSION: &str = "4";
 
+/// Largest interpreter, in bytes: each is read whole for its digest, once. The largest that are in use have some 150 MiB.
+const INTERPRETER_LIMIT_BYTES: u64 = 1 << 30;
+
+/// Interpreters whose digests are remembered.
+const INTERPRETERS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
 /// Files in `/tmp` for each MiB of it.
 const TMP_FILES_PER_MIB: u64 = 256;
 
@@ -31,16 +40,24 @@ pub struct NativeSandbox {
     options: NativeOptions,
     jail: Mutex<Option<Arc<Jail>>>,
     root: OnceLock<Result<Resolved, String>>,
-    interpreters: Mutex<HashMap<PathBuf, Interpreter>>,
+    interpreters: Mutex<LruCache<PathBuf, Interpreter>>,
     pool: Pool,
 }
 
 /// An interpreter's digest, and what it was taken of.
 #[derive(Clone)]
 struct Interpreter {
-    changed: Option<SystemTime>,
-    bytes: u64,
+    state: State,
     digest: Digest,
+}
+
+/// What tells a file from another one in its place, or from itself with other content: device, number, size, and when
+/// content and number were last changed, in seconds and nanoseconds.
+type State = (u64, u64, u64, [i64; 4]);
+
+fn state(metadata: &Metadata) -> State {
+    let changed = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+    (metadata.dev(), metadata.ino(), metadata.len(), changed)
 }
 
 impl NativeSandbox {
@@ -48,7 +65,8 @@ impl NativeSandbox {
     #[must_use]
     pub fn new(options: NativeOptions) -> Self {
         let pool = Pool::new(options.warm_jails);
-        Self { options, jail: Mutex::default(), root: OnceLock::new(), interpreters: Mutex::default(), pool }
+        let interpreters = Mutex::new(LruCache::new(INTERPRETERS));
+        Self { options, jail: Mutex::default(), root: OnceLock::new(), interpreters, pool }
     }
 
     /// The jail, started now if it was not.
@@ -91,15 +109,20 @@ impl NativeSandbox {
         let found = root::find(root::folder(&self.root()?.root), path);
         let place = found.ok_or_else(|| unreadable(std::io::ErrorKind::NotFound.into()))?;
         let metadata = fs::metadata(&place).map_err(unreadable)?;
-        let (changed, bytes) = (metadata.modified().ok(), metadata.len());
+        if metadata.len() > INTERPRETER_LIMIT_BYTES {
+            return Err(SandboxError::Rejected(format!(
+                "the interpreter {path} has {} bytes; {INTERPRETER_LIMIT_BYTES} are allowed",
+                metadata.len()
+            )));
+        }
+        let state = state(&metadata);
         if let Some(known) = lock(&self.interpreters).get(&place)
-            && known.changed == changed
-            && known.bytes == bytes
+            && known.state == state
         {
             return Ok(known.digest);
         }
-        let digest = Digest::of(&fs::read(&place).map_err(unreadable)?);
-        lock(&self.interpreters).insert(place, Interpreter { changed, bytes, digest });
+        let digest = root::digest_of_file(&place).map_err(unreadable)?;
+        lock(&self.interpreters).put(place, Interpreter { state, digest });
         Ok(digest)
     }
 }
