@@ -78,7 +78,6 @@ const ALTERNATIVES: &str = "etc/alternatives";
 
 /// The program of the host that a path of the jail is, all links being followed within `root`: no link leads out of it.
 /// Nothing is looked at that a jail does not show.
-
 pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
     let parts = |path: &Path| -> Vec<OsString> {
         let names = path.components().filter_map(|part| match part {
