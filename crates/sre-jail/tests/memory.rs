@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use sre_jail::cgroup::{Controller, Place, Places};
 use sre_jail::{Ending, JailError, Limits, Order};
@@ -39,11 +40,15 @@ impl Around {
 
 impl Drop for Around {
     fn drop(&mut self) {
-        // On version 2 a process inside has made a group of its own for itself.
-        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
-            drop(fs::remove_dir(entry.path()));
+        // The launcher inside ends a moment after the test that started it.
+        let waiting = Instant::now();
+        while fs::remove_dir(&self.0).is_err() && waiting.elapsed() < common::PATIENCE {
+            // On version 2 a process inside has made a group of its own for itself.
+            for entry in fs::read_dir(&self.0).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+                drop(fs::remove_dir(entry.path()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        drop(fs::remove_dir(&self.0));
     }
 }
 
