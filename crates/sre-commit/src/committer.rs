@@ -61,8 +61,8 @@ impl Commit for Committer {
         let note = self.backend_note(profile.backend, &skill, &engine);
         let mut committed = self.describe(order_id, profile.backend, commitment, execution, &mut evidence);
         committed.result.backend_note = note;
-        // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs again.
-        // After it, whatever the caller writes down can be fetched.
+        // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs
+        // again. After it, whatever the caller writes down can be fetched.
         self.store.put(evidence.0).await?;
         Ok(committed)
     }

@@ -18,13 +18,14 @@ pub const INTEGER_LIMIT: u64 = 1 << 53;
 /// Deepest nesting of arrays and objects that [`parse`] reads.
 pub const DEPTH_LIMIT: usize = 127;
 
-/// Deepest nesting of a value that others will wrap: a skill's input and output. An order, its result, a list of results and an
-/// event hold it some levels down, and whoever reads those, ourselves and receivers of callbacks included, stops at about
-/// [`DEPTH_LIMIT`].
+/// Deepest nesting of a value that others will wrap: a skill's input and output. An order, its result, a list of
+/// results and an event hold it some levels down, and whoever reads those, ourselves and receivers of callbacks
+/// included, stops at about [`DEPTH_LIMIT`].
 pub const VALUE_DEPTH_LIMIT: usize = 100;
 
-/// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it writes them as integers,
-/// whatever way they were written: accepted once, they would be refused when the canonical form is read again.
+/// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it writes them as
+/// integers, whatever way they were written: accepted once, they would be refused when the canonical form is read
+/// again.
 const EXPONENT_FROM: f64 = 1e21;
 
 /// JSON text that was refused.
@@ -78,7 +79,8 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// Whether arrays and objects of `value` are nested at most `levels` deep; a number has none. Looks no deeper than that.
+/// Whether arrays and objects of `value` are nested at most `levels` deep; a number has none. Looks no deeper than
+/// that.
 #[must_use]
 pub fn is_within_depth(value: &Value, levels: usize) -> bool {
     let within = |inner: &Value| levels > 0 && is_within_depth(inner, levels - 1);

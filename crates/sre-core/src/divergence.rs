@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Divergence {
     /// How what is committed and what the replay did differ.
     pub difference: Difference,
-    /// The first thing the guest did that contradicts what is committed; null where that cannot be said. Where `repeated` is
-    /// false, what is committed stands back: it is the first thing in which the second replay contradicts the first.
+    /// The first thing the guest did that contradicts what is committed; null where that cannot be said. Where
+    /// `repeated` is false, what is committed stands back: it is the first thing in which the second replay contradicts
+    /// the first.
     pub event: Option<GuestEvent>,
     /// Why there is no event; null where there is one.
     pub no_event: Option<String>,

@@ -11,8 +11,8 @@
 //! ```
 //! The steps are a trait, so that a test can let each of them fail before or after it took effect.
 //!
-//! This module does not decide names, limits or what a crash leaves to repair; `local::large` does. For single files of the same
-//! kind outside the store there is [`crate::private`].
+//! This module does not decide names, limits or what a crash leaves to repair; `local::large` does. For single files of
+//! the same kind outside the store there is [`crate::private`].
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
@@ -28,8 +28,8 @@ pub trait Disk: Send + Sync + 'static {
     /// As `mkdir(2)`, except that an existing name is no error.
     fn create_dir(&self, path: &Path) -> io::Result<bool>;
 
-    /// Makes a new file with mode 0600 and a random name in `folder`, and returns when its bytes are durable. The file is
-    /// removed when the returned path is dropped.
+    /// Makes a new file with mode 0600 and a random name in `folder`, and returns when its bytes are durable. The file
+    /// is removed when the returned path is dropped.
     ///
     /// # Errors
     /// As `open(2)`, `write(2)` and `fsync(2)`.

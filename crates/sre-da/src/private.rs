@@ -1,7 +1,7 @@
 //! Files and folders of one user that are written whole: keys, tokens, what a process must remember beside its journal.
 //!
-//! Files have mode 0600, folders 0700. A file appears whole or not at all, under the steps of [`Disk`], and is durable when the call
-//! returns; a process that dies before leaves at most a temporary file, which nobody reads. Calls block.
+//! Files have mode 0600, folders 0700. A file appears whole or not at all, under the steps of [`Disk`], and is durable
+//! when the call returns; a process that dies before leaves at most a temporary file, which nobody reads. Calls block.
 //!
 //! Reading, and what to think of permissions that somebody has changed since, is the callers'.
 
@@ -28,8 +28,8 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place(path, bytes, |file| OsDisk.rename(file, path))
 }
 
-/// Writes a file in a folder that exists, unless the name is taken: `false`, and what has it stays. Of two that come at once, one
-/// makes it.
+/// Writes a file in a folder that exists, unless the name is taken: `false`, and what has it stays. Of two that come at
+/// once, one makes it.
 ///
 /// # Errors
 /// As [`replace_file`].

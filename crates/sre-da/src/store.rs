@@ -29,8 +29,8 @@ pub trait Store: Send + Sync {
     /// storage said.
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError>;
 
-    /// The bytes of several digests, in the order asked for; each as [`Store::get`]. A store that can answer all at once
-    /// overrides this.
+    /// The bytes of several digests, in the order asked for; each as [`Store::get`]. A store that can answer all at
+    /// once overrides this.
     async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
         get_each(self, digests).await
     }

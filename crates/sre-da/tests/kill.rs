@@ -60,8 +60,8 @@ fn start(dir: &Path, name: &str, puts: u32) -> Child {
         .unwrap()
 }
 
-/// What the child acknowledges, as it comes; the end of the child is the end of it. Read on a thread of its own, so that the child
-/// never waits for us.
+/// What the child acknowledges, as it comes; the end of the child is the end of it. Read on a thread of its own, so
+/// that the child never waits for us.
 fn acknowledged(child: &mut Child) -> Receiver<BlobDigest> {
     let output = BufReader::new(child.stdout.take().unwrap());
     let (sender, receiver) = channel();

@@ -199,7 +199,8 @@ fn attacks_on_the_answers_hurt_nobody_else() {
     }
 }
 
-/// However a program asks, it sees one clock: by the C library's way and by the call itself, mixed, in threads and processes.
+/// However a program asks, it sees one clock: by the C library's way and by the call itself, mixed, in threads and
+/// processes.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn the_fast_clock_and_the_calls_show_one_clock() {

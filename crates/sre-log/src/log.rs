@@ -8,15 +8,15 @@
 //! ```
 //! Invariants:
 //! - A checkpoint is signed after everything it stands for is durable: signing needs a head that was committed.
-//! - There is one head of a size. The head is replaced only by the process that read it, whatever others do meanwhile, and
-//!   the signature is a function of the head; so two processes sign the same bytes, or different sizes.
+//! - There is one head of a size. The head is replaced only by the process that read it, whatever others do meanwhile,
+//!   and the signature is a function of the head; so two processes sign the same bytes, or different sizes.
 //! - An entry that was submitted keeps its number.
 //!
 //! `integrate` is the way down that figure, `prove` makes proofs, `tiles` shows the tree to everybody.
 //!
 //! Crash behaviour: before the transaction, tiles in the store that nobody names; after it, a head that is signed by
-//! whoever opens the log next. A *restored backup* of the file is a fork, and this module cannot know it; whoever keeps a
-//! journal beside it notes there how many entries the log has had (`sre_orchestrator`'s registrar does).
+//! whoever opens the log next. A *restored backup* of the file is a fork, and this module cannot know it; whoever keeps
+//! a journal beside it notes there how many entries the log has had (`sre_orchestrator`'s registrar does).
 
 mod integrate;
 mod prove;
@@ -150,7 +150,8 @@ impl Log {
         Arc::clone(&self.key.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Signs with another key of the same name from now on, the newest checkpoint first. What was signed before stays as it is.
+    /// Signs with another key of the same name from now on, the newest checkpoint first. What was signed before stays
+    /// as it is.
     ///
     /// # Errors
     /// [`LogError::Origin`] for a key of another name: nothing has changed.
@@ -165,8 +166,9 @@ impl Log {
         Ok(())
     }
 
-    /// Numbers entries. When this returns they survive, and the next batch takes them. An entry that is known of its order keeps its
-    /// number; of two receipts for one order the first stays. Returns what stands in the log, in the order given.
+    /// Numbers entries. When this returns they survive, and the next batch takes them. An entry that is known of its
+    /// order keeps its number; of two receipts for one order the first stays. Returns what stands in the log, in the
+    /// order given.
     ///
     /// # Errors
     /// [`LogError`]; nothing was kept.

@@ -8,9 +8,9 @@
 //! logs/<sha256 of the name>/entries               how many of its entries were read and found in the signed tree
 //! logs/<sha256 of the name>/lock                  held while somebody looks
 //! ```
-//! A good checkpoint is remembered as soon as it is proven to continue the last one, before anything is read under it: else the
-//! log could take back what it signed while it is read. Processes look in turn, so what is remembered never goes back.
-//! Whoever deletes the folder forgets, and trusts the next checkpoint as he trusted the first.
+//! A good checkpoint is remembered as soon as it is proven to continue the last one, before anything is read under it:
+//! else the log could take back what it signed while it is read. Processes look in turn, so what is remembered never
+//! goes back. Whoever deletes the folder forgets, and trusts the next checkpoint as he trusted the first.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -80,8 +80,8 @@ impl LogMemory {
     /// Looks at the log of this name, and remembers what it says if that continues all it has said before.
     ///
     /// # Errors
-    /// [`LookError`]; the last good checkpoint stays what it was. One that the log signed and did not prove is kept, and must be
-    /// continued by all that follow.
+    /// [`LookError`]; the last good checkpoint stays what it was. One that the log signed and did not prove is kept,
+    /// and must be continued by all that follow.
     pub async fn look(
         &self,
         origin: &KeyName,

@@ -1,6 +1,7 @@
 //! Which nodes a proof consists of (RFC 6962, sections 2.1.1 and 2.1.2), and how they are read from tiles.
 //!
-//! A proof of a tree of n entries has at most log₂ n nodes, each from one tile or from the few at the tree's right edge.
+//! A proof of a tree of n entries has at most log₂ n nodes, each from one tile or from the few at the tree's right
+//! edge.
 
 use std::ops::Range;
 use std::sync::Arc;

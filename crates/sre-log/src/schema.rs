@@ -55,8 +55,8 @@ const V1: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Receipts are found by their order. An index of their digests, which are random, wrote a page of its own for almost every
-/// receipt and was needed for verdicts only.
+/// Receipts are found by their order. An index of their digests, which are random, wrote a page of its own for almost
+/// every receipt and was needed for verdicts only.
 const V2: &str = "
     CREATE TABLE numbered (
         position INTEGER PRIMARY KEY,
@@ -158,8 +158,8 @@ pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDig
     rows.collect()
 }
 
-/// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one. Returns the entry that stands
-/// there.
+/// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one. Returns the entry that
+/// stands there.
 pub(crate) fn submit(transaction: &Transaction<'_>, entry: &Entry, order_id: &str) -> rusqlite::Result<(u64, Entry)> {
     let kind = entry.kind.as_str();
     let digest = entry.sha256.digest();

@@ -200,8 +200,8 @@ pub async fn entries_in(
         let foreign = || Fault::Foreign { what: path.to_string(), now: Box::new(note.clone()) };
         let entries = unpack(&source.tile(path).await?, count).map_err(|_| foreign())?;
         let leaves: Vec<Hash> = entries.iter().map(|entry| Hash::leaf(&entry.to_canonical())).collect();
-        // The path of the first entry, computed with the bundle's own leaves in place of the tile that the log shows: its
-        // siblings cover the whole bundle, so it leads to the root only if every entry is right.
+        // The path of the first entry, computed with the bundle's own leaves in place of the tile that the log shows:
+        // its siblings cover the whole bundle, so it leads to the root only if every entry is right.
         let leaf = leaves.first().copied().ok_or_else(foreign)?;
         tiles.overlay = Some((index, Arc::new(TileNodes::new(leaves))));
         let proof = proofs::inclusion(&tiles, first, checkpoint.size).await?;

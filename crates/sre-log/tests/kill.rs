@@ -1,5 +1,5 @@
-//! Processes that are killed while they write the log, two at a time: whatever checkpoint any of them ever showed is part
-//! of one history. The test binary runs itself as the child.
+//! Processes that are killed while they write the log, two at a time: whatever checkpoint any of them ever showed is
+//! part of one history. The test binary runs itself as the child.
 #![cfg(unix)]
 
 mod common;

@@ -23,8 +23,8 @@ pub struct OrderConfig {
     pub max_retries: u32,
     /// Whether reaching a time limit counts as retryable. Default false.
     pub retry_on_timeout: bool,
-    /// Matching verdicts of other nodes, each under another key that the service trusts, before the order counts as final.
-    /// Until then its callback is held. Default 0, at most [`OrderConfig::VERDICTS_LIMIT`].
+    /// Matching verdicts of other nodes, each under another key that the service trusts, before the order counts as
+    /// final. Until then its callback is held. Default 0, at most [`OrderConfig::VERDICTS_LIMIT`].
     pub verdicts_required: u32,
     /// Where the result is posted. Default none.
     pub callback_url: Option<Url>,

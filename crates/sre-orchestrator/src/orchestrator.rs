@@ -1,8 +1,8 @@
 //! One order from acceptance to its result.
 //!
-//! Whoever works on an order holds its lease and makes one attempt; what becomes of the attempt goes into the journal before
-//! anything else happens. [`Orchestrator::execute`] does this for one order in this process, [`Workers`](crate::Workers) for
-//! whatever the journal has; both come by here.
+//! Whoever works on an order holds its lease and makes one attempt; what becomes of the attempt goes into the journal
+//! before anything else happens. [`Orchestrator::execute`] does this for one order in this process,
+//! [`Workers`](crate::Workers) for whatever the journal has; both come by here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,15 +231,16 @@ impl Orchestrator {
             Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
             Accepted::Forgotten => return Err(ExecuteError::Forgotten(order.order_id)),
         };
-        // If the process dies from here on, the lease dies with it: a service that shares the folder makes the next attempt, or
-        // the order stays open until it is submitted again. Blobs that were stored meanwhile harm nobody.
+        // If the process dies from here on, the lease dies with it: a service that shares the folder makes the next
+        // attempt, or the order stays open until it is submitted again. Blobs that were stored meanwhile harm nobody.
         loop {
             let Some(held) = lease else { return self.follow(&order.order_id, observer).await };
             let sequence = held.sequence();
             let never = std::future::pending();
             match self.attempt(&order, held, observer, never).await? {
                 Ended::Finished(result) => {
-                    // From here on result and callback are durable. If the process dies now, the callback stays in the outbox.
+                    // From here on result and callback are durable. If the process dies now, the callback stays in the
+                    // outbox.
                     observer(Stage::Reporting);
                     self.report(&order).await;
                     return Ok(*result);

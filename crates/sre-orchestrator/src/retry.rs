@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Exponential backoff with jitter: after attempt `n` a random time between half and all of `base × 2ⁿ⁻¹`, at most `cap`.
+/// Exponential backoff with jitter: after attempt `n` a random time between half and all of `base × 2ⁿ⁻¹`, at most
+/// `cap`.
 ///
 /// Jitter spreads orders that failed together, so that they do not come back together.
 #[derive(Debug, Clone, Copy)]

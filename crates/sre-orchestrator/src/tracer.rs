@@ -1,8 +1,9 @@
 //! Spans: what a request, an order, an attempt and its stages took, and which caused which.
 //!
-//! A span is made where something begins and ends when it is dropped, so that one whose work is cancelled is told of too. Who
-//! listens decides what becomes of it; this crate knows no protocol. Contexts travel as `traceparent` of W3C Trace Context, also
-//! through the journal, so an order's spans belong together although processes come and go between them.
+//! A span is made where something begins and ends when it is dropped, so that one whose work is cancelled is told of
+//! too. Who listens decides what becomes of it; this crate knows no protocol. Contexts travel as `traceparent` of W3C
+//! Trace Context, also through the journal, so an order's spans belong together although processes come and go between
+//! them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,8 +72,8 @@ impl Tracing {
         self.0.is_some()
     }
 
-    /// Begins a span below `parent`, or a trace of its own. When nobody listens, nothing is made, and what is caused belongs to
-    /// `parent` itself.
+    /// Begins a span below `parent`, or a trace of its own. When nobody listens, nothing is made, and what is caused
+    /// belongs to `parent` itself.
     #[must_use]
     pub fn span(&self, name: &'static str, kind: SpanKind, parent: Option<&TraceParent>) -> Span {
         let Some(tracer) = &self.0 else { return Span { context: parent.cloned(), recording: None } };

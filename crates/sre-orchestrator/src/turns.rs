@@ -1,8 +1,9 @@
 //! Submitters take turns for the sandbox's slots.
 //!
-//! The slots are first come, first served, so whoever has many orders there keeps everybody else waiting behind all of them. Here
-//! only a few orders at a time ask for a slot, as many as there are cores so that none stays empty, and the next one is that of the
-//! submitter whose turn it is. Replays ask for themselves: there are no more of them than orders that have had a slot.
+//! The slots are first come, first served, so whoever has many orders there keeps everybody else waiting behind all of
+//! them. Here only a few orders at a time ask for a slot, as many as there are cores so that none stays empty, and the
+//! next one is that of the submitter whose turn it is. Replays ask for themselves: there are no more of them than
+//! orders that have had a slot.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -62,7 +63,8 @@ impl Turns {
             let Some(next) = next else { return };
             match next.send(Turn(Some(self.clone()))) {
                 Ok(()) => return,
-                // It was dropped while waiting. The turn must not be passed on by its drop, which would come in here again.
+                // It was dropped while waiting. The turn must not be passed on by its drop, which would come in here
+                // again.
                 Err(mut refused) => refused.0 = None,
             }
         }

@@ -204,8 +204,8 @@ enum Write {
     Delivered,
 }
 
-/// Every write of an order's life × {lost, stored but reported as failed}, after which the process is gone. The next one finishes the
-/// order, once, and delivers its callback.
+/// Every write of an order's life × {lost, stored but reported as failed}, after which the process is gone. The next
+/// one finishes the order, once, and delivers its callback.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_fault_of_a_write_loses_an_order_or_does_it_twice() {
     use Write::{Accept, Claim, ClaimCallback, Delivered, Finish, Retry, Verifying};

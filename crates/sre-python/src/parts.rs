@@ -1,4 +1,5 @@
-//! What a runtime has open: the sandbox, the store, the journal, the log of receipts. Each is opened when it is first needed.
+//! What a runtime has open: the sandbox, the store, the journal, the log of receipts. Each is opened when it is first
+//! needed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -82,7 +82,8 @@ impl Runtime {
         )
     }
 
-    /// Runs orders, `in_flight` at once, and answers how many seconds it took: what `scripts/bench-python.py` compares with.
+    /// Runs orders, `in_flight` at once, and answers how many seconds it took: what `scripts/bench-python.py` compares
+    /// with.
     fn execute_many(&self, py: Python<'_>, configs: Vec<Bound<'_, PyAny>>, in_flight: usize) -> PyResult<Py<PyAny>> {
         let orders = configs.iter().map(|config| read(py, config)).collect::<PyResult<Vec<_>>>()?;
         let inner = Arc::clone(&self.0);
@@ -186,7 +187,8 @@ impl Runtime {
         start(py, waiter, async move { answer(&finished(&*inner.orchestrator()?, &order_id)?) })
     }
 
-    /// The receipt of an order that has ended, with the proof of its place in the log; `None` for an order without a result.
+    /// The receipt of an order that has ended, with the proof of its place in the log; `None` for an order without a
+    /// result.
     fn receipt(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>, waiter: Waiter) -> PyResult<Py<PyAny>> {
         let order_id = order::id(order_id).map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);

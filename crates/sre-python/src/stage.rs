@@ -1,8 +1,9 @@
 //! Stages that Python replaces, for one order at a time.
 //!
-//! The orchestrator has one commit and one verify stage, which look at the order's task for a replacement. A replacement
-//! runs as a coroutine on the event loop that waits for the order; its answer comes back through a [`Reply`]. Retries and
-//! time limits are the orchestrator's, as ever: when it gives up on a stage, the coroutine is cancelled.
+//! The orchestrator has one commit and one verify stage, which look at the order's task for a replacement. A
+//! replacement runs as a coroutine on the event loop that waits for the order; its answer comes back through a
+//! [`Reply`]. Retries and time limits are the orchestrator's, as ever: when it gives up on a stage, the coroutine is
+//! cancelled.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;

@@ -70,8 +70,8 @@ impl Task {
 /// calling thread.
 pub(crate) type Waiter = Option<(Py<PyAny>, Py<PyAny>, Option<Py<PyAny>>)>;
 
-/// Starts `future`. With an event loop, returns its [`Task`]; else runs it on the calling thread, without the interpreter's
-/// lock, and returns the answer.
+/// Starts `future`. With an event loop, returns its [`Task`]; else runs it on the calling thread, without the
+/// interpreter's lock, and returns the answer.
 pub(crate) fn start<F>(py: Python<'_>, waiter: Waiter, future: F) -> PyResult<Py<PyAny>>
 where
     F: Future<Output = Result<Answer, Failure>> + Send + 'static,

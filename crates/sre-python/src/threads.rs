@@ -1,11 +1,11 @@
 //! The threads behind Python's: where futures run, and the courier that brings results back.
 //!
 //! Both are made at the first order and belong to the process that made them. Results go to event loops through
-//! mailboxes (see `mailbox`). What needs the interpreter before a loop can go on, which is replaced stages and loops that
-//! cannot watch a socket, goes through one thread, the courier: threads that run guests never wait for Python.
+//! mailboxes (see `mailbox`). What needs the interpreter before a loop can go on, which is replaced stages and loops
+//! that cannot watch a socket, goes through one thread, the courier: threads that run guests never wait for Python.
 //!
-//! **Interpreter shutdown.** [`close`] runs at exit, before the interpreter goes: it drops all orders, which stops their
-//! guests, and joins the threads. Their journal entries stay open, and submitting the order again runs it again.
+//! **Interpreter shutdown.** [`close`] runs at exit, before the interpreter goes: it drops all orders, which stops
+//! their guests, and joins the threads. Their journal entries stay open, and submitting the order again runs it again.
 //!
 //! **Fork.** A forked child has no threads but the one that forked, and must not touch a database its parent has open.
 //! [`before_fork`] therefore closes everything when no order is in flight; parent and child open it again at their next
@@ -44,7 +44,8 @@ pub(crate) enum Parcel {
 pub(crate) struct Threads {
     pub(crate) tokio: Handle,
     pub(crate) courier: mpsc::Sender<Parcel>,
-    /// Turns true before the threads end. Whoever runs a future on a thread of its own drops it then, and this after it.
+    /// Turns true before the threads end. Whoever runs a future on a thread of its own drops it then, and this after
+    /// it.
     pub(crate) closing: watch::Receiver<bool>,
 }
 
@@ -84,8 +85,8 @@ impl Drop for InFlight {
 
 /// The threads, started if need be.
 ///
-/// The lock is only ever held by a thread that is attached to the interpreter and is not given up in between, so no fork
-/// happens while it is held.
+/// The lock is only ever held by a thread that is attached to the interpreter and is not given up in between, so no
+/// fork happens while it is held.
 pub(crate) fn threads() -> Result<Threads, Failure> {
     let mut state = lock();
     if matches!(*state, State::NotStarted) {

@@ -6,10 +6,10 @@
 //! receipt.json         the signed envelope
 //! receipt.tlog-proof   the proof of its place in the log, if there is one yet
 //! ```
-//! A plain tar archive, so that anybody can look into it with tools they have, in one canonical form, so that no byte of
-//! it is without meaning. It is not compressed: nothing can expand, the limit on the file is the limit on everything.
-//! *Rejected:* `.tar.gz` and `.zip`, which have many spellings of one content, unauthenticated fields, and bombs; JSON
-//! with base64, which is a third larger and needs a program to be looked into.
+//! A plain tar archive, so that anybody can look into it with tools they have, in one canonical form, so that no byte
+//! of it is without meaning. It is not compressed: nothing can expand, the limit on the file is the limit on
+//! everything. *Rejected:* `.tar.gz` and `.zip`, which have many spellings of one content, unauthenticated fields, and
+//! bombs; JSON with base64, which is a third larger and needs a program to be looked into.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

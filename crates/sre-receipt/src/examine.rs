@@ -1,7 +1,7 @@
 //! One receipt, checked: form, statement, signature, place in the log, witnesses, trust.
 //!
-//! What does not hold is `tampered` and ends the examination. What holds but is vouched for by nobody who is trusted here
-//! is `unanchored`, and the rest is still checked. Neither is ever `matched`: that word needs a replay, which is
+//! What does not hold is `tampered` and ends the examination. What holds but is vouched for by nobody who is trusted
+//! here is `unanchored`, and the rest is still checked. Neither is ever `matched`: that word needs a replay, which is
 //! `sre-verify`'s.
 
 use std::collections::BTreeSet;

@@ -11,8 +11,8 @@
 //! replaced whole: temporary file, fsync, rename, fsync of the folder.
 //!
 //! Crash behaviour: a new key is trusted here before it is used, and an old one loses trust after it is no longer used.
-//! So whatever was signed between any two steps is trusted. A rotation that was cut short is finished by the next: it ends the
-//! trust in every predecessor that still has it.
+//! So whatever was signed between any two steps is trusted. A rotation that was cut short is finished by the next: it
+//! ends the trust in every predecessor that still has it.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -147,8 +147,8 @@ impl KeyFolder {
         }
     }
 
-    /// Replaces the node's key. The name stays; the old key is trusted until the new one is in place, which is when `now` is
-    /// asked. Returns both, and that moment.
+    /// Replaces the node's key. The name stays; the old key is trusted until the new one is in place, which is when
+    /// `now` is asked. Returns both, and that moment.
     ///
     /// # Errors
     /// [`KeyFolderError`].
@@ -245,8 +245,8 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyF
     move |source| KeyFolderError::Io { action, path: path.to_path_buf(), source }
 }
 
-/// The content of a file that is this user's and has none of the forbidden permissions, in a folder in which nobody else may
-/// write. The file that is checked is the one that is read.
+/// The content of a file that is this user's and has none of the forbidden permissions, in a folder in which nobody
+/// else may write. The file that is checked is the one that is read.
 fn read(path: &Path, limit_bytes: u64, access: (u32, &'static str)) -> Result<Option<Vec<u8>>, KeyFolderError> {
     let file = match File::open(path) {
         Ok(file) => file,

@@ -13,8 +13,8 @@
 //! | `ustar`, `bundle` | the one file that verifies offline |
 //! | `examine` | one receipt, checked |
 //!
-//! Every decoder here takes hostile bytes, accepts exactly one spelling of a value, and has a limit. Nothing here runs a
-//! skill, opens a database or talks to a network.
+//! Every decoder here takes hostile bytes, accepts exactly one spelling of a value, and has a limit. Nothing here runs
+//! a skill, opens a database or talks to a network.
 
 mod bundle;
 mod dsse;

@@ -103,8 +103,8 @@ pub struct OwnVerification {
 pub struct Isolation {
     /// Which backend ran it.
     pub backend: Backend,
-    /// What the backend measured of it from inside; null where there is nothing to measure: a WebAssembly guest is kept by
-    /// the engine that `runtime` names.
+    /// What the backend measured of it from inside; null where there is nothing to measure: a WebAssembly guest is kept
+    /// by the engine that `runtime` names.
     pub measured: Option<Measured>,
 }
 
@@ -131,7 +131,8 @@ pub struct Circumstances {
     pub host: Host,
 }
 
-/// A signed receipt. Its parts belong together; whether the signature holds is [`Receipt::verify_signature`]'s question.
+/// A signed receipt. Its parts belong together; whether the signature holds is [`Receipt::verify_signature`]'s
+/// question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Receipt {
     envelope: Envelope,

@@ -1,8 +1,8 @@
 //! Whom to believe: the trust file.
 //!
-//! A JSON file that people may edit: for each key its name, what it is trusted for, and from when to when. A key that is
-//! rotated out keeps its entry with an end, so what it signed before stays good. Names are those of signed notes, because
-//! a log is its key and its name together: one key could otherwise keep two histories under two names.
+//! A JSON file that people may edit: for each key its name, what it is trusted for, and from when to when. A key that
+//! is rotated out keeps its entry with an end, so what it signed before stays good. Names are those of signed notes,
+//! because a log is its key and its name together: one key could otherwise keep two histories under two names.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -59,14 +59,14 @@ pub trait Sandbox: Send + Sync {
     /// Whatever kept it from finding the outcome; see [`SandboxError`].
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError>;
 
-    /// As [`Sandbox::execute`], if the guest can start at once: nothing is compiled, read from disk or waited for first.
-    /// `None` where it cannot, and then nothing ran. Default `None`.
+    /// As [`Sandbox::execute`], if the guest can start at once: nothing is compiled, read from disk or waited for
+    /// first. `None` where it cannot, and then nothing ran. Default `None`.
     fn execute_if_ready(&self, _job: &Job<'_>, _stop: &Stop) -> Option<Result<Execution, SandboxError>> {
         None
     }
 
-    /// As [`Sandbox::execute`], and keeps what the guest told its host. Slower. Default: `None`, because the backend does not
-    /// see its guests' calls.
+    /// As [`Sandbox::execute`], and keeps what the guest told its host. Slower. Default: `None`, because the backend
+    /// does not see its guests' calls.
     ///
     /// # Errors
     /// As [`Sandbox::execute`].

@@ -12,8 +12,8 @@ use sre_skill::{CheckError, Skill};
 
 use crate::SandboxError;
 
-/// Version of what is said here, as engines name it: what becomes of what a skill printed decides the outcome. 2: work in all
-/// parts of an output schema counts, and a value has at most [`VALUE_DEPTH_LIMIT`] levels.
+/// Version of what is said here, as engines name it: what becomes of what a skill printed decides the outcome. 2: work
+/// in all parts of an output schema counts, and a value has at most [`VALUE_DEPTH_LIMIT`] levels.
 pub const CONTRACT_VERSION: &str = "2";
 
 /// How much of a skill's standard error is kept, in bytes.
@@ -61,8 +61,8 @@ pub struct Printed {
     pub failure: Option<String>,
 }
 
-/// Applies the contract to an ending and what was printed. Checking an output may take some hundred milliseconds, in which
-/// `may_go_on` is asked now and then.
+/// Applies the contract to an ending and what was printed. Checking an output may take some hundred milliseconds, in
+/// which `may_go_on` is asked now and then.
 ///
 /// # Errors
 /// What `may_go_on` answers, and [`SandboxError::Unavailable`] when the host lacks what the check needs.

@@ -1,11 +1,11 @@
 //! The asynchronous face of the blocking backends: chooses the backend of a profile and runs no more guests at once
 //! than there are slots.
 //!
-//! A guest that may run for seconds belongs on a thread that may block. But handing a job to such a thread and its result
-//! back costs more than most skills take. So a skill whose last run was brief runs where the caller stands, with
-//! [`BRIEF_LIMIT`] to do it in. If it takes longer this time, it is stopped, forgotten and repeated on a thread that may
-//! block, which only a deterministic backend allows; and its next run goes there at once. So does a run that cannot start at once,
-//! because its program must be compiled or read from disk first.
+//! A guest that may run for seconds belongs on a thread that may block. But handing a job to such a thread and its
+//! result back costs more than most skills take. So a skill whose last run was brief runs where the caller stands, with
+//! [`BRIEF_LIMIT`] to do it in. If it takes longer this time, it is stopped, forgotten and repeated on a thread that
+//! may block, which only a deterministic backend allows; and its next run goes there at once. So does a run that cannot
+//! start at once, because its program must be compiled or read from disk first.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +27,8 @@ const BRIEF: Duration = Duration::from_millis(1);
 /// Skills that are known to be brief.
 const BRIEF_SKILLS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
-/// Skills that are made ready at once. Others wait without a thread: there are not many threads that may block, and guests
-/// run on them too.
+/// Skills that are made ready at once. Others wait without a thread: there are not many threads that may block, and
+/// guests run on them too.
 const PREPARATIONS: usize = 16;
 
 /// Runs jobs on the backends it was given. Cheap to clone; clones share the slots.
@@ -201,7 +201,8 @@ impl Executor {
         .await
     }
 
-    /// Runs a skill that is known to be brief, and whose program is ready, here and now; `None` if not, or not this time.
+    /// Runs a skill that is known to be brief, and whose program is ready, here and now; `None` if not, or not this
+    /// time.
     fn execute_briefly(&self, backend: &dyn Sandbox, job: &OwnedJob) -> Option<Result<Execution, SandboxError>> {
         let skill = job.skill.digest();
         self.brief().get(&skill)?;

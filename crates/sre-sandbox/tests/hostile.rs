@@ -205,7 +205,8 @@ fn a_host_without_memory_is_no_outcome() {
     const NAME: &str = "a_host_without_memory_is_no_outcome";
     const INSIDE: &str = "SRE_TEST_WITHOUT_MEMORY";
     if std::env::var_os(INSIDE).is_none() {
-        // Addresses for a test, and none for 4 GiB of linear memory. The limit is a process's, so this takes another one.
+        // Addresses for a test, and none for 4 GiB of linear memory. The limit is a process's, so this takes another
+        // one.
         let program = std::env::current_exe().expect("this test");
         let mut limited = std::process::Command::new("sh");
         limited.args(["-c", "ulimit -v 4000000 && exec \"$0\" \"$@\""]).arg(program);

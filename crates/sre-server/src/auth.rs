@@ -61,8 +61,8 @@ pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request,
 fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
     let tokens = &app.tokens;
     if !tokens.are_required() {
-        // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's page
-        // along, under the stranger's name.
+        // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's
+        // page along, under the stranger's name.
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if !is_loopback(host) {
             let detail = "without tokens the service answers to loopback names only; make one with `sre token new`";

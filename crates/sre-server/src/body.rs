@@ -61,7 +61,8 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 /// Reads a body whole, of at most `limit_bytes` and what the service takes at all.
 ///
 /// # Errors
-/// 415 when it is compressed, 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at the moment.
+/// 415 when it is compressed, 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at
+/// the moment.
 pub(crate) async fn read(
     app: &App,
     caller: &Caller,
@@ -117,9 +118,9 @@ async fn collect(
     Ok(Received { bytes: bytes.freeze(), memory: memory.unwrap_or_default() })
 }
 
-/// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would reset the connection under
-/// a client that still writes, and keeping it would let the rest of the body meet the next request; so a little more is read
-/// (RFC 9112, section 9.6), and where that is not all of it the answer says that the connection ends here.
+/// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would reset the connection
+/// under a client that still writes, and keeping it would let the rest of the body meet the next request; so a little
+/// more is read (RFC 9112, section 9.6), and where that is not all of it the answer says that the connection ends here.
 pub(crate) async fn settle(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;

@@ -1,6 +1,7 @@
 //! Connections: as many as allowed, each with time limits.
 //!
-//! A slow client costs one connection for at most the time limits: the head of a request, its whole body, and every write have one.
+//! A slow client costs one connection for at most the time limits: the head of a request, its whole body, and every
+//! write have one.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! The four golden signals (latency, traffic, errors, saturation) in Prometheus' text form, per route, backend and stage.
+//! The four golden signals (latency, traffic, errors, saturation) in Prometheus' text form, per route, backend and
+//! stage.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;

@@ -24,7 +24,8 @@ pub struct SkillError(Box<Reason>);
 /// What kind of failure a [`SkillError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SkillErrorKind {
-    /// The file system, or the system otherwise, refused or failed: an operating failure, not the package's fault. Everything else is final.
+    /// The file system, or the system otherwise, refused or failed: an operating failure, not the package's fault.
+    /// Everything else is final.
     Unreadable,
     /// The archive, YAML, TOML or JSON is damaged or is none.
     Malformed,

@@ -26,8 +26,8 @@ const CHECK_LIMIT_UNITS: u64 = 1_000_000 * STEP_UNITS;
 const MESSAGE_LIMIT_UNITS: u64 = 100_000 * STEP_UNITS;
 const MESSAGE_LIMIT_CHARS: usize = 400;
 const PATTERN_LIMIT_BYTES: usize = 1 << 20;
-/// Stack for compiling a schema, and for checking by one with references. A chain of references for every level of a value
-/// is 64 × 128 schemas, for each of which unoptimised code needs less than 6 KiB.
+/// Stack for compiling a schema, and for checking by one with references. A chain of references for every level of a
+/// value is 64 × 128 schemas, for each of which unoptimised code needs less than 6 KiB.
 const STACK_BYTES: usize = 64 << 20;
 /// How much of it a check may use, which leaves room for what does not ask the meter.
 const STACK_LIMIT_BYTES: usize = STACK_BYTES - (1 << 20);

@@ -2,11 +2,12 @@
 //!
 //! Refuses what would need another document, what refers to itself without going into the value (it would never end)
 //! and what would be applied to one value more than [`PATHS_LIMIT`] times (a short schema can ask for 2¹⁰⁰⁰) or in a
-//! chain that might not fit the stack. Plants the meter. It does not check that keywords have values of the right type; the
-//! compiler does.
+//! chain that might not fit the stack. Plants the meter. It does not check that keywords have values of the right type;
+//! the compiler does.
 //!
-//! The compiler puts a schema's keywords in an order of its own, in which nothing of ours comes first. So a schema `S` that is
-//! not [light](crate::weight) becomes `{"allOf": [meter, S]}`, and references are written anew to where their targets went.
+//! The compiler puts a schema's keywords in an order of its own, in which nothing of ours comes first. So a schema `S`
+//! that is not [light](crate::weight) becomes `{"allOf": [meter, S]}`, and references are written anew to where their
+//! targets went.
 
 use std::collections::HashMap;
 
@@ -277,7 +278,8 @@ impl Graph {
         }
     }
 
-    /// The number of schemas that applying `node` to one value applies to it, itself included, and the longest chain of them.
+    /// The number of schemas that applying `node` to one value applies to it, itself included, and the longest chain of
+    /// them.
     fn count(&self, node: usize, depth: u64, visits: &mut [Visit]) -> Result<(u64, u64), GraphError> {
         let at = || self.nodes[node].pointer.clone();
         match visits[node] {

@@ -49,7 +49,8 @@ impl Default for ReplayLimits {
 }
 
 impl ReplayLimits {
-    /// That a replay under `profile` costs no more than is granted. Processor time of a native guest is bounded by its time.
+    /// That a replay under `profile` costs no more than is granted. Processor time of a native guest is bounded by its
+    /// time.
     pub(crate) fn admit(&self, profile: &Profile) -> Result<(), Finding> {
         let time_ms = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         let pids = profile.processes.map_or(0, |processes| processes.pids_limit);

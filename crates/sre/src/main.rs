@@ -1,9 +1,10 @@
 //! `sre`: runs skills, commits to what they did, replays and checks them. The command line over the workspace's crates.
 //!
-//! The rooms: `cli` says which commands and flags there are, `commands` does what they ask, `config` holds the service's
-//! settings, `client` talks to a service, `receipts` holds what a data folder signs and keeps, `telemetry` sends traces, `output` writes for people
-//! and programs, `exit` and `failure` say how a command ends. Standard output is data; everything else goes to standard
-//! error. Nothing here decides what a result is: that is `sre-orchestrator`'s and `sre-verify`'s.
+//! The rooms: `cli` says which commands and flags there are, `commands` does what they ask, `config` holds the
+//! service's settings, `client` talks to a service, `receipts` holds what a data folder signs and keeps, `telemetry`
+//! sends traces, `output` writes for people and programs, `exit` and `failure` say how a command ends. Standard output
+//! is data; everything else goes to standard error. Nothing here decides what a result is: that is `sre-orchestrator`'s
+//! and `sre-verify`'s.
 
 mod cli;
 mod client;

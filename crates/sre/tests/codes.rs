@@ -1,7 +1,7 @@
 //! Every error code that can leave the process is documented, and every documented one exists.
 //!
-//! Codes are found in the sources as they are written: the first argument of what makes a failure or a problem, and any such
-//! word in a statement that speaks of a `code`.
+//! Codes are found in the sources as they are written: the first argument of what makes a failure or a problem, and any
+//! such word in a statement that speaks of a `code`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 /// Where codes are made that reach a user. Errors of the other crates have none, or get theirs in one of these.
 const CRATES: [&str; 5] = ["sre", "sre-orchestrator", "sre-python", "sre-server", "sre-skill"];
 
-/// Pages with tables of codes, and the headings they stand below. The tables' first column is about codes; in service.md the
-/// second one.
+/// Pages with tables of codes, and the headings they stand below. The tables' first column is about codes; in
+/// service.md the second one.
 const PAGES: [&str; 4] = ["results.md", "receipts.md", "service.md", "python-package.md"];
 
 /// What makes a failure of a command, or a problem of the service, with its code first.
@@ -54,8 +54,8 @@ fn speaks_of_code(text: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "code")
 }
 
-/// The statements of a source, as its formatter lays them out. One that begins a block and speaks of a code has the block in
-/// it: `let code = match error {`.
+/// The statements of a source, as its formatter lays them out. One that begins a block and speaks of a code has the
+/// block in it: `let code = match error {`.
 fn statements(source: &str) -> Vec<String> {
     let (mut statements, mut current, mut until) = (Vec::new(), String::new(), None::<String>);
     for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {

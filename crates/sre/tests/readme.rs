@@ -1,8 +1,10 @@
-//! The transcripts of the README and of the pages about determinism, the service and languages are what the program prints.
+//! The transcripts of the README and of the pages about determinism, the service and languages are what the program
+//! prints.
 //!
 //! A block of `console` begins with a command line after `$ `; everything up to the next one is its output. Lines that
-//! hold a duration are compared up to it, and all moments are equal. In `docs/python.md` and `docs/javascript.md` a block of a script followed by one of
-//! `text` shows lines that `sre run` prints for it; `…` at the end stands for more on the line.
+//! hold a duration are compared up to it, and all moments are equal. In `docs/python.md` and `docs/javascript.md` a
+//! block of a script followed by one of `text` shows lines that `sre run` prints for it; `…` at the end stands for more
+//! on the line.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! The script of the documentation, as a stranger uses it: on bundles, on what a service shows, and after the executor's key
-//! was replaced.
+//! The script of the documentation, as a stranger uses it: on bundles, on what a service shows, and after the
+//! executor's key was replaced.
 
 #[path = "../../sre-receipt/tests/independent/environment.rs"]
 mod environment;

@@ -1,4 +1,5 @@
-//! The commands around the service: clients of a real one, and what an operator does beside it. Each as text and as JSON.
+//! The commands around the service: clients of a real one, and what an operator does beside it. Each as text and as
+//! JSON.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! The service is killed at random moments under load, again and again. No acknowledged order is lost, none has two results, every
-//! one ends, and every callback arrives, always under one id.
+//! The service is killed at random moments under load, again and again. No acknowledged order is lost, none has two
+//! results, every one ends, and every callback arrives, always under one id.
 //!
 //! `SRE_CRASHES=2000 cargo test -p sre --test service_crash` for a longer run.
 

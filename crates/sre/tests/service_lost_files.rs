@@ -1,5 +1,5 @@
-//! A database is moved, replaced or deleted under the running service. It notices, writes nothing more there, says why, saves what it
-//! had, and ends; and no later one begins with an empty file as if nothing had happened.
+//! A database is moved, replaced or deleted under the running service. It notices, writes nothing more there, says why,
+//! saves what it had, and ends; and no later one begins with an empty file as if nothing had happened.
 
 mod common;
 

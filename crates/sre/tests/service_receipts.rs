@@ -178,8 +178,8 @@ async fn the_log_is_served_as_tlog_tiles_has_it() {
     }
 }
 
-/// Every life of the service begins with what the last one left: orders without a receipt, receipts without a number, entries
-/// without a checkpoint.
+/// Every life of the service begins with what the last one left: orders without a receipt, receipts without a number,
+/// entries without a checkpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
     let home = Home::new();

@@ -1,5 +1,5 @@
-//! Receivers of callbacks that behave badly. Each leaves its delivery in the right state, for everybody to see, and keeps nobody
-//! else waiting.
+//! Receivers of callbacks that behave badly. Each leaves its delivery in the right state, for everybody to see, and
+//! keeps nobody else waiting.
 
 mod common;
 
@@ -38,7 +38,8 @@ impl Rogue {
         Self { port, connections }
     }
 
-    /// One that takes the request, a JSON object, and answers with these bytes, again and again, with pauses, until the service has enough.
+    /// One that takes the request, a JSON object, and answers with these bytes, again and again, with pauses, until the
+    /// service has enough.
     fn answering(head: &'static str, again: &'static [u8], pause: Duration) -> Self {
         Self::start(move |mut stream| {
             let mut request = Vec::new();

@@ -48,7 +48,8 @@ async fn a_blob_that_looks_like_a_skill_is_none() {
     let blob = bob.call(Method::GET, &format!("/v1/blobs/{stolen}"), None).await;
     assert_eq!(refused(blob).await, (403, String::from("scope_missing")));
 
-    // The manifest of a skill of his own that has alice's input among its files, stored as the input of an order of his.
+    // The manifest of a skill of his own that has alice's input among its files, stored as the input of an order of
+    // his.
     let uploaded = bob.call(Method::POST, "/v1/skills", Some(&object("returns_1"))).await;
     let own = uploaded.json::<Value>().await.expect("JSON")["digest"].as_str().expect("a digest").to_owned();
     let shown = bob.call(Method::GET, &format!("/v1/skills/{own}"), None).await;

@@ -1,9 +1,10 @@
 //! RFC 8785 as a formatter of serde_json's serialiser.
 //!
-//! Everything is appended to one buffer as it comes. An object whose members came in order stays as it was written; one whose
-//! members did not is put in order when it ends. An order brings a dozen small values, so what a value costs is mostly
-//! allocations, and this makes none per member. *Rejected:* the crate `serde_json_canonicalizer`, which keeps each key and each
-//! value in a buffer of its own and takes eight times as long for a receipt (17 against 2.2 µs); it is the judge in the tests.
+//! Everything is appended to one buffer as it comes. An object whose members came in order stays as it was written; one
+//! whose members did not is put in order when it ends. An order brings a dozen small values, so what a value costs is
+//! mostly allocations, and this makes none per member. *Rejected:* the crate `serde_json_canonicalizer`, which keeps
+//! each key and each value in a buffer of its own and takes eight times as long for a receipt (17 against 2.2 µs); it
+//! is the judge in the tests.
 
 use std::cmp::Ordering;
 use std::io::{self, ErrorKind};

@@ -105,8 +105,8 @@ impl OpenError {
         }
     }
 
-    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`, `damaged`, `io_failed`,
-    /// `moved` or `failed`.
+    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`, `damaged`,
+    /// `io_failed`, `moved` or `failed`.
     #[must_use]
     pub fn cause(&self) -> &'static str {
         match self {

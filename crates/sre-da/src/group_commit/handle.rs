@@ -44,8 +44,8 @@ impl GroupCommit {
     /// Opens the database at `path`, makes it if it is missing (its folder must exist), applies the missing migrations
     /// and starts the writer. Blocks for a few fsyncs.
     ///
-    /// `migrations[n]` is SQL that brings schema version `n` to `n + 1`; entries are only ever appended. They run in one
-    /// transaction.
+    /// `migrations[n]` is SQL that brings schema version `n` to `n + 1`; entries are only ever appended. They run in
+    /// one transaction.
     ///
     /// # Errors
     /// [`OpenError`], whose message names the path and what to do.
@@ -99,8 +99,8 @@ impl GroupCommit {
         self.enqueue(job).await?.await
     }
 
-    /// As [`GroupCommit::write`], but returns once the job is queued. The future it returns ends with the commit and may be
-    /// dropped. Jobs run in the order in which they were queued.
+    /// As [`GroupCommit::write`], but returns once the job is queued. The future it returns ends with the commit and
+    /// may be dropped. Jobs run in the order in which they were queued.
     ///
     /// # Errors
     /// [`WriteError::Closed`].
@@ -118,8 +118,8 @@ impl GroupCommit {
         Ok(async { answer.await.unwrap_or(Err(WriteError::Closed)) })
     }
 
-    /// A connection that sees all answered writes and cannot write. Does not wait; opens another connection when all are
-    /// lent out.
+    /// A connection that sees all answered writes and cannot write. Does not wait; opens another connection when all
+    /// are lent out.
     ///
     /// # Errors
     /// [`OpenError::Sqlite`] when a connection has to be opened and cannot be.

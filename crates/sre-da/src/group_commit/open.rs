@@ -43,8 +43,8 @@ pub(super) fn open_writer(
     Ok(connection)
 }
 
-/// Opens a connection that can only read. Not memory-mapped: a read error of a mapped page would end the process (SIGBUS),
-/// and one run with 1 GiB mapped, on a busy machine, showed no gain that would be worth it.
+/// Opens a connection that can only read. Not memory-mapped: a read error of a mapped page would end the process
+/// (SIGBUS), and one run with 1 GiB mapped, on a busy machine, showed no gain that would be worth it.
 pub(super) fn open_reader(path: &Path, options: &GroupCommitOptions) -> rusqlite::Result<Connection> {
     let connection = connect(path, options)?;
     connection.pragma_update(None, "query_only", true)?;
@@ -59,8 +59,8 @@ pub(super) fn connect(path: &Path, options: &GroupCommitOptions) -> rusqlite::Re
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.pragma_update(None, "trusted_schema", false)?;
-    // A plan stays what it was when it was prepared. Otherwise SQLite, built with STAT4, prepares a cached statement again
-    // whenever a value is bound that might have led to another plan: a fifth of what an order cost.
+    // A plan stays what it was when it was prepared. Otherwise SQLite, built with STAT4, prepares a cached statement
+    // again whenever a value is bound that might have led to another plan: a fifth of what an order cost.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }

@@ -17,8 +17,8 @@ pub struct GroupCommitOptions {
     pub busy_timeout: Duration,
     /// Read connections kept open while idle; more are opened when more threads read at once. Default 16.
     pub idle_readers_limit: usize,
-    /// The writer's page cache. Default 16 MiB: SQLite walks over all of its slots after each commit that has split a page,
-    /// and what it does not hold is in the kernel's cache.
+    /// The writer's page cache. Default 16 MiB: SQLite walks over all of its slots after each commit that has split a
+    /// page, and what it does not hold is in the kernel's cache.
     pub cache_limit_bytes: u64,
 }
 

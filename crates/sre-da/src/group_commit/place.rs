@@ -1,8 +1,9 @@
 //! Whether the files are still where they were opened.
 //!
-//! A file that is renamed, replaced or deleted stays open: SQLite would go on writing to it, and whoever opens the path next would
-//! find none of that. So an answer is sent only after a look at the names (two `stat(2)`, 2 µs). Once they were found to mean
-//! something else nothing is written any more, also if they come back: then what was read meanwhile stays true.
+//! A file that is renamed, replaced or deleted stays open: SQLite would go on writing to it, and whoever opens the path
+//! next would find none of that. So an answer is sent only after a look at the names (two `stat(2)`, 2 µs). Once they
+//! were found to mean something else nothing is written any more, also if they come back: then what was read meanwhile
+//! stays true.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -34,8 +35,8 @@ impl Place {
         Ok(Self { path: path.to_path_buf(), files, was_left: Arc::default() })
     }
 
-    /// Whether both names mean the files that are open, and have done so at every look before. A name that cannot be looked at for another reason than that
-    /// it is gone is believed: what cannot be written says so itself.
+    /// Whether both names mean the files that are open, and have done so at every look before. A name that cannot be
+    /// looked at for another reason than that it is gone is believed: what cannot be written says so itself.
     pub(super) fn is_kept(&self) -> bool {
         let is_kept = self.files.iter().all(|(path, opened)| match identity(path) {
             Ok(found) => found == *opened,

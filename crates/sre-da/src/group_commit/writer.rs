@@ -76,8 +76,8 @@ impl Writer {
     }
 }
 
-/// Runs and commits the batch. On return it holds the jobs that share the outcome of the transaction; those that failed by
-/// themselves have been answered and taken out.
+/// Runs and commits the batch. On return it holds the jobs that share the outcome of the transaction; those that failed
+/// by themselves have been answered and taken out.
 fn commit_batch(
     connection: &mut Connection,
     batch: &mut Vec<Box<dyn Job>>,
@@ -103,8 +103,8 @@ fn commit_batch(
     if batch.is_empty() {
         return transaction.rollback().map_err(refused);
     }
-    // Dying before this line: nothing of the batch exists. After it: all of it does, and no caller knows yet. Callers that
-    // have had no answer repeat their write.
+    // Dying before this line: nothing of the batch exists. After it: all of it does, and no caller knows yet. Callers
+    // that have had no answer repeat their write.
     transaction.commit().map_err(refused)
 }
 

@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sre_core::BlobDigest;
 
-/// A bounded set. Two generations instead of an order of use: when the young one is full it becomes the old one, and the
-/// old one is dropped; a digest found in the old one is moved to the young one.
+/// A bounded set. Two generations instead of an order of use: when the young one is full it becomes the old one, and
+/// the old one is dropped; a digest found in the old one is moved to the young one.
 pub(super) struct Known {
     generation_limit: usize,
     sets: Mutex<Sets>,

@@ -22,8 +22,8 @@ pub(super) struct Large {
     large: PathBuf,
     temporary: PathBuf,
     limit_bytes: u64,
-    /// Which of the 256 folders have durable names, as far as this process has seen to it. One that another process made
-    /// is not known to be: that process may have died between making it and making it durable.
+    /// Which of the 256 folders have durable names, as far as this process has seen to it. One that another process
+    /// made is not known to be: that process may have died between making it and making it durable.
     durable_folders: [AtomicBool; 256],
 }
 

@@ -20,8 +20,8 @@ use crate::{Blob, Disk, OsDisk, Store, StoreError};
 /// Up to this many bytes are hashed where the caller stands, a tenth of a millisecond; more, on a blocking thread.
 const HASH_INLINE_LIMIT_BYTES: usize = 128 << 10;
 
-/// A store in a folder of this machine: `small.sqlite3` holds small blobs, `large/ab/<64 hex>` each larger one, `tmp/` files
-/// being written. Folders have mode 0700, files 0600.
+/// A store in a folder of this machine: `small.sqlite3` holds small blobs, `large/ab/<64 hex>` each larger one, `tmp/`
+/// files being written. Folders have mode 0700, files 0600.
 ///
 /// Several stores, also in several processes, may share the folder. Dropping the store waits for its writer thread.
 pub struct LocalStore {
@@ -109,8 +109,8 @@ impl LocalStore {
         }
     }
 
-    /// Removes every blob that `keep` does not want. Nobody else may put into this folder meanwhile, in any process: a blob that
-    /// is known to be durable is not written again.
+    /// Removes every blob that `keep` does not want. Nobody else may put into this folder meanwhile, in any process: a
+    /// blob that is known to be durable is not written again.
     ///
     /// # Errors
     /// [`StoreError`]; some blobs may have been removed.
@@ -162,7 +162,8 @@ impl LocalStore {
         .await
     }
 
-    /// Small blobs are read where the caller stands: it takes microseconds, less than handing it to another thread would.
+    /// Small blobs are read where the caller stands: it takes microseconds, less than handing it to another thread
+    /// would.
     async fn read(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
         self.finish_read(digest, self.small.get(digest)?).await
     }
@@ -192,8 +193,8 @@ impl Store for LocalStore {
         self.puts.fetch_add(1, Ordering::Relaxed);
         let epoch = self.known.epoch();
         let offered = blobs.len();
-        // Before they are checked: whatever bytes come with a digest that is durable, they are not needed. A skill's files
-        // come with every order, and hashing them again would cost more than all the rest.
+        // Before they are checked: whatever bytes come with a digest that is durable, they are not needed. A skill's
+        // files come with every order, and hashing them again would cost more than all the rest.
         blobs.retain(|blob| !self.known.contains(&blob.digest()));
         self.skipped.fetch_add((offered - blobs.len()) as u64, Ordering::Relaxed);
         if blobs.is_empty() {

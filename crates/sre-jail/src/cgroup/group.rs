@@ -159,9 +159,9 @@ impl Part {
         }
     }
 
-    /// For version 1, which does not count it: its failures are not counted by every kernel where the limit with swap is at
-    /// the same height. Cached files count too, so one that read many and was then killed for others' memory looks as if
-    /// it had used up its own.
+    /// For version 1, which does not count it: its failures are not counted by every kernel where the limit with swap
+    /// is at the same height. Cached files count too, so one that read many and was then killed for others' memory
+    /// looks as if it had used up its own.
     fn reached_memory_limit(&self) -> bool {
         /// More than the kernel asks for in one piece when it has to have it.
         const PIECE_BYTES: u64 = 256 << 10;

@@ -34,8 +34,8 @@ impl Held {
         self.carry_out(seed, shared)
     }
 
-    /// Receives the order that has come. `None` if there is no guest any more to carry it out: then nothing of the order
-    /// has been done.
+    /// Receives the order that has come. `None` if there is no guest any more to carry it out: then nothing of the
+    /// order has been done.
     pub fn carry_out(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
         let (length, mut passed) = socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
         let (1.., Some(file)) = (length, passed.pop()) else {
@@ -83,8 +83,8 @@ pub(super) struct Released {
 }
 
 impl Released {
-    /// Whether the guest, which has ended, said before that it has its order, so that its end is the order's. One that was
-    /// killed may be seen to live for a moment, and the kernel even reads for it, but it says nothing any more.
+    /// Whether the guest, which has ended, said before that it has its order, so that its end is the order's. One that
+    /// was killed may be seen to live for a moment, and the kernel even reads for it, but it says nothing any more.
     pub fn was_read(&self) -> bool {
         let mut said = [Waiting::to_read(&self.gate)];
         let is_over = fd::poll(&mut said, 0).is_ok() && said[0].happened();

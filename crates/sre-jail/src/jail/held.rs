@@ -45,8 +45,8 @@ impl Held {
     /// Carries out an order.
     ///
     /// # Errors
-    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits, and [`JailError::Gone`] if the jail has
-    /// ended without it.
+    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits, and [`JailError::Gone`] if the jail
+    /// has ended without it.
     pub fn run(mut self, jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
         check(order)?;
         if order.limits != self.limits {

@@ -70,7 +70,8 @@ impl Jail {
     }
 
     /// Runs one order in a jail of its own, which is gone when this returns: no process or group of it is left, and its
-    /// mounts, which nobody can reach any more, are taken down a moment later. Blocks until then. `should_stop` is asked every few milliseconds.
+    /// mounts, which nobody can reach any more, are taken down a moment later. Blocks until then. `should_stop` is
+    /// asked every few milliseconds.
     ///
     /// # Errors
     /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
@@ -80,10 +81,10 @@ impl Jail {
 
     /// Makes a jail ahead: its guest starts with `order`, whose package and standard input must be empty, and waits.
     ///
-    /// The guest finds a socket at descriptor 3. When [`Held::run`] gives it an order, the package and standard input are
-    /// there, and it reads the order's arguments, each with a zero byte after it, and then each variable of its
-    /// environment with a zero byte before it, to the end. Then it writes one byte there: what ends a guest that has not said
-    /// so is no end of the order ([`JailError::Gone`]).
+    /// The guest finds a socket at descriptor 3. When [`Held::run`] gives it an order, the package and standard input
+    /// are there, and it reads the order's arguments, each with a zero byte after it, and then each variable of its
+    /// environment with a zero byte before it, to the end. Then it writes one byte there: what ends a guest that has
+    /// not said so is no end of the order ([`JailError::Gone`]).
     ///
     /// # Errors
     /// As [`Jail::run`].

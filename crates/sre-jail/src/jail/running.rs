@@ -302,7 +302,8 @@ impl Running {
     }
 }
 
-/// Whether the kernel may have ended the guest before its first program began: no world was told of then, and none seen.
+/// Whether the kernel may have ended the guest before its first program began: no world was told of then, and none
+/// seen.
 fn ended_early(ending: Ending) -> bool {
     !matches!(ending, Ending::Exited(_))
 }

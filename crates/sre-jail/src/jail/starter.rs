@@ -16,7 +16,8 @@ use crate::sys::{process, socket};
 /// How long a launcher may take to be ready. Far more than it needs, so that it never decides on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Holds the launcher of a [`Jail`](crate::Jail). Dropping it closes the socket, which ends the launcher and every jail.
+/// Holds the launcher of a [`Jail`](crate::Jail). Dropping it closes the socket, which ends the launcher and every
+/// jail.
 #[derive(Debug)]
 pub struct Starter {
     options: JailOptions,

@@ -56,8 +56,8 @@ pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
     }
 }
 
-/// What is kept of a jail until it has ended: its mounts, which take longer to take down than all else, and would be taken
-/// down by its first process before anybody hears that it has ended.
+/// What is kept of a jail until it has ended: its mounts, which take longer to take down than all else, and would be
+/// taken down by its first process before anybody hears that it has ended.
 struct Leftover {
     process: OwnedFd,
     _mounts: OwnedFd,

@@ -102,8 +102,8 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     )
 }
 
-/// What [`serve::Shared::kernel_time_bytes`] says: the lengths of all mappings right in front of `[vdso]` whose names begin
-/// with `[vvar`.
+/// What [`serve::Shared::kernel_time_bytes`] says: the lengths of all mappings right in front of `[vdso]` whose names
+/// begin with `[vvar`.
 fn kernel_time_bytes(maps: &str) -> Option<u64> {
     let (mut bytes, mut end) = (0, 0);
     for line in maps.lines() {

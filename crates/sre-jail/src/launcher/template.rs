@@ -1,8 +1,8 @@
 //! The root folder of all jails, made once.
 //!
-//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and four devices
-//! mounted into it; all of it read-only. Its `/proc` shows the launcher's own process namespace and stays below each
-//! jail's own: the kernel mounts a new one only where an old one can be seen whole.
+//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and four
+//! devices mounted into it; all of it read-only. Its `/proc` shows the launcher's own process namespace and stays below
+//! each jail's own: the kernel mounts a new one only where an old one can be seen whole.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -21,8 +21,8 @@ pub enum Root {
     /// The host's `/usr`, read-only, and of its `/etc` the linker's cache and the alternatives. Default.
     #[default]
     Host,
-    /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. The folder itself may be private; what is
-    /// in it must be readable by every user: the launcher is nobody in particular.
+    /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. The folder itself may be private; what
+    /// is in it must be readable by every user: the launcher is nobody in particular.
     Folder(PathBuf),
 }
 

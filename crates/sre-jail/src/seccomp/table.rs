@@ -1,6 +1,7 @@
 //! The table. Every call that is not named here answers `ENOSYS`.
 //!
-//! The lists are those of the architecture this is compiled for; numbers come from the kernel's headers by way of `libc`.
+//! The lists are those of the architecture this is compiled for; numbers come from the kernel's headers by way of
+//! `libc`.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ pub enum Rule {
     AllowOnly(u32, &'static [u32], i32),
     /// It is made unless the argument at this index is one of these; then it fails with the error number.
     AllowExcept(u32, &'static [u32], i32),
-    /// It is made if the arguments at these indexes, numbers of 32 bits, are all zero, else it fails with the error number.
+    /// It is made if the arguments at these indexes, numbers of 32 bits, are all zero, else it fails with the error
+    /// number.
     AllowZeros(&'static [u32], i32),
     /// It is made if the argument at this index has none of these bits, else the process is killed.
     AllowWithout(u32, u32),
@@ -201,8 +203,8 @@ pub fn rules() -> BTreeMap<u32, Rule> {
         (libc::SYS_io_uring_enter, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_io_uring_register, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_memfd_secret, Rule::Fail(libc::ENOSYS)),
-        // Limits and priority of the caller itself. The jail's first process is the same user: without its descriptors or
-        // its processor time the run would fail as if it was the machine's fault. (`PRIO_PROCESS` is 0.)
+        // Limits and priority of the caller itself. The jail's first process is the same user: without its descriptors
+        // or its processor time the run would fail as if it was the machine's fault. (`PRIO_PROCESS` is 0.)
         (libc::SYS_prlimit64, Rule::AllowZeros(&[0], libc::EPERM)),
         (libc::SYS_setpriority, Rule::AllowZeros(&[0, 1], libc::EPERM)),
         // The processor it runs on belongs to the cgroup.

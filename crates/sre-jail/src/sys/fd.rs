@@ -55,7 +55,8 @@ pub fn place(file: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
         // SAFETY: F_SETFD takes a number; no memory is touched.
         return check_int(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }).map(drop);
     }
-    // SAFETY: numbers in, number out. The caller owns what is at `number`: it is 0, 1 or 2 of a process about to `exec`.
+    // SAFETY: numbers in, number out. The caller owns what is at `number`: it is 0, 1 or 2 of a process about to
+    // `exec`.
     check_int(unsafe { libc::dup3(file.as_raw_fd(), number, 0) }).map(drop)
 }
 

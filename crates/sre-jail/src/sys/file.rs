@@ -30,7 +30,8 @@ pub fn open_at(folder: BorrowedFd<'_>, path: &[u8], flags: libc::c_int, mode: u3
     own(unsafe { libc::openat(folder.as_raw_fd(), path.as_ptr(), flags | libc::O_CLOEXEC, mode) }.into())
 }
 
-/// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so its length is unknown.
+/// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so its length is
+/// unknown.
 pub fn append_file(folder: BorrowedFd<'_>, path: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
     append(open_at(folder, path, libc::O_RDONLY, 0)?.as_fd(), bytes, 4096)
 }

@@ -149,12 +149,12 @@ pub fn ignore_children(ignored: bool) -> io::Result<()> {
 
 /// Gives every signal its default meaning and blocks none.
 pub fn reset_signals() -> io::Result<()> {
-    // The kernel's own structure; of zeroes it is SIG_DFL, without flags. The C library would refuse the two signals that
-    // it keeps for itself, and a guest would inherit whether whoever started all this ignores them.
+    // The kernel's own structure; of zeroes it is SIG_DFL, without flags. The C library would refuse the two signals
+    // that it keeps for itself, and a guest would inherit whether whoever started all this ignores them.
     let default = [0_u64; 4];
     for signal in 1..=64 {
-        // SAFETY: `default` has the kernel's layout and outlives the call. Signals that cannot be changed answer an error,
-        // which is fine.
+        // SAFETY: `default` has the kernel's layout and outlives the call. Signals that cannot be changed answer an
+        // error, which is fine.
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null::<u64>(), 8_usize) };
     }
     // SAFETY: a signal set of zeroes is the empty set.

@@ -1,7 +1,8 @@
 //! A page of memory that this process shares with others, as numbers that anybody may change at any time.
 //!
 //! It is a System V segment: a jail has a namespace of its own for these, so its first segment has the number 0, and a
-//! program can put it in place with one call, without a descriptor, a file or anybody to ask. Nobody can change its size.
+//! program can put it in place with one call, without a descriptor, a file or anybody to ask. Nobody can change its
+//! size.
 
 use std::io;
 use std::ptr::{self, NonNull};
@@ -19,8 +20,8 @@ pub struct SharedPage {
 }
 
 impl SharedPage {
-    /// A page of zeroes, which other processes of this user and IPC namespace can attach by the number it is given; 0 is
-    /// the first.
+    /// A page of zeroes, which other processes of this user and IPC namespace can attach by the number it is given; 0
+    /// is the first.
     pub fn new() -> io::Result<(Self, i32)> {
         // SAFETY: numbers in, number out.
         let number = check_int(unsafe { libc::shmget(libc::IPC_PRIVATE, PAGE_BYTES, 0o600) })?;

@@ -11,8 +11,9 @@ use crate::schema::{self, Head};
 use crate::tile_nodes::{TILE_HEIGHT, TileNodes};
 
 impl Log {
-    /// The proof of the entry at `position`; `None` while it is pending. Where witnesses cosigned, it leads to the checkpoint that
-    /// most of them did, and of those to the newest; a reader may demand several witnesses of one checkpoint.
+    /// The proof of the entry at `position`; `None` while it is pending. Where witnesses cosigned, it leads to the
+    /// checkpoint that most of them did, and of those to the newest; a reader may demand several witnesses of one
+    /// checkpoint.
     ///
     /// # Errors
     /// [`LogError`].

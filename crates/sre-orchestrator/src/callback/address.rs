@@ -1,9 +1,10 @@
 //! To which addresses callbacks may go.
 //!
-//! A submitter chooses the URL, the operator's machine makes the request: without a limit, the URL could name whatever only that
-//! machine can reach (server-side request forgery). So requests go to public addresses alone, unless the operator allows more.
-//! What is checked is the address that is connected to: a literal in the URL, or everything its name resolves to, resolved once and
-//! pinned for the connection. A name of which any address is forbidden is refused as a whole.
+//! A submitter chooses the URL, the operator's machine makes the request: without a limit, the URL could name whatever
+//! only that machine can reach (server-side request forgery). So requests go to public addresses alone, unless the
+//! operator allows more. What is checked is the address that is connected to: a literal in the URL, or everything its
+//! name resolves to, resolved once and pinned for the connection. A name of which any address is forbidden is refused
+//! as a whole.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -151,7 +152,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         .any(|(block, prefix)| Network { address: (*block).into(), prefix: *prefix }.contains(address.into()))
 }
 
-/// Within 2000::/3, the only block that is handed out, and not in a part of it that is special or leads to IPv4 addresses.
+/// Within 2000::/3, the only block that is handed out, and not in a part of it that is special or leads to IPv4
+/// addresses.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let is_global_unicast = segments[0] & 0xe000 == 0x2000;

@@ -1,7 +1,7 @@
 //! From the outbox to the receivers.
 //!
-//! If the process dies after a delivery and before its record, the callback is delivered again by whoever finds this holder
-//! dead: at least once, with the same id.
+//! If the process dies after a delivery and before its record, the callback is delivered again by whoever finds this
+//! holder dead: at least once, with the same id.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};

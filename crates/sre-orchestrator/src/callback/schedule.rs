@@ -13,7 +13,8 @@ impl Schedule {
         Self(pauses)
     }
 
-    /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None` when it is given up.
+    /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None` when it is given
+    /// up.
     ///
     /// Jitter adds up to a fifth, so that the callbacks of an outage do not come back together, and never too early.
     #[must_use]

@@ -38,8 +38,8 @@ pub struct EmbeddedOptions {
 }
 
 impl Embedded {
-    /// Builds the sandbox for `folder`, with two slots per core: while one guest's result is on its way, the next one runs.
-    /// Writes nothing.
+    /// Builds the sandbox for `folder`, with two slots per core: while one guest's result is on its way, the next one
+    /// runs. Writes nothing.
     ///
     /// # Errors
     /// [`EmbeddedError::Sandbox`].
@@ -81,8 +81,8 @@ impl Embedded {
         &self.executor
     }
 
-    /// Opens store and journal and puts the orchestrator together, for the operator's own orders: their callbacks may go to any
-    /// address.
+    /// Opens store and journal and puts the orchestrator together, for the operator's own orders: their callbacks may
+    /// go to any address.
     ///
     /// # Errors
     /// [`EmbeddedError`].
@@ -118,8 +118,8 @@ impl Embedded {
         Ok(self.verifier_over(Arc::new(self.folder.open_store()?)))
     }
 
-    /// A verifier over other bytes than those of this data folder, which is not touched. It grants replays what orders may
-    /// ask for here.
+    /// A verifier over other bytes than those of this data folder, which is not touched. It grants replays what orders
+    /// may ask for here.
     #[must_use]
     pub fn verifier_over(&self, store: Arc<dyn Store>) -> Verifier {
         Verifier::new(self.executor.clone(), store).with_limits(self.acceptance.limits().replay())

@@ -35,7 +35,8 @@ pub struct Outgoing {
 const COLUMNS: &str = "sequence, token, message_id, url, host, attempt, trace, submitter";
 
 impl Journal {
-    /// Claims callbacks that are due, one submitter after the other, each submitter's by age, as many as `places` allows.
+    /// Claims callbacks that are due, one submitter after the other, each submitter's by age, as many as `places`
+    /// allows.
     ///
     /// # Errors
     /// [`JournalError`]; nothing was claimed.

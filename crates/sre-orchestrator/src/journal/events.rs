@@ -93,8 +93,9 @@ pub(super) fn add(
 }
 
 impl Journal {
-    /// Records that the attempt's commit is done and its replay begins. Does not wait for the disk: this is told to whoever
-    /// watches once it is durable, and a crash before that takes the attempt with it. Does nothing under an old lease.
+    /// Records that the attempt's commit is done and its replay begins. Does not wait for the disk: this is told to
+    /// whoever watches once it is durable, and a crash before that takes the attempt with it. Does nothing under an old
+    /// lease.
     ///
     /// # Errors
     /// [`JournalError::Write`] when the journal is closed.

@@ -235,7 +235,8 @@ impl Journal {
         Ok(())
     }
 
-    /// What is done from time to time: makes orders ready that wait for a moment the clock has jumped away from, and counts.
+    /// What is done from time to time: makes orders ready that wait for a moment the clock has jumped away from, and
+    /// counts.
     ///
     /// # Errors
     /// [`JournalError`].

@@ -58,8 +58,8 @@ impl Journal {
     }
 }
 
-/// The table that leads is the one whose index finds the orders in order, so that a page costs what is on it; and a page of one
-/// submitter's nothing that others have.
+/// The table that leads is the one whose index finds the orders in order, so that a page costs what is on it; and a
+/// page of one submitter's nothing that others have.
 fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let (tables, lead) = match filter.status.as_deref() {
         // CROSS JOIN keeps SQLite from beginning with the results, which are everybody's.

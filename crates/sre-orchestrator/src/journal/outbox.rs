@@ -1,7 +1,8 @@
 //! Callbacks that are still to be delivered, and what became of the others.
 //!
-//! A row is made in the transaction that ends its order, so a result whose callback nobody knows of cannot exist. Delivery is
-//! at least once: a process that dies between a delivery and its record delivers again, under the same message id.
+//! A row is made in the transaction that ends its order, so a result whose callback nobody knows of cannot exist.
+//! Delivery is at least once: a process that dies between a delivery and its record delivers again, under the same
+//! message id.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};

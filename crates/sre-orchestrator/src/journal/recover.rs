@@ -25,8 +25,8 @@ pub struct Recovered {
 }
 
 impl Journal {
-    /// Ends the leases of holders that have died: an interrupted attempt is an operating failure and follows the order's
-    /// retry policy. Their deliveries are due at once.
+    /// Ends the leases of holders that have died: an interrupted attempt is an operating failure and follows the
+    /// order's retry policy. Their deliveries are due at once.
     ///
     /// # Errors
     /// [`JournalError`]; nothing has changed.
@@ -71,8 +71,8 @@ impl Journal {
         Ok(others.into_iter().filter(is_dead).map(|(holder, _)| holder).collect())
     }
 
-    /// Whether the holder's time is over, and it has not said anything since this process first saw that time. By the wall clock
-    /// alone, one that jumps would end leases of the living.
+    /// Whether the holder's time is over, and it has not said anything since this process first saw that time. By the
+    /// wall clock alone, one that jumps would end leases of the living.
     fn is_late(&self, holder: &str, until_ms: i64) -> bool {
         let now = (self.steady)();
         let mut silent = self.silent();

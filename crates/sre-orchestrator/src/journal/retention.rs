@@ -1,7 +1,8 @@
 //! Forgetting old orders.
 //!
-//! Of an order that was forgotten its row in `orders` stays: id, digest of the request, submitter, time. An id stands in the
-//! log for ever, and so does its receipt; if it were new again, another order would get the receipt of the old one.
+//! Of an order that was forgotten its row in `orders` stays: id, digest of the request, submitter, time. An id stands
+//! in the log for ever, and so does its receipt; if it were new again, another order would get the receipt of the old
+//! one.
 
 use std::time::Duration;
 
@@ -69,8 +70,8 @@ pub const NEVER_FINAL_LIMIT: usize = 1000;
 const BATCH: i64 = 1000;
 
 impl Journal {
-    /// Forgets orders that ended too long ago and whose callback is not pending. One that is held for verdicts nobody has given
-    /// waits longer, and is dropped with its order. An id that was forgotten is never new again.
+    /// Forgets orders that ended too long ago and whose callback is not pending. One that is held for verdicts nobody
+    /// has given waits longer, and is dropped with its order. An id that was forgotten is never new again.
     ///
     /// # Errors
     /// [`JournalError`]; some may have been forgotten.

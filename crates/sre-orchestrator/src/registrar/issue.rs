@@ -73,8 +73,8 @@ impl Registrar {
     /// Issues the receipts of one batch of orders that have none.
     ///
     /// # Errors
-    /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own evidence is at fault is
-    /// logged, put off, and does not hold up others.
+    /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own evidence is at fault
+    /// is logged, put off, and does not hold up others.
     pub async fn issue_due(&self) -> Result<Batch, RegistrarError> {
         let due = self.journal.due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)?;
         let batch = match due {
@@ -104,8 +104,8 @@ impl Registrar {
         Ok(batch)
     }
 
-    /// The receipt of an order, issued now unless there is one, with the proof of its place in the log, which grows now if it
-    /// must; `None` for an order without a result.
+    /// The receipt of an order, issued now unless there is one, with the proof of its place in the log, which grows now
+    /// if it must; `None` for an order without a result.
     ///
     /// # Errors
     /// [`RegistrarError`]. Trying again is safe.
@@ -117,7 +117,8 @@ impl Registrar {
         Ok(Some((receipt, proof.ok_or_else(|| RegistrarError::Unproven(order_id.clone()))?)))
     }
 
-    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open, or when it was forgotten.
+    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open, or when it was
+    /// forgotten.
     ///
     /// # Errors
     /// [`RegistrarError`]; trying again is safe.

@@ -74,7 +74,8 @@ impl Registrar {
         Ok(self.notary.receipt_of(&order.result()?).await?)
     }
 
-    /// Whether an order is kept, and with it the evidence that its receipt leads to; of one that was forgotten only the receipt is.
+    /// Whether an order is kept, and with it the evidence that its receipt leads to; of one that was forgotten only the
+    /// receipt is.
     ///
     /// # Errors
     /// [`RegistrarError::Journal`].
@@ -106,9 +107,9 @@ impl Registrar {
 
     /// Signs with the key in the folder from now on, if it was replaced (`sre key rotate`).
     ///
-    /// Called after the orders of a batch were read: so an order that the old key signs had ended before the new one was in
-    /// place, and until then the old one is trusted. Where the file cannot be used nothing is signed: receipts wait, as they would
-    /// at a start.
+    /// Called after the orders of a batch were read: so an order that the old key signs had ended before the new one
+    /// was in place, and until then the old one is trusted. Where the file cannot be used nothing is signed: receipts
+    /// wait, as they would at a start.
     pub(super) fn take_new_key(&self) -> Result<(), RegistrarError> {
         let key = self.keys.load()?.ok_or_else(|| KeyFolderError::Missing(self.keys.path().to_path_buf()))?;
         if key.secret.public() == self.log().key().secret.public() {

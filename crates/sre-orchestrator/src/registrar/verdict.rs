@@ -19,8 +19,8 @@ pub struct KeptVerdict {
 }
 
 impl Registrar {
-    /// Takes somebody's verdict on the receipt of `order_id`, an envelope in canonical JSON: checked, stored, entered into the
-    /// log, counted. When this returns, all of it is durable. The same again changes nothing.
+    /// Takes somebody's verdict on the receipt of `order_id`, an envelope in canonical JSON: checked, stored, entered
+    /// into the log, counted. When this returns, all of it is durable. The same again changes nothing.
     ///
     /// # Errors
     /// [`VerdictError`]; the verdict does not count.

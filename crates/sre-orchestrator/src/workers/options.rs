@@ -8,8 +8,8 @@ use sre_core::Backend;
 /// How a pool of workers behaves.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
-    /// Orders of each backend that are worked on at once. Most of their time they wait for the disk, so this is more than the
-    /// sandbox has slots. Default 64 for Wasm.
+    /// Orders of each backend that are worked on at once. Most of their time they wait for the disk, so this is more
+    /// than the sandbox has slots. Default 64 for Wasm.
     pub concurrency: HashMap<Backend, usize>,
     /// Open orders beyond which new ones are refused. Default 10,000.
     pub queue_limit_orders: usize,

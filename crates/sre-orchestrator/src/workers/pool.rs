@@ -92,8 +92,8 @@ impl Workers {
             if journal.open_orders() >= limit {
                 return Err(SubmitError::Full { limit });
             }
-            // Before the order is accepted: whoever takes it over needs the skill. One that is known has it, and one that is refused
-            // must leave nothing behind.
+            // Before the order is accepted: whoever takes it over needs the skill. One that is known has it, and one
+            // that is refused must leave nothing behind.
             pool.orchestrator.shelf().put(order.skill()).await?;
         }
         // Nobody is overtaken: a place is taken at once only while nobody waits.
@@ -168,7 +168,8 @@ impl Pool {
         while !self.stopping.load(Ordering::Acquire) {
             let Ok(first) = Arc::clone(&bench.places).acquire_owned().await else { return };
             if self.stopping.load(Ordering::Acquire) {
-                // The place may be that of an order that the shutdown has just given back: it must not be claimed again here.
+                // The place may be that of an order that the shutdown has just given back: it must not be claimed again
+                // here.
                 return;
             }
             let claimed = match self.claim(backend, 1 + bench.places.available_permits(), &turn).await {

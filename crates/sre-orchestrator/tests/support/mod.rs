@@ -1,7 +1,8 @@
 //! Parts for orchestrators under test: a sandbox that does as it is told, and stages that are watched.
 //!
-//! The sandbox is a double because the faults it plays (an engine that is unavailable twice and then works, a guest that
-//! hangs until it is stopped) cannot be caused at will in a real one. Store, journal, committer and verifier are real.
+//! The sandbox is a double because the faults it plays (an engine that is unavailable twice and then works, a guest
+//! that hangs until it is stopped) cannot be caused at will in a real one. Store, journal, committer and verifier are
+//! real.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 

@@ -78,8 +78,8 @@ impl TlogProof {
         Ok(Self { index, path, checkpoint: Note::parse(rest.as_bytes())? })
     }
 
-    /// Checks that the entry stands in the tree of the checkpoint, and returns that checkpoint. Whether the checkpoint is
-    /// signed by whom is another question: see [`Checkpoint::verify`].
+    /// Checks that the entry stands in the tree of the checkpoint, and returns that checkpoint. Whether the checkpoint
+    /// is signed by whom is another question: see [`Checkpoint::verify`].
     ///
     /// # Errors
     /// [`TlogProofError`].

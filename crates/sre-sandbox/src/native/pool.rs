@@ -1,7 +1,7 @@
 //! Jails made ahead, with Python started and waiting. Off by default.
 //!
-//! A jail of the pool is used once and thrown away, like any other; only its making lies before the order. It fits orders
-//! with the limits that an earlier one had: the first of a kind starts cold and causes others to be made.
+//! A jail of the pool is used once and thrown away, like any other; only its making lies before the order. It fits
+//! orders with the limits that an earlier one had: the first of a kind starts cold and causes others to be made.
 //!
 //! What a script sees is the same, but for what Python keeps to itself: addresses of objects, `sys.flags`, and the
 //! processor time that starting took. So a warm run does not call its addresses fixed.
@@ -15,8 +15,8 @@ use super::program::Command;
 /// Most kinds of limits that jails are kept for; the least recently used goes first.
 const KINDS: usize = 4;
 
-/// What Python does first in a jail of the pool: it reads from descriptor 3 which script to be (`sre_jail::Jail::hold`),
-/// says that it knows, and becomes it as if it had been started with it.
+/// What Python does first in a jail of the pool: it reads from descriptor 3 which script to be
+/// (`sre_jail::Jail::hold`), says that it knows, and becomes it as if it had been started with it.
 const WAIT: &str = r#"
 import os, sys
 def wait():
@@ -88,8 +88,8 @@ impl Pool {
         let (held, number, missing, unused) = {
             let mut shelf = lock(&self.shelf);
             let mut kind = shelf.kind(order.limits);
-            // One that waits may be killed at any time: it is the first to go when the machine's memory runs out. All are
-            // looked at, or one that is never reached would keep its place for ever.
+            // One that waits may be killed at any time: it is the first to go when the machine's memory runs out. All
+            // are looked at, or one that is never reached would keep its place for ever.
             let dead: Vec<Held> = kind.ready.extract_if(.., |held| !held.is_waiting()).collect();
             let held = kind.ready.pop();
             let wanted = self.size.saturating_sub(kind.ready.len() + kind.coming);

@@ -149,7 +149,8 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a path, relative to the root, is in what a jail shows of the root folder, or on the way to a link it has too.
+/// Whether a path, relative to the root, is in what a jail shows of the root folder, or on the way to a link it has
+/// too.
 fn is_shown(path: &Path) -> bool {
     let first = path.components().next().map(Component::as_os_str);
     first.is_some_and(Root::shows) || path.starts_with(ALTERNATIVES) || Path::new(ALTERNATIVES).starts_with(path)

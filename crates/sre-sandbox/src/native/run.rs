@@ -26,7 +26,8 @@ use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
 const VIEW_VERSION: &str = "4";
 
-/// Largest interpreter, in bytes: each is read whole for its digest, once. The largest that are in use have some 150 MiB.
+/// Largest interpreter, in bytes: each is read whole for its digest, once. The largest that are in use have some 150
+/// MiB.
 const INTERPRETER_LIMIT_BYTES: u64 = 1 << 30;
 
 /// Interpreters whose digests are remembered.

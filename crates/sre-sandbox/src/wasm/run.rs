@@ -60,8 +60,8 @@ pub struct WasmSandbox {
 }
 
 impl WasmSandbox {
-    /// Builds the engine. Takes some milliseconds; do it once per process. Writes nothing: the cache folder is made when
-    /// the first program that can run has been compiled.
+    /// Builds the engine. Takes some milliseconds; do it once per process. Writes nothing: the cache folder is made
+    /// when the first program that can run has been compiled.
     ///
     /// # Errors
     /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache folder that cannot be

@@ -94,7 +94,8 @@ enum Wanted {
     Nothing,
 }
 
-/// A Range header (RFC 9110, section 14). One that is malformed, or asks for several parts, is ignored, as the RFC allows.
+/// A Range header (RFC 9110, section 14). One that is malformed, or asks for several parts, is ignored, as the RFC
+/// allows.
 fn parse_range(text: &str, size: usize) -> Wanted {
     let Some((first, last)) = text.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
         return Wanted::All;

@@ -1,8 +1,9 @@
 //! What happens to an order, as it happens: server-sent events
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 //!
-//! Events are read from the journal, by number: whatever the client has seen, it gets the next one, and none is lost between two
-//! connections. A client that stops reading is disconnected by the connection's time limit; nothing is buffered for it.
+//! Events are read from the journal, by number: whatever the client has seen, it gets the next one, and none is lost
+//! between two connections. A client that stops reading is disconnected by the connection's time limit; nothing is
+//! buffered for it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! What a script costs here, as ratios to starting its interpreter, measured in the same run.
 //!
-//! `cargo bench -p sre --bench scripts [-- ORDERS]`. The baselines are `python3 -c pass` and `node -e 0`: whole processes
-//! that do nothing. Our scripts count words. A language whose interpreter is not installed is measured without ratios.
+//! `cargo bench -p sre --bench scripts [-- ORDERS]`. The baselines are `python3 -c pass` and `node -e 0`: whole
+//! processes that do nothing. Our scripts count words. A language whose interpreter is not installed is measured
+//! without ratios.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

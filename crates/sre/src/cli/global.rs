@@ -32,8 +32,8 @@ pub struct Global {
         help_heading = "Native skills"
     )]
     pub native_without: Vec<String>,
-    /// A folder with the programs that native skills may use, instead of this host's /usr: a root file system, or an OCI
-    /// image layout
+    /// A folder with the programs that native skills may use, instead of this host's /usr: a root file system, or an
+    /// OCI image layout
     #[arg(
         long,
         global = true,

@@ -10,8 +10,8 @@ use super::{Cli, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Flags that mean nothing without another one. They are refused on the command line only: `requires` of clap would also
-/// refuse a line that says nothing of them, because a variable is set that other commands need.
+/// Flags that mean nothing without another one. They are refused on the command line only: `requires` of clap would
+/// also refuse a line that says nothing of them, because a variable is set that other commands need.
 const NEEDS: [(&str, &str); 4] = [
     ("token_file", "from"),
     ("native_without", "allow_native"),

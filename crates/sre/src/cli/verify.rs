@@ -25,8 +25,8 @@ pub struct VerifyArgs {
     /// An order of the local data folder, or a file with a receipt or a bundle
     #[arg(value_name = "ORDER | FILE")]
     pub target: PathBuf,
-    /// Fetch what a file lacks from there: a service, a data folder, or a folder of files named by their SHA-256 [default:
-    /// the local data folder]
+    /// Fetch what a file lacks from there: a service, a data folder, or a folder of files named by their SHA-256
+    /// [default: the local data folder]
     #[arg(long = "from", value_name = "URL | FOLDER")]
     pub from: Vec<String>,
     /// The proof of a receipt's place in the log; a bundle has its own

@@ -10,10 +10,10 @@ use super::TrustedRuntime;
 
 /// `sre watch`.
 ///
-/// Follows the transparency log of another node: checks that it only grew, reads every new entry, fetches what the receipts
-/// lead to, replays all or a share of the orders, chosen by chance, and always the first of every skill. Each verdict is
-/// signed with this node's key and sent to the executor; one that is not matched also to the challenge URL, with the
-/// executor's receipt and one of this node's own about what the replay did. Goes on where it stopped.
+/// Follows the transparency log of another node: checks that it only grew, reads every new entry, fetches what the
+/// receipts lead to, replays all or a share of the orders, chosen by chance, and always the first of every skill. Each
+/// verdict is signed with this node's key and sent to the executor; one that is not matched also to the challenge URL,
+/// with the executor's receipt and one of this node's own about what the replay did. Goes on where it stopped.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -53,8 +53,8 @@ fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one. With `--entries` also reads what no such
-/// look has read before.
+/// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one. With `--entries` also reads
+/// what no such look has read before.
 async fn look(source: &HttpLog, args: &LogCheckArgs, folder: &DataFolder) -> Result<(Seen, Option<u64>), Failure> {
     let address = source.address();
     let elsewhere = format!("{address}checkpoint was asked for; the log of a service is at {address}log");
@@ -98,8 +98,8 @@ pub(super) fn blamed(memory: &LogMemory, origin: &KeyName, fault: &Fault) -> Res
     })
 }
 
-/// Whose log it says it is; not to be believed before a key of that name verified it. Where there is no log, `elsewhere` says what
-/// was asked for and where it might be.
+/// Whose log it says it is; not to be believed before a key of that name verified it. Where there is no log,
+/// `elsewhere` says what was asked for and where it might be.
 ///
 /// # Errors
 /// When it cannot be read, or is none.

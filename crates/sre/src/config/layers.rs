@@ -220,8 +220,8 @@ mod tests {
         assert!(negative.detail.starts_with("workers.wasm (file "), "{}", negative.detail);
     }
 
-    /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated. Whatever is read can be shown, and
-    /// whatever is refused says why.
+    /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated. Whatever is read can
+    /// be shown, and whatever is refused says why.
     #[test]
     fn any_file_is_read_or_refused() {
         // SplitMix64 with a fixed seed.

@@ -1,6 +1,7 @@
 //! Makes text that others wrote safe on a terminal.
 //!
-//! A skill's log could otherwise move the cursor, rename the window, or reverse the text of the line that says "failed".
+//! A skill's log could otherwise move the cursor, rename the window, or reverse the text of the line that says
+//! "failed".
 
 use std::fmt::Write;
 

@@ -6,7 +6,8 @@ use sre_skill::Skill;
 use super::verdict::{paint_verdict, summary};
 use super::{Sheet, Style, bytes, duration, escape_json, number};
 
-/// What ran, where, how long, what came out, and whether it was confirmed. The output comes last, as a block of its own.
+/// What ran, where, how long, what came out, and whether it was confirmed. The output comes last, as a block of its
+/// own.
 #[must_use]
 pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> String {
     let mut sheet = Sheet::new(style);

@@ -39,8 +39,8 @@ pub struct Lost {
 }
 
 impl Audit {
-    /// Reads `count` entries of the log, chosen by chance, the log's tiles over them, and everything that receipts of orders that are
-    /// kept lead to.
+    /// Reads `count` entries of the log, chosen by chance, the log's tiles over them, and everything that receipts of
+    /// orders that are kept lead to.
     ///
     /// # Errors
     /// When log or journal cannot be read.

@@ -141,8 +141,8 @@ impl HttpPlace {
         self.get(&format!("v1/blobs/{digest}"), BLOB_LIMIT_BYTES).await
     }
 
-    /// As [`HttpPlace::blob`], where the blob can only be an envelope. Of a longer one the beginning: its digest is another,
-    /// so an executor that answers without end has no envelope, which is not the same as not answering.
+    /// As [`HttpPlace::blob`], where the blob can only be an envelope. Of a longer one the beginning: its digest is
+    /// another, so an executor that answers without end has no envelope, which is not the same as not answering.
     ///
     /// # Errors
     /// What kept it from answering.
@@ -202,7 +202,8 @@ impl HttpPlace {
         Ok(VerdictAnswer { status, code, detail })
     }
 
-    /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is none.
+    /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is
+    /// none.
     ///
     /// # Errors
     /// What kept it from answering.

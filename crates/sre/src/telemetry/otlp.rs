@@ -1,4 +1,5 @@
-//! A batch of spans as an `ExportTraceServiceRequest` in OTLP's JSON encoding: ids in hexadecimal, 64-bit numbers as text.
+//! A batch of spans as an `ExportTraceServiceRequest` in OTLP's JSON encoding: ids in hexadecimal, 64-bit numbers as
+//! text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

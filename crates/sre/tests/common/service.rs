@@ -237,8 +237,8 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     eventually(what, async || if is_so() { Ok(()) } else { Err("it is not so") }).await;
 }
 
-/// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be slow, but a test must not wait
-/// for ever. The last `Err` is shown when nothing comes of it.
+/// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be slow, but a test
+/// must not wait for ever. The last `Err` is shown when nothing comes of it.
 pub(crate) async fn eventually<T, E: Debug>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
     let waiting = Instant::now();
     loop {

@@ -1,5 +1,5 @@
-//! Two nodes on one machine, each with its own data folder and key: an executor, patched in some of its orders to lie, and a
-//! verifier that follows it over HTTP and catches every lie.
+//! Two nodes on one machine, each with its own data folder and key: an executor, patched in some of its orders to lie,
+//! and a verifier that follows it over HTTP and catches every lie.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -11,8 +11,8 @@ use crate::common::service::Service;
 use crate::proxy::{before, failing};
 use crate::{introduce, size_is};
 
-/// Runs orders with these numbers until the log has `size` entries, and returns their receipts' digests, each with that of the
-/// commitment.
+/// Runs orders with these numbers until the log has `size` entries, and returns their receipts' digests, each with that
+/// of the commitment.
 async fn run(service: &Service, numbers: Range<u64>, size: u64) -> BTreeMap<String, String> {
     let skill = service.upload("returns_1").await;
     let mut all = BTreeMap::new();

@@ -224,8 +224,8 @@ fn type_of<'a>(mut cells: impl Iterator<Item = &'a str> + Clone) -> Type {
     }
 }
 
-/// A decimal number. What starts with a superfluous zero, and what lies beyond the integers that a double holds exactly,
-/// is a code (a postcode, an account number) and not a number.
+/// A decimal number. What starts with a superfluous zero, and what lies beyond the integers that a double holds
+/// exactly, is a code (a postcode, an account number) and not a number.
 fn number(cell: &str) -> Option<f64> {
     let digits = cell.trim_start_matches(['+', '-']);
     let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();

@@ -3,10 +3,10 @@
 //! It starts at the order's moment and moves for two reasons only: a read takes a virtual microsecond, and a wait that
 //! ran its full length takes that length.
 //!
-//! It stands on a page that is shared with the guest, whose fast clock ([`fast_clock`]) reads and moves it by the same rules
-//! without asking; so both ways show one clock. *The guest can write there what it likes.* All it gains is another time
-//! for itself, as with a clock it may set: here any number is a valid time, nothing is computed from it that could overflow,
-//! and the start that counts is kept here.
+//! It stands on a page that is shared with the guest, whose fast clock ([`fast_clock`]) reads and moves it by the same
+//! rules without asking; so both ways show one clock. *The guest can write there what it likes.* All it gains is
+//! another time for itself, as with a clock it may set: here any number is a valid time, nothing is computed from it
+//! that could overflow, and the start that counts is kept here.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};

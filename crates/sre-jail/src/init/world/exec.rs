@@ -2,13 +2,14 @@
 //! randomness.
 //!
 //! The kernel hands a program a list beside its arguments (`getauxval(3)`). Two entries are the machine's: where the
-//! code is that answers clocks without a system call (`AT_SYSINFO_EHDR`, the vDSO), and 16 random bytes (`AT_RANDOM`). A
-//! thread that is about to become another program is attached to; when it has, it stops before the first instruction, the
-//! bytes are replaced, the order's [`fast_clock`] is written over the kernel's, and it is let go. It then begins in there:
-//! takes away the kernel's time, puts the page that the clock stands on in place, and goes on where it would have begun.
+//! code is that answers clocks without a system call (`AT_SYSINFO_EHDR`, the vDSO), and 16 random bytes (`AT_RANDOM`).
+//! A thread that is about to become another program is attached to; when it has, it stops before the first instruction,
+//! the bytes are replaced, the order's [`fast_clock`] is written over the kernel's, and it is let go. It then begins in
+//! there: takes away the kernel's time, puts the page that the clock stands on in place, and goes on where it would
+//! have begun.
 //!
-//! Where the fast clock cannot be replaced, or its page cannot be mapped, its entry is made one to be ignored: the program
-//! then asks for the time each time. What it sees is the same.
+//! Where the fast clock cannot be replaced, or its page cannot be mapped, its entry is made one to be ignored: the
+//! program then asks for the time each time. What it sees is the same.
 
 use std::collections::BTreeSet;
 use std::io;

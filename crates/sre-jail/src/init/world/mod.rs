@@ -17,8 +17,8 @@
 //! A call whose answer could not be delivered, because a signal came first, is undone: the guest makes it again.
 //!
 //! *Known holes*, which a replay finds out: the processor's own clock and random instructions; the kernel's timers
-//! (`setitimer`, `timer_create`, `timerfd`), which run on the machine's time; times of files in `/tmp`; where it could not be
-//! taken away, the kernel's fast clock, for a program that searches its memory for it.
+//! (`setitimer`, `timer_create`, `timerfd`), which run on the machine's time; times of files in `/tmp`; where it could
+//! not be taken away, the kernel's fast clock, for a program that searches its memory for it.
 
 mod calls;
 mod clock;

@@ -4,10 +4,10 @@
 //! meet as they would anywhere; the guest's clock then moves by exactly that length.
 //!
 //! *Sleeping* is answered from here when it is over. *Waiting for something* is left to the kernel and noted; when the
-//! thread makes its next call, the machine's time tells whether the limit was reached; as long as anything is noted, the
-//! guest's fast clock leaves every question to us. Limits that are a moment and not a
-//! length (`futex`) mean the guest's clock, which the kernel does not know: as long as both are close, the kernel may
-//! wait; else the word in memory is looked at every millisecond from here, and the guest looks again.
+//! thread makes its next call, the machine's time tells whether the limit was reached; as long as anything is noted,
+//! the guest's fast clock leaves every question to us. Limits that are a moment and not a length (`futex`) mean the
+//! guest's clock, which the kernel does not know: as long as both are close, the kernel may wait; else the word in
+//! memory is looked at every millisecond from here, and the guest looks again.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,9 +1,9 @@
 //! A guest's fast clock: code that answers clocks in the guest itself, without a system call.
 //!
 //! The kernel gives every program such code (the vDSO, `man 7 vdso`), which shows the machine's time. Ours counts on a
-//! page that a jail's first process and all of its guest's processes share, by the rules of
-//! `init::world::clock`; both ways show one clock. It is written in assembly because it lives in other programs: it
-//! must not call, allocate or refer to anything. This is the place of its bytes only; `init::world::exec` puts it there.
+//! page that a jail's first process and all of its guest's processes share, by the rules of `init::world::clock`; both
+//! ways show one clock. It is written in assembly because it lives in other programs: it must not call, allocate or
+//! refer to anything. This is the place of its bytes only; `init::world::exec` puts it there.
 //!
 //! x86-64 only. Elsewhere there is none, and every clock call asks.
 
@@ -62,8 +62,8 @@ mod here {
         options(att_syntax),
     );
 
-    /// Where the page of the clock is in every program: above all that the kernel places by itself where addresses are not
-    /// randomised (from 128 MiB below the end downwards), and below the largest stack (8 MiB).
+    /// Where the page of the clock is in every program: above all that the kernel places by itself where addresses are
+    /// not randomised (from 128 MiB below the end downwards), and below the largest stack (8 MiB).
     const PAGE_ADDRESS: u64 = 0x7fff_fc00_0000;
 
     /// The clocks that show the date, one bit each.

@@ -1,5 +1,5 @@
-//! What an archive says of its next entry in entries of their own: names and links too long for a header, by GNU tar's way
-//! or by pax's (POSIX.1-2001).
+//! What an archive says of its next entry in entries of their own: names and links too long for a header, by GNU tar's
+//! way or by pax's (POSIX.1-2001).
 //!
 //! Their sizes are looked at before they are read, for they are kept in memory.
 

@@ -1,7 +1,7 @@
 //! The layers laid over each other, in memory.
 //!
-//! A path of an image may go through links that lower layers have made (`lib/x` where `lib` is a link to `usr/lib`). They
-//! are followed here, within the image, where an absolute link begins at the image's root and `..` ends there.
+//! A path of an image may go through links that lower layers have made (`lib/x` where `lib` is a link to `usr/lib`).
+//! They are followed here, within the image, where an absolute link begins at the image's root and `..` ends there.
 
 use std::collections::BTreeMap;
 

@@ -7,12 +7,10 @@
 //! - an entry is read into memory, checked there and loaded from there, so that it cannot change in between.
 //!
 //! Layout: `key` (64 bytes), `<name>.cwasm` (32 bytes of MAC, then the code) and `<name>.lock` (empty, held while a
-//! language runtime is compiled). A name is the SHA-256 of the program's
-//! digest and of everything that wasmtime says its compiled code depends on: full version, settings, target. Entries
-//! are written to a temporary file and renamed; a crash leaves at most a temporary file, which a start an hour later
-//! or more removes.
-//! The folder is made with the first entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit:
-//! see `room`.
+//! language runtime is compiled). A name is the SHA-256 of the program's digest and of everything that wasmtime says
+//! its compiled code depends on: full version, settings, target. Entries are written to a temporary file and renamed; a
+//! crash leaves at most a temporary file, which a start an hour later or more removes. The folder is made with the
+//! first entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit: see `room`.
 
 mod room;
 
@@ -109,8 +107,8 @@ impl CodeCache {
         }
     }
 
-    /// Waits until no other process compiles `program`. The lock ends with the file that is returned, or with the process;
-    /// `None` where the folder cannot be used, and then everybody compiles.
+    /// Waits until no other process compiles `program`. The lock ends with the file that is returned, or with the
+    /// process; `None` where the folder cannot be used, and then everybody compiles.
     pub(super) fn lock(&self, program: Digest) -> Option<fs::File> {
         self.key()?;
         let path = self.path(program).with_extension("lock");
@@ -147,7 +145,8 @@ fn open(folder: &Path) -> io::Result<Key> {
     load_key(folder)
 }
 
-/// Removes temporary files of processes that died while writing. One that is younger may belong to a process that lives.
+/// Removes temporary files of processes that died while writing. One that is younger may belong to a process that
+/// lives.
 fn remove_leftovers(folder: &Path) {
     const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

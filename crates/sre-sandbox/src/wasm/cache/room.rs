@@ -1,9 +1,9 @@
 //! Keeps the cache within its limit: whoever may bring programs could otherwise fill the disk with them.
 //!
-//! An entry's modification time says when it was last of use. When there is too much, the entries that have been of no use for longest
-//! go. Several processes may do this at once: each looks at what is there, an entry that another one removed is removed, and one
-//! that is removed while somebody reads it is read to its end. Between two looks a process counts what it writes itself, so
-//! that with n processes the folder may hold n times [`UNSEEN`] more than the limit.
+//! An entry's modification time says when it was last of use. When there is too much, the entries that have been of no
+//! use for longest go. Several processes may do this at once: each looks at what is there, an entry that another one
+//! removed is removed, and one that is removed while somebody reads it is read to its end. Between two looks a process
+//! counts what it writes itself, so that with n processes the folder may hold n times [`UNSEEN`] more than the limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,8 @@ pub(super) fn touch(path: &Path) {
     }
 }
 
-/// Removes entries until an eighth of the limit is free, if there are more than the limit; returns the bytes of the others.
+/// Removes entries until an eighth of the limit is free, if there are more than the limit; returns the bytes of the
+/// others.
 fn make_room(folder: &Path, limit_bytes: u64) -> u64 {
     let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(entry).collect();
     let mut total = entries.iter().map(|(_, bytes, _)| bytes).sum::<u64>();

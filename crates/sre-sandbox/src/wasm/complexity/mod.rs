@@ -1,13 +1,14 @@
 //! Refuses programs that would keep the compiler busy for minutes.
 //!
 //! A compilation cannot be interrupted and no fuel pays for it, and the compiler's time grows with the square of some
-//! things a program can have: two `br_table`s of 65,000 targets each, 130 KB of code, take it more than a minute. So each
-//! thing has a limit for one function, which bounds the square, and one for all functions, which bounds how many functions may be at
-//! the first. What stays within both costs some seconds at most beyond time in proportion to its size.
+//! things a program can have: two `br_table`s of 65,000 targets each, 130 KB of code, take it more than a minute. So
+//! each thing has a limit for one function, which bounds the square, and one for all functions, which bounds how many
+//! functions may be at the first. What stays within both costs some seconds at most beyond time in proportion to its
+//! size.
 //!
-//! Compilers of real languages stay far below. The largest that was measured, in one function / in the program: CPython 3.14
-//! (29 MB, clang), QuickJS-ng (1.7 MB, clang), and the examples of the repository, built by rustc as they are shipped (up to 434 KB)
-//! and without optimisation (up to 7.6 MB):
+//! Compilers of real languages stay far below. The largest that was measured, in one function / in the program: CPython
+//! 3.14 (29 MB, clang), QuickJS-ng (1.7 MB, clang), and the examples of the repository, built by rustc as they are
+//! shipped (up to 434 KB) and without optimisation (up to 7.6 MB):
 //!
 //! | | CPython | QuickJS | Rust, optimised | Rust, not optimised |
 //! |---|---|---|---|---|

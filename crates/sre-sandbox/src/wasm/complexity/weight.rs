@@ -15,7 +15,8 @@ pub(super) struct Weight {
     pub(super) targets: u64,
     /// Values that these hand over.
     pub(super) target_values: u64,
-    /// Values that blocks, branches and calls hand over: each is moved, or merged with others, however few bytes say so.
+    /// Values that blocks, branches and calls hand over: each is moved, or merged with others, however few bytes say
+    /// so.
     pub(super) values: u64,
     /// Loops.
     pub(super) loops: u64,

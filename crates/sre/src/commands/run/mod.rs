@@ -23,7 +23,8 @@ use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
 use crate::receipts::Receipts;
 
-/// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be told and is left behind.
+/// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be told and is left
+/// behind.
 const STOP_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// An order that has a result.
@@ -80,8 +81,8 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     }
 }
 
-/// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result is durable and printed by
-/// now, so what fails here is reported beside it.
+/// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result is durable and
+/// printed by now, so what fails here is reported beside it.
 fn hand_over(receipt: Result<Receipt, Failure>, file: Option<&Path>, order_id: &OrderId, global: &Global) -> bool {
     let (failure, verb) = match (receipt, file) {
         (Ok(_), None) => return true,

@@ -19,8 +19,8 @@ use sre_verify::{Verifier, VerifyRequest};
 
 use crate::receipts::{self, HttpPlace, NoAnswer, Sources};
 
-/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no verdict. Bytes for which there
-/// is no answer are asked for at the next looks.
+/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no verdict. Bytes for
+/// which there is no answer are asked for at the next looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Checks receipts of one executor.
@@ -110,7 +110,8 @@ impl Checker {
             tokio::time::sleep(SECOND_LOOK).await;
             (replayed, execution) = self.verifier.verify_and_show(request).await;
         }
-        // A question of another check may have been the one without an answer; then this order is checked once more, too.
+        // A question of another check may have been the one without an answer; then this order is checked once more,
+        // too.
         let trouble = self.sources.trouble();
         let is_silent = replayed.verdict == Verdict::Unavailable && trouble.count > before;
         let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
@@ -148,8 +149,8 @@ impl Checker {
         Found { result, order_id, statement, challenge, silence: None }
     }
 
-    /// What this node says the order does: the same skill, input and limits, and the outcome of the replay. A replay that
-    /// diverged was made twice; where both agree, that is this node's own verification.
+    /// What this node says the order does: the same skill, input and limits, and the outcome of the replay. A replay
+    /// that diverged was made twice; where both agree, that is this node's own verification.
     fn own_receipt(&self, mut claim: CommitResult, execution: &Execution, is_repeated: bool) -> Option<Receipt> {
         let outcome = execution.outcome;
         claim.commitment.outcome = outcome.digest();

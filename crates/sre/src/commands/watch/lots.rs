@@ -1,7 +1,7 @@
 //! Which receipts are drawn: by a lot that is the same whenever it is asked for, and that nobody else can know.
 //!
-//! An executor sees which of its orders are looked at. Were a lot drawn afresh for each attempt, it would only have to fail
-//! once to have another chance.
+//! An executor sees which of its orders are looked at. Were a lot drawn afresh for each attempt, it would only have to
+//! fail once to have another chance.
 
 use sre_core::{Digest, ReceiptDigest};
 use zeroize::Zeroizing;

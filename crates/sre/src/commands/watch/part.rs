@@ -1,7 +1,7 @@
 //! One part of a log: which of its receipts are checked, and what was found.
 //!
-//! A part is done when there is a verdict on every receipt that was drawn. What is settled stays settled while the rest is
-//! asked for again.
+//! A part is done when there is a verdict on every receipt that was drawn. What is settled stays settled while the rest
+//! is asked for again.
 
 use std::collections::BTreeMap;
 
@@ -65,8 +65,8 @@ impl Part {
         Self { start, ..Self::default() }
     }
 
-    /// Checks those of `receipts` that are not settled. Returns those for which there was no answer, with what they come to if
-    /// there never is one.
+    /// Checks those of `receipts` that are not settled. Returns those for which there was no answer, with what they
+    /// come to if there never is one.
     pub async fn settle(&mut self, receipts: &[(u64, ReceiptDigest)], measure: &Measure<'_>) -> BTreeMap<u64, Settled> {
         let open = receipts.iter().filter(|(position, _)| !self.settled.contains_key(position));
         let open: Vec<(u64, ReceiptDigest)> = open.copied().collect();
@@ -98,8 +98,8 @@ impl Settled {
 }
 
 impl Measure<'_> {
-    /// What is known of a receipt before it is checked, and whether it is. A lot is looked at only once the receipt was fetched,
-    /// and is the same however often that happens.
+    /// What is known of a receipt before it is checked, and whether it is. A lot is looked at only once the receipt was
+    /// fetched, and is the same however often that happens.
     fn draw(&self, position: u64, fetched: &Fetched, firsts: &mut BTreeMap<SkillDigest, u64>) -> (Settled, bool) {
         let skill = fetched.skill();
         let nothing_committed = fetched.has_nothing_committed();

@@ -127,8 +127,9 @@ impl State {
         }
     }
 
-    /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long after a time at which
-    /// the log was seen without it. So receipts are dated by who has a stolen key, or one that is not trusted any more.
+    /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long after a time at
+    /// which the log was seen without it. So receipts are dated by who has a stolen key, or one that is not trusted any
+    /// more.
     pub fn misdated(&self, position: u64, finished_at: Option<Timestamp>, now: Timestamp) -> Option<Misdated> {
         let finished_at = finished_at?;
         if finished_at.duration_since(now) > TIME_TOLERANCE {
@@ -177,8 +178,8 @@ impl Parcel {
         self.refused.is_none_or(|refused| refused.again <= now)
     }
 
-    /// The same after it was refused, to be offered again after a pause that grows where `pauses`; `None` when it was offered
-    /// long enough.
+    /// The same after it was refused, to be offered again after a pause that grows where `pauses`; `None` when it was
+    /// offered long enough.
     pub fn refused(mut self, now: Timestamp, pauses: bool) -> Option<Self> {
         let Refused { since, times, .. } = self.refused.unwrap_or(Refused { since: now, times: 0, again: now });
         if now.duration_since(since) > SignedDuration::from_hours(24 * OFFER_DAYS) {

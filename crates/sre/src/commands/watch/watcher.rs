@@ -1,8 +1,9 @@
-//! One watcher of one executor: looks at its log, checks what is new, and keeps what is to be said until it is delivered.
+//! One watcher of one executor: looks at its log, checks what is new, and keeps what is to be said until it is
+//! delivered.
 //!
 //! Entries are taken in parts. A part's verdicts lie in the outbox before the position moves past it, so whoever is
-//! killed in between checks the part again and says the same again, which changes nothing at the executor. No part needs
-//! more than four waits for the disk.
+//! killed in between checks the part again and says the same again, which changes nothing at the executor. No part
+//! needs more than four waits for the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ use crate::receipts::{self, HttpLog, HttpPlace};
 
 /// Entries that are taken together: those of one bundle of the log.
 const BUNDLE_ENTRIES: u64 = TILE_WIDTH as u64;
-/// Looks at which the log answers and a receipt, or what it leads to, does not. After these the verdict is `unavailable`.
+/// Looks at which the log answers and a receipt, or what it leads to, does not. After these the verdict is
+/// `unavailable`.
 const PATIENCE_LOOKS: u32 = 5;
 /// Orders that one line of the log names.
 const NAMED_LIMIT: usize = 5;
@@ -62,8 +64,8 @@ pub struct Watcher<'a> {
 }
 
 impl<'a> Watcher<'a> {
-    /// A watcher that goes on where it stopped. One that followed this address before needs no answer for that: what waits for
-    /// the challenge URL is delivered while the executor is away.
+    /// A watcher that goes on where it stopped. One that followed this address before needs no answer for that: what
+    /// waits for the challenge URL is delivered while the executor is away.
     ///
     /// # Errors
     /// When an executor that was never followed does not answer, or this node's own folder cannot be used.
@@ -197,8 +199,8 @@ impl<'a> Watcher<'a> {
         Ok(())
     }
 
-    /// Is it these receipts that are not answered for, or nothing at all? Who answers nothing gets no verdict; who answers for
-    /// everything but some orders withholds these, and does not keep the others from being checked.
+    /// Is it these receipts that are not answered for, or nothing at all? Who answers nothing gets no verdict; who
+    /// answers for everything but some orders withholds these, and does not keep the others from being checked.
     async fn wait_for(&mut self, silent: &BTreeMap<u64, Settled>) -> Result<(), Failure> {
         let unreachable = |detail: String| Failure::operating("service_unreachable", detail);
         let mut why = silent.values().filter_map(|settled| settled.found.as_ref()?.silence.as_ref()).peekable();
