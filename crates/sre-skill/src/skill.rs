@@ -235,15 +235,27 @@ impl Skill {
     /// # Errors
     /// [`CheckError::Violation`] names the first violation, by JSON pointer.
     pub fn check_input(&self, input: &Value) -> Result<(), CheckError> {
-        let never: ShouldStop = Arc::new(|| false);
-        self.input_schema.as_ref().map_or(Ok(()), |schema| schema.check(input, &never))
+        self.check_input_until(input, || false)
     }
 
-    /// Checks an output against the skill's schema; without one, anything goes. `should_stop` is asked every few
+    /// As [`check_input`](Self::check_input), and ends when `should_stop` says so, which is asked every few
     /// milliseconds.
     ///
     /// # Errors
     /// As [`check_input`](Self::check_input), and [`CheckError::Stopped`].
+    pub fn check_input_until(
+        &self,
+        input: &Value,
+        should_stop: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<(), CheckError> {
+        let should_stop: ShouldStop = Arc::new(should_stop);
+        self.input_schema.as_ref().map_or(Ok(()), |schema| schema.check(input, &should_stop))
+    }
+
+    /// The same for an output.
+    ///
+    /// # Errors
+    /// As [`check_input_until`](Self::check_input_until).
     pub fn check_output(
         &self,
         output: &Value,
