@@ -96,7 +96,7 @@ pub(crate) fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 }
 
 /// The folder that has this name; a bare name is one of the working directory.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

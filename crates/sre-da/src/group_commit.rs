@@ -48,7 +48,7 @@ mod writer;
 
 pub use copy::refuse_beside_copy;
 pub use error::{OpenError, WriteError, sqlite_cause};
-pub(crate) use error::{advice_for, is_passing};
+pub(crate) use error::{advice_for, io_cause, is_passing};
 pub use file::DatabaseFile;
 pub use handle::{GroupCommit, GroupCommitStats};
 pub use options::GroupCommitOptions;

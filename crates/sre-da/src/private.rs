@@ -10,7 +10,8 @@ use std::path::Path;
 
 use tempfile::TempPath;
 
-use crate::durable::{Disk, OsDisk, create_folder, folder_of};
+pub use crate::durable::folder_of;
+use crate::durable::{Disk, OsDisk, create_folder};
 
 /// Makes a folder and its missing parents. What exists is left as it is.
 ///

@@ -29,11 +29,8 @@ impl<S: Source> Store for S {
 
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
         let bytes = self.fetch(digest).await?.ok_or(StoreError::NotFound { digest })?;
-        let actual = BlobDigest::of(&bytes);
-        if actual == digest {
-            return Ok(bytes);
-        }
-        Err(StoreError::Mismatch { expected: digest, actual, place: self.place() })
+        StoreError::expect_digest(digest, &bytes, || self.place())?;
+        Ok(bytes)
     }
 
     async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {

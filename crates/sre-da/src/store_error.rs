@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sre_core::BlobDigest;
 
 use crate::durable;
-use crate::group_commit::{OpenError, WriteError, advice_for, is_passing, sqlite_cause};
+use crate::group_commit::{OpenError, WriteError, advice_for, io_cause, is_passing, sqlite_cause};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,7 @@ impl StoreError {
         match self {
             Self::Open(error) => error.cause(),
             Self::Sqlite { source, .. } => sqlite_cause(source),
-            Self::Io { .. } => "io_failed",
+            Self::Io { source, .. } => io_cause(source),
             Self::NotFound { .. } | Self::Mismatch { .. } | Self::TooLarge { .. } | Self::Closed => "failed",
         }
     }

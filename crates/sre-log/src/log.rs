@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use lru::LruCache;
 use sre_core::{BlobDigest, OrderId};
-use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, OpenError, WriteError, sqlite_cause};
+use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, OpenError, WriteError};
 use sre_da::{Store, StoreError};
 use sre_receipt::NodeKey;
 use sre_receipt::tlog::{Entry, Note, NoteError, TILE_WIDTH, VerifierKey};
@@ -96,21 +96,6 @@ pub enum LogError {
     Cosignature(#[from] NoteError),
 }
 
-impl LogError {
-    /// What kind of failure it is, in a word without a path, as [`OpenError::cause`].
-    #[must_use]
-    pub fn cause(&self) -> &'static str {
-        match self {
-            Self::Open(error) => error.cause(),
-            Self::Write(error) => error.cause(),
-            Self::Read(error) => sqlite_cause(error),
-            Self::Store(error) => error.cause(),
-            Self::Damaged(_) => "damaged",
-            Self::Origin { .. } | Self::Cosignature(_) => "failed",
-        }
-    }
-}
-
 impl Log {
     /// Opens the log at `path` whose tiles are in `store`, making it if need be, and signs its head.
     ///
@@ -139,9 +124,9 @@ impl Log {
     /// Whether an entry could be taken now. Takes none.
     ///
     /// # Errors
-    /// [`LogError::Write`].
-    pub async fn probe(&self) -> Result<(), LogError> {
-        Ok(self.database.write(|_| Ok(())).await?)
+    /// [`WriteError`].
+    pub async fn probe(&self) -> Result<(), WriteError> {
+        self.database.write(|_| Ok(())).await
     }
 
     /// The key that signs now.

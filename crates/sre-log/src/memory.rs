@@ -12,12 +12,13 @@
 //! else the log could take back what it signed while it is read. Processes look in turn, so what is remembered never
 //! goes back. Whoever deletes the folder forgets, and trusts the next checkpoint as he trusted the first.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sre_core::Digest;
+use sre_da::private::{private_folder, replace_file};
 use sre_receipt::tlog::{Checkpoint, CheckpointError, KeyName, NOTE_LIMIT_BYTES, Note, VerifierKey};
 
 use crate::source::LogSource;
@@ -214,27 +215,17 @@ impl LogMemory {
     /// The folder, which is there now.
     fn made(&self, origin: &KeyName) -> Result<PathBuf, LogMemoryError> {
         let path = self.folder(origin);
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let made = builder.create(&path);
-        let action = "make the folder";
-        made.map(|()| path.clone()).map_err(|source| LogMemoryError::Io { action, path, source })
+        match private_folder(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(LogMemoryError::Io { action: "make the folder", path, source }),
+        }
     }
 
     fn write(&self, origin: &KeyName, name: &str, text: &str) -> Result<PathBuf, LogMemoryError> {
-        let folder = self.made(origin)?;
-        let path = folder.join(name);
-        let io = |action, path: &Path| {
-            let path = path.to_path_buf();
-            move |source| LogMemoryError::Io { action, path, source }
-        };
-        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io("write in", &folder))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io("write", &path))?;
-        file.persist(&path).map_err(|failed| io("write", &path)(failed.error))?;
-        #[cfg(unix)]
-        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io("make durable", &folder))?;
-        Ok(path)
+        let path = self.made(origin)?.join(name);
+        match replace_file(&path, text.as_bytes()) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(LogMemoryError::Io { action: "write", path, source }),
+        }
     }
 }

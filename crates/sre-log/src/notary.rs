@@ -92,8 +92,8 @@ impl Notary {
     /// # Errors
     /// [`NotaryError`]; trying again is safe.
     pub async fn issue(&self, result: &OrderResult, finished_at: Timestamp) -> Result<Receipt, NotaryError> {
-        if let Some(receipt) = self.receipt(&result.order_id).await? {
-            return check_is_of(result, &receipt).map(|()| receipt);
+        if let Some((_, receipt)) = self.receipt_of(result).await? {
+            return Ok(receipt);
         }
         let finished = Finished { result, finished_at };
         let mut receipts = self.issue_all(vec![finished]).await?;

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
-use sre_da::group_commit::refuse_beside_copy;
 use sre_da::{LocalStore, Store};
-use sre_log::LogError;
 
 use crate::journal::{Forgotten, Kept, Receiptless, Retention};
 use crate::{Batch, DataFolder, EmbeddedError, Journal, Registrar, RegistrarError};
@@ -63,11 +61,7 @@ async fn open_registrar(
 ) -> Result<Option<Registrar>, EmbeddedError> {
     let issued = journal.coverage()?.receipts;
     if !folder.has_log()? {
-        refuse_beside_copy(&folder.log()).map_err(LogError::from).map_err(RegistrarError::from)?;
-        if issued > 0 {
-            let error = RegistrarError::LogBehind { origin: String::from("of this folder"), entries: 0, seen: issued };
-            return Err(error.into());
-        }
+        folder.refuse_lost_log(String::from("of this folder"), issued)?;
         return Ok(None);
     }
     let store: Arc<dyn Store> = Arc::<LocalStore>::clone(store);

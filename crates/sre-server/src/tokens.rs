@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use crate::{Scope, Scopes};
 use serde::{Deserialize, Serialize};
 use sre_core::Digest;
-use sre_da::private::{private_folder, replace_file};
+use sre_da::private::{folder_of, private_folder, replace_file};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// A token as it is stored.
@@ -213,8 +213,7 @@ impl Tokens {
     /// Waits until no other process changes the file, and keeps others waiting until it is dropped.
     fn take_turn(&self) -> Result<File, TokenError> {
         let failed = |source| TokenError::Io { path: self.path.clone(), source };
-        let folder = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        private_folder(folder).map_err(failed)?;
+        private_folder(folder_of(&self.path)).map_err(failed)?;
         let mut name = self.path.as_os_str().to_owned();
         name.push(".lock");
         let lock = File::create(&name).map_err(failed)?;

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tempfile::TempPath;
 
 use super::OpenError;
+use crate::durable::folder_of;
 use crate::{Disk, OsDisk};
 
 /// What the names of copies end with.
@@ -28,7 +29,7 @@ pub(super) fn name_beside(path: &Path) -> PathBuf {
 /// [`OpenError::Saved`].
 pub fn refuse_beside_copy(path: &Path) -> Result<(), OpenError> {
     // A folder that cannot be read is somebody else's to complain about.
-    let Some(entries) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(folder_of(path)) else { return Ok(()) };
     let beginning = beginning(path);
     let is_copy = |name: &str| name.starts_with(&beginning) && name.ends_with(END);
     let copy = entries.flatten().find(|entry| entry.file_name().to_str().is_some_and(is_copy));
@@ -42,7 +43,7 @@ fn beginning(path: &Path) -> String {
 
 /// Makes the file `to`; it appears whole or not at all.
 pub(super) fn save(connection: &Connection, to: &Path) -> Result<(), OpenError> {
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(to);
     let io = |action| OpenError::io(action, to);
     if to.exists() {
         return Err(io("make")(std::io::ErrorKind::AlreadyExists.into()));

@@ -111,11 +111,7 @@ impl OpenError {
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Moved { .. } | Self::Saved { .. } => "moved",
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
-                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => "read_only",
-                _ => "io_failed",
-            },
+            Self::Io { source, .. } => io_cause(source),
             Self::Sqlite { source, .. } => sqlite_cause(source),
             Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } => "failed",
         }
@@ -127,6 +123,15 @@ impl OpenError {
 
     pub(crate) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
         move |source| Self::Sqlite { path: path.to_path_buf(), source }
+    }
+}
+
+/// What kind of failure the file system's is; see [`OpenError::cause`].
+pub(crate) fn io_cause(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => "read_only",
+        _ => "io_failed",
     }
 }
 

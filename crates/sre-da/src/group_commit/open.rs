@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{GroupCommitOptions, OpenError};
+use crate::durable::folder_of;
 use crate::{Disk, OsDisk};
 
 /// What is kept of the write-ahead log's file after it has once grown beyond that.
@@ -77,8 +78,7 @@ fn create_file(path: &Path) -> io::Result<()> {
         }
         Err(error) => return Err(error),
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    OsDisk.sync_dir(folder)
+    OsDisk.sync_dir(folder_of(path))
 }
 
 /// How many migrations the file has seen, once it is known to be ours (or empty) and not newer than the program.

@@ -112,6 +112,18 @@ impl DataFolder {
         is_there(self.log())
     }
 
+    /// Where there is no log: refuses to go on if there was one, of so many entries.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Registrar`]; also for a log that was saved from under a process.
+    pub(crate) fn refuse_lost_log(&self, origin: String, seen: u64) -> Result<(), EmbeddedError> {
+        refuse_beside_copy(&self.log()).map_err(LogError::from).map_err(RegistrarError::from)?;
+        if seen > 0 {
+            return Err(RegistrarError::LogBehind { origin, entries: 0, seen }.into());
+        }
+        Ok(())
+    }
+
     /// Opens key and log, making what is missing, and puts the registrar of `journal` together. `program` is named in
     /// receipts as what made them.
     ///
@@ -127,9 +139,8 @@ impl DataFolder {
         let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
         let origin = key.name.to_string();
         let seen = journal.log_seen(&origin)?;
-        if seen > 0 && !self.has_log()? {
-            refuse_beside_copy(&self.log()).map_err(LogError::from).map_err(RegistrarError::from)?;
-            return Err(RegistrarError::LogBehind { origin, entries: 0, seen }.into());
+        if !self.has_log()? {
+            self.refuse_lost_log(origin, seen)?;
         }
         let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key)).await.map_err(RegistrarError::from)?;
         let notary = Notary::new(store, Arc::new(log), Host::this(program));

@@ -9,7 +9,7 @@ use super::{EventKind, Journal, JournalError, entry, events};
 /// Answer to [`Journal::cancel`].
 #[derive(Debug)]
 pub enum Cancelled {
-    /// The order was never accepted.
+    /// The order was never accepted, or was forgotten.
     Unknown,
     /// It had ended before; this is how.
     Finished(Box<OrderResult>),

@@ -170,6 +170,16 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether an order was ever accepted under this id, also one that was forgotten.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn is_known(&self, order_id: &OrderId) -> Result<bool, JournalError> {
+        let reader = self.database.reader()?;
+        let mut statement = reader.prepare_cached("SELECT 1 FROM orders WHERE order_id = ?1")?;
+        Ok(statement.exists([order_id.as_str()])?)
+    }
+
     /// The order's place in the journal; `None` if it was never accepted, or was forgotten.
     ///
     /// # Errors

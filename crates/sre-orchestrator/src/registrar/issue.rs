@@ -113,7 +113,7 @@ impl Registrar {
         let Some(receipt) = self.issue(order_id).await? else { return Ok(None) };
         // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
         self.log().integrate().await?;
-        let proof = self.state(order_id).await?.proof;
+        let proof = self.notary.proof(order_id).await?;
         Ok(Some((receipt, proof.ok_or_else(|| RegistrarError::Unproven(order_id.clone()))?)))
     }
 

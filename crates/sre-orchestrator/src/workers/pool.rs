@@ -88,7 +88,7 @@ impl Workers {
         }
         let bench = pool.benches.get(&backend).ok_or(SubmitError::NoWorkers(backend))?;
         let limit = pool.options.queue_limit_orders;
-        if journal.sequence(order.order_id())?.is_none() {
+        if !journal.is_known(order.order_id())? {
             if journal.open_orders() >= limit {
                 return Err(SubmitError::Full { limit });
             }

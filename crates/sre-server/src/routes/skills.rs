@@ -101,7 +101,7 @@ async fn upload(
         let value = json_body::parse(&app, &caller, received).await?;
         body::blocking(move || Ok(Skill::from_object(&value, &PackageLimits::default())?)).await?
     } else {
-        body::blocking(move || unpack(&media_type, &received.bytes)).await?
+        body::blocking(move || unpack(&media_type, received)).await?
     };
     let skill = Arc::new(skill);
     app.acceptance.check_skill(&skill).await?;

@@ -7,7 +7,7 @@ use crate::cli::{AuditArgs, Format, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Sheet, Style, bytes, number, plural};
-use crate::receipts::{self, Audit, Receipts};
+use crate::receipts::{Audit, Receipts};
 
 /// Audits the data folder.
 ///
@@ -15,7 +15,7 @@ use crate::receipts::{self, Audit, Receipts};
 /// When the log cannot be read.
 pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
-    if !receipts::has_log(&folder) {
+    if !folder.has_log()? {
         return Err(Failure::usage("log_unknown", format!("there are no receipts in {}", folder.path().display())));
     }
     progress.show("reading what receipts lead to");

@@ -29,7 +29,7 @@ pub fn log(command: &LogCommand, global: &Global) -> Result<Exit, Failure> {
 
 fn own_checkpoint(global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
-    if !receipts::has_log(&folder) {
+    if !folder.has_log()? {
         return Err(Failure::usage("log_unknown", format!("there is no log in {}", folder.path().display())));
     }
     let note = super::runtime()?.block_on(async {

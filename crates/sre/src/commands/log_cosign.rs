@@ -18,7 +18,7 @@ use crate::receipts::{self, HttpWitness, Receipts, WitnessAnswer};
 /// signature.
 pub fn cosign(addresses: &[String], keys: &[VerifierKey], global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
-    if !receipts::has_log(&folder) {
+    if !folder.has_log()? {
         return Err(Failure::usage("log_unknown", format!("there is no log in {}", folder.path().display())));
     }
     let keys = match keys {

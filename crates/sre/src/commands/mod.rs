@@ -27,6 +27,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sre_da::private::folder_of;
 use sre_orchestrator::EmbeddedOptions;
 use sre_sandbox::wasm::CompilationNotice;
 
@@ -142,7 +143,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             return std::fs::write(path, bytes);
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         std::fs::metadata(folder)?;
         // Without the name of the temporary file, which nobody has asked for.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.kind())?;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sre_core::{BlobDigest, OrderId};
 use sre_log::{LogSource, SourceError, TILE_LIMIT_BYTES};
+use sre_orchestrator::{http_client, read_body, with_causes};
 use sre_receipt::ENVELOPE_LIMIT_BYTES;
 use sre_receipt::tlog::{Hash, NOTE_LIMIT_BYTES, Note, PROOF_LIMIT_BYTES, TilePath};
 use url::Url;
@@ -114,7 +115,7 @@ impl HttpPlace {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let client = sre_orchestrator::http_client()
+        let client = http_client()
             .timeout(ANSWER_TIME_LIMIT)
             .build()
             .map_err(|error| Failure::operating("client_unavailable", error.to_string()))?;
@@ -290,24 +291,10 @@ async fn problem(answer: reqwest::Response) -> Result<(String, String), String> 
 }
 
 /// An answer's body, no more of it than may be.
-async fn read(mut answer: reqwest::Response, limit_bytes: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
-        if bytes.len() + chunk.len() > limit_bytes {
-            return Err(format!("the answer is longer than {limit_bytes} bytes"));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
+async fn read(answer: reqwest::Response, limit_bytes: usize) -> Result<Vec<u8>, String> {
+    read_body(answer, limit_bytes).await.map_err(|error| error.to_string())
 }
 
-/// The error with its causes; without the URL, which may carry a token.
 fn causes(error: &reqwest::Error) -> String {
-    let mut message = String::from("the request failed");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        message.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    message
+    with_causes("the request failed", error)
 }

@@ -48,11 +48,6 @@ pub fn memory(folder: &DataFolder) -> LogMemory {
     LogMemory::new(folder.path().join("logs"))
 }
 
-/// Whether a data folder has a log. Makes nothing.
-pub fn has_log(folder: &DataFolder) -> bool {
-    folder.log().exists()
-}
-
 impl Receipts {
     /// Opens key, store, journal and log of a data folder, making what is missing.
     ///

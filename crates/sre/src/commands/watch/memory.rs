@@ -8,12 +8,13 @@
 //! ```
 //! Files are replaced whole, and each is on the disk before the next is written.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sre_core::Digest;
+use sre_da::private::{private_folder, replace_file};
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::KeyName;
 
@@ -36,11 +37,7 @@ impl Memory {
     pub fn open(folder: &DataFolder, origin: &KeyName) -> Result<Self, Failure> {
         // A name may have any character; its digest has none that means something to a file system.
         let path = folder.path().join("watch").join(Digest::of(origin.as_str().as_bytes()).to_string());
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path.join("outbox")).map_err(|error| failed("make", &path, &error))?;
+        private_folder(&path.join("outbox")).map_err(|error| failed("make", &path, &error))?;
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
@@ -88,7 +85,7 @@ impl Memory {
             Ok(text) => Lots::parse(&text).ok_or_else(|| failed("read", &path, &"it holds no secret; remove it")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let lots = Lots::random();
-                self.write(&path, lots.to_text().as_bytes()).map(|()| lots)
+                write(&path, lots.to_text().as_bytes()).map(|()| lots)
             }
             Err(error) => Err(failed("read", &path, &error)),
         }
@@ -107,7 +104,7 @@ impl Memory {
     /// # Errors
     /// When it cannot be written.
     pub fn remember(&self, state: &State) -> Result<(), Failure> {
-        self.write_json(&self.path.join("state.json"), state)
+        write_json(&self.path.join("state.json"), state)
     }
 
     /// Puts deliveries into the outbox, in place of what has this name there. None of them: the name is removed.
@@ -117,7 +114,7 @@ impl Memory {
     pub fn post(&self, name: &str, parcels: &[Parcel]) -> Result<(), Failure> {
         let path = self.outbox().join(name).with_extension("json");
         if !parcels.is_empty() {
-            return self.write_json(&path, &parcels);
+            return write_json(&path, &parcels);
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, &error)),
@@ -152,25 +149,15 @@ impl Memory {
     fn outbox(&self) -> PathBuf {
         self.path.join("outbox")
     }
+}
 
-    fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_vec(value).map_err(|error| failed("write", path, &error))?;
-        self.write(path, &text)
-    }
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_vec(value).map_err(|error| failed("write", path, &error))?;
+    write(path, &text)
+}
 
-    fn write(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
-        let folder = path.parent().unwrap_or(&self.path);
-        let write = || {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(text)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|failed| failed.error)?;
-            #[cfg(unix)]
-            File::open(folder)?.sync_all()?;
-            Ok::<_, io::Error>(())
-        };
-        write().map_err(|error| failed("write", path, &error))
-    }
+fn write(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    replace_file(path, text).map_err(|error| failed("write", path, &error))
 }
 
 fn read_state(path: &Path) -> Result<State, Failure> {
