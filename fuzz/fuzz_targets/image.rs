@@ -17,14 +17,22 @@ fuzz_target!(|data: &[u8]| {
     for format in [Format::Plain, Format::Gzip, Format::Zstd] {
         let mut tree = Tree::default();
         for layer in [lower, upper] {
-            let Ok(reader) = format.reader(layer) else { continue };
-            let mut keep = |content: &mut dyn std::io::Read| std::io::copy(content, &mut std::io::sink());
-            let Ok(changes) = read_layer("a layer", reader.take(LIMIT_BYTES), 0, &mut keep) else { continue };
+            let Ok(reader) = format.reader(layer) else {
+                continue;
+            };
+            let mut keep =
+                |content: &mut dyn std::io::Read| std::io::copy(content, &mut std::io::sink());
+            let Ok(changes) = read_layer("a layer", reader.take(LIMIT_BYTES), 0, &mut keep) else {
+                continue;
+            };
             drop(tree.apply(changes));
         }
         for (path, _) in tree.nodes() {
             assert!(
-                !path.is_empty() && path.split(|&byte| byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
+                !path.is_empty()
+                    && path
+                        .split(|&byte| byte == b'/')
+                        .all(|part| !matches!(part, b"" | b"." | b".."))
             );
             if let Some(end) = path.iter().rposition(|&byte| byte == b'/') {
                 assert_eq!(tree.get(&path[..end]), Some(&Node::Folder), "{path:?}");

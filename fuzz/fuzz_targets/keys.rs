@@ -8,7 +8,9 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(trust) = Trust::parse(data) {
         assert_eq!(Trust::parse(trust.to_text().as_bytes()).ok(), Some(trust));
     }
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     if let Ok(key) = PublicKey::from_pem(text) {
         assert_eq!(PublicKey::from_pem(&key.to_pem()).ok(), Some(key));
     }

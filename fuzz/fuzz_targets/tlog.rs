@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(entry) = Entry::parse(data) {
         assert_eq!(entry.to_canonical(), data);
     }
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     if let Ok(checkpoint) = Checkpoint::parse(text) {
         assert_eq!(checkpoint.to_text(), text);
     }

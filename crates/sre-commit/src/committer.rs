@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment, CommitmentDigest, Digest, Engine,
-    OrderId, OutputDigest, SkillDigest,
+    Backend, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment,
+    CommitmentDigest, Digest, Engine, OrderId, OutputDigest, SkillDigest,
 };
 use sre_da::{Blob, Store};
 use sre_sandbox::{Execution, Executor, OwnedJob};
@@ -27,14 +27,25 @@ impl Committer {
     /// A committer that runs skills on `executor` and keeps their results in `store`.
     #[must_use]
     pub fn new(executor: Executor, store: Arc<dyn Store>) -> Self {
-        Self { executor, store, stored_runtimes: Arc::default() }
+        Self {
+            executor,
+            store,
+            stored_runtimes: Arc::default(),
+        }
     }
 }
 
 #[async_trait]
 impl Commit for Committer {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
-        let CommitRequest { order_id, skill, input, profile, time_limit, slot } = request;
+        let CommitRequest {
+            order_id,
+            skill,
+            input,
+            profile,
+            time_limit,
+            slot,
+        } = request;
         let engine = self.executor.engine(profile.backend, &skill, None).await?;
         let job = OwnedJob {
             skill: Arc::clone(&skill),
@@ -59,7 +70,13 @@ impl Commit for Committer {
         }
         self.keep_language_runtime(profile.backend, &engine).await?;
         let note = self.backend_note(profile.backend, &skill, &engine);
-        let mut committed = self.describe(order_id, profile.backend, commitment, execution, &mut evidence);
+        let mut committed = self.describe(
+            order_id,
+            profile.backend,
+            commitment,
+            execution,
+            &mut evidence,
+        );
         committed.result.backend_note = note;
         // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs
         // again. After it, whatever the caller writes down can be fetched.
@@ -72,16 +89,25 @@ impl Committer {
     fn backend_note(&self, backend: Backend, skill: &Skill, engine: &Engine) -> Option<String> {
         let interpreter = engine.language_runtime().ok().flatten();
         let runtimes = self.executor.backend(backend).ok()?.language_runtimes();
-        let interpreter =
-            interpreter.and_then(|digest| Some(format!("{} in WebAssembly", runtimes?.find(digest)?.name)));
-        let image = skill.manifest().runtime.docker_image.as_ref().filter(|_| backend != Backend::Docker);
+        let interpreter = interpreter
+            .and_then(|digest| Some(format!("{} in WebAssembly", runtimes?.find(digest)?.name)));
+        let image = skill
+            .manifest()
+            .runtime
+            .docker_image
+            .as_ref()
+            .filter(|_| backend != Backend::Docker);
         let image = image.map(|image| format!("the package's docker_image {image} was not used"));
         let parts: Vec<String> = interpreter.into_iter().chain(image).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years needs exactly this one.
-    async fn keep_language_runtime(&self, backend: Backend, engine: &Engine) -> Result<(), CommitError> {
+    async fn keep_language_runtime(
+        &self,
+        backend: Backend,
+        engine: &Engine,
+    ) -> Result<(), CommitError> {
         let Some(digest) = engine.language_runtime().ok().flatten() else {
             return Ok(());
         };
@@ -89,19 +115,27 @@ impl Committer {
             return Ok(());
         }
         if !self.store.exists(digest.into()).await? {
-            let packed = self.executor.backend(backend)?.language_runtimes().and_then(|known| known.packed(digest));
+            let packed = self
+                .executor
+                .backend(backend)?
+                .language_runtimes()
+                .and_then(|known| known.packed(digest));
             let Some(packed) = packed else {
                 tracing::warn!(%digest, "the language runtime's bytes are not here, so they cannot be stored");
                 return Ok(());
             };
-            self.store.put(vec![Blob::with_digest(digest.into(), packed)]).await?;
+            self.store
+                .put(vec![Blob::with_digest(digest.into(), packed)])
+                .await?;
         }
         self.stored_runtimes().insert(digest);
         Ok(())
     }
 
     fn stored_runtimes(&self) -> MutexGuard<'_, HashSet<Digest>> {
-        self.stored_runtimes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stored_runtimes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn describe(
@@ -120,7 +154,11 @@ impl Committer {
             result_uri: result_hash.map(|digest| self.store.uri(digest.into())),
             result_hash,
             execution_time_ms: u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX),
-            status: if result_hash.is_some() { CommitStatus::Success } else { CommitStatus::Failed },
+            status: if result_hash.is_some() {
+                CommitStatus::Success
+            } else {
+                CommitStatus::Failed
+            },
             error_message: execution.failure,
             commitment: commitment.into_value(),
             commitment_hash,
@@ -130,7 +168,12 @@ impl Committer {
             resources: execution.resources,
             isolation: execution.isolation,
         };
-        Committed { result, output: execution.output, logs: execution.logs, error_code: execution.outcome.error_code() }
+        Committed {
+            result,
+            output: execution.output,
+            logs: execution.logs,
+            error_code: execution.outcome.error_code(),
+        }
     }
 }
 
@@ -146,13 +189,19 @@ impl Evidence {
     }
 
     fn add_value<T, D: From<Digest>>(&mut self, value: &Canonical<T>) -> D {
-        self.add(Blob::with_digest(value.address(), Arc::clone(value.bytes())))
+        self.add(Blob::with_digest(
+            value.address(),
+            Arc::clone(value.bytes()),
+        ))
     }
 
     /// The manifest and every file. Their digests were computed when the package was read.
     fn add_skill(&mut self, skill: &Skill) -> SkillDigest {
         for file in skill.files() {
-            self.0.push(Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes)));
+            self.0.push(Blob::with_digest(
+                file.sha256.into(),
+                Arc::clone(&file.bytes),
+            ));
         }
         self.add_value(skill.manifest())
     }

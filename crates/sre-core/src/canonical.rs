@@ -23,7 +23,11 @@ impl<T: Serialize> Canonical<T> {
     pub fn new(value: T) -> Self {
         let bytes: Arc<[u8]> = canonical_json::to_vec(&value).into();
         let digest = Digest::of(&bytes);
-        Self { value, bytes, digest }
+        Self {
+            value,
+            bytes,
+            digest,
+        }
     }
 }
 

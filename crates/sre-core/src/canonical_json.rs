@@ -73,7 +73,9 @@ impl JsonError {
 /// [`JsonError`] names the place in the text.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict.deserialize(&mut deserializer).map_err(name_surrogates)?;
+    let value = Strict
+        .deserialize(&mut deserializer)
+        .map_err(name_surrogates)?;
     deserializer.end()?;
     check_integers(text)?;
     Ok(value)
@@ -110,8 +112,13 @@ pub fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
 /// serde_json has two wordings for a lone surrogate; the one at the end of a string talks about something else.
 fn name_surrogates(error: serde_json::Error) -> JsonError {
     let text = error.to_string();
-    if text.starts_with("lone leading surrogate") || text.starts_with("unexpected end of hex escape") {
-        return JsonError::Surrogate { line: error.line(), column: error.column() };
+    if text.starts_with("lone leading surrogate")
+        || text.starts_with("unexpected end of hex escape")
+    {
+        return JsonError::Surrogate {
+            line: error.line(),
+            column: error.column(),
+        };
     }
     error.into()
 }
@@ -152,9 +159,14 @@ fn check_integer(token: &[u8], offset: usize) -> Result<(), JsonError> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(token);
-    match digits.iter().try_fold(0u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0'))) {
+    match digits.iter().try_fold(0u64, |n, d| {
+        n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
+    }) {
         Some(n) if n <= INTEGER_LIMIT => Ok(()),
-        _ => Err(JsonError::Integer { token: text.chars().take(40).collect(), offset }),
+        _ => Err(JsonError::Integer {
+            token: text.chars().take(40).collect(),
+            offset,
+        }),
     }
 }
 
@@ -193,9 +205,13 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
         if value.is_finite() && !is_writable(value) {
-            return Err(E::custom(format_args!("number {value:e} is beyond ±2^53; write it as a string")));
+            return Err(E::custom(format_args!(
+                "number {value:e} is beyond ±2^53; write it as a string"
+            )));
         }
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CommitmentDigest, InputDigest, OutcomeDigest, ProfileDigest, RuntimeDigest, SkillDigest, canonical_json};
+use crate::{
+    CommitmentDigest, InputDigest, OutcomeDigest, ProfileDigest, RuntimeDigest, SkillDigest,
+    canonical_json,
+};
 
 /// Format name inside every commitment of this version.
 pub const COMMITMENT_FORMAT: &str = "sre.commitment/v1";

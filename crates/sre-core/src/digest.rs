@@ -37,7 +37,10 @@ impl Digest {
     /// The 64 digits, written into `text`.
     fn write_into<'a>(&self, text: &'a mut [u8; 64]) -> &'a str {
         for (byte, digits) in self.0.iter().zip(text.as_chunks_mut::<2>().0) {
-            *digits = [HEX_DIGITS[usize::from(byte >> 4)], HEX_DIGITS[usize::from(byte & 15)]];
+            *digits = [
+                HEX_DIGITS[usize::from(byte >> 4)],
+                HEX_DIGITS[usize::from(byte & 15)],
+            ];
         }
         str::from_utf8(text).expect("hexadecimal digits are ASCII")
     }
@@ -193,7 +196,12 @@ mod tests {
     #[test]
     fn other_spellings_are_refused() {
         let text = Digest::of(b"abc").to_string();
-        for wrong in [text.to_uppercase(), text[..62].to_owned(), format!("{text}00"), text.replace('b', "g")] {
+        for wrong in [
+            text.to_uppercase(),
+            text[..62].to_owned(),
+            format!("{text}00"),
+            text.replace('b', "g"),
+        ] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
     }

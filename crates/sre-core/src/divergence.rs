@@ -61,12 +61,28 @@ pub enum GuestEventKind {
 
 impl fmt::Display for GuestEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, what, contradicts, fuel, .. } = self;
+        let Self {
+            number,
+            what,
+            contradicts,
+            fuel,
+            ..
+        } = self;
         match self.kind {
-            GuestEventKind::Call => write!(f, "call {number}, {what}: {contradicts}; {fuel} fuel at that call"),
+            GuestEventKind::Call => write!(
+                f,
+                "call {number}, {what}: {contradicts}; {fuel} fuel at that call"
+            ),
             GuestEventKind::End => {
-                let after = if *number == 0 { String::from("before any call") } else { format!("after call {number}") };
-                write!(f, "its end {after}, where {what}: {contradicts}; {fuel} fuel by then")
+                let after = if *number == 0 {
+                    String::from("before any call")
+                } else {
+                    format!("after call {number}")
+                };
+                write!(
+                    f,
+                    "its end {after}, where {what}: {contradicts}; {fuel} fuel by then"
+                )
             }
         }
     }

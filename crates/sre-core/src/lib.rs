@@ -22,14 +22,16 @@ pub use canonical::Canonical;
 pub use commitment::{COMMITMENT_FORMAT, Commitment};
 pub use config::{BackendChoice, MinIsolation, SandboxConfig};
 pub use digest::{
-    BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, OutcomeDigest, OutputDigest, ProfileDigest,
-    ReceiptDigest, RuntimeDigest, SkillDigest,
+    BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, OutcomeDigest,
+    OutputDigest, ProfileDigest, ReceiptDigest, RuntimeDigest, SkillDigest,
 };
 pub use divergence::{Difference, Divergence, GuestEvent, GuestEventKind};
 pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
 pub use order_id::{OrderId, OrderIdError};
 pub use outcome::{BadOutputReason, Outcome, TrapKind};
-pub use profile::{Backend, Engine, LANGUAGE_RUNTIME, ProcessLimits, Profile, Seed, SeedParseError};
+pub use profile::{
+    Backend, Engine, LANGUAGE_RUNTIME, ProcessLimits, Profile, Seed, SeedParseError,
+};
 pub use result::{CommitResult, CommitStatus, Isolation, OrderResult, OrderStatus, Resources};
 pub use units::{ByteSize, ByteSizeError};
 pub use verdict::{Check, CheckStatus, Method, Verdict, VerifyResult};

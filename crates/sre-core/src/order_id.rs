@@ -41,9 +41,18 @@ impl TryFrom<String> for OrderId {
     type Error = OrderIdError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let first_ok = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-        let all_ok = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
-        if first_ok && all_ok && text.len() <= 128 { Ok(Self(text)) } else { Err(OrderIdError(text)) }
+        let first_ok = text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
+        let all_ok = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
+        if first_ok && all_ok && text.len() <= 128 {
+            Ok(Self(text))
+        } else {
+            Err(OrderIdError(text))
+        }
     }
 }
 
@@ -82,7 +91,17 @@ mod tests {
         for good in ["a", "0", "A.b_c:d-9", &"x".repeat(128)] {
             assert!(good.parse::<OrderId>().is_ok(), "{good}");
         }
-        for bad in ["", ".a", "-a", "_a", "a/b", "a b", "a\n", "ä", &"x".repeat(129)] {
+        for bad in [
+            "",
+            ".a",
+            "-a",
+            "_a",
+            "a/b",
+            "a b",
+            "a\n",
+            "ä",
+            &"x".repeat(129),
+        ] {
             assert!(bad.parse::<OrderId>().is_err(), "{bad}");
         }
     }

@@ -85,7 +85,9 @@ impl fmt::Display for Outcome {
             Self::Trapped { trap } => write!(f, "the skill trapped: {trap}"),
             Self::OutOfFuel => f.write_str("the skill used up its fuel"),
             Self::OutOfMemory => f.write_str("the skill ran out of memory"),
-            Self::BadOutput { reason, .. } => write!(f, "the skill printed no valid result: {reason}"),
+            Self::BadOutput { reason, .. } => {
+                write!(f, "the skill printed no valid result: {reason}")
+            }
         }
     }
 }

@@ -94,7 +94,10 @@ impl Engine {
     /// # Errors
     /// What stands there is no digest.
     pub fn language_runtime(&self) -> Result<Option<Digest>, DigestParseError> {
-        self.configuration.get(LANGUAGE_RUNTIME).map(|digest| digest.parse()).transpose()
+        self.configuration
+            .get(LANGUAGE_RUNTIME)
+            .map(|digest| digest.parse())
+            .transpose()
     }
 }
 
@@ -133,7 +136,9 @@ impl FromStr for Seed {
     type Err = SeedParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<Digest>().map(|d| Self(*d.as_bytes())).map_err(|_| SeedParseError)
+        text.parse::<Digest>()
+            .map(|d| Self(*d.as_bytes()))
+            .map_err(|_| SeedParseError)
     }
 }
 

@@ -68,7 +68,9 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteSize, E> {
-                u64::try_from(bytes).map(ByteSize).map_err(|_| E::custom("a size is not negative"))
+                u64::try_from(bytes)
+                    .map(ByteSize)
+                    .map_err(|_| E::custom("a size is not negative"))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
@@ -85,7 +87,14 @@ mod tests {
 
     #[test]
     fn sizes_read_as_docker_reads_them() {
-        for (text, bytes) in [("0", 0), ("17", 17), ("17b", 17), ("1k", 1024), ("512m", 512 << 20), ("2G", 2 << 30)] {
+        for (text, bytes) in [
+            ("0", 0),
+            ("17", 17),
+            ("17b", 17),
+            ("1k", 1024),
+            ("512m", 512 << 20),
+            ("2G", 2 << 30),
+        ] {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)));
         }
         for bad in ["", "m", "-1", "1.5g", "1 m", "99999999999g", "0x10"] {

@@ -13,9 +13,20 @@ fn the_vectors_of_rfc_8785() {
     let mut seen = 0;
     for entry in fs::read_dir(folder.join("input")).expect("the vectors") {
         let path = entry.expect("an entry").path();
-        let value = parse(&fs::read(&path).expect("a vector")).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let expected = fs::read(folder.join("output").join(path.file_name().expect("a name"))).expect("its answer");
-        assert_eq!(String::from_utf8(to_vec(&value)), String::from_utf8(expected), "{}", path.display());
+        let value = parse(&fs::read(&path).expect("a vector"))
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let expected = fs::read(
+            folder
+                .join("output")
+                .join(path.file_name().expect("a name")),
+        )
+        .expect("its answer");
+        assert_eq!(
+            String::from_utf8(to_vec(&value)),
+            String::from_utf8(expected),
+            "{}",
+            path.display()
+        );
         seen += 1;
     }
     assert_eq!(seen, 6);
@@ -51,21 +62,40 @@ fn the_numbers_of_rfc_8785_appendix_b() {
         (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
     ] {
         let number = Number::from_f64(f64::from_bits(bits)).expect("a finite number");
-        assert_eq!(String::from_utf8(to_vec(&Value::Number(number))).as_deref(), Ok(text), "{bits:016x}");
+        assert_eq!(
+            String::from_utf8(to_vec(&Value::Number(number))).as_deref(),
+            Ok(text),
+            "{bits:016x}"
+        );
     }
 }
 
 #[test]
 fn what_i_json_leaves_ambiguous_is_refused_with_its_place() {
     for (text, message) in [
-        (r#"{"a":1,"b":2,"a":3}"#, "duplicate key \"a\" at line 1 column 16"),
+        (
+            r#"{"a":1,"b":2,"a":3}"#,
+            "duplicate key \"a\" at line 1 column 16",
+        ),
         (r#"{"x":{"a":1,"\u0061":2}}"#, "duplicate key \"a\""),
-        ("9007199254740993", "integer 9007199254740993 at byte 0 is beyond ±2^53"),
-        ("[1, -9007199254740993]", "integer -9007199254740993 at byte 4"),
+        (
+            "9007199254740993",
+            "integer 9007199254740993 at byte 0 is beyond ±2^53",
+        ),
+        (
+            "[1, -9007199254740993]",
+            "integer -9007199254740993 at byte 4",
+        ),
         ("18446744073709551616", "beyond ±2^53"),
-        ("100000000000000000000000", "integer 100000000000000000000000 at byte 0"),
+        (
+            "100000000000000000000000",
+            "integer 100000000000000000000000 at byte 0",
+        ),
         ("1e18", "number 1e18 is beyond ±2^53"),
-        (r#""\ud800""#, "lone surrogate in a \\u escape at line 1 column 8"),
+        (
+            r#""\ud800""#,
+            "lone surrogate in a \\u escape at line 1 column 8",
+        ),
         (r#""\udc00\ud800""#, "lone surrogate"),
         ("1e400", "number out of range"),
         ("NaN", "expected"),
@@ -80,7 +110,13 @@ fn what_i_json_leaves_ambiguous_is_refused_with_its_place() {
     assert!(parse(b"\"\xff\"").is_err(), "bytes that are not UTF-8");
     assert!(parse("[".repeat(200).as_bytes()).is_err(), "deep nesting");
     let limit = "[9007199254740992,-9007199254740992,1e21,\"9007199254740993\",1.5]";
-    assert_eq!(parse(limit.as_bytes()).map(|v| to_vec(&v)).expect("the limits themselves").len(), limit.len() + 1);
+    assert_eq!(
+        parse(limit.as_bytes())
+            .map(|v| to_vec(&v))
+            .expect("the limits themselves")
+            .len(),
+        limit.len() + 1
+    );
 }
 
 /// Any value that strict parsing accepts.
@@ -88,7 +124,8 @@ fn any_value() -> impl Strategy<Value = Value> {
     let number = prop_oneof![
         (-(1i64 << 53)..=1 << 53).prop_map(Value::from),
         any::<f64>()
-            .prop_filter("outside the refused range", |n| n.is_finite() && !(n.abs() > 9.0e15 && n.abs() < 1e21))
+            .prop_filter("outside the refused range", |n| n.is_finite()
+                && !(n.abs() > 9.0e15 && n.abs() < 1e21))
             .prop_map(Value::from),
     ];
     let leaf = prop_oneof![
@@ -110,11 +147,17 @@ fn any_value() -> impl Strategy<Value = Value> {
 fn respelled(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let members: Vec<String> =
-                members.iter().rev().map(|(name, value)| format!(" {} :\n{}", json!(name), respelled(value))).collect();
+            let members: Vec<String> = members
+                .iter()
+                .rev()
+                .map(|(name, value)| format!(" {} :\n{}", json!(name), respelled(value)))
+                .collect();
             format!("{{{} }}", members.join(" ,\t"))
         }
-        Value::Array(items) => format!("[ {} ]", items.iter().map(respelled).collect::<Vec<_>>().join(" , ")),
+        Value::Array(items) => format!(
+            "[ {} ]",
+            items.iter().map(respelled).collect::<Vec<_>>().join(" , ")
+        ),
         other => other.to_string(),
     }
 }
@@ -122,10 +165,8 @@ fn respelled(value: &Value) -> String {
 /// Names that sort differently in UTF-8 and UTF-16, names that are written with escapes, and objects in objects.
 #[test]
 fn members_are_sorted_by_utf_16_before_escaping() {
-    let members =
-        "{\"\u{10000}\":1,\"\u{fb33}\":2,\"\\\\\":{\"b\":[{\"z\":0,\"y\":{}}],\"a\":1},\"\\n\":3,\"]\":4,\"\":5}";
-    let expected =
-        "{\"\":5,\"\\n\":3,\"\\\\\":{\"a\":1,\"b\":[{\"y\":{},\"z\":0}]},\"]\":4,\"\u{10000}\":1,\"\u{fb33}\":2}";
+    let members = "{\"\u{10000}\":1,\"\u{fb33}\":2,\"\\\\\":{\"b\":[{\"z\":0,\"y\":{}}],\"a\":1},\"\\n\":3,\"]\":4,\"\":5}";
+    let expected = "{\"\":5,\"\\n\":3,\"\\\\\":{\"a\":1,\"b\":[{\"y\":{},\"z\":0}]},\"]\":4,\"\u{10000}\":1,\"\u{fb33}\":2}";
     let value = parse(members.as_bytes()).expect("JSON");
     assert_eq!(String::from_utf8(to_vec(&value)).as_deref(), Ok(expected));
 }

@@ -23,13 +23,21 @@ impl Blob {
     #[must_use]
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Self { digest: BlobDigest::of(&bytes), bytes, checked: true }
+        Self {
+            digest: BlobDigest::of(&bytes),
+            bytes,
+            checked: true,
+        }
     }
 
     /// A blob of `bytes` that are claimed to have `digest`, as it arrives from elsewhere.
     #[must_use]
     pub fn with_digest(digest: BlobDigest, bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self { digest, bytes: bytes.into(), checked: false }
+        Self {
+            digest,
+            bytes: bytes.into(),
+            checked: false,
+        }
     }
 
     /// The address; for [`Blob::with_digest`] as claimed.
@@ -56,7 +64,9 @@ impl Blob {
     /// [`StoreError::Mismatch`] when the bytes have another digest.
     pub fn check(&mut self) -> Result<(), StoreError> {
         if !self.checked {
-            StoreError::expect_digest(self.digest, &self.bytes, || "the blob to be stored".to_owned())?;
+            StoreError::expect_digest(self.digest, &self.bytes, || {
+                "the blob to be stored".to_owned()
+            })?;
             self.checked = true;
         }
         Ok(())

@@ -66,7 +66,10 @@ impl Disk for OsDisk {
 
     fn write_temporary(&self, folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
         // tempfile opens with O_EXCL and mode 0600.
-        let mut file = tempfile::Builder::new().prefix(".put-").rand_bytes(12).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".put-")
+            .rand_bytes(12)
+            .tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file.into_temp_path())
@@ -78,7 +81,11 @@ impl Disk for OsDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         // Windows cannot open a folder as a file and makes renames durable with the file itself.
-        if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+        if cfg!(unix) {
+            File::open(path)?.sync_all()
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -97,17 +104,25 @@ pub(crate) fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 
 /// The folder that has this name; a bare name is one of the working directory.
 pub fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// What a person can do about a failure, ready to stand after its message; empty when there is nothing to add.
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space or choose another data folder",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free some space or choose another data folder"
+        }
         ErrorKind::PermissionDenied => "; let the user that runs this program read and write there",
         ErrorKind::ReadOnlyFilesystem => "; choose a data folder on a writable file system",
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "; a file is in the way of a folder, move it away",
-        ErrorKind::NotFound => "; the data folder was removed or moved, start again with the right one",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "; a file is in the way of a folder, move it away"
+        }
+        ErrorKind::NotFound => {
+            "; the data folder was removed or moved, start again with the right one"
+        }
         _ => "",
     }
 }

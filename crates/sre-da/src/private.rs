@@ -42,7 +42,11 @@ pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     })
 }
 
-fn place<T>(path: &Path, bytes: &[u8], give_name: impl FnOnce(TempPath) -> io::Result<T>) -> io::Result<T> {
+fn place<T>(
+    path: &Path,
+    bytes: &[u8],
+    give_name: impl FnOnce(TempPath) -> io::Result<T>,
+) -> io::Result<T> {
     let folder = folder_of(path);
     let placed = give_name(OsDisk.write_temporary(folder, bytes)?)?;
     OsDisk.sync_dir(folder)?;

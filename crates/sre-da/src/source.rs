@@ -24,11 +24,18 @@ pub trait Source: Send + Sync {
 #[async_trait]
 impl<S: Source> Store for S {
     async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
-        if blobs.is_empty() { Ok(()) } else { Err(StoreError::Closed) }
+        if blobs.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Closed)
+        }
     }
 
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
-        let bytes = self.fetch(digest).await?.ok_or(StoreError::NotFound { digest })?;
+        let bytes = self
+            .fetch(digest)
+            .await?
+            .ok_or(StoreError::NotFound { digest })?;
         StoreError::expect_digest(digest, &bytes, || self.place())?;
         Ok(bytes)
     }

@@ -82,7 +82,10 @@ pub enum FetchError {
 ///
 /// # Errors
 /// As [`Store::put`].
-pub async fn store_result(store: &dyn Store, bytes: impl Into<Arc<[u8]>>) -> Result<String, StoreError> {
+pub async fn store_result(
+    store: &dyn Store,
+    bytes: impl Into<Arc<[u8]>>,
+) -> Result<String, StoreError> {
     let blob = Blob::new(bytes);
     let digest = blob.digest();
     store.put(vec![blob]).await?;

@@ -107,7 +107,10 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NotFound { .. } | Self::Mismatch { .. } | Self::TooLarge { .. } | Self::Closed => false,
+            Self::NotFound { .. }
+            | Self::Mismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::Closed => false,
             Self::Open(error) => error.is_retryable(),
             Self::Io { source, .. } => durable::is_passing(source),
             Self::Sqlite { source, .. } => is_passing(source),
@@ -121,13 +124,23 @@ impl StoreError {
             Self::Open(error) => error.cause(),
             Self::Sqlite { source, .. } => sqlite_cause(source),
             Self::Io { source, .. } => io_cause(source),
-            Self::NotFound { .. } | Self::Mismatch { .. } | Self::TooLarge { .. } | Self::Closed => "failed",
+            Self::NotFound { .. }
+            | Self::Mismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::Closed => "failed",
         }
     }
 
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 
     pub(crate) fn expect_digest(
@@ -136,7 +149,15 @@ impl StoreError {
         place: impl FnOnce() -> String,
     ) -> Result<(), Self> {
         let actual = BlobDigest::of(bytes);
-        if actual == expected { Ok(()) } else { Err(Self::Mismatch { expected, actual, place: place() }) }
+        if actual == expected {
+            Ok(())
+        } else {
+            Err(Self::Mismatch {
+                expected,
+                actual,
+                place: place(),
+            })
+        }
     }
 }
 
@@ -144,9 +165,14 @@ impl From<WriteError> for StoreError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Job { path, source } | WriteError::Commit { path, source } => {
-                Self::Sqlite { path: path.to_path_buf(), source }
+                Self::Sqlite {
+                    path: path.to_path_buf(),
+                    source,
+                }
             }
-            WriteError::Moved { path } => Self::Open(OpenError::Moved { path: path.to_path_buf() }),
+            WriteError::Moved { path } => Self::Open(OpenError::Moved {
+                path: path.to_path_buf(),
+            }),
             // A panicking insert is a bug that has been reported loudly by the panic hook already.
             WriteError::Panicked { .. } | WriteError::Closed => Self::Closed,
         }

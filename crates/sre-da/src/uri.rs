@@ -29,6 +29,8 @@ pub fn format_uri(digest: BlobDigest) -> String {
 /// # Errors
 /// [`UriError`] names what was found instead.
 pub fn parse_uri(uri: &str) -> Result<BlobDigest, UriError> {
-    let refuse = || UriError::Scheme { found: uri.chars().take(80).collect() };
+    let refuse = || UriError::Scheme {
+        found: uri.chars().take(80).collect(),
+    };
     Ok(uri.strip_prefix(PREFIX).ok_or_else(refuse)?.parse()?)
 }

@@ -18,12 +18,19 @@ struct Limit(Child, BufReader<ChildStdout>);
 impl Limit {
     fn start() -> Self {
         let limits = fs::read_to_string("/proc/self/limits").unwrap();
-        let usual = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let usual = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"))
+            .unwrap();
         let usual = usual.split_whitespace().nth(3).unwrap();
         let set = format!("prlimit --pid {} --nofile", std::process::id());
-        let script = format!("read go && {set}=0: && echo taken && read go && {set}={usual}: && echo given");
+        let script =
+            format!("read go && {set}=0: && echo taken && read go && {set}={usual}: && echo given");
         let mut child = Command::new("sh");
-        child.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        child
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = child.spawn().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         Self(child, answers)
@@ -63,7 +70,9 @@ async fn the_log_is_moved_again_after_no_connection_could_be_opened_for_it() {
     let path = dir.path().join("db");
     let db = GroupCommit::open(&path, MIGRATIONS, GroupCommitOptions::new(0x7465_7374)).unwrap();
     // Whatever the first transaction opens is open before.
-    db.write(|tx| tx.execute("INSERT INTO n (n) VALUES (0)", [])).await.unwrap();
+    db.write(|tx| tx.execute("INSERT INTO n (n) VALUES (0)", []))
+        .await
+        .unwrap();
     let mut limit = Limit::start();
     limit.is_now("taken");
     let refused = fs::File::open("/dev/null");
@@ -71,15 +80,22 @@ async fn the_log_is_moved_again_after_no_connection_could_be_opened_for_it() {
     limit.is_now("given");
     assert!(refused.is_err(), "the limit is the test");
     let before = length(&path);
-    assert!(before < 1_000_000, "{before} bytes were moved without a connection");
+    assert!(
+        before < 1_000_000,
+        "{before} bytes were moved without a connection"
+    );
     let moves = async {
         for round in 1.. {
-            db.write(move |tx| tx.execute("INSERT INTO n (n) VALUES (?1)", [10_000 + round])).await.unwrap();
+            db.write(move |tx| tx.execute("INSERT INTO n (n) VALUES (?1)", [10_000 + round]))
+                .await
+                .unwrap();
             if length(&path) > 30_000_000 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), moves).await.expect("another thread is tried");
+    tokio::time::timeout(Duration::from_secs(60), moves)
+        .await
+        .expect("another thread is tried");
 }

@@ -32,8 +32,17 @@ impl Faulty {
 
     fn step<T>(&self, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let step = self.steps.fetch_add(1, Ordering::SeqCst);
-        let fault = self.fault.lock().unwrap().filter(|(at, _)| *at == step).map(|(_, when)| when);
-        let result = if fault == Some(When::Before) { None } else { Some(run()) };
+        let fault = self
+            .fault
+            .lock()
+            .unwrap()
+            .filter(|(at, _)| *at == step)
+            .map(|(_, when)| when);
+        let result = if fault == Some(When::Before) {
+            None
+        } else {
+            Some(run())
+        };
         match (fault, result) {
             (None, Some(result)) => result,
             _ => Err(io::ErrorKind::StorageFull.into()),
@@ -65,16 +74,30 @@ async fn put(disk: &Arc<Faulty>, dir: &Path, fault: Option<(usize, When)>) -> us
     let before = disk.steps.load(Ordering::SeqCst);
     if let Some((step, when)) = fault {
         disk.arm(step, when);
-        let error = store.put(vec![large(), Blob::new(&b"small"[..])]).await.unwrap_err();
+        let error = store
+            .put(vec![large(), Blob::new(&b"small"[..])])
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Io);
-        assert!(error.is_retryable() && error.to_string().contains("free some space"), "{error}");
+        assert!(
+            error.is_retryable() && error.to_string().contains("free some space"),
+            "{error}"
+        );
         if let Err(error) = store.get(large().digest()).await {
-            assert_eq!(error.kind(), StoreErrorKind::NotFound, "nothing half is visible");
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::NotFound,
+                "nothing half is visible"
+            );
         }
     }
     store.put(vec![large()]).await.unwrap();
     assert_eq!(store.get(large().digest()).await.unwrap(), *large().bytes());
-    assert_eq!(fs::read_dir(dir.join("tmp")).unwrap().count(), 0, "no leftovers");
+    assert_eq!(
+        fs::read_dir(dir.join("tmp")).unwrap().count(),
+        0,
+        "no leftovers"
+    );
     disk.steps.load(Ordering::SeqCst) - before
 }
 
@@ -89,7 +112,11 @@ async fn every_step_of_a_put_may_fail() {
             let disk = Arc::default();
             put(&disk, dir.path(), Some((step, when))).await;
             let again = LocalStore::open(dir.path(), LocalStoreOptions::default()).unwrap();
-            assert_eq!(again.get(large().digest()).await.unwrap(), *large().bytes(), "{step} {when:?}");
+            assert_eq!(
+                again.get(large().digest()).await.unwrap(),
+                *large().bytes(),
+                "{step} {when:?}"
+            );
         }
     }
 }
@@ -115,10 +142,19 @@ async fn every_step_of_opening_may_fail() {
 async fn a_file_in_the_way_of_a_folder_is_named_and_passes() {
     let dir = tempfile::tempdir().unwrap();
     let store = LocalStore::open(dir.path(), LocalStoreOptions::default()).unwrap();
-    let folder = dir.path().join("large").join(&large().digest().to_string()[..2]);
+    let folder = dir
+        .path()
+        .join("large")
+        .join(&large().digest().to_string()[..2]);
     fs::write(&folder, b"in the way").unwrap();
-    for error in [store.put(vec![large()]).await.unwrap_err(), store.get(large().digest()).await.unwrap_err()] {
-        assert!(error.to_string().contains(folder.to_str().unwrap()), "{error}");
+    for error in [
+        store.put(vec![large()]).await.unwrap_err(),
+        store.get(large().digest()).await.unwrap_err(),
+    ] {
+        assert!(
+            error.to_string().contains(folder.to_str().unwrap()),
+            "{error}"
+        );
         assert!(error.to_string().contains("in the way"), "{error}");
     }
     fs::remove_file(&folder).unwrap();
@@ -139,7 +175,10 @@ async fn a_small_blob_fails_while_the_database_is_locked_and_passes() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let blob = Blob::new(&b"small"[..]);
     let error = store.put(vec![blob.clone(), large()]).await.unwrap_err();
-    assert!(error.kind() == StoreErrorKind::Sqlite && error.is_retryable(), "{error}");
+    assert!(
+        error.kind() == StoreErrorKind::Sqlite && error.is_retryable(),
+        "{error}"
+    );
     assert!(error.to_string().contains("small.sqlite3"), "{error}");
     other.execute_batch("COMMIT").unwrap();
     store.put(vec![blob.clone()]).await.unwrap();

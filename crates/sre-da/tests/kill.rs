@@ -26,7 +26,10 @@ fn open(dir: &Path) -> LocalStore {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(dir) = std::env::var(DIR) else { return };
-    let (name, puts) = (std::env::var(NAME).unwrap(), std::env::var(PUTS).unwrap().parse::<u32>().unwrap());
+    let (name, puts) = (
+        std::env::var(NAME).unwrap(),
+        std::env::var(PUTS).unwrap().parse::<u32>().unwrap(),
+    );
     let store = Arc::new(open(Path::new(&dir)));
     let tasks = (0..4).map(|task| {
         let (store, name) = (store.clone(), name.clone());
@@ -36,8 +39,14 @@ async fn child() {
                 if n % 4 == 3 {
                     bytes.resize(70_000, b' ');
                 }
-                let blobs = vec![Blob::new(bytes), Blob::new(format!("second of {name} {task} {n}").into_bytes())];
-                let lines: String = blobs.iter().map(|blob| format!("\nACK {}\n", blob.digest())).collect();
+                let blobs = vec![
+                    Blob::new(bytes),
+                    Blob::new(format!("second of {name} {task} {n}").into_bytes()),
+                ];
+                let lines: String = blobs
+                    .iter()
+                    .map(|blob| format!("\nACK {}\n", blob.digest()))
+                    .collect();
                 store.put(blobs).await.unwrap();
                 std::io::stdout().write_all(lines.as_bytes()).unwrap();
             }
@@ -92,7 +101,10 @@ async fn what_was_acknowledged_survives_a_kill() {
         all.extend(output);
         let store = open(dir.path());
         for digest in &all {
-            store.get(*digest).await.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            store
+                .get(*digest)
+                .await
+                .unwrap_or_else(|error| panic!("round {round}: {error}"));
         }
     }
 }

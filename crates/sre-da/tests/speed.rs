@@ -18,7 +18,10 @@ async fn gets(store: Arc<LocalStore>, digests: Arc<Vec<BlobDigest>>, threads: u3
         let (store, digests) = (store.clone(), digests.clone());
         tokio::spawn(async move {
             for n in 0..50_000_usize {
-                store.get(digests[(n * 7919 + task as usize) % digests.len()]).await.unwrap();
+                store
+                    .get(digests[(n * 7919 + task as usize) % digests.len()])
+                    .await
+                    .unwrap();
             }
         })
     });
@@ -41,7 +44,10 @@ async fn figures() {
         tokio::spawn(async move {
             for n in 0..PUTS / 64 {
                 let first = (task * (PUTS / 64) + n) * 4;
-                store.put((first..first + 4).map(blob).collect()).await.unwrap();
+                store
+                    .put((first..first + 4).map(blob).collect())
+                    .await
+                    .unwrap();
             }
         })
     });
@@ -49,7 +55,10 @@ async fn figures() {
         task.await.unwrap();
     }
     let rate = f64::from(PUTS) / started.elapsed().as_secs_f64();
-    println!("put of 4 blobs of 300 bytes, 64 in flight: {rate:.0} puts/s, {:?}", store.stats());
+    println!(
+        "put of 4 blobs of 300 bytes, 64 in flight: {rate:.0} puts/s, {:?}",
+        store.stats()
+    );
 
     let digests = Arc::new((0..PUTS * 4).map(|n| blob(n).digest()).collect::<Vec<_>>());
     let few = Arc::new(digests[..100].to_vec());
@@ -64,6 +73,12 @@ async fn figures() {
     println!("two digests of 300 bytes: {:?}", started.elapsed() / 100);
     drop(store);
     let store = Arc::new(LocalStore::open(dir.path(), LocalStoreOptions::default()).unwrap());
-    gets(store.clone(), few, 1, "100 hot blobs, log moved into the file").await;
+    gets(
+        store.clone(),
+        few,
+        1,
+        "100 hot blobs, log moved into the file",
+    )
+    .await;
     gets(store, digests, 1, "100,000 blobs, log moved into the file").await;
 }

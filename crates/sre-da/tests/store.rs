@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params};
 use sre_core::BlobDigest;
 use sre_da::{
-    Blob, FetchError, LocalReader, LocalStore, LocalStoreOptions, Source, Store, StoreError, StoreErrorKind,
-    fetch_result, parse_uri, store_result,
+    Blob, FetchError, LocalReader, LocalStore, LocalStoreOptions, Source, Store, StoreError,
+    StoreErrorKind, fetch_result, parse_uri, store_result,
 };
 use tempfile::TempDir;
 
@@ -42,7 +42,9 @@ fn mismatch(result: Result<Arc<[u8]>, StoreError>) -> (BlobDigest, BlobDigest, S
     let error = result.unwrap_err();
     let message = error.to_string();
     match error {
-        StoreError::Mismatch { expected, actual, .. } => (expected, actual, message),
+        StoreError::Mismatch {
+            expected, actual, ..
+        } => (expected, actual, message),
         other => panic!("{other}"),
     }
 }
@@ -88,7 +90,10 @@ async fn a_result_is_stored_and_fetched_by_uri() {
     let (_dir, store) = fresh();
     let uri = store_result(&store, &b"{}"[..]).await.unwrap();
     assert_eq!(&fetch_result(&store, &uri).await.unwrap()[..], b"{}");
-    assert!(matches!(fetch_result(&store, "da:md5:00").await, Err(FetchError::Uri(_))));
+    assert!(matches!(
+        fetch_result(&store, "da:md5:00").await,
+        Err(FetchError::Uri(_))
+    ));
 }
 
 #[tokio::test]
@@ -106,11 +111,18 @@ async fn a_flipped_byte_of_a_small_blob_is_found_named_and_repaired() {
     let (dir, store) = fresh();
     let digest = put_one(&store, b"abc".to_vec()).await;
     let sql = Connection::open(dir.path().join("small.sqlite3")).unwrap();
-    sql.execute("UPDATE blob SET bytes = ?1 WHERE digest = ?2", params![b"abd", digest.digest().as_bytes()]).unwrap();
+    sql.execute(
+        "UPDATE blob SET bytes = ?1 WHERE digest = ?2",
+        params![b"abd", digest.digest().as_bytes()],
+    )
+    .unwrap();
 
     let (expected, actual, message) = mismatch(store.get(digest).await);
     assert_eq!((expected, actual), (digest, BlobDigest::of(b"abd")));
-    assert!(message.contains(&expected.to_string()) && message.contains(&actual.to_string()), "{message}");
+    assert!(
+        message.contains(&expected.to_string()) && message.contains(&actual.to_string()),
+        "{message}"
+    );
     assert!(message.contains("small.sqlite3"), "{message}");
 
     put_one(&store, b"abc".to_vec()).await;
@@ -134,7 +146,10 @@ async fn a_flipped_byte_or_a_lost_end_of_a_large_blob_is_found_named_and_repaire
         assert_eq!(store.get(digest).await.unwrap()[..], bytes);
     }
     fs::remove_file(&path).unwrap();
-    assert_eq!(store.get(digest).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(
+        store.get(digest).await.unwrap_err().kind(),
+        StoreErrorKind::NotFound
+    );
     put_one(&store, bytes.clone()).await;
     assert_eq!(store.get(digest).await.unwrap()[..], bytes);
 }
@@ -158,9 +173,18 @@ async fn a_reader_sees_what_is_there_and_leaves_no_trace() {
     // A name that a URI would read otherwise.
     let dir = folder.path().join("a ?mode=rw#%41");
     let store = open(&dir);
-    let (small, large) = (put_one(&store, vec![1; 10]).await, put_one(&store, vec![2; LARGE]).await);
+    let (small, large) = (
+        put_one(&store, vec![1; 10]).await,
+        put_one(&store, vec![2; LARGE]).await,
+    );
     let reader = LocalReader::open(&dir).unwrap();
-    assert_eq!((reader.get(small).unwrap().len(), reader.get(large).unwrap().len()), (10, LARGE));
+    assert_eq!(
+        (
+            reader.get(small).unwrap().len(),
+            reader.get(large).unwrap().len()
+        ),
+        (10, LARGE)
+    );
     let later = put_one(&store, vec![3; 20]).await;
     assert_eq!(reader.get(later).unwrap().len(), 20, "while others write");
     drop(reader);
@@ -168,14 +192,28 @@ async fn a_reader_sees_what_is_there_and_leaves_no_trace() {
 
     let before = listing(folder.path());
     let reader = LocalReader::open(&dir).unwrap();
-    assert_eq!((reader.get(small).unwrap().len(), reader.get(large).unwrap().len()), (10, LARGE));
-    assert_eq!(reader.get(BlobDigest::of(b"another")).unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(
+        (
+            reader.get(small).unwrap().len(),
+            reader.get(large).unwrap().len()
+        ),
+        (10, LARGE)
+    );
+    assert_eq!(
+        reader.get(BlobDigest::of(b"another")).unwrap_err().kind(),
+        StoreErrorKind::NotFound
+    );
     drop(reader);
     assert_eq!(listing(folder.path()), before);
 
     fs::write(large_path(&dir, large), b"something else").unwrap();
     let connection = Connection::open(dir.join("small.sqlite3")).unwrap();
-    connection.execute("UPDATE blob SET bytes = x'00' WHERE digest = ?1", params![small.digest().as_bytes()]).unwrap();
+    connection
+        .execute(
+            "UPDATE blob SET bytes = x'00' WHERE digest = ?1",
+            params![small.digest().as_bytes()],
+        )
+        .unwrap();
     drop(connection);
     let reader = LocalReader::open(&dir).unwrap();
     for digest in [small, large] {
@@ -186,7 +224,10 @@ async fn a_reader_sees_what_is_there_and_leaves_no_trace() {
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("small.sqlite3"), b"").unwrap();
     let before = listing(other.path());
-    assert_eq!(LocalReader::open(other.path()).unwrap_err().kind(), StoreErrorKind::Open);
+    assert_eq!(
+        LocalReader::open(other.path()).unwrap_err().kind(),
+        StoreErrorKind::Open
+    );
     assert_eq!(listing(other.path()), before);
 }
 
@@ -206,11 +247,24 @@ async fn wrong_digests_and_large_blobs_are_refused_before_anything_is_written() 
             matches!(error, StoreError::Mismatch { expected, actual: a, .. } if expected == claimed && a == actual)
         );
     }
-    let error = store.put(vec![good.clone(), Blob::new(vec![0; 1_000_001])]).await.unwrap_err();
-    assert!(matches!(error, StoreError::TooLarge { size_bytes: 1_000_001, limit_bytes: 1_000_000, .. }));
+    let error = store
+        .put(vec![good.clone(), Blob::new(vec![0; 1_000_001])])
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        StoreError::TooLarge {
+            size_bytes: 1_000_001,
+            limit_bytes: 1_000_000,
+            ..
+        }
+    ));
     assert!(!store.exists(good.digest()).await.unwrap());
     store
-        .put(vec![Blob::with_digest(good.digest(), good.bytes().clone()), Blob::new(vec![0; 1_000_000])])
+        .put(vec![
+            Blob::with_digest(good.digest(), good.bytes().clone()),
+            Blob::new(vec![0; 1_000_000]),
+        ])
         .await
         .unwrap();
     assert!(store.exists(good.digest()).await.unwrap());
@@ -242,7 +296,10 @@ async fn a_repeated_put_is_skipped_until_it_is_forgotten() {
     let digest = put_one(&store, b"same".to_vec()).await;
     let transactions = store.stats().transactions;
     put_one(&store, b"same".to_vec()).await;
-    assert_eq!((store.stats().transactions, store.stats().skipped_blobs), (transactions, 1));
+    assert_eq!(
+        (store.stats().transactions, store.stats().skipped_blobs),
+        (transactions, 1)
+    );
 
     // As a future deletion would have to: delete, then forget.
     let sql = Connection::open(dir.path().join("small.sqlite3")).unwrap();
@@ -269,12 +326,20 @@ async fn two_stores_share_a_folder() {
 async fn old_leftovers_are_swept_and_young_ones_kept() {
     let (dir, store) = fresh();
     drop(store);
-    let (old, young) = (dir.path().join("tmp/.put-old"), dir.path().join("tmp/.put-young"));
+    let (old, young) = (
+        dir.path().join("tmp/.put-old"),
+        dir.path().join("tmp/.put-young"),
+    );
     for path in [&old, &young] {
         fs::write(path, b"half").unwrap();
     }
     let two_hours_ago = SystemTime::now() - std::time::Duration::from_secs(7200);
-    fs::File::options().write(true).open(&old).unwrap().set_modified(two_hours_ago).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&old)
+        .unwrap()
+        .set_modified(two_hours_ago)
+        .unwrap();
     open(dir.path());
     assert!(!old.exists() && young.exists());
 }
@@ -290,10 +355,21 @@ async fn nobody_else_may_read() {
     let digest = put_one(&store, vec![1; LARGE]).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let large = large_path(&dir, digest);
-    for folder in [&parent.path().join("new"), &dir, &dir.join("large"), &dir.join("tmp"), large.parent().unwrap()] {
+    for folder in [
+        &parent.path().join("new"),
+        &dir,
+        &dir.join("large"),
+        &dir.join("tmp"),
+        large.parent().unwrap(),
+    ] {
         assert_eq!(mode(folder), 0o700, "{}", folder.display());
     }
-    for file in ["small.sqlite3", "small.sqlite3-wal", "small.sqlite3-shm", large.to_str().unwrap()] {
+    for file in [
+        "small.sqlite3",
+        "small.sqlite3-wal",
+        "small.sqlite3-shm",
+        large.to_str().unwrap(),
+    ] {
         assert_eq!(mode(&dir.join(file)), 0o600, "{file}");
     }
 }
@@ -308,7 +384,10 @@ fn folders_that_cannot_be_are_named_with_advice() {
         assert_eq!(error.kind(), StoreErrorKind::Open);
         assert!(!error.is_retryable());
         let message = error.to_string();
-        assert!(message.contains(path.to_str().unwrap()) && message.contains("in the way"), "{message}");
+        assert!(
+            message.contains(path.to_str().unwrap()) && message.contains("in the way"),
+            "{message}"
+        );
     }
 }
 
@@ -319,17 +398,30 @@ fn databases_of_others_of_the_future_and_of_bad_disks_are_refused() {
         let path = dir.path().join("small.sqlite3");
         prepare(&path);
         let before = fs::read(&path).ok();
-        let message = LocalStore::open(dir.path(), LocalStoreOptions::default()).unwrap_err().to_string();
+        let message = LocalStore::open(dir.path(), LocalStoreOptions::default())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(path.to_str().unwrap()), "{message}");
         assert_eq!(fs::read(&path).ok(), before, "left as it was");
         message
     };
     let newer = refusal(&|path| {
         open(path.parent().unwrap());
-        Connection::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        Connection::open(path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
     });
-    assert!(newer.contains("schema version 99") && newer.contains("up to 1"), "{newer}");
-    let foreign = refusal(&|path| Connection::open(path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap());
+    assert!(
+        newer.contains("schema version 99") && newer.contains("up to 1"),
+        "{newer}"
+    );
+    let foreign = refusal(&|path| {
+        Connection::open(path)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (x)")
+            .unwrap()
+    });
     assert!(foreign.contains("another program"), "{foreign}");
     let corrupt = refusal(&|path| fs::write(path, [b'x'; 8192]).unwrap());
     assert!(corrupt.contains("damaged"), "{corrupt}");
@@ -356,11 +448,24 @@ async fn a_source_is_a_store_that_gives_what_was_asked_for_and_takes_nothing() {
     let (absent, present) = (BlobDigest::of(b"absent"), BlobDigest::of(b"bytes"));
     let store: &dyn Store = &Liar(absent);
     assert_eq!(&*store.get(present).await.unwrap(), b"bytes");
-    assert!(matches!(store.get(absent).await, Err(StoreError::NotFound { digest }) if digest == absent));
+    assert!(
+        matches!(store.get(absent).await, Err(StoreError::NotFound { digest }) if digest == absent)
+    );
     let (expected, actual, message) = mismatch(store.get(BlobDigest::of(b"other")).await);
     assert_eq!((expected, actual), (BlobDigest::of(b"other"), present));
     assert!(message.contains("a liar"), "{message}");
-    assert_eq!((store.exists(present).await.unwrap(), store.exists(absent).await.unwrap()), (true, false));
+    assert_eq!(
+        (
+            store.exists(present).await.unwrap(),
+            store.exists(absent).await.unwrap()
+        ),
+        (true, false)
+    );
     store.put(Vec::new()).await.unwrap();
-    assert!(store.put(vec![Blob::new(b"bytes".as_slice())]).await.is_err());
+    assert!(
+        store
+            .put(vec![Blob::new(b"bytes".as_slice())])
+            .await
+            .is_err()
+    );
 }

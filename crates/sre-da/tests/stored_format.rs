@@ -18,7 +18,9 @@ fn options() -> LocalStoreOptions {
 }
 
 fn blobs() -> Vec<Blob> {
-    [&b""[..], b"{\"words\":3}", &[0xff; 100], &[b'L'; 101]].map(Blob::new).into()
+    [&b""[..], b"{\"words\":3}", &[0xff; 100], &[b'L'; 101]]
+        .map(Blob::new)
+        .into()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -42,7 +44,10 @@ async fn version_1_is_read_and_written_on() {
     for blob in blobs() {
         assert_eq!(store.get(blob.digest()).await.unwrap(), *blob.bytes());
     }
-    store.put([blobs(), vec![Blob::new(&b"new"[..])]].concat()).await.unwrap();
+    store
+        .put([blobs(), vec![Blob::new(&b"new"[..])]].concat())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

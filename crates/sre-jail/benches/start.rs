@@ -33,10 +33,14 @@ mod linux {
     type Way<'a> = (&'a str, Box<dyn Fn() + 'a>);
 
     pub fn main() {
-        let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-        for (name, program, arguments) in
-            [("true", "/usr/bin/true", &[][..]), ("python3 -c pass", "/usr/bin/python3", &["-c", "pass"][..])]
-        {
+        let rounds = std::env::var("ROUNDS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(ROUNDS);
+        for (name, program, arguments) in [
+            ("true", "/usr/bin/true", &[][..]),
+            ("python3 -c pass", "/usr/bin/python3", &["-c", "pass"][..]),
+        ] {
             println!("{name}: median of {rounds} rounds");
             compare(program, arguments, rounds);
         }
@@ -45,7 +49,10 @@ mod linux {
 
     /// From the order to the result in a jail that was made ahead, next to a bare process.
     fn warm(rounds: usize) {
-        let start = common::order("/usr/bin/python3", &["-c", "import os; os.read(3, 65536); os.write(3, b'1')"]);
+        let start = common::order(
+            "/usr/bin/python3",
+            &["-c", "import os; os.read(3, 65536); os.write(3, b'1')"],
+        );
         let bare = || spawn(Command::new("/usr/bin/python3").args(["-c", "pass"]));
         let (mut warm, mut plain) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
@@ -53,7 +60,9 @@ mod linux {
             // Until Python waits; nobody measures this.
             std::thread::sleep(Duration::from_millis(60));
             let started = Instant::now();
-            let report = held.run(common::jail(), &start, &|| false).expect("a report");
+            let report = held
+                .run(common::jail(), &start, &|| false)
+                .expect("a report");
             warm.push(started.elapsed());
             assert_eq!(report.ending, Ending::Exited(0));
             let started = Instant::now();
@@ -70,18 +79,33 @@ mod linux {
 
     fn compare(program: &str, arguments: &[&str], rounds: usize) {
         let order = common::order(program, arguments);
-        let on_machine_time = Order { world: None, ..order.clone() };
+        let on_machine_time = Order {
+            world: None,
+            ..order.clone()
+        };
         let mut ways: Vec<Way<'_>> = Vec::new();
-        ways.push(("plain process", Box::new(|| spawn(Command::new(program).args(arguments)))));
+        ways.push((
+            "plain process",
+            Box::new(|| spawn(Command::new(program).args(arguments))),
+        ));
         ways.push(("sre-jail, all layers", Box::new(|| jail(&order))));
         ways.push(("sre-jail, host's time", Box::new(|| jail(&on_machine_time))));
         if is_installed("bwrap") {
-            ways.push(("bubblewrap --unshare-all", Box::new(|| spawn(bubblewrap(program, arguments)))));
+            ways.push((
+                "bubblewrap --unshare-all",
+                Box::new(|| spawn(bubblewrap(program, arguments))),
+            ));
         } else {
             println!("  bubblewrap is not installed: no ratios");
         }
         if let Ok(image) = std::env::var("DOCKER_IMAGE") {
-            let docker = move || spawn(Command::new("docker").args(["run", "--rm", &image, program]).args(arguments));
+            let docker = move || {
+                spawn(
+                    Command::new("docker")
+                        .args(["run", "--rm", &image, program])
+                        .args(arguments),
+                )
+            };
             ways.push(("docker run", Box::new(docker)));
         } else {
             println!("  docker run: left out; set DOCKER_IMAGE to an image with {program}");
@@ -100,13 +124,19 @@ mod linux {
                 }
             }
         }
-        let baseline = ways.iter().position(|(name, _)| name.starts_with("bubblewrap")).map(|at| times[at].clone());
+        let baseline = ways
+            .iter()
+            .position(|(name, _)| name.starts_with("bubblewrap"))
+            .map(|at| times[at].clone());
         for ((name, _), times) in ways.iter().zip(times) {
             let shown = |part: usize| {
                 let own = percentile(times.clone(), part);
                 let ratio = baseline.as_ref().map_or(String::new(), |baseline| {
                     let baseline = percentile(baseline.clone(), part);
-                    format!("{:>5.2} × bubblewrap", own.as_secs_f64() / baseline.as_secs_f64())
+                    format!(
+                        "{:>5.2} × bubblewrap",
+                        own.as_secs_f64() / baseline.as_secs_f64()
+                    )
                 });
                 format!("{:>7.2} ms {ratio}", own.as_secs_f64() * 1e3)
             };
@@ -116,26 +146,51 @@ mod linux {
 
     fn jail(order: &Order) {
         let report = common::ran(order);
-        assert_eq!(report.ending, Ending::Exited(0), "{}", String::from_utf8_lossy(&report.stderr.kept));
+        assert_eq!(
+            report.ending,
+            Ending::Exited(0),
+            "{}",
+            String::from_utf8_lossy(&report.stderr.kept)
+        );
     }
 
     fn spawn(command: &mut Command) {
-        let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let ended = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         assert!(ended.expect("installed").success(), "{command:?}");
     }
 
     fn bubblewrap(program: &str, arguments: &[&str]) -> &'static mut Command {
         let mut command = Command::new("bwrap");
-        command.args(["--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr"]);
+        command.args([
+            "--unshare-all",
+            "--die-with-parent",
+            "--new-session",
+            "--ro-bind",
+            "/usr",
+            "/usr",
+        ]);
         for name in ["bin", "lib", "lib64", "sbin"] {
             command.args(["--symlink", &format!("usr/{name}"), &format!("/{name}")]);
         }
-        command.args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--", program]).args(arguments);
+        command
+            .args([
+                "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--", program,
+            ])
+            .args(arguments);
         Box::leak(Box::new(command))
     }
 
     fn is_installed(program: &str) -> bool {
-        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        Command::new(program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok()
     }
 
     fn median(times: Vec<Duration>) -> Duration {
@@ -145,6 +200,9 @@ mod linux {
     /// The time that so many of a hundred rounds stay below.
     fn percentile(mut times: Vec<Duration>, part: usize) -> Duration {
         times.sort_unstable();
-        times.get(times.len() * part / 100).copied().unwrap_or_default()
+        times
+            .get(times.len() * part / 100)
+            .copied()
+            .unwrap_or_default()
     }
 }

@@ -41,11 +41,29 @@ pub enum State {
 
 impl Requirement {
     fn good(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Good, found: found.into(), consequence: String::new(), fix: String::new() }
+        Self {
+            name,
+            state: State::Good,
+            found: found.into(),
+            consequence: String::new(),
+            fix: String::new(),
+        }
     }
 
-    fn not_good(name: &'static str, state: State, found: impl Into<String>, consequence: &str, fix: &str) -> Self {
-        Self { name, state, found: found.into(), consequence: consequence.to_owned(), fix: fix.to_owned() }
+    fn not_good(
+        name: &'static str,
+        state: State,
+        found: impl Into<String>,
+        consequence: &str,
+        fix: &str,
+    ) -> Self {
+        Self {
+            name,
+            state,
+            found: found.into(),
+            consequence: consequence.to_owned(),
+            fix: fix.to_owned(),
+        }
     }
 }
 
@@ -53,7 +71,13 @@ impl Requirement {
 #[must_use]
 pub fn examine(options: &JailOptions) -> Vec<Requirement> {
     let places = Places::find();
-    let mut found = vec![kernel(), user_namespaces(), time_namespaces(), filter(), landlock()];
+    let mut found = vec![
+        kernel(),
+        user_namespaces(),
+        time_namespaces(),
+        filter(),
+        landlock(),
+    ];
     found.extend(Controller::ALL.map(|controller| group(controller, &places)));
     let (repeatability, jail) = jail(options);
     found.extend([repeatability, jail]);
@@ -61,26 +85,41 @@ pub fn examine(options: &JailOptions) -> Vec<Requirement> {
 }
 
 fn text(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+    fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
 }
 
 fn kernel() -> Requirement {
     let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if version >= OLDEST_KERNEL {
         return Requirement::good("kernel", release);
     }
     let consequence = "no native skill can run: the kernel lacks calls that a jail is made of";
-    Requirement::not_good("kernel", State::Missing, release, consequence, "upgrade to Linux 5.14 or later")
+    Requirement::not_good(
+        "kernel",
+        State::Missing,
+        release,
+        consequence,
+        "upgrade to Linux 5.14 or later",
+    )
 }
 
 fn user_namespaces() -> Requirement {
     let name = "user_namespaces";
     let consequence = "no native skill can run: a jail begins with a user namespace";
-    let missing = |found: String, fix: &str| Requirement::not_good(name, State::Missing, found, consequence, fix);
+    let missing = |found: String, fix: &str| {
+        Requirement::not_good(name, State::Missing, found, consequence, fix)
+    };
     if text("/proc/self/ns/user").is_none() && fs::symlink_metadata("/proc/self/ns/user").is_err() {
-        return missing(String::from("the kernel has none"), "use a kernel with CONFIG_USER_NS=y");
+        return missing(
+            String::from("the kernel has none"),
+            "use a kernel with CONFIG_USER_NS=y",
+        );
     }
     if text("/proc/sys/user/max_user_namespaces").as_deref() == Some("0") {
         return missing(
@@ -116,7 +155,13 @@ fn time_namespaces() -> Requirement {
     }
     let consequence = "no native skill can run: it could read this machine's uptime";
     let fix = "use a kernel with CONFIG_TIME_NS=y";
-    Requirement::not_good("time_namespaces", State::Missing, "the kernel has none", consequence, fix)
+    Requirement::not_good(
+        "time_namespaces",
+        State::Missing,
+        "the kernel has none",
+        consequence,
+        fix,
+    )
 }
 
 fn filter() -> Requirement {
@@ -142,7 +187,10 @@ fn landlock() -> Requirement {
             "use Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK=y and landlock in the kernel's lsm= list",
         ),
         6.. => Requirement::good(name, format!("version {version}")),
-        _ => Requirement::good(name, format!("version {version}; version 6 would also bound signals and sockets")),
+        _ => Requirement::good(
+            name,
+            format!("version {version}; version 6 would also bound signals and sockets"),
+        ),
     }
 }
 
@@ -164,8 +212,12 @@ fn group(controller: Controller, places: &Places) -> Requirement {
         ),
     };
     match places.of(controller) {
-        Place::Version2(folder) => Requirement::good(layer.name(), format!("cgroup v2, {}", folder.display())),
-        Place::Version1(folder) => Requirement::good(layer.name(), format!("cgroup v1, {}", folder.display())),
+        Place::Version2(folder) => {
+            Requirement::good(layer.name(), format!("cgroup v2, {}", folder.display()))
+        }
+        Place::Version1(folder) => {
+            Requirement::good(layer.name(), format!("cgroup v1, {}", folder.display()))
+        }
         Place::Nowhere(why) => Requirement::not_good(
             layer.name(),
             State::Weak,
@@ -194,12 +246,24 @@ fn repeatability(why_not: Option<String>) -> Requirement {
 
 /// The proof: a jail in which `true` runs, with time and randomness of its own.
 fn jail(options: &JailOptions) -> (Requirement, Requirement) {
-    let options = JailOptions { may_lack: Layer::ALL.into(), ..options.clone() };
+    let options = JailOptions {
+        may_lack: Layer::ALL.into(),
+        ..options.clone()
+    };
     let consequence = "no native skill can run";
     let failed = |error: &JailError| {
         let told = error.to_string();
-        let jail = Requirement::not_good("jail", State::Missing, told.clone(), consequence, advice(&told));
-        (repeatability(Some(String::from("no jail could be made"))), jail)
+        let jail = Requirement::not_good(
+            "jail",
+            State::Missing,
+            told.clone(),
+            consequence,
+            advice(&told),
+        );
+        (
+            repeatability(Some(String::from("no jail could be made"))),
+            jail,
+        )
     };
     let jail = match Jail::new(options) {
         Ok(jail) => jail,
@@ -212,23 +276,38 @@ fn jail(options: &JailOptions) -> (Requirement, Requirement) {
         files: Vec::new(),
         stdin: std::sync::Arc::from([]),
         file_time_s: 0,
-        limits: Limits { wall: Duration::from_secs(60), ..Limits::default() },
-        world: Some(World { clock_start_ns: 0, seed: [0; 32] }),
+        limits: Limits {
+            wall: Duration::from_secs(60),
+            ..Limits::default()
+        },
+        world: Some(World {
+            clock_start_ns: 0,
+            seed: [0; 32],
+        }),
     };
     match jail.run(&order, &|| false) {
         Ok(report) if report.ending == Ending::Exited(0) => {
             let namespaces = report.measured.isolated_namespaces().len();
             let took = report.elapsed.as_secs_f64() * 1e3;
-            let lacking = jail.lacking().into_iter().find(|(layer, _)| *layer == Layer::Repeatability);
+            let lacking = jail
+                .lacking()
+                .into_iter()
+                .find(|(layer, _)| *layer == Layer::Repeatability);
             let why_not = lacking.map(|(_, why)| why);
             let made = format!("made and measured: {namespaces} namespaces, {took:.1} ms");
             (repeatability(why_not), Requirement::good("jail", made))
         }
         Ok(report) => {
-            let found = format!("a jail was made, but /usr/bin/true ended with {:?}", report.ending);
+            let found = format!(
+                "a jail was made, but /usr/bin/true ended with {:?}",
+                report.ending
+            );
             let fix = "install coreutils below the root folder";
             let jail = Requirement::not_good("jail", State::Missing, found, consequence, fix);
-            (repeatability(Some(String::from("no program ran in a jail"))), jail)
+            (
+                repeatability(Some(String::from("no program ran in a jail"))),
+                jail,
+            )
         }
         Err(error) => failed(&error),
     }

@@ -35,7 +35,10 @@ mod message;
 pub mod order;
 mod seccomp;
 mod step;
-#[expect(unsafe_code, reason = "system calls; this crate exists so that no other needs to make any")]
+#[expect(
+    unsafe_code,
+    reason = "system calls; this crate exists so that no other needs to make any"
+)]
 mod sys;
 mod wire;
 

@@ -64,7 +64,9 @@ pub(crate) fn look_around(entered: &str) -> io::Result<Vec<u8>> {
     }
     let landlock = crate::sys::landlock::version();
     let personality = crate::sys::process::personality();
-    found.extend_from_slice(format!("\0other\nlandlock {landlock}\npersonality {personality:x}\n").as_bytes());
+    found.extend_from_slice(
+        format!("\0other\nlandlock {landlock}\npersonality {personality:x}\n").as_bytes(),
+    );
     Ok(found)
 }
 
@@ -82,7 +84,9 @@ impl Measured {
         let text = String::from_utf8_lossy(bytes);
         let mut measured = Self::default();
         for part in text.split('\0') {
-            let Some((name, content)) = part.split_once('\n') else { continue };
+            let Some((name, content)) = part.split_once('\n') else {
+                continue;
+            };
             match name {
                 "status" => measured.read_status(content),
                 "uid_map" => measured.user_map = words(content),
@@ -92,7 +96,9 @@ impl Measured {
                 "cgroup" => measured.visible_cgroups = content.lines().map(str::to_owned).collect(),
                 "ns" => {
                     let pairs = content.lines().filter_map(|line| line.split_once(' '));
-                    measured.namespaces = pairs.map(|(name, id)| (name.to_owned(), id.to_owned())).collect();
+                    measured.namespaces = pairs
+                        .map(|(name, id)| (name.to_owned(), id.to_owned()))
+                        .collect();
                 }
                 "other" => measured.read_other(content),
                 _ => {}
@@ -103,7 +109,9 @@ impl Measured {
 
     fn read_status(&mut self, status: &str) {
         for line in status.lines() {
-            let Some((name, value)) = line.split_once(':') else { continue };
+            let Some((name, value)) = line.split_once(':') else {
+                continue;
+            };
             let value = value.trim();
             match name {
                 "NoNewPrivs" => self.no_new_privileges = value == "1",
@@ -140,14 +148,26 @@ impl Measured {
         must(self.capabilities == 0, "there are capabilities left")?;
         let inside = format!("{GUEST_ID} ");
         let is_single = |map: &str| map.starts_with(&inside) && map.ends_with(" 1");
-        must(is_single(&self.user_map), "the user map has more than the guest")?;
-        must(is_single(&self.group_map), "the group map has more than the guest")?;
+        must(
+            is_single(&self.user_map),
+            "the user map has more than the guest",
+        )?;
+        must(
+            is_single(&self.group_map),
+            "the group map has more than the guest",
+        )?;
         must(!self.mounts.is_empty(), "the mounts cannot be read")?;
         for (place, options) in &self.mounts {
             let has = |option: &str| options.split(',').any(|found| found == option);
             must(has("nosuid"), &format!("{place} allows set-uid programs"))?;
-            must(has("ro") || place == "/tmp" || place == "/proc", &format!("{place} is mounted writable"))?;
-            must(has("nodev") || place.starts_with("/dev/"), &format!("{place} allows devices"))?;
+            must(
+                has("ro") || place == "/tmp" || place == "/proc",
+                &format!("{place} is mounted writable"),
+            )?;
+            must(
+                has("nodev") || place.starts_with("/dev/"),
+                &format!("{place} allows devices"),
+            )?;
         }
         let foreign = |line: &&String| !line.ends_with(":/");
         match self.visible_cgroups.iter().find(foreign) {
@@ -164,7 +184,11 @@ impl Measured {
             (Some(inside), Some(outside)) => inside != outside,
             _ => false,
         };
-        NAMESPACES.iter().filter(isolated).map(|name| (*name).to_owned()).collect()
+        NAMESPACES
+            .iter()
+            .filter(isolated)
+            .map(|name| (*name).to_owned())
+            .collect()
     }
 }
 
@@ -198,7 +222,11 @@ mod tests {
             ("Seccomp:\t2", "Seccomp:\t0", "seccomp"),
             ("CapBnd:\t0", "CapBnd:\t80", "capabilities"),
             ("CapBnd:\t0", "CapBnd:\tnonsense", "capabilities"),
-            ("     1000          7          1", " 0 0 4294967295", "user map"),
+            (
+                "     1000          7          1",
+                " 0 0 4294967295",
+                "user map",
+            ),
             (" 1000 7 1", " 1000 7 2", "group map"),
             ("/ / ro,nosuid", "/ / rw,nosuid", "/ is mounted writable"),
             ("/tmp rw,nosuid", "/tmp rw", "/tmp allows set-uid"),

@@ -121,13 +121,26 @@ pub fn parse(bytes: &[u8]) -> io::Result<Message> {
         STARTED => Message::Started,
         FAILED => {
             let (step, why) = (from.text()?, from.text()?);
-            Message::Failed(StepError { step, why, errno: from.number()? as i32 })
+            Message::Failed(StepError {
+                step,
+                why,
+                errno: from.number()? as i32,
+            })
         }
         MEASURED => Message::Measured(from.bytes()?.to_vec()),
         ENDED => {
             let (status, cpu_us) = (from.number()? as i32, from.number()?);
-            Message::Ended(Usage { status, cpu_us, peak_resident_bytes: from.number()? })
+            Message::Ended(Usage {
+                status,
+                cpu_us,
+                peak_resident_bytes: from.number()?,
+            })
         }
-        _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an unknown message")),
+        _ => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "an unknown message",
+            ));
+        }
     })
 }

@@ -18,7 +18,11 @@ pub struct StepError {
 impl StepError {
     /// A step that failed for a reason of our own.
     pub fn new(step: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { step: step.into(), why: why.into(), errno: 0 }
+        Self {
+            step: step.into(),
+            why: why.into(),
+            errno: 0,
+        }
     }
 }
 

@@ -14,8 +14,16 @@ const NO_LIMIT: u64 = u64::MAX;
 
 /// The order as bytes. Standard input is not part of it: the guest gets that as a file of its own.
 pub fn encode(order: &Order, is_held: bool) -> Vec<u8> {
-    let content: usize = order.files.iter().map(|file| file.bytes.len() + file.path.len() + 32).sum();
-    let environment: usize = order.environment.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
+    let content: usize = order
+        .files
+        .iter()
+        .map(|file| file.bytes.len() + file.path.len() + 32)
+        .sum();
+    let environment: usize = order
+        .environment
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 16)
+        .sum();
     let mut out = Writer(Vec::with_capacity(content + environment + 1024));
     out.bytes(order.program.as_bytes());
     out.number(order.arguments.len() as u64);
@@ -70,18 +78,38 @@ pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
         stderr_bytes: from.size()?,
         wall: Duration::from_millis(from.number()?),
     };
-    let world = if from.number()? == 0 { None } else { Some(from.world()?) };
+    let world = if from.number()? == 0 {
+        None
+    } else {
+        Some(from.world()?)
+    };
     let is_held = from.number()? != 0;
     let files = from.list(|from| {
         let path = from.text()?;
         let executable = from.number()? != 0;
-        Ok(File { path, executable, bytes: Arc::from(from.bytes()?) })
+        Ok(File {
+            path,
+            executable,
+            bytes: Arc::from(from.bytes()?),
+        })
     })?;
     if !from.0.is_empty() {
         return Err(malformed());
     }
     let stdin = Arc::from([]);
-    Ok((Order { program, arguments, environment, files, stdin, file_time_s, limits, world }, is_held))
+    Ok((
+        Order {
+            program,
+            arguments,
+            environment,
+            files,
+            stdin,
+            file_time_s,
+            limits,
+            world,
+        },
+        is_held,
+    ))
 }
 
 /// Reads bytes as everything that travels between host, launcher and jail, for the fuzzer: each is refused, or is read
@@ -92,7 +120,10 @@ pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
 pub fn read_anything(bytes: &[u8]) {
     if let Ok((order, is_held)) = decode(bytes) {
         let again = decode(&encode(&order, is_held)).expect("what was written");
-        assert_eq!(format!("{order:?} {is_held}"), format!("{:?} {}", again.0, again.1));
+        assert_eq!(
+            format!("{order:?} {is_held}"),
+            format!("{:?} {}", again.0, again.1)
+        );
     }
     drop(crate::message::parse(bytes));
     drop(crate::measure::Measured::parse(bytes).check());
@@ -165,7 +196,10 @@ impl<'a> Reader<'a> {
     fn world(&mut self) -> io::Result<World> {
         let clock_start_ns = self.number()?;
         let seed = self.bytes()?.try_into().map_err(|_| malformed())?;
-        Ok(World { clock_start_ns, seed })
+        Ok(World {
+            clock_start_ns,
+            seed,
+        })
     }
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> io::Result<T>) -> io::Result<Vec<T>> {
@@ -185,13 +219,28 @@ mod tests {
     use super::*;
 
     fn orders() -> impl Strategy<Value = Order> {
-        let file = (".{0,20}", proptest::collection::vec(any::<u8>(), 0..64), any::<bool>())
-            .prop_map(|(path, bytes, executable)| File { path, bytes: bytes.into(), executable });
+        let file = (
+            ".{0,20}",
+            proptest::collection::vec(any::<u8>(), 0..64),
+            any::<bool>(),
+        )
+            .prop_map(|(path, bytes, executable)| File {
+                path,
+                bytes: bytes.into(),
+                executable,
+            });
         let texts = proptest::collection::vec(".{0,12}", 0..4);
         let environment = proptest::collection::vec((".{0,8}", ".{0,8}"), 0..4);
         let files = proptest::collection::vec(file, 0..4);
-        (".{0,20}", texts, environment, files, any::<i64>(), any::<[u32; 9]>()).prop_map(
-            |(program, arguments, environment, files, file_time_s, n)| {
+        (
+            ".{0,20}",
+            texts,
+            environment,
+            files,
+            any::<i64>(),
+            any::<[u32; 9]>(),
+        )
+            .prop_map(|(program, arguments, environment, files, file_time_s, n)| {
                 let limits = Limits {
                     memory_bytes: n[0].into(),
                     address_space_bytes: (n[1] % 2 == 0).then_some(n[1].into()),
@@ -205,10 +254,21 @@ mod tests {
                     stderr_bytes: n[8] as usize,
                     wall: Duration::from_millis(n[0].into()),
                 };
-                let world = (n[2] % 2 == 0).then_some(World { clock_start_ns: n[3].into(), seed: [n[4] as u8; 32] });
-                Order { program, arguments, environment, files, stdin: Arc::from([]), file_time_s, limits, world }
-            },
-        )
+                let world = (n[2] % 2 == 0).then_some(World {
+                    clock_start_ns: n[3].into(),
+                    seed: [n[4] as u8; 32],
+                });
+                Order {
+                    program,
+                    arguments,
+                    environment,
+                    files,
+                    stdin: Arc::from([]),
+                    file_time_s,
+                    limits,
+                    world,
+                }
+            })
     }
 
     proptest! {

@@ -14,11 +14,18 @@ fn standard_input_arguments_environment_and_package_arrive() {
     if !common::can_jail() {
         return;
     }
-    let mut order = common::shell("cat; echo; echo \"$NAME\"; cat data/note; ./tool; pwd; id -u; hostname; echo $$");
+    let mut order = common::shell(
+        "cat; echo; echo \"$NAME\"; cat data/note; ./tool; pwd; id -u; hostname; echo $$",
+    );
     order.stdin = (*b"the input").into();
-    order.environment.push((String::from("NAME"), String::from("a value = with \"signs\"")));
-    order.files =
-        vec![common::file("data/note", b"a note\n", false), common::file("tool", b"#!/bin/sh\necho a tool\n", true)];
+    order.environment.push((
+        String::from("NAME"),
+        String::from("a value = with \"signs\""),
+    ));
+    order.files = vec![
+        common::file("data/note", b"a note\n", false),
+        common::file("tool", b"#!/bin/sh\necho a tool\n", true),
+    ];
     let expected = "the input\na value = with \"signs\"\na note\na tool\n/skill\n1000\nskill\n2\n";
     assert_eq!(common::printed(&order), expected);
 }
@@ -29,9 +36,21 @@ fn no_signal_is_ignored_or_blocked() {
         return;
     }
     let none = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
-    let order = common::order("/usr/bin/grep", &["-E", "SigBlk|SigIgn", "/proc/self/status"]);
-    let on_machine_time = sre_jail::Order { world: None, ..order.clone() };
-    assert_eq!((common::printed(&order).as_str(), common::printed(&on_machine_time).as_str()), (none, none));
+    let order = common::order(
+        "/usr/bin/grep",
+        &["-E", "SigBlk|SigIgn", "/proc/self/status"],
+    );
+    let on_machine_time = sre_jail::Order {
+        world: None,
+        ..order.clone()
+    };
+    assert_eq!(
+        (
+            common::printed(&order).as_str(),
+            common::printed(&on_machine_time).as_str()
+        ),
+        (none, none)
+    );
 }
 
 #[test]
@@ -57,12 +76,26 @@ fn output_is_kept_up_to_its_limits() {
         return;
     }
     let mut order = common::shell("printf 12345; printf abcdefgh >&2");
-    order.limits = Limits { stdout_bytes: 5, stderr_bytes: 3, ..order.limits };
+    order.limits = Limits {
+        stdout_bytes: 5,
+        stderr_bytes: 3,
+        ..order.limits
+    };
     let report = common::ran(&order);
-    assert_eq!((&*report.stdout, &*report.stderr.kept, report.stderr.lost_bytes), (&b"12345"[..], &b"abc"[..], 5));
+    assert_eq!(
+        (
+            &*report.stdout,
+            &*report.stderr.kept,
+            report.stderr.lost_bytes
+        ),
+        (&b"12345"[..], &b"abc"[..], 5)
+    );
     order.limits.stdout_bytes = 4;
     let report = common::ran(&order);
-    assert_eq!((report.ending, &*report.stdout), (Ending::OutputLimit, &b"1234"[..]));
+    assert_eq!(
+        (report.ending, &*report.stdout),
+        (Ending::OutputLimit, &b"1234"[..])
+    );
 }
 
 #[test]
@@ -79,7 +112,10 @@ fn time_and_a_stop_end_a_jail() {
         asked.set(asked.get() + 1);
         asked.get() > 3
     };
-    assert!(matches!(common::jail().run(&order, &stop), Err(JailError::Stopped)));
+    assert!(matches!(
+        common::jail().run(&order, &stop),
+        Err(JailError::Stopped)
+    ));
 }
 
 #[test]
@@ -87,9 +123,15 @@ fn memory_and_time_are_counted() {
     if !common::can_jail() {
         return;
     }
-    let report = common::ran(&common::shell("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"));
+    let report = common::ran(&common::shell(
+        "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done",
+    ));
     assert!(report.cpu > Duration::ZERO && report.elapsed > Duration::ZERO);
-    assert!(report.peak_memory_bytes > 100_000, "{}", report.peak_memory_bytes);
+    assert!(
+        report.peak_memory_bytes > 100_000,
+        "{}",
+        report.peak_memory_bytes
+    );
     let isolated = report.measured.isolated_namespaces();
     assert_eq!(isolated.len(), 8, "{isolated:?}");
     assert_eq!(
@@ -117,9 +159,19 @@ fn a_program_that_never_called_enter_if_asked_is_not_started_again() {
 #[test]
 fn a_launcher_that_is_none_is_an_error() {
     let path = "/bin/true".into();
-    let launcher = LauncherProgram::Other { path, arguments: Vec::new() };
-    let options = sre_jail::JailOptions { launcher, may_lack: Layer::ALL.into(), ..sre_jail::JailOptions::default() };
-    assert!(matches!(sre_jail::Jail::new(options), Err(JailError::Launcher(_))));
+    let launcher = LauncherProgram::Other {
+        path,
+        arguments: Vec::new(),
+    };
+    let options = sre_jail::JailOptions {
+        launcher,
+        may_lack: Layer::ALL.into(),
+        ..sre_jail::JailOptions::default()
+    };
+    assert!(matches!(
+        sre_jail::Jail::new(options),
+        Err(JailError::Launcher(_))
+    ));
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn traces() -> Traces {
     let launcher = common::jail().launcher_pid().expect("a launcher");
     let entries = |path: String| fs::read_dir(path).expect("/proc").count();
     let lines = |path: String| fs::read_to_string(path).expect("/proc").lines().count();
-    let names = fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
+    let names = fs::read_dir(std::env::temp_dir())
+        .expect("a folder")
+        .flatten();
     let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
     Traces {
         own_descriptors: entries(String::from("/proc/self/fd")),
@@ -48,7 +50,9 @@ fn children(parent: i32) -> usize {
     let stats = stats.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
     stats
         .filter(|stat| {
-            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok()) == Some(parent)
+            stat.rsplit_once(") ")
+                .and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok())
+                == Some(parent)
         })
         .count()
 }
@@ -80,13 +84,21 @@ fn a_hundred_at_once_and_many_in_a_row_leave_nothing() {
             scope.spawn(|| {
                 barrier.wait();
                 let report = common::ran(&common::shell("echo x > /tmp/x; sleep 0.2"));
-                assert_eq!(report.ending, Ending::Exited(0), "{}", String::from_utf8_lossy(&report.stderr.kept));
+                assert_eq!(
+                    report.ending,
+                    Ending::Exited(0),
+                    "{}",
+                    String::from_utf8_lossy(&report.stderr.kept)
+                );
             });
         }
     });
     assert_eq!(settled(&before), before, "after {AT_ONCE} at once");
 
-    let runs = std::env::var("SRE_LEAK_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
+    let runs = std::env::var("SRE_LEAK_RUNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(300);
     let endings = [
         common::order("/usr/bin/true", &[]),
         common::shell("sleep 1000 & kill -9 $$"),

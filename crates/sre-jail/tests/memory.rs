@@ -17,8 +17,17 @@ const AROUND_BYTES: u64 = 192 << 20;
 
 /// Takes 400 MiB, in a jail with this limit.
 fn bomb(memory_bytes: u64) -> Order {
-    let order = common::order("/usr/bin/dd", &["if=/dev/zero", "of=/dev/null", "bs=400M", "count=1"]);
-    Order { limits: Limits { memory_bytes, ..order.limits }, ..order }
+    let order = common::order(
+        "/usr/bin/dd",
+        &["if=/dev/zero", "of=/dev/null", "bs=400M", "count=1"],
+    );
+    Order {
+        limits: Limits {
+            memory_bytes,
+            ..order.limits
+        },
+        ..order
+    }
 }
 
 /// A group around everything that a test starts. Removed with it.
@@ -33,7 +42,8 @@ impl Around {
         };
         let around = Self(folder.join(format!("sre-test-around-{}", std::process::id())));
         fs::create_dir(&around.0).map_err(|error| error.to_string())?;
-        fs::write(around.0.join(limit), AROUND_BYTES.to_string()).map_err(|error| error.to_string())?;
+        fs::write(around.0.join(limit), AROUND_BYTES.to_string())
+            .map_err(|error| error.to_string())?;
         Ok(around)
     }
 }
@@ -44,7 +54,12 @@ impl Drop for Around {
         let waiting = Instant::now();
         while fs::remove_dir(&self.0).is_err() && waiting.elapsed() < common::PATIENCE {
             // On version 2 a process inside has made a group of its own for itself.
-            for entry in fs::read_dir(&self.0).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+            for entry in fs::read_dir(&self.0)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|entry| entry.path().is_dir())
+            {
                 drop(fs::remove_dir(entry.path()));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -65,9 +80,20 @@ fn memory_that_runs_out_around_a_jail_is_an_operating_failure() {
     let own = std::env::current_exe().expect("the test binary");
     // The shell enters the group and becomes the test.
     let mut inside = Command::new("/bin/sh");
-    inside.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(around.0.join("cgroup.procs")).arg(own);
-    inside.args(["--ignored", "--exact", "inside_a_small_group", "--nocapture"]);
-    assert!(inside.status().expect("sh").success(), "it failed as is told above");
+    inside
+        .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
+        .arg(around.0.join("cgroup.procs"))
+        .arg(own);
+    inside.args([
+        "--ignored",
+        "--exact",
+        "inside_a_small_group",
+        "--nocapture",
+    ]);
+    assert!(
+        inside.status().expect("sh").success(),
+        "it failed as is told above"
+    );
 }
 
 /// Started by the test above, in a process of its own.

@@ -12,7 +12,11 @@ use sre_jail::jail::Layer;
 use sre_jail::{Ending, Order, World};
 
 /// What a program finds: the order's clock in place of the kernel's on x86-64, none elsewhere.
-const FAST_CLOCK: &str = if cfg!(target_arch = "x86_64") { "\nfast clock\n" } else { "\nno fast clock\n" };
+const FAST_CLOCK: &str = if cfg!(target_arch = "x86_64") {
+    "\nfast clock\n"
+} else {
+    "\nno fast clock\n"
+};
 
 /// Whether guests can have worlds of their own here. A host where they cannot says so aloud.
 fn can_repeat() -> bool {
@@ -55,15 +59,29 @@ fn compiled(program: Program) -> Option<Vec<u8>> {
         Program::FastClock => ("fast_clock.c", &[][..]),
         Program::FastClockStatic => ("fast_clock.c", &["-static", "-DSTATIC"][..]),
         Program::OverTheClock => {
-            let flags = &["-static", "-DSTATIC", "-DTAKEN", "-no-pie", "-Wl,--section-start=.taken=0x7ffffc000000"];
+            let flags = &[
+                "-static",
+                "-DSTATIC",
+                "-DTAKEN",
+                "-no-pie",
+                "-Wl,--section-start=.taken=0x7ffffc000000",
+            ];
             ("fast_clock.c", &flags[..])
         }
     };
     let compile = || {
         let folder = tempfile::tempdir().expect("a folder");
         let to = folder.path().join("program");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
-        let ended = Command::new("gcc").args(["-O1", "-pthread"]).args(flags).arg("-o").arg(&to).arg(source).status();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/programs")
+            .join(source);
+        let ended = Command::new("gcc")
+            .args(["-O1", "-pthread"])
+            .args(flags)
+            .arg("-o")
+            .arg(&to)
+            .arg(source)
+            .status();
         if !ended.is_ok_and(|ended| ended.success()) {
             eprintln!("NOT TESTED HERE: {program:?} in C, gcc cannot make it");
             return None;
@@ -76,7 +94,9 @@ fn compiled(program: Program) -> Option<Vec<u8>> {
 /// An order for one of them.
 fn program(program: Program, argument: &str) -> Option<Order> {
     let mut order = common::order("/skill/program", &[argument]);
-    order.files.push(common::file("program", &compiled(program)?, true));
+    order
+        .files
+        .push(common::file("program", &compiled(program)?, true));
     Some(order)
 }
 
@@ -85,7 +105,11 @@ fn assert_prints(order: &Order, expected: &str, name: &str) {
     let report = common::ran(order);
     let shown = String::from_utf8_lossy(&report.stdout).into_owned();
     let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
-    assert_eq!((report.ending, shown.trim()), (Ending::Exited(0), expected), "{name}: {logged}");
+    assert_eq!(
+        (report.ending, shown.trim()),
+        (Ending::Exited(0), expected),
+        "{name}: {logged}"
+    );
 }
 
 #[test]
@@ -94,17 +118,41 @@ fn programs_see_the_orders_time_and_randomness_and_nothing_of_the_machines() {
         return;
     }
     for clocks in [Program::Clocks, Program::ClocksStatic] {
-        let Some(order) = program(clocks, "everything") else { continue };
+        let Some(order) = program(clocks, "everything") else {
+            continue;
+        };
         let shown = same_every_time(&order);
         // 2026-01-01, as the order says.
-        assert!(shown.contains("realtime 1767225600.") && shown.contains(FAST_CLOCK), "{shown}");
+        assert!(
+            shown.contains("realtime 1767225600.") && shown.contains(FAST_CLOCK),
+            "{shown}"
+        );
         assert_eq!(common::ran(&order).ending, Ending::Exited(0));
         assert!(common::ran(&order).is_repeatable);
-        let World { clock_start_ns, seed } = order.world.expect("a world");
-        let tomorrow = with_world(order.clone(), World { clock_start_ns: clock_start_ns + 86_400_000_000_000, seed });
+        let World {
+            clock_start_ns,
+            seed,
+        } = order.world.expect("a world");
+        let tomorrow = with_world(
+            order.clone(),
+            World {
+                clock_start_ns: clock_start_ns + 86_400_000_000_000,
+                seed,
+            },
+        );
         assert!(same_every_time(&tomorrow).contains("realtime 1767312000."));
-        let other = with_world(order, World { clock_start_ns, seed: [8; 32] });
-        let differ = |name: &str, text: &str| text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        let other = with_world(
+            order,
+            World {
+                clock_start_ns,
+                seed: [8; 32],
+            },
+        );
+        let differ = |name: &str, text: &str| {
+            text.lines()
+                .find(|line| line.starts_with(name))
+                .map(str::to_owned)
+        };
         let drawn = common::printed(&other);
         for name in ["getrandom", "at_random", "urandom"] {
             assert!(differ(name, &shown).is_some(), "{shown}");
@@ -140,9 +188,14 @@ fn scripts_repeat_time_uuids_hashes_and_addresses() {
         threads = [threading.Thread(target=work, args=(n,)) for n in (3, 1, 2)]\n\
         [t.start() for t in threads]; [t.join() for t in threads]; print(sorted(woken))\n";
     let mut order = common::python(python);
-    order.environment.push((String::from("PYTHONHASHSEED"), String::from("0")));
+    order
+        .environment
+        .push((String::from("PYTHONHASHSEED"), String::from("0")));
     let shown = same_every_time(&order);
-    assert!(shown.contains("\n0.05\n0.03\n[]\n0.02\n1767225600\n\n[(1, True), (2, True), (3, True)]\n"), "{shown}");
+    assert!(
+        shown.contains("\n0.05\n0.03\n[]\n0.02\n1767225600\n\n[(1, True), (2, True), (3, True)]\n"),
+        "{shown}"
+    );
 }
 
 /// Waiting with a limit for something that does happen is not cut short, on whatever clock the limit stands.
@@ -151,10 +204,18 @@ fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
     if !can_repeat() {
         return;
     }
-    let Some(order) = program(Program::Clocks, "waits") else { return };
+    let Some(order) = program(Program::Clocks, "waits") else {
+        return;
+    };
     for days in [0_u64, 400, 20_000] {
         let clock_start_ns = days * 86_400_000_000_000;
-        let order = with_world(order.clone(), World { clock_start_ns, seed: [1; 32] });
+        let order = with_world(
+            order.clone(),
+            World {
+                clock_start_ns,
+                seed: [1; 32],
+            },
+        );
         let shown = common::printed(&order);
         let expected = "date: came\ndate: limit after 50 ms\nsteady: came\nsteady: limit after 50 ms\nsemaphore: came\n\
             semaphore: limit after 50 ms\nsleep: 30 ms\nsleep until: 30 ms\nselect: 20 ms\nthreads: slept slept slept, 150 ms\nalarm: interrupted\n";
@@ -168,9 +229,10 @@ fn signals_between_question_and_answer_change_nothing() {
     if !can_repeat() {
         return;
     }
-    let (Some(busy), Some(calm)) =
-        (program(Program::Clocks, "signals_between"), program(Program::Clocks, "no_signals"))
-    else {
+    let (Some(busy), Some(calm)) = (
+        program(Program::Clocks, "signals_between"),
+        program(Program::Clocks, "no_signals"),
+    ) else {
         return;
     };
     assert_eq!(common::printed(&busy), common::printed(&calm));
@@ -194,7 +256,9 @@ fn attacks_on_the_answers_hurt_nobody_else() {
         #[cfg(target_arch = "x86_64")]
         (Program::FastClock, "spoilt_clock"),
     ] {
-        let Some(order) = program(clocks, name) else { return };
+        let Some(order) = program(clocks, name) else {
+            return;
+        };
         assert_prints(&order, "refused", name);
     }
 }
@@ -215,7 +279,9 @@ fn the_fast_clock_and_the_calls_show_one_clock() {
         // Where its page has no place, a program starts without the fast clock, and with the same time.
         (Program::OverTheClock, "day", "no fast clock on day 20454"),
     ] {
-        let Some(order) = program(clock, name) else { continue };
+        let Some(order) = program(clock, name) else {
+            continue;
+        };
         assert_prints(&order, expected, name);
     }
 }
@@ -229,7 +295,13 @@ fn without_a_world_the_machines_time_is_seen_and_said() {
     order.world = None;
     let report = common::ran(&order);
     assert!(!report.is_repeatable);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
-    let shown: u64 = String::from_utf8_lossy(&report.stdout).trim().parse().expect("a number");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    let shown: u64 = String::from_utf8_lossy(&report.stdout)
+        .trim()
+        .parse()
+        .expect("a number");
     assert!(now.abs_diff(shown) < 3600, "{shown} and {now}");
 }

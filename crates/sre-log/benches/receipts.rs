@@ -30,7 +30,9 @@ const OUTCOME: Outcome = Outcome::Exited { code: 3 };
 
 async fn open(folder: &Path) -> (Arc<LocalStore>, Arc<Log>) {
     let store = common::store(folder);
-    let log = Log::open(&folder.join("log.sqlite3"), store.clone(), key(1)).await.expect("a log");
+    let log = Log::open(&folder.join("log.sqlite3"), store.clone(), key(1))
+        .await
+        .expect("a log");
     (store, Arc::new(log))
 }
 
@@ -56,7 +58,10 @@ impl Start {
     /// Per piece.
     fn cost(&self, pieces: u64) -> Cost {
         let each = |time: Duration| time / u32::try_from(pieces).expect("a number");
-        Cost { wall: each(self.0.elapsed()), cpu: each(cpu() - self.1) }
+        Cost {
+            wall: each(self.0.elapsed()),
+            cpu: each(cpu() - self.1),
+        }
     }
 }
 
@@ -67,7 +72,10 @@ fn cpu() -> Duration {
 }
 
 /// Runs `work` for each number, `IN_FLIGHT` at a time.
-async fn in_flight<F: Future<Output = ()> + Send + 'static>(total: u64, work: impl Fn(u64) -> F) -> Cost {
+async fn in_flight<F: Future<Output = ()> + Send + 'static>(
+    total: u64,
+    work: impl Fn(u64) -> F,
+) -> Cost {
     let started = Start::now();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..total {
@@ -85,7 +93,11 @@ async fn in_flight<F: Future<Output = ()> + Send + 'static>(total: u64, work: im
 fn row(what: &str, cost: Cost, baseline: Cost) {
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let ratio = cost.cpu.as_secs_f64() / baseline.cpu.as_secs_f64();
-    println!("{what:<58} {:>9.1} {:>9.1} {ratio:>7.3}", micros(cost.wall), micros(cost.cpu));
+    println!(
+        "{what:<58} {:>9.1} {:>9.1} {ratio:>7.3}",
+        micros(cost.wall),
+        micros(cost.cpu)
+    );
 }
 
 async fn issuing(folder: &Path) {
@@ -98,15 +110,29 @@ async fn issuing(folder: &Path) {
             let store = store.clone();
             async move {
                 for stage in 0..3u64 {
-                    let blob = |part: u64| Blob::new([number, stage, part].map(u64::to_le_bytes).concat().repeat(12));
+                    let blob = |part: u64| {
+                        Blob::new(
+                            [number, stage, part]
+                                .map(u64::to_le_bytes)
+                                .concat()
+                                .repeat(12),
+                        )
+                    };
                     store.put(vec![blob(0), blob(1)]).await.expect("stored");
                 }
             }
         })
         .await
     };
-    row("baseline: storage of an order, three group commits", baseline, baseline);
-    store.put(vec![Blob::new(OUTCOME.to_canonical())]).await.expect("stored");
+    row(
+        "baseline: storage of an order, three group commits",
+        baseline,
+        baseline,
+    );
+    store
+        .put(vec![Blob::new(OUTCOME.to_canonical())])
+        .await
+        .expect("stored");
     let notary = Notary::new(store, log.clone(), Host::this("bench"));
     let sequencer = tokio::spawn({
         let log = log.clone();
@@ -118,22 +144,46 @@ async fn issuing(folder: &Path) {
         async move { drop(notary.issue(&order, now()).await.expect("a receipt")) }
     })
     .await;
-    row("receipt, each by itself, 64 in flight, sequenced beside", issued, baseline);
+    row(
+        "receipt, each by itself, 64 in flight, sequenced beside",
+        issued,
+        baseline,
+    );
     let started = Start::now();
     for batch in 0..total / BATCH {
-        let orders: Vec<OrderResult> =
-            (0..BATCH).map(|n| result(order_id(total + batch * BATCH + n).as_str(), OUTCOME)).collect();
-        let finished = |result| Finished { result, finished_at: now() };
-        notary.issue_all(orders.iter().map(finished).collect()).await.expect("receipts");
+        let orders: Vec<OrderResult> = (0..BATCH)
+            .map(|n| result(order_id(total + batch * BATCH + n).as_str(), OUTCOME))
+            .collect();
+        let finished = |result| Finished {
+            result,
+            finished_at: now(),
+        };
+        notary
+            .issue_all(orders.iter().map(finished).collect())
+            .await
+            .expect("receipts");
     }
-    row("receipt, in batches of 256, sequenced beside", started.cost(total / BATCH * BATCH), baseline);
+    row(
+        "receipt, in batches of 256, sequenced beside",
+        started.cost(total / BATCH * BATCH),
+        baseline,
+    );
     sequencer.abort();
     let started = Start::now();
     log.integrate().await.expect("a checkpoint");
-    println!("the rest was integrated in {:.1} ms", started.0.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "the rest was integrated in {:.1} ms",
+        started.0.elapsed().as_secs_f64() * 1e3
+    );
     let started = Start::now();
     for number in 0..total {
-        black_box(notary.proof(&order_id(number)).await.expect("no failure").expect("a proof"));
+        black_box(
+            notary
+                .proof(&order_id(number))
+                .await
+                .expect("no failure")
+                .expect("a proof"),
+        );
     }
     row("proof, made when asked for", started.cost(total), baseline);
     let (one, key) = (result(order_id(0).as_str(), OUTCOME), key(1));
@@ -141,35 +191,71 @@ async fn issuing(folder: &Path) {
     for _ in 0..total {
         let host = Host::this("bench");
         let outcome = Some(OUTCOME);
-        let circumstances = Circumstances { finished_at: now(), outcome, host };
+        let circumstances = Circumstances {
+            finished_at: now(),
+            outcome,
+            host,
+        };
         black_box(Receipt::issue(&one, circumstances, &key.secret).expect("a receipt"));
     }
-    row("  of which building and signing, one core", started.cost(total), baseline);
+    row(
+        "  of which building and signing, one core",
+        started.cost(total),
+        baseline,
+    );
     let started = Start::now();
     for number in 0..total {
         black_box(key.secret.sign(&number.to_le_bytes()));
     }
-    row("  of which one Ed25519 signature", started.cost(total), baseline);
+    row(
+        "  of which one Ed25519 signature",
+        started.cost(total),
+        baseline,
+    );
     checking(&notary, total, baseline).await;
 }
 
 async fn checking(notary: &Notary, total: u64, baseline: Cost) {
     let mut trust = Trust::default();
     trust.add(key(1).trusted()).expect("a new key");
-    let examiner = Examiner::new(trust, Policy { require_proof: true, ..Policy::default() });
+    let examiner = Examiner::new(
+        trust,
+        Policy {
+            require_proof: true,
+            ..Policy::default()
+        },
+    );
     let mut pairs = Vec::new();
     for number in (0..total).step_by(10) {
-        let receipt = notary.receipt(&order_id(number)).await.expect("no failure").expect("a receipt");
-        let proof = notary.proof(&order_id(number)).await.expect("no failure").expect("a proof");
-        pairs.push((receipt.envelope().to_canonical(), proof.to_string().into_bytes()));
+        let receipt = notary
+            .receipt(&order_id(number))
+            .await
+            .expect("no failure")
+            .expect("a receipt");
+        let proof = notary
+            .proof(&order_id(number))
+            .await
+            .expect("no failure")
+            .expect("a proof");
+        pairs.push((
+            receipt.envelope().to_canonical(),
+            proof.to_string().into_bytes(),
+        ));
     }
     let started = Start::now();
     for (receipt, proof) in &pairs {
         assert_eq!(examiner.examine(receipt, Some(proof)).flaw, None);
     }
     let each = started.cost(pairs.len() as u64);
-    row("check of signature, digests and proof, one core", each, baseline);
-    println!("that is {:.0} receipts a second of processor time", 1.0 / each.cpu.as_secs_f64());
+    row(
+        "check of signature, digests and proof, one core",
+        each,
+        baseline,
+    );
+    println!(
+        "that is {:.0} receipts a second of processor time",
+        1.0 / each.cpu.as_secs_f64()
+    );
 }
 
 /// A log that grows: what the next 4096 entries and a proof cost at each size.
@@ -183,11 +269,15 @@ async fn growing(folder: &Path, entries: u64) {
     let mut seed = 1u64;
     while size < entries {
         let upto = (size + 4096).min(entries);
-        let one =
-            |n: u64| Submission { entry: Entry::receipt(Digest::of(&n.to_le_bytes()).into()), order_id: order_id(n) };
+        let one = |n: u64| Submission {
+            entry: Entry::receipt(Digest::of(&n.to_le_bytes()).into()),
+            order_id: order_id(n),
+        };
         let count = (upto - size) as f64;
         let started = Instant::now();
-        log.submit((size..upto).map(one).collect()).await.expect("numbers");
+        log.submit((size..upto).map(one).collect())
+            .await
+            .expect("numbers");
         let submitted = started.elapsed();
         let started = Instant::now();
         log.integrate().await.expect("a checkpoint");
@@ -205,18 +295,34 @@ async fn growing(folder: &Path, entries: u64) {
                 seed ^= seed << 13;
                 seed ^= seed >> 7;
                 seed ^= seed << 17;
-                nodes = log.prove(seed % size).await.expect("no failure").expect("a proof").path.len();
+                nodes = log
+                    .prove(seed % size)
+                    .await
+                    .expect("no failure")
+                    .expect("a proof")
+                    .path
+                    .len();
             }
             let proof = started.elapsed().as_secs_f64() * 1e6 / f64::from(proofs);
             let each = |time: Duration| time.as_secs_f64() * 1e6 / count;
-            println!("{size:>12} {:>16.2} {:>16.2} {proof:>14.1} {nodes:>6}", each(submitted), each(integrated));
+            println!(
+                "{size:>12} {:>16.2} {:>16.2} {proof:>14.1} {nodes:>6}",
+                each(submitted),
+                each(integrated)
+            );
         }
     }
 }
 
 fn main() {
-    let entries = std::env::var("SRE_BENCH_ENTRIES").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let entries = std::env::var("SRE_BENCH_ENTRIES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     runtime.block_on(async {
         issuing(&folder.path().join("issuing")).await;

@@ -24,13 +24,14 @@ pub(crate) struct FullTile {
 impl Fringe {
     /// The fringe of a tree of `size` entries; `None` if these cannot be its partial tiles.
     pub(crate) fn new(size: u64, mut levels: Vec<Vec<Hash>>) -> Option<Self> {
-        let needed = (0..).take_while(|level| size >> (TILE_HEIGHT * level) > 0).count();
+        let needed = (0..)
+            .take_while(|level| size >> (TILE_HEIGHT * level) > 0)
+            .count();
         levels.resize(needed.max(levels.len()), Vec::new());
         let fits = levels.len() == needed
-            && levels
-                .iter()
-                .zip(0..)
-                .all(|(hashes, level)| hashes.len() as u64 == (size >> (TILE_HEIGHT * level)) % u64::from(TILE_WIDTH));
+            && levels.iter().zip(0..).all(|(hashes, level)| {
+                hashes.len() as u64 == (size >> (TILE_HEIGHT * level)) % u64::from(TILE_WIDTH)
+            });
         fits.then_some(Self { size, levels })
     }
 
@@ -58,8 +59,14 @@ impl Fringe {
             }
             let hashes = mem::take(hashes);
             let index = (self.size >> (TILE_HEIGHT * (level + 1))) - 1;
-            full.push(FullTile { level, index, bytes: to_bytes(&hashes) });
-            let Some(root) = TileNodes::new(hashes).node(TILE_HEIGHT, 0) else { return };
+            full.push(FullTile {
+                level,
+                index,
+                bytes: to_bytes(&hashes),
+            });
+            let Some(root) = TileNodes::new(hashes).node(TILE_HEIGHT, 0) else {
+                return;
+            };
             carried = root;
         }
     }
@@ -70,7 +77,9 @@ impl Fringe {
         for hashes in self.levels.iter().filter(|hashes| !hashes.is_empty()) {
             let nodes = TileNodes::new(hashes.clone());
             for height in (0..TILE_HEIGHT).filter(|height| hashes.len() >> height & 1 == 1) {
-                let Some(left) = nodes.node(height, (hashes.len() >> height) - 1) else { continue };
+                let Some(left) = nodes.node(height, (hashes.len() >> height) - 1) else {
+                    continue;
+                };
                 root = Some(root.map_or(left, |right| Hash::node(&left, &right)));
             }
         }

@@ -89,7 +89,9 @@ pub enum LogError {
         expected: String,
     },
     /// What is stored does not fit together. Nothing is signed any more.
-    #[error("the log is damaged: {0}; restore it together with every tile, or start a log with another name")]
+    #[error(
+        "the log is damaged: {0}; restore it together with every tile, or start a log with another name"
+    )]
     Damaged(String),
     /// What a witness answered is none of its signatures.
     #[error("the cosignature is not accepted: {0}")]
@@ -101,18 +103,39 @@ impl Log {
     ///
     /// # Errors
     /// [`LogError`].
-    pub async fn open(path: &Path, store: Arc<dyn Store>, key: Arc<NodeKey>) -> Result<Self, LogError> {
-        let database = GroupCommit::open(path, schema::MIGRATIONS, GroupCommitOptions::new(schema::APPLICATION_ID))?;
+    pub async fn open(
+        path: &Path,
+        store: Arc<dyn Store>,
+        key: Arc<NodeKey>,
+    ) -> Result<Self, LogError> {
+        let database = GroupCommit::open(
+            path,
+            schema::MIGRATIONS,
+            GroupCommitOptions::new(schema::APPLICATION_ID),
+        )?;
         let origin = key.name.to_string();
-        let found = database.write(move |transaction| schema::name_log(transaction, &origin)).await?;
+        let found = database
+            .write(move |transaction| schema::name_log(transaction, &origin))
+            .await?;
         if found != key.name.as_str() {
-            return Err(LogError::Origin { found, expected: key.name.to_string() });
+            return Err(LogError::Origin {
+                found,
+                expected: key.name.to_string(),
+            });
         }
         let snapshot = RwLock::new(Arc::new(read_snapshot(&database, &key)?));
         let tiles = Mutex::new(LruCache::new(TILES_LIMIT));
         let integrating = tokio::sync::Mutex::new(());
         let key = RwLock::new(key);
-        Ok(Self { database, store, key, integrating, submitted: Notify::new(), snapshot, tiles })
+        Ok(Self {
+            database,
+            store,
+            key,
+            integrating,
+            submitted: Notify::new(),
+            snapshot,
+            tiles,
+        })
     }
 
     /// The database file, for whoever watches over it.
@@ -143,9 +166,15 @@ impl Log {
     pub fn use_key(&self, key: Arc<NodeKey>) -> Result<(), LogError> {
         let mut current = self.key.write().unwrap_or_else(PoisonError::into_inner);
         if key.name != current.name {
-            return Err(LogError::Origin { found: current.name.to_string(), expected: key.name.to_string() });
+            return Err(LogError::Origin {
+                found: current.name.to_string(),
+                expected: key.name.to_string(),
+            });
         }
-        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *snapshot = Arc::new(read_snapshot(&self.database, &key)?);
         *current = key;
         Ok(())
@@ -157,11 +186,16 @@ impl Log {
     ///
     /// # Errors
     /// [`LogError`]; nothing was kept.
-    pub async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<(u64, Entry)>, LogError> {
+    pub async fn submit(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Result<Vec<(u64, Entry)>, LogError> {
         let numbered = self
             .database
             .write(move |transaction| {
-                let numbered = submissions.iter().map(|s| schema::submit(transaction, &s.entry, s.order_id.as_str()));
+                let numbered = submissions
+                    .iter()
+                    .map(|s| schema::submit(transaction, &s.entry, s.order_id.as_str()));
                 numbered.collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
@@ -191,7 +225,10 @@ impl Log {
     /// # Errors
     /// [`LogError`].
     pub fn receipt_of(&self, order_id: &OrderId) -> Result<Option<(u64, Entry)>, LogError> {
-        Ok(schema::receipt_of(&*self.database.reader()?, order_id.as_str())?)
+        Ok(schema::receipt_of(
+            &*self.database.reader()?,
+            order_id.as_str(),
+        )?)
     }
 
     /// The verdicts on an order's receipt, oldest first.
@@ -199,7 +236,10 @@ impl Log {
     /// # Errors
     /// [`LogError`].
     pub fn verdicts_of(&self, order_id: &OrderId) -> Result<Vec<(u64, Entry)>, LogError> {
-        Ok(schema::verdicts_of(&*self.database.reader()?, order_id.as_str())?)
+        Ok(schema::verdicts_of(
+            &*self.database.reader()?,
+            order_id.as_str(),
+        )?)
     }
 
     /// How many entries were submitted, those that wait included.
@@ -220,7 +260,9 @@ impl Log {
         // A tile is full only after all below it are.
         let mut index = position / u64::from(TILE_WIDTH);
         for level in 0.. {
-            let Some(digest) = schema::tile(&reader, level, index)? else { break };
+            let Some(digest) = schema::tile(&reader, level, index)? else {
+                break;
+            };
             tiles.push(digest);
             index /= u64::from(TILE_WIDTH);
         }
@@ -246,6 +288,8 @@ impl Log {
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Log").field("key", &self.key()).finish_non_exhaustive()
+        f.debug_struct("Log")
+            .field("key", &self.key())
+            .finish_non_exhaustive()
     }
 }

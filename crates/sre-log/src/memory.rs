@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use sre_core::Digest;
 use sre_da::private::{private_folder, replace_file};
-use sre_receipt::tlog::{Checkpoint, CheckpointError, KeyName, NOTE_LIMIT_BYTES, Note, VerifierKey};
+use sre_receipt::tlog::{
+    Checkpoint, CheckpointError, KeyName, NOTE_LIMIT_BYTES, Note, VerifierKey,
+};
 
 use crate::source::LogSource;
 use crate::watch::{self, Fault, Seen};
@@ -111,7 +113,11 @@ impl LogMemory {
         self.write(origin, "checkpoint", &seen.note.to_string())?;
         if unproven.is_some() {
             let path = self.folder(origin).join("unproven");
-            fs::remove_file(&path).map_err(|source| LogMemoryError::Io { action: "remove", path, source })?;
+            fs::remove_file(&path).map_err(|source| LogMemoryError::Io {
+                action: "remove",
+                path,
+                source,
+            })?;
         }
         Ok(seen)
     }
@@ -131,9 +137,16 @@ impl LogMemory {
     pub fn entries_read(&self, origin: &KeyName) -> Result<u64, LogMemoryError> {
         let path = self.folder(origin).join("entries");
         match fs::read_to_string(&path) {
-            Ok(text) => text.trim_end().parse().map_err(|_| LogMemoryError::Damaged { path }),
+            Ok(text) => text
+                .trim_end()
+                .parse()
+                .map_err(|_| LogMemoryError::Damaged { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(source) => Err(LogMemoryError::Io { action: "read", path, source }),
+            Err(source) => Err(LogMemoryError::Io {
+                action: "read",
+                path,
+                source,
+            }),
         }
     }
 
@@ -142,23 +155,30 @@ impl LogMemory {
     /// # Errors
     /// [`LogMemoryError`].
     pub fn remember_entries(&self, origin: &KeyName, read: u64) -> Result<(), LogMemoryError> {
-        self.write(origin, "entries", &format!("{read}\n")).map(drop)
+        self.write(origin, "entries", &format!("{read}\n"))
+            .map(drop)
     }
 
     /// Keeps the evidence of misbehaviour and returns where; `None` where a fault has none.
     ///
     /// # Errors
     /// [`LogMemoryError`].
-    pub fn keep_evidence(&self, origin: &KeyName, fault: &Fault) -> Result<Option<PathBuf>, LogMemoryError> {
-        let size = |note: &Note| Checkpoint::parse(note.text()).map_or(0, |checkpoint| checkpoint.size);
+    pub fn keep_evidence(
+        &self,
+        origin: &KeyName,
+        fault: &Fault,
+    ) -> Result<Option<PathBuf>, LogMemoryError> {
+        let size =
+            |note: &Note| Checkpoint::parse(note.text()).map_or(0, |checkpoint| checkpoint.size);
         match fault.notes() {
             (Some(before), Some(now)) => {
                 let name = format!("fault-{}-{}", size(before), size(now));
-                self.write(origin, &name, &format!("{before}\n{now}")).map(Some)
+                self.write(origin, &name, &format!("{before}\n{now}"))
+                    .map(Some)
             }
-            (None, Some(now)) if fault.is_misbehaviour() => {
-                self.write(origin, &format!("foreign-{}", size(now)), &now.to_string()).map(Some)
-            }
+            (None, Some(now)) if fault.is_misbehaviour() => self
+                .write(origin, &format!("foreign-{}", size(now)), &now.to_string())
+                .map(Some),
             _ => Ok(None),
         }
     }
@@ -168,7 +188,11 @@ impl LogMemory {
         let path = self.made(origin)?.join("lock");
         let io = |action| {
             let path = path.clone();
-            move |source| LogMemoryError::Io { action, path, source }
+            move |source| LogMemoryError::Io {
+                action,
+                path,
+                source,
+            }
         };
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
@@ -196,20 +220,33 @@ impl LogMemory {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(LogMemoryError::Io { action: "open", path, source }),
+            Err(source) => {
+                return Err(LogMemoryError::Io {
+                    action: "open",
+                    path,
+                    source,
+                });
+            }
         };
         let mut bytes = Vec::new();
-        let read = file.take(NOTE_LIMIT_BYTES as u64 + 1).read_to_end(&mut bytes);
-        read.map_err(|source| LogMemoryError::Io { action: "read", path: path.clone(), source })?;
-        let note = Note::parse(&bytes)
-            .ok()
-            .filter(|note| Checkpoint::parse(note.text()).is_ok_and(|checkpoint| checkpoint.origin == *origin));
+        let read = file
+            .take(NOTE_LIMIT_BYTES as u64 + 1)
+            .read_to_end(&mut bytes);
+        read.map_err(|source| LogMemoryError::Io {
+            action: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let note = Note::parse(&bytes).ok().filter(|note| {
+            Checkpoint::parse(note.text()).is_ok_and(|checkpoint| checkpoint.origin == *origin)
+        });
         note.map(Some).ok_or(LogMemoryError::Damaged { path })
     }
 
     /// A name may have any character; its digest has none that means something to a file system.
     fn folder(&self, origin: &KeyName) -> PathBuf {
-        self.0.join(Digest::of(origin.as_str().as_bytes()).to_string())
+        self.0
+            .join(Digest::of(origin.as_str().as_bytes()).to_string())
     }
 
     /// The folder, which is there now.
@@ -217,7 +254,11 @@ impl LogMemory {
         let path = self.folder(origin);
         match private_folder(&path) {
             Ok(()) => Ok(path),
-            Err(source) => Err(LogMemoryError::Io { action: "make the folder", path, source }),
+            Err(source) => Err(LogMemoryError::Io {
+                action: "make the folder",
+                path,
+                source,
+            }),
         }
     }
 
@@ -225,7 +266,11 @@ impl LogMemory {
         let path = self.made(origin)?.join(name);
         match replace_file(&path, text.as_bytes()) {
             Ok(()) => Ok(path),
-            Err(source) => Err(LogMemoryError::Io { action: "write", path, source }),
+            Err(source) => Err(LogMemoryError::Io {
+                action: "write",
+                path,
+                source,
+            }),
         }
     }
 }

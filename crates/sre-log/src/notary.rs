@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use sre_core::{Canonical, CommitResult, OrderId, OrderResult, Outcome, ReceiptDigest};
 use sre_da::{Blob, Store, StoreError};
 use sre_receipt::tlog::{Entry, TlogProof};
-use sre_receipt::{Circumstances, Envelope, EnvelopeError, Host, Receipt, ReceiptError, VerdictStatement};
+use sre_receipt::{
+    Circumstances, Envelope, EnvelopeError, Host, Receipt, ReceiptError, VerdictStatement,
+};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::log::{Log, LogError, Submission};
@@ -91,13 +93,22 @@ impl Notary {
     ///
     /// # Errors
     /// [`NotaryError`]; trying again is safe.
-    pub async fn issue(&self, result: &OrderResult, finished_at: Timestamp) -> Result<Receipt, NotaryError> {
+    pub async fn issue(
+        &self,
+        result: &OrderResult,
+        finished_at: Timestamp,
+    ) -> Result<Receipt, NotaryError> {
         if let Some((_, receipt)) = self.receipt_of(result).await? {
             return Ok(receipt);
         }
-        let finished = Finished { result, finished_at };
+        let finished = Finished {
+            result,
+            finished_at,
+        };
         let mut receipts = self.issue_all(vec![finished]).await?;
-        receipts.pop().ok_or_else(|| LogError::Damaged(String::from("an entry without an answer")).into())
+        receipts
+            .pop()
+            .ok_or_else(|| LogError::Damaged(String::from("an entry without an answer")).into())
     }
 
     /// The receipts of many finished orders at once, in the order given: few writes to the store and one to the log for
@@ -106,22 +117,39 @@ impl Notary {
     /// # Errors
     /// [`NotaryError`]; some may have been issued. Trying again is safe. [`NotaryError::Taken`] is about one of them
     /// only.
-    pub async fn issue_all(&self, finished: Vec<Finished<'_>>) -> Result<Vec<Receipt>, NotaryError> {
+    pub async fn issue_all(
+        &self,
+        finished: Vec<Finished<'_>>,
+    ) -> Result<Vec<Receipt>, NotaryError> {
         let key = self.log.key();
-        let (mut receipts, mut submissions) = (Vec::with_capacity(finished.len()), Vec::with_capacity(finished.len()));
+        let (mut receipts, mut submissions) = (
+            Vec::with_capacity(finished.len()),
+            Vec::with_capacity(finished.len()),
+        );
         let mut puts = JoinSet::new();
         for group in finished.chunks(GROUP_LIMIT_RECEIPTS) {
             let mut blobs = Vec::with_capacity(group.len());
-            for Finished { result, finished_at } in group {
+            for Finished {
+                result,
+                finished_at,
+            } in group
+            {
                 let outcome = match &result.commit_result {
                     Some(commit) => Some(self.outcome(&result.order_id, commit).await?),
                     None => None,
                 };
-                let circumstances = Circumstances { finished_at: *finished_at, outcome, host: self.host.clone() };
+                let circumstances = Circumstances {
+                    finished_at: *finished_at,
+                    outcome,
+                    host: self.host.clone(),
+                };
                 let receipt = Receipt::issue(result, circumstances, &key.secret)?;
                 let blob = Blob::new(receipt.envelope().to_canonical());
                 let entry = Entry::receipt(blob.digest().digest().into());
-                submissions.push(Submission { entry, order_id: result.order_id.clone() });
+                submissions.push(Submission {
+                    entry,
+                    order_id: result.order_id.clone(),
+                });
                 blobs.push(blob);
                 receipts.push((entry, receipt));
             }
@@ -130,11 +158,16 @@ impl Notary {
             puts.spawn(async move { store.put(blobs).await });
             yield_now().await;
         }
-        puts.join_all().await.into_iter().collect::<Result<(), _>>()?;
+        puts.join_all()
+            .await
+            .into_iter()
+            .collect::<Result<(), _>>()?;
         // Dies here: receipts that nobody was given. The next attempt issues others.
         let stands = self.log.submit(submissions).await?;
         let mut issued = Vec::with_capacity(receipts.len());
-        for (((entry, receipt), (_, stands)), finished) in receipts.into_iter().zip(stands).zip(&finished) {
+        for (((entry, receipt), (_, stands)), finished) in
+            receipts.into_iter().zip(stands).zip(&finished)
+        {
             if stands == entry {
                 issued.push(receipt);
                 continue;
@@ -150,8 +183,13 @@ impl Notary {
     ///
     /// # Errors
     /// [`NotaryError`]; [`NotaryError::Taken`] where the id was used twice.
-    pub async fn receipt_of(&self, result: &OrderResult) -> Result<Option<(u64, Receipt)>, NotaryError> {
-        let Some((position, entry)) = self.log.receipt_of(&result.order_id)? else { return Ok(None) };
+    pub async fn receipt_of(
+        &self,
+        result: &OrderResult,
+    ) -> Result<Option<(u64, Receipt)>, NotaryError> {
+        let Some((position, entry)) = self.log.receipt_of(&result.order_id)? else {
+            return Ok(None);
+        };
         let receipt = self.read(entry.sha256).await?;
         check_is_of(result, &receipt)?;
         Ok(Some((position, receipt)))
@@ -190,7 +228,10 @@ impl Notary {
         let entry = Entry::verdict(ReceiptDigest::of(&bytes));
         self.store.put(vec![Blob::new(bytes)]).await?;
         let order_id = verdict.predicate().order_id.clone();
-        let stands = self.log.submit(vec![Submission { entry, order_id }]).await?;
+        let stands = self
+            .log
+            .submit(vec![Submission { entry, order_id }])
+            .await?;
         Ok(stands.first().map_or(0, |(position, _)| *position))
     }
 
@@ -212,37 +253,60 @@ impl Notary {
         Ok(Receipt::read(Envelope::parse(&bytes)?)?)
     }
 
-    async fn outcome(&self, order_id: &OrderId, commit: &CommitResult) -> Result<Outcome, NotaryError> {
+    async fn outcome(
+        &self,
+        order_id: &OrderId,
+        commit: &CommitResult,
+    ) -> Result<Outcome, NotaryError> {
         // Of a success it is known from the result, and its digest says that it is the committed one; that spares a
         // read.
-        let returned = commit.result_hash.map(|output| Outcome::Returned { output });
-        if let Some(outcome) = returned.filter(|outcome| outcome.digest() == commit.commitment.outcome) {
+        let returned = commit
+            .result_hash
+            .map(|output| Outcome::Returned { output });
+        if let Some(outcome) =
+            returned.filter(|outcome| outcome.digest() == commit.commitment.outcome)
+        {
             return Ok(outcome);
         }
         let bytes = self.store.get(commit.commitment.outcome.into()).await?;
         let outcome = serde_json::from_slice(&bytes).map(Canonical::<Outcome>::new);
         outcome
             .map(Canonical::into_value)
-            .map_err(|error| NotaryError::Outcome { order_id: order_id.clone(), reason: error.to_string() })
+            .map_err(|error| NotaryError::Outcome {
+                order_id: order_id.clone(),
+                reason: error.to_string(),
+            })
     }
 }
 
 /// Whether the receipt is about what this order did: signed again it would say the same.
 fn check_is_of(result: &OrderResult, receipt: &Receipt) -> Result<(), NotaryError> {
     let said = receipt.predicate();
-    let committed = result.commit_result.as_ref().map(|commit| commit.commitment_hash);
+    let committed = result
+        .commit_result
+        .as_ref()
+        .map(|commit| commit.commitment_hash);
     let is_same = said.order_id == result.order_id
-        && said.provable.as_ref().map(|provable| provable.commitment_hash) == committed
+        && said
+            .provable
+            .as_ref()
+            .map(|provable| provable.commitment_hash)
+            == committed
         && said.reported.status == result.status
         && said.reported.error_code == result.error_code;
     if is_same {
         return Ok(());
     }
-    Err(NotaryError::Taken { order_id: result.order_id.clone(), receipt: receipt.digest() })
+    Err(NotaryError::Taken {
+        order_id: result.order_id.clone(),
+        receipt: receipt.digest(),
+    })
 }
 
 impl std::fmt::Debug for Notary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Notary").field("log", &self.log).finish_non_exhaustive()
+        f.debug_struct("Notary")
+            .field("log", &self.log)
+            .finish_non_exhaustive()
     }
 }

@@ -22,12 +22,20 @@ pub(crate) trait Tiles {
 }
 
 /// The path from the entry at `index` to the root of the tree of `size` entries.
-pub(crate) async fn inclusion<T: Tiles>(tiles: &T, index: u64, size: u64) -> Result<Vec<Hash>, T::Error> {
+pub(crate) async fn inclusion<T: Tiles>(
+    tiles: &T,
+    index: u64,
+    size: u64,
+) -> Result<Vec<Hash>, T::Error> {
     hashes(tiles, size, &inclusion_ranges(index, 0..size)).await
 }
 
 /// That the tree of `old` entries is the beginning of the one of `size`.
-pub(crate) async fn consistency<T: Tiles>(tiles: &T, old: u64, size: u64) -> Result<Vec<Hash>, T::Error> {
+pub(crate) async fn consistency<T: Tiles>(
+    tiles: &T,
+    old: u64,
+    size: u64,
+) -> Result<Vec<Hash>, T::Error> {
     if old == 0 || old == size {
         return Ok(Vec::new());
     }
@@ -36,10 +44,18 @@ pub(crate) async fn consistency<T: Tiles>(tiles: &T, old: u64, size: u64) -> Res
 
 /// The root of the first `old` entries of a tree of `size`.
 pub(crate) async fn root<T: Tiles>(tiles: &T, old: u64, size: u64) -> Result<Hash, T::Error> {
-    if old == 0 { Ok(Hash::empty()) } else { hash(tiles, size, 0..old).await }
+    if old == 0 {
+        Ok(Hash::empty())
+    } else {
+        hash(tiles, size, 0..old).await
+    }
 }
 
-async fn hashes<T: Tiles>(tiles: &T, size: u64, ranges: &[Range<u64>]) -> Result<Vec<Hash>, T::Error> {
+async fn hashes<T: Tiles>(
+    tiles: &T,
+    size: u64,
+    ranges: &[Range<u64>],
+) -> Result<Vec<Hash>, T::Error> {
     let mut path = Vec::with_capacity(ranges.len());
     for range in ranges {
         path.push(hash(tiles, size, range.clone()).await?);
@@ -63,10 +79,13 @@ async fn node<T: Tiles>(tiles: &T, size: u64, height: u8, index: u64) -> Result<
     let per_tile = u64::from(TILE_WIDTH) >> within;
     let tile_index = index / per_tile;
     let available = (size >> (TILE_HEIGHT * level)) - tile_index * u64::from(TILE_WIDTH);
-    let width = u16::try_from(available).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
+    let width = u16::try_from(available)
+        .unwrap_or(TILE_WIDTH)
+        .min(TILE_WIDTH);
     let tile = tiles.tile(level, tile_index, width).await?;
     let within_tile = usize::try_from(index % per_tile).unwrap_or(usize::MAX);
-    tile.node(within, within_tile).ok_or_else(|| tiles.incomplete(level, tile_index))
+    tile.node(within, within_tile)
+        .ok_or_else(|| tiles.incomplete(level, tile_index))
 }
 
 /// The largest power of two below `length`, which is 2 or more.

@@ -92,7 +92,10 @@ fn read_number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 /// Names the log, if it has no name yet, and returns the name it has.
 pub(crate) fn name_log(transaction: &Transaction<'_>, origin: &str) -> rusqlite::Result<String> {
     let empty = Hash::empty();
-    transaction.execute("INSERT OR IGNORE INTO log VALUES (1, ?1, 0, ?2)", params![origin, empty.0])?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO log VALUES (1, ?1, 0, ?2)",
+        params![origin, empty.0],
+    )?;
     transaction.query_row("SELECT origin FROM log", [], |row| row.get(0))
 }
 
@@ -100,15 +103,23 @@ pub(crate) fn name_log(transaction: &Transaction<'_>, origin: &str) -> rusqlite:
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Head> {
     connection
         .prepare_cached("SELECT size, root FROM log")?
-        .query_row([], |row| Ok(Head { size: read_number(row, 0)?, root: Hash(row.get(1)?) }))
+        .query_row([], |row| {
+            Ok(Head {
+                size: read_number(row, 0)?,
+                root: Hash(row.get(1)?),
+            })
+        })
 }
 
 /// The head and the fringe that belongs to it; `None` when they do not fit.
 pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Option<Fringe>)> {
     let transaction = connection.unchecked_transaction()?;
     let head = head(&transaction)?;
-    let mut query = transaction.prepare_cached("SELECT level, hashes FROM fringe ORDER BY level")?;
-    let rows = query.query_map([], |row| Ok((read_number(row, 0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let mut query =
+        transaction.prepare_cached("SELECT level, hashes FROM fringe ORDER BY level")?;
+    let rows = query.query_map([], |row| {
+        Ok((read_number(row, 0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
     let mut levels = Vec::new();
     for row in rows {
         let (level, bytes) = row?;
@@ -132,16 +143,23 @@ pub(crate) fn replace_head(
 ) -> rusqlite::Result<bool> {
     let changed = transaction
         .prepare_cached("UPDATE log SET size = ?1, root = ?2 WHERE size = ?3 AND root = ?4")?
-        .execute(params![number(fringe.size()), root.0, number(old.size), old.root.0])?;
+        .execute(params![
+            number(fringe.size()),
+            root.0,
+            number(old.size),
+            old.root.0
+        ])?;
     if changed != 1 {
         return Ok(false);
     }
     for (tile, digest) in full {
-        transaction.prepare_cached("INSERT INTO tile VALUES (?1, ?2, ?3)")?.execute(params![
-            tile.level,
-            number(tile.index),
-            digest.digest().as_bytes()
-        ])?;
+        transaction
+            .prepare_cached("INSERT INTO tile VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                tile.level,
+                number(tile.index),
+                digest.digest().as_bytes()
+            ])?;
     }
     for (level, hashes) in fringe.levels().iter().enumerate() {
         transaction
@@ -153,14 +171,21 @@ pub(crate) fn replace_head(
 
 /// The digests of everything in the store that the log stands for: full tiles, receipts and verdicts.
 pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDigest>> {
-    let mut query = connection.prepare_cached("SELECT digest FROM tile UNION ALL SELECT sha256 FROM entry")?;
-    let rows = query.query_map([], |row| Ok(BlobDigest::from(Digest::from_bytes(row.get(0)?))))?;
+    let mut query =
+        connection.prepare_cached("SELECT digest FROM tile UNION ALL SELECT sha256 FROM entry")?;
+    let rows = query.query_map([], |row| {
+        Ok(BlobDigest::from(Digest::from_bytes(row.get(0)?)))
+    })?;
     rows.collect()
 }
 
 /// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one. Returns the entry that
 /// stands there.
-pub(crate) fn submit(transaction: &Transaction<'_>, entry: &Entry, order_id: &str) -> rusqlite::Result<(u64, Entry)> {
+pub(crate) fn submit(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+    order_id: &str,
+) -> rusqlite::Result<(u64, Entry)> {
     let kind = entry.kind.as_str();
     let digest = entry.sha256.digest();
     let position = transaction
@@ -174,17 +199,26 @@ pub(crate) fn submit(transaction: &Transaction<'_>, entry: &Entry, order_id: &st
         return Ok((position, *entry));
     }
     match entry.kind {
-        EntryKind::Receipt => receipt_of(transaction, order_id)?.ok_or(rusqlite::Error::QueryReturnedNoRows),
+        EntryKind::Receipt => {
+            receipt_of(transaction, order_id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+        }
         EntryKind::Verdict => transaction
-            .prepare_cached("SELECT position, sha256, kind FROM entry WHERE sha256 = ?1 AND kind = 'verdict'")?
+            .prepare_cached(
+                "SELECT position, sha256, kind FROM entry WHERE sha256 = ?1 AND kind = 'verdict'",
+            )?
             .query_row([digest.as_bytes()], read_entry),
     }
 }
 
 /// Up to `limit` entries from `position` on, without gaps.
-pub(crate) fn entries(connection: &Connection, position: u64, limit: u32) -> rusqlite::Result<Vec<Entry>> {
-    let mut query = connection
-        .prepare_cached("SELECT position, sha256, kind FROM entry WHERE position >= ?1 ORDER BY position LIMIT ?2")?;
+pub(crate) fn entries(
+    connection: &Connection,
+    position: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = connection.prepare_cached(
+        "SELECT position, sha256, kind FROM entry WHERE position >= ?1 ORDER BY position LIMIT ?2",
+    )?;
     let rows = query.query_map(params![number(position), limit], read_entry)?;
     let mut entries = Vec::new();
     for row in rows {
@@ -198,15 +232,23 @@ pub(crate) fn entries(connection: &Connection, position: u64, limit: u32) -> rus
 }
 
 /// Where the receipt of an order stands.
-pub(crate) fn receipt_of(connection: &Connection, order_id: &str) -> rusqlite::Result<Option<(u64, Entry)>> {
+pub(crate) fn receipt_of(
+    connection: &Connection,
+    order_id: &str,
+) -> rusqlite::Result<Option<(u64, Entry)>> {
     connection
-        .prepare_cached("SELECT position, sha256, kind FROM entry WHERE order_id = ?1 AND kind = 'receipt'")?
+        .prepare_cached(
+            "SELECT position, sha256, kind FROM entry WHERE order_id = ?1 AND kind = 'receipt'",
+        )?
         .query_row([order_id], read_entry)
         .optional()
 }
 
 /// The verdicts on an order's receipt.
-pub(crate) fn verdicts_of(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<(u64, Entry)>> {
+pub(crate) fn verdicts_of(
+    connection: &Connection,
+    order_id: &str,
+) -> rusqlite::Result<Vec<(u64, Entry)>> {
     let mut query = connection.prepare_cached(
         "SELECT position, sha256, kind FROM entry WHERE order_id = ?1 AND kind = 'verdict' ORDER BY position",
     )?;
@@ -215,14 +257,23 @@ pub(crate) fn verdicts_of(connection: &Connection, order_id: &str) -> rusqlite::
 
 /// How many entries were submitted.
 pub(crate) fn count(connection: &Connection) -> rusqlite::Result<u64> {
-    connection.query_row("SELECT coalesce(max(position) + 1, 0) FROM entry", [], |row| read_number(row, 0))
+    connection.query_row(
+        "SELECT coalesce(max(position) + 1, 0) FROM entry",
+        [],
+        |row| read_number(row, 0),
+    )
 }
 
 /// The entry at `position` and its order.
-pub(crate) fn entry_at(connection: &Connection, position: u64) -> rusqlite::Result<Option<(String, Entry)>> {
+pub(crate) fn entry_at(
+    connection: &Connection,
+    position: u64,
+) -> rusqlite::Result<Option<(String, Entry)>> {
     connection
         .prepare_cached("SELECT position, sha256, kind, order_id FROM entry WHERE position = ?1")?
-        .query_row([number(position)], |row| Ok((row.get(3)?, read_entry(row)?.1)))
+        .query_row([number(position)], |row| {
+            Ok((row.get(3)?, read_entry(row)?.1))
+        })
         .optional()
 }
 
@@ -238,10 +289,16 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<(u64, Entry)> {
 }
 
 /// The digest of a full tile.
-pub(crate) fn tile(connection: &Connection, level: u8, index: u64) -> rusqlite::Result<Option<BlobDigest>> {
+pub(crate) fn tile(
+    connection: &Connection,
+    level: u8,
+    index: u64,
+) -> rusqlite::Result<Option<BlobDigest>> {
     connection
         .prepare_cached("SELECT digest FROM tile WHERE level = ?1 AND position = ?2")?
-        .query_row(params![level, number(index)], |row| Ok(Digest::from_bytes(row.get(0)?).into()))
+        .query_row(params![level, number(index)], |row| {
+            Ok(Digest::from_bytes(row.get(0)?).into())
+        })
         .optional()
 }
 
@@ -256,8 +313,9 @@ pub(crate) fn add_cosignatures(
         .query_map([number(size)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for line in lines {
-        let earlier =
-            known.iter().filter(|known| NoteSignature::parse(known).is_some_and(|known| is_same(&known, line)));
+        let earlier = known
+            .iter()
+            .filter(|known| NoteSignature::parse(known).is_some_and(|known| is_same(&known, line)));
         for earlier in earlier {
             transaction
                 .prepare_cached("DELETE FROM cosignature WHERE size = ?1 AND line = ?2")?
@@ -279,16 +337,22 @@ fn is_same(one: &NoteSignature, other: &NoteSignature) -> bool {
 const COSIGNATURES_LIMIT: u32 = 256;
 
 /// What witnesses signed of heads not smaller than `least`, the newest of them: by size, of each witness one line.
-pub(crate) fn cosigned(connection: &Connection, least: u64) -> rusqlite::Result<BTreeMap<u64, Vec<NoteSignature>>> {
-    let mut query = connection
-        .prepare_cached("SELECT size, line FROM cosignature WHERE size >= ?1 ORDER BY size DESC, line LIMIT ?2")?;
+pub(crate) fn cosigned(
+    connection: &Connection,
+    least: u64,
+) -> rusqlite::Result<BTreeMap<u64, Vec<NoteSignature>>> {
+    let mut query = connection.prepare_cached(
+        "SELECT size, line FROM cosignature WHERE size >= ?1 ORDER BY size DESC, line LIMIT ?2",
+    )?;
     let rows = query.query_map(params![number(least), COSIGNATURES_LIMIT], |row| {
         Ok((read_number(row, 0)?, row.get::<_, String>(1)?))
     })?;
     let mut sizes = BTreeMap::<u64, Vec<NoteSignature>>::new();
     for row in rows {
         let (size, line) = row?;
-        let Some(line) = NoteSignature::parse(&line) else { continue };
+        let Some(line) = NoteSignature::parse(&line) else {
+            continue;
+        };
         let lines = sizes.entry(size).or_default();
         // Logs of before have several.
         if !lines.iter().any(|known| is_same(known, &line)) {
@@ -300,6 +364,9 @@ pub(crate) fn cosigned(connection: &Connection, least: u64) -> rusqlite::Result<
 
 /// The inner nodes of a partial tile.
 pub(crate) fn partial(fringe: &Fringe, level: u8) -> Option<TileNodes> {
-    let hashes = fringe.levels().get(usize::from(level)).filter(|hashes| !hashes.is_empty())?;
+    let hashes = fringe
+        .levels()
+        .get(usize::from(level))
+        .filter(|hashes| !hashes.is_empty())?;
     Some(TileNodes::new(hashes.clone()))
 }

@@ -16,7 +16,10 @@ impl TileNodes {
     pub(crate) fn new(hashes: Vec<Hash>) -> Self {
         let mut levels = vec![hashes];
         while let Some(below) = levels.last().filter(|below| below.len() > 1) {
-            let above = below.chunks_exact(2).map(|pair| Hash::node(&pair[0], &pair[1])).collect();
+            let above = below
+                .chunks_exact(2)
+                .map(|pair| Hash::node(&pair[0], &pair[1]))
+                .collect();
             levels.push(above);
         }
         Self { levels }
@@ -25,7 +28,9 @@ impl TileNodes {
     /// The tile with these bytes; `None` unless they are `width` hashes.
     pub(crate) fn from_bytes(bytes: &[u8], width: u16) -> Option<Self> {
         let (chunks, rest) = bytes.as_chunks::<32>();
-        let is_whole = rest.is_empty() && chunks.len() == usize::from(width) && (1..=TILE_WIDTH).contains(&width);
+        let is_whole = rest.is_empty()
+            && chunks.len() == usize::from(width)
+            && (1..=TILE_WIDTH).contains(&width);
         is_whole.then(|| Self::new(chunks.iter().copied().map(Hash).collect()))
     }
 

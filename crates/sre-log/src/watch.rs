@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use sre_receipt::tlog::{
-    Checkpoint, CheckpointError, Entry, EntryError, Hash, Note, NoteError, TILE_WIDTH, TilePath, VerifierKey,
-    verify_consistency, verify_inclusion,
+    Checkpoint, CheckpointError, Entry, EntryError, Hash, Note, NoteError, TILE_WIDTH, TilePath,
+    VerifierKey, verify_consistency, verify_inclusion,
 };
 
 use crate::proofs::{self, Tiles};
@@ -55,7 +55,9 @@ pub enum Fault {
         now: Box<Note>,
     },
     /// The new tree does not begin with the old one.
-    #[error("the log has rewritten its history: its {now_size} entries do not begin with the {before_size} it had")]
+    #[error(
+        "the log has rewritten its history: its {now_size} entries do not begin with the {before_size} it had"
+    )]
     Rewritten {
         /// The size it had.
         before_size: u64,
@@ -96,7 +98,10 @@ impl Fault {
     /// Whether the log did what no log may do, rather than not answer.
     #[must_use]
     pub const fn is_misbehaviour(&self) -> bool {
-        !matches!(self, Self::Source(_) | Self::Checkpoint(_) | Self::Unproven { .. })
+        !matches!(
+            self,
+            Self::Source(_) | Self::Checkpoint(_) | Self::Unproven { .. }
+        )
     }
 
     /// The signed notes that show it: what the log said before, and what it says now.
@@ -116,10 +121,18 @@ impl Fault {
 ///
 /// # Errors
 /// [`Fault`]; nothing about the log is to be believed, and `before` stays the last good checkpoint.
-pub async fn look(source: &dyn LogSource, keys: &[VerifierKey], before: Option<&Note>) -> Result<Seen, Fault> {
+pub async fn look(
+    source: &dyn LogSource,
+    keys: &[VerifierKey],
+    before: Option<&Note>,
+) -> Result<Seen, Fault> {
     let note = Note::parse(&source.checkpoint().await?).map_err(CheckpointError::from)?;
     let checkpoint = verify(&note, keys)?;
-    let mut seen = Seen { note, checkpoint, before: 0 };
+    let mut seen = Seen {
+        note,
+        checkpoint,
+        before: 0,
+    };
     if let Some(old) = before {
         seen.before = continues(source, old, &seen).await?;
     }
@@ -134,33 +147,59 @@ pub async fn continues(source: &dyn LogSource, old: &Note, now: &Seen) -> Result
     let (note, now, old_note) = (&now.note, &now.checkpoint, old);
     let old = Checkpoint::parse(old_note.text())?;
     if old.origin != now.origin {
-        return Err(CheckpointError::Origin { found: now.origin.clone(), expected: old.origin }.into());
+        return Err(CheckpointError::Origin {
+            found: now.origin.clone(),
+            expected: old.origin,
+        }
+        .into());
     }
     let both = || (Box::new(old_note.clone()), Box::new(note.clone()));
     let (before_size, now_size) = (old.size, now.size);
     if now_size < before_size {
         let (before, now) = both();
-        return Err(Fault::Shrunk { before_size, now_size, before, now });
+        return Err(Fault::Shrunk {
+            before_size,
+            now_size,
+            before,
+            now,
+        });
     }
     if now_size == before_size && now.root != old.root {
         let (before, now) = both();
-        return Err(Fault::Forked { size: now_size, before, now });
+        return Err(Fault::Forked {
+            size: now_size,
+            before,
+            now,
+        });
     }
     let unproven = |fault| match fault {
-        Fault::Source(source) => Fault::Unproven { size: now_size, now: Box::new(note.clone()), source },
+        Fault::Source(source) => Fault::Unproven {
+            size: now_size,
+            now: Box::new(note.clone()),
+            source,
+        },
         fault => fault,
     };
     let tiles = Theirs::new(source, note, now_size);
-    let path = proofs::consistency(&tiles, before_size, now_size).await.map_err(unproven)?;
+    let path = proofs::consistency(&tiles, before_size, now_size)
+        .await
+        .map_err(unproven)?;
     if verify_consistency((before_size, &old.root), (now_size, &now.root), &path).is_err() {
         // Are the tiles wrong, or the history? It is the history if the new checkpoint stands for a tree that begins
         // differently; a tile that belongs to no signed tree accuses nobody of more than that.
-        let shown = proofs::root(&tiles, before_size, now_size).await.map_err(unproven)?;
+        let shown = proofs::root(&tiles, before_size, now_size)
+            .await
+            .map_err(unproven)?;
         if verify_consistency((before_size, &shown), (now_size, &now.root), &path).is_err() {
             return Err(tiles.foreign("a tile"));
         }
         let (before, now) = both();
-        return Err(Fault::Rewritten { before_size, now_size, before, now });
+        return Err(Fault::Rewritten {
+            before_size,
+            now_size,
+            before,
+            now,
+        });
     }
     Ok(before_size)
 }
@@ -191,21 +230,34 @@ pub async fn entries_in(
     mut visit: impl FnMut(u64, Entry) + Send,
 ) -> Result<(), Fault> {
     let width = u64::from(TILE_WIDTH);
-    let Seen { note, checkpoint, .. } = seen;
+    let Seen {
+        note, checkpoint, ..
+    } = seen;
     let mut tiles = Theirs::new(source, note, checkpoint.size);
     for index in part.start / width..part.end.min(checkpoint.size).div_ceil(width) {
         let first = index * width;
         let count = (checkpoint.size - first).min(width) as u16;
-        let path = TilePath { level: None, index, width: count };
-        let foreign = || Fault::Foreign { what: path.to_string(), now: Box::new(note.clone()) };
+        let path = TilePath {
+            level: None,
+            index,
+            width: count,
+        };
+        let foreign = || Fault::Foreign {
+            what: path.to_string(),
+            now: Box::new(note.clone()),
+        };
         let entries = unpack(&source.tile(path).await?, count).map_err(|_| foreign())?;
-        let leaves: Vec<Hash> = entries.iter().map(|entry| Hash::leaf(&entry.to_canonical())).collect();
+        let leaves: Vec<Hash> = entries
+            .iter()
+            .map(|entry| Hash::leaf(&entry.to_canonical()))
+            .collect();
         // The path of the first entry, computed with the bundle's own leaves in place of the tile that the log shows:
         // its siblings cover the whole bundle, so it leads to the root only if every entry is right.
         let leaf = leaves.first().copied().ok_or_else(foreign)?;
         tiles.overlay = Some((index, Arc::new(TileNodes::new(leaves))));
         let proof = proofs::inclusion(&tiles, first, checkpoint.size).await?;
-        verify_inclusion(leaf, first, checkpoint.size, &proof, &checkpoint.root).map_err(|_| foreign())?;
+        verify_inclusion(leaf, first, checkpoint.size, &proof, &checkpoint.root)
+            .map_err(|_| foreign())?;
         for (entry, number) in entries.into_iter().zip(first..) {
             visit(number, entry);
         }
@@ -222,7 +274,11 @@ fn unpack(mut bytes: &[u8], count: u16) -> Result<Vec<Entry>, EntryError> {
         entries.push(Entry::parse(entry)?);
         bytes = rest;
     }
-    if bytes.is_empty() && entries.len() == usize::from(count) { Ok(entries) } else { Err(EntryError) }
+    if bytes.is_empty() && entries.len() == usize::from(count) {
+        Ok(entries)
+    } else {
+        Err(EntryError)
+    }
 }
 
 /// The checkpoint, if one of the keys signed it.
@@ -250,11 +306,20 @@ struct Theirs<'a> {
 
 impl<'a> Theirs<'a> {
     fn new(source: &'a dyn LogSource, note: &'a Note, size: u64) -> Self {
-        Self { source, note, overlay: None, size, read: Mutex::new(LruCache::new(TILES_LIMIT)) }
+        Self {
+            source,
+            note,
+            overlay: None,
+            size,
+            read: Mutex::new(LruCache::new(TILES_LIMIT)),
+        }
     }
 
     fn foreign(&self, what: impl Into<String>) -> Fault {
-        Fault::Foreign { what: what.into(), now: Box::new(self.note.clone()) }
+        Fault::Foreign {
+            what: what.into(),
+            now: Box::new(self.note.clone()),
+        }
     }
 }
 
@@ -262,11 +327,19 @@ impl Tiles for Theirs<'_> {
     type Error = Fault;
 
     async fn tile(&self, level: u8, index: u64, width: u16) -> Result<Arc<TileNodes>, Fault> {
-        if let Some((_, nodes)) = self.overlay.as_ref().filter(|(at, _)| level == 0 && *at == index) {
+        if let Some((_, nodes)) = self
+            .overlay
+            .as_ref()
+            .filter(|(at, _)| level == 0 && *at == index)
+        {
             return Ok(Arc::clone(nodes));
         }
         debug_assert!(u64::from(width) <= self.size);
-        let path = TilePath { level: Some(level), index, width };
+        let path = TilePath {
+            level: Some(level),
+            index,
+            width,
+        };
         let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&path) {
             return Ok(Arc::clone(known));

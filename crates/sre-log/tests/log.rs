@@ -24,7 +24,11 @@ fn naive_root(leaves: &[Hash]) -> Hash {
 }
 
 fn root_of(size: u64) -> Hash {
-    naive_root(&(0..size).map(|n| Hash::leaf(&entry(n).to_canonical())).collect::<Vec<_>>())
+    naive_root(
+        &(0..size)
+            .map(|n| Hash::leaf(&entry(n).to_canonical()))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn checkpoint(log: &Log) -> Checkpoint {
@@ -39,24 +43,48 @@ async fn every_size_has_the_root_of_rfc_6962_and_every_entry_its_proof() {
     // Across the borders of tiles, one by one and in leaps.
     let mut size = 0;
     let mut notes: Vec<Note> = Vec::new();
-    for next in [1, 2, 3, 5, 8, 100, 255, 256, 257, 300, 511, 512, 513, 1000, 1024] {
+    for next in [
+        1, 2, 3, 5, 8, 100, 255, 256, 257, 300, 511, 512, 513, 1000, 1024,
+    ] {
         grow(&log, size..next).await;
         size = next;
         let now = checkpoint(&log);
         assert_eq!((now.size, now.root), (size, root_of(size)), "size {size}");
-        for position in (0..size).step_by(if size > 20 { 37 } else { 1 }).chain([size - 1]) {
-            let proof = log.prove(position).await.expect("a proof").expect("not pending");
-            let proven = proof.verify_inclusion(&entry(position).to_canonical()).expect("a good proof");
+        for position in (0..size)
+            .step_by(if size > 20 { 37 } else { 1 })
+            .chain([size - 1])
+        {
+            let proof = log
+                .prove(position)
+                .await
+                .expect("a proof")
+                .expect("not pending");
+            let proven = proof
+                .verify_inclusion(&entry(position).to_canonical())
+                .expect("a good proof");
             assert_eq!(proven, now);
-            assert!(proof.verify_inclusion(&entry(position + 1).to_canonical()).is_err());
+            assert!(
+                proof
+                    .verify_inclusion(&entry(position + 1).to_canonical())
+                    .is_err()
+            );
         }
         for before in &notes {
             let before = Checkpoint::parse(before.text()).expect("a checkpoint");
-            let path = log.consistency(before.size, log.checkpoint().0).await.expect("a path").expect("it only grew");
-            verify_consistency((before.size, &before.root), (now.size, &now.root), &path).expect("the same history");
+            let path = log
+                .consistency(before.size, log.checkpoint().0)
+                .await
+                .expect("a path")
+                .expect("it only grew");
+            verify_consistency((before.size, &before.root), (now.size, &now.root), &path)
+                .expect("the same history");
         }
         notes.push(log.checkpoint().1);
-        assert_eq!(log.prove(size).await.expect("no failure"), None, "what is not there is pending");
+        assert_eq!(
+            log.prove(size).await.expect("no failure"),
+            None,
+            "what is not there is pending"
+        );
     }
 }
 
@@ -69,7 +97,11 @@ async fn what_was_submitted_survives_and_is_integrated_by_whoever_comes_next() {
     log.submit(submissions(300..700)).await.expect("numbers");
     drop(log);
     let log = open(folder.path()).await;
-    assert_eq!(log.checkpoint().1, note, "the same head has the same signature");
+    assert_eq!(
+        log.checkpoint().1,
+        note,
+        "the same head has the same signature"
+    );
     assert_eq!(log.prove(300).await.expect("no failure"), None);
     assert_eq!(log.integrate().await.expect("a checkpoint"), 700);
     assert_eq!(checkpoint(&log).root, root_of(700));
@@ -82,16 +114,37 @@ async fn an_entry_keeps_its_number_and_an_order_its_receipt() {
     let log = open(folder.path()).await;
     grow(&log, 0..3).await;
     let again = log.submit(submissions(1..4)).await.expect("numbers");
-    assert_eq!(again.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3]);
-    let second_receipt = Submission { entry: entry(99), order_id: "order-1".parse().expect("an order id") };
-    assert_eq!(log.submit(vec![second_receipt]).await.expect("an answer"), [(1, entry(1))]);
+    assert_eq!(
+        again.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    let second_receipt = Submission {
+        entry: entry(99),
+        order_id: "order-1".parse().expect("an order id"),
+    };
+    assert_eq!(
+        log.submit(vec![second_receipt]).await.expect("an answer"),
+        [(1, entry(1))]
+    );
     let verdict = Entry::verdict(Digest::of(b"verdict").into());
     let order_id = "order-1".parse().expect("an order id");
-    let numbered = log.submit(vec![Submission { entry: verdict, order_id }]).await.expect("a number");
+    let numbered = log
+        .submit(vec![Submission {
+            entry: verdict,
+            order_id,
+        }])
+        .await
+        .expect("a number");
     assert_eq!(numbered, [(4, verdict)]);
     let order_id = "order-1".parse().expect("an order id");
-    assert_eq!(log.receipt_of(&order_id).expect("an answer"), Some((1, entry(1))));
-    assert_eq!(log.verdicts_of(&order_id).expect("an answer"), [(4, verdict)]);
+    assert_eq!(
+        log.receipt_of(&order_id).expect("an answer"),
+        Some((1, entry(1)))
+    );
+    assert_eq!(
+        log.verdicts_of(&order_id).expect("an answer"),
+        [(4, verdict)]
+    );
     assert_eq!(log.submitted().expect("a number"), 5);
 }
 
@@ -101,25 +154,34 @@ async fn a_log_of_the_first_schema_keeps_its_entries_and_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.sqlite3");
     let file = Connection::open(&path).expect("a file");
-    file.execute_batch(include_str!("stored/log_v1.sql")).expect("the first schema");
+    file.execute_batch(include_str!("stored/log_v1.sql"))
+        .expect("the first schema");
     for n in 0..300_u64 {
         let (digest, order_id) = (entry(n).sha256.digest(), format!("order-{n}"));
         let row = rusqlite::params![n as i64, digest.as_bytes(), "receipt", order_id];
-        file.execute("INSERT INTO entry VALUES (?1, ?2, ?3, ?4)", row).expect("an entry");
+        file.execute("INSERT INTO entry VALUES (?1, ?2, ?3, ?4)", row)
+            .expect("an entry");
     }
     drop(file);
     let log = open(folder.path()).await;
     assert_eq!(log.integrate().await.expect("a checkpoint"), 300);
     assert_eq!(checkpoint(&log).root, root_of(300));
     grow(&log, 299..301).await;
-    assert_eq!(checkpoint(&log).root, root_of(301), "the last entry was known, and the next one is new");
+    assert_eq!(
+        checkpoint(&log).root,
+        root_of(301),
+        "the last entry was known, and the next one is new"
+    );
 }
 
 /// Two writers on one file, as two processes have it: each size has one root, and nothing is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_writers_never_sign_two_histories() {
     let folder = tempfile::tempdir().expect("a folder");
-    let writers = [Arc::new(open(folder.path()).await), Arc::new(open(folder.path()).await)];
+    let writers = [
+        Arc::new(open(folder.path()).await),
+        Arc::new(open(folder.path()).await),
+    ];
     let mut tasks = Vec::new();
     for (which, log) in writers.iter().enumerate() {
         let log = Arc::clone(log);
@@ -127,7 +189,9 @@ async fn two_writers_never_sign_two_histories() {
             let mut notes = Vec::new();
             for round in 0..60u64 {
                 let first = (which as u64 * 1000 + round) * 7;
-                log.submit(submissions(first..first + 7)).await.expect("numbers");
+                log.submit(submissions(first..first + 7))
+                    .await
+                    .expect("numbers");
                 log.integrate().await.expect("a checkpoint");
                 notes.push(log.checkpoint().1.to_string());
             }
@@ -139,7 +203,12 @@ async fn two_writers_never_sign_two_histories() {
         for note in task.await.expect("no panic") {
             let note = Note::parse(note.as_bytes()).expect("a note");
             let seen = Checkpoint::parse(note.text()).expect("a checkpoint");
-            assert_eq!(*roots.entry(seen.size).or_insert(seen.root), seen.root, "size {} has two roots", seen.size);
+            assert_eq!(
+                *roots.entry(seen.size).or_insert(seen.root),
+                seen.root,
+                "size {} has two roots",
+                seen.size
+            );
         }
     }
     let log = open(folder.path()).await;
@@ -147,7 +216,11 @@ async fn two_writers_never_sign_two_histories() {
     let now = checkpoint(&log);
     assert_eq!(now.size, 2 * 60 * 7);
     for (size, root) in roots {
-        let path = log.consistency(size, log.checkpoint().0).await.expect("a path").expect("it only grew");
+        let path = log
+            .consistency(size, log.checkpoint().0)
+            .await
+            .expect("a path")
+            .expect("it only grew");
         verify_consistency((size, &root), (now.size, &now.root), &path).expect("one history");
     }
 }
@@ -165,18 +238,30 @@ async fn tiles_are_served_as_the_specification_has_them() {
     assert_eq!(get("tile/0/000").await.expect("a tile").len(), 256 * 32);
     assert_eq!(get("tile/0/002.p/88").await.expect("a tile").len(), 88 * 32);
     // Partial tiles of every size there was a checkpoint of, and of others.
-    assert_eq!(get("tile/0/001.p/5").await.expect("a tile"), get("tile/0/001").await.expect("a tile")[..160]);
+    assert_eq!(
+        get("tile/0/001.p/5").await.expect("a tile"),
+        get("tile/0/001").await.expect("a tile")[..160]
+    );
     assert_eq!(get("tile/1/000.p/2").await.expect("a tile").len(), 64);
     let bundle = get("tile/entries/002.p/88").await.expect("a bundle");
     let first = entry(512).to_canonical();
     assert_eq!(bundle[..2], (first.len() as u16).to_be_bytes());
     assert_eq!(bundle[2..2 + first.len()], first);
-    for missing in
-        ["tile/0/002", "tile/0/002.p/89", "tile/0/003.p/1", "tile/1/000.p/3", "tile/2/000.p/1", "tile/63/000.p/1"]
-    {
+    for missing in [
+        "tile/0/002",
+        "tile/0/002.p/89",
+        "tile/0/003.p/1",
+        "tile/1/000.p/3",
+        "tile/2/000.p/1",
+        "tile/63/000.p/1",
+    ] {
         assert!(get(missing).await.is_err(), "{missing}");
     }
-    assert!(get("tile/entries/x999/x999/x999/x999/x999/999").await.is_err());
+    assert!(
+        get("tile/entries/x999/x999/x999/x999/x999/999")
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -186,7 +271,9 @@ async fn a_log_keeps_its_name_and_may_change_its_key() {
     grow(&log, 0..10).await;
     let before = log.checkpoint().1;
     drop(log);
-    let rotated = try_open(folder.path(), 2).await.expect("the same log under a new key");
+    let rotated = try_open(folder.path(), 2)
+        .await
+        .expect("the same log under a new key");
     assert_eq!(rotated.checkpoint().1.text(), before.text());
     assert_ne!(rotated.checkpoint().1, before);
     drop(rotated);
@@ -194,10 +281,24 @@ async fn a_log_keeps_its_name_and_may_change_its_key() {
         name: "other.example/log".parse().expect("a name"),
         secret: sre_receipt::SecretKey::from_seed(&[1; 32]),
     };
-    let opened = Log::open(&folder.path().join("log.sqlite3"), store(folder.path()), Arc::new(other)).await;
+    let opened = Log::open(
+        &folder.path().join("log.sqlite3"),
+        store(folder.path()),
+        Arc::new(other),
+    )
+    .await;
     assert!(matches!(opened, Err(LogError::Origin { .. })));
-    other = sre_receipt::NodeKey { name: key(1).name.clone(), secret: sre_receipt::SecretKey::from_seed(&[1; 32]) };
-    Log::open(&folder.path().join("log.sqlite3"), store(folder.path()), Arc::new(other)).await.expect("its own name");
+    other = sre_receipt::NodeKey {
+        name: key(1).name.clone(),
+        secret: sre_receipt::SecretKey::from_seed(&[1; 32]),
+    };
+    Log::open(
+        &folder.path().join("log.sqlite3"),
+        store(folder.path()),
+        Arc::new(other),
+    )
+    .await
+    .expect("its own name");
 }
 
 /// Whatever is changed in the file: the log refuses to sign, or its proofs do not hold. It never vouches for it.
@@ -231,8 +332,10 @@ async fn a_batch_that_was_cut_short_anywhere_is_repeated() {
     let before = log.checkpoint().1;
     // The head cannot be replaced: tiles are in the store, and nobody names them.
     let file = Connection::open(folder.path().join("log.sqlite3")).expect("the file");
-    file.execute_batch("CREATE TRIGGER refuse BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'refused'); END")
-        .expect("a trigger");
+    file.execute_batch(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    )
+    .expect("a trigger");
     assert!(log.integrate().await.is_err());
     assert_eq!(log.checkpoint().1, before, "nothing was signed");
     // A name of a tile cannot be written: nothing of the transaction is kept.
@@ -242,8 +345,13 @@ async fn a_batch_that_was_cut_short_anywhere_is_repeated() {
     .expect("a trigger");
     assert!(log.integrate().await.is_err());
     assert_eq!(log.checkpoint().1, before, "nothing was signed");
-    assert_eq!(file.query_row("SELECT size FROM log", [], |row| row.get::<_, i64>(0)).expect("a size"), 0);
-    file.execute_batch("DROP TRIGGER refuse").expect("no trigger");
+    assert_eq!(
+        file.query_row("SELECT size FROM log", [], |row| row.get::<_, i64>(0))
+            .expect("a size"),
+        0
+    );
+    file.execute_batch("DROP TRIGGER refuse")
+        .expect("no trigger");
     assert_eq!(log.integrate().await.expect("a checkpoint"), 600);
     assert_eq!(checkpoint(&log).root, root_of(600));
     // Committed and not signed: the process died. Another signs the very same.
@@ -257,7 +365,12 @@ async fn a_lost_tile_is_a_failure_and_no_wrong_proof() {
     let folder = tempfile::tempdir().expect("a folder");
     grow(&open(folder.path()).await, 0..300).await;
     let blobs = Connection::open(folder.path().join("blobs/small.sqlite3")).expect("the blobs");
-    assert_eq!(blobs.execute("UPDATE blob SET bytes = zeroblob(length(bytes))", []).expect("a change"), 1);
+    assert_eq!(
+        blobs
+            .execute("UPDATE blob SET bytes = zeroblob(length(bytes))", [])
+            .expect("a change"),
+        1
+    );
     drop(blobs);
     let log = open(folder.path()).await;
     assert!(matches!(log.prove(5).await, Err(LogError::Store(_))));
@@ -274,24 +387,42 @@ async fn cosignatures_are_kept_and_go_into_proofs() {
     let name: sre_receipt::tlog::KeyName = "witness.example/w".parse().expect("a name");
     let key = sre_receipt::tlog::VerifierKey::witness(name.clone(), witness.public());
     let mut note = log.checkpoint().1;
-    assert!(log.add_cosignature(&note, &key).await.is_err(), "nobody cosigned it");
+    assert!(
+        log.add_cosignature(&note, &key).await.is_err(),
+        "nobody cosigned it"
+    );
     note.cosign(name, &witness, 1_767_225_600);
     log.add_cosignature(&note, &key).await.expect("kept");
     grow(&log, 10..20).await;
     // An entry of before is proven with the cosigned checkpoint, a later one with the newest.
     let proof = log.prove(3).await.expect("a proof").expect("not pending");
-    assert_eq!(proof.verify_inclusion(&entry(3).to_canonical()).expect("a good proof").size, 10);
+    assert_eq!(
+        proof
+            .verify_inclusion(&entry(3).to_canonical())
+            .expect("a good proof")
+            .size,
+        10
+    );
     assert_eq!(proof.checkpoint.signed_by(&key), Ok(Some(1_767_225_600)));
     Checkpoint::verify(&proof.checkpoint, &log.verifier_key()).expect("signed by the log too");
     let proof = log.prove(15).await.expect("a proof").expect("not pending");
-    assert_eq!(proof.verify_inclusion(&entry(15).to_canonical()).expect("a good proof").size, 20);
+    assert_eq!(
+        proof
+            .verify_inclusion(&entry(15).to_canonical())
+            .expect("a good proof")
+            .size,
+        20
+    );
 }
 
 /// What another process numbered and did not live to integrate, and what it has integrated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_serves_what_others_did_with_the_log() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (served, other) = (Arc::new(open(folder.path()).await), open(folder.path()).await);
+    let (served, other) = (
+        Arc::new(open(folder.path()).await),
+        open(folder.path()).await,
+    );
     let running = Arc::clone(&served);
     let runs = tokio::spawn(async move { running.run(Duration::from_millis(10)).await });
     let serves = |size: u64| {
@@ -304,17 +435,23 @@ async fn a_process_serves_what_others_did_with_the_log() {
         tokio::time::timeout(Duration::from_secs(60), looks)
     };
     other.submit(submissions(0..3)).await.expect("numbers");
-    serves(3).await.expect("entries that nobody else takes care of");
+    serves(3)
+        .await
+        .expect("entries that nobody else takes care of");
     // Whoever integrates them: nothing was submitted to the one that serves.
     for size in 4..7 {
         grow(&other, size - 1..size).await;
-        serves(size).await.expect("a head that another process made");
+        serves(size)
+            .await
+            .expect("a head that another process made");
     }
     // One that goes backwards is no log.
     runs.abort();
     drop(other);
     let database = Connection::open(folder.path().join("log.sqlite3")).expect("the log");
-    database.execute("UPDATE log SET size = 5", []).expect("a change");
+    database
+        .execute("UPDATE log SET size = 5", [])
+        .expect("a change");
     drop(database);
     let error = served.integrate().await.expect_err("its head has shrunk");
     assert!(matches!(error, LogError::Damaged(_)), "{error}");
@@ -324,7 +461,9 @@ async fn a_process_serves_what_others_did_with_the_log() {
 async fn a_proof_leads_to_the_checkpoint_with_most_witnesses_each_of_them_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let (log, other) = (open(folder.path()).await, open(folder.path()).await);
-    let name = |n: u8| -> sre_receipt::tlog::KeyName { format!("witness.example/w{n}").parse().expect("a name") };
+    let name = |n: u8| -> sre_receipt::tlog::KeyName {
+        format!("witness.example/w{n}").parse().expect("a name")
+    };
     let secret = |n: u8| sre_receipt::SecretKey::from_seed(&[n; 32]);
     let key = |n: u8| sre_receipt::tlog::VerifierKey::witness(name(n), secret(n).public());
     let cosign = async |log: &Log, n: u8, at: u64| {
@@ -333,9 +472,18 @@ async fn a_proof_leads_to_the_checkpoint_with_most_witnesses_each_of_them_once()
         log.add_cosignature(&note, &key(n)).await.expect("kept");
     };
     let witnesses = async |log: &Log, position: u64| {
-        let proof = log.prove(position).await.expect("a proof").expect("not pending");
-        let size = proof.verify_inclusion(&entry(position).to_canonical()).expect("a good proof").size;
-        let signed = (1..=9).filter(|n| matches!(proof.checkpoint.signed_by(&key(*n)), Ok(Some(_)))).count();
+        let proof = log
+            .prove(position)
+            .await
+            .expect("a proof")
+            .expect("not pending");
+        let size = proof
+            .verify_inclusion(&entry(position).to_canonical())
+            .expect("a good proof")
+            .size;
+        let signed = (1..=9)
+            .filter(|n| matches!(proof.checkpoint.signed_by(&key(*n)), Ok(Some(_))))
+            .count();
         (size, signed, proof.checkpoint.signatures().len())
     };
     grow(&log, 0..10).await;
@@ -350,10 +498,16 @@ async fn a_proof_leads_to_the_checkpoint_with_most_witnesses_each_of_them_once()
     let database = Connection::open(folder.path().join("log.sqlite3")).expect("the log");
     let lines = |size: u64| -> i64 {
         let sql = "SELECT count(*) FROM cosignature WHERE size = ?1";
-        database.query_row(sql, [size as i64], |row| row.get(0)).expect("a number")
+        database
+            .query_row(sql, [size as i64], |row| row.get(0))
+            .expect("a number")
     };
     assert_eq!((lines(10), lines(20)), (2, 2), "one of each witness");
-    assert_eq!(witnesses(&log, 3).await, (20, 2, 3), "of two with as many the newer one");
+    assert_eq!(
+        witnesses(&log, 3).await,
+        (20, 2, 3),
+        "of two with as many the newer one"
+    );
     grow(&log, 20..30).await;
     cosign(&log, 4, 1).await;
     assert_eq!(witnesses(&log, 3).await, (20, 2, 3));

@@ -19,16 +19,27 @@ async fn one_order_has_one_receipt_with_one_proof() {
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let outcome = Outcome::Exited { code: 3 };
     let order = result("t", outcome);
-    let missing = notary.issue(&order, now()).await.expect_err("the outcome is not there");
-    assert!(missing.to_string().contains(&outcome.digest().to_string()), "{missing}");
-    store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
+    let missing = notary
+        .issue(&order, now())
+        .await
+        .expect_err("the outcome is not there");
+    assert!(
+        missing.to_string().contains(&outcome.digest().to_string()),
+        "{missing}"
+    );
+    store
+        .put(vec![Blob::new(outcome.to_canonical())])
+        .await
+        .expect("stored");
 
     // Eight at once, at different times: one receipt.
     let mut tasks = Vec::new();
     for second in 0..8 {
         let (notary, order) = (notary.clone(), order.clone());
         let at = now() + jiff::SignedDuration::from_secs(second);
-        tasks.push(tokio::spawn(async move { notary.issue(&order, at).await.expect("a receipt") }));
+        tasks.push(tokio::spawn(async move {
+            notary.issue(&order, at).await.expect("a receipt")
+        }));
     }
     let mut receipts = Vec::new();
     for task in tasks {
@@ -36,18 +47,41 @@ async fn one_order_has_one_receipt_with_one_proof() {
     }
     assert!(receipts.iter().all(|receipt| *receipt == receipts[0]));
     assert_eq!(log.submitted().expect("a number"), 1);
-    assert_eq!(notary.proof(&order.order_id).await.expect("no failure"), None, "pending");
+    assert_eq!(
+        notary.proof(&order.order_id).await.expect("no failure"),
+        None,
+        "pending"
+    );
     log.integrate().await.expect("a checkpoint");
-    let proof = notary.proof(&order.order_id).await.expect("no failure").expect("a proof");
+    let proof = notary
+        .proof(&order.order_id)
+        .await
+        .expect("no failure")
+        .expect("a proof");
     let mut trust = Trust::default();
     trust.add(key(1).trusted()).expect("a new key");
-    let policy = Policy { require_proof: true, ..Policy::default() };
+    let policy = Policy {
+        require_proof: true,
+        ..Policy::default()
+    };
     let bytes = receipts[0].envelope().to_canonical();
     let found = Examiner::new(trust, policy).examine(&bytes, Some(proof.to_string().as_bytes()));
     assert_eq!(found.flaw, None, "{:?}", found.checks);
     // The blob store has it under its digest.
-    assert_eq!(*store.get(receipts[0].digest().into()).await.expect("the receipt"), bytes[..]);
-    assert!(notary.receipt(&"other".parse().expect("an order id")).await.expect("no failure").is_none());
+    assert_eq!(
+        *store
+            .get(receipts[0].digest().into())
+            .await
+            .expect("the receipt"),
+        bytes[..]
+    );
+    assert!(
+        notary
+            .receipt(&"other".parse().expect("an order id"))
+            .await
+            .expect("no failure")
+            .is_none()
+    );
 }
 
 /// As where an id was used twice, once its first order was forgotten.
@@ -57,22 +91,57 @@ async fn the_receipt_of_an_order_is_never_given_to_another_of_the_same_id() {
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let outcomes = [Outcome::Exited { code: 3 }, Outcome::Exited { code: 4 }];
-    store.put(outcomes.map(|outcome| Blob::new(outcome.to_canonical())).to_vec()).await.expect("stored");
+    store
+        .put(
+            outcomes
+                .map(|outcome| Blob::new(outcome.to_canonical()))
+                .to_vec(),
+        )
+        .await
+        .expect("stored");
     let [first, second] = outcomes.map(|outcome| result("twice", outcome));
     let receipt = notary.issue(&first, now()).await.expect("a receipt");
 
     let alone = notary.issue(&second, now()).await.expect_err("it has none");
-    let finished = |result| Finished { result, finished_at: now() };
-    let many = notary.issue_all(vec![finished(&second)]).await.expect_err("nor in a batch");
-    let asked = notary.receipt_of(&second).await.expect_err("nor when it is asked for");
+    let finished = |result| Finished {
+        result,
+        finished_at: now(),
+    };
+    let many = notary
+        .issue_all(vec![finished(&second)])
+        .await
+        .expect_err("nor in a batch");
+    let asked = notary
+        .receipt_of(&second)
+        .await
+        .expect_err("nor when it is asked for");
     for refused in [alone, many, asked] {
-        let NotaryError::Taken { order_id, receipt: stands } = refused else { panic!("{refused}") };
+        let NotaryError::Taken {
+            order_id,
+            receipt: stands,
+        } = refused
+        else {
+            panic!("{refused}")
+        };
         assert_eq!((order_id.as_str(), stands), ("twice", receipt.digest()));
     }
     // The first order has it whoever asks, signed later or not.
-    let later = Finished { result: &first, finished_at: now() + jiff::SignedDuration::from_secs(1) };
-    assert!(notary.issue_all(vec![later]).await.expect("a receipt").iter().all(|found| *found == receipt));
-    assert_eq!(notary.receipt_of(&first).await.expect("an answer"), Some((0, receipt)));
+    let later = Finished {
+        result: &first,
+        finished_at: now() + jiff::SignedDuration::from_secs(1),
+    };
+    assert!(
+        notary
+            .issue_all(vec![later])
+            .await
+            .expect("a receipt")
+            .iter()
+            .all(|found| *found == receipt)
+    );
+    assert_eq!(
+        notary.receipt_of(&first).await.expect("an answer"),
+        Some((0, receipt))
+    );
     assert_eq!(log.submitted().expect("a number"), 1);
 }
 
@@ -83,20 +152,46 @@ async fn a_batch_is_issued_whole_and_in_order_or_not_at_all() {
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let known = Outcome::Exited { code: 3 };
-    store.put(vec![Blob::new(known.to_canonical())]).await.expect("stored");
+    store
+        .put(vec![Blob::new(known.to_canonical())])
+        .await
+        .expect("stored");
     let mut orders: Vec<_> = (0..200).map(|n| result(&format!("t{n}"), known)).collect();
     orders.push(result("lost", Outcome::OutOfFuel));
-    let all = orders.iter().map(|result| Finished { result, finished_at: now() }).collect();
-    notary.issue_all(all).await.expect_err("the outcome of the last one is not there");
+    let all = orders
+        .iter()
+        .map(|result| Finished {
+            result,
+            finished_at: now(),
+        })
+        .collect();
+    notary
+        .issue_all(all)
+        .await
+        .expect_err("the outcome of the last one is not there");
     assert_eq!(log.submitted().expect("a number"), 0);
 
-    let all = orders[..200].iter().map(|result| Finished { result, finished_at: now() }).collect();
+    let all = orders[..200]
+        .iter()
+        .map(|result| Finished {
+            result,
+            finished_at: now(),
+        })
+        .collect();
     let receipts = notary.issue_all(all).await.expect("receipts");
     for (number, (order, receipt)) in orders.iter().zip(&receipts).enumerate() {
         assert_eq!(receipt.predicate().order_id, order.order_id);
         let stands = log.receipt_of(&order.order_id).expect("an answer");
-        assert_eq!(stands, Some((number as u64, Entry::receipt(receipt.digest()))));
-        assert!(store.exists(receipt.digest().into()).await.expect("an answer"));
+        assert_eq!(
+            stands,
+            Some((number as u64, Entry::receipt(receipt.digest())))
+        );
+        assert!(
+            store
+                .exists(receipt.digest().into())
+                .await
+                .expect("an answer")
+        );
     }
     assert_eq!(receipts.len(), 200);
 }
@@ -107,7 +202,10 @@ async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
     let outcome = Outcome::OutOfFuel;
-    store.put(vec![Blob::new(outcome.to_canonical())]).await.expect("stored");
+    store
+        .put(vec![Blob::new(outcome.to_canonical())])
+        .await
+        .expect("stored");
     let order = result("t", outcome);
     let receipt = notary.issue(&order, now()).await.expect("a receipt");
     let found = VerifyResult {
@@ -131,10 +229,19 @@ async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
     };
     assert_eq!(notary.keep_verdict(&by(7)).await.expect("a number"), 1);
     assert_eq!(notary.keep_verdict(&by(8)).await.expect("a number"), 2);
-    assert_eq!(notary.keep_verdict(&by(7)).await.expect("a number"), 1, "the same verdict again");
-    assert_eq!(notary.verdicts(&order.order_id).await.expect("verdicts"), [by(7), by(8)]);
+    assert_eq!(
+        notary.keep_verdict(&by(7)).await.expect("a number"),
+        1,
+        "the same verdict again"
+    );
+    assert_eq!(
+        notary.verdicts(&order.order_id).await.expect("verdicts"),
+        [by(7), by(8)]
+    );
     log.integrate().await.expect("a checkpoint");
     let proof = log.prove(2).await.expect("no failure").expect("a proof");
     let entry = Entry::verdict(by(8).envelope().digest());
-    proof.verify_inclusion(&entry.to_canonical()).expect("in the log");
+    proof
+        .verify_inclusion(&entry.to_canonical())
+        .expect("in the log");
 }

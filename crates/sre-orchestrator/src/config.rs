@@ -101,7 +101,10 @@ impl OrderConfig {
     /// Never: a UUID's text is within an order id's alphabet.
     #[must_use]
     pub fn generate_id() -> OrderId {
-        uuid::Uuid::now_v7().to_string().parse().expect("a UUID is an order id")
+        uuid::Uuid::now_v7()
+            .to_string()
+            .parse()
+            .expect("a UUID is an order id")
     }
 
     /// Reads an order from its JSON form, already parsed strictly
@@ -130,7 +133,9 @@ impl OrderConfig {
             order_id: wire.order_id,
             skill_package: package(wire.skill_package)?,
             input_data: wire.input_data,
-            timeout_seconds: wire.timeout_seconds.unwrap_or(Self::DEFAULT_TIMEOUT_SECONDS),
+            timeout_seconds: wire
+                .timeout_seconds
+                .unwrap_or(Self::DEFAULT_TIMEOUT_SECONDS),
             max_retries: wire.max_retries,
             retry_on_timeout: wire.retry_on_timeout,
             verdicts_required: wire.verdicts_required,

@@ -37,21 +37,25 @@ mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
 pub use callback::{
-    AddressPolicy, AddressPolicyError, Callback, CallbackError, CallbackKeys, CallbackMessage, Courier, HttpCallback,
-    KeysError, Network, NetworkError, Schedule,
+    AddressPolicy, AddressPolicyError, Callback, CallbackError, CallbackKeys, CallbackMessage,
+    Courier, HttpCallback, KeysError, Network, NetworkError, Schedule,
 };
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
 pub use embedded::{
-    DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder, default_data_folder,
-    execute_skill_order,
+    DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder,
+    default_data_folder, execute_skill_order,
 };
 pub use http::{BodyError, http_client, read_body, with_causes};
-pub use journal::{Finality, Forgotten, Journal, JournalEntry, JournalError, NeverFinal, Retention};
+pub use journal::{
+    Finality, Forgotten, Journal, JournalEntry, JournalError, NeverFinal, Retention,
+};
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
-pub use registrar::{Batch, Evidence, KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError, evidence};
+pub use registrar::{
+    Batch, Evidence, KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError, evidence,
+};
 pub use retry::Backoff;
 pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]

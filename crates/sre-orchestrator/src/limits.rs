@@ -72,7 +72,8 @@ impl Default for OperatorLimits {
             cpu_quota_us: 50_000,
             cpu_period_us: 100_000,
             cpu_period_cap_us: 1_000_000,
-            processors_cap: std::thread::available_parallelism().map_or(1, |count| count.get() as u64),
+            processors_cap: std::thread::available_parallelism()
+                .map_or(1, |count| count.get() as u64),
         }
     }
 }

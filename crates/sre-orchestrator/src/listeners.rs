@@ -20,11 +20,17 @@ pub(crate) struct Registered(RwLock<Vec<Listener>>);
 
 impl Registered {
     pub(crate) fn register(&self, listener: Listener) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(listener);
     }
 
     pub(crate) fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
@@ -44,7 +50,11 @@ impl Listeners {
             OrderStatus::Completed => ("success", &self.success),
             OrderStatus::Failed | OrderStatus::Timeout => ("failure", &self.failure),
         };
-        let listeners = registered.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let listeners = registered
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         for listener in listeners {
             if catch_unwind(AssertUnwindSafe(|| listener(result))).is_err() {
                 tracing::error!("a {kind} callback panicked");

@@ -73,9 +73,21 @@ impl Parts {
         store: Arc<dyn Store>,
         journal: Arc<Journal>,
     ) -> Self {
-        let (backoff, schedule, meter) = (Backoff::default(), Schedule::default(), Arc::new(NoMeter));
+        let (backoff, schedule, meter) =
+            (Backoff::default(), Schedule::default(), Arc::new(NoMeter));
         let tracing = Tracing::default();
-        Self { executor, commit, verify, callback, store, journal, backoff, schedule, meter, tracing }
+        Self {
+            executor,
+            commit,
+            verify,
+            callback,
+            store,
+            journal,
+            backoff,
+            schedule,
+            meter,
+            tracing,
+        }
     }
 }
 
@@ -124,16 +136,43 @@ impl Orchestrator {
     /// An orchestrator of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { executor, commit, verify, callback, store, journal, backoff, schedule, meter, tracing } = parts;
+        let Parts {
+            executor,
+            commit,
+            verify,
+            callback,
+            store,
+            journal,
+            backoff,
+            schedule,
+            meter,
+            tracing,
+        } = parts;
         let courier = Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter));
         let courier = Arc::new(courier.with_tracing(tracing.clone()));
         let (shelf, listeners) = (Shelf::new(store), Listeners::default());
-        let turns = Turns::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-        Self { executor, turns, commit, verify, shelf, journal, courier, backoff, meter, tracing, listeners }
+        let turns =
+            Turns::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        Self {
+            executor,
+            turns,
+            commit,
+            verify,
+            shelf,
+            journal,
+            courier,
+            backoff,
+            meter,
+            tracing,
+            listeners,
+        }
     }
 
     /// Calls `listener` with every result that is not `completed`. What it does, panicking included, changes nothing.
-    pub fn register_failure_callback(&self, listener: impl Fn(&OrderResult) + Send + Sync + 'static) {
+    pub fn register_failure_callback(
+        &self,
+        listener: impl Fn(&OrderResult) + Send + Sync + 'static,
+    ) {
         self.listeners.failure().register(Arc::new(listener));
     }
 
@@ -143,7 +182,10 @@ impl Orchestrator {
     }
 
     /// Calls `listener` with every result that is `completed`. What it does, panicking included, changes nothing.
-    pub fn register_success_callback(&self, listener: impl Fn(&OrderResult) + Send + Sync + 'static) {
+    pub fn register_success_callback(
+        &self,
+        listener: impl Fn(&OrderResult) + Send + Sync + 'static,
+    ) {
         self.listeners.success().register(Arc::new(listener));
     }
 
@@ -218,10 +260,16 @@ impl Orchestrator {
     ) -> Result<OrderResult, ExecuteError> {
         // Before the order is accepted: whoever takes it over needs the skill. Without an order it harms nobody.
         self.shelf.put(&order.skill).await?;
-        let mut lease = match self.journal.accept(order.to_record(LOCAL, None), ClaimWish::Always).await? {
+        let mut lease = match self
+            .journal
+            .accept(order.to_record(LOCAL, None), ClaimWish::Always)
+            .await?
+        {
             Accepted::New { lease, .. } => lease,
             Accepted::Open { lease, .. } => {
-                tracing::warn!("the order was accepted before and has no result; executing it again");
+                tracing::warn!(
+                    "the order was accepted before and has no result; executing it again"
+                );
                 lease
             }
             Accepted::Finished { result, .. } => {
@@ -234,7 +282,9 @@ impl Orchestrator {
         // If the process dies from here on, the lease dies with it: a service that shares the folder makes the next
         // attempt, or the order stays open until it is submitted again. Blobs that were stored meanwhile harm nobody.
         loop {
-            let Some(held) = lease else { return self.follow(&order.order_id, observer).await };
+            let Some(held) = lease else {
+                return self.follow(&order.order_id, observer).await;
+            };
             let sequence = held.sequence();
             let never = std::future::pending();
             match self.attempt(&order, held, observer, never).await? {
@@ -248,7 +298,11 @@ impl Orchestrator {
                 Ended::Again(pause) => {
                     observer(Stage::Queued);
                     tokio::time::sleep(pause).await;
-                    lease = self.journal.claim_one(sequence).await?.map(|claimed| claimed.lease);
+                    lease = self
+                        .journal
+                        .claim_one(sequence)
+                        .await?
+                        .map(|claimed| claimed.lease);
                 }
             }
         }

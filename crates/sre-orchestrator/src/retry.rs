@@ -16,7 +16,10 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { base: Duration::from_secs(1), cap: Duration::from_secs(60) }
+        Self {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(60),
+        }
     }
 }
 
@@ -25,8 +28,13 @@ impl Backoff {
     /// bound: a pause of nothing would hammer whatever just failed.
     #[must_use]
     pub fn pause(&self, failed: u32, random: f64) -> Duration {
-        let bound =
-            self.base.saturating_mul(1u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.cap);
+        let bound = self
+            .base
+            .saturating_mul(
+                1u32.checked_shl(failed.saturating_sub(1))
+                    .unwrap_or(u32::MAX),
+            )
+            .min(self.cap);
         bound.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
     }
 }
@@ -38,7 +46,9 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_cap() {
         let backoff = Backoff::default();
-        let longest: Vec<u64> = (1..=9).map(|failed| backoff.pause(failed, 1.0).as_secs()).collect();
+        let longest: Vec<u64> = (1..=9)
+            .map(|failed| backoff.pause(failed, 1.0).as_secs())
+            .collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         for failed in [1, 5, 40, u32::MAX] {
             let (shortest, longest) = (backoff.pause(failed, 0.0), backoff.pause(failed, 1.0));

@@ -61,7 +61,13 @@ impl Shelf {
     /// A shelf over `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, loaded: Arc::new(Mutex::new(Loaded { skills: LruCache::unbounded(), bytes: 0 })) }
+        Self {
+            store,
+            loaded: Arc::new(Mutex::new(Loaded {
+                skills: LruCache::unbounded(),
+                bytes: 0,
+            })),
+        }
     }
 
     /// Stores a skill; when this returns, [`Shelf::get`] finds it, also after a crash.
@@ -72,9 +78,15 @@ impl Shelf {
         if self.lock().skills.get(&skill.digest()).is_some() {
             return Ok(());
         }
-        let mut blobs: Vec<Blob> =
-            skill.files().iter().map(|file| Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes))).collect();
-        blobs.push(Blob::with_digest(skill.manifest().address(), Arc::clone(skill.manifest().bytes())));
+        let mut blobs: Vec<Blob> = skill
+            .files()
+            .iter()
+            .map(|file| Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes)))
+            .collect();
+        blobs.push(Blob::with_digest(
+            skill.manifest().address(),
+            Arc::clone(skill.manifest().bytes()),
+        ));
         self.store.put(blobs).await?;
         self.lock().insert(skill);
         Ok(())
@@ -90,13 +102,23 @@ impl Shelf {
         }
         let no_skill = |message: String| ShelfError::NoSkill { digest, message };
         let manifest = self.store.get(digest.into()).await?;
-        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| no_skill(error.to_string()))?;
-        let digests: Vec<BlobDigest> = manifest.files.iter().map(|file| file.sha256.into()).collect();
+        let manifest: Manifest =
+            serde_json::from_slice(&manifest).map_err(|error| no_skill(error.to_string()))?;
+        let digests: Vec<BlobDigest> = manifest
+            .files
+            .iter()
+            .map(|file| file.sha256.into())
+            .collect();
         let mut files = BTreeMap::new();
-        for (file, bytes) in manifest.files.iter().zip(self.store.get_many(&digests).await) {
+        for (file, bytes) in manifest
+            .files
+            .iter()
+            .zip(self.store.get_many(&digests).await)
+        {
             files.insert(file.path.clone(), bytes?);
         }
-        let skill = Skill::from_manifest(manifest, files).map_err(|error: SkillError| no_skill(error.to_string()))?;
+        let skill = Skill::from_manifest(manifest, files)
+            .map_err(|error: SkillError| no_skill(error.to_string()))?;
         if skill.digest() != digest {
             return Err(no_skill(format!("its digest is {}", skill.digest())));
         }
@@ -126,5 +148,10 @@ impl Loaded {
 
 /// The files, and something for what is made of the manifest.
 fn weight(skill: &Skill) -> usize {
-    skill.files().iter().map(|file| file.bytes.len()).sum::<usize>() + 16 * 1024
+    skill
+        .files()
+        .iter()
+        .map(|file| file.bytes.len())
+        .sum::<usize>()
+        + 16 * 1024
 }

@@ -33,23 +33,42 @@ pub struct Swept {
 /// # Errors
 /// [`EmbeddedError`]: somebody else uses the folder, journal or log are missing or not what they were, or something could not be
 /// read; then no blob was removed.
-pub async fn sweep(folder: &DataFolder, retention: Retention, program: &str) -> Result<Swept, EmbeddedError> {
+pub async fn sweep(
+    folder: &DataFolder,
+    retention: Retention,
+    program: &str,
+) -> Result<Swept, EmbeddedError> {
     let journal = Arc::new(folder.open_journal_alone()?);
     let store = Arc::new(folder.open_store()?);
     let registrar = open_registrar(folder, &journal, &store, program).await?;
     if !journal.is_used()? {
         // New, or emptied by an accident: either way it says nothing about what is needed.
-        return Ok(Swept { orders: Forgotten::default(), blobs: 0, bytes: 0 });
+        return Ok(Swept {
+            orders: Forgotten::default(),
+            blobs: 0,
+            bytes: 0,
+        });
     }
     if let Some(registrar) = &registrar {
         issue_due(registrar).await;
     }
-    let receiptless = if registrar.is_some() { Receiptless::Kept } else { Receiptless::Forgotten };
+    let receiptless = if registrar.is_some() {
+        Receiptless::Kept
+    } else {
+        Receiptless::Forgotten
+    };
     let orders = journal.forget(retention, receiptless).await?;
-    let of_log = registrar.map(|registrar| registrar.log().blobs()).transpose().map_err(RegistrarError::from)?;
+    let of_log = registrar
+        .map(|registrar| registrar.log().blobs())
+        .transpose()
+        .map_err(RegistrarError::from)?;
     let kept = needed(&journal, &store, of_log.unwrap_or_default()).await?;
     let removed = store.retain(|digest| kept.contains(&digest)).await?;
-    Ok(Swept { orders, blobs: removed.blobs, bytes: removed.bytes })
+    Ok(Swept {
+        orders,
+        blobs: removed.blobs,
+        bytes: removed.bytes,
+    })
 }
 
 /// The registrar, where there is a log.
@@ -65,7 +84,9 @@ async fn open_registrar(
         return Ok(None);
     }
     let store: Arc<dyn Store> = Arc::<LocalStore>::clone(store);
-    let registrar = folder.open_registrar(Arc::clone(journal), store, program).await?;
+    let registrar = folder
+        .open_registrar(Arc::clone(journal), store, program)
+        .await?;
     let entries = registrar.log().submitted().map_err(RegistrarError::from)?;
     if entries > 0 && issued == 0 && journal.count_receipts_due()?.waiting == 0 {
         let origin = registrar.log().key().name.to_string();
@@ -81,7 +102,9 @@ async fn issue_due(registrar: &Registrar) {
         match registrar.issue_due().await {
             Ok(Batch::Full) => {}
             Ok(Batch::Last | Batch::Empty) => return,
-            Err(error) => return tracing::warn!(%error, "receipts cannot be issued; their orders are kept"),
+            Err(error) => {
+                return tracing::warn!(%error, "receipts cannot be issued; their orders are kept");
+            }
         }
     }
 }
@@ -96,7 +119,9 @@ async fn needed(
     journal.each_kept(|thing| match thing {
         Kept::Skill(digest) => drop(skills.insert(digest)),
         Kept::Result(result) => {
-            let Some(committed) = result.commit_result else { return };
+            let Some(committed) = result.commit_result else {
+                return;
+            };
             let commitment = &committed.commitment;
             skills.insert(commitment.skill);
             engines.insert(commitment.runtime);
@@ -140,14 +165,22 @@ async fn keep_skill(
 ) -> Result<(), EmbeddedError> {
     kept.insert(skill.into());
     match stored::<Manifest>(store, skill.into()).await? {
-        Some(manifest) => kept.extend(manifest.files.iter().map(|file| BlobDigest::from(file.sha256))),
+        Some(manifest) => kept.extend(
+            manifest
+                .files
+                .iter()
+                .map(|file| BlobDigest::from(file.sha256)),
+        ),
         None => tracing::warn!(%skill, "the skill of a kept order is missing or damaged"),
     }
     Ok(())
 }
 
 /// A value from the store. One that is missing or damaged keeps nothing and is no reason to stop: `None`.
-async fn stored<T: DeserializeOwned>(store: &LocalStore, digest: BlobDigest) -> Result<Option<T>, EmbeddedError> {
+async fn stored<T: DeserializeOwned>(
+    store: &LocalStore,
+    digest: BlobDigest,
+) -> Result<Option<T>, EmbeddedError> {
     match store.get(digest).await {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.is_retryable() => Err(error.into()),

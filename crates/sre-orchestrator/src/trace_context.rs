@@ -20,7 +20,11 @@ impl TraceParent {
     /// A trace of its own.
     pub(crate) fn new(trace: u128, span: u64) -> Self {
         // All zeros means "none".
-        Self { trace_id: format!("{:032x}", trace.max(1)), parent_id: format!("{:016x}", span.max(1)), flags: 1 }
+        Self {
+            trace_id: format!("{:032x}", trace.max(1)),
+            parent_id: format!("{:016x}", span.max(1)),
+            flags: 1,
+        }
     }
 
     /// Whether its spans are recorded.
@@ -31,7 +35,10 @@ impl TraceParent {
 
     /// The same, recorded or not.
     pub(crate) fn sampled(self, sampled: bool) -> Self {
-        Self { flags: u8::from(sampled), ..self }
+        Self {
+            flags: u8::from(sampled),
+            ..self
+        }
     }
 
     /// The trace, 32 hexadecimal digits.
@@ -50,7 +57,10 @@ impl TraceParent {
     #[must_use]
     pub fn child(&self, span: u64) -> Self {
         // All zeros means "none".
-        Self { parent_id: format!("{:016x}", span.max(1)), ..self.clone() }
+        Self {
+            parent_id: format!("{:016x}", span.max(1)),
+            ..self.clone()
+        }
     }
 }
 
@@ -61,8 +71,14 @@ impl FromStr for TraceParent {
         let mut parts = text.split('-');
         let mut part = |length: usize| {
             let part = parts.next().ok_or(TraceParentError)?;
-            let is_hex = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            if part.len() == length && is_hex { Ok(part.to_owned()) } else { Err(TraceParentError) }
+            let is_hex = part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            if part.len() == length && is_hex {
+                Ok(part.to_owned())
+            } else {
+                Err(TraceParentError)
+            }
         };
         let (version, trace_id, parent_id, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
         let is_none = |id: &str| id.bytes().all(|b| b == b'0');
@@ -71,13 +87,21 @@ impl FromStr for TraceParent {
         if version == "ff" || !is_whole || is_none(&trace_id) || is_none(&parent_id) {
             return Err(TraceParentError);
         }
-        Ok(Self { trace_id, parent_id, flags: u8::from_str_radix(&flags, 16).map_err(|_| TraceParentError)? })
+        Ok(Self {
+            trace_id,
+            parent_id,
+            flags: u8::from_str_radix(&flags, 16).map_err(|_| TraceParentError)?,
+        })
     }
 }
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.parent_id, self.flags)
+        write!(
+            f,
+            "00-{}-{}-{:02x}",
+            self.trace_id, self.parent_id, self.flags
+        )
     }
 }
 
@@ -90,8 +114,15 @@ mod tests {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let parent: TraceParent = text.parse().expect("a traceparent");
         assert_eq!(parent.to_string(), text);
-        assert_eq!(parent.child(7).to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01");
-        assert!("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what".parse::<TraceParent>().is_ok());
+        assert_eq!(
+            parent.child(7).to_string(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01"
+        );
+        assert!(
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what"
+                .parse::<TraceParent>()
+                .is_ok()
+        );
         for bad in [
             "",
             "00",

@@ -76,7 +76,12 @@ impl Tracing {
     /// belongs to `parent` itself.
     #[must_use]
     pub fn span(&self, name: &'static str, kind: SpanKind, parent: Option<&TraceParent>) -> Span {
-        let Some(tracer) = &self.0 else { return Span { context: parent.cloned(), recording: None } };
+        let Some(tracer) = &self.0 else {
+            return Span {
+                context: parent.cloned(),
+                recording: None,
+            };
+        };
         let context = match parent {
             Some(parent) => parent.child(rand::random()),
             None => {
@@ -97,7 +102,12 @@ impl Tracing {
     }
 
     /// Tells of the whole order, which may have begun in a process that is gone. `parent` is the submitter's.
-    pub(crate) fn order_ended(&self, parent: &TraceParent, accepted: SystemTime, result: &OrderResult) {
+    pub(crate) fn order_ended(
+        &self,
+        parent: &TraceParent,
+        accepted: SystemTime,
+        result: &OrderResult,
+    ) {
         let context = order_context(&result.order_id, parent);
         let mut span = self.begin("order", SpanKind::Internal, context, Some(parent));
         span.attribute("sre.order_id", || result.order_id.to_string());
@@ -111,22 +121,35 @@ impl Tracing {
         }
     }
 
-    fn begin(&self, name: &'static str, kind: SpanKind, context: TraceParent, parent: Option<&TraceParent>) -> Span {
-        let recording = self.0.as_ref().filter(|_| context.is_sampled()).map(|tracer| Recording {
-            tracer: Arc::clone(tracer),
-            span: EndedSpan {
-                name,
-                kind,
-                context: context.clone(),
-                parent_id: parent.map(|parent| parent.parent_id().to_owned()),
-                parent_is_remote: kind == SpanKind::Server && parent.is_some(),
-                started: SystemTime::now(),
-                ended: SystemTime::now(),
-                attributes: Vec::new(),
-                error: None,
-            },
-        });
-        Span { context: Some(context), recording }
+    fn begin(
+        &self,
+        name: &'static str,
+        kind: SpanKind,
+        context: TraceParent,
+        parent: Option<&TraceParent>,
+    ) -> Span {
+        let recording = self
+            .0
+            .as_ref()
+            .filter(|_| context.is_sampled())
+            .map(|tracer| Recording {
+                tracer: Arc::clone(tracer),
+                span: EndedSpan {
+                    name,
+                    kind,
+                    context: context.clone(),
+                    parent_id: parent.map(|parent| parent.parent_id().to_owned()),
+                    parent_is_remote: kind == SpanKind::Server && parent.is_some(),
+                    started: SystemTime::now(),
+                    ended: SystemTime::now(),
+                    attributes: Vec::new(),
+                    error: None,
+                },
+            });
+        Span {
+            context: Some(context),
+            recording,
+        }
     }
 }
 
@@ -152,7 +175,10 @@ struct Recording {
 impl Span {
     /// Nothing, of which nobody is told.
     pub(crate) const fn none() -> Self {
-        Self { context: None, recording: None }
+        Self {
+            context: None,
+            recording: None,
+        }
     }
 
     /// What it causes belongs below this.

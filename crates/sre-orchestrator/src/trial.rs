@@ -45,8 +45,9 @@ impl Acceptance {
             "files": { "main.wat": PROGRAM },
         });
         let skill = Arc::new(Skill::from_object(&package, &PackageLimits::default())?);
-        let id =
-            "trial".parse().map_err(|_| AcceptError::Sandbox(SandboxError::Bug(String::from("the trial's id"))))?;
+        let id = "trial"
+            .parse()
+            .map_err(|_| AcceptError::Sandbox(SandboxError::Bug(String::from("the trial's id"))))?;
         let order = self.accept(OrderConfig::new(id, skill)).await?;
         let slot = match tokio::time::timeout(SLOT_TIME_LIMIT, self.executor.slot()).await {
             Ok(slot) => slot.map_err(AcceptError::Sandbox)?,
@@ -59,12 +60,20 @@ impl Acceptance {
             time_limit: RUN_TIME_LIMIT,
             language_runtime: None,
         };
-        let execution = self.executor.execute(slot, job).await.map_err(AcceptError::Sandbox)?;
+        let execution = self
+            .executor
+            .execute(slot, job)
+            .await
+            .map_err(AcceptError::Sandbox)?;
         match execution.output {
             Some(output) if output == 7 => Ok(Trial::Passed),
             _ => {
-                let found = execution.failure.unwrap_or_else(|| String::from("another result"));
-                Err(AcceptError::Sandbox(SandboxError::Bug(format!("a skill that prints 7 did not: {found}"))))
+                let found = execution
+                    .failure
+                    .unwrap_or_else(|| String::from("another result"));
+                Err(AcceptError::Sandbox(SandboxError::Bug(format!(
+                    "a skill that prints 7 did not: {found}"
+                ))))
             }
         }
     }

@@ -29,7 +29,11 @@ pub(crate) struct Turn(Option<Turns>);
 impl Turns {
     /// A queue of which so many ask at once.
     pub(crate) fn new(width: usize) -> Self {
-        Self(Arc::new(Mutex::new(Queue { free: width, last: String::new(), waiting: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(Queue {
+            free: width,
+            last: String::new(),
+            waiting: BTreeMap::new(),
+        })))
     }
 
     /// Ends when it is this submitter's turn. Whoever is dropped while waiting loses its place.
@@ -42,7 +46,11 @@ impl Turns {
                 return Turn(Some(self.clone()));
             }
             let (sender, turn) = oneshot::channel();
-            queue.waiting.entry(submitter.to_owned()).or_default().push_back(sender);
+            queue
+                .waiting
+                .entry(submitter.to_owned())
+                .or_default()
+                .push_back(sender);
             turn
         };
         // The other end is in the queue until it is used.
@@ -77,8 +85,13 @@ impl Turns {
 
 impl Queue {
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        let behind = self.waiting.range::<str, _>((Bound::Excluded(self.last.as_str()), Bound::Unbounded)).next();
-        let submitter = behind.or_else(|| self.waiting.iter().next()).map(|(submitter, _)| submitter.clone())?;
+        let behind = self
+            .waiting
+            .range::<str, _>((Bound::Excluded(self.last.as_str()), Bound::Unbounded))
+            .next();
+        let submitter = behind
+            .or_else(|| self.waiting.iter().next())
+            .map(|(submitter, _)| submitter.clone())?;
         let orders = self.waiting.get_mut(&submitter)?;
         let next = orders.pop_front();
         if orders.is_empty() {
@@ -118,7 +131,10 @@ mod tests {
         };
         let all = join_all(["b", "b", "b", "a", "c", "a"].map(one));
         let (_, ()) = tokio::join!(all, async { drop(first) });
-        assert_eq!(order.into_inner().expect("no panic"), ["c", "a", "b", "a", "b", "b"]);
+        assert_eq!(
+            order.into_inner().expect("no panic"),
+            ["c", "a", "b", "a", "b", "b"]
+        );
     }
 
     #[tokio::test]
@@ -127,7 +143,8 @@ mod tests {
         let first = turns.next("a").await;
         // Each has a place, and one leaves without having had its turn.
         let mut gone: Vec<_> = (0..3).map(|_| Box::pin(turns.next("b"))).collect();
-        gone.iter_mut().for_each(|waiting| assert!(waiting.now_or_never().is_none()));
+        gone.iter_mut()
+            .for_each(|waiting| assert!(waiting.now_or_never().is_none()));
         let had = AtomicUsize::new(0);
         let mut last = Box::pin(async {
             drop(turns.next("c").await);

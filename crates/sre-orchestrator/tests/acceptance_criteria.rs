@@ -17,10 +17,25 @@ use support::{Act, Receiver, house, house_with, order, package, until};
 async fn ac_01_the_orchestrator_can_be_imported_by_itself() {
     let house = house(&[Act::Print("{}")]);
     let config = json!({ "order_id": "alone", "skill_package": package() });
-    let result = house.run(OrderConfig::from_json(config, LocalPaths::Refused).expect("an order")).await;
-    assert_eq!((result.status, result.output), (OrderStatus::Completed, Some(json!({}))));
-    let kept = house.orchestrator.journal().get(&result.order_id).expect("a journal").expect("an entry");
-    assert_eq!(kept.parsed_result().expect("readable").map(|kept| kept.status), Some(OrderStatus::Completed));
+    let result = house
+        .run(OrderConfig::from_json(config, LocalPaths::Refused).expect("an order"))
+        .await;
+    assert_eq!(
+        (result.status, result.output),
+        (OrderStatus::Completed, Some(json!({})))
+    );
+    let kept = house
+        .orchestrator
+        .journal()
+        .get(&result.order_id)
+        .expect("a journal")
+        .expect("an entry");
+    assert_eq!(
+        kept.parsed_result()
+            .expect("readable")
+            .map(|kept| kept.status),
+        Some(OrderStatus::Completed)
+    );
 }
 
 #[tokio::test]
@@ -37,7 +52,11 @@ async fn ac_02_an_order_goes_through_commit_verify_and_callback_in_this_order() 
         String::from("deliver(http://receiver.example/hook, completed)"),
     ];
     assert_eq!(house.watch.lines(), expected);
-    assert_eq!(house.script.executions.load(Ordering::SeqCst), 2, "executed once and replayed once");
+    assert_eq!(
+        house.script.executions.load(Ordering::SeqCst),
+        2,
+        "executed once and replayed once"
+    );
 }
 
 #[tokio::test]
@@ -54,7 +73,10 @@ async fn ac_03_the_configuration_is_read_with_its_defaults_and_obeyed() {
     let mut config = order("retries");
     config.max_retries = 2;
     let result = stumbling.run(config).await;
-    assert_eq!((result.status, result.attempts), (OrderStatus::Completed, 3));
+    assert_eq!(
+        (result.status, result.attempts),
+        (OrderStatus::Completed, 3)
+    );
     // One retry too few.
     let stumbling = house(&[Act::Unavailable, Act::Unavailable, Act::Print("1")]);
     let mut config = order("too-few");
@@ -71,13 +93,19 @@ async fn ac_03_the_configuration_is_read_with_its_defaults_and_obeyed() {
     let result = hanging.run(config).await;
     assert_eq!((result.status, result.attempts), (OrderStatus::Timeout, 1));
     assert_eq!(result.error_code.as_deref(), Some("timeout"));
-    until("the guest is stopped", || hanging.script.stopped.load(Ordering::SeqCst) > 0).await;
+    until("the guest is stopped", || {
+        hanging.script.stopped.load(Ordering::SeqCst) > 0
+    })
+    .await;
     let slow_once = house(&[Act::TimeOut, Act::Print("1")]);
     let mut config = order("timeout-retried");
     config.max_retries = 1;
     config.retry_on_timeout = true;
     let result = slow_once.run(config).await;
-    assert_eq!((result.status, result.attempts), (OrderStatus::Completed, 2));
+    assert_eq!(
+        (result.status, result.attempts),
+        (OrderStatus::Completed, 2)
+    );
 }
 
 #[tokio::test]
@@ -85,19 +113,37 @@ async fn ac_04_the_result_tells_everything_about_the_execution() {
     let house = house(&[Act::Print(r#"{ "b": 1.0, "a": [] }"#)]);
     let result = house.run(order("complete")).await;
     assert_eq!(result.order_id.as_str(), "complete");
-    assert_eq!((result.status, result.attempts), (OrderStatus::Completed, 1));
+    assert_eq!(
+        (result.status, result.attempts),
+        (OrderStatus::Completed, 1)
+    );
     assert_eq!(result.output, Some(json!({ "a": [], "b": 1.0 })));
-    assert_eq!((result.error_message.as_ref(), result.error_code.as_ref()), (None, None));
+    assert_eq!(
+        (result.error_message.as_ref(), result.error_code.as_ref()),
+        (None, None)
+    );
     assert_eq!(result.logs, "a log line\n");
     let commit = result.commit_result.as_ref().expect("a commitment");
     let hash = commit.result_hash.expect("a result");
     // SHA-256 of {"a":[],"b":1}, computed elsewhere.
-    assert_eq!(hash.to_string(), "1c8f8816506a8ccbc55140d8a7bb70214a8942c7030fc0fc2914cec675cd1c15");
-    assert_eq!(commit.result_uri.as_deref(), Some(&*format!("da:sha256:{hash}")));
+    assert_eq!(
+        hash.to_string(),
+        "1c8f8816506a8ccbc55140d8a7bb70214a8942c7030fc0fc2914cec675cd1c15"
+    );
+    assert_eq!(
+        commit.result_uri.as_deref(),
+        Some(&*format!("da:sha256:{hash}"))
+    );
     assert_eq!(commit.status, CommitStatus::Success);
     let verification = result.verification.as_ref().expect("a verification");
-    assert_eq!((verification.is_valid, verification.verdict), (true, Verdict::Matched));
-    assert_eq!(verification.actual_hash.as_deref(), Some(&*verification.expected_hash));
+    assert_eq!(
+        (verification.is_valid, verification.verdict),
+        (true, Verdict::Matched)
+    );
+    assert_eq!(
+        verification.actual_hash.as_deref(),
+        Some(&*verification.expected_hash)
+    );
 
     let fields = serde_json::to_value(&result).expect("JSON");
     for name in [
@@ -114,7 +160,12 @@ async fn ac_04_the_result_tells_everything_about_the_execution() {
     ] {
         assert!(fields.get(name).is_some(), "{name}");
     }
-    let stored = house.orchestrator.journal().get(&result.order_id).expect("a journal").expect("an entry");
+    let stored = house
+        .orchestrator
+        .journal()
+        .get(&result.order_id)
+        .expect("a journal")
+        .expect("an entry");
     assert_eq!(stored.parsed_result().expect("readable"), Some(result));
 }
 
@@ -124,7 +175,9 @@ async fn ac_05_failures_reach_the_callbacks_and_change_nothing_when_those_break(
         let house = house_with(&[Act::Exit(3)], receiver);
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        house.orchestrator.register_failure_callback(|_| panic!("a listener breaks"));
+        house
+            .orchestrator
+            .register_failure_callback(|_| panic!("a listener breaks"));
         house.orchestrator.register_failure_callback(move |result| {
             assert_eq!(result.error_code.as_deref(), Some("skill_exited"));
             counted.fetch_add(1, Ordering::SeqCst);
@@ -133,11 +186,20 @@ async fn ac_05_failures_reach_the_callbacks_and_change_nothing_when_those_break(
         config.callback_url = Some("http://receiver.example/".parse().expect("a URL"));
         let result = house.run(config).await;
         assert_eq!(result.status, OrderStatus::Failed);
-        assert_eq!(result.error_message.as_deref(), Some("the skill exited with code 3"));
+        assert_eq!(
+            result.error_message.as_deref(),
+            Some("the skill exited with code 3")
+        );
         // A failure of the skill is committed and replayed like a success.
-        assert_eq!(result.verification.map(|v| v.verdict), Some(Verdict::Matched));
+        assert_eq!(
+            result.verification.map(|v| v.verdict),
+            Some(Verdict::Matched)
+        );
         assert_eq!(calls.load(Ordering::SeqCst), 1);
-        assert_eq!(house.watch.lines().last().map(String::as_str), Some("deliver(http://receiver.example/, failed)"));
+        assert_eq!(
+            house.watch.lines().last().map(String::as_str),
+            Some("deliver(http://receiver.example/, failed)")
+        );
 
         house.orchestrator.clear_failure_callbacks();
         house.run(order("failing-again")).await;

@@ -46,7 +46,11 @@ impl Store for FaultyStore {
             self.store.put(blobs).await?;
         }
         let source = ErrorKind::StorageFull.into();
-        Err(StoreError::Io { action: "write", path: PathBuf::from("a blob"), source })
+        Err(StoreError::Io {
+            action: "write",
+            path: PathBuf::from("a blob"),
+            source,
+        })
     }
 
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
@@ -63,9 +67,20 @@ const SKILL: usize = 0;
 const EVIDENCE: usize = 1;
 
 fn house(data: &Arc<TempDir>, at: usize, fault: Fault) -> House {
-    let store = FaultyStore { store: store_in(data), at, fault, puts: AtomicUsize::new(0) };
+    let store = FaultyStore {
+        store: store_in(data),
+        at,
+        fault,
+        puts: AtomicUsize::new(0),
+    };
     let journal = Journal::open(&data.path().join("journal.sqlite3")).expect("a journal");
-    house_on(Arc::clone(data), journal, Arc::new(store), &[Act::Print("1")], Receiver::Acknowledges)
+    house_on(
+        Arc::clone(data),
+        journal,
+        Arc::new(store),
+        &[Act::Print("1")],
+        Receiver::Acknowledges,
+    )
 }
 
 /// Submits the order and waits for its result, or for its refusal.
@@ -79,7 +94,12 @@ async fn submit(house: &House, retries: u32) -> Result<OrderResult, SubmitError>
     let ended = match submitted {
         Err(error) => Err(error),
         Ok(_) => Ok(eventually("the result", || {
-            let entry = house.orchestrator.journal().get(&id).expect("readable").expect("known");
+            let entry = house
+                .orchestrator
+                .journal()
+                .get(&id)
+                .expect("readable")
+                .expect("known");
             entry.parsed_result().expect("readable")
         })
         .await),
@@ -90,8 +110,16 @@ async fn submit(house: &House, retries: u32) -> Result<OrderResult, SubmitError>
 
 fn ends(house: &House) -> usize {
     let id = "order".parse().expect("an id");
-    let events = house.orchestrator.journal().events(&id, 0, 100).expect("readable").unwrap_or_default();
-    events.iter().filter(|event| event.kind == EventKind::Finished).count()
+    let events = house
+        .orchestrator
+        .journal()
+        .events(&id, 0, 100)
+        .expect("readable")
+        .unwrap_or_default();
+    events
+        .iter()
+        .filter(|event| event.kind == EventKind::Finished)
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,15 +129,34 @@ async fn an_order_whose_skill_was_not_stored_was_not_accepted() {
             let data = Arc::new(tempfile::tempdir().expect("a folder"));
             let mut house = house(&data, SKILL, fault);
             let refused = submit(&house, 0).await;
-            assert!(matches!(refused, Err(SubmitError::Store(_))), "{fault:?}: {refused:?}");
+            assert!(
+                matches!(refused, Err(SubmitError::Store(_))),
+                "{fault:?}: {refused:?}"
+            );
             let id = "order".parse().expect("an id");
-            assert!(house.orchestrator.journal().get(&id).expect("readable").is_none(), "{fault:?}");
+            assert!(
+                house
+                    .orchestrator
+                    .journal()
+                    .get(&id)
+                    .expect("readable")
+                    .is_none(),
+                "{fault:?}"
+            );
             if !same_process {
                 drop(house);
-                house = house_in(Arc::clone(&data), &[Act::Print("1")], Receiver::Acknowledges);
+                house = house_in(
+                    Arc::clone(&data),
+                    &[Act::Print("1")],
+                    Receiver::Acknowledges,
+                );
             }
             let ended = submit(&house, 0).await.expect("accepted");
-            assert_eq!((ended.status, ends(&house)), (OrderStatus::Completed, 1), "{fault:?}");
+            assert_eq!(
+                (ended.status, ends(&house)),
+                (OrderStatus::Completed, 1),
+                "{fault:?}"
+            );
         }
     }
 }
@@ -124,14 +171,29 @@ async fn evidence_that_was_not_stored_is_an_operating_failure_and_no_result() {
             assert_eq!(ends(&house), 1, "{fault:?}");
             if retries == 0 {
                 assert_eq!(ended.status, OrderStatus::Failed);
-                assert_eq!((ended.error_code.as_deref(), ended.commit_result.is_some()), (Some("store_failed"), false));
+                assert_eq!(
+                    (ended.error_code.as_deref(), ended.commit_result.is_some()),
+                    (Some("store_failed"), false)
+                );
             } else {
-                assert_eq!((ended.status, ended.attempts), (OrderStatus::Completed, 2), "{fault:?}");
+                assert_eq!(
+                    (ended.status, ended.attempts),
+                    (OrderStatus::Completed, 2),
+                    "{fault:?}"
+                );
             }
             // Whoever comes next finds the same.
             drop(house);
-            let house = house_in(Arc::clone(&data), &[Act::Print("1")], Receiver::Acknowledges);
-            assert_eq!(submit(&house, retries).await.expect("known"), ended, "{fault:?}");
+            let house = house_in(
+                Arc::clone(&data),
+                &[Act::Print("1")],
+                Receiver::Acknowledges,
+            );
+            assert_eq!(
+                submit(&house, retries).await.expect("known"),
+                ended,
+                "{fault:?}"
+            );
         }
     }
 }

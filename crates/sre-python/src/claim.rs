@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use sre_commit::CommitRequest;
 use sre_core::{
-    COMMITMENT_FORMAT, Canonical, CommitResult, Commitment, CommitmentDigest, Engine, InputDigest, Outcome,
-    OutputDigest, RuntimeDigest, SkillDigest,
+    COMMITMENT_FORMAT, Canonical, CommitResult, Commitment, CommitmentDigest, Engine, InputDigest,
+    Outcome, OutputDigest, RuntimeDigest, SkillDigest,
 };
 
 /// What a commitment says about an order whose commit stage was replaced, where the stage does not say it itself.
@@ -32,20 +32,28 @@ impl Claim {
     /// true skill, input and profile, and as runtime the replaced stage. Nobody stored evidence for it, which a real
     /// verifier will find.
     pub(crate) fn complete(&self, value: Value) -> Result<CommitResult, String> {
-        let Value::Object(mut fields) = value else { return Err(String::from("commit_result: must be an object")) };
+        let Value::Object(mut fields) = value else {
+            return Err(String::from("commit_result: must be an object"));
+        };
         fields.retain(|_, value| !value.is_null());
         let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
         if text("order_id").is_some_and(|order_id| order_id != self.order_id.as_str()) {
-            return Err(format!("commit_result.order_id: is of another order than {}", self.order_id.as_str()));
+            return Err(format!(
+                "commit_result.order_id: is of another order than {}",
+                self.order_id.as_str()
+            ));
         }
         let succeeded = text("status").as_deref() == Some("success");
         if succeeded != fields.contains_key("result_hash") {
-            return Err(String::from("commit_result.result_hash: a success has one, and nothing else has"));
+            return Err(String::from(
+                "commit_result.result_hash: a success has one, and nothing else has",
+            ));
         }
         if !fields.contains_key("commitment") {
             self.fill_in(&mut fields)?;
         }
-        serde_json::from_value(Value::Object(fields)).map_err(|error| format!("commit_result: {error}"))
+        serde_json::from_value(Value::Object(fields))
+            .map_err(|error| format!("commit_result: {error}"))
     }
 
     fn fill_in(&self, fields: &mut Map<String, Value>) -> Result<(), String> {
@@ -63,7 +71,9 @@ impl Claim {
             configuration: BTreeMap::new(),
         })
         .digest();
-        let outcome = output.map_or(Outcome::Exited { code: 1 }, |output| Outcome::Returned { output });
+        let outcome = output.map_or(Outcome::Exited { code: 1 }, |output| Outcome::Returned {
+            output,
+        });
         let commitment = Canonical::new(Commitment {
             format: COMMITMENT_FORMAT.to_owned(),
             skill: self.skill,

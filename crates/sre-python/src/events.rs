@@ -43,7 +43,9 @@ impl Events {
     /// Answers the next event, or `None` when there will be no more. Whoever stops waiting has lost nothing.
     fn next(&self, py: Python<'_>, waiter: Waiter) -> PyResult<Py<PyAny>> {
         let stream = Arc::clone(&self.0);
-        start(py, waiter, async move { Ok(Answer::Json(stream.lock().await.next().await?)) })
+        start(py, waiter, async move {
+            Ok(Answer::Json(stream.lock().await.next().await?))
+        })
     }
 }
 
@@ -51,7 +53,15 @@ impl Events {
     pub(crate) fn new(door: Arc<Door>, order_id: &OrderId, after: u64) -> Self {
         let path = format!("{}/events", order_path(order_id));
         let (connection, buffer) = (None, Vec::new());
-        Self(Arc::new(Mutex::new(Stream { door, path, after, connection, buffer, failures: 0, is_over: false })))
+        Self(Arc::new(Mutex::new(Stream {
+            door,
+            path,
+            after,
+            connection,
+            buffer,
+            failures: 0,
+            is_over: false,
+        })))
     }
 }
 
@@ -76,18 +86,31 @@ impl Stream {
 
     /// More bytes, from a new connection if need be.
     async fn receive(&mut self) -> Result<(), Failure> {
-        let Some(connection) = &mut self.connection else { return self.connect().await };
-        let silent = || Failure::unreachable(format!("the service was silent for {} s", SILENCE_LIMIT.as_secs()));
-        let part = tokio::time::timeout(SILENCE_LIMIT, connection.chunk()).await.map_err(|_| silent())?;
+        let Some(connection) = &mut self.connection else {
+            return self.connect().await;
+        };
+        let silent = || {
+            Failure::unreachable(format!(
+                "the service was silent for {} s",
+                SILENCE_LIMIT.as_secs()
+            ))
+        };
+        let part = tokio::time::timeout(SILENCE_LIMIT, connection.chunk())
+            .await
+            .map_err(|_| silent())?;
         match part.map_err(|error| self.door.unreachable(&error))? {
             Some(part) if self.buffer.len() + part.len() > EVENT_LIMIT_BYTES => {
-                Err(Failure::answer_invalid(format!("an event is longer than {EVENT_LIMIT_BYTES} bytes")))
+                Err(Failure::answer_invalid(format!(
+                    "an event is longer than {EVENT_LIMIT_BYTES} bytes"
+                )))
             }
             Some(part) => {
                 self.buffer.extend_from_slice(&part);
                 Ok(())
             }
-            None => Err(Failure::unreachable("the service closed the stream before the order ended")),
+            None => Err(Failure::unreachable(
+                "the service closed the stream before the order ended",
+            )),
         }
     }
 
@@ -99,7 +122,10 @@ impl Stream {
         let limit = self.door.time_limit;
         let late = |_| Failure::unreachable(format!("no answer within {} s", limit.as_secs_f64()));
         let opened = tokio::time::timeout(limit, async {
-            let answer = request.send().await.map_err(|error| self.door.unreachable(&error))?;
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| self.door.unreachable(&error))?;
             self.door.refuse(answer).await
         });
         let answer = opened.await.map_err(late)??;
@@ -118,7 +144,9 @@ impl Stream {
                 if kind == "finished" {
                     (self.is_over, self.connection) = (true, None);
                 }
-                return Ok(Some(json!({ "number": number, "kind": kind, "data": data })));
+                return Ok(Some(
+                    json!({ "number": number, "kind": kind, "data": data }),
+                ));
             }
         }
         Ok(None)
@@ -130,8 +158,12 @@ fn parse(frame: &[u8]) -> Result<Option<(u64, String, Value)>, Failure> {
     let malformed = || Failure::answer_invalid("the service sent something that is no event");
     let text = std::str::from_utf8(frame).map_err(|_| malformed())?;
     let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
-    let Some(data) = field("data: ") else { return Ok(None) };
-    let (Some(number), Some(kind)) = (field("id: "), field("event: ")) else { return Err(malformed()) };
+    let Some(data) = field("data: ") else {
+        return Ok(None);
+    };
+    let (Some(number), Some(kind)) = (field("id: "), field("event: ")) else {
+        return Err(malformed());
+    };
     let number = number.parse().map_err(|_| malformed())?;
     let data = serde_json::from_str(data).map_err(|_| malformed())?;
     Ok(Some((number, kind.to_owned(), data)))

@@ -27,12 +27,25 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(class: &'static str, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { class, code: code.into(), field: None, status: None, message: message.into() }
+    fn new(
+        class: &'static str,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            class,
+            code: code.into(),
+            field: None,
+            status: None,
+            message: message.into(),
+        }
     }
 
     fn in_field(self, field: &str) -> Self {
-        Self { field: Some(field.to_owned()), ..self }
+        Self {
+            field: Some(field.to_owned()),
+            ..self
+        }
     }
 
     /// A field has a value of the wrong type.
@@ -45,7 +58,12 @@ impl Failure {
         Self::at(field, "InvalidOrder", "order_invalid", message)
     }
 
-    fn at(field: &str, class: &'static str, code: &'static str, message: impl std::fmt::Display) -> Self {
+    fn at(
+        field: &str,
+        class: &'static str,
+        code: &'static str,
+        message: impl std::fmt::Display,
+    ) -> Self {
         Self::new(class, code, format!("{field}: {message}")).in_field(field)
     }
 
@@ -76,22 +94,33 @@ impl Failure {
     /// A service refused a request.
     pub(crate) fn refused(status: u16, code: String, detail: String) -> Self {
         let (class, field) = match (status, code.as_str()) {
-            (_, "order_conflict") | (409, "order_forgotten") => ("ServiceConflict", Some(String::from("order_id"))),
+            (_, "order_conflict") | (409, "order_forgotten") => {
+                ("ServiceConflict", Some(String::from("order_id")))
+            }
             (429 | 503, _) => ("ServiceUnavailable", None),
             (422, _) => ("ServiceRefused", None),
             _ => ("ServiceError", None),
         };
-        Self { field, status: Some(status), ..Self::new(class, code, detail) }
+        Self {
+            field,
+            status: Some(status),
+            ..Self::new(class, code, detail)
+        }
     }
 
     /// What a receipt leads to is not all there.
     pub(crate) fn evidence_lost(order_id: &OrderId, error: &StoreError) -> Self {
-        Self::new("ReceiptFailed", "evidence_lost", format!("order {order_id} cannot be bundled: {error}"))
+        Self::new(
+            "ReceiptFailed",
+            "evidence_lost",
+            format!("order {order_id} cannot be bundled: {error}"),
+        )
     }
 
     /// The bundle would be longer than a bundle may be.
     pub(crate) fn bundle_too_large(bytes: usize, limit_bytes: u64) -> Self {
-        let message = format!("the bundle would have {bytes} bytes, and the limit is {limit_bytes}");
+        let message =
+            format!("the bundle would have {bytes} bytes, and the limit is {limit_bytes}");
         Self::new("ReceiptFailed", "bundle_too_large", message)
     }
 
@@ -107,7 +136,11 @@ impl Failure {
 
     /// The interpreter is on its way out.
     pub(crate) fn closed() -> Self {
-        Self::new("ClosedError", "closed", "the runtime is closed: the interpreter is shutting down")
+        Self::new(
+            "ClosedError",
+            "closed",
+            "the runtime is closed: the interpreter is shutting down",
+        )
     }
 
     /// The runtime was started by the process this one was forked from.
@@ -119,9 +152,17 @@ impl Failure {
 
     /// The exception.
     pub(crate) fn into_exception(self, py: Python<'_>) -> PyErr {
-        let Self { class, code, field, status, message } = self;
-        let made =
-            py.import("sre_runtime.errors").and_then(|errors| errors.getattr(class)).and_then(|class| match status {
+        let Self {
+            class,
+            code,
+            field,
+            status,
+            message,
+        } = self;
+        let made = py
+            .import("sre_runtime.errors")
+            .and_then(|errors| errors.getattr(class))
+            .and_then(|class| match status {
                 Some(status) => class.call1((message, code, field, status)),
                 None => class.call1((message, code, field)),
             });
@@ -160,9 +201,13 @@ impl From<AcceptError> for Failure {
         match error {
             AcceptError::Skill(error) => error.into(),
             AcceptError::Field { field, message } => Self::of_value(field, in_python(&message)),
-            AcceptError::InputSchema(_) => Self::new("InvalidInput", code, error.to_string()).in_field("input_data"),
+            AcceptError::InputSchema(_) => {
+                Self::new("InvalidInput", code, error.to_string()).in_field("input_data")
+            }
             AcceptError::Sandbox(ref cause) => match cause.kind() {
-                ErrorKind::Rejected => Self::new("InvalidSkill", code, error.to_string()).in_field("skill_package"),
+                ErrorKind::Rejected => {
+                    Self::new("InvalidSkill", code, error.to_string()).in_field("skill_package")
+                }
                 _ => Self::new("SandboxUnavailable", code, error.to_string()),
             },
         }
@@ -173,8 +218,12 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         let message = error.to_string();
         match error {
-            ExecuteError::Conflict(_) => Self::new("OrderConflict", "order_conflict", message).in_field("order_id"),
-            ExecuteError::Forgotten(_) => Self::new("OrderConflict", "order_forgotten", message).in_field("order_id"),
+            ExecuteError::Conflict(_) => {
+                Self::new("OrderConflict", "order_conflict", message).in_field("order_id")
+            }
+            ExecuteError::Forgotten(_) => {
+                Self::new("OrderConflict", "order_forgotten", message).in_field("order_id")
+            }
             ExecuteError::Store(error) => error.into(),
             ExecuteError::Journal(_) => Self::new("JournalError", "journal_failed", message),
         }
@@ -270,10 +319,18 @@ impl From<EmbeddedError> for Failure {
                 Self::new(class, "data_folder", in_python(&error.to_string()))
             }
             EmbeddedError::NoHome | EmbeddedError::Unknown { .. } | EmbeddedError::NoJournal(_) => {
-                Self::new("DataFolderError", "data_folder", in_python(&error.to_string()))
+                Self::new(
+                    "DataFolderError",
+                    "data_folder",
+                    in_python(&error.to_string()),
+                )
             }
-            EmbeddedError::Journal(_) => Self::new("JournalError", "journal_failed", error.to_string()),
-            EmbeddedError::Keys(_) => Self::new("DataFolderError", "data_folder", error.to_string()),
+            EmbeddedError::Journal(_) => {
+                Self::new("JournalError", "journal_failed", error.to_string())
+            }
+            EmbeddedError::Keys(_) => {
+                Self::new("DataFolderError", "data_folder", error.to_string())
+            }
             EmbeddedError::Registrar(error) => error.into(),
             EmbeddedError::Callback(_) => Self::bug(error.to_string()),
         }
@@ -282,7 +339,9 @@ impl From<EmbeddedError> for Failure {
 
 /// A message that names options of the program, with those of Python instead.
 fn in_python(message: &str) -> String {
-    message.replace("--data-dir", "data_dir=").replace("--allow-native", "Orchestrator(native=NativeConfig())")
+    message
+        .replace("--data-dir", "data_dir=")
+        .replace("--allow-native", "Orchestrator(native=NativeConfig())")
 }
 
 /// What the file system said, somewhere below an error.

@@ -20,7 +20,11 @@ const VALUE_SIZE: usize = 32;
 
 /// Reads `value`, which is called `field`.
 pub(crate) fn from_python(value: &Bound<'_, PyAny>, field: &str) -> Result<Value, Failure> {
-    let mut reader = Reader { field: field.to_owned(), open: Vec::new(), size: 0 };
+    let mut reader = Reader {
+        field: field.to_owned(),
+        open: Vec::new(),
+        size: 0,
+    };
     reader.read(value)
 }
 
@@ -72,7 +76,10 @@ impl Reader {
             return Err(Failure::of_value(&self.field, "contains itself"));
         }
         if self.open.len() == DEPTH_LIMIT {
-            return Err(Failure::of_value(&self.field, format!("is nested deeper than {DEPTH_LIMIT} levels")));
+            return Err(Failure::of_value(
+                &self.field,
+                format!("is nested deeper than {DEPTH_LIMIT} levels"),
+            ));
         }
         self.open.push(identity);
         let value = read(self)?;
@@ -106,7 +113,10 @@ impl Reader {
         Ok(Value::Object(members))
     }
 
-    fn array<'py>(&mut self, items: impl Iterator<Item = Bound<'py, PyAny>>) -> Result<Value, Failure> {
+    fn array<'py>(
+        &mut self,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+    ) -> Result<Value, Failure> {
         let mut read = Vec::new();
         for (index, item) in items.enumerate() {
             let length = self.field.len();
@@ -119,7 +129,10 @@ impl Reader {
 
     fn text(&mut self, text: &Bound<'_, PyString>) -> Result<String, Failure> {
         let text = text.to_str().map_err(|_| {
-            Failure::of_value(&self.field, "contains half of a surrogate pair, which no UTF-8 can hold")
+            Failure::of_value(
+                &self.field,
+                "contains half of a surrogate pair, which no UTF-8 can hold",
+            )
         })?;
         self.grow(text.len())?;
         Ok(text.to_owned())
@@ -129,16 +142,25 @@ impl Reader {
         match integer.extract::<i64>() {
             Ok(value) if value.unsigned_abs() <= INTEGER_LIMIT => Ok(value.into()),
             // Not the number itself: it may have a million digits.
-            _ => Err(Failure::of_value(&self.field, "is an integer beyond ±2**53; write it as a str")),
+            _ => Err(Failure::of_value(
+                &self.field,
+                "is an integer beyond ±2**53; write it as a str",
+            )),
         }
     }
 
     fn float(&self, value: f64) -> Result<Value, Failure> {
         let Some(number) = Number::from_f64(value) else {
-            return Err(Failure::of_value(&self.field, format!("is {value}, which JSON cannot hold")));
+            return Err(Failure::of_value(
+                &self.field,
+                format!("is {value}, which JSON cannot hold"),
+            ));
         };
         if !canonical_json::is_writable(value) {
-            return Err(Failure::of_value(&self.field, format!("is {value:e}, beyond ±2**53; write it as a str")));
+            return Err(Failure::of_value(
+                &self.field,
+                format!("is {value:e}, beyond ±2**53; write it as a str"),
+            ));
         }
         Ok(Value::Number(number))
     }
@@ -149,7 +171,10 @@ impl Reader {
             return Ok(());
         }
         let root = self.field.split(['.', '[']).next().unwrap_or_default();
-        Err(Failure::of_value(root, format!("is larger than {SIZE_LIMIT} bytes")))
+        Err(Failure::of_value(
+            root,
+            format!("is larger than {SIZE_LIMIT} bytes"),
+        ))
     }
 }
 
@@ -166,7 +191,9 @@ fn advice(value: &Bound<'_, PyAny>) -> String {
     ];
     match base.into_iter().find(|(_, is)| *is) {
         Some((base, _)) => {
-            format!("must be a plain {base}, found its subclass {found}; convert it with {base}(...)")
+            format!(
+                "must be a plain {base}, found its subclass {found}; convert it with {base}(...)"
+            )
         }
         None => format!("must be None, bool, int, float, str, list, tuple or dict, found {found}"),
     }
@@ -174,8 +201,15 @@ fn advice(value: &Bound<'_, PyAny>) -> String {
 
 /// The name of a value's type; without asking the value, whose methods may do anything.
 pub(crate) fn type_name(value: &Bound<'_, PyAny>) -> String {
-    let name = value.get_type().name().ok().and_then(|name| name.extract::<String>().ok());
-    name.map_or_else(|| String::from("another type"), |name| name.chars().take(80).collect())
+    let name = value
+        .get_type()
+        .name()
+        .ok()
+        .and_then(|name| name.extract::<String>().ok());
+    name.map_or_else(
+        || String::from("another type"),
+        |name| name.chars().take(80).collect(),
+    )
 }
 
 fn is_identifier(key: &str) -> bool {

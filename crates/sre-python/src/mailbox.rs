@@ -28,7 +28,11 @@ impl Mailbox {
         let (bell, ear) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         ear.set_nonblocking(true)?;
-        Ok(Self { arrived: Mutex::default(), bell, ear })
+        Ok(Self {
+            arrived: Mutex::default(),
+            bell,
+            ear,
+        })
     }
 
     /// Readable when something has arrived.
@@ -44,8 +48,12 @@ impl Mailbox {
         {
             return Err(error.into());
         }
-        let arrived = std::mem::take(&mut *self.arrived.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(arrived.into_iter().map(|(future, outcome)| outcome.settle(py, future)).collect())
+        let arrived =
+            std::mem::take(&mut *self.arrived.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(arrived
+            .into_iter()
+            .map(|(future, outcome)| outcome.settle(py, future))
+            .collect())
     }
 }
 

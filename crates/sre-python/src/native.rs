@@ -22,7 +22,10 @@ spec = importlib.util.spec_from_file_location('_native', sys.argv[1]); \
 module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module); module.become_launcher()";
 
 /// A `NativeConfig`.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "native skills run on Linux only"))]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "native skills run on Linux only")
+)]
 pub(crate) struct Native {
     interpreter: PathBuf,
     module: PathBuf,
@@ -35,16 +38,27 @@ impl Native {
     /// Reads a `NativeConfig`. Every error names the field.
     pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<Self, Failure> {
         if !cfg!(target_os = "linux") {
-            return Err(Failure::of_value("native", "native skills run on Linux only"));
+            return Err(Failure::of_value(
+                "native",
+                "native skills run on Linux only",
+            ));
         }
         let get = |name: &str, field: &str| order::attribute(config, name, field);
-        let path = |name: &str, field: &str| order::text(&get(name, field)?, field).map(PathBuf::from);
+        let path =
+            |name: &str, field: &str| order::text(&get(name, field)?, field).map(PathBuf::from);
         let root = get("root", "native.root")?;
-        let root = if root.is_none() { None } else { Some(PathBuf::from(order::text(&root, "native.root")?)) };
+        let root = if root.is_none() {
+            None
+        } else {
+            Some(PathBuf::from(order::text(&root, "native.root")?))
+        };
         if root.as_ref().is_some_and(|root| !root.is_absolute()) {
             return Err(Failure::of_value("native.root", "must be an absolute path"));
         }
-        let warm_jails = order::count(&get("warm_jails", "native.warm_jails")?, "native.warm_jails")?;
+        let warm_jails = order::count(
+            &get("warm_jails", "native.warm_jails")?,
+            "native.warm_jails",
+        )?;
         if warm_jails > WARM_LIMIT {
             let message = format!("must be between 0 and {WARM_LIMIT}, found {warm_jails}");
             return Err(Failure::of_value("native.warm_jails", message));
@@ -60,17 +74,27 @@ impl Native {
 
     /// How the sandbox runs them. Images are unpacked below `cache_folder`.
     #[cfg(target_os = "linux")]
-    pub(crate) fn options(&self, cache_folder: Option<&Path>) -> sre_sandbox::native::NativeOptions {
+    pub(crate) fn options(
+        &self,
+        cache_folder: Option<&Path>,
+    ) -> sre_sandbox::native::NativeOptions {
         use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, Root};
 
         let arguments = ["-I", "-S", "-B", "-c", PROGRAM].map(std::ffi::OsString::from);
         NativeOptions {
             launcher: LauncherProgram::Other {
                 path: self.interpreter.clone(),
-                arguments: arguments.into_iter().chain([self.module.clone().into_os_string()]).collect(),
+                arguments: arguments
+                    .into_iter()
+                    .chain([self.module.clone().into_os_string()])
+                    .collect(),
             },
             root: self.root.clone().map_or(Root::Host, Root::Folder),
-            may_lack: self.without.iter().filter_map(|name| Layer::from_name(name)).collect(),
+            may_lack: self
+                .without
+                .iter()
+                .filter_map(|name| Layer::from_name(name))
+                .collect(),
             warm_jails: usize::try_from(self.warm_jails).unwrap_or_default(),
             images_folder: cache_folder.map(|folder| folder.join("images")),
         }
@@ -81,7 +105,10 @@ impl Native {
 fn layers(value: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
     let field = "native.without";
     let Value::Array(names) = from_python(value, field)? else {
-        return Err(Failure::of_type(field, "must be a tuple or a list of names"));
+        return Err(Failure::of_type(
+            field,
+            "must be a tuple or a list of names",
+        ));
     };
     let mut layers = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
@@ -91,7 +118,10 @@ fn layers(value: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
             Value::String(name) => {
                 let known = "memory_limit, cpu_limit, process_limit and landlock";
                 let shown: String = name.chars().take(40).collect();
-                return Err(Failure::of_value(&field, format!("{shown:?} is no layer; there are {known}")));
+                return Err(Failure::of_value(
+                    &field,
+                    format!("{shown:?} is no layer; there are {known}"),
+                ));
             }
             _ => return Err(Failure::of_type(&field, "must be a str")),
         }

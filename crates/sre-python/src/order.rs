@@ -43,7 +43,10 @@ const SANDBOX_FIELDS: [&str; 12] = [
 /// Reads an `OrderConfig`. Every error names the field.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
     let get = |field: &str| attribute(config, field, field);
-    let mut order = OrderConfig::new(id(&get("order_id")?)?, skill_package(&get("skill_package")?)?);
+    let mut order = OrderConfig::new(
+        id(&get("order_id")?)?,
+        skill_package(&get("skill_package")?)?,
+    );
     order.input_data = dict(&get("input_data")?, "input_data")?;
     order.timeout_seconds = number(&get("timeout_seconds")?, "timeout_seconds")?;
     order.max_retries = count(&get("max_retries")?, "max_retries")?;
@@ -53,7 +56,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
     let callback_url = get("callback_url")?;
     if !callback_url.is_none() {
         let url = text(&callback_url, "callback_url")?;
-        order.callback_url = Some(Url::parse(&url).map_err(|error| Failure::of_value("callback_url", error))?);
+        order.callback_url =
+            Some(Url::parse(&url).map_err(|error| Failure::of_value("callback_url", error))?);
     }
     let sandbox = get("sandbox_config")?;
     if !sandbox.is_none() {
@@ -75,7 +79,10 @@ pub(crate) fn wire(config: &Bound<'_, PyAny>) -> Result<Value, Failure> {
     }
     let sandbox = attribute(config, "sandbox_config", "sandbox_config")?;
     if !sandbox.is_none() {
-        order.insert(String::from("sandbox_config"), Value::Object(sandbox_fields(&sandbox)?));
+        order.insert(
+            String::from("sandbox_config"),
+            Value::Object(sandbox_fields(&sandbox)?),
+        );
     }
     Ok(Value::Object(order))
 }
@@ -87,18 +94,24 @@ pub(crate) fn claim(fields: &Bound<'_, PyAny>) -> Result<(Value, CommitResult), 
     if let Some(fields) = claim.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
-    let read = serde_json::from_value(claim.clone()).map_err(|error| Failure::of_value("commit_result", error))?;
+    let read = serde_json::from_value(claim.clone())
+        .map_err(|error| Failure::of_value("commit_result", error))?;
     Ok((claim, read))
 }
 
 /// Reads an order's id.
 pub(crate) fn id(value: &Bound<'_, PyAny>) -> Result<OrderId, Failure> {
-    text(value, "order_id")?.parse().map_err(|error| Failure::of_value("order_id", error))
+    text(value, "order_id")?
+        .parse()
+        .map_err(|error| Failure::of_value("order_id", error))
 }
 
 /// Reads a package: a dict in the object form, or `{"path": …}`.
 fn skill_package(value: &Bound<'_, PyAny>) -> Result<SkillPackage, Failure> {
-    Ok(SkillPackage::from_json(dict(value, "skill_package")?, LocalPaths::Allowed)?)
+    Ok(SkillPackage::from_json(
+        dict(value, "skill_package")?,
+        LocalPaths::Allowed,
+    )?)
 }
 
 /// Reads a `SandboxConfig`.
@@ -121,7 +134,11 @@ fn sandbox_fields(config: &Bound<'_, PyAny>) -> Result<Map<String, Value>, Failu
         let alone = Value::Object([(field.to_owned(), value.clone())].into_iter().collect());
         if let Err(error) = serde_json::from_value::<SandboxConfig>(alone) {
             let mismatch = error.to_string().starts_with("invalid type");
-            return Err(if mismatch { Failure::of_type(&name, error) } else { Failure::of_value(&name, error) });
+            return Err(if mismatch {
+                Failure::of_type(&name, error)
+            } else {
+                Failure::of_value(&name, error)
+            });
         }
         fields.insert(field.to_owned(), value);
     }
@@ -134,9 +151,15 @@ pub(crate) fn attribute<'py>(
     name: &str,
     field: &str,
 ) -> Result<Bound<'py, PyAny>, Failure> {
-    object
-        .getattr(name)
-        .map_err(|_| Failure::of_type(field, format!("cannot be read from an object of type {}", type_name(object))))
+    object.getattr(name).map_err(|_| {
+        Failure::of_type(
+            field,
+            format!(
+                "cannot be read from an object of type {}",
+                type_name(object)
+            ),
+        )
+    })
 }
 
 /// A `str`, and no subclass of it.
@@ -165,7 +188,9 @@ pub(crate) fn dict(value: &Bound<'_, PyAny>, field: &str) -> Result<Value, Failu
 /// A number, and no bool.
 pub(crate) fn number(value: &Bound<'_, PyAny>, field: &str) -> Result<f64, Failure> {
     match from_python(value, field)? {
-        Value::Number(number) => number.as_f64().ok_or_else(|| wrong(value, field, "a number")),
+        Value::Number(number) => number
+            .as_f64()
+            .ok_or_else(|| wrong(value, field, "a number")),
         _ => Err(wrong(value, field, "an int or a float")),
     }
 }
@@ -177,7 +202,12 @@ pub(crate) fn count(value: &Bound<'_, PyAny>, field: &str) -> Result<u32, Failur
         Value::Number(number) => number
             .as_u64()
             .and_then(|count| u32::try_from(count).ok())
-            .ok_or_else(|| Failure::of_value(field, format!("must be between 0 and {}, found {number}", u32::MAX))),
+            .ok_or_else(|| {
+                Failure::of_value(
+                    field,
+                    format!("must be between 0 and {}, found {number}", u32::MAX),
+                )
+            }),
         _ => Err(wrong(value, field, "an int")),
     }
 }
@@ -189,16 +219,27 @@ fn priority(value: &Bound<'_, PyAny>) -> Result<i32, Failure> {
         Value::Number(number) => number
             .as_i64()
             .and_then(|priority| i32::try_from(priority).ok())
-            .ok_or_else(|| Failure::of_value(field, format!("must lie between -100 and 100, found {number}"))),
+            .ok_or_else(|| {
+                Failure::of_value(
+                    field,
+                    format!("must lie between -100 and 100, found {number}"),
+                )
+            }),
         _ => Err(wrong(value, field, "an int")),
     }
 }
 
 /// A bool.
 pub(crate) fn truth(value: &Bound<'_, PyAny>, field: &str) -> Result<bool, Failure> {
-    value.cast_exact::<PyBool>().map(|truth| truth.is_true()).map_err(|_| wrong(value, field, "a bool"))
+    value
+        .cast_exact::<PyBool>()
+        .map(|truth| truth.is_true())
+        .map_err(|_| wrong(value, field, "a bool"))
 }
 
 fn wrong(value: &Bound<'_, PyAny>, field: &str, wanted: &str) -> Failure {
-    Failure::of_type(field, format!("must be {wanted}, found {}", type_name(value)))
+    Failure::of_type(
+        field,
+        format!("must be {wanted}, found {}", type_name(value)),
+    )
 }

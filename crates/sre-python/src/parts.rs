@@ -11,8 +11,8 @@ use sre_da::Store;
 #[cfg(target_os = "linux")]
 use sre_orchestrator::default_cache_folder;
 use sre_orchestrator::{
-    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, Registrar,
-    default_data_folder,
+    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig,
+    Registrar, default_data_folder,
 };
 use tokio::task::block_in_place;
 
@@ -79,12 +79,16 @@ impl Inner {
     }
 
     pub(crate) fn folder(&self) -> Result<DataFolder, Failure> {
-        Ok(DataFolder::new(self.data_dir.clone().map_or_else(default_data_folder, Ok)?))
+        Ok(DataFolder::new(
+            self.data_dir.clone().map_or_else(default_data_folder, Ok)?,
+        ))
     }
 
     #[cfg(target_os = "linux")]
     fn cache_folder(&self) -> Option<PathBuf> {
-        self.cache_dir.clone().or_else(|| default_cache_folder().ok())
+        self.cache_dir
+            .clone()
+            .or_else(|| default_cache_folder().ok())
     }
 
     pub(crate) fn sandbox(&self) -> Result<Arc<Embedded>, Failure> {
@@ -95,7 +99,10 @@ impl Inner {
         let options = EmbeddedOptions {
             cache_folder: self.cache_dir.clone(),
             #[cfg(target_os = "linux")]
-            native: self.native.as_ref().map(|native| native.options(self.cache_folder().as_deref())),
+            native: self
+                .native
+                .as_ref()
+                .map(|native| native.options(self.cache_folder().as_deref())),
             ..EmbeddedOptions::default()
         };
         let folder = self.folder()?;
@@ -153,18 +160,28 @@ impl Inner {
             return Ok(Arc::clone(registrar));
         }
         let journal = Arc::clone(self.orchestrator()?.journal());
-        let registrar = Arc::new(receipts::registrar(&self.folder()?, journal, self.store()?).await?);
+        let registrar =
+            Arc::new(receipts::registrar(&self.folder()?, journal, self.store()?).await?);
         // Two may open it at once; both write into one log, and one is forgotten.
-        Ok(Arc::clone(lock(&self.parts).registrar.get_or_insert(registrar)))
+        Ok(Arc::clone(
+            lock(&self.parts).registrar.get_or_insert(registrar),
+        ))
     }
 
     fn wants(&self, completed: bool) -> &AtomicBool {
-        if completed { &self.wants_successes } else { &self.wants_failures }
+        if completed {
+            &self.wants_successes
+        } else {
+            &self.wants_failures
+        }
     }
 
     /// Tells Python, if it wants to know. Runs on a thread of the pipeline, which another one replaces meanwhile.
     fn notify(&self, result: &OrderResult) {
-        if !self.wants(result.status == OrderStatus::Completed).load(Ordering::SeqCst) {
+        if !self
+            .wants(result.status == OrderStatus::Completed)
+            .load(Ordering::SeqCst)
+        {
             return;
         }
         block_in_place(|| {
@@ -180,13 +197,17 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        close(std::mem::take(self.parts.get_mut().unwrap_or_else(PoisonError::into_inner)));
+        close(std::mem::take(
+            self.parts.get_mut().unwrap_or_else(PoisonError::into_inner),
+        ));
     }
 }
 
 fn tell(py: Python<'_>, listener: &Py<PyAny>, result: &OrderResult) -> PyResult<()> {
     let value = serde_json::to_value(result).unwrap_or_default();
-    listener.call1(py, (crate::json::to_python(py, &value)?,)).map(drop)
+    listener
+        .call1(py, (crate::json::to_python(py, &value)?,))
+        .map(drop)
 }
 
 /// Closes what every runtime has open. Each opens it again when it is needed.

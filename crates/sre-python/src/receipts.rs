@@ -34,9 +34,12 @@ pub(crate) async fn registrar(
 
 /// The receipt of an order and its proof, as Python gets them; null for an order without a result.
 pub(crate) async fn shown(registrar: &Registrar, order_id: &OrderId) -> Result<Value, Failure> {
-    let Some((receipt, proof)) = registrar.issue_proven(order_id).await? else { return Ok(Value::Null) };
+    let Some((receipt, proof)) = registrar.issue_proven(order_id).await? else {
+        return Ok(Value::Null);
+    };
     let envelope = String::from_utf8(receipt.envelope().to_canonical());
-    let envelope = envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
+    let envelope =
+        envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
     Ok(json!({ "envelope": envelope, "proof": proof.to_string() }))
 }
 
@@ -59,9 +62,15 @@ impl Request {
         witnesses: &Bound<'_, PyAny>,
     ) -> Result<Self, Failure> {
         let receipt = bytes(receipt, "receipt", BUNDLE_LIMIT_BYTES)?.to_vec();
-        let proof = proof.map(|proof| bytes(proof, "proof", PROOF_LIMIT_BYTES as u64)).transpose()?.map(<[u8]>::to_vec);
+        let proof = proof
+            .map(|proof| bytes(proof, "proof", PROOF_LIMIT_BYTES as u64))
+            .transpose()?
+            .map(<[u8]>::to_vec);
         if proof.is_some() && Bundle::looks_like(&receipt) {
-            return Err(Failure::of_value("proof", "is for a receipt; a bundle has its own"));
+            return Err(Failure::of_value(
+                "proof",
+                "is for a receipt; a bundle has its own",
+            ));
         }
         let trust = match trust {
             Some(trust) => {
@@ -71,26 +80,50 @@ impl Request {
             None => None,
         };
         let require_proof = order::truth(require_proof, "require_proof")?;
-        let witnesses = usize::try_from(order::count(witnesses, "witnesses")?).unwrap_or(usize::MAX);
-        let policy = Policy { require_proof, witnesses_required: witnesses };
-        Ok(Self { receipt, proof, trust, policy })
+        let witnesses =
+            usize::try_from(order::count(witnesses, "witnesses")?).unwrap_or(usize::MAX);
+        let policy = Policy {
+            require_proof,
+            witnesses_required: witnesses,
+        };
+        Ok(Self {
+            receipt,
+            proof,
+            trust,
+            policy,
+        })
     }
 }
 
-fn bytes<'a>(value: &'a Bound<'_, PyAny>, field: &str, limit_bytes: u64) -> Result<&'a [u8], Failure> {
+fn bytes<'a>(
+    value: &'a Bound<'_, PyAny>,
+    field: &str,
+    limit_bytes: u64,
+) -> Result<&'a [u8], Failure> {
     let Ok(bytes) = value.cast_exact::<PyBytes>() else {
-        return Err(Failure::of_type(field, format!("must be bytes, found {}", type_name(value))));
+        return Err(Failure::of_type(
+            field,
+            format!("must be bytes, found {}", type_name(value)),
+        ));
     };
     let bytes = bytes.as_bytes();
     if bytes.len() as u64 > limit_bytes {
-        return Err(Failure::of_value(field, format!("has {} bytes, the limit is {limit_bytes}", bytes.len())));
+        return Err(Failure::of_value(
+            field,
+            format!("has {} bytes, the limit is {limit_bytes}", bytes.len()),
+        ));
     }
     Ok(bytes)
 }
 
 /// The verdict. Writes nothing, and makes no data folder where there is none.
 pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResult, Failure> {
-    let Request { receipt, proof, trust, policy } = request;
+    let Request {
+        receipt,
+        proof,
+        trust,
+        policy,
+    } = request;
     let folder = inner.folder()?;
     let trust = trust.map_or_else(|| block_in_place(|| folder.keys().trust()), Ok)?;
     let bundle = if Bundle::looks_like(&receipt) {
@@ -99,14 +132,33 @@ pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResu
             Err(error) => return Ok(Examination::of_damaged(&error).without_replay()),
         }
     } else {
-        Bundle { receipt, proof, ..Bundle::default() }
+        Bundle {
+            receipt,
+            proof,
+            ..Bundle::default()
+        }
     };
-    let examination = Examiner::new(trust, policy).examine(&bundle.receipt, bundle.proof.as_deref());
-    let Some(claim) = examination.claim(format_uri) else { return Ok(examination.without_replay()) };
-    let folder = if folder.has_journal() { Some(inner.store()?) } else { None };
-    let sources = Sources { bundle: bundle.blobs, folder };
+    let examination =
+        Examiner::new(trust, policy).examine(&bundle.receipt, bundle.proof.as_deref());
+    let Some(claim) = examination.claim(format_uri) else {
+        return Ok(examination.without_replay());
+    };
+    let folder = if folder.has_journal() {
+        Some(inner.store()?)
+    } else {
+        None
+    };
+    let sources = Sources {
+        bundle: bundle.blobs,
+        folder,
+    };
     let verifier = Verifier::new(inner.sandbox()?.executor().clone(), Arc::new(sources));
-    let replayed = verifier.verify_result(VerifyRequest { claim, reported_output: None }).await;
+    let replayed = verifier
+        .verify_result(VerifyRequest {
+            claim,
+            reported_output: None,
+        })
+        .await;
     Ok(examination.conclude(replayed))
 }
 

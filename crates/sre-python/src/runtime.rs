@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
 use sre_orchestrator::journal::Finality;
-use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, JournalError, Orchestrator, OrderConfig};
+use sre_orchestrator::{
+    AcceptedOrder, EmbeddedError, ExecuteError, JournalError, Orchestrator, OrderConfig,
+};
 use sre_sandbox::{Executor, OwnedJob};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;
@@ -41,7 +43,10 @@ impl Runtime {
         cache_dir: Option<PathBuf>,
         native: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let native = native.map(Native::read).transpose().map_err(|failure| failure.into_exception(py))?;
+        let native = native
+            .map(Native::read)
+            .transpose()
+            .map_err(|failure| failure.into_exception(py))?;
         Ok(Self(Inner::new(listener, data_dir, cache_dir, native)))
     }
 
@@ -71,9 +76,10 @@ impl Runtime {
                 let needs_verdicts = accepted.verdicts_required() > 0;
                 match orchestrator.execute(accepted).await {
                     // The same order was run twice at once, and the other run was first: its result is this one's too.
-                    Err(ExecuteError::Journal(JournalError::LeaseLost(_))) => {
-                        answer(&finished(&orchestrator, &order_id)?.ok_or_else(|| Failure::order_lost(&order_id))?)
-                    }
+                    Err(ExecuteError::Journal(JournalError::LeaseLost(_))) => answer(
+                        &finished(&orchestrator, &order_id)?
+                            .ok_or_else(|| Failure::order_lost(&order_id))?,
+                    ),
                     // What it waits for stands beside its result.
                     Ok(_) if needs_verdicts => answer(&finished(&orchestrator, &order_id)?),
                     ended => answer(&ended?),
@@ -84,8 +90,16 @@ impl Runtime {
 
     /// Runs orders, `in_flight` at once, and answers how many seconds it took: what `scripts/bench-python.py` compares
     /// with.
-    fn execute_many(&self, py: Python<'_>, configs: Vec<Bound<'_, PyAny>>, in_flight: usize) -> PyResult<Py<PyAny>> {
-        let orders = configs.iter().map(|config| read(py, config)).collect::<PyResult<Vec<_>>>()?;
+    fn execute_many(
+        &self,
+        py: Python<'_>,
+        configs: Vec<Bound<'_, PyAny>>,
+        in_flight: usize,
+    ) -> PyResult<Py<PyAny>> {
+        let orders = configs
+            .iter()
+            .map(|config| read(py, config))
+            .collect::<PyResult<Vec<_>>>()?;
         let inner = Arc::clone(&self.0);
         start(py, None, async move {
             let begun = Instant::now();
@@ -93,10 +107,16 @@ impl Runtime {
                 let inner = Arc::clone(&inner);
                 tokio::spawn(async move {
                     let accepted = inner.accept(order).await?;
-                    inner.orchestrator()?.execute(accepted).await.map_err(Failure::from)
+                    inner
+                        .orchestrator()?
+                        .execute(accepted)
+                        .await
+                        .map_err(Failure::from)
                 })
             };
-            let mut running = stream::iter(orders).map(run).buffer_unordered(in_flight.max(1));
+            let mut running = stream::iter(orders)
+                .map(run)
+                .buffer_unordered(in_flight.max(1));
             while let Some(ended) = running.next().await {
                 ended.map_err(|error| Failure::bug(error.to_string()))??;
             }
@@ -105,7 +125,12 @@ impl Runtime {
     }
 
     /// The commit stage alone; answers a `CommitResult`. Nothing is written into the journal.
-    fn commit(&self, py: Python<'_>, config: &Bound<'_, PyAny>, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn commit(
+        &self,
+        py: Python<'_>,
+        config: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let order = read(py, config)?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
@@ -140,12 +165,24 @@ impl Runtime {
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
             let verifier = Verifier::new(inner.sandbox()?.executor().clone(), inner.store()?);
-            answer(&verifier.verify_result(VerifyRequest { claim, reported_output }).await)
+            answer(
+                &verifier
+                    .verify_result(VerifyRequest {
+                        claim,
+                        reported_output,
+                    })
+                    .await,
+            )
         })
     }
 
     /// One execution in the sandbox; answers a `SandboxResult`. Nothing is stored.
-    fn run_in_sandbox(&self, py: Python<'_>, config: &Bound<'_, PyAny>, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn run_in_sandbox(
+        &self,
+        py: Python<'_>,
+        config: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let order = read(py, config)?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
@@ -155,19 +192,35 @@ impl Runtime {
     }
 
     /// Stores bytes; answers their address.
-    fn store(&self, py: Python<'_>, bytes: &Bound<'_, PyBytes>, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn store(
+        &self,
+        py: Python<'_>,
+        bytes: &Bound<'_, PyBytes>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let bytes: Arc<[u8]> = bytes.as_bytes().into();
         self.put(py, bytes, waiter)
     }
 
     /// Stores the canonical JSON of a value; answers its address.
-    fn store_json(&self, py: Python<'_>, value: &Bound<'_, PyAny>, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn store_json(
+        &self,
+        py: Python<'_>,
+        value: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let value = from_python(value, "value").map_err(|failure| failure.into_exception(py))?;
         self.put(py, canonical_json::to_vec(&value).into(), waiter)
     }
 
     /// Fetches the bytes at an address, or, with `as_json`, the value they are the canonical JSON of.
-    fn fetch(&self, py: Python<'_>, uri: &Bound<'_, PyAny>, as_json: bool, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn fetch(
+        &self,
+        py: Python<'_>,
+        uri: &Bound<'_, PyAny>,
+        as_json: bool,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let uri = order::text(uri, "uri").map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
@@ -176,20 +229,34 @@ impl Runtime {
                 return Ok(Answer::Bytes(bytes));
             }
             let value = canonical_json::parse(&bytes);
-            Ok(Answer::Json(value.map_err(|error| Failure::of_value("uri", format!("holds no JSON: {error}")))?))
+            Ok(Answer::Json(value.map_err(|error| {
+                Failure::of_value("uri", format!("holds no JSON: {error}"))
+            })?))
         })
     }
 
     /// What the journal knows of an order: its `OrderResult`, or `None` while it is open or was never accepted.
-    fn result(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn result(
+        &self,
+        py: Python<'_>,
+        order_id: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let order_id = order::id(order_id).map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
-        start(py, waiter, async move { answer(&finished(&*inner.orchestrator()?, &order_id)?) })
+        start(py, waiter, async move {
+            answer(&finished(&*inner.orchestrator()?, &order_id)?)
+        })
     }
 
     /// The receipt of an order that has ended, with the proof of its place in the log; `None` for an order without a
     /// result.
-    fn receipt(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>, waiter: Waiter) -> PyResult<Py<PyAny>> {
+    fn receipt(
+        &self,
+        py: Python<'_>,
+        order_id: &Bound<'_, PyAny>,
+        waiter: Waiter,
+    ) -> PyResult<Py<PyAny>> {
         let order_id = order::id(order_id).map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
@@ -209,7 +276,8 @@ impl Runtime {
         with_runtime: &Bound<'_, PyAny>,
         waiter: Waiter,
     ) -> PyResult<Py<PyAny>> {
-        let asked = order::id(order_id).and_then(|id| Ok((id, order::truth(with_runtime, "with_runtime")?)));
+        let asked = order::id(order_id)
+            .and_then(|id| Ok((id, order::truth(with_runtime, "with_runtime")?)));
         let (order_id, with_runtime) = asked.map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
@@ -217,7 +285,9 @@ impl Runtime {
                 return answer(&());
             }
             let (registrar, store) = (inner.registrar().await?, inner.store()?);
-            bundles::of_folder(&registrar, &*store, &order_id, with_runtime).await.map(Answer::Bytes)
+            bundles::of_folder(&registrar, &*store, &order_id, with_runtime)
+                .await
+                .map(Answer::Bytes)
         })
     }
 
@@ -235,7 +305,9 @@ impl Runtime {
         let request = Request::read(receipt, proof, trust, require_proof, witnesses);
         let request = request.map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
-        start(py, waiter, async move { answer(&receipts::verify(&inner, request).await?) })
+        start(py, waiter, async move {
+            answer(&receipts::verify(&inner, request).await?)
+        })
     }
 }
 
@@ -290,10 +362,14 @@ struct Finished {
 }
 
 fn finished(orchestrator: &Orchestrator, order_id: &OrderId) -> Result<Option<Finished>, Failure> {
-    let entry = block_in_place(|| orchestrator.journal().get(order_id)).map_err(EmbeddedError::from)?;
+    let entry =
+        block_in_place(|| orchestrator.journal().get(order_id)).map_err(EmbeddedError::from)?;
     let Some(entry) = entry else { return Ok(None) };
     let result = entry.parsed_result().map_err(EmbeddedError::from)?;
-    Ok(result.map(|result| Finished { result, finality: entry.finality }))
+    Ok(result.map(|result| Finished {
+        result,
+        finality: entry.finality,
+    }))
 }
 
 fn answer<T: serde::Serialize>(value: &T) -> Result<Answer, Failure> {

@@ -53,17 +53,28 @@ pub(crate) fn stages(
     commit: Option<Py<PyAny>>,
     verify: Option<Py<PyAny>>,
 ) -> PyResult<Stages> {
-    let Some((event_loop, ..)) = waiter else { return Ok(Stages::default()) };
+    let Some((event_loop, ..)) = waiter else {
+        return Ok(Stages::default());
+    };
     if commit.is_none() && verify.is_none() {
         return Ok(Stages::default());
     }
     let threads = threads().map_err(|failure| failure.into_exception(py))?;
-    let time_limit = Duration::try_from_secs_f64(order.timeout_seconds).unwrap_or(Duration::from_secs(300));
+    let time_limit =
+        Duration::try_from_secs_f64(order.timeout_seconds).unwrap_or(Duration::from_secs(300));
     let stage = |start: Py<PyAny>| {
         let (event_loop, courier) = (event_loop.clone_ref(py), threads.courier.clone());
-        Arc::new(Stage { event_loop, start, courier, time_limit })
+        Arc::new(Stage {
+            event_loop,
+            start,
+            courier,
+            time_limit,
+        })
     };
-    Ok(Stages { commit: commit.map(stage), verify: verify.map(stage) })
+    Ok(Stages {
+        commit: commit.map(stage),
+        verify: verify.map(stage),
+    })
 }
 
 /// How a Python stage ended.
@@ -97,7 +108,8 @@ impl Reply {
 
     /// The stage returned this dict. Raises what is wrong with it.
     fn returned(&self, py: Python<'_>, value: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
-        let value = crate::order::dict(value, name).map_err(|failure| failure.into_exception(py))?;
+        let value =
+            crate::order::dict(value, name).map_err(|failure| failure.into_exception(py))?;
         self.send(Ended::Returned(value));
         Ok(())
     }
@@ -114,7 +126,12 @@ impl Reply {
 
 impl Reply {
     fn send(&self, ended: Ended) {
-        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).sender.take();
+        let sender = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sender
+            .take();
         // Whoever waited may have given up.
         drop(sender.map(|sender| sender.send(ended)));
     }
@@ -132,7 +149,11 @@ impl Drop for Waiting {
         desk.abandoned = true;
         let answered = desk.sender.is_none();
         if let (Some(cancel), false) = (desk.cancel.take(), answered) {
-            drop(self.stage.courier.send(Parcel::CancelStage(Arc::clone(&self.stage), cancel)));
+            drop(
+                self.stage
+                    .courier
+                    .send(Parcel::CancelStage(Arc::clone(&self.stage), cancel)),
+            );
         }
     }
 }
@@ -140,28 +161,48 @@ impl Drop for Waiting {
 impl Stage {
     async fn run(self: &Arc<Self>, claim: Option<Value>) -> Ended {
         let (sender, receiver) = oneshot::channel();
-        let desk = Arc::new(Mutex::new(Desk { sender: Some(sender), cancel: None, abandoned: false }));
-        let _waiting = Waiting { stage: Arc::clone(self), desk: Arc::clone(&desk) };
-        if self.courier.send(Parcel::StartStage(Arc::clone(self), Reply(desk), claim)).is_err() {
+        let desk = Arc::new(Mutex::new(Desk {
+            sender: Some(sender),
+            cancel: None,
+            abandoned: false,
+        }));
+        let _waiting = Waiting {
+            stage: Arc::clone(self),
+            desk: Arc::clone(&desk),
+        };
+        if self
+            .courier
+            .send(Parcel::StartStage(Arc::clone(self), Reply(desk), claim))
+            .is_err()
+        {
             return Ended::Raised(String::from("the interpreter is shutting down"));
         }
-        receiver.await.unwrap_or_else(|_| Ended::Raised(String::from("nobody answered")))
+        receiver
+            .await
+            .unwrap_or_else(|_| Ended::Raised(String::from("nobody answered")))
     }
 
     /// Called by the courier.
     pub(crate) fn begin(&self, py: Python<'_>, reply: Reply, claim: Option<Value>) -> PyResult<()> {
         let desk = Reply(Arc::clone(&reply.0));
         let claim = claim.map(|claim| to_python(py, &claim)).transpose()?;
-        let begun = self.event_loop.call_method1(py, "call_soon_threadsafe", (&self.start, reply, claim));
+        let begun =
+            self.event_loop
+                .call_method1(py, "call_soon_threadsafe", (&self.start, reply, claim));
         if let Err(error) = begun {
-            desk.send(Ended::Raised(format!("the event loop of the order is gone: {error}")));
+            desk.send(Ended::Raised(format!(
+                "the event loop of the order is gone: {error}"
+            )));
         }
         Ok(())
     }
 
     /// Called by the courier. A loop that is closed runs no coroutine.
     pub(crate) fn cancel(&self, py: Python<'_>, cancel: &Py<PyAny>) {
-        drop(self.event_loop.call_method1(py, "call_soon_threadsafe", (cancel,)));
+        drop(
+            self.event_loop
+                .call_method1(py, "call_soon_threadsafe", (cancel,)),
+        );
     }
 }
 
@@ -186,8 +227,13 @@ impl SwitchCommit {
 #[async_trait]
 impl Commit for SwitchCommit {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
-        let stage = STAGES.try_with(|stages| stages.commit.clone()).ok().flatten();
-        let Some(stage) = stage else { return self.committer.commit_result(request).await };
+        let stage = STAGES
+            .try_with(|stages| stages.commit.clone())
+            .ok()
+            .flatten();
+        let Some(stage) = stage else {
+            return self.committer.commit_result(request).await;
+        };
         let claim = Claim::of(&request);
         let time_limit = request.time_limit;
         // The stage may run a guest itself, which takes a slot.
@@ -200,7 +246,12 @@ impl Commit for SwitchCommit {
         };
         let error_code = result.result_hash.is_none().then_some("commit_failed");
         let output = self.output(&result).await;
-        Ok(Committed { result, output, logs: String::new(), error_code })
+        Ok(Committed {
+            result,
+            output,
+            logs: String::new(),
+            error_code,
+        })
     }
 }
 
@@ -216,8 +267,13 @@ impl SwitchVerify {
 #[async_trait]
 impl Verify for SwitchVerify {
     async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
-        let stage = STAGES.try_with(|stages| stages.verify.clone()).ok().flatten();
-        let Some(stage) = stage else { return self.0.verify_result(request).await };
+        let stage = STAGES
+            .try_with(|stages| stages.verify.clone())
+            .ok()
+            .flatten();
+        let Some(stage) = stage else {
+            return self.0.verify_result(request).await;
+        };
         let expected = match request.claim.result_hash {
             Some(hash) => hash.to_string(),
             None => request.claim.commitment.outcome.to_string(),
@@ -230,7 +286,10 @@ impl Verify for SwitchVerify {
             },
             Ok(Ended::Rejected(message) | Ended::Raised(message)) => message,
             Ok(Ended::TimedOut) => String::from("verify_result timed out"),
-            Err(_) => format!("verify_result took longer than {} s", stage.time_limit.as_secs_f64()),
+            Err(_) => format!(
+                "verify_result took longer than {} s",
+                stage.time_limit.as_secs_f64()
+            ),
         };
         unverifiable(expected, message)
     }
@@ -252,11 +311,23 @@ fn unverifiable(expected_hash: String, error: String) -> VerifyResult {
 /// A stage may return the fields of the specification alone. Without a verdict, `is_valid` means that hashes held:
 /// nothing says that there was a replay.
 fn complete_verdict(value: Value, expected: &str) -> Result<VerifyResult, String> {
-    let Value::Object(mut fields) = value else { return Err(String::from("verify_result: must be an object")) };
+    let Value::Object(mut fields) = value else {
+        return Err(String::from("verify_result: must be an object"));
+    };
     fields.retain(|_, value| !value.is_null());
-    let valid = fields.get("is_valid").and_then(Value::as_bool).unwrap_or_default();
+    let valid = fields
+        .get("is_valid")
+        .and_then(Value::as_bool)
+        .unwrap_or_default();
     for (name, value) in [
-        ("verdict", json!(if valid { Verdict::HashOnly } else { Verdict::Unverifiable })),
+        (
+            "verdict",
+            json!(if valid {
+                Verdict::HashOnly
+            } else {
+                Verdict::Unverifiable
+            }),
+        ),
         ("method", json!(sre_core::Method::Hash)),
         ("expected_hash", json!(expected)),
         ("actual_hash", Value::Null),
@@ -265,11 +336,14 @@ fn complete_verdict(value: Value, expected: &str) -> Result<VerifyResult, String
     ] {
         fields.entry(name).or_insert(value);
     }
-    let result: VerifyResult =
-        serde_json::from_value(Value::Object(fields)).map_err(|error| format!("verify_result: {error}"))?;
+    let result: VerifyResult = serde_json::from_value(Value::Object(fields))
+        .map_err(|error| format!("verify_result: {error}"))?;
     if result.is_valid == result.verdict.is_valid() {
         Ok(result)
     } else {
-        Err(format!("verify_result.verdict: {} contradicts is_valid", result.verdict))
+        Err(format!(
+            "verify_result.verdict: {} contradicts is_valid",
+            result.verdict
+        ))
     }
 }

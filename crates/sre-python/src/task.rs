@@ -86,8 +86,13 @@ where
     match waiter {
         Some((event_loop, waiting, mailbox)) => {
             let address = Address::new(py, &threads, event_loop, mailbox)?;
-            let task = threads.tokio.spawn(async move { address.deliver(waiting, guarded.await) });
-            Ok(Task(task.abort_handle()).into_pyobject(py)?.into_any().unbind())
+            let task = threads
+                .tokio
+                .spawn(async move { address.deliver(waiting, guarded.await) });
+            Ok(Task(task.abort_handle())
+                .into_pyobject(py)?
+                .into_any()
+                .unbind())
         }
         None => run_here(py, threads, Box::pin(guarded)),
     }
@@ -102,10 +107,17 @@ enum Address {
 }
 
 impl Address {
-    fn new(py: Python<'_>, threads: &Threads, event_loop: Py<PyAny>, mailbox: Option<Py<PyAny>>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        threads: &Threads,
+        event_loop: Py<PyAny>,
+        mailbox: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
         #[cfg(unix)]
         if let Some(mailbox) = mailbox {
-            return Ok(Self::Mailbox(mailbox.bind(py).cast::<Mailbox>()?.clone().unbind()));
+            return Ok(Self::Mailbox(
+                mailbox.bind(py).cast::<Mailbox>()?.clone().unbind(),
+            ));
         }
         #[cfg(not(unix))]
         let _ = (py, mailbox);
@@ -117,7 +129,9 @@ impl Address {
             #[cfg(unix)]
             Self::Mailbox(mailbox) => mailbox.get().put(waiting, outcome),
             // The courier is gone only when the interpreter is.
-            Self::Loop(event_loop, courier) => drop(courier.send(Parcel::Settle(event_loop, waiting, outcome))),
+            Self::Loop(event_loop, courier) => {
+                drop(courier.send(Parcel::Settle(event_loop, waiting, outcome)))
+            }
         }
     }
 }
@@ -129,7 +143,9 @@ fn run_here(
     threads: Threads,
     mut future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
 ) -> PyResult<Py<PyAny>> {
-    let Threads { tokio, mut closing, .. } = threads;
+    let Threads {
+        tokio, mut closing, ..
+    } = threads;
     loop {
         let turn;
         (future, closing, turn) = py.detach(|| {
@@ -178,6 +194,9 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("a bug in the runtime: {}", text.unwrap_or("it panicked"))
 }

@@ -105,13 +105,23 @@ pub(crate) fn threads() -> Result<Threads, Failure> {
 
 fn start() -> Result<Running, Failure> {
     let failed = |error| Failure::bug(format!("threads cannot be started: {error}"));
-    let tokio = Builder::new_multi_thread().enable_all().thread_name("sre").build().map_err(failed)?;
+    let tokio = Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("sre")
+        .build()
+        .map_err(failed)?;
     let (parcels, arriving) = mpsc::channel();
     let courier = std::thread::Builder::new()
         .name(String::from("sre-courier"))
         .spawn(move || deliver(&arriving))
         .map_err(failed)?;
-    Ok(Running { process: std::process::id(), closing: watch::Sender::new(false), tokio, parcels, courier })
+    Ok(Running {
+        process: std::process::id(),
+        closing: watch::Sender::new(false),
+        tokio,
+        parcels,
+        courier,
+    })
 }
 
 /// Brings parcels until there is nobody left to send any, or no interpreter to bring them to.
@@ -146,7 +156,10 @@ fn deliver_all(py: Python<'_>, parcels: Vec<Parcel>) -> PyResult<()> {
             }
         }
     }
-    let settle = py.import("sre_runtime._waiting")?.getattr("settle")?.unbind();
+    let settle = py
+        .import("sre_runtime._waiting")?
+        .getattr("settle")?
+        .unbind();
     for (event_loop, batch) in settled {
         let batch = batch.into_pyobject(py)?.into_any().unbind();
         call_soon(py, &event_loop, (settle.clone_ref(py), batch));
@@ -183,14 +196,22 @@ pub(crate) fn before_fork(py: Python<'_>) {
 }
 
 fn stop(py: Python<'_>, state: State) {
-    let State::Running(running) = state else { return };
+    let State::Running(running) = state else {
+        return;
+    };
     if running.process != std::process::id() {
         // Neither the threads nor the open files are this process's; nothing of them may be touched.
         Box::leak(Box::new(running));
         return;
     }
     py.detach(move || {
-        let Running { tokio, closing, parcels, courier, .. } = running;
+        let Running {
+            tokio,
+            closing,
+            parcels,
+            courier,
+            ..
+        } = running;
         // Threads of Python's that run a future stop first: it would panic without the runtime around it.
         closing.send_replace(true);
         drop(tokio.block_on(async { tokio::time::timeout(CLOSING_TIME, closing.closed()).await }));

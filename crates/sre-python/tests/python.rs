@@ -16,28 +16,49 @@ fn the_python_package_passes_its_tests() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let library = library();
-    assert!(library.is_file(), "cargo did not build {}", library.display());
+    assert!(
+        library.is_file(),
+        "cargo did not build {}",
+        library.display()
+    );
     let output = Command::new(root.join("scripts/test-python.sh"))
         .args(["-q", "--color=no"])
         .env("SRE_PYTHON_LIBRARY", library)
         .env("CARGO_TARGET_DIR", target())
         .output()
         .expect("the script starts");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "scripts/test-python.sh: {}\n{out}\n{err}", output.status);
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "scripts/test-python.sh: {}\n{out}\n{err}",
+        output.status
+    );
     println!("{out}");
 }
 
 /// The module lies beside this test: cargo builds it for this test, with the profile and the features of the whole
 /// build.
 fn library() -> PathBuf {
-    let name = format!("{}sre_python{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    std::env::current_exe().expect("the path of this test").with_file_name(name)
+    let name = format!(
+        "{}sre_python{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    std::env::current_exe()
+        .expect("the path of this test")
+        .with_file_name(name)
 }
 
 /// The folder that holds `debug/deps` or its like.
 fn target() -> PathBuf {
-    library().ancestors().nth(3).expect("a target folder").to_owned()
+    library()
+        .ancestors()
+        .nth(3)
+        .expect("a target folder")
+        .to_owned()
 }
 
 fn usable_python() -> Result<(), String> {
@@ -45,7 +66,9 @@ fn usable_python() -> Result<(), String> {
     let check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
     match Command::new(&python).args(["-c", check]).output() {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(_) => Err(format!("{python} is older than 3.10, or has no venv (Debian: apt install python3-venv)")),
+        Ok(_) => Err(format!(
+            "{python} is older than 3.10, or has no venv (Debian: apt install python3-venv)"
+        )),
         Err(error) => Err(format!("{python} does not start: {error}")),
     }
 }

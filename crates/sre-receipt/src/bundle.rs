@@ -84,7 +84,10 @@ impl Bundle {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let files = self.files();
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+        let files: Vec<(&str, &[u8])> = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), *bytes))
+            .collect();
         let sums = sums(files.iter().copied());
         ustar::write([(SUMS, sums.as_bytes())].into_iter().chain(files))
     }
@@ -105,8 +108,11 @@ impl Bundle {
                 RECEIPT => receipt = Some(content.to_vec()),
                 PROOF => bundle.proof = Some(content.to_vec()),
                 other => {
-                    let expected = other.strip_prefix(BLOBS).and_then(|hex| hex.parse::<BlobDigest>().ok());
-                    let expected = expected.ok_or_else(|| BundleError::Foreign(other.to_owned()))?;
+                    let expected = other
+                        .strip_prefix(BLOBS)
+                        .and_then(|hex| hex.parse::<BlobDigest>().ok());
+                    let expected =
+                        expected.ok_or_else(|| BundleError::Foreign(other.to_owned()))?;
                     let actual = BlobDigest::of(content);
                     if actual != expected {
                         return Err(BundleError::Mismatch { expected, actual });
@@ -117,17 +123,32 @@ impl Bundle {
         }
         bundle.receipt = receipt.ok_or(BundleError::NoReceipt)?;
         let expected = sums(files.into_iter().filter(|(name, _)| *name != SUMS));
-        if listed == Some(expected.as_bytes()) { Ok(bundle) } else { Err(BundleError::Sums) }
+        if listed == Some(expected.as_bytes()) {
+            Ok(bundle)
+        } else {
+            Err(BundleError::Sums)
+        }
     }
 
     /// All files but the sums, in ascending order of names.
     fn files(&self) -> Vec<(String, &[u8])> {
-        let blobs = self.blobs.iter().map(|(digest, bytes)| (format!("{BLOBS}{digest}"), &**bytes));
-        let proof = self.proof.iter().map(|proof| (PROOF.to_owned(), proof.as_slice()));
-        blobs.chain([(RECEIPT.to_owned(), self.receipt.as_slice())]).chain(proof).collect()
+        let blobs = self
+            .blobs
+            .iter()
+            .map(|(digest, bytes)| (format!("{BLOBS}{digest}"), &**bytes));
+        let proof = self
+            .proof
+            .iter()
+            .map(|proof| (PROOF.to_owned(), proof.as_slice()));
+        blobs
+            .chain([(RECEIPT.to_owned(), self.receipt.as_slice())])
+            .chain(proof)
+            .collect()
     }
 }
 
 fn sums<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    files.map(|(name, content)| format!("{}  {name}\n", Digest::of(content))).collect()
+    files
+        .map(|(name, content)| format!("{}  {name}\n", Digest::of(content)))
+        .collect()
 }

@@ -69,7 +69,11 @@ impl Envelope {
     #[must_use]
     pub fn sign(payload: Vec<u8>, key: &SecretKey) -> Self {
         let signature = key.sign(&pre_authentication_encoding(&payload));
-        Self { payload, key: key.public().id(), signature }
+        Self {
+            payload,
+            key: key.public().id(),
+            signature,
+        }
     }
 
     /// Reads an envelope. Nothing is verified.
@@ -83,15 +87,27 @@ impl Envelope {
         // Whatever this tolerates, the comparison below does not.
         let mut form: Form = serde_json::from_slice(bytes)?;
         if form.payload_type != PAYLOAD_TYPE {
-            return Err(EnvelopeError::PayloadType(form.payload_type.chars().take(80).collect()));
+            return Err(EnvelopeError::PayloadType(
+                form.payload_type.chars().take(80).collect(),
+            ));
         }
         if form.signatures.len() != 1 {
             return Err(EnvelopeError::Signatures(form.signatures.len()));
         }
         let FormSignature { keyid, sig } = form.signatures.remove(0);
-        let payload = STANDARD.decode(&form.payload).map_err(|_| EnvelopeError::Base64)?;
-        let envelope = Self { payload, key: keyid, signature: sig };
-        if envelope.to_canonical() == bytes { Ok(envelope) } else { Err(EnvelopeError::NotCanonical) }
+        let payload = STANDARD
+            .decode(&form.payload)
+            .map_err(|_| EnvelopeError::Base64)?;
+        let envelope = Self {
+            payload,
+            key: keyid,
+            signature: sig,
+        };
+        if envelope.to_canonical() == bytes {
+            Ok(envelope)
+        } else {
+            Err(EnvelopeError::NotCanonical)
+        }
     }
 
     /// The canonical JSON: what is stored, sent and logged.
@@ -99,7 +115,10 @@ impl Envelope {
     pub fn to_canonical(&self) -> Vec<u8> {
         // Written down, because it is made and compared for every receipt: names in order, and no text that JSON
         // escapes.
-        let (payload, signature) = (STANDARD.encode(&self.payload), STANDARD.encode(self.signature.as_bytes()));
+        let (payload, signature) = (
+            STANDARD.encode(&self.payload),
+            STANDARD.encode(self.signature.as_bytes()),
+        );
         format!(
             r#"{{"payload":"{payload}","payloadType":"{PAYLOAD_TYPE}","signatures":[{{"keyid":"{}","sig":"{signature}"}}]}}"#,
             self.key
@@ -139,6 +158,10 @@ impl Envelope {
 
 /// DSSE's PAE: payload type and payload with their lengths, so that neither can run into the other.
 fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
+    let head = format!(
+        "DSSEv1 {} {PAYLOAD_TYPE} {} ",
+        PAYLOAD_TYPE.len(),
+        payload.len()
+    );
     [head.as_bytes(), payload].concat()
 }

@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use lru::LruCache;
-use sre_core::{BlobDigest, Check, CheckStatus, CommitResult, Digest, Method, Verdict, VerifyResult};
+use sre_core::{
+    BlobDigest, Check, CheckStatus, CommitResult, Digest, Method, Verdict, VerifyResult,
+};
 
 use crate::tlog::{Checkpoint, CheckpointError, Entry, Note, NoteError, TlogProof};
 use crate::{BundleError, Envelope, Purpose, Receipt, Trust};
@@ -65,7 +67,10 @@ struct Witnessed {
 }
 
 fn flaw(verdict: Verdict, message: impl ToString) -> Flaw {
-    Flaw { verdict, message: message.to_string() }
+    Flaw {
+        verdict,
+        message: message.to_string(),
+    }
 }
 
 fn tampered(message: impl ToString) -> Flaw {
@@ -80,7 +85,11 @@ impl Examiner {
     /// An examiner that believes the keys in `trust`.
     #[must_use]
     pub fn new(trust: Trust, policy: Policy) -> Self {
-        Self { trust, policy, checkpoints: Mutex::new(LruCache::new(CHECKPOINTS_LIMIT)) }
+        Self {
+            trust,
+            policy,
+            checkpoints: Mutex::new(LruCache::new(CHECKPOINTS_LIMIT)),
+        }
     }
 
     /// Checks a receipt, and its proof where there is one.
@@ -94,30 +103,56 @@ impl Examiner {
     }
 
     /// Ends early with what makes going on pointless; `unanchored` is noted and passed over.
-    fn examine_into(&self, bytes: &[u8], proof: Option<&[u8]>, found: &mut Examination) -> Result<(), Flaw> {
+    fn examine_into(
+        &self,
+        bytes: &[u8],
+        proof: Option<&[u8]>,
+        found: &mut Examination,
+    ) -> Result<(), Flaw> {
         let envelope = found.check("receipt", Envelope::parse(bytes).map_err(tampered))?;
         let digest = sre_core::ReceiptDigest::of(bytes);
-        let known = self.trust.keys().iter().find(|key| key.public_key.id() == envelope.key());
+        let known = self
+            .trust
+            .keys()
+            .iter()
+            .find(|key| key.public_key.id() == envelope.key());
         let is_forged = known.is_some_and(|key| envelope.verify(&key.public_key).is_err());
         let read = Receipt::read(envelope).map_err(|error| {
             // Who alters a version number turns a forgery into an unknown version, unless the key is known.
             let is_unknown = error.is_unknown_version() && !is_forged;
-            flaw(if is_unknown { Verdict::Unverifiable } else { Verdict::Tampered }, error)
+            flaw(
+                if is_unknown {
+                    Verdict::Unverifiable
+                } else {
+                    Verdict::Tampered
+                },
+                error,
+            )
         });
         let receipt = found.check("statement", read)?;
         // Under a key that is trusted the signature was checked above.
-        let signature = if known.is_some() && !is_forged { Ok(()) } else { receipt.verify_signature() };
+        let signature = if known.is_some() && !is_forged {
+            Ok(())
+        } else {
+            receipt.verify_signature()
+        };
         found.check("signature", signature.map_err(tampered))?;
         let finished_at = receipt.predicate().reported.finished_at;
-        let trusted = self.trust.find(receipt.envelope().key(), Purpose::Receipt, finished_at);
-        found.check("key", trusted.map(drop).map_err(unanchored)).or_else(|flaw| found.pass_over(flaw))?;
+        let trusted = self
+            .trust
+            .find(receipt.envelope().key(), Purpose::Receipt, finished_at);
+        found
+            .check("key", trusted.map(drop).map_err(unanchored))
+            .or_else(|flaw| found.pass_over(flaw))?;
         found.receipt = Some(receipt);
         match proof {
             Some(proof) => self.examine_proof(&Entry::receipt(digest), finished_at, proof, found),
             None => {
                 let missing = String::from("there is no proof yet that the receipt is in a log");
                 if self.policy.require_proof || self.policy.witnesses_required > 0 {
-                    return found.check("inclusion", Err(unanchored(missing))).or_else(|flaw| found.pass_over(flaw));
+                    return found
+                        .check("inclusion", Err(unanchored(missing)))
+                        .or_else(|flaw| found.pass_over(flaw));
                 }
                 found.record("inclusion", CheckStatus::Skipped, Some(missing));
                 Ok(())
@@ -137,23 +172,31 @@ impl Examiner {
             Ok((proof, checkpoint))
         });
         let (proof, checkpoint) = found.check("inclusion", verified.map_err(tampered))?;
-        let witnessed =
-            self.witnessed(&proof.checkpoint, &checkpoint).and_then(|witnessed| match witnessed.log_until {
-                Some(end) if end < finished_at => {
-                    Err(unanchored(format_args!("the log's key is trusted until {end}, and this is of {finished_at}")))
-                }
+        let witnessed = self
+            .witnessed(&proof.checkpoint, &checkpoint)
+            .and_then(|witnessed| match witnessed.log_until {
+                Some(end) if end < finished_at => Err(unanchored(format_args!(
+                    "the log's key is trusted until {end}, and this is of {finished_at}"
+                ))),
                 _ => Ok(witnessed),
             });
         let log = found.check("log", witnessed.clone().map(drop));
         log.or_else(|flaw| found.pass_over(flaw))?;
-        let (required, witnesses) = (self.policy.witnesses_required, witnessed.map_or(0, |found| found.witnesses));
+        let (required, witnesses) = (
+            self.policy.witnesses_required,
+            witnessed.map_or(0, |found| found.witnesses),
+        );
         if required > 0 {
             let enough = if witnesses >= required {
                 Ok(())
             } else {
-                Err(unanchored(format_args!("{witnesses} trusted witnesses cosigned the checkpoint, not {required}")))
+                Err(unanchored(format_args!(
+                    "{witnesses} trusted witnesses cosigned the checkpoint, not {required}"
+                )))
             };
-            found.check("witnesses", enough).or_else(|flaw| found.pass_over(flaw))?;
+            found
+                .check("witnesses", enough)
+                .or_else(|flaw| found.pass_over(flaw))?;
         }
         Ok(())
     }
@@ -161,7 +204,11 @@ impl Examiner {
     /// Who vouches for a checkpoint. Remembered, because one checkpoint stands for many receipts.
     fn witnessed(&self, note: &Note, checkpoint: &Checkpoint) -> Result<Witnessed, Flaw> {
         let key = Digest::of(note.to_string().as_bytes());
-        let lock = || self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || {
+            self.checkpoints
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         if let Some(known) = lock().get(&key) {
             return known.clone();
         }
@@ -173,7 +220,10 @@ impl Examiner {
     fn verify_note(&self, note: &Note, checkpoint: &Checkpoint) -> Result<Witnessed, Flaw> {
         let mut logs = self.trust.logs(&checkpoint.origin).peekable();
         if logs.peek().is_none() {
-            return Err(unanchored(format_args!("the log {} is not trusted here", checkpoint.origin)));
+            return Err(unanchored(format_args!(
+                "the log {} is not trusted here",
+                checkpoint.origin
+            )));
         }
         let mut ends = Vec::new();
         for key in logs {
@@ -185,20 +235,33 @@ impl Examiner {
         }
         if ends.is_empty() {
             let origin = &checkpoint.origin;
-            return Err(unanchored(format_args!("no trusted key signed this checkpoint of the log {origin}")));
+            return Err(unanchored(format_args!(
+                "no trusted key signed this checkpoint of the log {origin}"
+            )));
         }
-        let log_until = if ends.contains(&None) { None } else { ends.into_iter().flatten().max() };
+        let log_until = if ends.contains(&None) {
+            None
+        } else {
+            ends.into_iter().flatten().max()
+        };
         let mut witnesses = BTreeSet::new();
         for key in self.trust.witnesses() {
             let seen = note.signed_by(&key.as_witness()).map_err(tampered)?;
-            let at = seen.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
+            let at =
+                seen.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
             // Who has an expired key of the log can sign what it likes with it, and have it cosigned today.
             let in_time = |at: &Timestamp| log_until.is_none_or(|end| *at <= end);
-            if at.filter(in_time).is_some_and(|at| key.allows(Purpose::Witness, at).is_ok()) {
+            if at
+                .filter(in_time)
+                .is_some_and(|at| key.allows(Purpose::Witness, at).is_ok())
+            {
                 witnesses.insert(key.public_key.id());
             }
         }
-        Ok(Witnessed { log_until, witnesses: witnesses.len() })
+        Ok(Witnessed {
+            log_until,
+            witnesses: witnesses.len(),
+        })
     }
 }
 
@@ -212,7 +275,11 @@ impl Examination {
     }
 
     fn record(&mut self, name: &str, status: CheckStatus, detail: Option<String>) {
-        self.checks.push(Check { name: name.to_owned(), status, detail });
+        self.checks.push(Check {
+            name: name.to_owned(),
+            status,
+            detail,
+        });
     }
 
     /// Goes on where nothing is wrong but trust. The first such flaw is the one that is told.
@@ -228,7 +295,9 @@ impl Examination {
     #[must_use]
     pub fn of_damaged(error: &BundleError) -> Self {
         let mut examination = Self::default();
-        examination.flaw = examination.check::<()>("bundle", Err(tampered(error))).err();
+        examination.flaw = examination
+            .check::<()>("bundle", Err(tampered(error)))
+            .err();
         examination
     }
 
@@ -236,20 +305,29 @@ impl Examination {
     /// committed. `uri` gives the address of a digest.
     #[must_use]
     pub fn claim(&self, uri: impl Fn(BlobDigest) -> String) -> Option<CommitResult> {
-        let is_sound = self.flaw.as_ref().is_none_or(|flaw| flaw.verdict == Verdict::Unanchored);
+        let is_sound = self
+            .flaw
+            .as_ref()
+            .is_none_or(|flaw| flaw.verdict == Verdict::Unanchored);
         self.receipt.as_ref().filter(|_| is_sound)?.claim(uri)
     }
 
     /// The examination alone, where nothing can be replayed: something does not hold, or nothing was committed.
     #[must_use]
     pub fn without_replay(mut self) -> VerifyResult {
-        let provable = self.receipt.as_ref().and_then(|receipt| receipt.predicate().provable.as_ref());
+        let provable = self
+            .receipt
+            .as_ref()
+            .and_then(|receipt| receipt.predicate().provable.as_ref());
         let expected_hash = provable.map(|provable| match provable.result_hash {
             Some(hash) => hash.to_string(),
             None => provable.commitment.outcome.to_string(),
         });
         let flaw = self.flaw.take().unwrap_or_else(|| {
-            flaw(Verdict::Unverifiable, "the order ended before anything was committed, so there is nothing to replay")
+            flaw(
+                Verdict::Unverifiable,
+                "the order ended before anything was committed, so there is nothing to replay",
+            )
         });
         VerifyResult {
             is_valid: false,
@@ -267,7 +345,10 @@ impl Examination {
     #[must_use]
     pub fn conclude(self, mut replay: VerifyResult) -> VerifyResult {
         replay.checks = [self.checks, replay.checks].concat();
-        if let Some(flaw) = self.flaw.filter(|flaw| flaw.verdict != Verdict::Unanchored || replay.is_valid) {
+        if let Some(flaw) = self
+            .flaw
+            .filter(|flaw| flaw.verdict != Verdict::Unanchored || replay.is_valid)
+        {
             replay.verdict = flaw.verdict;
             replay.is_valid = false;
             replay.error = Some(flaw.message);

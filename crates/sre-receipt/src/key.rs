@@ -83,7 +83,11 @@ impl PublicKey {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Point)?;
         // A second spelling of a point would give one key two names. The library keeps the bytes as they came.
         let spelling = key.to_edwards().compress().to_bytes();
-        if key.is_weak() || spelling != *bytes { Err(KeyError::Point) } else { Ok(Self(key)) }
+        if key.is_weak() || spelling != *bytes {
+            Err(KeyError::Point)
+        } else {
+            Ok(Self(key))
+        }
     }
 
     /// The 32 bytes.
@@ -104,7 +108,9 @@ impl PublicKey {
     /// [`BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.0.verify_strict(message, &signature).map_err(|_| BadSignature)
+        self.0
+            .verify_strict(message, &signature)
+            .map_err(|_| BadSignature)
     }
 }
 
@@ -178,7 +184,10 @@ impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bytes = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let bytes = STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         Self::from_bytes(&bytes.ok_or(KeyError::Length)?)
     }
 }
@@ -191,7 +200,9 @@ impl Serialize for PublicKey {
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -205,6 +216,8 @@ impl<'de> Deserialize<'de> for Signature {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = STANDARD.decode(String::deserialize(deserializer)?).ok();
         let bytes = bytes.and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
-        bytes.map(Self).ok_or_else(|| de::Error::custom("an Ed25519 signature is 64 bytes in base64"))
+        bytes
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("an Ed25519 signature is 64 bytes in base64"))
     }
 }

@@ -110,10 +110,16 @@ impl KeyFolder {
     /// [`KeyFolderError`].
     pub fn load(&self) -> Result<Option<NodeKey>, KeyFolderError> {
         let path = self.signing();
-        let Some(text) = read(&path, KEY_FILE_LIMIT_BYTES, (0o077, "600"))? else { return Ok(None) };
+        let Some(text) = read(&path, KEY_FILE_LIMIT_BYTES, (0o077, "600"))? else {
+            return Ok(None);
+        };
         let text = Zeroizing::new(text);
-        let parsed = std::str::from_utf8(&text).map_err(|_| String::from("it is no text")).and_then(NodeKey::from_file);
-        parsed.map(Some).map_err(|reason| KeyFolderError::Malformed { path, reason })
+        let parsed = std::str::from_utf8(&text)
+            .map_err(|_| String::from("it is no text"))
+            .and_then(NodeKey::from_file);
+        parsed
+            .map(Some)
+            .map_err(|reason| KeyFolderError::Malformed { path, reason })
     }
 
     /// Makes the node's first key and trusts it. Without a name the node is called after its key.
@@ -152,7 +158,10 @@ impl KeyFolder {
     ///
     /// # Errors
     /// [`KeyFolderError`].
-    pub fn rotate(&self, now: impl FnOnce() -> Timestamp) -> Result<(NodeKey, NodeKey, Timestamp), KeyFolderError> {
+    pub fn rotate(
+        &self,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<(NodeKey, NodeKey, Timestamp), KeyFolderError> {
         let missing = || KeyFolderError::Missing(self.0.clone());
         // Before a folder is made for a key that is not there.
         self.load()?.ok_or_else(missing)?;
@@ -178,9 +187,10 @@ impl KeyFolder {
     /// [`KeyFolderError`].
     pub fn trust(&self) -> Result<Trust, KeyFolderError> {
         match read(&self.trust_file(), TRUST_LIMIT_BYTES, (0o022, "600"))? {
-            Some(bytes) => {
-                Trust::parse(&bytes).map_err(|source| KeyFolderError::Trust { path: self.trust_file(), source })
-            }
+            Some(bytes) => Trust::parse(&bytes).map_err(|source| KeyFolderError::Trust {
+                path: self.trust_file(),
+                source,
+            }),
             None => Ok(Trust::default()),
         }
     }
@@ -189,7 +199,10 @@ impl KeyFolder {
     ///
     /// # Errors
     /// [`KeyFolderError`].
-    pub fn change_trust<T>(&self, change: impl FnOnce(&mut Trust) -> T) -> Result<T, KeyFolderError> {
+    pub fn change_trust<T>(
+        &self,
+        change: impl FnOnce(&mut Trust) -> T,
+    ) -> Result<T, KeyFolderError> {
         let _turn = self.take_turn()?;
         self.edit_trust(change)
     }
@@ -225,29 +238,45 @@ impl KeyFolder {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path).map_err(io_error("make the folder", path))
+        builder
+            .create(path)
+            .map_err(io_error("make the folder", path))
     }
 
     /// Puts a whole file in place, mode 0600, durable when this returns.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), KeyFolderError> {
         let folder = path.parent().unwrap_or(&self.0);
         // tempfile opens with O_EXCL and mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io_error("write in", folder))?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io_error("write", path))?;
-        file.persist(path).map_err(|failed| io_error("write", path)(failed.error))?;
+        let mut file =
+            tempfile::NamedTempFile::new_in(folder).map_err(io_error("write in", folder))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(io_error("write", path))?;
+        file.persist(path)
+            .map_err(|failed| io_error("write", path)(failed.error))?;
         #[cfg(unix)]
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("make durable", folder))?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io_error("make durable", folder))?;
         Ok(())
     }
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFolderError {
-    move |source| KeyFolderError::Io { action, path: path.to_path_buf(), source }
+    move |source| KeyFolderError::Io {
+        action,
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 /// The content of a file that is this user's and has none of the forbidden permissions, in a folder in which nobody
 /// else may write. The file that is checked is the one that is read.
-fn read(path: &Path, limit_bytes: u64, access: (u32, &'static str)) -> Result<Option<Vec<u8>>, KeyFolderError> {
+fn read(
+    path: &Path,
+    limit_bytes: u64,
+    access: (u32, &'static str),
+) -> Result<Option<Vec<u8>>, KeyFolderError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -260,16 +289,25 @@ fn read(path: &Path, limit_bytes: u64, access: (u32, &'static str)) -> Result<Op
         check_access(&opened, folder, (0o022, "700"))?;
     }
     let mut bytes = Vec::new();
-    file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    file.take(limit_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read", path))?;
     if bytes.len() as u64 > limit_bytes {
         let reason = format!("it is longer than {limit_bytes} bytes");
-        return Err(KeyFolderError::Malformed { path: path.to_path_buf(), reason });
+        return Err(KeyFolderError::Malformed {
+            path: path.to_path_buf(),
+            reason,
+        });
     }
     Ok(Some(bytes))
 }
 
 #[cfg(unix)]
-fn check_access(file: &File, path: &Path, (forbidden, wanted): (u32, &'static str)) -> Result<(), KeyFolderError> {
+fn check_access(
+    file: &File,
+    path: &Path,
+    (forbidden, wanted): (u32, &'static str),
+) -> Result<(), KeyFolderError> {
     use std::os::unix::fs::MetadataExt as _;
     let found = file.metadata().map_err(io_error("look at", path))?;
     let path = path.to_path_buf();
@@ -277,7 +315,11 @@ fn check_access(file: &File, path: &Path, (forbidden, wanted): (u32, &'static st
         return Err(KeyFolderError::Foreign { path });
     }
     let mode = found.mode() & 0o777;
-    if mode & forbidden == 0 { Ok(()) } else { Err(KeyFolderError::Open { path, mode, wanted }) }
+    if mode & forbidden == 0 {
+        Ok(())
+    } else {
+        Err(KeyFolderError::Open { path, mode, wanted })
+    }
 }
 
 /// Elsewhere the folder's access list decides; see SECURITY.md.

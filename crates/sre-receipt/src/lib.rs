@@ -38,7 +38,8 @@ pub use key_folder::{KeyFolder, KeyFolderError};
 pub use node_key::NodeKey;
 pub use pem::PemError;
 pub use receipt::{
-    Circumstances, Host, Isolation, PREDICATE_TYPE, Predicate, Provable, Receipt, ReceiptError, Reported, Signer,
+    Circumstances, Host, Isolation, PREDICATE_TYPE, Predicate, Provable, Receipt, ReceiptError,
+    Reported, Signer,
 };
 pub use statement::{STATEMENT_TYPE, Statement, StatementError, Subject};
 pub use trust::{Purpose, TRUST_LIMIT_BYTES, Trust, TrustError, TrustedKey};

@@ -23,8 +23,15 @@ impl NodeKey {
     /// [`KeyError`].
     pub(crate) fn generate(name: Option<KeyName>) -> Result<Self, KeyError> {
         let secret = SecretKey::generate()?;
-        let name = name.or_else(|| format!("sre.local/{:.16}", secret.public().id().to_string()).parse().ok());
-        Ok(Self { name: name.ok_or(KeyError::Point)?, secret })
+        let name = name.or_else(|| {
+            format!("sre.local/{:.16}", secret.public().id().to_string())
+                .parse()
+                .ok()
+        });
+        Ok(Self {
+            name: name.ok_or(KeyError::Point)?,
+            secret,
+        })
     }
 
     /// The name and public key in one line, to be given to whoever shall trust this node.
@@ -47,15 +54,26 @@ impl NodeKey {
     }
 
     pub(crate) fn to_file(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{}\n{}", self.verifier_key(), *self.secret.to_pem()))
+        Zeroizing::new(format!(
+            "{}\n{}",
+            self.verifier_key(),
+            *self.secret.to_pem()
+        ))
     }
 
     pub(crate) fn from_file(text: &str) -> Result<Self, String> {
-        let (line, pem) = text.split_once('\n').ok_or("it is not a key file of this program")?;
-        let public: VerifierKey = line.parse().map_err(|error: VerifierKeyError| error.to_string())?;
+        let (line, pem) = text
+            .split_once('\n')
+            .ok_or("it is not a key file of this program")?;
+        let public: VerifierKey = line
+            .parse()
+            .map_err(|error: VerifierKeyError| error.to_string())?;
         let secret = SecretKey::from_pem(pem).map_err(|error: PemError| error.to_string())?;
         if public == VerifierKey::log(public.name.clone(), secret.public()) {
-            Ok(Self { name: public.name, secret })
+            Ok(Self {
+                name: public.name,
+                secret,
+            })
         } else {
             Err(String::from("its first line belongs to another key"))
         }

@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sre_core::Isolation as Measured;
 use sre_core::{
-    Backend, BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, CommitmentDigest, Digest, Method,
-    OrderId, OrderResult, OrderStatus, Outcome, OutputDigest, ReceiptDigest, Resources, Verdict, canonical_json,
+    Backend, BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment,
+    CommitmentDigest, Digest, Method, OrderId, OrderResult, OrderStatus, Outcome, OutputDigest,
+    ReceiptDigest, Resources, Verdict, canonical_json,
 };
 
 use crate::{Envelope, KeyId, PublicKey, SecretKey, Statement, StatementError};
@@ -146,7 +147,9 @@ pub enum ReceiptError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     /// A format of another version.
-    #[error("the receipt has the format {0:?}; this version reads {FORMAT:?} over {COMMITMENT_FORMAT:?}")]
+    #[error(
+        "the receipt has the format {0:?}; this version reads {FORMAT:?} over {COMMITMENT_FORMAT:?}"
+    )]
     Format(String),
     /// Its parts contradict each other.
     #[error("the receipt contradicts itself: {0}")]
@@ -157,7 +160,10 @@ impl ReceiptError {
     /// Whether it may be a good receipt of a version that this program does not know.
     #[must_use]
     pub const fn is_unknown_version(&self) -> bool {
-        matches!(self, Self::Format(_) | Self::Statement(StatementError::Unknown { .. }))
+        matches!(
+            self,
+            Self::Format(_) | Self::Statement(StatementError::Unknown { .. })
+        )
     }
 }
 
@@ -165,8 +171,15 @@ impl Host {
     /// This host, running `software`.
     #[must_use]
     pub fn this(software: impl Into<String>) -> Self {
-        let (os, arch) = (std::env::consts::OS.to_owned(), std::env::consts::ARCH.to_owned());
-        Self { software: software.into(), os, arch }
+        let (os, arch) = (
+            std::env::consts::OS.to_owned(),
+            std::env::consts::ARCH.to_owned(),
+        );
+        Self {
+            software: software.into(),
+            os,
+            arch,
+        }
     }
 }
 
@@ -175,7 +188,10 @@ impl Signer {
     #[must_use]
     pub fn of(key: &SecretKey) -> Self {
         let public_key = key.public();
-        Self { key: public_key.id(), public_key }
+        Self {
+            key: public_key.id(),
+            public_key,
+        }
     }
 }
 
@@ -184,10 +200,18 @@ impl Receipt {
     ///
     /// # Errors
     /// [`ReceiptError::Contradiction`] when the outcome in `circumstances` is missing or is not the committed one.
-    pub fn issue(result: &OrderResult, circumstances: Circumstances, key: &SecretKey) -> Result<Self, ReceiptError> {
+    pub fn issue(
+        result: &OrderResult,
+        circumstances: Circumstances,
+        key: &SecretKey,
+    ) -> Result<Self, ReceiptError> {
         let provable = match (&result.commit_result, circumstances.outcome) {
             (None, _) => None,
-            (Some(_), None) => return Err(ReceiptError::Contradiction("the committed outcome is not given")),
+            (Some(_), None) => {
+                return Err(ReceiptError::Contradiction(
+                    "the committed outcome is not given",
+                ));
+            }
             (Some(commit), Some(outcome)) => Some(Provable {
                 commitment: commit.commitment.clone(),
                 commitment_hash: commit.commitment_hash,
@@ -208,15 +232,24 @@ impl Receipt {
                 finished_at: circumstances.finished_at,
                 execution_time_ms: result.execution_time_ms,
                 attempts: result.attempts,
-                verification: found.map(|found| OwnVerification { verdict: found.verdict, method: found.method }),
-                isolation: commit.map(|c| Isolation { backend: c.backend, measured: c.isolation.clone() }),
+                verification: found.map(|found| OwnVerification {
+                    verdict: found.verdict,
+                    method: found.method,
+                }),
+                isolation: commit.map(|c| Isolation {
+                    backend: c.backend,
+                    measured: c.isolation.clone(),
+                }),
                 resources: commit.map(|commit| commit.resources),
                 host: circumstances.host,
             },
         };
         let (name, digest) = subject(&predicate);
         let statement = Statement::new(name, digest, PREDICATE_TYPE, predicate);
-        let receipt = Self { envelope: Envelope::sign(statement.to_canonical(), key), statement };
+        let receipt = Self {
+            envelope: Envelope::sign(statement.to_canonical(), key),
+            statement,
+        };
         receipt.is_consistent()?;
         Ok(receipt)
     }
@@ -226,40 +259,96 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError`].
     pub fn read(envelope: Envelope) -> Result<Self, ReceiptError> {
-        let receipt = Self { statement: Statement::parse(envelope.payload(), PREDICATE_TYPE)?, envelope };
+        let receipt = Self {
+            statement: Statement::parse(envelope.payload(), PREDICATE_TYPE)?,
+            envelope,
+        };
         receipt.is_consistent()?;
         Ok(receipt)
     }
 
     fn is_consistent(&self) -> Result<(), ReceiptError> {
         let predicate = self.predicate();
-        let must = |holds: bool, what| if holds { Ok(()) } else { Err(ReceiptError::Contradiction(what)) };
+        let must = |holds: bool, what| {
+            if holds {
+                Ok(())
+            } else {
+                Err(ReceiptError::Contradiction(what))
+            }
+        };
         if predicate.format != FORMAT {
-            return Err(ReceiptError::Format(predicate.format.chars().take(80).collect()));
+            return Err(ReceiptError::Format(
+                predicate.format.chars().take(80).collect(),
+            ));
         }
         if let Some(provable) = &predicate.provable {
-            let Provable { commitment, commitment_hash, outcome, result_hash } = provable;
+            let Provable {
+                commitment,
+                commitment_hash,
+                outcome,
+                result_hash,
+            } = provable;
             if commitment.format != COMMITMENT_FORMAT {
-                return Err(ReceiptError::Format(commitment.format.chars().take(80).collect()));
+                return Err(ReceiptError::Format(
+                    commitment.format.chars().take(80).collect(),
+                ));
             }
-            must(commitment.digest() == *commitment_hash, "the commitment has another digest")?;
-            must(outcome.digest() == commitment.outcome, "the outcome is not the committed one")?;
-            must(outcome.output() == *result_hash, "the result is not the outcome's")?;
+            must(
+                commitment.digest() == *commitment_hash,
+                "the commitment has another digest",
+            )?;
+            must(
+                outcome.digest() == commitment.outcome,
+                "the outcome is not the committed one",
+            )?;
+            must(
+                outcome.output() == *result_hash,
+                "the result is not the outcome's",
+            )?;
         }
         let reported = &predicate.reported;
         let is_completed = reported.status == OrderStatus::Completed;
-        let has_returned = predicate.provable.as_ref().is_some_and(|provable| provable.result_hash.is_some());
-        must(has_returned || !is_completed, "it says completed of an order that returned nothing")?;
-        must(is_completed == reported.error_code.is_none(), "status and error code do not go together")?;
-        let is_confirmed = reported.verification.is_some_and(|found| found.verdict.is_valid());
-        must(is_confirmed || !is_completed, "it says completed of what its own verification did not confirm")?;
+        let has_returned = predicate
+            .provable
+            .as_ref()
+            .is_some_and(|provable| provable.result_hash.is_some());
+        must(
+            has_returned || !is_completed,
+            "it says completed of an order that returned nothing",
+        )?;
+        must(
+            is_completed == reported.error_code.is_none(),
+            "status and error code do not go together",
+        )?;
+        let is_confirmed = reported
+            .verification
+            .is_some_and(|found| found.verdict.is_valid());
+        must(
+            is_confirmed || !is_completed,
+            "it says completed of what its own verification did not confirm",
+        )?;
         let is_committed = predicate.provable.is_some();
-        must(reported.isolation.is_some() == is_committed, "isolation is reported of what was not committed")?;
-        must(reported.resources.is_some() == is_committed, "resources are reported of what was not committed")?;
-        must(self.statement.subject == [crate::Subject::of(subject(predicate))], "the subject is another one")?;
+        must(
+            reported.isolation.is_some() == is_committed,
+            "isolation is reported of what was not committed",
+        )?;
+        must(
+            reported.resources.is_some() == is_committed,
+            "resources are reported of what was not committed",
+        )?;
+        must(
+            self.statement.subject == [crate::Subject::of(subject(predicate))],
+            "the subject is another one",
+        )?;
         let signer = &predicate.executor;
-        must(signer.public_key.id() == signer.key, "the executor's key has another name")?;
-        must(signer.key == self.envelope.key(), "another key is named beside the signature")
+        must(
+            signer.public_key.id() == signer.key,
+            "the executor's key has another name",
+        )?;
+        must(
+            signer.key == self.envelope.key(),
+            "another key is named beside the signature",
+        )
     }
 
     /// Checks the signature with the key that the receipt itself names. That key is anybody's until it is trusted.
@@ -298,8 +387,15 @@ impl Receipt {
             result_uri: provable.result_hash.map(|hash| uri(hash.into())),
             result_hash: provable.result_hash,
             execution_time_ms: reported.execution_time_ms,
-            status: if provable.result_hash.is_some() { CommitStatus::Success } else { CommitStatus::Failed },
-            error_message: provable.outcome.error_code().map(|_| provable.outcome.to_string()),
+            status: if provable.result_hash.is_some() {
+                CommitStatus::Success
+            } else {
+                CommitStatus::Failed
+            },
+            error_message: provable
+                .outcome
+                .error_code()
+                .map(|_| provable.outcome.to_string()),
             commitment: provable.commitment.clone(),
             commitment_hash: provable.commitment_hash,
             commitment_uri: uri(provable.commitment_hash.into()),
@@ -322,6 +418,19 @@ fn subject(predicate: &Predicate) -> (&'static str, Digest) {
         status: OrderStatus,
         error_code: &'a Option<String>,
     }
-    let Predicate { order_id, reported: Reported { status, error_code, .. }, .. } = predicate;
-    (SUBJECT_ENDING, Digest::of(&canonical_json::to_vec(&Ending { order_id, status: *status, error_code })))
+    let Predicate {
+        order_id,
+        reported: Reported {
+            status, error_code, ..
+        },
+        ..
+    } = predicate;
+    (
+        SUBJECT_ENDING,
+        Digest::of(&canonical_json::to_vec(&Ending {
+            order_id,
+            status: *status,
+            error_code,
+        })),
+    )
 }

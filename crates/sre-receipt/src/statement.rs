@@ -70,7 +70,10 @@ impl Subject {
     /// The subject with this name and digest.
     #[must_use]
     pub fn of((name, sha256): (&str, Digest)) -> Self {
-        Self { name: name.to_owned(), digest: Sha256 { sha256 } }
+        Self {
+            name: name.to_owned(),
+            digest: Sha256 { sha256 },
+        }
     }
 }
 
@@ -107,12 +110,20 @@ impl<P: Serialize + DeserializeOwned> Statement<P> {
         if statement.subject.len() != 1 {
             return Err(StatementError::Subjects(statement.subject.len()));
         }
-        if statement.to_canonical() == payload { Ok(statement) } else { Err(StatementError::NotCanonical) }
+        if statement.to_canonical() == payload {
+            Ok(statement)
+        } else {
+            Err(StatementError::NotCanonical)
+        }
     }
 }
 
 /// Another version has another shape, and its type is what explains it.
-fn why_not(payload: &[u8], predicate_type: &'static str, error: Option<serde_json::Error>) -> StatementError {
+fn why_not(
+    payload: &[u8],
+    predicate_type: &'static str,
+    error: Option<serde_json::Error>,
+) -> StatementError {
     let value = match canonical_json::parse(payload) {
         Ok(value) => value,
         Err(error) => return error.into(),
@@ -120,7 +131,10 @@ fn why_not(payload: &[u8], predicate_type: &'static str, error: Option<serde_jso
     for (member, expected) in [("_type", STATEMENT_TYPE), ("predicateType", predicate_type)] {
         match value.get(member).and_then(|found| found.as_str()) {
             Some(found) if found != expected => {
-                return StatementError::Unknown { found: found.chars().take(80).collect(), expected };
+                return StatementError::Unknown {
+                    found: found.chars().take(80).collect(),
+                    expected,
+                };
             }
             _ => {}
         }

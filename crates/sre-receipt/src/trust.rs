@@ -124,10 +124,19 @@ impl TrustedKey {
     /// [`TrustError`] says why not.
     pub fn allows(&self, purpose: Purpose, at: Timestamp) -> Result<(), TrustError> {
         if !self.purposes.contains(&purpose) {
-            return Err(TrustError::Purpose { name: self.name.clone(), purpose });
+            return Err(TrustError::Purpose {
+                name: self.name.clone(),
+                purpose,
+            });
         }
-        if self.not_before.is_some_and(|start| at < start) || self.not_after.is_some_and(|end| at > end) {
-            return Err(TrustError::Time { name: self.name.clone(), at, window: self.window() });
+        if self.not_before.is_some_and(|start| at < start)
+            || self.not_after.is_some_and(|end| at > end)
+        {
+            return Err(TrustError::Time {
+                name: self.name.clone(),
+                at,
+                window: self.window(),
+            });
         }
         Ok(())
     }
@@ -152,20 +161,31 @@ impl Trust {
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
         let malformed = |error: &dyn fmt::Display| TrustError::Malformed(error.to_string());
         if bytes.len() as u64 > TRUST_LIMIT_BYTES {
-            return Err(malformed(&format_args!("it is longer than {TRUST_LIMIT_BYTES} bytes")));
+            return Err(malformed(&format_args!(
+                "it is longer than {TRUST_LIMIT_BYTES} bytes"
+            )));
         }
         let value = canonical_json::parse(bytes).map_err(|error| malformed(&error))?;
-        let Form { format, keys } = serde_json::from_value(value).map_err(|error| malformed(&error))?;
+        let Form { format, keys } =
+            serde_json::from_value(value).map_err(|error| malformed(&error))?;
         if format != FORMAT {
-            return Err(malformed(&format_args!("its format is {format:?}, this version reads {FORMAT:?}")));
+            return Err(malformed(&format_args!(
+                "its format is {format:?}, this version reads {FORMAT:?}"
+            )));
         }
         if keys.len() > KEYS_LIMIT {
-            return Err(malformed(&format_args!("it has more than {KEYS_LIMIT} keys")));
+            return Err(malformed(&format_args!(
+                "it has more than {KEYS_LIMIT} keys"
+            )));
         }
         let mut trust = Self::default();
         for key in keys {
             let id = key.public_key.id();
-            trust.add(key).map_err(|_| malformed(&format_args!("the key {id} stands in it twice under one name")))?;
+            trust.add(key).map_err(|_| {
+                malformed(&format_args!(
+                    "the key {id} stands in it twice under one name"
+                ))
+            })?;
         }
         Ok(trust)
     }
@@ -173,7 +193,10 @@ impl Trust {
     /// The file's text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let form = Form { format: FORMAT.to_owned(), keys: self.keys.clone() };
+        let form = Form {
+            format: FORMAT.to_owned(),
+            keys: self.keys.clone(),
+        };
         // Names, numbers and times only: it serialises.
         serde_json::to_string_pretty(&form).unwrap_or_default() + "\n"
     }
@@ -183,7 +206,11 @@ impl Trust {
     /// # Errors
     /// The key, when it is trusted already under this name.
     pub fn add(&mut self, key: TrustedKey) -> Result<(), Box<TrustedKey>> {
-        if self.keys.iter().any(|other| other.public_key == key.public_key && other.name == key.name) {
+        if self
+            .keys
+            .iter()
+            .any(|other| other.public_key == key.public_key && other.name == key.name)
+        {
             return Err(Box::new(key));
         }
         self.keys.push(key);
@@ -192,12 +219,18 @@ impl Trust {
 
     /// Removes every entry of a key; what it signed is no longer believed. Returns what was removed.
     pub fn remove(&mut self, id: KeyId) -> Vec<TrustedKey> {
-        self.keys.extract_if(.., |key| key.public_key.id() == id).collect()
+        self.keys
+            .extract_if(.., |key| key.public_key.id() == id)
+            .collect()
     }
 
     /// Ends the trust in every other key of this name after `at`; what they signed before stays good.
     pub(crate) fn end_all_but(&mut self, kept: KeyId, name: &KeyName, at: Timestamp) {
-        for key in self.keys.iter_mut().filter(|key| key.name == *name && key.public_key.id() != kept) {
+        for key in self
+            .keys
+            .iter_mut()
+            .filter(|key| key.name == *name && key.public_key.id() != kept)
+        {
             key.not_after = Some(key.not_after.map_or(at, |end| end.min(at)));
         }
     }
@@ -212,7 +245,12 @@ impl Trust {
     ///
     /// # Errors
     /// [`TrustError`] of the entry that came closest.
-    pub fn find(&self, id: KeyId, purpose: Purpose, at: Timestamp) -> Result<&TrustedKey, TrustError> {
+    pub fn find(
+        &self,
+        id: KeyId,
+        purpose: Purpose,
+        at: Timestamp,
+    ) -> Result<&TrustedKey, TrustError> {
         let mut closest = TrustError::Unknown(id);
         for key in self.keys.iter().filter(|key| key.public_key.id() == id) {
             match key.allows(purpose, at) {
@@ -227,11 +265,15 @@ impl Trust {
 
     /// The keys that may sign for the log with this origin.
     pub fn logs<'a>(&'a self, origin: &'a KeyName) -> impl Iterator<Item = &'a TrustedKey> {
-        self.keys.iter().filter(move |key| key.purposes.contains(&Purpose::Log) && key.name == *origin)
+        self.keys
+            .iter()
+            .filter(move |key| key.purposes.contains(&Purpose::Log) && key.name == *origin)
     }
 
     /// The keys that are believed as witnesses.
     pub fn witnesses(&self) -> impl Iterator<Item = &TrustedKey> {
-        self.keys.iter().filter(|key| key.purposes.contains(&Purpose::Witness))
+        self.keys
+            .iter()
+            .filter(|key| key.purposes.contains(&Purpose::Witness))
     }
 }

@@ -15,7 +15,9 @@ pub(crate) enum UstarError {
     Truncated,
     #[error("the header at byte {0} is not in canonical form")]
     Header(usize),
-    #[error("the file at byte {0} does not follow the one before it in order of names, or has the same name")]
+    #[error(
+        "the file at byte {0} does not follow the one before it in order of names, or has the same name"
+    )]
     Order(usize),
     #[error("the padding before byte {0} is not empty")]
     Padding(usize),
@@ -42,7 +44,9 @@ pub(crate) fn read(archive: &[u8], limit_files: usize) -> Result<Vec<(&str, &[u8
     let mut files: Vec<(&str, &[u8])> = Vec::new();
     let mut at = 0;
     loop {
-        let block = archive.get(at..at + BLOCK_BYTES).ok_or(UstarError::Truncated)?;
+        let block = archive
+            .get(at..at + BLOCK_BYTES)
+            .ok_or(UstarError::Truncated)?;
         if block[0] == 0 {
             break;
         }
@@ -57,7 +61,10 @@ pub(crate) fn read(archive: &[u8], limit_files: usize) -> Result<Vec<(&str, &[u8
             return Err(UstarError::TooMany(limit_files));
         }
         let start = at + BLOCK_BYTES;
-        let content = archive.get(start..).and_then(|rest| rest.get(..size)).ok_or(UstarError::Truncated)?;
+        let content = archive
+            .get(start..)
+            .and_then(|rest| rest.get(..size))
+            .ok_or(UstarError::Truncated)?;
         at = (start + size).next_multiple_of(BLOCK_BYTES);
         let padding = archive.get(start + size..at).ok_or(UstarError::Truncated)?;
         if padding.iter().any(|byte| *byte != 0) {
@@ -78,7 +85,10 @@ pub(crate) fn read(archive: &[u8], limit_files: usize) -> Result<Vec<(&str, &[u8
 fn name_and_size(block: &[u8]) -> Option<(&str, usize)> {
     let name = block[..NAME_LIMIT_BYTES].split(|byte| *byte == 0).next()?;
     let octal = std::str::from_utf8(&block[124..135]).ok()?;
-    Some((std::str::from_utf8(name).ok()?, usize::from_str_radix(octal, 8).ok()?))
+    Some((
+        std::str::from_utf8(name).ok()?,
+        usize::from_str_radix(octal, 8).ok()?,
+    ))
 }
 
 /// The one header of a file with this name and size.

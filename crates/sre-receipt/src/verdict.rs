@@ -65,10 +65,17 @@ impl VerdictStatement {
             method: found.method,
             expected_hash: found.expected_hash.clone(),
             actual_hash: found.actual_hash.clone(),
-            error: found.error.as_ref().map(|error| error.chars().take(ERROR_LIMIT_CHARS).collect()),
+            error: found
+                .error
+                .as_ref()
+                .map(|error| error.chars().take(ERROR_LIMIT_CHARS).collect()),
         };
-        let statement = Statement::new(SUBJECT, receipt.digest(), VERDICT_PREDICATE_TYPE, predicate);
-        Self { envelope: Envelope::sign(statement.to_canonical(), key), statement }
+        let statement =
+            Statement::new(SUBJECT, receipt.digest(), VERDICT_PREDICATE_TYPE, predicate);
+        Self {
+            envelope: Envelope::sign(statement.to_canonical(), key),
+            statement,
+        }
     }
 
     /// Reads a verdict. The signature is not checked here.
@@ -76,18 +83,32 @@ impl VerdictStatement {
     /// # Errors
     /// [`ReceiptError`].
     pub fn read(envelope: Envelope) -> Result<Self, ReceiptError> {
-        let statement: Statement<VerdictPredicate> = Statement::parse(envelope.payload(), VERDICT_PREDICATE_TYPE)?;
-        let VerdictPredicate { format, verifier, .. } = &statement.predicate;
+        let statement: Statement<VerdictPredicate> =
+            Statement::parse(envelope.payload(), VERDICT_PREDICATE_TYPE)?;
+        let VerdictPredicate {
+            format, verifier, ..
+        } = &statement.predicate;
         if format != FORMAT {
             return Err(ReceiptError::Format(format.chars().take(80).collect()));
         }
-        if statement.subject.iter().any(|subject| subject.name != SUBJECT) {
-            return Err(ReceiptError::Contradiction("the subject of a verdict is a receipt"));
+        if statement
+            .subject
+            .iter()
+            .any(|subject| subject.name != SUBJECT)
+        {
+            return Err(ReceiptError::Contradiction(
+                "the subject of a verdict is a receipt",
+            ));
         }
         if verifier.key != envelope.key() || verifier.public_key.id() != verifier.key {
-            return Err(ReceiptError::Contradiction("another key is named beside the signature"));
+            return Err(ReceiptError::Contradiction(
+                "another key is named beside the signature",
+            ));
         }
-        Ok(Self { envelope, statement })
+        Ok(Self {
+            envelope,
+            statement,
+        })
     }
 
     /// Checks the signature with the key that the verdict itself names.
@@ -107,7 +128,10 @@ impl VerdictStatement {
     /// Which receipt it is about.
     #[must_use]
     pub fn receipt(&self) -> Option<ReceiptDigest> {
-        self.statement.subject.first().map(|subject| subject.digest.sha256.into())
+        self.statement
+            .subject
+            .first()
+            .map(|subject| subject.digest.sha256.into())
     }
 
     /// As it is stored and sent.

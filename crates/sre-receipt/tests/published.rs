@@ -11,7 +11,9 @@ use sre_core::{Digest, Method, ReceiptDigest, Verdict, VerifyResult};
 use sre_receipt::{Envelope, Purpose, Trust, VerdictStatement};
 
 fn page(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -30,7 +32,11 @@ fn every_verdict_is_one_that_the_published_schema_accepts() {
     let found = |verdict, expected_hash: &str, actual_hash, error: Option<String>| VerifyResult {
         is_valid: error.is_none(),
         verdict,
-        method: if error.is_none() { Method::Replay } else { Method::Hash },
+        method: if error.is_none() {
+            Method::Replay
+        } else {
+            Method::Hash
+        },
         expected_hash: expected_hash.to_owned(),
         actual_hash,
         error,
@@ -41,7 +47,12 @@ fn every_verdict_is_one_that_the_published_schema_accepts() {
     let mut verdicts: Vec<VerdictStatement> = [
         found(Verdict::Matched, &hash, Some(hash.clone()), None),
         found(Verdict::HashOnly, &hash, Some(hash.clone()), None),
-        found(Verdict::Diverged, &hash, Some(Digest::of(b"another").to_string()), wrong()),
+        found(
+            Verdict::Diverged,
+            &hash,
+            Some(Digest::of(b"another").to_string()),
+            wrong(),
+        ),
         found(Verdict::Tampered, "", None, wrong()),
         found(Verdict::Unavailable, &hash, None, wrong()),
         found(Verdict::Unanchored, &hash, None, wrong()),
@@ -50,7 +61,13 @@ fn every_verdict_is_one_that_the_published_schema_accepts() {
     .iter()
     .map(|found| {
         let order = "t".parse().expect("an order id");
-        VerdictStatement::issue(ReceiptDigest::of(b"a receipt"), order, found, jiff::Timestamp::now(), &node(1).secret)
+        VerdictStatement::issue(
+            ReceiptDigest::of(b"a receipt"),
+            order,
+            found,
+            jiff::Timestamp::now(),
+            &node(1).secret,
+        )
     })
     .collect();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1/verdict.json");
@@ -58,13 +75,19 @@ fn every_verdict_is_one_that_the_published_schema_accepts() {
     verdicts.push(VerdictStatement::read(envelope).expect("a verdict"));
     for verdict in verdicts {
         let predicate = predicate(&verdict);
-        let errors: Vec<String> = schema.iter_errors(&predicate).map(|error| error.to_string()).collect();
+        let errors: Vec<String> = schema
+            .iter_errors(&predicate)
+            .map(|error| error.to_string())
+            .collect();
         assert!(errors.is_empty(), "{errors:?} in {predicate}");
         let members = predicate.as_object().expect("an object");
         for name in members.keys() {
             let mut lacking = members.clone();
             lacking.remove(name);
-            assert!(!schema.is_valid(&Value::Object(lacking)), "the schema does without {name}");
+            assert!(
+                !schema.is_valid(&Value::Object(lacking)),
+                "the schema does without {name}"
+            );
         }
         let mut other = predicate.clone();
         other["extra"] = Value::Null;
@@ -75,15 +98,31 @@ fn every_verdict_is_one_that_the_published_schema_accepts() {
 #[test]
 fn the_documented_trust_file_is_one() {
     let page = page("receipts.md");
-    let example = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let example = example.into_iter().find(|text| text.contains("sre.trust/v1")).expect("an example");
+    let example = page
+        .split("```json\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let example = example
+        .into_iter()
+        .find(|text| text.contains("sre.trust/v1"))
+        .expect("an example");
     let trust = Trust::parse(example.as_bytes()).expect("a trust file");
     assert_eq!(trust.keys().len(), 2);
-    let [executor, witness] = trust.keys() else { panic!("two keys") };
+    let [executor, witness] = trust.keys() else {
+        panic!("two keys")
+    };
     assert!(executor.purposes.contains(&Purpose::Receipt) && executor.not_after.is_some());
     assert!(witness.purposes.contains(&Purpose::Witness) && witness.not_before.is_none());
     // Every purpose and member stands on the page.
-    for word in ["`receipt`", "`log`", "`verdict`", "`witness`", "`not_before`", "`not_after`", "`public_key`"] {
+    for word in [
+        "`receipt`",
+        "`log`",
+        "`verdict`",
+        "`witness`",
+        "`not_before`",
+        "`not_after`",
+        "`public_key`",
+    ] {
         assert!(page.contains(word), "{word}");
     }
 }

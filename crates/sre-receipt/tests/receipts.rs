@@ -4,7 +4,9 @@ mod common;
 
 use common::{bundle, circumstances, examiner, node, proof, receipt, result, returned, timed_out};
 use serde_json::{Value, json};
-use sre_core::{BadOutputReason, Digest, OrderStatus, Outcome, OutputDigest, TrapKind, canonical_json};
+use sre_core::{
+    BadOutputReason, Digest, OrderStatus, Outcome, OutputDigest, TrapKind, canonical_json,
+};
 use sre_receipt::{Bundle, Envelope, Receipt, ReceiptError, Statement};
 
 fn outcomes() -> Vec<Outcome> {
@@ -12,10 +14,15 @@ fn outcomes() -> Vec<Outcome> {
         returned(),
         Outcome::Exited { code: 3 },
         Outcome::Exited { code: -1 },
-        Outcome::Trapped { trap: TrapKind::StackOverflow },
+        Outcome::Trapped {
+            trap: TrapKind::StackOverflow,
+        },
         Outcome::OutOfFuel,
         Outcome::OutOfMemory,
-        Outcome::BadOutput { reason: BadOutputReason::NotJson, printed: OutputDigest::of(b"oops") },
+        Outcome::BadOutput {
+            reason: BadOutputReason::NotJson,
+            printed: OutputDigest::of(b"oops"),
+        },
     ]
 }
 
@@ -26,13 +33,22 @@ fn predicate(receipt: &Receipt) -> Value {
 
 #[test]
 fn every_ending_has_a_receipt_that_the_published_schema_accepts() {
-    let schema: Value = serde_json::from_str(include_str!("../../../docs/schemas/receipt-v1.json")).expect("a schema");
+    let schema: Value = serde_json::from_str(include_str!("../../../docs/schemas/receipt-v1.json"))
+        .expect("a schema");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
-    let mut receipts: Vec<Receipt> = outcomes().into_iter().map(|outcome| receipt("t", outcome)).collect();
-    receipts.push(Receipt::issue(&timed_out("t"), circumstances(None), &node(1).secret).expect("a receipt"));
+    let mut receipts: Vec<Receipt> = outcomes()
+        .into_iter()
+        .map(|outcome| receipt("t", outcome))
+        .collect();
+    receipts.push(
+        Receipt::issue(&timed_out("t"), circumstances(None), &node(1).secret).expect("a receipt"),
+    );
     for receipt in receipts {
         let predicate = predicate(&receipt);
-        let errors: Vec<String> = schema.iter_errors(&predicate).map(|error| error.to_string()).collect();
+        let errors: Vec<String> = schema
+            .iter_errors(&predicate)
+            .map(|error| error.to_string())
+            .collect();
         assert!(errors.is_empty(), "{errors:?} in {predicate}");
         let mut other = predicate.clone();
         other["reported"]["extra"] = Value::Null;
@@ -43,7 +59,11 @@ fn every_ending_has_a_receipt_that_the_published_schema_accepts() {
         assert_eq!(read, receipt);
         read.verify_signature().expect("a good signature");
         assert_eq!(read.envelope().digest(), receipt.digest());
-        assert_eq!(read.digest().digest(), Digest::of(&bytes), "sha256sum of the file is the receipt's digest");
+        assert_eq!(
+            read.digest().digest(),
+            Digest::of(&bytes),
+            "sha256sum of the file is the receipt's digest"
+        );
     }
 }
 
@@ -51,12 +71,15 @@ fn every_ending_has_a_receipt_that_the_published_schema_accepts() {
 fn a_receipt_leads_back_to_what_was_claimed() {
     for outcome in outcomes() {
         let claimed = result("t", outcome).commit_result.expect("a commitment");
-        let mut claim = receipt("t", outcome).claim(|digest| format!("da:sha256:{digest}")).expect("a claim");
+        let mut claim = receipt("t", outcome)
+            .claim(|digest| format!("da:sha256:{digest}"))
+            .expect("a claim");
         // The time of the execution alone is not in the receipt; nobody checks it.
         claim.execution_time_ms = claimed.execution_time_ms;
         assert_eq!(claim, claimed);
     }
-    let receipt = Receipt::issue(&timed_out("t"), circumstances(None), &node(1).secret).expect("a receipt");
+    let receipt =
+        Receipt::issue(&timed_out("t"), circumstances(None), &node(1).secret).expect("a receipt");
     assert_eq!(receipt.claim(|digest| digest.to_string()), None);
 }
 
@@ -70,9 +93,13 @@ fn an_outcome_that_was_not_committed_gets_no_receipt() {
 
 /// A receipt whose predicate was changed by the executor himself, with a good signature.
 fn signed_with(change: impl FnOnce(&mut Value)) -> Result<Receipt, ReceiptError> {
-    let mut statement: Value = serde_json::from_slice(receipt("t", returned()).envelope().payload()).expect("JSON");
+    let mut statement: Value =
+        serde_json::from_slice(receipt("t", returned()).envelope().payload()).expect("JSON");
     change(&mut statement);
-    Receipt::read(Envelope::sign(canonical_json::to_vec(&statement), &node(1).secret))
+    Receipt::read(Envelope::sign(
+        canonical_json::to_vec(&statement),
+        &node(1).secret,
+    ))
 }
 
 #[test]
@@ -95,7 +122,12 @@ fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
             *statement.pointer_mut(&pointer).expect("the place") = other.clone();
         });
         let error = error.expect_err("a contradiction");
-        assert!(error.to_string().starts_with("the receipt contradicts itself"), "{place:?}: {error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("the receipt contradicts itself"),
+            "{place:?}: {error}"
+        );
     }
     // Skill and input swapped.
     let swapped = signed_with(|statement| {
@@ -105,26 +137,42 @@ fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
     });
     assert!(swapped.is_err());
     // Another key's signature under this key's name.
-    let key =
-        Value::String(serde_json::to_value(node(2).secret.public()).expect("a key").as_str().expect("text").into());
-    assert!(signed_with(|statement| statement["predicate"]["executor"]["public_key"] = key).is_err());
+    let key = Value::String(
+        serde_json::to_value(node(2).secret.public())
+            .expect("a key")
+            .as_str()
+            .expect("text")
+            .into(),
+    );
+    assert!(
+        signed_with(|statement| statement["predicate"]["executor"]["public_key"] = key).is_err()
+    );
     assert!(signed_with(|statement| statement["predicate"]["provable"] = Value::Null).is_err());
     // What is reported of an outcome that is something else.
     let contradictions: [(&str, Value); 4] = [
         ("status", json!("failed")),
         ("error_code", json!("skill_exited")),
         ("verification", Value::Null),
-        ("verification", json!({ "verdict": "diverged", "method": "replay" })),
+        (
+            "verification",
+            json!({ "verdict": "diverged", "method": "replay" }),
+        ),
     ];
     for (member, value) in contradictions {
         let error = signed_with(|statement| statement["predicate"]["reported"][member] = value);
         let error = error.expect_err(member).to_string();
-        assert!(error.starts_with("the receipt contradicts itself"), "{member}: {error}");
+        assert!(
+            error.starts_with("the receipt contradicts itself"),
+            "{member}: {error}"
+        );
     }
     let mut result = result("t", Outcome::Exited { code: 3 });
     (result.status, result.error_code) = (OrderStatus::Completed, None);
     let circumstances = circumstances(Some(Outcome::Exited { code: 3 }));
-    assert!(matches!(Receipt::issue(&result, circumstances, &node(1).secret), Err(ReceiptError::Contradiction(_))));
+    assert!(matches!(
+        Receipt::issue(&result, circumstances, &node(1).secret),
+        Err(ReceiptError::Contradiction(_))
+    ));
 }
 
 #[test]
@@ -136,10 +184,12 @@ fn other_versions_are_told_from_forgeries() {
         ("/predicate/format", "sre.receipt/v2"),
         ("/predicate/provable/commitment/format", "sre.commitment/v2"),
     ] {
-        let error = signed_with(|s| *s.pointer_mut(pointer).expect("the place") = value.into()).expect_err("unknown");
+        let error = signed_with(|s| *s.pointer_mut(pointer).expect("the place") = value.into())
+            .expect_err("unknown");
         assert!(error.is_unknown_version(), "{pointer}: {error}");
     }
-    let error = signed_with(|s| s["predicate"]["surplus"] = 1.into()).expect_err("a surplus member");
+    let error =
+        signed_with(|s| s["predicate"]["surplus"] = 1.into()).expect_err("a surplus member");
     assert!(!error.is_unknown_version(), "{error}");
     assert!(Statement::<Value>::parse(b"{}", "urn:sre:receipt:v1").is_err());
 }
@@ -155,8 +205,14 @@ fn a_bundle_is_read_back_and_its_receipt_holds() {
     let found = examiner().examine(&read.receipt, read.proof.as_deref());
     assert_eq!(found.flaw, None, "{:?}", found.checks);
     assert_eq!(read.to_bytes(), bytes);
-    let pending = Bundle { proof: None, ..bundle };
-    assert_eq!(Bundle::parse(&pending.to_bytes()).expect("a bundle"), pending);
+    let pending = Bundle {
+        proof: None,
+        ..bundle
+    };
+    assert_eq!(
+        Bundle::parse(&pending.to_bytes()).expect("a bundle"),
+        pending
+    );
     // The same proof twice is one proof.
     assert_eq!(proof(&receipt, &node(1)), proof(&receipt, &node(1)));
 }

@@ -2,20 +2,26 @@
 
 use proptest::prelude::*;
 use sre_receipt::tlog::{
-    Checkpoint, Hash, Note, NoteError, TilePath, TlogProof, VerifierKey, verify_consistency, verify_inclusion,
+    Checkpoint, Hash, Note, NoteError, TilePath, TlogProof, VerifierKey, verify_consistency,
+    verify_inclusion,
 };
 
 /// The example of C2SP `signed-note` (CC BY 4.0, https://c2sp.org/signed-note).
 #[test]
 fn the_note_of_the_specification_verifies() {
-    let key: VerifierKey =
-        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k".parse().expect("a key");
+    let key: VerifierKey = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+        .parse()
+        .expect("a key");
     let text = "This is an example message.\n\n— example.com/foo \
                 Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
     let note = Note::parse(text.as_bytes()).expect("a note");
     assert_eq!(note.signed_by(&key), Ok(Some(0)));
     assert_eq!(note.to_string(), text);
-    let other = Note::parse(text.replace("example message", "example massage").as_bytes()).expect("a note");
+    let other = Note::parse(
+        text.replace("example message", "example massage")
+            .as_bytes(),
+    )
+    .expect("a note");
     assert_eq!(other.signed_by(&key), Err(NoteError::Bad(key.name.clone())));
     let mut stranger = key;
     stranger.name = "example.com/bar".parse().expect("a name");
@@ -25,9 +31,16 @@ fn the_note_of_the_specification_verifies() {
 #[test]
 fn malformed_notes_and_checkpoints_are_refused() {
     let line = "— a AAAAAAAA\n";
-    for text in
-        ["", "\n", "a\n", "a\n\n", "a\n\nb\n", &format!("a\n\n{line}\n"), &format!("a\r\n\n{line}"), "a\n\n— a AAAA\n"]
-    {
+    for text in [
+        "",
+        "\n",
+        "a\n",
+        "a\n\n",
+        "a\n\nb\n",
+        &format!("a\n\n{line}\n"),
+        &format!("a\r\n\n{line}"),
+        "a\n\n— a AAAA\n",
+    ] {
         assert!(Note::parse(text.as_bytes()).is_err(), "{text:?}");
     }
     assert!(Note::parse(b"\xff\n\n").is_err());
@@ -80,13 +93,20 @@ fn naive_path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
 
 fn naive_consistency(old: usize, leaves: &[Hash], is_known: bool) -> Vec<Hash> {
     if old == leaves.len() {
-        return if is_known { Vec::new() } else { vec![naive_root(leaves)] };
+        return if is_known {
+            Vec::new()
+        } else {
+            vec![naive_root(leaves)]
+        };
     }
     let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
     let (mut path, sibling) = if old <= left.len() {
         (naive_consistency(old, left, is_known), naive_root(right))
     } else {
-        (naive_consistency(old - left.len(), right, false), naive_root(left))
+        (
+            naive_consistency(old - left.len(), right, false),
+            naive_root(left),
+        )
     };
     path.push(sibling);
     path
@@ -107,7 +127,10 @@ fn every_proof_of_small_trees_holds_and_no_other_does() {
                 verify_inclusion(leaf, index as u64, size as u64, path, &root)
             };
             assert_eq!(check(tree[index], index, size, &path), Ok(()));
-            assert!(check(all[index + 1 - 2 * (index % 2).min(1)], index, size, &path).is_err() || size == 1);
+            assert!(
+                check(all[index + 1 - 2 * (index % 2).min(1)], index, size, &path).is_err()
+                    || size == 1
+            );
             assert!(check(tree[index], size, size, &path).is_err());
             if !path.is_empty() {
                 assert!(check(tree[index], index, size, &path[1..]).is_err());
@@ -117,16 +140,29 @@ fn every_proof_of_small_trees_holds_and_no_other_does() {
         }
         for old in 0..=size {
             let old_root = naive_root(&all[..old]);
-            let path = if old == 0 { Vec::new() } else { naive_consistency(old, tree, true) };
+            let path = if old == 0 {
+                Vec::new()
+            } else {
+                naive_consistency(old, tree, true)
+            };
             let check = |old_root: &Hash, root: &Hash, path: &[Hash]| {
                 verify_consistency((old as u64, old_root), (size as u64, root), path)
             };
             assert_eq!(check(&old_root, &root, &path), Ok(()), "{old} of {size}");
             if old > 0 {
-                assert!(check(&Hash::leaf(b"other"), &root, &path).is_err(), "{old} of {size}");
-                assert!(check(&old_root, &Hash::leaf(b"other"), &path).is_err(), "{old} of {size}");
+                assert!(
+                    check(&Hash::leaf(b"other"), &root, &path).is_err(),
+                    "{old} of {size}"
+                );
+                assert!(
+                    check(&old_root, &Hash::leaf(b"other"), &path).is_err(),
+                    "{old} of {size}"
+                );
             }
-            assert!(check(&old_root, &root, &[&path[..], &[root]].concat()).is_err(), "{old} of {size}");
+            assert!(
+                check(&old_root, &root, &[&path[..], &[root]].concat()).is_err(),
+                "{old} of {size}"
+            );
         }
         assert!(verify_consistency((size as u64 + 1, &root), (size as u64, &root), &[]).is_err());
     }

@@ -33,9 +33,19 @@ pub fn shipped() -> Vec<LanguageRuntime> {
     ]
 }
 
-fn runtime(kind: RuntimeKind, name: &'static str, digest: &str, packed: &'static [u8]) -> LanguageRuntime {
+fn runtime(
+    kind: RuntimeKind,
+    name: &'static str,
+    digest: &str,
+    packed: &'static [u8],
+) -> LanguageRuntime {
     let digest: Digest = digest.parse().expect("a digest, as the test below finds");
-    LanguageRuntime { kind, name: Cow::Borrowed(name), digest, packed: Some(Cow::Borrowed(packed)) }
+    LanguageRuntime {
+        kind,
+        name: Cow::Borrowed(name),
+        digest,
+        packed: Some(Cow::Borrowed(packed)),
+    }
 }
 
 #[cfg(test)]
@@ -56,9 +66,17 @@ mod tests {
             let packed = runtime.packed.as_deref().expect("it is shipped");
             assert_eq!(Digest::of(packed), runtime.digest, "{}", runtime.name);
             assert_eq!(lock["compressed"]["sha256"], runtime.digest.to_string());
-            let engine = if lock["language"].is_object() { &lock["language"] } else { &lock["engine"] };
+            let engine = if lock["language"].is_object() {
+                &lock["language"]
+            } else {
+                &lock["engine"]
+            };
             let version = engine["version"].as_str().expect("a version");
-            assert!(runtime.name.ends_with(version), "{} is {version}", runtime.name);
+            assert!(
+                runtime.name.ends_with(version),
+                "{} is {version}",
+                runtime.name
+            );
         }
     }
 }

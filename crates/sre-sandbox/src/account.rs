@@ -46,11 +46,24 @@ impl Account {
     }
 
     fn call(&self, write: &Write) -> HostCall {
-        let descriptor = write.descriptor.map_or_else(String::new, |number| format!("{number}, "));
+        let descriptor = write
+            .descriptor
+            .map_or_else(String::new, |number| format!("{number}, "));
         let bytes = if write.length == 1 { "byte" } else { "bytes" };
-        let more = if write.more == 0 { String::new() } else { format!(" or one of the {} after it", write.more) };
-        let call = format!("{}({descriptor}{} {bytes}){more}", write.function, write.length);
-        HostCall { number: write.number, call, fuel: self.fuel.saturating_sub(write.fuel_left) }
+        let more = if write.more == 0 {
+            String::new()
+        } else {
+            format!(" or one of the {} after it", write.more)
+        };
+        let call = format!(
+            "{}({descriptor}{} {bytes}){more}",
+            write.function, write.length
+        );
+        HostCall {
+            number: write.number,
+            call,
+            fuel: self.fuel.saturating_sub(write.fuel_left),
+        }
     }
 }
 
@@ -135,13 +148,23 @@ impl Telling {
 
     /// The account of a guest that had `fuel` in all and ended so.
     pub(crate) fn finish(self, ending: Ending, fuel: u64, printed: &[u8]) -> Account {
-        let mut account =
-            Account { printed: printed.to_vec(), ending, ended_by: None, calls: self.calls, fuel, writes: self.writes };
+        let mut account = Account {
+            printed: printed.to_vec(),
+            ending,
+            ended_by: None,
+            calls: self.calls,
+            fuel,
+            writes: self.writes,
+        };
         account.ended_by = match (ending, self.exit_code) {
             (Ending::OutputLimit, _) => account.writes.last().map(|write| account.call(write)),
             (_, Some(code)) => {
                 let fuel = fuel.saturating_sub(self.fuel_left);
-                Some(HostCall { number: self.calls, call: format!("{}({code})", self.function), fuel })
+                Some(HostCall {
+                    number: self.calls,
+                    call: format!("{}({code})", self.function),
+                    fuel,
+                })
             }
             (_, None) => None,
         };

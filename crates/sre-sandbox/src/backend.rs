@@ -21,7 +21,11 @@ pub trait Sandbox: Send + Sync {
     ///
     /// # Errors
     /// [`SandboxError::Rejected`] when the skill cannot run here at all.
-    fn engine(&self, skill: &Skill, language_runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError>;
+    fn engine(
+        &self,
+        skill: &Skill,
+        language_runtime: Option<Digest>,
+    ) -> Result<Arc<Canonical<Engine>>, SandboxError>;
 
     /// The interpreters this backend runs scripts in, if it brings any.
     fn language_runtimes(&self) -> Option<&LanguageRuntimes> {
@@ -61,7 +65,11 @@ pub trait Sandbox: Send + Sync {
 
     /// As [`Sandbox::execute`], if the guest can start at once: nothing is compiled, read from disk or waited for
     /// first. `None` where it cannot, and then nothing ran. Default `None`.
-    fn execute_if_ready(&self, _job: &Job<'_>, _stop: &Stop) -> Option<Result<Execution, SandboxError>> {
+    fn execute_if_ready(
+        &self,
+        _job: &Job<'_>,
+        _stop: &Stop,
+    ) -> Option<Result<Execution, SandboxError>> {
         None
     }
 
@@ -70,7 +78,11 @@ pub trait Sandbox: Send + Sync {
     ///
     /// # Errors
     /// As [`Sandbox::execute`].
-    fn execute_recorded(&self, job: &Job<'_>, stop: &Stop) -> Result<(Execution, Option<Account>), SandboxError> {
+    fn execute_recorded(
+        &self,
+        job: &Job<'_>,
+        stop: &Stop,
+    ) -> Result<(Execution, Option<Account>), SandboxError> {
         Ok((self.execute(job, stop)?, None))
     }
 }
@@ -115,9 +127,22 @@ impl Execution {
     /// What became of a run under the contract, with what it logged and used.
     #[must_use]
     pub fn new(printed: Printed, logs: String, resources: Resources, elapsed: Duration) -> Self {
-        let Printed { outcome, output, failure } = printed;
+        let Printed {
+            outcome,
+            output,
+            failure,
+        } = printed;
         let (output, output_canonical) = output.unzip();
-        Self { outcome, output, output_canonical, failure, logs, resources, elapsed, isolation: None }
+        Self {
+            outcome,
+            output,
+            output_canonical,
+            failure,
+            logs,
+            resources,
+            elapsed,
+            isolation: None,
+        }
     }
 }
 
@@ -172,7 +197,11 @@ pub(crate) struct Deadline {
 #[cfg(any(feature = "wasm", feature = "native"))]
 impl Deadline {
     pub(crate) fn new(limit: Duration, stop: &Stop) -> Self {
-        Self { at: Instant::now().checked_add(limit), limit, stop: stop.clone() }
+        Self {
+            at: Instant::now().checked_add(limit),
+            limit,
+            stop: stop.clone(),
+        }
     }
 
     /// An error once the run must end.

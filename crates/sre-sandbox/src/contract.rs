@@ -28,7 +28,10 @@ pub fn environment(input: &[u8]) -> Vec<(String, String)> {
     let fixed = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
         fixed("HOME", "/tmp"),
-        (String::from("INPUT_JSON"), String::from_utf8_lossy(input).into_owned()),
+        (
+            String::from("INPUT_JSON"),
+            String::from_utf8_lossy(input).into_owned(),
+        ),
         fixed("LANG", "C.UTF-8"),
         fixed("TMPDIR", "/tmp"),
         fixed("TZ", "UTC"),
@@ -80,12 +83,20 @@ pub fn judge(
         Ending::OutOfMemory => Outcome::OutOfMemory,
         Ending::OutputLimit => return Ok(bad_output(BadOutputReason::TooLong, stdout, None)),
     };
-    Ok(Printed { outcome, output: None, failure: Some(outcome.to_string()) })
+    Ok(Printed {
+        outcome,
+        output: None,
+        failure: Some(outcome.to_string()),
+    })
 }
 
 type MayGoOn = dyn Fn() -> Result<(), SandboxError> + Send + Sync;
 
-fn read_output(skill: &Skill, stdout: &[u8], may_go_on: Arc<MayGoOn>) -> Result<Printed, SandboxError> {
+fn read_output(
+    skill: &Skill,
+    stdout: &[u8],
+    may_go_on: Arc<MayGoOn>,
+) -> Result<Printed, SandboxError> {
     let value = match read_value(stdout) {
         Ok(value) => value,
         Err((reason, detail)) => return Ok(bad_output(reason, stdout, detail)),
@@ -94,19 +105,33 @@ fn read_output(skill: &Skill, stdout: &[u8], may_go_on: Arc<MayGoOn>) -> Result<
     match skill.check_output(&value, move || asked().is_err()) {
         Ok(()) => {}
         Err(CheckError::Violation(violation)) => {
-            return Ok(bad_output(BadOutputReason::Schema, stdout, Some(violation.to_string())));
+            return Ok(bad_output(
+                BadOutputReason::Schema,
+                stdout,
+                Some(violation.to_string()),
+            ));
         }
         Err(CheckError::Stopped) => {
             may_go_on()?;
-            return Err(SandboxError::Unavailable(String::from("the check of its output was stopped")));
+            return Err(SandboxError::Unavailable(String::from(
+                "the check of its output was stopped",
+            )));
         }
         Err(CheckError::Unavailable(why)) => {
-            return Err(SandboxError::Unavailable(format!("its output cannot be checked: {why}")));
+            return Err(SandboxError::Unavailable(format!(
+                "its output cannot be checked: {why}"
+            )));
         }
     }
     let canonical = canonical_json::to_vec(&value);
-    let outcome = Outcome::Returned { output: OutputDigest::of(&canonical) };
-    Ok(Printed { outcome, output: Some((value, canonical)), failure: None })
+    let outcome = Outcome::Returned {
+        output: OutputDigest::of(&canonical),
+    };
+    Ok(Printed {
+        outcome,
+        output: Some((value, canonical)),
+        failure: None,
+    })
 }
 
 /// The one value that was printed, or what is wrong with it.
@@ -115,13 +140,20 @@ fn read_value(stdout: &[u8]) -> Result<Value, (BadOutputReason, Option<String>)>
         return Err((BadOutputReason::Empty, None));
     }
     if let Err(error) = std::str::from_utf8(stdout) {
-        let place = format!("the byte at {} does not belong to a character", error.valid_up_to());
+        let place = format!(
+            "the byte at {} does not belong to a character",
+            error.valid_up_to()
+        );
         return Err((BadOutputReason::NotUtf8, Some(place)));
     }
     let value = match canonical_json::parse(stdout) {
         Ok(value) => value,
         Err(error) => {
-            let reason = if error.is_trailing() { BadOutputReason::TrailingData } else { BadOutputReason::NotJson };
+            let reason = if error.is_trailing() {
+                BadOutputReason::TrailingData
+            } else {
+                BadOutputReason::NotJson
+            };
             return Err((reason, Some(error.to_string())));
         }
     };
@@ -133,7 +165,10 @@ fn read_value(stdout: &[u8]) -> Result<Value, (BadOutputReason, Option<String>)>
 }
 
 fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) -> Printed {
-    let outcome = Outcome::BadOutput { reason, printed: OutputDigest::of(stdout) };
+    let outcome = Outcome::BadOutput {
+        reason,
+        printed: OutputDigest::of(stdout),
+    };
     let mut failure = outcome.to_string();
     if let Some(detail) = detail {
         failure = format!("{failure}: {detail}");
@@ -141,7 +176,11 @@ fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) ->
     if !stdout.is_empty() {
         failure = format!("{failure}; it printed {}", first_characters(stdout));
     }
-    Printed { outcome, output: None, failure: Some(failure) }
+    Printed {
+        outcome,
+        output: None,
+        failure: Some(failure),
+    }
 }
 
 /// The start of what was printed, quoted, with control characters escaped: it may be shown on a terminal.

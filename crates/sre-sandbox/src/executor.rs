@@ -80,7 +80,12 @@ impl Executor {
         let brief = Arc::new(Mutex::new(LruCache::new(BRIEF_SKILLS)));
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
         let (slots, preparations) = (semaphore(slots.max(1)), semaphore(PREPARATIONS));
-        Self { backends: backends.into(), slots, preparations, brief }
+        Self {
+            backends: backends.into(),
+            slots,
+            preparations,
+            brief,
+        }
     }
 
     /// Waits for a slot.
@@ -88,7 +93,10 @@ impl Executor {
     /// # Errors
     /// Never while an executor exists; [`SandboxError::Cancelled`] stands for the impossible.
     pub async fn slot(&self) -> Result<Slot, SandboxError> {
-        let permit = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| SandboxError::Cancelled)?;
+        let permit = Arc::clone(&self.slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| SandboxError::Cancelled)?;
         Ok(Slot { _permit: permit })
     }
 
@@ -97,12 +105,17 @@ impl Executor {
     /// # Errors
     /// [`SandboxError::Rejected`] when this installation has none.
     pub fn backend(&self, backend: Backend) -> Result<&Arc<dyn Sandbox>, SandboxError> {
-        self.backends.iter().find(|candidate| candidate.backend() == backend).ok_or_else(|| {
-            SandboxError::Rejected(match backend {
-                Backend::Native => String::from("native skills are not allowed here; --allow-native allows them"),
-                other => format!("the {other} backend is not available in this version"),
+        self.backends
+            .iter()
+            .find(|candidate| candidate.backend() == backend)
+            .ok_or_else(|| {
+                SandboxError::Rejected(match backend {
+                    Backend::Native => String::from(
+                        "native skills are not allowed here; --allow-native allows them",
+                    ),
+                    other => format!("the {other} backend is not available in this version"),
+                })
             })
-        })
     }
 
     /// The engine that runs `skill` on a backend; see [`Sandbox::engine`].
@@ -133,7 +146,10 @@ impl Executor {
         if backend.is_ready(&skill) {
             return Ok(());
         }
-        let permit = Arc::clone(&self.preparations).acquire_owned().await.map_err(|_| SandboxError::Cancelled)?;
+        let permit = Arc::clone(&self.preparations)
+            .acquire_owned()
+            .await
+            .map_err(|_| SandboxError::Cancelled)?;
         blocking(move || {
             let _permit = permit;
             backend.prepare(&skill)
@@ -203,10 +219,15 @@ impl Executor {
 
     /// Runs a skill that is known to be brief, and whose program is ready, here and now; `None` if not, or not this
     /// time.
-    fn execute_briefly(&self, backend: &dyn Sandbox, job: &OwnedJob) -> Option<Result<Execution, SandboxError>> {
+    fn execute_briefly(
+        &self,
+        backend: &dyn Sandbox,
+        job: &OwnedJob,
+    ) -> Option<Result<Execution, SandboxError>> {
         let skill = job.skill.digest();
         self.brief().get(&skill)?;
-        let execution = backend.execute_if_ready(&job.borrowed(job.time_limit.min(BRIEF_LIMIT)), &Stop::new())?;
+        let execution = backend
+            .execute_if_ready(&job.borrowed(job.time_limit.min(BRIEF_LIMIT)), &Stop::new())?;
         if !matches!(&execution, Ok(execution) if execution.elapsed < BRIEF) {
             self.brief().pop(&skill);
         }
@@ -227,7 +248,9 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, SandboxError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) if error.is_panic() => Err(SandboxError::Bug(format!("the backend panicked: {error}"))),
+        Err(error) if error.is_panic() => {
+            Err(SandboxError::Bug(format!("the backend panicked: {error}")))
+        }
         Err(_) => Err(SandboxError::Cancelled),
     }
 }

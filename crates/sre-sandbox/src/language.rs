@@ -50,7 +50,10 @@ impl LanguageRuntimes {
     /// Exactly these. The first of a kind runs new orders; the others only replay what names them.
     #[must_use]
     pub fn new(known: Vec<LanguageRuntime>) -> Self {
-        Self { known, supplied: Mutex::default() }
+        Self {
+            known,
+            supplied: Mutex::default(),
+        }
     }
 
     /// The one that runs new orders of this kind.
@@ -68,14 +71,26 @@ impl LanguageRuntimes {
     /// Whether the bytes with this digest are here.
     #[must_use]
     pub fn is_here(&self, digest: Digest) -> bool {
-        let supplied = self.supplied.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&digest);
-        supplied || self.find(digest).is_some_and(|runtime| runtime.packed.is_some())
+        let supplied = self
+            .supplied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&digest);
+        supplied
+            || self
+                .find(digest)
+                .is_some_and(|runtime| runtime.packed.is_some())
     }
 
     /// The bytes with this digest, if they are here. A copy of megabytes, unless they were supplied.
     #[must_use]
     pub fn packed(&self, digest: Digest) -> Option<Arc<[u8]>> {
-        if let Some(packed) = self.supplied.lock().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+        if let Some(packed) = self
+            .supplied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&digest)
+        {
             return Some(Arc::clone(packed));
         }
         self.find(digest)?.packed.as_deref().map(Arc::from)
@@ -91,9 +106,15 @@ impl LanguageRuntimes {
         }
         let actual = Digest::of(&packed);
         if actual != digest {
-            return Err(SupplyError::Digest { expected: digest, actual });
+            return Err(SupplyError::Digest {
+                expected: digest,
+                actual,
+            });
         }
-        self.supplied.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, packed);
+        self.supplied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest, packed);
         Ok(())
     }
 }

@@ -23,7 +23,11 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
 /// As [`make_private`].
 #[cfg(all(feature = "native", target_os = "linux"))]
 pub fn check_unwritable(folder: &Path) -> io::Result<()> {
-    check(folder, 0o022, "must belong to this user, and no other may write into it; remove it")
+    check(
+        folder,
+        0o022,
+        "must belong to this user, and no other may write into it; remove it",
+    )
 }
 
 #[cfg(unix)]
@@ -34,7 +38,10 @@ fn check(folder: &Path, forbidden: u32, must: &str) -> io::Result<()> {
     if metadata.is_dir() && metadata.uid() == own && metadata.mode() & forbidden == 0 {
         Ok(())
     } else {
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the folder {must}")))
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("the folder {must}"),
+        ))
     }
 }
 

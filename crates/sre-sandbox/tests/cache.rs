@@ -13,21 +13,37 @@ use sre_skill::Skill;
 
 /// A program that differs from the others in one number.
 fn program(number: usize) -> Skill {
-    skill(Program::Text(&format!("(module (func (export \"_start\") (drop (i32.const {number}))))")))
+    skill(Program::Text(&format!(
+        "(module (func (export \"_start\") (drop (i32.const {number}))))"
+    )))
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).expect("the cache").map(|entry| entry.expect("an entry").path());
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect()
+    let files = fs::read_dir(folder)
+        .expect("the cache")
+        .map(|entry| entry.expect("an entry").path());
+    files
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "cwasm")
+        })
+        .collect()
 }
 
 fn bytes(entries: &[PathBuf]) -> u64 {
-    entries.iter().map(|path| fs::metadata(path).expect("an entry").len()).sum()
+    entries
+        .iter()
+        .map(|path| fs::metadata(path).expect("an entry").len())
+        .sum()
 }
 
 fn date(path: &Path, days_ago: u32) {
     let at = SystemTime::now() - days_ago * Duration::from_secs(24 * 3600);
-    File::options().write(true).open(path).and_then(|file| file.set_modified(at)).expect("a date");
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_modified(at))
+        .expect("a date");
 }
 
 #[test]
@@ -49,7 +65,10 @@ fn what_is_of_no_use_goes_when_the_limit_is_reached() {
     let used = entries(&cache).pop().expect("an entry");
     let limit = 10 * bytes(std::slice::from_ref(&used)).next_multiple_of(4096);
     sandbox.prepare(&program(1)).expect("a program");
-    let unused = entries(&cache).into_iter().find(|path| *path != used).expect("another entry");
+    let unused = entries(&cache)
+        .into_iter()
+        .find(|path| *path != used)
+        .expect("another entry");
     date(&used, 30);
     date(&unused, 20);
 
@@ -58,13 +77,25 @@ fn what_is_of_no_use_goes_when_the_limit_is_reached() {
     let sandboxes = [with_limit(limit), with_limit(limit)];
     for number in 2..40 {
         let before = entries(&cache);
-        sandboxes[number % 2].prepare(&program(number)).expect("a program");
+        sandboxes[number % 2]
+            .prepare(&program(number))
+            .expect("a program");
         let now = entries(&cache);
-        assert!(bytes(&now) <= limit, "{} bytes after {number} programs", bytes(&now));
-        let new = now.iter().find(|path| !before.contains(path)).expect("what is new is kept");
+        assert!(
+            bytes(&now) <= limit,
+            "{} bytes after {number} programs",
+            bytes(&now)
+        );
+        let new = now
+            .iter()
+            .find(|path| !before.contains(path))
+            .expect("what is new is kept");
         date(new, 10);
     }
-    assert!(!unused.exists(), "what was of no use for longest goes first");
+    assert!(
+        !unused.exists(),
+        "what was of no use for longest goes first"
+    );
     assert!(used.exists(), "what was of use today stays");
 
     // What is larger than the cache is not kept, and runs.

@@ -5,7 +5,8 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    PRELUDE, PROBE, Program, component, probe, profile, profile_with, run, sandbox, sandbox_with, shared, skill,
+    PRELUDE, PROBE, Program, component, probe, profile, profile_with, run, sandbox, sandbox_with,
+    shared, skill,
 };
 use serde_json::{Value, json};
 use sre_core::{Outcome, canonical_json};
@@ -49,9 +50,17 @@ const OBSERVATIONS: &[&str] = &[
 fn observe(sandbox: &WasmSandbox, skill: &sre_skill::Skill, input: &Value) -> String {
     let execution = run(sandbox, skill, input, &profile()).expect("an outcome");
     let outcome = String::from_utf8(execution.outcome.to_canonical()).expect("UTF-8");
-    let output = execution.output_canonical.map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
-    let (fuel, memory) = (execution.resources.fuel, execution.resources.peak_memory_bytes);
-    format!("{outcome} {output:?} {:?} {:?} {fuel} {memory}", execution.failure, execution.logs)
+    let output = execution
+        .output_canonical
+        .map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
+    let (fuel, memory) = (
+        execution.resources.fuel,
+        execution.resources.peak_memory_bytes,
+    );
+    format!(
+        "{outcome} {output:?} {:?} {:?} {fuel} {memory}",
+        execution.failure, execution.logs
+    )
 }
 
 #[test]
@@ -62,7 +71,12 @@ fn runs_are_alike_across_sandboxes_caches_and_threads() {
          (call $print (i32.const 0) (i32.const 1)) (i32.const 0))",
     );
     let calls = json!({"calls": OBSERVATIONS});
-    let all = |sandbox: &WasmSandbox| [observe(sandbox, &probe, &calls), observe(sandbox, &small, &json!({}))];
+    let all = |sandbox: &WasmSandbox| {
+        [
+            observe(sandbox, &probe, &calls),
+            observe(sandbox, &small, &json!({})),
+        ]
+    };
 
     let expected = all(&sandbox());
     assert!(expected[0].contains("logged"), "{}", expected[0]);
@@ -71,15 +85,36 @@ fn runs_are_alike_across_sandboxes_caches_and_threads() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let cache_folder = Some(folder.path().join("cache"));
-    let options = WasmOptions { cache_folder, slots: 3, ..WasmOptions::default() };
-    assert_eq!(all(&sandbox_with(options.clone())), expected, "a cold cache");
-    assert_eq!(all(&sandbox_with(options.clone())), expected, "a warm cache");
-    assert_eq!(all(&sandbox_with(WasmOptions { pooling: false, ..options })), expected, "memory from the system");
+    let options = WasmOptions {
+        cache_folder,
+        slots: 3,
+        ..WasmOptions::default()
+    };
+    assert_eq!(
+        all(&sandbox_with(options.clone())),
+        expected,
+        "a cold cache"
+    );
+    assert_eq!(
+        all(&sandbox_with(options.clone())),
+        expected,
+        "a warm cache"
+    );
+    assert_eq!(
+        all(&sandbox_with(WasmOptions {
+            pooling: false,
+            ..options
+        })),
+        expected,
+        "memory from the system"
+    );
     std::thread::scope(|scope| {
         for number in 0..4 {
             let (all, expected) = (&all, &expected);
             let thread = std::thread::Builder::new().stack_size((number + 2) << 21);
-            let spawned = thread.spawn_scoped(scope, move || assert_eq!(&all(shared()), expected, "another thread"));
+            let spawned = thread.spawn_scoped(scope, move || {
+                assert_eq!(&all(shared()), expected, "another thread")
+            });
             spawned.expect("a thread");
         }
     });
@@ -93,13 +128,34 @@ fn what_is_not_in_the_profile_has_no_effect() {
     let profile = profile();
     let outcome = |seconds| {
         let time_limit = Duration::from_secs(seconds);
-        let job = Job { skill: &skill, input: &input, profile: &profile, time_limit, language_runtime: None };
-        shared().execute(&job, &Stop::new()).expect("an outcome").outcome
+        let job = Job {
+            skill: &skill,
+            input: &input,
+            profile: &profile,
+            time_limit,
+            language_runtime: None,
+        };
+        shared()
+            .execute(&job, &Stop::new())
+            .expect("an outcome")
+            .outcome
     };
     assert_eq!(outcome(100), outcome(100_000));
     let time_limit = Duration::MAX;
-    let forever = Job { skill: &skill, input: &input, profile: &profile, time_limit, language_runtime: None };
-    assert_eq!(shared().execute(&forever, &Stop::new()).expect("an outcome").outcome, outcome(100));
+    let forever = Job {
+        skill: &skill,
+        input: &input,
+        profile: &profile,
+        time_limit,
+        language_runtime: None,
+    };
+    assert_eq!(
+        shared()
+            .execute(&forever, &Stop::new())
+            .expect("an outcome")
+            .outcome,
+        outcome(100)
+    );
 }
 
 #[test]
@@ -108,26 +164,46 @@ fn clock_and_seed_are_the_only_sources() {
     let first = all(json!({}));
     // The seed decides the random bytes and nothing else.
     let reseeded = all(json!({"random_seed": "1".repeat(64)}));
-    let differing: Vec<&str> =
-        OBSERVATIONS.iter().enumerate().filter(|&(at, _)| first[at] != reseeded[at]).map(|(_, call)| *call).collect();
+    let differing: Vec<&str> = OBSERVATIONS
+        .iter()
+        .enumerate()
+        .filter(|&(at, _)| first[at] != reseeded[at])
+        .map(|(_, call)| *call)
+        .collect();
     assert_eq!(differing, ["random_get &32 32", "random_get &5 5"]);
     // The start of the clock decides real time and the times of files.
     let moved = all(json!({"clock_start": "2031-12-31T23:59:59Z"}));
     for (at, call) in OBSERVATIONS.iter().enumerate() {
-        let shows_time = call.starts_with("clock_time_get 0") || call.contains("filestat_get") && !call.contains(" 0 ");
-        assert_eq!(first[at] != moved[at], shows_time, "{call}: {} {}", first[at], moved[at]);
+        let shows_time = call.starts_with("clock_time_get 0")
+            || call.contains("filestat_get") && !call.contains(" 0 ");
+        assert_eq!(
+            first[at] != moved[at],
+            shows_time,
+            "{call}: {} {}",
+            first[at],
+            moved[at]
+        );
     }
 }
 
 #[test]
 fn the_clock_starts_where_the_profile_says() {
     let first = |start: &str| {
-        let answer = probe(shared(), &profile_with(json!({"clock_start": start})), &["clock_time_get 0 0 &8"]);
+        let answer = probe(
+            shared(),
+            &profile_with(json!({"clock_start": start})),
+            &["clock_time_get 0 0 &8"],
+        );
         let digits = answer[0].strip_prefix("0 ").expect("success").to_owned();
-        u64::from_str_radix(&digits, 16).expect("digits").swap_bytes()
+        u64::from_str_radix(&digits, 16)
+            .expect("digits")
+            .swap_bytes()
     };
     assert_eq!(first("1970-01-01T00:00:00Z"), 1_000);
-    assert_eq!(first("2026-01-02T03:04:05.000000789Z"), 1_767_323_045_000_001_789);
+    assert_eq!(
+        first("2026-01-02T03:04:05.000000789Z"),
+        1_767_323_045_000_001_789
+    );
     // Outside what WASI can say, the nearest moment it can.
     assert_eq!(first("1969-12-31T23:59:59Z"), 1_000);
     assert_eq!(first("9999-01-01T00:00:00Z"), u64::MAX);
@@ -142,19 +218,38 @@ fn randomness_is_the_published_key_stream() {
                             da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586";
     const VECTOR_2_START: &str = "9f07e7be5551387a98ba977c732d080d";
     let seed = json!({"random_seed": "0".repeat(64)});
-    let at_once = probe(shared(), &profile_with(seed.clone()), &["random_get &80 80"]);
+    let at_once = probe(
+        shared(),
+        &profile_with(seed.clone()),
+        &["random_get &80 80"],
+    );
     assert_eq!(at_once[0], format!("0 {VECTOR_1}{VECTOR_2_START}"));
-    let in_parts = probe(shared(), &profile_with(seed), &["random_get &32 32", "random_get &0 0", "random_get &48 48"]);
+    let in_parts = probe(
+        shared(),
+        &profile_with(seed),
+        &["random_get &32 32", "random_get &0 0", "random_get &48 48"],
+    );
     assert_eq!(in_parts[0], format!("0 {}", &VECTOR_1[..64]));
-    assert_eq!(in_parts[2], format!("0 {}{VECTOR_2_START}", &VECTOR_1[64..]));
+    assert_eq!(
+        in_parts[2],
+        format!("0 {}{VECTOR_2_START}", &VECTOR_1[64..])
+    );
 }
 
 /// Requests that are no multiple of four bytes use up whole words. Whoever replays with another implementation needs
 /// to know; a new version of the generator must not change it.
 #[test]
 fn odd_requests_use_up_whole_words() {
-    let answers =
-        probe(shared(), &profile(), &["random_get &1 1", "random_get &3 3", "random_get &5 5", "random_get &4 4"]);
+    let answers = probe(
+        shared(),
+        &profile(),
+        &[
+            "random_get &1 1",
+            "random_get &3 3",
+            "random_get &5 5",
+            "random_get &4 4",
+        ],
+    );
     assert_eq!(answers, ["0 76", "0 a0f13d", "0 405d6ae553", "0 bdd219b8"]);
 }
 
@@ -169,9 +264,18 @@ fn nans_are_canonical() {
             (f32.store (i32.const 1048) (f32.sub (f32.const inf) (f32.const inf)))
             (call $print_hex (i32.const 1024) (i32.const 28))))"
     );
-    let execution = run(shared(), &skill(Program::Text(&text)), &json!({}), &profile()).expect("an outcome");
+    let execution = run(
+        shared(),
+        &skill(Program::Text(&text)),
+        &json!({}),
+        &profile(),
+    )
+    .expect("an outcome");
     let nan = "000000000000f87f";
-    assert_eq!(execution.output, Some(json!(format!("{nan}{nan}{nan}0000c07f"))));
+    assert_eq!(
+        execution.output,
+        Some(json!(format!("{nan}{nan}{nan}0000c07f")))
+    );
 }
 
 /// The stack is the guest's own: how deep it may go does not depend on the thread that runs it.
@@ -188,14 +292,25 @@ fn stacks_end_at_the_same_depth() {
     let skill = skill(Program::Text(&text));
     let observe = || {
         let execution = run(shared(), &skill, &json!({}), &profile()).expect("an outcome");
-        assert!(matches!(execution.outcome, Outcome::Trapped { .. }), "{}", execution.outcome);
+        assert!(
+            matches!(execution.outcome, Outcome::Trapped { .. }),
+            "{}",
+            execution.outcome
+        );
         (execution.logs.len(), execution.resources.fuel)
     };
     let expected = observe();
     for megabytes in [2, 3, 16] {
         let thread = std::thread::Builder::new().stack_size(megabytes << 20);
         std::thread::scope(|scope| {
-            assert_eq!(thread.spawn_scoped(scope, observe).expect("a thread").join().expect("no panic"), expected);
+            assert_eq!(
+                thread
+                    .spawn_scoped(scope, observe)
+                    .expect("a thread")
+                    .join()
+                    .expect("no panic"),
+                expected
+            );
         });
     }
 }

@@ -22,16 +22,29 @@ struct Told {
 /// What is told, and the executor that plays it.
 fn told(deterministic: bool) -> (Arc<Told>, Executor) {
     let takes = Mutex::new(Duration::from_micros(50));
-    let told = Arc::new(Told { takes, runs: Mutex::default(), ready: Arc::new(AtomicBool::new(true)) });
+    let told = Arc::new(Told {
+        takes,
+        runs: Mutex::default(),
+        ready: Arc::new(AtomicBool::new(true)),
+    });
     let teller = Arc::clone(&told);
     let mut sandbox = Played::new("told", "1", move |job, _| {
-        teller.runs.lock().expect("no panic").push((std::thread::current().id(), job.time_limit));
+        teller
+            .runs
+            .lock()
+            .expect("no panic")
+            .push((std::thread::current().id(), job.time_limit));
         let elapsed = *teller.takes.lock().expect("no panic");
         if elapsed > job.time_limit {
             return Err(SandboxError::Timeout(job.time_limit));
         }
         let judged = judge(job.skill, Ending::Exited(0), b"1", || Ok(()))?;
-        Ok(Execution::new(judged, String::new(), Resources::default(), elapsed))
+        Ok(Execution::new(
+            judged,
+            String::new(),
+            Resources::default(),
+            elapsed,
+        ))
     });
     sandbox.deterministic = deterministic;
     sandbox.ready = Arc::clone(&told.ready);
@@ -53,7 +66,12 @@ async fn run(executor: &Executor, told: &Told) -> Vec<(bool, Duration)> {
     let slot = executor.slot().await.expect("a slot");
     executor.execute(slot, job()).await.expect("an execution");
     let here = std::thread::current().id();
-    told.runs.lock().expect("no panic").drain(..).map(|(thread, limit)| (thread == here, limit)).collect()
+    told.runs
+        .lock()
+        .expect("no panic")
+        .drain(..)
+        .map(|(thread, limit)| (thread == here, limit))
+        .collect()
 }
 
 // One thread: whatever runs elsewhere is on a blocking thread.
@@ -66,15 +84,31 @@ async fn a_skill_runs_here_once_it_is_known_to_be_brief_and_elsewhere_once_it_is
     assert_eq!(run(&executor, &told).await, [(true, little)], "brief");
 
     told.ready.store(false, Ordering::SeqCst);
-    assert_eq!(run(&executor, &told).await, [(false, all)], "brief, but its program is not ready");
+    assert_eq!(
+        run(&executor, &told).await,
+        [(false, all)],
+        "brief, but its program is not ready"
+    );
     told.ready.store(true, Ordering::SeqCst);
 
     *told.takes.lock().expect("no panic") = Duration::from_secs(20);
-    assert_eq!(run(&executor, &told).await, [(true, little), (false, all)], "abandoned here and repeated there");
-    assert_eq!(run(&executor, &told).await, [(false, all)], "not tried here again");
+    assert_eq!(
+        run(&executor, &told).await,
+        [(true, little), (false, all)],
+        "abandoned here and repeated there"
+    );
+    assert_eq!(
+        run(&executor, &told).await,
+        [(false, all)],
+        "not tried here again"
+    );
 
     *told.takes.lock().expect("no panic") = Duration::from_micros(50);
-    assert_eq!(run(&executor, &told).await, [(false, all)], "brief again, as is now known");
+    assert_eq!(
+        run(&executor, &told).await,
+        [(false, all)],
+        "brief again, as is now known"
+    );
     assert_eq!(run(&executor, &told).await, [(true, little)]);
 }
 
@@ -82,7 +116,10 @@ async fn a_skill_runs_here_once_it_is_known_to_be_brief_and_elsewhere_once_it_is
 async fn what_is_not_deterministic_is_never_run_here() {
     let (told, executor) = told(false);
     for _ in 0..3 {
-        assert_eq!(run(&executor, &told).await, [(false, Duration::from_secs(30))]);
+        assert_eq!(
+            run(&executor, &told).await,
+            [(false, Duration::from_secs(30))]
+        );
     }
 }
 
@@ -91,11 +128,20 @@ async fn what_is_not_deterministic_is_never_run_here() {
 fn the_check_of_an_output_ends_with_the_order() {
     let object = serde_json::json!({"name": "x", "runtime": {"entrypoint": "main.py"}, "files": {"main.py": ""},
         "io": {"output_schema": {"items": {"required": ["a"]}}}});
-    let skill = sre_skill::Skill::from_object(&object, &sre_skill::PackageLimits::default()).expect("a skill");
-    let judged = judge(&skill, Ending::Exited(0), b"[{}]", || Err(SandboxError::Timeout(Duration::from_secs(2))));
-    assert!(matches!(judged, Err(SandboxError::Timeout(_))), "{judged:?}");
+    let skill = sre_skill::Skill::from_object(&object, &sre_skill::PackageLimits::default())
+        .expect("a skill");
+    let judged = judge(&skill, Ending::Exited(0), b"[{}]", || {
+        Err(SandboxError::Timeout(Duration::from_secs(2)))
+    });
+    assert!(
+        matches!(judged, Err(SandboxError::Timeout(_))),
+        "{judged:?}"
+    );
     let judged = judge(&skill, Ending::Exited(0), b"[{}]", || Ok(())).expect("an outcome");
-    assert!(matches!(judged.outcome, sre_core::Outcome::BadOutput { .. }), "{judged:?}");
+    assert!(
+        matches!(judged.outcome, sre_core::Outcome::BadOutput { .. }),
+        "{judged:?}"
+    );
 }
 
 /// A program that was forgotten is compiled again, or read from disk, on a thread that may block.
@@ -108,14 +154,23 @@ async fn a_brief_skill_whose_program_was_forgotten_does_not_run_here() {
     use sre_sandbox::{Job, Sandbox, Stop};
     use sre_skill::{PackageLimits, Skill};
 
-    let sandbox = Arc::new(WasmSandbox::new(WasmOptions { slots: 4, ..WasmOptions::default() }).expect("a sandbox"));
+    let sandbox = Arc::new(
+        WasmSandbox::new(WasmOptions {
+            slots: 4,
+            ..WasmOptions::default()
+        })
+        .expect("a sandbox"),
+    );
     let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 1);
     let program = |number: usize| {
         let main = format!("(module (func (export \"_start\") (drop (i32.const {number}))))");
         let package = json!({"name": "small", "runtime": {"entrypoint": "main.wat"}, "files": {"main.wat": main}});
         Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill"))
     };
-    let brief = OwnedJob { skill: program(0), ..job() };
+    let brief = OwnedJob {
+        skill: program(0),
+        ..job()
+    };
     let here = |job: &OwnedJob| {
         let job = Job {
             skill: &job.skill,
@@ -124,17 +179,33 @@ async fn a_brief_skill_whose_program_was_forgotten_does_not_run_here() {
             time_limit: job.time_limit,
             language_runtime: None,
         };
-        sandbox.execute_if_ready(&job, &Stop::new()).map(|execution| execution.expect("an outcome").outcome)
+        sandbox
+            .execute_if_ready(&job, &Stop::new())
+            .map(|execution| execution.expect("an outcome").outcome)
     };
     assert_eq!(here(&brief), None, "never seen");
     let slot = executor.slot().await.expect("a slot");
-    let outcome = executor.execute(slot, brief.clone()).await.expect("an outcome").outcome;
+    let outcome = executor
+        .execute(slot, brief.clone())
+        .await
+        .expect("an outcome")
+        .outcome;
     assert_eq!(here(&brief), Some(outcome));
     for number in 1..=64 {
-        executor.prepare(Backend::Wasm, program(number)).await.expect("a program");
+        executor
+            .prepare(Backend::Wasm, program(number))
+            .await
+            .expect("a program");
     }
     assert_eq!(here(&brief), None, "forgotten");
     let slot = executor.slot().await.expect("a slot");
-    assert_eq!(executor.execute(slot, brief.clone()).await.expect("an outcome").outcome, outcome);
+    assert_eq!(
+        executor
+            .execute(slot, brief.clone())
+            .await
+            .expect("an outcome")
+            .outcome,
+        outcome
+    );
     assert_eq!(here(&brief), Some(outcome), "ready again");
 }

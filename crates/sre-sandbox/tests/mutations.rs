@@ -27,13 +27,19 @@ impl Random {
 }
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
+    std::env::var(name)
+        .ok()
+        .map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// Changes a byte or a few; sometimes inserts, removes or swaps some, which few programs survive.
 fn mutate(program: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = program.to_vec();
-    let (edits, kinds) = if random.below(4) == 0 { (1 + random.below(4), 6) } else { (1, 3) };
+    let (edits, kinds) = if random.below(4) == 0 {
+        (1 + random.below(4), 6)
+    } else {
+        (1, 3)
+    };
     for _ in 0..edits {
         // The header stays: without it nothing is tried.
         let at = 8 + random.below(bytes.len() - 8);
@@ -51,9 +57,12 @@ fn mutate(program: &[u8], random: &mut Random) -> Vec<u8> {
 
 fn survive(name: &str, text: &str, seed: u64) {
     let program = wat::parse_str(text).expect("a program");
-    let profile = profile_with(json!({"fuel": 1_000_000, "mem_limit_bytes": 80 << 20, "timeout_ms": 10_000}));
+    let profile =
+        profile_with(json!({"fuel": 1_000_000, "mem_limit_bytes": 80 << 20, "timeout_ms": 10_000}));
     let good = skill(Program::Binary(&program));
-    let expected = run(shared(), &good, &json!({}), &profile).expect("an outcome").output;
+    let expected = run(shared(), &good, &json!({}), &profile)
+        .expect("an outcome")
+        .output;
     assert!(expected.is_some(), "the program itself does not work");
 
     let mut random = Random(setting("SRE_MUTATION_SEED", seed));
@@ -73,13 +82,22 @@ fn survive(name: &str, text: &str, seed: u64) {
     println!("{name}: {tally:?}");
     // Some got past the door, or nothing was tried.
     assert!(tally.keys().any(|&kind| kind != "rejected"));
-    assert_eq!(run(shared(), &good, &json!({}), &profile).expect("an outcome").output, expected);
+    assert_eq!(
+        run(shared(), &good, &json!({}), &profile)
+            .expect("an outcome")
+            .output,
+        expected
+    );
 }
 
 #[test]
 fn mutated_modules() {
     let program = include_str!("programs/tmp.wat");
-    survive("modules", &format!("(module {PRELUDE} {program})"), 0x5eed_0001);
+    survive(
+        "modules",
+        &format!("(module {PRELUDE} {program})"),
+        0x5eed_0001,
+    );
 }
 
 #[test]
@@ -89,5 +107,9 @@ fn mutated_components() {
         (i32.store (i32.const 1024) (call $subscribe (i64.const 1000)))
         (call $poll (i32.const 1024) (i32.const 1) (i32.const 512))
         (call $print (i32.const 0) (i32.const 1)) (i32.const 0))\n";
-    survive("components", &include_str!("programs/component.wat").replace("BODY\n", body), 0x5eed_0002);
+    survive(
+        "components",
+        &include_str!("programs/component.wat").replace("BODY\n", body),
+        0x5eed_0002,
+    );
 }

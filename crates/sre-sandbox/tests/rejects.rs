@@ -14,7 +14,10 @@ fn assert_rejected(skill: &Skill, told: &[&str]) {
     for error in [&first, &second] {
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
         let message = error.to_string();
-        assert!(told.iter().all(|word| message.contains(word)), "{message:?} does not say {told:?}");
+        assert!(
+            told.iter().all(|word| message.contains(word)),
+            "{message:?} does not say {told:?}"
+        );
     }
     assert_eq!(first.to_string(), second.to_string());
 }
@@ -38,7 +41,10 @@ fn what_is_no_webassembly() {
     bytes(b"\0asm\x07\0\0\0", &["main.wasm", "invalid WebAssembly"]);
     bytes(b"\0asm\x0d\0\x02\0", &["main.wasm", "invalid WebAssembly"]);
     text("print(1)", &["main.wat", "not a WebAssembly text"]);
-    text("(module (func (export \"_start\") (i32.add)))", &["main.wat", "invalid WebAssembly", "type mismatch"]);
+    text(
+        "(module (func (export \"_start\") (i32.add)))",
+        &["main.wat", "invalid WebAssembly", "type mismatch"],
+    );
 }
 
 /// Cut at any place, a program is refused or (where only sections at the end are missing) is another program.
@@ -53,15 +59,33 @@ fn truncated_programs() {
 
 #[test]
 fn imports_that_are_not_offered() {
-    text(&format!("(module (import \"env\" \"foo\" (func)) {START})"), &["env", "foo", "not offered"]);
-    let unknown = "(import \"wasi_snapshot_preview1\" \"fd_teleport\" (func))";
-    text(&format!("(module {unknown} {START})"), &["wasi_snapshot_preview1", "fd_teleport"]);
-    let wrong_type = "(import \"wasi_snapshot_preview1\" \"fd_close\" (func (param i64) (result i32)))";
-    text(&format!("(module {wrong_type} {START})"), &["fd_close", "type"]);
-    text(&format!("(module (import \"wasi_unstable\" \"fd_close\" (func)) {START})"), &["wasi_unstable"]);
-    text(&format!("(module (import \"env\" \"memory\" (memory 1)) {START})"), &["env", "memory"]);
     text(
-        &format!("(module (import \"wasi\" \"thread-spawn\" (func (param i32) (result i32))) {START})"),
+        &format!("(module (import \"env\" \"foo\" (func)) {START})"),
+        &["env", "foo", "not offered"],
+    );
+    let unknown = "(import \"wasi_snapshot_preview1\" \"fd_teleport\" (func))";
+    text(
+        &format!("(module {unknown} {START})"),
+        &["wasi_snapshot_preview1", "fd_teleport"],
+    );
+    let wrong_type =
+        "(import \"wasi_snapshot_preview1\" \"fd_close\" (func (param i64) (result i32)))";
+    text(
+        &format!("(module {wrong_type} {START})"),
+        &["fd_close", "type"],
+    );
+    text(
+        &format!("(module (import \"wasi_unstable\" \"fd_close\" (func)) {START})"),
+        &["wasi_unstable"],
+    );
+    text(
+        &format!("(module (import \"env\" \"memory\" (memory 1)) {START})"),
+        &["env", "memory"],
+    );
+    text(
+        &format!(
+            "(module (import \"wasi\" \"thread-spawn\" (func (param i32) (result i32))) {START})"
+        ),
         &["thread-spawn"],
     );
 }
@@ -71,9 +95,18 @@ fn modules_that_are_no_commands() {
     text("(module)", &["_start", "not as a library"]);
     text("(module (func (export \"main\")))", &["_start"]);
     text("(module (func (export \"_initialize\")))", &["_start"]);
-    text("(module (global (export \"_start\") i32 (i32.const 0)))", &["_start"]);
-    text("(module (func (export \"_start\") (param i32)))", &["_start", "takes or returns"]);
-    text("(module (func (export \"_start\") (result i32) (i32.const 0)))", &["_start", "takes or returns"]);
+    text(
+        "(module (global (export \"_start\") i32 (i32.const 0)))",
+        &["_start"],
+    );
+    text(
+        "(module (func (export \"_start\") (param i32)))",
+        &["_start", "takes or returns"],
+    );
+    text(
+        "(module (func (export \"_start\") (result i32) (i32.const 0)))",
+        &["_start", "takes or returns"],
+    );
 }
 
 #[test]
@@ -81,7 +114,10 @@ fn components_that_are_no_commands() {
     text("(component)", &["wasi:cli/run"]);
     let sockets = "(component (import \"wasi:sockets/tcp-create-socket@0.2.0\" (instance
         (export \"create-tcp-socket\" (func)))))";
-    text(sockets, &["wasi:sockets/tcp-create-socket", "without sockets"]);
+    text(
+        sockets,
+        &["wasi:sockets/tcp-create-socket", "without sockets"],
+    );
     text(
         "(component (import \"wasi:http/outgoing-handler@0.2.0\" (instance (export \"handle\" (func)))))",
         &["wasi:http"],
@@ -97,8 +133,14 @@ fn components_that_are_no_commands() {
 #[test]
 fn features_that_are_off() {
     text(&format!("(module (memory i64 1) {START})"), &["memory64"]);
-    text(&format!("(module (memory 1 2 shared) {START})"), &["threads"]);
-    text(&format!("(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))) {START})"), &["threads"]);
+    text(
+        &format!("(module (memory 1 2 shared) {START})"),
+        &["threads"],
+    );
+    text(
+        &format!("(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))) {START})"),
+        &["threads"],
+    );
     text(&format!("(module (type (struct)) {START})"), &["gc"]);
     text(&format!("(module (tag) {START})"), &["exceptions"]);
     text(&format!("(module (table 1 externref) {START})"), &[]);
@@ -106,65 +148,139 @@ fn features_that_are_off() {
 
 #[test]
 fn more_than_an_instance_may_have() {
-    text(&format!("(module {} {START})", "(memory 1)".repeat(5)), &["memories"]);
-    text(&format!("(module {} {START})", "(table 1 funcref)".repeat(17)), &["tables"]);
-    text(&format!("(module (table 100001 funcref) {START})"), &["100000"]);
+    text(
+        &format!("(module {} {START})", "(memory 1)".repeat(5)),
+        &["memories"],
+    );
+    text(
+        &format!("(module {} {START})", "(table 1 funcref)".repeat(17)),
+        &["tables"],
+    );
+    text(
+        &format!("(module (table 100001 funcref) {START})"),
+        &["100000"],
+    );
     let instances = "(core instance (instantiate $m))".repeat(17);
-    text(&format!("(component (core module $m) {instances})"), &["17"]);
+    text(
+        &format!("(component (core module $m) {instances})"),
+        &["17"],
+    );
 }
 
 #[test]
 fn other_languages_are_told_what_to_do() {
     // A sandbox that was given no language runtime runs no scripts.
-    for (entrypoint, language) in [("main.py", "Python"), ("main.js", "JavaScript"), ("main.sh", "native")] {
+    for (entrypoint, language) in [
+        ("main.py", "Python"),
+        ("main.js", "JavaScript"),
+        ("main.sh", "native"),
+    ] {
         let mut file = json!({"text": "1", "executable": true});
         if language != "native" {
             file = json!("1");
         }
         let changes = json!({"runtime": {"entrypoint": entrypoint}, "files": {entrypoint: file}});
         let skill = skill_with(Program::Text("(module)"), changes);
-        assert_rejected(&skill, &[entrypoint, language, "compile the skill to a WASI command"]);
+        assert_rejected(
+            &skill,
+            &[entrypoint, language, "compile the skill to a WASI command"],
+        );
     }
 }
 
 /// A compilation cannot be interrupted: what would take minutes is refused before it starts.
 #[test]
 fn programs_that_would_take_too_long_to_compile() {
-    let told = |body: &str, what| text(&format!("(module (memory 1) {body} {START})"), &[what, "too long to compile"]);
+    let told = |body: &str, what| {
+        text(
+            &format!("(module (memory 1) {body} {START})"),
+            &[what, "too long to compile"],
+        )
+    };
     let repeated = |what: &str, count| what.repeat(count);
     let loops = format!("{}{}", repeated("(loop ", 50_000), repeated(")", 50_000));
     told(&format!("(func {loops})"), "64 loops inside each other");
-    told(&format!("(func {})", repeated("(loop (br_if 0 (i32.load (i32.const 0))))", 5_000)), "1000 loops");
+    told(
+        &format!(
+            "(func {})",
+            repeated("(loop (br_if 0 (i32.load (i32.const 0))))", 5_000)
+        ),
+        "1000 loops",
+    );
 
-    let table = |targets: &str, count| format!("(br_table {} (local.get 0))", repeated(targets, count));
+    let table =
+        |targets: &str, count| format!("(br_table {} (local.get 0))", repeated(targets, count));
     let tables = repeated(&table("0 ", 65_000), 2);
-    told(&format!("(func (param i32) {tables})"), "24000 br_table targets");
+    told(
+        &format!("(func (param i32) {tables})"),
+        "24000 br_table targets",
+    );
     let all: String = (0..1_000).map(|label| format!("{label} ")).collect();
-    let tables = repeated(&format!("(drop (block (result i32) (i32.const 1) {}))", table(&all, 1)), 20);
-    let (open, close) = (repeated("(block (result i32) ", 1_000), repeated(")", 1_000));
-    told(&format!("(func (param i32) (result i32) {open} {tables} (i32.const 1) {close})"), "values that br_table");
+    let tables = repeated(
+        &format!(
+            "(drop (block (result i32) (i32.const 1) {}))",
+            table(&all, 1)
+        ),
+        20,
+    );
+    let (open, close) = (
+        repeated("(block (result i32) ", 1_000),
+        repeated(")", 1_000),
+    );
+    told(
+        &format!("(func (param i32) (result i32) {open} {tables} (i32.const 1) {close})"),
+        "values that br_table",
+    );
 
-    let (locals, branches) = (repeated("i32 ", 3_000), repeated("(if (i32.load (i32.const 0)) (then))", 9_000));
-    told(&format!("(func (local {locals}) {branches})"), "branches times locals");
+    let (locals, branches) = (
+        repeated("i32 ", 3_000),
+        repeated("(if (i32.load (i32.const 0)) (then))", 9_000),
+    );
+    told(
+        &format!("(func (local {locals}) {branches})"),
+        "branches times locals",
+    );
     let (many, results) = (repeated("i32 ", 1_000), repeated("drop ", 1_000));
-    let (given, calls) = (repeated("(i32.const 1)", 1_000), repeated("(call $wide)", 200));
-    let wide = format!("(type $t (func (param {many}) (result {many}))) (func $wide (type $t) unreachable)");
-    told(&format!("{wide} (func {given} {calls} {results})"), "values that blocks, branches and calls");
+    let (given, calls) = (
+        repeated("(i32.const 1)", 1_000),
+        repeated("(call $wide)", 200),
+    );
+    let wide = format!(
+        "(type $t (func (param {many}) (result {many}))) (func $wide (type $t) unreachable)"
+    );
+    told(
+        &format!("{wide} (func {given} {calls} {results})"),
+        "values that blocks, branches and calls",
+    );
 }
 
 /// Functions that are each as much as one may be, one after another.
 #[test]
 fn many_programs_in_one_that_would_take_too_long_to_compile() {
-    let function = format!("(func (param i32) (br_table {} (local.get 0)))", "0 ".repeat(20_000));
-    text(&format!("(module {} {START})", function.repeat(6)), &["its functions together", "100000 br_table targets"]);
+    let function = format!(
+        "(func (param i32) (br_table {} (local.get 0)))",
+        "0 ".repeat(20_000)
+    );
+    text(
+        &format!("(module {} {START})", function.repeat(6)),
+        &["its functions together", "100000 br_table targets"],
+    );
 }
 
 /// Nested without end, a text must not exhaust the stack of whoever parses it. Where a level is accepted, good.
 #[test]
 fn deeply_nested_texts() {
     text(&"(".repeat(200_000), &["not a WebAssembly text"]);
-    let blocks = format!("(module (func (export \"_start\") {} {}))", "(block ".repeat(5_000), ")".repeat(5_000));
-    let comments = format!("{}{}(module {START})", "(;".repeat(200_000), ";)".repeat(200_000));
+    let blocks = format!(
+        "(module (func (export \"_start\") {} {}))",
+        "(block ".repeat(5_000),
+        ")".repeat(5_000)
+    );
+    let comments = format!(
+        "{}{}(module {START})",
+        "(;".repeat(200_000),
+        ";)".repeat(200_000)
+    );
     let components = format!("{}{}", "(component ".repeat(200), ")".repeat(200));
     for nested in [blocks, comments, components] {
         drop(shared().prepare(&skill(Program::Text(&nested))));

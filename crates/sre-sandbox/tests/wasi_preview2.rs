@@ -10,7 +10,12 @@ use sre_skill::{PackageLimits, Skill};
 
 fn outcome(body: &str) -> Outcome {
     let sandbox = shared();
-    let outcome = run(sandbox, &component(body), &json!({}), &profile_with(json!({"fuel": 200_000_000})));
+    let outcome = run(
+        sandbox,
+        &component(body),
+        &json!({}),
+        &profile_with(json!({"fuel": 200_000_000})),
+    );
     let outcome = outcome.expect("an outcome").outcome;
     let good = run(sandbox, &component(PRINT), &json!({}), &profile()).expect("an outcome");
     assert_eq!(good.output, Some(json!(1)), "{:?}", good.failure);
@@ -18,9 +23,12 @@ fn outcome(body: &str) -> Outcome {
 }
 
 /// Prints `1` and succeeds.
-const PRINT: &str = "(func $run (result i32) (call $print (i32.const 0) (i32.const 1)) (i32.const 0))";
+const PRINT: &str =
+    "(func $run (result i32) (call $print (i32.const 0) (i32.const 1)) (i32.const 0))";
 
-const TRAPPED: Outcome = Outcome::Trapped { trap: TrapKind::Other };
+const TRAPPED: Outcome = Outcome::Trapped {
+    trap: TrapKind::Other,
+};
 
 fn read(path: &str) -> Value {
     serde_json::from_slice(&std::fs::read(example(path)).expect("an example")).expect("JSON")
@@ -30,12 +38,19 @@ fn read(path: &str) -> Value {
 #[test]
 fn the_example_component_works() {
     let sandbox = shared();
-    let skill = Skill::from_dir(&example("markdown-outline"), &PackageLimits::default()).expect("the example");
+    let skill = Skill::from_dir(&example("markdown-outline"), &PackageLimits::default())
+        .expect("the example");
     for case in ["handbook", "two-levels", "empty"] {
         let input = read(&format!("cases/markdown-outline/{case}.input.json"));
         let execution = run(sandbox, &skill, &input, &profile()).expect("an outcome");
         let expected = read(&format!("cases/markdown-outline/{case}.expected.json"));
-        assert_eq!(execution.output, Some(expected), "{case}: {:?} {}", execution.failure, execution.logs);
+        assert_eq!(
+            execution.output,
+            Some(expected),
+            "{case}: {:?} {}",
+            execution.failure,
+            execution.logs
+        );
     }
     let input = read("cases/markdown-outline/unknown-field.fails.json");
     let execution = run(sandbox, &skill, &input, &profile()).expect("an outcome");
@@ -44,20 +59,34 @@ fn the_example_component_works() {
 
 #[test]
 fn an_error_of_run_is_exit_code_1() {
-    assert_eq!(outcome("(func $run (result i32) (i32.const 1))"), Outcome::Exited { code: 1 });
+    assert_eq!(
+        outcome("(func $run (result i32) (i32.const 1))"),
+        Outcome::Exited { code: 1 }
+    );
 }
 
 #[test]
 fn a_trap_is_told() {
     let trapped = outcome("(func $run (result i32) (unreachable))");
-    assert_eq!(trapped, Outcome::Trapped { trap: TrapKind::Unreachable });
+    assert_eq!(
+        trapped,
+        Outcome::Trapped {
+            trap: TrapKind::Unreachable
+        }
+    );
 }
 
 /// What a start function does wrong happens while the component is instantiated, and is the guest's doing all the same.
 #[test]
 fn faults_before_run_are_the_guests() {
-    let unreachable = "(func $run (result i32) (i32.const 0)) (func $early (unreachable)) (start $early)";
-    assert_eq!(outcome(unreachable), Outcome::Trapped { trap: TrapKind::Unreachable });
+    let unreachable =
+        "(func $run (result i32) (i32.const 0)) (func $early (unreachable)) (start $early)";
+    assert_eq!(
+        outcome(unreachable),
+        Outcome::Trapped {
+            trap: TrapKind::Unreachable
+        }
+    );
     let host_refuses = "(func $run (result i32) (i32.const 0))
         (func $early (call $poll (i32.const 0) (i32.const 0) (i32.const 512))) (start $early)";
     assert_eq!(outcome(host_refuses), TRAPPED);
@@ -65,13 +94,17 @@ fn faults_before_run_are_the_guests() {
 
 #[test]
 fn a_loop_runs_out_of_fuel() {
-    assert_eq!(outcome("(func $run (result i32) (loop $more (br $more)) (unreachable))"), Outcome::OutOfFuel);
+    assert_eq!(
+        outcome("(func $run (result i32) (loop $more (br $more)) (unreachable))"),
+        Outcome::OutOfFuel
+    );
 }
 
 /// Handles are never given back: the table is full long before the host's memory is.
 #[test]
 fn handles_are_limited() {
-    let streams = "(func $run (result i32) (loop $more (drop (call $get-stdout)) (br $more)) (unreachable))";
+    let streams =
+        "(func $run (result i32) (loop $more (drop (call $get-stdout)) (br $more)) (unreachable))";
     assert_eq!(outcome(streams), TRAPPED);
     let pollables = "(func $run (result i32)
         (loop $more (drop (call $subscribe (i64.const 1))) (br $more)) (unreachable))";
@@ -101,7 +134,8 @@ fn long_polls_are_refused() {
 /// 60 MiB in one call: the host refuses before it copies them.
 #[test]
 fn what_one_call_hands_over_is_limited() {
-    let body = "(func $run (result i32) (call $print (i32.const 0) (i32.const 62914560)) (i32.const 0))";
+    let body =
+        "(func $run (result i32) (call $print (i32.const 0) (i32.const 62914560)) (i32.const 0))";
     assert_eq!(outcome(body), TRAPPED);
     let body = "(func $run (result i32)
         (call $zeroes (call $get-stdout) (i64.const 0x1000000000) (i32.const 512)) (i32.const 0))";
@@ -114,7 +148,9 @@ fn what_one_call_hands_over_is_limited() {
 fn output_is_limited() {
     let body = "(func $run (result i32)
         (loop $more (call $zeroes (call $get-stdout) (i64.const 65536) (i32.const 512)) (br $more)) (unreachable))";
-    let Outcome::BadOutput { reason, .. } = outcome(body) else { panic!("not a bad output") };
+    let Outcome::BadOutput { reason, .. } = outcome(body) else {
+        panic!("not a bad output")
+    };
     assert_eq!(reason, BadOutputReason::TooLong);
 }
 

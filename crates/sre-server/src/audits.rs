@@ -45,7 +45,11 @@ impl AuditReport {
     /// Orders that are touched.
     #[must_use]
     pub fn lost_orders(&self) -> usize {
-        self.lost.iter().flat_map(|lost| &lost.orders).collect::<BTreeSet<_>>().len()
+        self.lost
+            .iter()
+            .flat_map(|lost| &lost.orders)
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 }
 

@@ -39,18 +39,31 @@ pub(crate) struct Gate {
 }
 
 /// Lets callers with a right token through, as [`Caller`] in the request's extensions.
-pub(crate) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authenticate(
+    State(gate): State<Gate>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let caller = match identify(&gate.app, request.method(), request.headers()) {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
     if !gate.scopes.iter().any(|scope| caller.may(*scope)) {
         let needed: Vec<String> = gate.scopes.iter().map(Scope::to_string).collect();
-        let detail = format!("the token {} lacks the scope {}", caller.name, needed.join(" or "));
+        let detail = format!(
+            "the token {} lacks the scope {}",
+            caller.name,
+            needed.join(" or ")
+        );
         return Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).into_response();
     }
     if let Err(wait) = gate.app.rate.take(&caller.name, Instant::now()) {
-        return Problem::busy("rate_limited", "this token makes more requests than it may", wait).into_response();
+        return Problem::busy(
+            "rate_limited",
+            "this token makes more requests than it may",
+            wait,
+        )
+        .into_response();
     }
     tracing::Span::current().record("caller", &caller.name);
     let name = caller.name.clone();
@@ -63,19 +76,38 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
     if !tokens.are_required() {
         // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's
         // page along, under the stranger's name.
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
         if !is_loopback(host) {
             let detail = "without tokens the service answers to loopback names only; make one with `sre token new`";
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_refused", detail));
+            return Err(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "host_refused",
+                detail,
+            ));
         }
         if !method.is_safe() && is_of_another_site(headers) {
-            let detail =
-                "without tokens the service does nothing for web pages of other sites; make one with `sre token new`";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "origin_refused", detail));
+            let detail = "without tokens the service does nothing for web pages of other sites; make one with `sre token new`";
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "origin_refused",
+                detail,
+            ));
         }
-        return Ok(Caller { name: String::from(LOCAL), scopes: Scopes::all() });
+        return Ok(Caller {
+            name: String::from(LOCAL),
+            scopes: Scopes::all(),
+        });
     }
-    let refuse = |detail: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "token_invalid", detail));
+    let refuse = |detail: &str| {
+        Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "token_invalid",
+            detail,
+        ))
+    };
     let Some(value) = headers.get(AUTHORIZATION) else {
         return refuse("a token is needed: Authorization: Bearer sre_…");
     };
@@ -92,11 +124,20 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
 
 /// Whether a browser says that a page of another site asks. A request without a body needs no leave of ours to be sent.
 fn is_of_another_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value: &HeaderValue| value.to_str().unwrap_or("?"))
+    };
     // `Origin: null` is a page of unknown origin.
-    let is_foreign = |origin: &str| !origin.split_once("://").is_some_and(|(_, host)| is_loopback(host));
+    let is_foreign = |origin: &str| {
+        !origin
+            .split_once("://")
+            .is_some_and(|(_, host)| is_loopback(host))
+    };
     text(ORIGIN).is_some_and(is_foreign)
-        || text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| matches!(site, "cross-site" | "?"))
+        || text(HeaderName::from_static("sec-fetch-site"))
+            .is_some_and(|site| matches!(site, "cross-site" | "?"))
 }
 
 /// Whether a Host header names this machine's loopback.
@@ -105,7 +146,10 @@ fn is_loopback(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -114,10 +158,23 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_ours() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:7710", "127.8.8.8", "[::1]:7710"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:7710",
+            "127.8.8.8",
+            "[::1]:7710",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "example.org", "localhost.example.org", "127.0.0.1.example.org", "[::2]:1", "10.0.0.1"] {
+        for host in [
+            "",
+            "example.org",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+            "[::2]:1",
+            "10.0.0.1",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
+use axum::http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
+};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -44,18 +46,34 @@ impl Memory {
     /// # Errors
     /// 429 when it is not there at the moment.
     pub(crate) fn take(bodies: &Shares, caller: &str, size_bytes: usize) -> Result<Self, Problem> {
-        let places = bodies.take(caller, size_bytes.div_ceil(1024)).ok_or_else(|| {
-            let soon = Duration::from_secs(1);
-            Problem::busy("memory_busy", "too many large requests are being read; try again later", soon)
-        })?;
-        Ok(Self { _places: Some(places) })
+        let places = bodies
+            .take(caller, size_bytes.div_ceil(1024))
+            .ok_or_else(|| {
+                let soon = Duration::from_secs(1);
+                Problem::busy(
+                    "memory_busy",
+                    "too many large requests are being read; try again later",
+                    soon,
+                )
+            })?;
+        Ok(Self {
+            _places: Some(places),
+        })
     }
 }
 
 /// The media type of the body, in lower case and without parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// Reads a body whole, of at most `limit_bytes` and what the service takes at all.
@@ -70,16 +88,25 @@ pub(crate) async fn read(
     body: Body,
     limit_bytes: usize,
 ) -> Result<Received, Problem> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         let detail = "bodies are read as they are; send this one without Content-Encoding";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type_unsupported",
+            detail,
+        ));
     }
     let limit = limit_bytes.min(app.options.body_limit_bytes);
     let too_long = || {
         let detail = format!("the body is longer than {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_long());
     }
@@ -89,8 +116,15 @@ pub(crate) async fn read(
         Ok(Err(None)) => Err(too_long()),
         Ok(Err(Some(problem))) => Err(problem),
         Err(_) => {
-            let detail = format!("the body took longer than {} s", app.options.body_time_limit.as_secs());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+            let detail = format!(
+                "the body took longer than {} s",
+                app.options.body_time_limit.as_secs()
+            );
+            Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_too_slow",
+                detail,
+            ))
         }
     }
 }
@@ -105,8 +139,12 @@ async fn collect(
 ) -> Result<Received, Option<Problem>> {
     let (mut bytes, mut memory) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
-        let broken = |error: axum::Error| Problem::bad_request("body_broken", format!("the body ended early: {error}"));
-        let Ok(data) = frame.map_err(|error| Some(broken(error)))?.into_data() else { continue };
+        let broken = |error: axum::Error| {
+            Problem::bad_request("body_broken", format!("the body ended early: {error}"))
+        };
+        let Ok(data) = frame.map_err(|error| Some(broken(error)))?.into_data() else {
+            continue;
+        };
         if bytes.len() + data.len() > limit {
             return Err(None);
         }
@@ -115,7 +153,10 @@ async fn collect(
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Received { bytes: bytes.freeze(), memory: memory.unwrap_or_default() })
+    Ok(Received {
+        bytes: bytes.freeze(),
+        memory: memory.unwrap_or_default(),
+    })
 }
 
 /// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would reset the connection
@@ -129,13 +170,20 @@ pub(crate) async fn settle(request: Request, next: Next) -> Response {
     let waits = request.headers().contains_key(EXPECT);
     let (head, body) = request.into_parts();
     let mut shared = Shared(Arc::new(Mutex::new(body)));
-    let mut response = next.run(Request::from_parts(head, Body::new(shared.clone()))).await;
+    let mut response = next
+        .run(Request::from_parts(head, Body::new(shared.clone())))
+        .await;
     if shared.is_end_stream() {
         return response;
     }
-    let ended = !waits && tokio::time::timeout(DRAIN_TIME, shared.drain()).await.unwrap_or(false);
+    let ended = !waits
+        && tokio::time::timeout(DRAIN_TIME, shared.drain())
+            .await
+            .unwrap_or(false);
     if !ended {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -167,7 +215,10 @@ impl HttpBody for Shared {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.with(|body| Pin::new(body).poll_frame(context))
     }
 

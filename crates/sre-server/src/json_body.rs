@@ -65,31 +65,69 @@ pub(crate) async fn read_json(
     let media_type = media_type(headers);
     if media_type != "application/json" {
         let detail = format!("the body must be application/json, found {media_type:?}");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type_unsupported",
+            detail,
+        ));
     }
-    parse(app, caller, read(app, caller, headers, body, limit_bytes).await?).await
+    parse(
+        app,
+        caller,
+        read(app, caller, headers, body, limit_bytes).await?,
+    )
+    .await
 }
 
 /// Parses a body. Also when nobody waits for the end any more, it has its memory until then.
 ///
 /// # Errors
 /// As [`read_json`].
-pub(crate) async fn parse(app: &App, caller: &Caller, received: Received) -> Result<JsonBody, Problem> {
-    let (bodies, limit, caller) = (app.bodies.clone(), app.options.bodies_limit_bytes, caller.name.clone());
+pub(crate) async fn parse(
+    app: &App,
+    caller: &Caller,
+    received: Received,
+) -> Result<JsonBody, Problem> {
+    let (bodies, limit, caller) = (
+        app.bodies.clone(),
+        app.options.bodies_limit_bytes,
+        caller.name.clone(),
+    );
     let is_small = received.bytes.len() <= SMALL_BYTES;
     let parse = move || {
         let Received { bytes, memory } = received;
         let cost = tree_bytes(&bytes);
         if cost > limit {
-            let detail = format!("the body holds too many values: they would need {cost} bytes of {limit}");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
+            let detail =
+                format!("the body holds too many values: they would need {cost} bytes of {limit}");
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                detail,
+            ));
         }
-        let tree = if cost > SMALL_BYTES { Memory::take(&bodies, &caller, cost)? } else { Memory::default() };
-        let value = canonical_json::parse(&bytes)
-            .map_err(|error| Problem::bad_request("json_invalid", format!("the body is not valid JSON: {error}")))?;
-        Ok(JsonBody { value, memory: [memory, tree], is_small })
+        let tree = if cost > SMALL_BYTES {
+            Memory::take(&bodies, &caller, cost)?
+        } else {
+            Memory::default()
+        };
+        let value = canonical_json::parse(&bytes).map_err(|error| {
+            Problem::bad_request(
+                "json_invalid",
+                format!("the body is not valid JSON: {error}"),
+            )
+        })?;
+        Ok(JsonBody {
+            value,
+            memory: [memory, tree],
+            is_small,
+        })
     };
-    if is_small { parse() } else { blocking(parse).await }
+    if is_small {
+        parse()
+    } else {
+        blocking(parse).await
+    }
 }
 
 /// The most that the tree of this text can take. Text that is no JSON is parsed no further than to where it is none,
@@ -128,7 +166,10 @@ mod tests {
         assert!(tree_bytes(b"[0,0,0,0,0,0,0,0]") > 8 * 32);
         assert!(tree_bytes("[{\"\":0}]".repeat(100).as_bytes()) > 100 * 632);
         // Neither quotes nor brackets within a text are any.
-        assert_eq!(tree_bytes(br#""\"[[[{{{,,,\\""#), tree_bytes(br#""aaaaaaaaaaaaa""#));
+        assert_eq!(
+            tree_bytes(br#""\"[[[{{{,,,\\""#),
+            tree_bytes(br#""aaaaaaaaaaaaa""#)
+        );
         for broken in [&b"\""[..], b"\"\\", b"", b"[[[", b"\xff"] {
             assert!(tree_bytes(broken) >= ITEM_BYTES);
         }

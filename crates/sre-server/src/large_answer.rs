@@ -15,7 +15,12 @@ use crate::{App, Problem};
 
 /// The answer with the memory it takes, or 429 when it is not there at the moment.
 pub(crate) fn bounded(app: &App, caller: &str, answer: Response) -> Response {
-    let Some(size_bytes) = answer.body().size_hint().exact().and_then(|size| usize::try_from(size).ok()) else {
+    let Some(size_bytes) = answer
+        .body()
+        .size_hint()
+        .exact()
+        .and_then(|size| usize::try_from(size).ok())
+    else {
         // A stream, which is made as it is read.
         return answer;
     };
@@ -26,7 +31,12 @@ pub(crate) fn bounded(app: &App, caller: &str, answer: Response) -> Response {
         let detail = "too many large answers are being sent; try again later";
         return Problem::busy("memory_busy", detail, Duration::from_secs(1)).into_response();
     };
-    answer.map(|body| Body::new(Held { body, _places: places }))
+    answer.map(|body| {
+        Body::new(Held {
+            body,
+            _places: places,
+        })
+    })
 }
 
 /// A body with the memory it was granted.

@@ -34,7 +34,10 @@ impl Server {
     /// # Errors
     /// As `bind(2)`.
     pub async fn bind(app: Arc<App>, address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { app, listener: TcpListener::bind(address).await? })
+        Ok(Self {
+            app,
+            listener: TcpListener::bind(address).await?,
+        })
     }
 
     /// The address, with the port that was chosen where 0 was asked for.

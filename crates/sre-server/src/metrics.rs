@@ -18,8 +18,10 @@ use crate::AuditReport;
 use crate::receipt_metrics::ReceiptMetrics;
 
 /// A quarter of a millisecond to a minute: from a stage that waits for nothing to one that waits for a timeout.
-const BUCKETS: [f64; 17] =
-    [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const BUCKETS: [f64; 17] = [
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    30.0, 60.0,
+];
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -98,9 +100,22 @@ impl Default for Metrics {
             seconds.clone(),
             metrics.requests.clone(),
         );
-        registry.register("http_requests_in_flight", "Requests being answered", metrics.requests_in_flight.clone());
-        registry.register_with_unit("stage_duration", "Time in a stage", seconds.clone(), metrics.stages.clone());
-        registry.register("stage_failures", "Stages that failed", metrics.stage_failures.clone());
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being answered",
+            metrics.requests_in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "stage_duration",
+            "Time in a stage",
+            seconds.clone(),
+            metrics.stages.clone(),
+        );
+        registry.register(
+            "stage_failures",
+            "Stages that failed",
+            metrics.stage_failures.clone(),
+        );
         registry.register_with_unit(
             "order_duration",
             "Time from acceptance to result",
@@ -113,13 +128,36 @@ impl Default for Metrics {
             seconds,
             metrics.callbacks.clone(),
         );
-        registry.register("open_orders", "Orders without a result", metrics.open_orders.clone());
-        registry.register("running_orders", "Orders this process works on", metrics.running.clone());
-        registry.register("pending_callbacks", "Callbacks to be delivered", metrics.pending_callbacks.clone());
-        registry.register("journal_commits", "Transactions of the journal", metrics.commits.clone());
-        registry.register("journal_failed_commits", "Transactions that failed", metrics.failed_commits.clone());
+        registry.register(
+            "open_orders",
+            "Orders without a result",
+            metrics.open_orders.clone(),
+        );
+        registry.register(
+            "running_orders",
+            "Orders this process works on",
+            metrics.running.clone(),
+        );
+        registry.register(
+            "pending_callbacks",
+            "Callbacks to be delivered",
+            metrics.pending_callbacks.clone(),
+        );
+        registry.register(
+            "journal_commits",
+            "Transactions of the journal",
+            metrics.commits.clone(),
+        );
+        registry.register(
+            "journal_failed_commits",
+            "Transactions that failed",
+            metrics.failed_commits.clone(),
+        );
         metrics.receipts.register(&mut registry);
-        Self { registry, ..metrics }
+        Self {
+            registry,
+            ..metrics
+        }
     }
 }
 
@@ -130,8 +168,14 @@ impl Metrics {
 
     pub(crate) fn request_ended(&self, method: &str, route: &str, status: u16, took: Duration) {
         self.requests_in_flight.dec();
-        let labels = RequestLabels { method: method.to_owned(), route: route.to_owned(), status };
-        self.requests.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = RequestLabels {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            status,
+        };
+        self.requests
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// The text that Prometheus reads.
@@ -145,14 +189,19 @@ impl Metrics {
         self.receipts.update(journal, registrar, audit);
         if let Ok(states) = journal.count_by_state() {
             for state in ["incomplete", "ready", "waiting", "running", "verifying"] {
-                let labels = StateLabels { state: state.to_owned() };
-                self.open_orders.get_or_create(&labels).set(states.get(state).copied().unwrap_or(0));
+                let labels = StateLabels {
+                    state: state.to_owned(),
+                };
+                self.open_orders
+                    .get_or_create(&labels)
+                    .set(states.get(state).copied().unwrap_or(0));
             }
         }
         if let Ok(pending) = journal.pending_callbacks() {
             self.pending_callbacks.set(pending);
         }
-        self.running.set(i64::try_from(workers.running()).unwrap_or(i64::MAX));
+        self.running
+            .set(i64::try_from(workers.running()).unwrap_or(i64::MAX));
         let stats = journal.stats();
         self.commits.set(stats.transactions);
         self.failed_commits.set(stats.failed_transactions);
@@ -165,19 +214,31 @@ impl Metrics {
 
 impl Meter for Metrics {
     fn stage_ended(&self, backend: Backend, stage: MeteredStage, took: Duration, failed: bool) {
-        let labels = StageLabels { backend: backend.to_string(), stage: stage.as_str() };
-        self.stages.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = StageLabels {
+            backend: backend.to_string(),
+            stage: stage.as_str(),
+        };
+        self.stages
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
         if failed {
             self.stage_failures.get_or_create(&labels).inc();
         }
     }
 
     fn order_ended(&self, backend: Backend, status: OrderStatus, took: Duration) {
-        let labels = OrderLabels { backend: backend.to_string(), status: status.as_str() };
-        self.orders.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = OrderLabels {
+            backend: backend.to_string(),
+            status: status.as_str(),
+        };
+        self.orders
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     fn callback_ended(&self, outcome: &'static str, took: Duration) {
-        self.callbacks.get_or_create(&CallbackLabels { outcome }).observe(took.as_secs_f64());
+        self.callbacks
+            .get_or_create(&CallbackLabels { outcome })
+            .observe(took.as_secs_f64());
     }
 }

@@ -6,7 +6,9 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, JournalError, ShelfError, SubmitError};
+use sre_orchestrator::{
+    AcceptError, AcceptErrorKind, ConfigError, JournalError, ShelfError, SubmitError,
+};
 use sre_skill::SkillError;
 
 /// Why a request was not done.
@@ -31,7 +33,12 @@ struct Document<'a> {
 impl Problem {
     /// A problem with a stable code.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            retry_after: None,
+        }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -55,7 +62,11 @@ impl Problem {
         Self::new(StatusCode::GONE, "order_forgotten", detail)
     }
 
-    pub(crate) fn busy(code: &'static str, detail: impl Into<String>, retry_after: Duration) -> Self {
+    pub(crate) fn busy(
+        code: &'static str,
+        detail: impl Into<String>,
+        retry_after: Duration,
+    ) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(retry_after)
     }
 
@@ -85,7 +96,10 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(time) = self.retry_after {
             headers.insert(RETRY_AFTER, time.as_secs().max(1).into());
@@ -143,13 +157,22 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         let soon = Duration::from_secs(1);
         match &error {
-            SubmitError::Conflict(_) => Self::new(StatusCode::CONFLICT, "order_conflict", error.to_string()),
-            SubmitError::Forgotten(_) => Self::new(StatusCode::CONFLICT, "order_forgotten", error.to_string()),
-            SubmitError::Full { .. } => Self::busy("queue_full", error.to_string(), soon),
-            SubmitError::Stopping => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", error.to_string()).after(5 * soon)
+            SubmitError::Conflict(_) => {
+                Self::new(StatusCode::CONFLICT, "order_conflict", error.to_string())
             }
-            SubmitError::NoWorkers(_) => Self::unprocessable("backend_unavailable", error.to_string()),
+            SubmitError::Forgotten(_) => {
+                Self::new(StatusCode::CONFLICT, "order_forgotten", error.to_string())
+            }
+            SubmitError::Full { .. } => Self::busy("queue_full", error.to_string(), soon),
+            SubmitError::Stopping => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "shutting_down",
+                error.to_string(),
+            )
+            .after(5 * soon),
+            SubmitError::NoWorkers(_) => {
+                Self::unprocessable("backend_unavailable", error.to_string())
+            }
             SubmitError::Journal(error) => Self::operating("journal_failed", error),
             SubmitError::Store(error) => Self::operating("store_failed", error),
         }

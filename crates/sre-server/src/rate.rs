@@ -18,7 +18,10 @@ struct Bucket {
 impl RateLimit {
     /// On average `per_second`, and two seconds' worth at once.
     pub(crate) fn new(per_second: f64) -> Self {
-        Self { per_second: per_second.max(0.001), buckets: Mutex::default() }
+        Self {
+            per_second: per_second.max(0.001),
+            buckets: Mutex::default(),
+        }
     }
 
     /// Takes one request of `name`'s, or says how long to wait.
@@ -26,9 +29,17 @@ impl RateLimit {
         let burst = (2.0 * self.per_second).max(1.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.contains_key(name) {
-            buckets.insert(name.to_owned(), Bucket { left: burst, filled: now });
+            buckets.insert(
+                name.to_owned(),
+                Bucket {
+                    left: burst,
+                    filled: now,
+                },
+            );
         }
-        let Some(bucket) = buckets.get_mut(name) else { return Ok(()) };
+        let Some(bucket) = buckets.get_mut(name) else {
+            return Ok(());
+        };
         let elapsed = now.saturating_duration_since(bucket.filled).as_secs_f64();
         bucket.left = (bucket.left + elapsed * self.per_second).min(burst);
         bucket.filled = now;
@@ -36,7 +47,10 @@ impl RateLimit {
             bucket.left -= 1.0;
             return Ok(());
         }
-        Err(Duration::try_from_secs_f64((1.0 - bucket.left) / self.per_second).unwrap_or(Duration::from_secs(60)))
+        Err(
+            Duration::try_from_secs_f64((1.0 - bucket.left) / self.per_second)
+                .unwrap_or(Duration::from_secs(60)),
+        )
     }
 }
 

@@ -26,10 +26,27 @@ pub(crate) struct SandboxTrial(Mutex<Option<(Instant, Result<(), &'static str>)>
 
 /// Every check.
 pub(crate) async fn checks(app: &App) -> Vec<Check> {
-    let accepting = if app.workers.is_stopping() { Err("shutting_down") } else { Ok(()) };
-    let journal = app.journal().probe().await.map_err(|error| logged("journal", &error, error.cause()));
-    let store = app.store.probe().await.map_err(|error| logged("store", &error, error.cause()));
-    let log = app.registrar.log().probe().await.map_err(|error| logged("log", &error, error.cause()));
+    let accepting = if app.workers.is_stopping() {
+        Err("shutting_down")
+    } else {
+        Ok(())
+    };
+    let journal = app
+        .journal()
+        .probe()
+        .await
+        .map_err(|error| logged("journal", &error, error.cause()));
+    let store = app
+        .store
+        .probe()
+        .await
+        .map_err(|error| logged("store", &error, error.cause()));
+    let log = app
+        .registrar
+        .log()
+        .probe()
+        .await
+        .map_err(|error| logged("log", &error, error.cause()));
     vec![
         check("accepting", accepting),
         check("journal", journal),
@@ -41,7 +58,11 @@ pub(crate) async fn checks(app: &App) -> Vec<Check> {
 }
 
 fn check(name: &'static str, checked: Result<(), &'static str>) -> Check {
-    Check { name, ok: checked.is_ok(), reason: checked.err() }
+    Check {
+        name,
+        ok: checked.is_ok(),
+        reason: checked.err(),
+    }
 }
 
 fn logged(name: &str, error: &dyn std::fmt::Display, reason: &'static str) -> &'static str {
@@ -57,13 +78,18 @@ fn has_space(_: &App) -> Result<(), &'static str> {
 
 #[cfg(unix)]
 fn has_space(app: &App) -> Result<(), &'static str> {
-    let disk = rustix::fs::statvfs(&app.data_folder).map_err(|error| logged("disk", &error, "io_failed"))?;
+    let disk = rustix::fs::statvfs(&app.data_folder)
+        .map_err(|error| logged("disk", &error, "io_failed"))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let needed = app.options.free_disk_bytes;
     if free >= needed {
         return Ok(());
     }
-    Err(logged("disk", &format_args!("{free} bytes are free, {needed} are wanted"), "space_low"))
+    Err(logged(
+        "disk",
+        &format_args!("{free} bytes are free, {needed} are wanted"),
+        "space_low",
+    ))
 }
 
 impl SandboxTrial {

@@ -30,18 +30,62 @@ pub(crate) struct ReceiptMetrics {
 impl ReceiptMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         for (name, help, gauge) in [
-            ("receipts_due", "Orders that have ended and have no receipt yet", &self.due),
-            ("receipts_failing", "Orders whose receipt could not be issued so far", &self.failing),
+            (
+                "receipts_due",
+                "Orders that have ended and have no receipt yet",
+                &self.due,
+            ),
+            (
+                "receipts_failing",
+                "Orders whose receipt could not be issued so far",
+                &self.failing,
+            ),
             ("issued_receipts", "Receipts issued, ever", &self.issued),
-            ("checked_receipts", "Receipts on which others have given a verdict, ever", &self.checked),
-            ("matched_receipts", "Receipts that others have found to match, ever", &self.matched),
-            ("disputed_receipts", "Receipts that others have found diverged or tampered, ever", &self.disputed),
-            ("log_entries", "Entries of the transparency log", &self.log_entries),
-            ("log_pending_entries", "Entries that wait for the next checkpoint", &self.log_pending),
-            ("audited_receipts", "Receipts whose bytes were read again since the start", &self.audited_receipts),
-            ("audited_blobs", "Blobs that were read again since the start", &self.audited_blobs),
-            ("lost_blobs", "Blobs that the audit found missing or damaged; GET /v1/audit names them", &self.lost_blobs),
-            ("lost_orders", "Orders whose evidence is missing or damaged", &self.lost_orders),
+            (
+                "checked_receipts",
+                "Receipts on which others have given a verdict, ever",
+                &self.checked,
+            ),
+            (
+                "matched_receipts",
+                "Receipts that others have found to match, ever",
+                &self.matched,
+            ),
+            (
+                "disputed_receipts",
+                "Receipts that others have found diverged or tampered, ever",
+                &self.disputed,
+            ),
+            (
+                "log_entries",
+                "Entries of the transparency log",
+                &self.log_entries,
+            ),
+            (
+                "log_pending_entries",
+                "Entries that wait for the next checkpoint",
+                &self.log_pending,
+            ),
+            (
+                "audited_receipts",
+                "Receipts whose bytes were read again since the start",
+                &self.audited_receipts,
+            ),
+            (
+                "audited_blobs",
+                "Blobs that were read again since the start",
+                &self.audited_blobs,
+            ),
+            (
+                "lost_blobs",
+                "Blobs that the audit found missing or damaged; GET /v1/audit names them",
+                &self.lost_blobs,
+            ),
+            (
+                "lost_orders",
+                "Orders whose evidence is missing or damaged",
+                &self.lost_orders,
+            ),
         ] {
             registry.register(name, help, gauge.clone());
         }

@@ -27,23 +27,38 @@ pub(crate) struct Places {
 impl Shares {
     /// So many places.
     pub(crate) fn new(size: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(size)), size, held: Arc::default() }
+        Self {
+            places: Arc::new(Semaphore::new(size)),
+            size,
+            held: Arc::default(),
+        }
     }
 
     /// So many of them for `caller`, if they are there and it does not hold its share already. Who holds nothing may
     /// take more than its share at once: it would never get it otherwise.
     pub(crate) fn take(&self, caller: &str, count: usize) -> Option<Places> {
         // Without tokens there is one caller only.
-        let share = if caller == LOCAL { self.size } else { self.size.div_ceil(2) };
+        let share = if caller == LOCAL {
+            self.size
+        } else {
+            self.size.div_ceil(2)
+        };
         let mut held = self.held();
         let holds = held.get(caller).copied().unwrap_or(0);
         if holds > 0 && holds + count > share {
             return None;
         }
-        let permit = Arc::clone(&self.places).try_acquire_many_owned(u32::try_from(count).ok()?).ok()?;
+        let permit = Arc::clone(&self.places)
+            .try_acquire_many_owned(u32::try_from(count).ok()?)
+            .ok()?;
         *held.entry(caller.to_owned()).or_default() += count;
         drop(held);
-        Some(Places { _permit: permit, shares: self.clone(), caller: caller.to_owned(), count })
+        Some(Places {
+            _permit: permit,
+            shares: self.clone(),
+            caller: caller.to_owned(),
+            count,
+        })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, usize>> {
@@ -79,9 +94,15 @@ mod tests {
         drop(shares.take("a", 2).expect("given back"));
         drop((second, other));
         assert!(shares.held().is_empty());
-        drop(shares.take("a", 5).expect("more than a share, by who holds nothing"));
+        drop(
+            shares
+                .take("a", 5)
+                .expect("more than a share, by who holds nothing"),
+        );
         assert!(shares.take("a", 6).is_none());
-        let local: Vec<_> = (0..5).map(|_| shares.take(LOCAL, 1).expect("the only caller")).collect();
+        let local: Vec<_> = (0..5)
+            .map(|_| shares.take(LOCAL, 1).expect("the only caller"))
+            .collect();
         assert_eq!(local.len(), 5);
     }
 }

@@ -110,7 +110,11 @@ impl Tokens {
         let path = path.into();
         let known = read(&path)?;
         let are_required = AtomicBool::new(known.file.is_some());
-        Ok(Self { path, known: RwLock::new(known), are_required })
+        Ok(Self {
+            path,
+            known: RwLock::new(known),
+            are_required,
+        })
     }
 
     /// Whether whoever comes without a token is refused: as soon as there is, or ever was, a file.
@@ -134,7 +138,11 @@ impl Tokens {
     /// Names and scopes, sorted by name.
     #[must_use]
     pub fn list(&self) -> Vec<(String, Vec<Scope>)> {
-        let mut list: Vec<_> = self.tokens().iter().map(|token| (token.name.clone(), token.scopes.0.clone())).collect();
+        let mut list: Vec<_> = self
+            .tokens()
+            .iter()
+            .map(|token| (token.name.clone(), token.scopes.0.clone()))
+            .collect();
         list.sort();
         list
     }
@@ -158,7 +166,9 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]; nothing was stored.
     pub fn add(&self, name: &str, scopes: Scopes) -> Result<NewToken, TokenError> {
-        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let is_plain = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if !is_plain || name.is_empty() || name.len() > 64 || name == LOCAL {
             return Err(TokenError::BadName(name.chars().take(80).collect()));
         }
@@ -170,9 +180,16 @@ impl Tokens {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| TokenError::Random(error.to_string()))?;
         let secret = format!("sre_{}", Digest::from_bytes(random));
-        tokens.push(Token { name: name.to_owned(), scopes, sha256: Digest::of(secret.as_bytes()) });
+        tokens.push(Token {
+            name: name.to_owned(),
+            scopes,
+            sha256: Digest::of(secret.as_bytes()),
+        });
         self.store(tokens)?;
-        Ok(NewToken { secret, name: name.to_owned() })
+        Ok(NewToken {
+            secret,
+            name: name.to_owned(),
+        })
     }
 
     /// Removes a token.
@@ -192,14 +209,23 @@ impl Tokens {
 
     /// Reads the file again if it was replaced. A file that has become unreadable changes nothing and is logged.
     pub fn refresh(&self) {
-        let file = fs::metadata(&self.path).and_then(|metadata| identity(&metadata)).ok();
-        if file == self.known.read().unwrap_or_else(PoisonError::into_inner).file {
+        let file = fs::metadata(&self.path)
+            .and_then(|metadata| identity(&metadata))
+            .ok();
+        if file
+            == self
+                .known
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .file
+        {
             return;
         }
         match read(&self.path) {
             Ok(known) => {
                 tracing::info!(tokens = known.tokens.len(), "the tokens were read again");
-                self.are_required.fetch_or(known.file.is_some(), Ordering::AcqRel);
+                self.are_required
+                    .fetch_or(known.file.is_some(), Ordering::AcqRel);
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
             }
             Err(error) => tracing::error!(%error, "the tokens stay as they were"),
@@ -207,12 +233,21 @@ impl Tokens {
     }
 
     fn tokens(&self) -> Arc<Vec<Token>> {
-        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).tokens)
+        Arc::clone(
+            &self
+                .known
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .tokens,
+        )
     }
 
     /// Waits until no other process changes the file, and keeps others waiting until it is dropped.
     fn take_turn(&self) -> Result<File, TokenError> {
-        let failed = |source| TokenError::Io { path: self.path.clone(), source };
+        let failed = |source| TokenError::Io {
+            path: self.path.clone(),
+            source,
+        };
         private_folder(folder_of(&self.path)).map_err(failed)?;
         let mut name = self.path.as_os_str().to_owned();
         name.push(".lock");
@@ -222,9 +257,15 @@ impl Tokens {
     }
 
     fn store(&self, tokens: Vec<Token>) -> Result<(), TokenError> {
-        let failed = |source| TokenError::Io { path: self.path.clone(), source };
-        let text = serde_json::to_string_pretty(&tokens)
-            .map_err(|source| TokenError::Malformed { path: self.path.clone(), source })?;
+        let failed = |source| TokenError::Io {
+            path: self.path.clone(),
+            source,
+        };
+        let text =
+            serde_json::to_string_pretty(&tokens).map_err(|source| TokenError::Malformed {
+                path: self.path.clone(),
+                source,
+            })?;
         replace_file(&self.path, (text + "\n").as_bytes()).map_err(failed)?;
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = read(&self.path)?;
         Ok(())
@@ -232,11 +273,17 @@ impl Tokens {
 }
 
 fn read(path: &Path) -> Result<Known, TokenError> {
-    let failed = |source| TokenError::Io { path: path.to_path_buf(), source };
+    let failed = |source| TokenError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Known { tokens: Arc::default(), file: None });
+            return Ok(Known {
+                tokens: Arc::default(),
+                file: None,
+            });
         }
         Err(error) => return Err(failed(error)),
     };
@@ -246,14 +293,24 @@ fn read(path: &Path) -> Result<Known, TokenError> {
     {
         use std::os::unix::fs::PermissionsExt;
         if metadata.permissions().mode() & 0o077 != 0 {
-            return Err(TokenError::Exposed { path: path.to_path_buf() });
+            return Err(TokenError::Exposed {
+                path: path.to_path_buf(),
+            });
         }
     }
     let mut text = Vec::new();
-    file.take(FILE_LIMIT_BYTES).read_to_end(&mut text).map_err(failed)?;
+    file.take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut text)
+        .map_err(failed)?;
     let tokens: Vec<Token> =
-        serde_json::from_slice(&text).map_err(|source| TokenError::Malformed { path: path.to_path_buf(), source })?;
-    Ok(Known { tokens: Arc::new(tokens), file: Some(identity(&metadata).map_err(failed)?) })
+        serde_json::from_slice(&text).map_err(|source| TokenError::Malformed {
+            path: path.to_path_buf(),
+            source,
+        })?;
+    Ok(Known {
+        tokens: Arc::new(tokens),
+        file: Some(identity(&metadata).map_err(failed)?),
+    })
 }
 
 fn identity(metadata: &fs::Metadata) -> io::Result<Identity> {
@@ -261,7 +318,10 @@ fn identity(metadata: &fs::Metadata) -> io::Result<Identity> {
     let number = std::os::unix::fs::MetadataExt::ino(metadata);
     #[cfg(not(unix))]
     let number = metadata.len();
-    Ok(Identity { number, modified: metadata.modified()? })
+    Ok(Identity {
+        number,
+        modified: metadata.modified()?,
+    })
 }
 
 #[cfg(test)]
@@ -274,24 +334,54 @@ mod tests {
         let path = folder.path().join("tokens.json");
         let tokens = Tokens::open(&path).expect("no tokens");
         assert!(tokens.is_empty() && tokens.find("").is_none());
-        let ci = tokens.add("ci", Scopes::new(&[Scope::Submit])).expect("a token");
-        let ops = tokens.add("ops", Scopes::new(&[Scope::Admin])).expect("a token");
-        assert!(matches!(tokens.add("ci", Scopes::all()), Err(TokenError::NameTaken(_))));
+        let ci = tokens
+            .add("ci", Scopes::new(&[Scope::Submit]))
+            .expect("a token");
+        let ops = tokens
+            .add("ops", Scopes::new(&[Scope::Admin]))
+            .expect("a token");
+        assert!(matches!(
+            tokens.add("ci", Scopes::all()),
+            Err(TokenError::NameTaken(_))
+        ));
         for name in ["c i", "", "local"] {
-            assert!(matches!(tokens.add(name, Scopes::all()), Err(TokenError::BadName(_))), "{name:?}");
+            assert!(
+                matches!(tokens.add(name, Scopes::all()), Err(TokenError::BadName(_))),
+                "{name:?}"
+            );
         }
         let (name, scopes) = tokens.find(&ci.secret).expect("known");
         assert_eq!(name, "ci");
-        assert!(scopes.allow(Scope::Submit) && !scopes.allow(Scope::Read) && !scopes.allow(Scope::Admin));
-        assert!(tokens.find(&ops.secret).expect("known").1.allow(Scope::Read));
+        assert!(
+            scopes.allow(Scope::Submit)
+                && !scopes.allow(Scope::Read)
+                && !scopes.allow(Scope::Admin)
+        );
+        assert!(
+            tokens
+                .find(&ops.secret)
+                .expect("known")
+                .1
+                .allow(Scope::Read)
+        );
         assert!(tokens.find(&ci.secret[1..]).is_none());
         // Another process sees them and revokes one; the secret itself is nowhere.
-        assert!(!fs::read_to_string(&path).expect("a file").contains(&ci.secret));
-        Tokens::open(&path).expect("tokens").revoke("ci").expect("revoked");
+        assert!(
+            !fs::read_to_string(&path)
+                .expect("a file")
+                .contains(&ci.secret)
+        );
+        Tokens::open(&path)
+            .expect("tokens")
+            .revoke("ci")
+            .expect("revoked");
         tokens.refresh();
         assert!(tokens.find(&ci.secret).is_none() && tokens.find(&ops.secret).is_some());
         tokens.revoke("ops").expect("revoked");
-        assert!(tokens.is_empty() && tokens.are_required(), "who revokes the last token lets nobody in");
+        assert!(
+            tokens.is_empty() && tokens.are_required(),
+            "who revokes the last token lets nobody in"
+        );
         assert!(Tokens::open(&path).expect("no tokens").are_required());
     }
 
@@ -302,15 +392,26 @@ mod tests {
         let change = &|name: String| {
             let tokens = Tokens::open(&path).expect("tokens");
             tokens.add(&name, Scopes::all()).expect("a token");
-            tokens.add(&format!("{name}-gone"), Scopes::all()).expect("a token");
+            tokens
+                .add(&format!("{name}-gone"), Scopes::all())
+                .expect("a token");
             tokens.revoke(&format!("{name}-gone")).expect("revoked");
         };
         std::thread::scope(|scope| {
             (0..8).for_each(|number| drop(scope.spawn(move || change(format!("t{number}")))));
         });
-        let names: Vec<String> =
-            Tokens::open(&path).expect("tokens").list().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, (0..8).map(|number| format!("t{number}")).collect::<Vec<_>>());
+        let names: Vec<String> = Tokens::open(&path)
+            .expect("tokens")
+            .list()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(
+            names,
+            (0..8)
+                .map(|number| format!("t{number}"))
+                .collect::<Vec<_>>()
+        );
     }
 
     #[cfg(unix)]
@@ -319,8 +420,14 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("tokens.json");
-        Tokens::open(&path).expect("no tokens").add("ci", Scopes::all()).expect("a token");
+        Tokens::open(&path)
+            .expect("no tokens")
+            .add("ci", Scopes::all())
+            .expect("a token");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
-        assert!(matches!(Tokens::open(&path), Err(TokenError::Exposed { .. })));
+        assert!(matches!(
+            Tokens::open(&path),
+            Err(TokenError::Exposed { .. })
+        ));
     }
 }

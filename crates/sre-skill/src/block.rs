@@ -27,8 +27,13 @@ pub(crate) enum BlockError {
     )]
     Name(String),
     #[error("{section} is not valid: {message}")]
-    Section { section: &'static str, message: String },
-    #[error("the package has no execution block; add \"runtime\" with an \"entrypoint\" to SKILL.md or skill.toml")]
+    Section {
+        section: &'static str,
+        message: String,
+    },
+    #[error(
+        "the package has no execution block; add \"runtime\" with an \"entrypoint\" to SKILL.md or skill.toml"
+    )]
     NoRuntime,
     #[error("runtime.entrypoint {entrypoint} is not in the package; {advice}")]
     NoEntrypoint { entrypoint: String, advice: String },
@@ -41,11 +46,19 @@ pub(crate) enum BlockError {
     #[error("{field} must be 1 to {TEXT_LIMIT_BYTES} bytes of text without control characters")]
     Text { field: &'static str },
     #[error("io.{field} names {path}, which is not in the package; {advice}")]
-    NoSchemaFile { field: &'static str, path: String, advice: String },
+    NoSchemaFile {
+        field: &'static str,
+        path: String,
+        advice: String,
+    },
     #[error("io.{field} names {path}, which is longer than {SCHEMA_LIMIT_BYTES} bytes; shorten it")]
     SchemaTooLong { field: &'static str, path: String },
     #[error("io.{field} names {path}, which is not JSON: {source}")]
-    SchemaJson { field: &'static str, path: String, source: canonical_json::JsonError },
+    SchemaJson {
+        field: &'static str,
+        path: String,
+        source: canonical_json::JsonError,
+    },
 }
 
 impl BlockError {
@@ -93,8 +106,13 @@ struct RawRuntime {
 
 impl Block {
     /// Normalises a block of a package with these files.
-    pub(crate) fn new(name: String, raw: RawBlock, files: &[SkillFile]) -> Result<Self, BlockError> {
-        let runtime: RawRuntime = section("runtime", Some(raw.runtime.ok_or(BlockError::NoRuntime)?))?;
+    pub(crate) fn new(
+        name: String,
+        raw: RawBlock,
+        files: &[SkillFile],
+    ) -> Result<Self, BlockError> {
+        let runtime: RawRuntime =
+            section("runtime", Some(raw.runtime.ok_or(BlockError::NoRuntime)?))?;
         let entrypoint = relative(&runtime.entrypoint).to_owned();
         let mut io: Io = section("io", raw.io)?;
         load_schema("input_schema", &mut io.input_schema, files)?;
@@ -103,7 +121,9 @@ impl Block {
             name,
             version: raw.version.unwrap_or_else(|| NO_VERSION.to_owned()),
             runtime: Runtime {
-                kind: runtime.kind.unwrap_or_else(|| RuntimeKind::infer(&entrypoint)),
+                kind: runtime
+                    .kind
+                    .unwrap_or_else(|| RuntimeKind::infer(&entrypoint)),
                 entrypoint,
                 docker_image: runtime.docker_image,
                 timeout_seconds: runtime.timeout_seconds,
@@ -123,16 +143,29 @@ impl Block {
         if !is_text(&self.version) {
             return Err(BlockError::Text { field: "version" });
         }
-        if self.runtime.docker_image.as_deref().is_some_and(|image| !is_text(image)) {
-            return Err(BlockError::Text { field: "runtime.docker_image" });
+        if self
+            .runtime
+            .docker_image
+            .as_deref()
+            .is_some_and(|image| !is_text(image))
+        {
+            return Err(BlockError::Text {
+                field: "runtime.docker_image",
+            });
         }
-        if let Some(seconds) = self.runtime.timeout_seconds.filter(|seconds| !(seconds.is_finite() && *seconds > 0.0)) {
+        if let Some(seconds) = self
+            .runtime
+            .timeout_seconds
+            .filter(|seconds| !(seconds.is_finite() && *seconds > 0.0))
+        {
             return Err(BlockError::Timeout(seconds));
         }
         let entrypoint = &self.runtime.entrypoint;
         let shown = path::shown(entrypoint.as_bytes());
-        let file = find(files, entrypoint)
-            .ok_or_else(|| BlockError::NoEntrypoint { entrypoint: shown.clone(), advice: advice(entrypoint, files) })?;
+        let file = find(files, entrypoint).ok_or_else(|| BlockError::NoEntrypoint {
+            entrypoint: shown.clone(),
+            advice: advice(entrypoint, files),
+        })?;
         if self.runtime.kind == RuntimeKind::Native && !file.executable {
             return Err(BlockError::NotExecutable(shown));
         }
@@ -141,27 +174,51 @@ impl Block {
 }
 
 /// A section that is absent, or present without content as YAML allows, is empty.
-fn section<T: DeserializeOwned>(section: &'static str, value: Option<Value>) -> Result<T, BlockError> {
-    let value = value.filter(|value| !value.is_null()).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+fn section<T: DeserializeOwned>(
+    section: &'static str,
+    value: Option<Value>,
+) -> Result<T, BlockError> {
+    let value = value
+        .filter(|value| !value.is_null())
+        .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     if !value.is_object() {
-        return Err(BlockError::Section { section, message: "it must be a mapping of keys to values".to_owned() });
+        return Err(BlockError::Section {
+            section,
+            message: "it must be a mapping of keys to values".to_owned(),
+        });
     }
-    serde_json::from_value(value).map_err(|error| BlockError::Section { section, message: error.to_string() })
+    serde_json::from_value(value).map_err(|error| BlockError::Section {
+        section,
+        message: error.to_string(),
+    })
 }
 
 /// A schema given as text is the path of a JSON file in the package.
-fn load_schema(field: &'static str, schema: &mut Option<Value>, files: &[SkillFile]) -> Result<(), BlockError> {
-    let Some(Value::String(written)) = schema else { return Ok(()) };
+fn load_schema(
+    field: &'static str,
+    schema: &mut Option<Value>,
+    files: &[SkillFile],
+) -> Result<(), BlockError> {
+    let Some(Value::String(written)) = schema else {
+        return Ok(());
+    };
     let shown = path::shown(written.as_bytes());
     let wanted = relative(written);
     let Some(file) = find(files, wanted) else {
-        return Err(BlockError::NoSchemaFile { field, path: shown, advice: advice(wanted, files) });
+        return Err(BlockError::NoSchemaFile {
+            field,
+            path: shown,
+            advice: advice(wanted, files),
+        });
     };
     if file.bytes.len() > SCHEMA_LIMIT_BYTES {
         return Err(BlockError::SchemaTooLong { field, path: shown });
     }
-    let value =
-        canonical_json::parse(&file.bytes).map_err(|source| BlockError::SchemaJson { field, path: shown, source })?;
+    let value = canonical_json::parse(&file.bytes).map_err(|source| BlockError::SchemaJson {
+        field,
+        path: shown,
+        source,
+    })?;
     *schema = Some(value);
     Ok(())
 }
@@ -172,7 +229,9 @@ fn relative(path: &str) -> &str {
 
 fn is_name(name: &str) -> bool {
     (1..=NAME_LIMIT_BYTES).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-')
         && !name.contains("--")
@@ -184,15 +243,34 @@ fn is_text(text: &str) -> bool {
 
 /// Names up to three files that are written most like `wanted`.
 fn advice(wanted: &str, files: &[SkillFile]) -> String {
-    let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x.eq_ignore_ascii_case(y)).count();
-    let common_end =
-        |a: &str, b: &str| a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x.eq_ignore_ascii_case(y)).count();
+    let common = |a: &str, b: &str| {
+        a.bytes()
+            .zip(b.bytes())
+            .take_while(|(x, y)| x.eq_ignore_ascii_case(y))
+            .count()
+    };
+    let common_end = |a: &str, b: &str| {
+        a.bytes()
+            .rev()
+            .zip(b.bytes().rev())
+            .take_while(|(x, y)| x.eq_ignore_ascii_case(y))
+            .count()
+    };
     let mut ranked: Vec<(usize, &str)> = files
         .iter()
-        .map(|file| (common(wanted, &file.path) + common_end(wanted, &file.path), file.path.as_str()))
+        .map(|file| {
+            (
+                common(wanted, &file.path) + common_end(wanted, &file.path),
+                file.path.as_str(),
+            )
+        })
         .collect();
     ranked.sort_by_key(|(score, path)| (std::cmp::Reverse(*score), *path));
-    let near: Vec<String> = ranked.iter().take(3).map(|(_, path)| path::shown(path.as_bytes())).collect();
+    let near: Vec<String> = ranked
+        .iter()
+        .take(3)
+        .map(|(_, path)| path::shown(path.as_bytes()))
+        .collect();
     if near.is_empty() {
         return "the package has no files".to_owned();
     }

@@ -104,7 +104,9 @@ pub(crate) enum SourceError {
     NotObject,
     #[error("a local package is {{\"path\": \"…\"}}, a text and no further field")]
     PathShape,
-    #[error("a local \"path\" is not accepted here; send the package itself, as a JSON object with \"files\"")]
+    #[error(
+        "a local \"path\" is not accepted here; send the package itself, as a JSON object with \"files\""
+    )]
     PathRefused,
 }
 
@@ -115,7 +117,9 @@ impl SkillError {
         match &*self.0 {
             Reason::Source(error) => match error {
                 SourceError::Unreadable { .. } => SkillErrorKind::Unreadable,
-                SourceError::UnknownForm { .. } | SourceError::Json { .. } => SkillErrorKind::Malformed,
+                SourceError::UnknownForm { .. } | SourceError::Json { .. } => {
+                    SkillErrorKind::Malformed
+                }
                 SourceError::TooLong { .. } => SkillErrorKind::TooLarge,
                 SourceError::PathRefused => SkillErrorKind::Refused,
                 _ => SkillErrorKind::Invalid,
@@ -134,7 +138,11 @@ impl SkillError {
     }
 
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
-        SourceError::Unreadable { path: shown(path), source }.into()
+        SourceError::Unreadable {
+            path: shown(path),
+            source,
+        }
+        .into()
     }
 
     pub(crate) fn unknown_form(path: &Path) -> Self {
@@ -142,11 +150,19 @@ impl SkillError {
     }
 
     pub(crate) fn too_long(path: &Path, limit: u64) -> Self {
-        SourceError::TooLong { path: shown(path), limit }.into()
+        SourceError::TooLong {
+            path: shown(path),
+            limit,
+        }
+        .into()
     }
 
     pub(crate) fn json(path: &Path, source: JsonError) -> Self {
-        SourceError::Json { path: shown(path), source }.into()
+        SourceError::Json {
+            path: shown(path),
+            source,
+        }
+        .into()
     }
 }
 

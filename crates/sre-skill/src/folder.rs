@@ -31,7 +31,10 @@ pub(crate) fn read(root: &Path, limits: &PackageLimits) -> Result<Vec<SkillFile>
     let mut waiting = vec![String::new()];
     while let Some(folder) = waiting.pop() {
         let at = root.join(&folder);
-        let unreadable = |source| TreeError::Unreadable { path: format!("{:?}", at.display().to_string()), source };
+        let unreadable = |source| TreeError::Unreadable {
+            path: format!("{:?}", at.display().to_string()),
+            source,
+        };
         for entry in fs::read_dir(&at).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             if let Some(subfolder) = read_entry(&mut tree, &folder, &entry)? {
@@ -43,18 +46,30 @@ pub(crate) fn read(root: &Path, limits: &PackageLimits) -> Result<Vec<SkillFile>
 }
 
 /// Reads one entry; a folder is returned for a later round.
-fn read_entry(tree: &mut Tree, folder: &str, entry: &fs::DirEntry) -> Result<Option<String>, TreeError> {
+fn read_entry(
+    tree: &mut Tree,
+    folder: &str,
+    entry: &fs::DirEntry,
+) -> Result<Option<String>, TreeError> {
     let name = entry.file_name();
     let mut raw = folder.as_bytes().to_vec();
     if !folder.is_empty() {
         raw.push(b'/');
     }
     raw.extend_from_slice(name.as_encoded_bytes());
-    let Some(path) = tree.admit(&raw)? else { return Ok(None) };
+    let Some(path) = tree.admit(&raw)? else {
+        return Ok(None);
+    };
     if path.len() > PATH_LIMIT_BYTES {
-        return Err(TreeError::Path { path: crate::path::shown(&raw), problem: PathProblem::TooLong });
+        return Err(TreeError::Path {
+            path: crate::path::shown(&raw),
+            problem: PathProblem::TooLong,
+        });
     }
-    let unreadable = |source| TreeError::Unreadable { path: crate::path::shown(path.as_bytes()), source };
+    let unreadable = |source| TreeError::Unreadable {
+        path: crate::path::shown(path.as_bytes()),
+        source,
+    };
     let seen = fs::symlink_metadata(entry.path()).map_err(unreadable)?;
     if seen.is_dir() {
         tree.add_folder(path)?;
@@ -68,7 +83,9 @@ fn read_entry(tree: &mut Tree, folder: &str, entry: &fs::DirEntry) -> Result<Opt
     }
     let file = File::open(entry.path()).map_err(unreadable)?;
     if !is_same(&seen, &file.metadata().map_err(unreadable)?) {
-        return Err(unreadable(io::Error::other("it was exchanged while it was read")));
+        return Err(unreadable(io::Error::other(
+            "it was exchanged while it was read",
+        )));
     }
     tree.add_file(path, is_executable(&seen), file)?;
     Ok(None)

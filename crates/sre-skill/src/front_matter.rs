@@ -15,7 +15,14 @@ use crate::plain::Plain;
 /// Keys of the execution block.
 const BLOCK_KEYS: [&str; 4] = ["version", "runtime", "io", "annotations"];
 /// Further keys of an Agent Skills front matter.
-const SKILL_KEYS: [&str; 6] = ["name", "description", "license", "compatibility", "metadata", "allowed-tools"];
+const SKILL_KEYS: [&str; 6] = [
+    "name",
+    "description",
+    "license",
+    "compatibility",
+    "metadata",
+    "allowed-tools",
+];
 const DESCRIPTION_LIMIT_CHARS: usize = 1024;
 const DEPTH_LIMIT: usize = 64;
 
@@ -39,9 +46,16 @@ pub(crate) enum FrontMatterError {
     #[error("the front matter of SKILL.md lacks {key:?}; Agent Skills requires it")]
     Lacks { key: &'static str },
     #[error("{key:?} in the front matter of SKILL.md must be {expected}")]
-    Value { key: &'static str, expected: &'static str },
+    Value {
+        key: &'static str,
+        expected: &'static str,
+    },
     #[error("unknown key {key:?} in {file}; known are {known}")]
-    UnknownKey { key: String, file: &'static str, known: String },
+    UnknownKey {
+        key: String,
+        file: &'static str,
+        known: String,
+    },
     #[error("skill.toml cannot be read: {0}")]
     Toml(String),
 }
@@ -50,7 +64,9 @@ impl FrontMatterError {
     pub(crate) fn kind(&self) -> SkillErrorKind {
         match self {
             Self::TooLong { .. } => SkillErrorKind::TooLarge,
-            Self::NotUtf8 | Self::Missing | Self::Unclosed | Self::Yaml(_) | Self::Toml(_) => SkillErrorKind::Malformed,
+            Self::NotUtf8 | Self::Missing | Self::Unclosed | Self::Yaml(_) | Self::Toml(_) => {
+                SkillErrorKind::Malformed
+            }
             _ => SkillErrorKind::Invalid,
         }
     }
@@ -85,29 +101,59 @@ pub(crate) fn parse_skill_md(bytes: &[u8]) -> Result<FrontMatter, FrontMatterErr
     let yaml = split(bytes)?;
     refuse_special(yaml)?;
     let Plain(value) = read_yaml(yaml)?;
-    let Value::Object(mut members) = value else { return Err(FrontMatterError::NotMapping) };
-    check_keys(&members, "the front matter of SKILL.md", &[&SKILL_KEYS[..], &BLOCK_KEYS[..]].concat())?;
+    let Value::Object(mut members) = value else {
+        return Err(FrontMatterError::NotMapping);
+    };
+    check_keys(
+        &members,
+        "the front matter of SKILL.md",
+        &[&SKILL_KEYS[..], &BLOCK_KEYS[..]].concat(),
+    )?;
     let name = text(&mut members, "name")?;
     let description = text(&mut members, "description")?;
     if description.trim().is_empty() || description.chars().count() > DESCRIPTION_LIMIT_CHARS {
-        return Err(FrontMatterError::Value { key: "description", expected: "text of 1 to 1024 characters" });
+        return Err(FrontMatterError::Value {
+            key: "description",
+            expected: "text of 1 to 1024 characters",
+        });
     }
     let metadata = members.remove("metadata");
-    if metadata.as_ref().is_some_and(|value| !value.is_object() && !value.is_null()) {
-        return Err(FrontMatterError::Value { key: "metadata", expected: "a mapping" });
+    if metadata
+        .as_ref()
+        .is_some_and(|value| !value.is_object() && !value.is_null())
+    {
+        return Err(FrontMatterError::Value {
+            key: "metadata",
+            expected: "a mapping",
+        });
     }
-    let scalar = |value: Option<&Value>| value.is_none_or(|value| value.is_string() || value.is_number());
+    let scalar =
+        |value: Option<&Value>| value.is_none_or(|value| value.is_string() || value.is_number());
     if !scalar(members.get("version")) {
-        return Err(FrontMatterError::Value { key: "version", expected: "text" });
+        return Err(FrontMatterError::Value {
+            key: "version",
+            expected: "text",
+        });
     }
     // A metadata.version that is no text is somebody else's business, like the rest of the metadata.
-    let versions = if scalar(metadata.as_ref().and_then(|metadata| metadata.get("version"))) {
+    let versions = if scalar(
+        metadata
+            .as_ref()
+            .and_then(|metadata| metadata.get("version")),
+    ) {
         read_yaml(yaml)?
     } else {
         Versions::default()
     };
-    let block = RawBlock { version: versions.version, ..take_block(&mut members) };
-    Ok(FrontMatter { name, metadata_version: versions.metadata.and_then(|metadata| metadata.version), block })
+    let block = RawBlock {
+        version: versions.version,
+        ..take_block(&mut members)
+    };
+    Ok(FrontMatter {
+        name,
+        metadata_version: versions.metadata.and_then(|metadata| metadata.version),
+        block,
+    })
 }
 
 /// Reads a `skill.toml`.
@@ -115,16 +161,26 @@ pub(crate) fn parse_skill_toml(bytes: &[u8]) -> Result<RawBlock, FrontMatterErro
     if bytes.len() > FRONT_MATTER_LIMIT_BYTES {
         return Err(FrontMatterError::TooLong { file: "skill.toml" });
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| FrontMatterError::Toml(error.to_string()))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| FrontMatterError::Toml(error.to_string()))?;
     let Plain(value) = toml::from_str(text).map_err(|error| toml_error(text, &error))?;
-    let Value::Object(mut members) = value else { return Err(FrontMatterError::NotMapping) };
+    let Value::Object(mut members) = value else {
+        return Err(FrontMatterError::NotMapping);
+    };
     check_keys(&members, "skill.toml", &BLOCK_KEYS)?;
     let version = match members.remove("version") {
         None => None,
         Some(Value::String(version)) => Some(version),
-        Some(_) => return Err(FrontMatterError::Toml("\"version\" must be a string".to_owned())),
+        Some(_) => {
+            return Err(FrontMatterError::Toml(
+                "\"version\" must be a string".to_owned(),
+            ));
+        }
     };
-    Ok(RawBlock { version, ..take_block(&mut members) })
+    Ok(RawBlock {
+        version,
+        ..take_block(&mut members)
+    })
 }
 
 /// On one line, unlike the crate's own display.
@@ -141,15 +197,21 @@ fn split(bytes: &[u8]) -> Result<&str, FrontMatterError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let is_mark = |line: &[u8]| line.trim_ascii_end() == b"---";
     let mut lines = bytes.split_inclusive(|b| *b == b'\n');
-    let first = lines.next().filter(|line| is_mark(line)).ok_or(FrontMatterError::Missing)?;
+    let first = lines
+        .next()
+        .filter(|line| is_mark(line))
+        .ok_or(FrontMatterError::Missing)?;
     let mut end = first.len();
     for line in lines {
         if is_mark(line) {
-            return std::str::from_utf8(&bytes[first.len() - 1..end]).map_err(|_| FrontMatterError::NotUtf8);
+            return std::str::from_utf8(&bytes[first.len() - 1..end])
+                .map_err(|_| FrontMatterError::NotUtf8);
         }
         end += line.len();
         if end > FRONT_MATTER_LIMIT_BYTES {
-            return Err(FrontMatterError::TooLong { file: "the front matter of SKILL.md" });
+            return Err(FrontMatterError::TooLong {
+                file: "the front matter of SKILL.md",
+            });
         }
     }
     Err(FrontMatterError::Unclosed)
@@ -161,7 +223,12 @@ fn refuse_special(yaml: &str) -> Result<(), FrontMatterError> {
     let (mut documents, mut depth) = (0, 0usize);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| FrontMatterError::Yaml(error.to_string()))?;
-        let refuse = |what| Err(FrontMatterError::NotPlain { what, line: span.start.line() });
+        let refuse = |what| {
+            Err(FrontMatterError::NotPlain {
+                what,
+                line: span.start.line(),
+            })
+        };
         if event.is_alias() {
             return refuse("an alias (*)");
         }
@@ -198,16 +265,26 @@ fn read_yaml<'a, T: Deserialize<'a>>(yaml: &'a str) -> Result<T, FrontMatterErro
     serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
         // The library's advice is for its callers, not for authors of skills.
         let message = error.without_snippet().to_string();
-        FrontMatterError::Yaml(message.replace(", set DuplicateKeyPolicy in Options if acceptable", ""))
+        FrontMatterError::Yaml(
+            message.replace(", set DuplicateKeyPolicy in Options if acceptable", ""),
+        )
     })
 }
 
-fn check_keys(members: &Map<String, Value>, file: &'static str, known: &[&str]) -> Result<(), FrontMatterError> {
+fn check_keys(
+    members: &Map<String, Value>,
+    file: &'static str,
+    known: &[&str],
+) -> Result<(), FrontMatterError> {
     match members.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
             let key = key.chars().take(80).collect();
-            Err(FrontMatterError::UnknownKey { key, file, known: known.join(", ") })
+            Err(FrontMatterError::UnknownKey {
+                key,
+                file,
+                known: known.join(", "),
+            })
         }
     }
 }
@@ -216,7 +293,10 @@ fn text(members: &mut Map<String, Value>, key: &'static str) -> Result<String, F
     match members.remove(key) {
         Some(Value::String(text)) => Ok(text),
         Some(Value::Null) | None => Err(FrontMatterError::Lacks { key }),
-        Some(_) => Err(FrontMatterError::Value { key, expected: "text; put it in quotes" }),
+        Some(_) => Err(FrontMatterError::Value {
+            key,
+            expected: "text; put it in quotes",
+        }),
     }
 }
 

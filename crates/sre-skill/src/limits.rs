@@ -26,14 +26,19 @@ pub struct PackageLimits {
 
 impl Default for PackageLimits {
     fn default() -> Self {
-        Self { files: 512, unpacked_bytes: 16 << 20 }
+        Self {
+            files: 512,
+            unpacked_bytes: 16 << 20,
+        }
     }
 }
 
 impl PackageLimits {
     /// Most bytes of a packed package: base64 and JSON escapes can double the content, headers add a little.
     pub(crate) fn packed_bytes(&self) -> u64 {
-        self.unpacked_bytes.saturating_mul(2).saturating_add(self.overhead_bytes())
+        self.unpacked_bytes
+            .saturating_mul(2)
+            .saturating_add(self.overhead_bytes())
     }
 
     /// Most bytes of a decompressed tar stream: the content, headers, padding, long names, ignored entries.

@@ -59,7 +59,11 @@ pub(crate) enum Halt {
 
 /// Runs `check` within `allowed`.
 pub(crate) fn run<T>(allowed: Allowance, check: impl FnOnce() -> T) -> Result<T, Halt> {
-    let meter = Meter { allowed, units_to_question: 0, stack_start: stack_position() };
+    let meter = Meter {
+        allowed,
+        units_to_question: 0,
+        stack_start: stack_position(),
+    };
     METER.set(Some(meter));
     let result = catch_unwind(AssertUnwindSafe(check));
     METER.set(None);
@@ -84,7 +88,8 @@ impl<'i> Keyword<'i> for Step {
 
 impl Step {
     fn take(&self, value: &Value) {
-        let halt = METER.with_borrow_mut(|meter| meter.as_mut().and_then(|meter| meter.take(&self.0, value)));
+        let halt = METER
+            .with_borrow_mut(|meter| meter.as_mut().and_then(|meter| meter.take(&self.0, value)));
         if let Some(halt) = halt {
             resume_unwind(Box::new(halt));
         }
@@ -97,7 +102,9 @@ impl Meter {
             return Some(Halt::Stack);
         }
         let units = weight.of(value, self.allowed.units);
-        let Some(left) = self.allowed.units.checked_sub(units) else { return Some(Halt::Exhausted) };
+        let Some(left) = self.allowed.units.checked_sub(units) else {
+            return Some(Halt::Exhausted);
+        };
         self.allowed.units = left;
         match self.units_to_question.checked_sub(units) {
             Some(left) => self.units_to_question = left,

@@ -31,7 +31,10 @@ pub(crate) enum ObjectError {
     )]
     File { path: String },
     #[error("the file {path} is not base64: {source}")]
-    Base64 { path: String, source: base64::DecodeError },
+    Base64 {
+        path: String,
+        source: base64::DecodeError,
+    },
     #[error("the file name {SIDECAR:?} is reserved; rename it")]
     Reserved,
     #[error(transparent)]
@@ -79,18 +82,30 @@ pub(crate) fn read_block(value: &Value) -> Result<(String, RawBlock), ObjectErro
 }
 
 /// Name, block and files of an object.
-pub(crate) fn read(value: &Value, limits: &PackageLimits) -> Result<(String, RawBlock, Vec<SkillFile>), ObjectError> {
+pub(crate) fn read(
+    value: &Value,
+    limits: &PackageLimits,
+) -> Result<(String, RawBlock, Vec<SkillFile>), ObjectError> {
     let Value::Object(members) = value else {
-        return Err(ObjectError::Shape(serde::de::Error::custom("expected an object")));
+        return Err(ObjectError::Shape(serde::de::Error::custom(
+            "expected an object",
+        )));
     };
     // The files are taken by reference: they are most of the package.
-    let block: Map<String, Value> =
-        members.iter().filter(|(key, _)| *key != "files").map(|(key, value)| (key.clone(), value.clone())).collect();
+    let block: Map<String, Value> = members
+        .iter()
+        .filter(|(key, _)| *key != "files")
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     let (name, raw) = read_block(&Value::Object(block))?;
-    let Some(Value::Object(entries)) = members.get("files") else { return Err(ObjectError::NoFiles) };
+    let Some(Value::Object(entries)) = members.get("files") else {
+        return Err(ObjectError::NoFiles);
+    };
     let mut tree = Tree::new(limits);
     for (path, content) in entries {
-        let Some(path) = tree.admit(path.as_bytes())? else { continue };
+        let Some(path) = tree.admit(path.as_bytes())? else {
+            continue;
+        };
         if path == SIDECAR {
             return Err(ObjectError::Reserved);
         }
@@ -112,7 +127,10 @@ fn read_file<'a>(
         Value::Object(members) => members,
         _ => return Err(refuse()),
     };
-    if members.keys().any(|key| !matches!(key.as_str(), "text" | "base64" | "executable")) {
+    if members
+        .keys()
+        .any(|key| !matches!(key.as_str(), "text" | "base64" | "executable"))
+    {
         return Err(refuse());
     }
     let executable = match members.get("executable") {
@@ -123,9 +141,18 @@ fn read_file<'a>(
         (Some(Value::String(text)), None) => Ok((text.as_bytes().into(), executable)),
         (None, Some(Value::String(text))) => {
             if text.len() as u64 / 4 * 3 > limits.unpacked_bytes.saturating_add(2) {
-                return Err(TreeError::TooLarge { path: shown(), limit: limits.unpacked_bytes }.into());
+                return Err(TreeError::TooLarge {
+                    path: shown(),
+                    limit: limits.unpacked_bytes,
+                }
+                .into());
             }
-            let bytes = STANDARD.decode(text).map_err(|source| ObjectError::Base64 { path: shown(), source })?;
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|source| ObjectError::Base64 {
+                    path: shown(),
+                    source,
+                })?;
             Ok((bytes.into(), executable))
         }
         _ => Err(refuse()),
@@ -146,7 +173,10 @@ pub(crate) fn write_block(manifest: &Manifest) -> Value {
 /// The object form.
 pub(crate) fn write(manifest: &Manifest, files: &[SkillFile]) -> Value {
     let mut object = write_block(manifest);
-    let files: Map<String, Value> = files.iter().map(|file| (file.path.clone(), write_file(file))).collect();
+    let files: Map<String, Value> = files
+        .iter()
+        .map(|file| (file.path.clone(), write_file(file)))
+        .collect();
     object["files"] = Value::Object(files);
     object
 }
@@ -154,7 +184,9 @@ pub(crate) fn write(manifest: &Manifest, files: &[SkillFile]) -> Value {
 fn write_file(file: &SkillFile) -> Value {
     // Control characters would grow sixfold as JSON escapes; base64 keeps the object's size bounded.
     let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    let text = std::str::from_utf8(&file.bytes).ok().filter(|text| !text.contains(is_control));
+    let text = std::str::from_utf8(&file.bytes)
+        .ok()
+        .filter(|text| !text.contains(is_control));
     match (text, file.executable) {
         (Some(text), false) => json!(text),
         (Some(text), true) => json!({"text": text, "executable": true}),

@@ -36,11 +36,17 @@ impl SkillPackage {
     /// # Errors
     /// When it is no object, or a path where paths are refused.
     pub fn from_json(value: Value, local: LocalPaths) -> Result<Self, SkillError> {
-        let Value::Object(members) = &value else { return Err(SourceError::NotObject.into()) };
-        let Some(path) = members.get("path") else { return Ok(Self::Object(value)) };
+        let Value::Object(members) = &value else {
+            return Err(SourceError::NotObject.into());
+        };
+        let Some(path) = members.get("path") else {
+            return Ok(Self::Object(value));
+        };
         match (path, members.len(), local) {
             (_, _, LocalPaths::Refused) => Err(SourceError::PathRefused.into()),
-            (Value::String(path), 1, LocalPaths::Allowed) if !path.is_empty() => Ok(Self::Path(path.into())),
+            (Value::String(path), 1, LocalPaths::Allowed) if !path.is_empty() => {
+                Ok(Self::Path(path.into()))
+            }
             _ => Err(SourceError::PathShape.into()),
         }
     }

@@ -63,7 +63,11 @@ pub(crate) fn without_dot(mut raw: &[u8]) -> &[u8] {
 
 /// Checks the length of a path that [`check`] accepted.
 pub(crate) fn check_length(path: &str) -> Result<(), PathProblem> {
-    if path.len() > PATH_LIMIT_BYTES { Err(PathProblem::TooLong) } else { Ok(()) }
+    if path.len() > PATH_LIMIT_BYTES {
+        Err(PathProblem::TooLong)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a part of `path` is one of [`IGNORED_NAMES`].
@@ -74,7 +78,10 @@ pub(crate) fn is_ignored(path: &str) -> bool {
 /// The form under which names that differ in case only are equal. Upper case first, so that `ß` and `SS`, `ſ` and `s`
 /// meet; character by character, so that it does not depend on context.
 pub(crate) fn fold_case(path: &str) -> String {
-    path.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    path.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// A name as it may stand in a message: escaped and of bounded length.
@@ -93,8 +100,13 @@ mod tests {
 
     #[test]
     fn folding_joins_what_a_case_insensitive_file_system_joins() {
-        for (a, b) in [("README.md", "readme.MD"), ("straße", "STRASSE"), ("ſ", "S"), ("\u{212a}", "k"), ("Σς", "σΣ")]
-        {
+        for (a, b) in [
+            ("README.md", "readme.MD"),
+            ("straße", "STRASSE"),
+            ("ſ", "S"),
+            ("\u{212a}", "k"),
+            ("Σς", "σΣ"),
+        ] {
             assert_eq!(fold_case(a), fold_case(b), "{a} {b}");
         }
         assert_ne!(fold_case("a"), fold_case("b"));
@@ -102,7 +114,11 @@ mod tests {
 
     #[test]
     fn ignored_names_are_whole_parts() {
-        assert!(is_ignored("a/.git/config") && is_ignored(".DS_Store") && is_ignored("x/__pycache__/y.pyc"));
+        assert!(
+            is_ignored("a/.git/config")
+                && is_ignored(".DS_Store")
+                && is_ignored("x/__pycache__/y.pyc")
+        );
         assert!(!is_ignored(".gitignore") && !is_ignored("my.git/x") && !is_ignored("target/x"));
     }
 }

@@ -20,7 +20,9 @@ pub(crate) struct Plain(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { left: DEPTH_LIMIT }.deserialize(deserializer).map(Self)
+        Seed { left: DEPTH_LIMIT }
+            .deserialize(deserializer)
+            .map(Self)
     }
 }
 
@@ -31,7 +33,8 @@ struct Seed {
 impl Seed {
     fn deeper<E: de::Error>(&self) -> Result<Self, E> {
         let left = self.left.checked_sub(1);
-        left.map(|left| Self { left }).ok_or_else(|| E::custom(format_args!("nested deeper than {DEPTH_LIMIT} levels")))
+        left.map(|left| Self { left })
+            .ok_or_else(|| E::custom(format_args!("nested deeper than {DEPTH_LIMIT} levels")))
     }
 }
 
@@ -68,23 +71,31 @@ impl<'de> Visitor<'de> for Seed {
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
         if value.unsigned_abs() > INTEGER_LIMIT {
-            return Err(E::custom(format_args!("integer {value} is beyond ±2^53; write it as a string")));
+            return Err(E::custom(format_args!(
+                "integer {value} is beyond ±2^53; write it as a string"
+            )));
         }
         Ok(value.into())
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
         if value > INTEGER_LIMIT {
-            return Err(E::custom(format_args!("integer {value} is beyond ±2^53; write it as a string")));
+            return Err(E::custom(format_args!(
+                "integer {value} is beyond ±2^53; write it as a string"
+            )));
         }
         Ok(value.into())
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
         if value.is_finite() && !canonical_json::is_writable(value) {
-            return Err(E::custom(format_args!("number {value:e} is beyond ±2^53; write it as a string")));
+            return Err(E::custom(format_args!(
+                "number {value:e} is beyond ±2^53; write it as a string"
+            )));
         }
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number that is not finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

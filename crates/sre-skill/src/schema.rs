@@ -39,14 +39,26 @@ const SHALLOW_STACK_LIMIT_BYTES: usize = 1 << 20;
 pub(crate) enum SchemaError {
     #[error("io.{field} is {found} bytes long; at most {SCHEMA_LIMIT_BYTES} are allowed")]
     TooLong { field: &'static str, found: usize },
-    #[error("io.{field} is nested deeper than {SCHEMA_DEPTH_LIMIT} levels; name parts of it under \"$defs\"")]
+    #[error(
+        "io.{field} is nested deeper than {SCHEMA_DEPTH_LIMIT} levels; name parts of it under \"$defs\""
+    )]
     TooDeep { field: &'static str },
     #[error("io.{field} holds what JSON cannot express: {message}")]
-    NotPlain { field: &'static str, message: String },
+    NotPlain {
+        field: &'static str,
+        message: String,
+    },
     #[error("io.{field}: {source}")]
-    Graph { field: &'static str, source: GraphError },
+    Graph {
+        field: &'static str,
+        source: GraphError,
+    },
     #[error("io.{field} is not a valid JSON Schema: at {at:?}: {message}")]
-    Invalid { field: &'static str, at: String, message: String },
+    Invalid {
+        field: &'static str,
+        at: String,
+        message: String,
+    },
     #[error("io.{field} cannot be compiled: the compiler failed on it")]
     Compiler { field: &'static str },
     #[error("io.{field} cannot be compiled now: the system gives no thread for it")]
@@ -74,7 +86,11 @@ pub struct SchemaViolation {
 
 impl fmt::Display for SchemaViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.path.is_empty() { "the top level" } else { &self.path };
+        let place = if self.path.is_empty() {
+            "the top level"
+        } else {
+            &self.path
+        };
         write!(f, "at {place}: {}", self.message)
     }
 }
@@ -107,12 +123,16 @@ impl Schema {
         if !canonical_json::is_within_depth(schema, SCHEMA_DEPTH_LIMIT) {
             return Err(SchemaError::TooDeep { field });
         }
-        Plain::deserialize(schema).map_err(|error| SchemaError::NotPlain { field, message: error.to_string() })?;
+        Plain::deserialize(schema).map_err(|error| SchemaError::NotPlain {
+            field,
+            message: error.to_string(),
+        })?;
         let found = canonical_json::to_vec(schema).len();
         if found > SCHEMA_LIMIT_BYTES {
             return Err(SchemaError::TooLong { field, found });
         }
-        let prepared = schema_graph::prepare(schema).map_err(|source| SchemaError::Graph { field, source })?;
+        let prepared =
+            schema_graph::prepare(schema).map_err(|source| SchemaError::Graph { field, source })?;
         let built = if prepared.has_references {
             on_a_deep_stack(|| build(&prepared)).map_err(|lost| match lost {
                 Lost::NoThread => SchemaError::Host { field },
@@ -126,7 +146,10 @@ impl Schema {
             at: prepared.written_at(&error.instance_path().to_string()),
             message: message_of(&error),
         })?;
-        Ok(Self { validator, is_deep: prepared.has_references })
+        Ok(Self {
+            validator,
+            is_deep: prepared.has_references,
+        })
     }
 
     /// Checks a value, asking every few milliseconds whether it should stop.
@@ -139,17 +162,39 @@ impl Schema {
         }
     }
 
-    fn check_within(&self, value: &Value, should_stop: &ShouldStop, stack_bytes: usize) -> Result<(), CheckError> {
-        let whole =
-            |message: &str| CheckError::Violation(SchemaViolation { path: String::new(), message: message.to_owned() });
-        let allowed = |units| Allowance { units, stack_bytes, should_stop: Arc::clone(should_stop) };
-        match meter::run(allowed(CHECK_LIMIT_UNITS), || self.validator.is_valid(value)) {
+    fn check_within(
+        &self,
+        value: &Value,
+        should_stop: &ShouldStop,
+        stack_bytes: usize,
+    ) -> Result<(), CheckError> {
+        let whole = |message: &str| {
+            CheckError::Violation(SchemaViolation {
+                path: String::new(),
+                message: message.to_owned(),
+            })
+        };
+        let allowed = |units| Allowance {
+            units,
+            stack_bytes,
+            should_stop: Arc::clone(should_stop),
+        };
+        match meter::run(allowed(CHECK_LIMIT_UNITS), || {
+            self.validator.is_valid(value)
+        }) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(meter::run(allowed(MESSAGE_LIMIT_UNITS), || self.violation(value))
-                .ok()
-                .flatten()
-                .map_or_else(|| whole("the schema does not allow it"), CheckError::Violation)),
-            Err(Halt::Exhausted) => Err(whole("checking it against the schema takes too long; simplify one of them")),
+            Ok(false) => Err(
+                meter::run(allowed(MESSAGE_LIMIT_UNITS), || self.violation(value))
+                    .ok()
+                    .flatten()
+                    .map_or_else(
+                        || whole("the schema does not allow it"),
+                        CheckError::Violation,
+                    ),
+            ),
+            Err(Halt::Exhausted) => Err(whole(
+                "checking it against the schema takes too long; simplify one of them",
+            )),
             Err(Halt::Stopped) => Err(CheckError::Stopped),
             Err(Halt::Stack) => Err(CheckError::Unavailable("the stack is used up")),
         }
@@ -157,7 +202,10 @@ impl Schema {
 
     fn violation(&self, value: &Value) -> Option<SchemaViolation> {
         let error = self.validator.validate(value).err()?;
-        Some(SchemaViolation { path: error.instance_path().to_string(), message: message_of(&error) })
+        Some(SchemaViolation {
+            path: error.instance_path().to_string(),
+            message: message_of(&error),
+        })
     }
 }
 
@@ -169,14 +217,20 @@ enum Lost {
 
 fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Lost> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("schema".to_owned()).stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(|_| Lost::NoThread)?;
+        let thread = std::thread::Builder::new()
+            .name("schema".to_owned())
+            .stack_size(STACK_BYTES);
+        let thread = thread
+            .spawn_scoped(scope, work)
+            .map_err(|_| Lost::NoThread)?;
         thread.join().map_err(|_| Lost::Panicked)
     })
 }
 
 fn build(prepared: &Prepared) -> Result<Validator, ValidationError<'static>> {
-    let patterns = PatternOptions::regex().size_limit(PATTERN_LIMIT_BYTES).dfa_size_limit(PATTERN_LIMIT_BYTES);
+    let patterns = PatternOptions::regex()
+        .size_limit(PATTERN_LIMIT_BYTES)
+        .dfa_size_limit(PATTERN_LIMIT_BYTES);
     let weights = prepared.weights.clone();
     jsonschema::options()
         .with_draft(Draft::Draft202012)
@@ -184,8 +238,15 @@ fn build(prepared: &Prepared) -> Result<Validator, ValidationError<'static>> {
         .should_validate_formats(false)
         .with_pattern_options(patterns)
         .with_keyword(METER_KEYWORD, move |_, number, _| {
-            let number = number.as_u64().and_then(|number| usize::try_from(number).ok());
-            Ok(Box::new(Step(number.and_then(|number| weights.get(number)).copied().unwrap_or_default())))
+            let number = number
+                .as_u64()
+                .and_then(|number| usize::try_from(number).ok());
+            Ok(Box::new(Step(
+                number
+                    .and_then(|number| weights.get(number))
+                    .copied()
+                    .unwrap_or_default(),
+            )))
         })
         .build(&prepared.schema)
 }

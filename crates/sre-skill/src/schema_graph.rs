@@ -40,7 +40,9 @@ pub(crate) enum GraphError {
          to \"#/$defs/…\""
     )]
     External { at: String, reference: String },
-    #[error("the reference {reference:?} at {at:?} leads nowhere; name a subschema such as \"#/$defs/…\"")]
+    #[error(
+        "the reference {reference:?} at {at:?} leads nowhere; name a subschema such as \"#/$defs/…\""
+    )]
     Dangling { at: String, reference: String },
     #[error("the schema at {at:?} refers to itself without going into the value; remove the loop")]
     Loop { at: String },
@@ -50,7 +52,9 @@ pub(crate) enum GraphError {
         "the schema at {at:?} leads to a chain of more than {CHAIN_LIMIT} schemas that are applied to one value; shorten it"
     )]
     TooLong { at: String },
-    #[error("the schema at {at:?} is one too many with subschemas: at most {NODES_LIMIT}; simplify it")]
+    #[error(
+        "the schema at {at:?} is one too many with subschemas: at most {NODES_LIMIT}; simplify it"
+    )]
     TooMany { at: String },
     #[error("the keyword {METER_KEYWORD:?} at {at:?} is reserved; remove it")]
     Reserved { at: String },
@@ -79,15 +83,31 @@ pub(crate) fn prepare(schema: &Value) -> Result<Prepared, GraphError> {
     for node in 0..graph.nodes.len() {
         graph.count(node, 0, &mut paths)?;
     }
-    let moved = graph.nodes.into_iter().map(|node| (node.pointer, node.place)).collect();
-    Ok(Prepared { schema, weights: graph.weights, moved, has_references: !graph.references.is_empty() })
+    let moved = graph
+        .nodes
+        .into_iter()
+        .map(|node| (node.pointer, node.place))
+        .collect();
+    Ok(Prepared {
+        schema,
+        weights: graph.weights,
+        moved,
+        has_references: !graph.references.is_empty(),
+    })
 }
 
 impl Prepared {
     /// Where the author wrote what is at `place` now, as a JSON pointer.
     pub(crate) fn written_at(&self, place: &str) -> String {
-        let rest = |now: &str| place.strip_prefix(now).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        let around = self.moved.iter().filter_map(|(was, now)| Some((was, rest(now)?)));
+        let rest = |now: &str| {
+            place
+                .strip_prefix(now)
+                .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let around = self
+            .moved
+            .iter()
+            .filter_map(|(was, now)| Some((was, rest(now)?)));
         let innermost = around.min_by_key(|(_, rest)| rest.len());
         innermost.map_or_else(
             || place.to_owned(),
@@ -141,10 +161,11 @@ enum Keyword {
 impl Keyword {
     fn of(name: &str) -> Self {
         match name {
-            "const" | "enum" | "default" | "examples" | "dependentRequired" | "$vocabulary" => Self::Ignored,
-            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies" => {
-                Self::Map
+            "const" | "enum" | "default" | "examples" | "dependentRequired" | "$vocabulary" => {
+                Self::Ignored
             }
+            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
+            | "dependencies" => Self::Map,
             "not" | "if" | "then" | "else" | "items" | "additionalProperties" => Self::Schema,
             "$ref" | "$dynamicRef" => Self::Reference,
             _ => Self::Other,
@@ -156,7 +177,15 @@ impl Keyword {
 fn is_in_place(keyword: &str) -> bool {
     matches!(
         keyword,
-        "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" | "dependentSchemas" | "dependencies"
+        "allOf"
+            | "anyOf"
+            | "oneOf"
+            | "not"
+            | "if"
+            | "then"
+            | "else"
+            | "dependentSchemas"
+            | "dependencies"
     )
 }
 
@@ -164,13 +193,21 @@ fn is_in_place(keyword: &str) -> bool {
 fn subschemas<'a>(keyword: &str, value: &'a mut Value) -> Vec<(String, &'a mut Value)> {
     match (Keyword::of(keyword), value) {
         (Keyword::Ignored, _) => Vec::new(),
-        (Keyword::Map, Value::Object(schemas)) => {
-            schemas.iter_mut().map(|(name, schema)| (format!("/{}", escape(name)), schema)).collect()
+        (Keyword::Map, Value::Object(schemas)) => schemas
+            .iter_mut()
+            .map(|(name, schema)| (format!("/{}", escape(name)), schema))
+            .collect(),
+        (_, schema @ Value::Object(_)) | (Keyword::Schema, schema @ Value::Bool(_)) => {
+            vec![(String::new(), schema)]
         }
-        (_, schema @ Value::Object(_)) | (Keyword::Schema, schema @ Value::Bool(_)) => vec![(String::new(), schema)],
         (_, Value::Array(schemas)) => {
-            let numbered = schemas.iter_mut().enumerate().map(|(number, schema)| (format!("/{number}"), schema));
-            numbered.filter(|(_, schema)| matches!(schema, Value::Object(_) | Value::Bool(_))).collect()
+            let numbered = schemas
+                .iter_mut()
+                .enumerate()
+                .map(|(number, schema)| (format!("/{number}"), schema));
+            numbered
+                .filter(|(_, schema)| matches!(schema, Value::Object(_) | Value::Bool(_)))
+                .collect()
         }
         _ => Vec::new(),
     }
@@ -178,11 +215,22 @@ fn subschemas<'a>(keyword: &str, value: &'a mut Value) -> Vec<(String, &'a mut V
 
 impl Graph {
     /// Visits the schema at `pointer`, which goes to `place`, and everything below it; returns its node.
-    fn walk(&mut self, schema: &mut Value, pointer: String, place: String) -> Result<usize, GraphError> {
+    fn walk(
+        &mut self,
+        schema: &mut Value,
+        pointer: String,
+        place: String,
+    ) -> Result<usize, GraphError> {
         let index = self.nodes.len();
         self.by_pointer.insert(pointer.clone(), index);
-        self.nodes.push(Node { pointer: pointer.clone(), place: place.clone(), in_place: Vec::new() });
-        let Value::Object(members) = schema else { return Ok(index) };
+        self.nodes.push(Node {
+            pointer: pointer.clone(),
+            place: place.clone(),
+            in_place: Vec::new(),
+        });
+        let Value::Object(members) = schema else {
+            return Ok(index);
+        };
         self.check_identity(index, members)?;
         if is_light(members) {
             return Ok(index);
@@ -194,7 +242,11 @@ impl Graph {
             let mut targets = Vec::new();
             for (at, schema) in subschemas(keyword, value) {
                 let part = format!("/{}{at}", escape(keyword));
-                targets.push(self.walk(schema, format!("{pointer}{part}"), format!("{inside}{part}"))?);
+                targets.push(self.walk(
+                    schema,
+                    format!("{pointer}{part}"),
+                    format!("{inside}{part}"),
+                )?);
             }
             leads_on |= !targets.is_empty();
             if is_in_place(keyword) {
@@ -212,15 +264,24 @@ impl Graph {
 
     /// Puts the meter before the schema with these members.
     fn plant(&mut self, members: &mut Map<String, Value>, weight: Weight) {
-        let identity: Map<String, Value> =
-            IDENTITY.iter().filter_map(|keyword| members.remove_entry(*keyword)).collect();
+        let identity: Map<String, Value> = IDENTITY
+            .iter()
+            .filter_map(|keyword| members.remove_entry(*keyword))
+            .collect();
         let schema = Value::Object(std::mem::replace(members, identity));
-        members.insert(String::from("allOf"), json!([{ METER_KEYWORD: self.weights.len() }, schema]));
+        members.insert(
+            String::from("allOf"),
+            json!([{ METER_KEYWORD: self.weights.len() }, schema]),
+        );
         self.weights.push(weight);
     }
 
     /// The keywords that say what a schema is and where it refers to.
-    fn check_identity(&mut self, index: usize, members: &Map<String, Value>) -> Result<(), GraphError> {
+    fn check_identity(
+        &mut self,
+        index: usize,
+        members: &Map<String, Value>,
+    ) -> Result<(), GraphError> {
         let at = self.nodes[index].pointer.clone();
         if members.contains_key(METER_KEYWORD) {
             return Err(GraphError::Reserved { at });
@@ -228,7 +289,10 @@ impl Graph {
         if let Some(draft) = members.get("$schema")
             && draft.as_str().map(|uri| uri.trim_end_matches('#')) != Some(DRAFT)
         {
-            return Err(GraphError::Draft { at, found: short(&draft.to_string()) });
+            return Err(GraphError::Draft {
+                at,
+                found: short(&draft.to_string()),
+            });
         }
         if members.contains_key("$id") && index > 0 {
             return Err(GraphError::NestedId { at });
@@ -241,7 +305,10 @@ impl Graph {
         for keyword in ["$ref", "$dynamicRef"] {
             if let Some(Value::String(reference)) = members.get(keyword) {
                 if !reference.starts_with('#') {
-                    return Err(GraphError::External { at, reference: short(reference) });
+                    return Err(GraphError::External {
+                        at,
+                        reference: short(reference),
+                    });
                 }
                 self.references.push((index, keyword, reference.clone()));
             }
@@ -259,11 +326,17 @@ impl Graph {
             };
             let Some(&target) = target else {
                 let at = self.nodes[*from].pointer.clone();
-                return Err(GraphError::Dangling { at, reference: short(reference) });
+                return Err(GraphError::Dangling {
+                    at,
+                    reference: short(reference),
+                });
             };
             self.nodes[*from].in_place.push(target);
             if fragment.is_empty() || fragment.starts_with('/') {
-                self.rewritten.push((format!("{}/allOf/1/{keyword}", self.nodes[*from].place), target));
+                self.rewritten.push((
+                    format!("{}/allOf/1/{keyword}", self.nodes[*from].place),
+                    target,
+                ));
             }
         }
         Ok(())
@@ -273,20 +346,28 @@ impl Graph {
     fn refer(&self, schema: &mut Value) {
         for (from, target) in &self.rewritten {
             if let Some(reference) = schema.pointer_mut(from) {
-                *reference = Value::String(format!("#{}", percent_encode(&self.nodes[*target].place)));
+                *reference =
+                    Value::String(format!("#{}", percent_encode(&self.nodes[*target].place)));
             }
         }
     }
 
     /// The number of schemas that applying `node` to one value applies to it, itself included, and the longest chain of
     /// them.
-    fn count(&self, node: usize, depth: u64, visits: &mut [Visit]) -> Result<(u64, u64), GraphError> {
+    fn count(
+        &self,
+        node: usize,
+        depth: u64,
+        visits: &mut [Visit],
+    ) -> Result<(u64, u64), GraphError> {
         let at = || self.nodes[node].pointer.clone();
         match visits[node] {
             Visit::Done { paths, chain } => return Ok((paths, chain)),
             Visit::Open => return Err(GraphError::Loop { at: at() }),
             // A loop is told apart from a chain only at its end, so there is room for one.
-            Visit::New if depth > NODES_LIMIT as u64 => return Err(GraphError::TooLong { at: at() }),
+            Visit::New if depth > NODES_LIMIT as u64 => {
+                return Err(GraphError::TooLong { at: at() });
+            }
             Visit::New => visits[node] = Visit::Open,
         }
         let (mut paths, mut chain) = (1u64, 0u64);

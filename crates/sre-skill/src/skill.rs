@@ -54,7 +54,9 @@ impl Skill {
         let limit = limits.packed_bytes();
         let mut packed = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
-        file.take(limit.saturating_add(1)).read_to_end(&mut packed).map_err(unreadable)?;
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut packed)
+            .map_err(unreadable)?;
         if packed.len() as u64 > limit {
             return Err(SkillError::too_long(path, limit));
         }
@@ -62,7 +64,8 @@ impl Skill {
             [0x1f, 0x8b, ..] => Self::from_tar_gz(&packed, limits),
             [b'P', b'K', ..] => Self::from_zip(&packed, limits),
             text if text.trim_ascii_start().starts_with(b"{") => {
-                let value = canonical_json::parse(&packed).map_err(|source| SkillError::json(path, source))?;
+                let value = canonical_json::parse(&packed)
+                    .map_err(|source| SkillError::json(path, source))?;
                 Self::from_object(&value, limits)
             }
             _ => Err(SkillError::unknown_form(path)),
@@ -74,16 +77,21 @@ impl Skill {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_dir(folder: &Path, limits: &PackageLimits) -> Result<Self, SkillError> {
-        let files = folder::read(folder, limits).map_err(SkillError::from).map_err(|error| {
-            // Whoever names a folder that is no package at all is better told so than that it is large.
-            let is_package = [SKILL_MD, SIDECAR].iter().any(|name| folder.join(name).exists());
-            match error.kind() {
-                SkillErrorKind::TooLarge if !is_package => {
-                    SourceError::NoSkillMd { advice: String::from("is it the folder of a skill?") }.into()
+        let files = folder::read(folder, limits)
+            .map_err(SkillError::from)
+            .map_err(|error| {
+                // Whoever names a folder that is no package at all is better told so than that it is large.
+                let is_package = [SKILL_MD, SIDECAR]
+                    .iter()
+                    .any(|name| folder.join(name).exists());
+                match error.kind() {
+                    SkillErrorKind::TooLarge if !is_package => SourceError::NoSkillMd {
+                        advice: String::from("is it the folder of a skill?"),
+                    }
+                    .into(),
+                    _ => error,
                 }
-                _ => error,
-            }
-        })?;
+            })?;
         Self::from_files(files)
     }
 
@@ -119,10 +127,26 @@ impl Skill {
     /// # Errors
     /// [`SkillErrorKind::Mismatch`](crate::SkillErrorKind::Mismatch) when files and manifest differ, other kinds when
     /// the manifest is none of a skill.
-    pub fn from_manifest(manifest: Manifest, files: BTreeMap<String, Arc<[u8]>>) -> Result<Self, SkillError> {
+    pub fn from_manifest(
+        manifest: Manifest,
+        files: BTreeMap<String, Arc<[u8]>>,
+    ) -> Result<Self, SkillError> {
         let files = crate::stored::match_files(&manifest.files, files)?;
-        let Manifest { name, version, runtime, io, annotations, .. } = manifest;
-        let block = Block { name, version, runtime, io, annotations };
+        let Manifest {
+            name,
+            version,
+            runtime,
+            io,
+            annotations,
+            ..
+        } = manifest;
+        let block = Block {
+            name,
+            version,
+            runtime,
+            io,
+            annotations,
+        };
         block.check(&files)?;
         Self::assemble(block, files)
     }
@@ -132,7 +156,11 @@ impl Skill {
     ///
     /// # Errors
     /// When a wheel is damaged or holds compiled code, two files have one path, or the whole is over `limits`.
-    pub fn with_wheels(&self, wheels: &[(String, Vec<u8>)], limits: &PackageLimits) -> Result<Self, SkillError> {
+    pub fn with_wheels(
+        &self,
+        wheels: &[(String, Vec<u8>)],
+        limits: &PackageLimits,
+    ) -> Result<Self, SkillError> {
         let mut tree = Tree::new(limits);
         for file in &self.files {
             tree.add_file(&file.path, file.executable, &*file.bytes)?;
@@ -144,13 +172,32 @@ impl Skill {
             }
         }
         let files = tree.into_files(&[])?;
-        let Manifest { name, version, runtime, io, annotations, .. } = Manifest::clone(&self.manifest);
-        Self::assemble(Block { name, version, runtime, io, annotations }, files)
+        let Manifest {
+            name,
+            version,
+            runtime,
+            io,
+            annotations,
+            ..
+        } = Manifest::clone(&self.manifest);
+        Self::assemble(
+            Block {
+                name,
+                version,
+                runtime,
+                io,
+                annotations,
+            },
+            files,
+        )
     }
 
     /// The files of a folder or archive, whose block stands in one of them.
     fn from_files(mut files: Vec<SkillFile>) -> Result<Self, SkillError> {
-        let sidecar = files.iter().position(|file| file.path == SIDECAR).map(|at| files.remove(at));
+        let sidecar = files
+            .iter()
+            .position(|file| file.path == SIDECAR)
+            .map(|at| files.remove(at));
         let (name, raw) = match sidecar {
             Some(file) => {
                 let value = canonical_json::parse(&file.bytes)
@@ -163,18 +210,32 @@ impl Skill {
     }
 
     fn assemble(block: Block, files: Vec<SkillFile>) -> Result<Self, SkillError> {
-        let compile = |field, schema: &Option<Value>| schema.as_ref().map(|s| Schema::compile(field, s)).transpose();
+        let compile = |field, schema: &Option<Value>| {
+            schema
+                .as_ref()
+                .map(|s| Schema::compile(field, s))
+                .transpose()
+        };
         let input_schema = compile("input_schema", &block.io.input_schema)?;
         let output_schema = compile("output_schema", &block.io.output_schema)?;
         let manifest = Canonical::new(manifest(block, &files));
         // Whoever verifies an order reads the manifest from a store, strictly.
-        let read = canonical_json::parse(manifest.bytes()).map_err(|error| error.to_string()).and_then(|value| {
-            let read: Manifest = serde_json::from_value(value).map_err(|error| error.to_string())?;
-            let same = canonical_json::to_vec(&read) == **manifest.bytes();
-            same.then_some(()).ok_or_else(|| String::from("it comes back as another one"))
-        });
+        let read = canonical_json::parse(manifest.bytes())
+            .map_err(|error| error.to_string())
+            .and_then(|value| {
+                let read: Manifest =
+                    serde_json::from_value(value).map_err(|error| error.to_string())?;
+                let same = canonical_json::to_vec(&read) == **manifest.bytes();
+                same.then_some(())
+                    .ok_or_else(|| String::from("it comes back as another one"))
+            });
         read.map_err(|message| SourceError::Manifest { message })?;
-        Ok(Self { manifest, files, input_schema, output_schema })
+        Ok(Self {
+            manifest,
+            files,
+            input_schema,
+            output_schema,
+        })
     }
 
     /// The JSON object form; [`from_object`](Self::from_object) reads it back to the same digest.
@@ -188,7 +249,8 @@ impl Skill {
     /// package that came as a JSON object, the archive gets one more file, `.sre-skill.json`, that does.
     #[must_use]
     pub fn to_tar_gz(&self) -> Vec<u8> {
-        let own = read_block(&self.files).and_then(|(name, raw)| Ok(Block::new(name, raw, &self.files)?));
+        let own =
+            read_block(&self.files).and_then(|(name, raw)| Ok(Block::new(name, raw, &self.files)?));
         let says_it = own.is_ok_and(|block| manifest(block, &self.files) == *self.manifest);
         let sidecar = (!says_it).then(|| {
             let bytes = canonical_json::to_vec(&object::write_block(&self.manifest));
@@ -227,7 +289,8 @@ impl Skill {
     /// Never: every constructor checks that it is there.
     #[must_use]
     pub fn entrypoint(&self) -> &SkillFile {
-        self.file(&self.manifest.runtime.entrypoint).expect("checked by every constructor")
+        self.file(&self.manifest.runtime.entrypoint)
+            .expect("checked by every constructor")
     }
 
     /// Checks an input against the skill's schema; without one, anything goes. It may take some hundred milliseconds.
@@ -249,7 +312,9 @@ impl Skill {
         should_stop: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<(), CheckError> {
         let should_stop: ShouldStop = Arc::new(should_stop);
-        self.input_schema.as_ref().map_or(Ok(()), |schema| schema.check(input, &should_stop))
+        self.input_schema
+            .as_ref()
+            .map_or(Ok(()), |schema| schema.check(input, &should_stop))
     }
 
     /// The same for an output.
@@ -262,7 +327,9 @@ impl Skill {
         should_stop: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<(), CheckError> {
         let should_stop: ShouldStop = Arc::new(should_stop);
-        self.output_schema.as_ref().map_or(Ok(()), |schema| schema.check(output, &should_stop))
+        self.output_schema
+            .as_ref()
+            .map_or(Ok(()), |schema| schema.check(output, &should_stop))
     }
 }
 
@@ -278,8 +345,12 @@ impl fmt::Debug for Skill {
 /// Name and execution block of a package with a `SKILL.md`.
 fn read_block(files: &[SkillFile]) -> Result<(String, RawBlock), SkillError> {
     let Some(skill_md) = find(files, SKILL_MD) else {
-        let near = files.iter().find(|file| path::fold_case(&file.path).ends_with("skill.md"));
-        let advice = near.map_or("add one".to_owned(), |file| format!("is it {}?", path::shown(file.path.as_bytes())));
+        let near = files
+            .iter()
+            .find(|file| path::fold_case(&file.path).ends_with("skill.md"));
+        let advice = near.map_or("add one".to_owned(), |file| {
+            format!("is it {}?", path::shown(file.path.as_bytes()))
+        });
         return Err(SourceError::NoSkillMd { advice }.into());
     };
     let front = front_matter::parse_skill_md(&skill_md.bytes)?;

@@ -16,7 +16,9 @@ use crate::{SkillErrorKind, path};
 /// A manifest and files that do not belong together.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoredError {
-    #[error("the manifest's files are not sorted by path at {path}; it was not written by this program")]
+    #[error(
+        "the manifest's files are not sorted by path at {path}; it was not written by this program"
+    )]
     Unsorted { path: String },
     #[error("the manifest names {path}, which no package may have")]
     NotAllowed { path: String },
@@ -25,9 +27,17 @@ pub(crate) enum StoredError {
     #[error("{path} is not in the manifest; leave it out")]
     Extra { path: String },
     #[error("{path} is {found} bytes long, the manifest says {expected}; fetch it again")]
-    Size { path: String, expected: u64, found: u64 },
+    Size {
+        path: String,
+        expected: u64,
+        found: u64,
+    },
     #[error("{path} has the SHA-256 {found}, the manifest says {expected}; fetch it again")]
-    Sha256 { path: String, expected: Digest, found: Digest },
+    Sha256 {
+        path: String,
+        expected: Digest,
+        found: Digest,
+    },
     #[error(transparent)]
     Tree(#[from] TreeError),
 }
@@ -48,7 +58,10 @@ pub(crate) fn match_files(
     mut files: BTreeMap<String, Arc<[u8]>>,
 ) -> Result<Vec<SkillFile>, StoredError> {
     // The tree checks the names only; it gets no content.
-    let mut names = Tree::new(&PackageLimits { files: usize::MAX, unpacked_bytes: 0 });
+    let mut names = Tree::new(&PackageLimits {
+        files: usize::MAX,
+        unpacked_bytes: 0,
+    });
     let mut matched: Vec<SkillFile> = Vec::with_capacity(entries.len());
     for entry in entries {
         let shown = path::shown(entry.path.as_bytes());
@@ -59,20 +72,32 @@ pub(crate) fn match_files(
         if matched.last().is_some_and(|last| last.path >= entry.path) {
             return Err(StoredError::Unsorted { path: shown });
         }
-        let Some(bytes) = files.remove(&entry.path) else { return Err(StoredError::Missing { path: shown }) };
+        let Some(bytes) = files.remove(&entry.path) else {
+            return Err(StoredError::Missing { path: shown });
+        };
         let found = bytes.len() as u64;
         if found != entry.size {
-            return Err(StoredError::Size { path: shown, expected: entry.size, found });
+            return Err(StoredError::Size {
+                path: shown,
+                expected: entry.size,
+                found,
+            });
         }
         let file = SkillFile::new(entry.path.clone(), bytes, entry.executable);
         if file.sha256 != entry.sha256 {
-            return Err(StoredError::Sha256 { path: shown, expected: entry.sha256, found: file.sha256 });
+            return Err(StoredError::Sha256 {
+                path: shown,
+                expected: entry.sha256,
+                found: file.sha256,
+            });
         }
         matched.push(file);
     }
     names.into_files(&[])?;
     match files.into_keys().next() {
         None => Ok(matched),
-        Some(extra) => Err(StoredError::Extra { path: path::shown(extra.as_bytes()) }),
+        Some(extra) => Err(StoredError::Extra {
+            path: path::shown(extra.as_bytes()),
+        }),
     }
 }

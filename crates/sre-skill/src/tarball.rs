@@ -38,18 +38,32 @@ impl TarError {
 }
 
 /// Reads every file of the archive.
-pub(crate) fn read(packed: &[u8], limits: &PackageLimits, markers: &[&str]) -> Result<Vec<SkillFile>, TarError> {
+pub(crate) fn read(
+    packed: &[u8],
+    limits: &PackageLimits,
+    markers: &[&str],
+) -> Result<Vec<SkillFile>, TarError> {
     let limit = limits.tar_bytes();
-    let mut stream = Bounded { inner: MultiGzDecoder::new(packed), left: limit, exceeded: false };
+    let mut stream = Bounded {
+        inner: MultiGzDecoder::new(packed),
+        left: limit,
+        exceeded: false,
+    };
     let result = read_stream(&mut stream, limits, markers);
     match result {
         // The tar reader wraps errors; the flag says for certain that it met the end of what is allowed.
-        Err(error) if stream.exceeded && error.kind() == SkillErrorKind::Malformed => Err(TarError::TooLong { limit }),
+        Err(error) if stream.exceeded && error.kind() == SkillErrorKind::Malformed => {
+            Err(TarError::TooLong { limit })
+        }
         result => result,
     }
 }
 
-fn read_stream(stream: &mut impl Read, limits: &PackageLimits, markers: &[&str]) -> Result<Vec<SkillFile>, TarError> {
+fn read_stream(
+    stream: &mut impl Read,
+    limits: &PackageLimits,
+    markers: &[&str],
+) -> Result<Vec<SkillFile>, TarError> {
     let mut tree = Tree::new(limits);
     let mut archive = Archive::new(&mut *stream);
     for entry in archive.entries().map_err(TarError::Damaged)? {
@@ -72,7 +86,9 @@ fn read_entry(tree: &mut Tree, mut entry: Entry<'_, impl Read>) -> Result<(), Ta
             return Ok(());
         }
     }
-    let Some(path) = tree.admit(name)? else { return Ok(()) };
+    let Some(path) = tree.admit(name)? else {
+        return Ok(());
+    };
     if kind.is_dir() {
         return Ok(tree.add_folder(path)?);
     }
@@ -84,7 +100,12 @@ fn read_entry(tree: &mut Tree, mut entry: Entry<'_, impl Read>) -> Result<(), Ta
     let declared = entry.size();
     let found = tree.add_file(path, executable, &mut entry)?;
     if found != declared {
-        return Err(TreeError::WrongSize { path: path::shown(path.as_bytes()), declared, found }.into());
+        return Err(TreeError::WrongSize {
+            path: path::shown(path.as_bytes()),
+            declared,
+            found,
+        }
+        .into());
     }
     Ok(())
 }
@@ -104,7 +125,9 @@ fn special(kind: EntryType) -> Option<&'static str> {
 
 /// Refuses pax records that make a file sparse, or that give it two names of which every reader takes another.
 fn check_extensions(entry: &mut Entry<'_, impl Read>, path: &str) -> Result<(), TarError> {
-    let Some(extensions) = entry.pax_extensions().map_err(TarError::Damaged)? else { return Ok(()) };
+    let Some(extensions) = entry.pax_extensions().map_err(TarError::Damaged)? else {
+        return Ok(());
+    };
     let mut names = 0;
     for extension in extensions {
         let extension = extension.map_err(TarError::Damaged)?;
@@ -145,7 +168,11 @@ impl<R: Read> Read for Bounded<R> {
         if self.left == 0 {
             let ended = self.inner.read(&mut [0])? == 0;
             self.exceeded = !ended;
-            return if ended { Ok(0) } else { Err(io::Error::other("too long")) };
+            return if ended {
+                Ok(0)
+            } else {
+                Err(io::Error::other("too long"))
+            };
         }
         let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let count = self.inner.read(&mut buffer[..most])?;
@@ -157,7 +184,10 @@ impl<R: Read> Read for Bounded<R> {
 /// Packs `files`, which come in their final order.
 pub(crate) fn write<'a>(files: impl IntoIterator<Item = &'a SkillFile>) -> Vec<u8> {
     let pack = || -> io::Result<Vec<u8>> {
-        let gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(6));
+        let gzip = GzBuilder::new()
+            .mtime(0)
+            .operating_system(255)
+            .write(Vec::new(), Compression::new(6));
         let mut archive = Builder::new(gzip);
         for file in files {
             let mut header = Header::new_gnu();

@@ -32,7 +32,12 @@ pub struct SkillFile {
 impl SkillFile {
     pub(crate) fn new(path: String, bytes: Arc<[u8]>, executable: bool) -> Self {
         let sha256 = Digest::of(&bytes);
-        Self { path, bytes, executable, sha256 }
+        Self {
+            path,
+            bytes,
+            executable,
+            sha256,
+        }
     }
 }
 
@@ -49,7 +54,10 @@ impl std::fmt::Debug for SkillFile {
 
 /// The file at `path` among `files`, which are sorted by path.
 pub(crate) fn find<'a>(files: &'a [SkillFile], path: &str) -> Option<&'a SkillFile> {
-    files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(|at| &files[at])
+    files
+        .binary_search_by(|file| file.path.as_str().cmp(path))
+        .ok()
+        .map(|at| &files[at])
 }
 
 /// An entry that a package may not have. Paths are shown quoted and escaped.
@@ -66,18 +74,32 @@ pub(crate) enum TreeError {
     #[error("{path} is {what}; a package holds plain files and folders only")]
     Special { path: String, what: &'static str },
     #[error("{path} is one {what} too many: a package has at most {limit}")]
-    TooMany { path: String, what: &'static str, limit: usize },
+    TooMany {
+        path: String,
+        what: &'static str,
+        limit: usize,
+    },
     #[error("{path} brings the package over {limit} bytes unpacked; make it smaller")]
     TooLarge { path: String, limit: u64 },
     #[error("{path} cannot be read: {source}")]
-    Unreadable { path: String, source: std::io::Error },
+    Unreadable {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("{path} is {found} bytes long but declares {declared}; the archive is damaged")]
-    WrongSize { path: String, declared: u64, found: u64 },
+    WrongSize {
+        path: String,
+        declared: u64,
+        found: u64,
+    },
 }
 
 impl TreeError {
     pub(crate) fn special(path: &str, what: &'static str) -> Self {
-        Self::Special { path: path::shown(path.as_bytes()), what }
+        Self::Special {
+            path: path::shown(path.as_bytes()),
+            what,
+        }
     }
 
     /// What kind of failure this is; `unreadable` is what a failed read means for the form that is read.
@@ -120,7 +142,10 @@ impl Tree {
 
     /// Checks a name. `None` means that the entry is left out (see [`path::IGNORED_NAMES`]).
     pub(crate) fn admit<'a>(&self, raw: &'a [u8]) -> Result<Option<&'a str>, TreeError> {
-        let path = path::check(raw).map_err(|problem| TreeError::Path { path: path::shown(raw), problem })?;
+        let path = path::check(raw).map_err(|problem| TreeError::Path {
+            path: path::shown(raw),
+            problem,
+        })?;
         Ok((!path::is_ignored(path)).then_some(path))
     }
 
@@ -131,10 +156,19 @@ impl Tree {
     }
 
     /// Adds a file that [`admit`](Self::admit) let in, reading `content` no further than the limit.
-    pub(crate) fn add_file(&mut self, path: &str, executable: bool, content: impl Read) -> Result<u64, TreeError> {
+    pub(crate) fn add_file(
+        &mut self,
+        path: &str,
+        executable: bool,
+        content: impl Read,
+    ) -> Result<u64, TreeError> {
         let shown = || path::shown(path.as_bytes());
         if self.files.len() >= self.limits.files {
-            return Err(TreeError::TooMany { path: shown(), what: "file", limit: self.limits.files });
+            return Err(TreeError::TooMany {
+                path: shown(),
+                what: "file",
+                limit: self.limits.files,
+            });
         }
         self.add_ancestors(path)?;
         self.add_name(path, Node::File)?;
@@ -142,12 +176,18 @@ impl Tree {
         content
             .take(self.left_bytes.saturating_add(1))
             .read_to_end(&mut bytes)
-            .map_err(|source| TreeError::Unreadable { path: shown(), source })?;
+            .map_err(|source| TreeError::Unreadable {
+                path: shown(),
+                source,
+            })?;
         let size = bytes.len() as u64;
         self.left_bytes = self
             .left_bytes
             .checked_sub(size)
-            .ok_or_else(|| TreeError::TooLarge { path: shown(), limit: self.limits.unpacked_bytes })?;
+            .ok_or_else(|| TreeError::TooLarge {
+                path: shown(),
+                limit: self.limits.unpacked_bytes,
+            })?;
         let file = SkillFile::new(path.to_owned(), bytes.into(), executable);
         self.files.insert(path.to_owned(), file);
         Ok(size)
@@ -165,7 +205,10 @@ impl Tree {
         let folded = path::fold_case(path);
         if let Some((other, kind)) = self.names.get(&folded) {
             return match (other == path, *kind, node) {
-                (false, ..) => Err(TreeError::CaseCollision { path: shown(), other: path::shown(other.as_bytes()) }),
+                (false, ..) => Err(TreeError::CaseCollision {
+                    path: shown(),
+                    other: path::shown(other.as_bytes()),
+                }),
                 (true, Node::Folder, Node::Folder) => Ok(()),
                 (true, Node::File, Node::File) => Err(TreeError::Duplicate { path: shown() }),
                 (true, ..) => Err(TreeError::FileAndFolder { path: shown() }),
@@ -175,7 +218,11 @@ impl Tree {
             let limit = self.limits.files.saturating_mul(4);
             self.folders += 1;
             if self.folders > limit {
-                return Err(TreeError::TooMany { path: shown(), what: "folder", limit });
+                return Err(TreeError::TooMany {
+                    path: shown(),
+                    what: "folder",
+                    limit,
+                });
             }
         }
         self.names.insert(folded, (path.to_owned(), node));
@@ -195,7 +242,10 @@ impl Tree {
             // Once more, for what a top folder hid: `t/c:x` was no drive's.
             path::check(file.path.as_bytes())
                 .and_then(path::check_length)
-                .map_err(|problem| TreeError::Path { path: path::shown(file.path.as_bytes()), problem })?;
+                .map_err(|problem| TreeError::Path {
+                    path: path::shown(file.path.as_bytes()),
+                    problem,
+                })?;
         }
         Ok(files)
     }
@@ -208,7 +258,15 @@ fn top_folder(files: &[SkillFile], markers: &[&str]) -> Option<usize> {
     }
     let (top, _) = files.first()?.path.split_once('/')?;
     let length = top.len() + 1;
-    let wraps = |file: &SkillFile| file.path.split_once('/').is_some_and(|(first, _)| first == top);
-    let holds = |file: &SkillFile| file.path.get(length..).is_some_and(|rest| markers.contains(&rest));
+    let wraps = |file: &SkillFile| {
+        file.path
+            .split_once('/')
+            .is_some_and(|(first, _)| first == top)
+    };
+    let holds = |file: &SkillFile| {
+        file.path
+            .get(length..)
+            .is_some_and(|rest| markers.contains(&rest))
+    };
     (files.iter().all(wraps) && files.iter().any(holds)).then_some(length)
 }

@@ -36,13 +36,16 @@ pub(crate) struct Weight {
 
 /// Whether the schema's cost is bounded by a few units. It leads to no other.
 pub(crate) fn is_light(schema: &Map<String, Value>) -> bool {
-    schema.iter().all(|(keyword, value)| match keyword.as_str() {
-        "type" | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" | "minItems"
-        | "maxItems" | "minProperties" | "maxProperties" | "format" | "title" | "description" | "default"
-        | "examples" | "deprecated" | "readOnly" | "writeOnly" | "$comment" => true,
-        "enum" | "const" => comparison(value, LIGHT_UNITS) < LIGHT_UNITS,
-        _ => false,
-    })
+    schema
+        .iter()
+        .all(|(keyword, value)| match keyword.as_str() {
+            "type" | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum"
+            | "multipleOf" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
+            | "format" | "title" | "description" | "default" | "examples" | "deprecated"
+            | "readOnly" | "writeOnly" | "$comment" => true,
+            "enum" | "const" => comparison(value, LIGHT_UNITS) < LIGHT_UNITS,
+            _ => false,
+        })
 }
 
 impl Weight {
@@ -53,7 +56,10 @@ impl Weight {
             weight.fixed = STEP_UNITS;
             weight.members = NAME_UNITS;
         }
-        if ["unevaluatedProperties", "unevaluatedItems"].iter().any(|keyword| schema.contains_key(*keyword)) {
+        if ["unevaluatedProperties", "unevaluatedItems"]
+            .iter()
+            .any(|keyword| schema.contains_key(*keyword))
+        {
             // Each member is looked for in each of them.
             weight.members += inside * NAME_UNITS;
         }
@@ -72,10 +78,13 @@ impl Weight {
         };
         match keyword {
             "enum" | "const" => self.fixed += comparison(value, u64::MAX),
-            "required" | "properties" | "allOf" | "anyOf" | "oneOf" | "prefixItems" | "dependentSchemas" => {
+            "required" | "properties" | "allOf" | "anyOf" | "oneOf" | "prefixItems"
+            | "dependentSchemas" => {
                 self.fixed += entries * NAME_UNITS;
             }
-            "dependentRequired" | "dependencies" => self.fixed += NAME_UNITS * comparison(value, u64::MAX),
+            "dependentRequired" | "dependencies" => {
+                self.fixed += NAME_UNITS * comparison(value, u64::MAX)
+            }
             "minLength" | "maxLength" => self.text += 1,
             "pattern" => self.text += value.as_str().map_or(0, pattern),
             // Matched once more for `additionalProperties` and `unevaluatedProperties`.
@@ -95,11 +104,19 @@ impl Weight {
         let more = match value {
             Value::String(text) => self.text * per_text(text.len()),
             Value::Array(items) => {
-                let deep = if self.items > 0 { comparison(value, limit).saturating_mul(self.items) } else { 0 };
+                let deep = if self.items > 0 {
+                    comparison(value, limit).saturating_mul(self.items)
+                } else {
+                    0
+                };
                 deep.saturating_add(self.members * items.len() as u64)
             }
             Value::Object(members) => {
-                let names = if self.names > 0 { members.keys().map(|name| per_text(name.len())).sum() } else { 0 };
+                let names = if self.names > 0 {
+                    members.keys().map(|name| per_text(name.len())).sum()
+                } else {
+                    0
+                };
                 self.members * members.len() as u64 + self.names * names
             }
             _ => 0,
@@ -127,7 +144,13 @@ fn comparison(value: &Value, limit: u64) -> u64 {
         Value::Object(members) => {
             let mut units = OBJECT_UNITS;
             for (name, member) in members {
-                units = sum(units, sum(NAME_UNITS + name.len() as u64 / TEXT_BYTES, comparison(member, limit)));
+                units = sum(
+                    units,
+                    sum(
+                        NAME_UNITS + name.len() as u64 / TEXT_BYTES,
+                        comparison(member, limit),
+                    ),
+                );
                 if units > limit {
                     break;
                 }
@@ -154,7 +177,11 @@ fn pattern(text: &str) -> u64 {
             ')' => last = states.saturating_sub(open.pop().unwrap_or(0)).max(1),
             '{' => {
                 let counts: String = rest.by_ref().take_while(|c| *c != '}').collect();
-                let most = counts.split(',').filter_map(|n| n.trim().parse::<u64>().ok()).max().unwrap_or(1);
+                let most = counts
+                    .split(',')
+                    .filter_map(|n| n.trim().parse::<u64>().ok())
+                    .max()
+                    .unwrap_or(1);
                 states = states.saturating_add(last.saturating_mul(most.saturating_sub(1)));
                 last = last.saturating_mul(most.max(1));
             }

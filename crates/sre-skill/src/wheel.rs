@@ -37,17 +37,35 @@ impl WheelError {
 
 /// The files that installing the wheel would put beside each other, sorted by path: modules, data and `.dist-info`.
 /// Scripts, headers and files for elsewhere in a system are left out.
-pub(crate) fn read(wheel: &str, packed: &[u8], limits: &PackageLimits) -> Result<Vec<SkillFile>, WheelError> {
+pub(crate) fn read(
+    wheel: &str,
+    packed: &[u8],
+    limits: &PackageLimits,
+) -> Result<Vec<SkillFile>, WheelError> {
     let wheel = path::shown(wheel.as_bytes());
-    let files =
-        zipball::read(packed, limits, &[]).map_err(|source| WheelError::Zip { wheel: wheel.clone(), source })?;
+    let files = zipball::read(packed, limits, &[]).map_err(|source| WheelError::Zip {
+        wheel: wheel.clone(),
+        source,
+    })?;
     if let Some(file) = files.iter().find(|file| is_compiled(&file.path)) {
-        return Err(WheelError::Compiled { wheel, path: path::shown(file.path.as_bytes()) });
+        return Err(WheelError::Compiled {
+            wheel,
+            path: path::shown(file.path.as_bytes()),
+        });
     }
-    let is_metadata = |file: &&SkillFile| file.path.split_once('/').is_some_and(|(top, rest)| is_info(top, rest));
-    let Some(metadata) = files.iter().find(is_metadata) else { return Err(WheelError::NoMetadata { wheel }) };
+    let is_metadata = |file: &&SkillFile| {
+        file.path
+            .split_once('/')
+            .is_some_and(|(top, rest)| is_info(top, rest))
+    };
+    let Some(metadata) = files.iter().find(is_metadata) else {
+        return Err(WheelError::NoMetadata { wheel });
+    };
     if !says_pure(&metadata.bytes) {
-        return Err(WheelError::Compiled { wheel, path: format!("{} says it is not pure", metadata.path) });
+        return Err(WheelError::Compiled {
+            wheel,
+            path: format!("{} says it is not pure", metadata.path),
+        });
     }
     let mut kept: Vec<SkillFile> = files.into_iter().filter_map(placed).collect();
     kept.sort_by(|one, other| one.path.cmp(&other.path));
@@ -68,7 +86,8 @@ fn is_info(top: &str, rest: &str) -> bool {
 fn says_pure(metadata: &[u8]) -> bool {
     String::from_utf8_lossy(metadata).lines().any(|line| {
         line.split_once(':').is_some_and(|(name, value)| {
-            name.eq_ignore_ascii_case("Root-Is-Purelib") && value.trim().eq_ignore_ascii_case("true")
+            name.eq_ignore_ascii_case("Root-Is-Purelib")
+                && value.trim().eq_ignore_ascii_case("true")
         })
     })
 }

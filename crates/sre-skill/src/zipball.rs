@@ -20,7 +20,10 @@ pub(crate) enum ZipError {
     #[error("the .zip archive is damaged: {0}")]
     Damaged(zip::result::ZipError),
     #[error("{path} cannot be read from the .zip archive: {source}")]
-    Entry { path: String, source: zip::result::ZipError },
+    Entry {
+        path: String,
+        source: zip::result::ZipError,
+    },
     #[error("{path} is encrypted; pack it without a password")]
     Encrypted { path: String },
     #[error(transparent)]
@@ -38,7 +41,11 @@ impl ZipError {
 }
 
 /// Reads every file of the archive.
-pub(crate) fn read(packed: &[u8], limits: &PackageLimits, markers: &[&str]) -> Result<Vec<SkillFile>, ZipError> {
+pub(crate) fn read(
+    packed: &[u8],
+    limits: &PackageLimits,
+    markers: &[&str],
+) -> Result<Vec<SkillFile>, ZipError> {
     let mut archive = ZipArchive::new(Cursor::new(packed)).map_err(ZipError::Damaged)?;
     if archive.has_duplicate_names() {
         let path = path::shown(&duplicate_name(packed, archive.central_directory_start()));
@@ -51,14 +58,22 @@ pub(crate) fn read(packed: &[u8], limits: &PackageLimits, markers: &[&str]) -> R
     Ok(tree.into_files(markers)?)
 }
 
-fn read_entry(tree: &mut Tree, archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<(), ZipError> {
+fn read_entry(
+    tree: &mut Tree,
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    index: usize,
+) -> Result<(), ZipError> {
     let entry = archive.by_index_data(index).map_err(ZipError::Damaged)?;
     let raw = entry.name_raw().to_vec();
     let is_folder = raw.ends_with(b"/");
     let name = path::without_dot(raw.strip_suffix(b"/").unwrap_or(&raw));
-    let Some(path) = tree.admit(name)? else { return Ok(()) };
+    let Some(path) = tree.admit(name)? else {
+        return Ok(());
+    };
     if entry.encrypted() {
-        return Err(ZipError::Encrypted { path: path::shown(name) });
+        return Err(ZipError::Encrypted {
+            path: path::shown(name),
+        });
     }
     let mode = unix_mode(&entry);
     if let Some(what) = special(mode, is_folder) {
@@ -74,17 +89,29 @@ fn read_entry(tree: &mut Tree, archive: &mut ZipArchive<Cursor<&[u8]>>, index: u
     let options = ZipReadOptions::new().enforce_header_consistency(true);
     let mut content = archive
         .by_index_with_options(index, options)
-        .map_err(|source| ZipError::Entry { path: path::shown(name), source })?;
+        .map_err(|source| ZipError::Entry {
+            path: path::shown(name),
+            source,
+        })?;
     let found = tree.add_file(path, mode & 0o111 != 0, &mut content)?;
     if found != declared {
-        return Err(TreeError::WrongSize { path: path::shown(name), declared, found }.into());
+        return Err(TreeError::WrongSize {
+            path: path::shown(name),
+            declared,
+            found,
+        }
+        .into());
     }
     Ok(())
 }
 
 /// The Unix mode; 0 where the archive was made by a system without.
 fn unix_mode(entry: &ZipFileEntry<'_>) -> u32 {
-    if matches!(entry.system(), System::Unix) { entry.external_attributes() >> 16 } else { 0 }
+    if matches!(entry.system(), System::Unix) {
+        entry.external_attributes() >> 16
+    } else {
+        0
+    }
 }
 
 /// What an entry is, unless it is a plain file or a folder that is named as one. The type is that of `stat.st_mode`.
@@ -103,11 +130,14 @@ fn duplicate_name(packed: &[u8], start: u64) -> Vec<u8> {
     let mut seen = std::collections::HashSet::new();
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);
     while let Some(header) = at.checked_add(46).and_then(|end| packed.get(at..end)) {
-        let field = |offset: usize| usize::from(u16::from_le_bytes([header[offset], header[offset + 1]]));
+        let field =
+            |offset: usize| usize::from(u16::from_le_bytes([header[offset], header[offset + 1]]));
         if &header[..4] != b"PK\x01\x02" {
             break;
         }
-        let Some(name) = packed.get(at + 46..at + 46 + field(28)) else { break };
+        let Some(name) = packed.get(at + 46..at + 46 + field(28)) else {
+            break;
+        };
         if !seen.insert(name) {
             return name.to_vec();
         }

@@ -14,9 +14,15 @@ use sre_skill::{LocalPaths, PackageLimits, Skill, SkillErrorKind, SkillPackage};
 fn an_exo_package_reads_as_it_is() {
     let skill = open_tar(&word_count()).unwrap();
     let manifest = skill.manifest();
-    assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("word-count", "1.10"));
+    assert_eq!(
+        (manifest.name.as_str(), manifest.version.as_str()),
+        ("word-count", "1.10")
+    );
     assert_eq!(manifest.runtime.kind, RuntimeKind::Python);
-    assert_eq!(manifest.runtime.docker_image.as_deref(), Some("python:3.11-slim"));
+    assert_eq!(
+        manifest.runtime.docker_image.as_deref(),
+        Some("python:3.11-slim")
+    );
     assert_eq!(manifest.runtime.timeout_seconds, Some(30.0));
     assert_eq!(manifest.annotations.read_only_hint, Some(true));
     assert_eq!(skill.entrypoint().path, "scripts/main.py");
@@ -45,48 +51,79 @@ fn skill_toml_gives_the_same_block_as_front_matter() {
     let md = "---\nname: x\ndescription: d\nmetadata: {version: 9.9.9, author: me}\n---\n";
     let toml = "version = \"1.0\"\n[runtime]\nentrypoint = \"./main.py\"\ntimeout_seconds = 5\n\
                 [io.input_schema]\ntype = \"object\"\n[annotations]\nidempotentHint = false\n";
-    let skill = open_tar(&[entry("SKILL.md", md), entry("skill.toml", toml), entry("main.py", "")]).unwrap();
+    let skill = open_tar(&[
+        entry("SKILL.md", md),
+        entry("skill.toml", toml),
+        entry("main.py", ""),
+    ])
+    .unwrap();
     let object = json!({
         "name": "x", "version": "1.0", "runtime": {"entrypoint": "main.py", "timeout_seconds": 5},
         "io": {"input_schema": {"type": "object"}}, "annotations": {"idempotentHint": false},
         "files": {"SKILL.md": md, "skill.toml": toml, "main.py": ""},
     });
-    assert_eq!(Skill::from_object(&object, &limits()).unwrap().manifest(), skill.manifest());
+    assert_eq!(
+        Skill::from_object(&object, &limits()).unwrap().manifest(),
+        skill.manifest()
+    );
     assert!(!skill.manifest().annotations.is_repeatable());
 }
 
 #[test]
 fn the_version_has_three_places_and_a_default() {
     let version = |front: &str| {
-        let md = format!("---\nname: x\ndescription: d\n{front}runtime: {{entrypoint: main.py}}\n---\n");
-        open_tar(&[entry("SKILL.md", md), entry("main.py", "")]).unwrap().manifest().version.clone()
+        let md =
+            format!("---\nname: x\ndescription: d\n{front}runtime: {{entrypoint: main.py}}\n---\n");
+        open_tar(&[entry("SKILL.md", md), entry("main.py", "")])
+            .unwrap()
+            .manifest()
+            .version
+            .clone()
     };
     assert_eq!(version(""), "0.0.0");
     assert_eq!(version("metadata:\n  version: 1.0\n"), "1.0");
     assert_eq!(version("metadata: {version: [1, 0]}\n"), "0.0.0");
-    assert_eq!(version("metadata: {version: '1.0'}\nversion: 2.10\n"), "2.10");
+    assert_eq!(
+        version("metadata: {version: '1.0'}\nversion: 2.10\n"),
+        "2.10"
+    );
 }
 
 #[test]
 fn a_schema_may_stand_in_a_file() {
     let md = "---\nname: x\ndescription: d\nruntime: {entrypoint: main.py}\nio: {input_schema: ./s/in.json}\n---\n";
-    let entries = [entry("SKILL.md", md), entry("main.py", ""), entry("s/in.json", r#"{"type":"object"}"#)];
+    let entries = [
+        entry("SKILL.md", md),
+        entry("main.py", ""),
+        entry("s/in.json", r#"{"type":"object"}"#),
+    ];
     let skill = open_tar(&entries).unwrap();
-    assert_eq!(skill.manifest().io.input_schema, Some(json!({"type": "object"})));
+    assert_eq!(
+        skill.manifest().io.input_schema,
+        Some(json!({"type": "object"}))
+    );
     assert!(skill.check_input(&json!(1)).is_err());
 }
 
 #[test]
 fn one_top_folder_is_stripped_and_droppings_are_left_out() {
     let plain = open_tar(&word_count()).unwrap();
-    let mut wrapped: Vec<Entry> =
-        word_count().into_iter().map(|(path, content, x)| (format!("word-count-1.0/{path}"), content, x)).collect();
+    let mut wrapped: Vec<Entry> = word_count()
+        .into_iter()
+        .map(|(path, content, x)| (format!("word-count-1.0/{path}"), content, x))
+        .collect();
     wrapped.push(entry("word-count-1.0/.git/config", "x"));
     wrapped.push(entry("word-count-1.0/scripts/__pycache__/main.pyc", "x"));
     wrapped.push(entry("__MACOSX/._SKILL.md", "x"));
     assert_eq!(open_tar(&wrapped).unwrap().digest(), plain.digest());
-    assert_eq!(Skill::from_zip(&zip(&wrapped), &limits()).unwrap().digest(), plain.digest());
-    let dotted: Vec<Entry> = word_count().into_iter().map(|(path, c, x)| (format!("./{path}"), c, x)).collect();
+    assert_eq!(
+        Skill::from_zip(&zip(&wrapped), &limits()).unwrap().digest(),
+        plain.digest()
+    );
+    let dotted: Vec<Entry> = word_count()
+        .into_iter()
+        .map(|(path, c, x)| (format!("./{path}"), c, x))
+        .collect();
     assert_eq!(open_tar(&dotted).unwrap().digest(), plain.digest());
 }
 
@@ -98,18 +135,28 @@ fn open_decides_by_content() {
     let skill = Skill::open(folder_path.path(), &limits()).unwrap();
     let files = tempfile::tempdir().unwrap();
     let object = serde_json::to_vec_pretty(&skill.to_object()).unwrap();
-    for (name, bytes) in
-        [("a.zip", tar_gz(&word_count())), ("a.json", zip(&word_count())), ("a", object), ("a.tgz", skill.to_tar_gz())]
-    {
+    for (name, bytes) in [
+        ("a.zip", tar_gz(&word_count())),
+        ("a.json", zip(&word_count())),
+        ("a", object),
+        ("a.tgz", skill.to_tar_gz()),
+    ] {
         let at = files.path().join(name);
         std::fs::write(&at, bytes).unwrap();
-        assert_eq!(Skill::open(&at, &limits()).unwrap().digest(), skill.digest(), "{name}");
+        assert_eq!(
+            Skill::open(&at, &limits()).unwrap().digest(),
+            skill.digest(),
+            "{name}"
+        );
     }
     let at = files.path().join("notes.txt");
     std::fs::write(&at, "hello").unwrap();
     let error = Skill::open(&at, &limits()).unwrap_err();
     assert_eq!(error.kind(), SkillErrorKind::Malformed);
-    assert!(error.to_string().contains("notes.txt") && error.to_string().contains("give a folder"), "{error}");
+    assert!(
+        error.to_string().contains("notes.txt") && error.to_string().contains("give a folder"),
+        "{error}"
+    );
     let error = Skill::open(&files.path().join("none"), &limits()).unwrap_err();
     assert_eq!(error.kind(), SkillErrorKind::Unreadable);
 }
@@ -130,14 +177,24 @@ fn a_package_from_an_object_survives_the_archive() {
     // A package whose SKILL.md says it all gets no further file.
     let plain = open_tar(&word_count()).unwrap();
     let mut unpacked = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*plain.to_tar_gz()), &mut unpacked).unwrap();
+    std::io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(&*plain.to_tar_gz()),
+        &mut unpacked,
+    )
+    .unwrap();
     assert!(!unpacked.windows(10).any(|window| window == b".sre-skill"));
 }
 
 #[test]
 fn a_stored_skill_is_checked_byte_by_byte() {
     let skill = open_tar(&word_count()).unwrap();
-    let files = || -> BTreeMap<_, _> { skill.files().iter().map(|f| (f.path.clone(), f.bytes.clone())).collect() };
+    let files = || -> BTreeMap<_, _> {
+        skill
+            .files()
+            .iter()
+            .map(|f| (f.path.clone(), f.bytes.clone()))
+            .collect()
+    };
     let again = Skill::from_manifest(skill.manifest().clone().into_value(), files()).unwrap();
     assert_eq!(again.digest(), skill.digest());
 
@@ -149,24 +206,43 @@ fn a_stored_skill_is_checked_byte_by_byte() {
     let mut changed = files();
     changed.insert("scripts/main.py".into(), (*b"print(2)\n").into());
     assert_eq!(
-        refuse(skill.manifest().clone().into_value(), changed, "\"scripts/main.py\" has the SHA-256"),
+        refuse(
+            skill.manifest().clone().into_value(),
+            changed,
+            "\"scripts/main.py\" has the SHA-256"
+        ),
         SkillErrorKind::Mismatch
     );
     let mut shorter = files();
     shorter.insert("scripts/main.py".into(), (*b"").into());
-    refuse(skill.manifest().clone().into_value(), shorter, "0 bytes long, the manifest says 9");
+    refuse(
+        skill.manifest().clone().into_value(),
+        shorter,
+        "0 bytes long, the manifest says 9",
+    );
     let mut fewer = files();
     fewer.remove("SKILL.md");
-    refuse(skill.manifest().clone().into_value(), fewer, "\"SKILL.md\", which is missing");
+    refuse(
+        skill.manifest().clone().into_value(),
+        fewer,
+        "\"SKILL.md\", which is missing",
+    );
     let mut more = files();
     more.insert("extra".into(), (*b"").into());
-    refuse(skill.manifest().clone().into_value(), more, "\"extra\" is not in the manifest");
+    refuse(
+        skill.manifest().clone().into_value(),
+        more,
+        "\"extra\" is not in the manifest",
+    );
     let mut unsorted = skill.manifest().clone().into_value();
     unsorted.files.reverse();
     refuse(unsorted, files(), "not sorted");
     let mut hostile = skill.manifest().clone().into_value();
     hostile.files[0].path = "../SKILL.md".into();
-    assert_eq!(refuse(hostile, files(), "\"../SKILL.md\" contains"), SkillErrorKind::Refused);
+    assert_eq!(
+        refuse(hostile, files(), "\"../SKILL.md\" contains"),
+        SkillErrorKind::Refused
+    );
     let mut nowhere = skill.manifest().clone().into_value();
     nowhere.runtime.entrypoint = "main.py".into();
     refuse(nowhere, files(), "is it one of \"scripts/main.py\"");
@@ -180,12 +256,20 @@ fn local_paths_are_for_local_callers() {
     let value = || json!({"path": "/etc"});
     let error = SkillPackage::from_json(value(), LocalPaths::Refused).unwrap_err();
     assert!(error.to_string().contains("not accepted here"), "{error}");
-    assert!(matches!(SkillPackage::from_json(value(), LocalPaths::Allowed), Ok(SkillPackage::Path(_))));
-    assert!(SkillPackage::from_json(json!({"path": "a", "name": "b"}), LocalPaths::Allowed).is_err());
+    assert!(matches!(
+        SkillPackage::from_json(value(), LocalPaths::Allowed),
+        Ok(SkillPackage::Path(_))
+    ));
+    assert!(
+        SkillPackage::from_json(json!({"path": "a", "name": "b"}), LocalPaths::Allowed).is_err()
+    );
     assert!(SkillPackage::from_json(json!([]), LocalPaths::Allowed).is_err());
     let skill = open_tar(&word_count()).unwrap();
     let package = SkillPackage::from_json(skill.to_object(), LocalPaths::Refused).unwrap();
-    assert_eq!(package.resolve(&PackageLimits::default()).unwrap().digest(), skill.digest());
+    assert_eq!(
+        package.resolve(&PackageLimits::default()).unwrap().digest(),
+        skill.digest()
+    );
 }
 
 /// Up to 12 files with unusual but allowed names.
@@ -198,7 +282,11 @@ fn contents() -> impl Strategy<Value = BTreeMap<String, (Vec<u8>, bool)>> {
         "\\PC{0,80}".prop_map(String::into_bytes),
         "[\\x00-\\x20\"\\\\]{0,40}".prop_map(String::into_bytes),
     ];
-    prop::collection::btree_map(prop_oneof![8 => path, 1 => long], (content, any::<bool>()), 0..12)
+    prop::collection::btree_map(
+        prop_oneof![8 => path, 1 => long],
+        (content, any::<bool>()),
+        0..12,
+    )
 }
 
 proptest! {
@@ -231,10 +319,17 @@ proptest! {
 fn a_large_folder_that_is_no_package_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("large.bin"), vec![0; 100]).unwrap();
-    let limits = PackageLimits { unpacked_bytes: 10, ..PackageLimits::default() };
-    let error = Skill::from_dir(folder.path(), &limits).unwrap_err().to_string();
+    let limits = PackageLimits {
+        unpacked_bytes: 10,
+        ..PackageLimits::default()
+    };
+    let error = Skill::from_dir(folder.path(), &limits)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("no SKILL.md at its root"), "{error}");
     std::fs::write(folder.path().join("SKILL.md"), "---\n---\n").unwrap();
-    let error = Skill::from_dir(folder.path(), &limits).unwrap_err().to_string();
+    let error = Skill::from_dir(folder.path(), &limits)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("over 10 bytes"), "{error}");
 }

@@ -22,7 +22,9 @@ fn usual_spellings_are_read() {
         with("allowed-tools: Bash(git:*) Read\ncompatibility: any\nlicense: MIT"),
         with("metadata:\n  author: me\n  tags: [a, b]"),
         with("# a comment\nio:\n"),
-        with("io:\n  input_schema: {type: object, properties: {on: {type: string}, n: {maximum: 5}}}"),
+        with(
+            "io:\n  input_schema: {type: object, properties: {on: {type: string}, n: {maximum: 5}}}",
+        ),
         with("").trim_end_matches("\ntext\n").to_owned(),
     ] {
         open(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
@@ -31,9 +33,16 @@ fn usual_spellings_are_read() {
 
 #[test]
 fn everything_else_is_refused_with_a_reason() {
-    let deep = format!("io: {{input_schema: {}{}}}", "[".repeat(100), "]".repeat(100));
+    let deep = format!(
+        "io: {{input_schema: {}{}}}",
+        "[".repeat(100),
+        "]".repeat(100)
+    );
     let long = format!("license: {}", "x".repeat(70_000));
-    let description = with("").replace("description: d", &format!("description: {}", "d".repeat(1025)));
+    let description = with("").replace(
+        "description: d",
+        &format!("description: {}", "d".repeat(1025)),
+    );
     for (text, part) in [
         (String::new(), "first line must be"),
         ("# no front matter".to_owned(), "first line must be"),
@@ -42,21 +51,33 @@ fn everything_else_is_refused_with_a_reason() {
         ("---\n---\n".to_owned(), "SKILL.md"),
         ("---\nname: x\n---\n".to_owned(), "\"description\""),
         ("---\ndescription: x\n---\n".to_owned(), "\"name\""),
-        ("---\nname: x\ndescription: d\n---\n".to_owned(), "no execution block"),
-        (with("").replace("name: x", "name: Word_Count"), "\"Word_Count\""),
+        (
+            "---\nname: x\ndescription: d\n---\n".to_owned(),
+            "no execution block",
+        ),
+        (
+            with("").replace("name: x", "name: Word_Count"),
+            "\"Word_Count\"",
+        ),
         (with("").replace("name: x", "name: 5"), "\"name\""),
         (description, "1024"),
         (with("anotations: {}"), "\"anotations\""),
         (with("annotations: {readOnly: true}"), "`readOnly`"),
         (with("annotations: {readOnlyHint: yes}"), "annotations"),
-        (with("io: {input_schema: &a {type: object}, output_schema: *a}"), "an anchor (&) in line 5"),
+        (
+            with("io: {input_schema: &a {type: object}, output_schema: *a}"),
+            "an anchor (&) in line 5",
+        ),
         (with("license: &a MIT"), "an anchor (&) in line 5"),
         (with("license: !!str MIT"), "a tag (!) in line 5"),
         (with("io: !custom {}"), "a tag (!) in line 5"),
         (with("io: {<<: {a: 1}}"), "SKILL.md"),
         (with("name: y"), "duplicate"),
         (with("io: {input_schema: {maximum: .inf}}"), "SKILL.md"),
-        (with("io: {input_schema: {maximum: 9007199254740993}}"), "2^53"),
+        (
+            with("io: {input_schema: {maximum: 9007199254740993}}"),
+            "2^53",
+        ),
         (with("io: {input_schema: {maximum: 1.0e+18}}"), "2^53"),
         (with("io: [a"), "SKILL.md"),
         (with(&deep), "64 levels"),
@@ -66,18 +87,33 @@ fn everything_else_is_refused_with_a_reason() {
         (with("io: {input_schema: 5}"), "input_schema"),
     ] {
         let error = open(&text).expect_err(&text).to_string();
-        assert!(error.contains(part), "{error:?} lacks {part:?} for {text:?}");
+        assert!(
+            error.contains(part),
+            "{error:?} lacks {part:?} for {text:?}"
+        );
     }
-    let error = open_tar(&[("SKILL.md".to_owned(), b"---\nname: \xff\n---\n".to_vec(), false)]).unwrap_err();
+    let error = open_tar(&[(
+        "SKILL.md".to_owned(),
+        b"---\nname: \xff\n---\n".to_vec(),
+        false,
+    )])
+    .unwrap_err();
     assert!(error.to_string().contains("UTF-8"), "{error}");
 }
 
 #[test]
 fn one_block_only() {
     let toml = "[runtime]\nentrypoint = \"main.py\"\n";
-    let both = [entry("SKILL.md", with("")), entry("main.py", ""), entry("skill.toml", toml)];
+    let both = [
+        entry("SKILL.md", with("")),
+        entry("main.py", ""),
+        entry("skill.toml", toml),
+    ];
     let error = open_tar(&both).unwrap_err().to_string();
-    assert!(error.contains("remove \"version\"") && error.contains("or remove skill.toml"), "{error}");
+    assert!(
+        error.contains("remove \"version\"") && error.contains("or remove skill.toml"),
+        "{error}"
+    );
     for (toml, part) in [
         ("name = \"x\"", "\"name\" in skill.toml"),
         ("version = 1\n", "must be a string"),
@@ -87,16 +123,28 @@ fn one_block_only() {
         ("[io]\n", "no execution block"),
     ] {
         let md = "---\nname: x\ndescription: d\n---\n";
-        let error = open_tar(&[entry("SKILL.md", md), entry("main.py", ""), entry("skill.toml", toml)]).unwrap_err();
+        let error = open_tar(&[
+            entry("SKILL.md", md),
+            entry("main.py", ""),
+            entry("skill.toml", toml),
+        ])
+        .unwrap_err();
         assert!(error.to_string().contains(part), "{error} lacks {part:?}");
     }
 }
 
 #[test]
 fn a_missing_skill_md_is_named() {
-    let error = open_tar(&[entry("skill.md", with("")), entry("main.py", "")]).unwrap_err().to_string();
-    assert!(error.contains("no SKILL.md") && error.contains("\"skill.md\""), "{error}");
-    let error = open_tar(&[entry("a/b/SKILL.md", with("")), entry("a/b/main.py", "")]).unwrap_err().to_string();
+    let error = open_tar(&[entry("skill.md", with("")), entry("main.py", "")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("no SKILL.md") && error.contains("\"skill.md\""),
+        "{error}"
+    );
+    let error = open_tar(&[entry("a/b/SKILL.md", with("")), entry("a/b/main.py", "")])
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("\"a/b/SKILL.md\""), "{error}");
     assert!(open_tar(&[]).is_err());
 }
@@ -106,11 +154,24 @@ fn a_missing_skill_md_is_named() {
 fn messages_of_the_parsers_are_readable() {
     let toml = "[runtime]\nentrypoint = \n";
     let md = "---\nname: x\ndescription: d\n---\n";
-    let error = open_tar(&[entry("SKILL.md", md), entry("main.py", ""), entry("skill.toml", toml)]).unwrap_err();
+    let error = open_tar(&[
+        entry("SKILL.md", md),
+        entry("main.py", ""),
+        entry("skill.toml", toml),
+    ])
+    .unwrap_err();
     assert!(error.to_string().contains("in line 2"), "{error}");
-    for text in [with("io: [a"), with("name: y"), with("\tio: 1"), with("io: {<<: {a: 1}}")] {
+    for text in [
+        with("io: [a"),
+        with("name: y"),
+        with("\tio: 1"),
+        with("io: {<<: {a: 1}}"),
+    ] {
         let error = open(&text).unwrap_err().to_string();
         println!("{error}");
-        assert!(error.contains("line 5") && !error.contains('\n'), "{error:?}");
+        assert!(
+            error.contains("line 5") && !error.contains('\n'),
+            "{error:?}"
+        );
     }
 }

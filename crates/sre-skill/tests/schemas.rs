@@ -13,22 +13,48 @@ fn with_schema(schema: Value) -> Result<Skill, SkillError> {
 }
 
 fn violation(schema: Value, input: Value) -> String {
-    with_schema(schema).unwrap().check_input(&input).unwrap_err().to_string()
+    with_schema(schema)
+        .unwrap()
+        .check_input(&input)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
 fn violations_name_the_place() {
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}, "a/b": {"items": {"minimum": 3}}},
         "required": ["text"], "additionalProperties": false});
-    assert_eq!(violation(schema.clone(), json!({"text": 5})), "at /text: 5 is not of type \"string\"");
-    assert_eq!(violation(schema.clone(), json!({})), "at the top level: \"text\" is a required property");
-    assert!(violation(schema.clone(), json!({"text": "", "a/b": [4, 1]})).starts_with("at /a~1b/1: 1 is less than"));
+    assert_eq!(
+        violation(schema.clone(), json!({"text": 5})),
+        "at /text: 5 is not of type \"string\""
+    );
+    assert_eq!(
+        violation(schema.clone(), json!({})),
+        "at the top level: \"text\" is a required property"
+    );
+    assert!(
+        violation(schema.clone(), json!({"text": "", "a/b": [4, 1]}))
+            .starts_with("at /a~1b/1: 1 is less than")
+    );
     assert!(violation(schema.clone(), json!({"text": "", "x": 1})).contains("'x'"));
-    assert!(with_schema(schema.clone()).unwrap().check_input(&json!({"text": "hi"})).is_ok());
-    assert!(with_schema(schema).unwrap().check_output(&json!(null), || false).is_ok());
+    assert!(
+        with_schema(schema.clone())
+            .unwrap()
+            .check_input(&json!({"text": "hi"}))
+            .is_ok()
+    );
+    assert!(
+        with_schema(schema)
+            .unwrap()
+            .check_output(&json!(null), || false)
+            .is_ok()
+    );
     assert!(violation(json!({"not": {"type": "string"}}), json!("x")).contains("\"not\""));
     let long = violation(json!({"type": "string"}), json!(vec!["x"; 1000]));
-    assert!(long.contains("is not of type") && long.len() < 500, "{long}");
+    assert!(
+        long.contains("is not of type") && long.len() < 500,
+        "{long}"
+    );
     assert!(violation(json!(false), json!(1)).starts_with("at the top level"));
 }
 
@@ -41,30 +67,62 @@ fn bad_schemas_are_refused_at_load() {
     for (schema, part) in [
         (json!(5), "input_schema"),
         (json!({"type": "text"}), "/type"),
-        (json!({"properties": {"a": {"minimum": "x"}}}), "\"/properties/a/minimum\""),
-        (json!({"anyOf": [{"a": 1}, {"items": {"pattern": "("}}]}), "\"/anyOf/1/items/pattern\""),
+        (
+            json!({"properties": {"a": {"minimum": "x"}}}),
+            "\"/properties/a/minimum\"",
+        ),
+        (
+            json!({"anyOf": [{"a": 1}, {"items": {"pattern": "("}}]}),
+            "\"/anyOf/1/items/pattern\"",
+        ),
         (json!({"pattern": "("}), "pattern"),
         (json!({"pattern": "(?=a)b"}), "pattern"),
         (json!({"pattern": "(a)\\1"}), "pattern"),
         (json!({"pattern": "(((a{1000}){1000}){1000})"}), "pattern"),
-        (json!({"$ref": "https://example.com/s.json"}), "leads out of the schema"),
-        (json!({"properties": {"a": {"$ref": "other.json"}}}), "\"/properties/a\""),
-        (json!({"$ref": "file:///etc/passwd"}), "leads out of the schema"),
+        (
+            json!({"$ref": "https://example.com/s.json"}),
+            "leads out of the schema",
+        ),
+        (
+            json!({"properties": {"a": {"$ref": "other.json"}}}),
+            "\"/properties/a\"",
+        ),
+        (
+            json!({"$ref": "file:///etc/passwd"}),
+            "leads out of the schema",
+        ),
         (json!({"$ref": "#/$defs/none"}), "leads nowhere"),
-        (json!({"default": {"type": "string"}, "items": {"$ref": "#/default"}}), "leads nowhere"),
+        (
+            json!({"default": {"type": "string"}, "items": {"$ref": "#/default"}}),
+            "leads nowhere",
+        ),
         (json!({"$ref": "#"}), "refers to itself"),
-        (json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}), "refers to itself"),
-        (json!({"allOf": [{"$ref": "#a"}], "$anchor": "a"}), "refers to itself"),
-        (json!({"$schema": "http://json-schema.org/draft-07/schema#"}), "draft-07"),
+        (
+            json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}),
+            "refers to itself",
+        ),
+        (
+            json!({"allOf": [{"$ref": "#a"}], "$anchor": "a"}),
+            "refers to itself",
+        ),
+        (
+            json!({"$schema": "http://json-schema.org/draft-07/schema#"}),
+            "draft-07",
+        ),
         (json!({"items": {"$id": "https://example.com/x"}}), "$id"),
         (json!({"x-sre-meter": true}), "reserved"),
         (json!({"description": "x".repeat(70_000)}), "65536"),
         (nested(65), "deeper than 64"),
         (json!({"maximum": 9_007_199_254_740_993u64}), "2^53"),
     ] {
-        let error = with_schema(schema.clone()).expect_err(&schema.to_string()).to_string();
+        let error = with_schema(schema.clone())
+            .expect_err(&schema.to_string())
+            .to_string();
         assert!(error.contains(part), "{error:?} lacks {part:?}");
-        assert!(error.len() < 1000 && !error.contains("x-sre-meter\":"), "{error}");
+        assert!(
+            error.len() < 1000 && !error.contains("x-sre-meter\":"),
+            "{error}"
+        );
     }
 }
 
@@ -87,15 +145,22 @@ fn useful_schemas_work() {
     );
     let wide = json!({"v": 1, "children": vec![json!({"v": 1}); 20_000]});
     skill.check_input(&wide).unwrap();
-    let all_of =
-        json!({"allOf": [{"properties": {"a": true}}, {"properties": {"b": true}}], "unevaluatedProperties": false});
+    let all_of = json!({"allOf": [{"properties": {"a": true}}, {"properties": {"b": true}}], "unevaluatedProperties": false});
     let skill = with_schema(all_of).unwrap();
     skill.check_input(&json!({"a": 1, "b": 2})).unwrap();
     assert!(skill.check_input(&json!({"c": 1})).is_err());
     let escaped = json!({"$defs": {"a/b ~%": {"type": "string"}}, "$ref": "#/$defs/a~1b%20~0%25"});
-    assert!(with_schema(escaped).unwrap().check_input(&json!(1)).is_err());
+    assert!(
+        with_schema(escaped)
+            .unwrap()
+            .check_input(&json!(1))
+            .is_err()
+    );
     let value = (0..70).fold(json!(1), |value, _| json!([value]));
-    with_schema(nested(64)).unwrap().check_input(&value).unwrap();
+    with_schema(nested(64))
+        .unwrap()
+        .check_input(&value)
+        .unwrap();
     assert!(violation(json!({"prefixItems": [true, false]}), json!([1, 2])).starts_with("at /1"));
 }
 
@@ -121,11 +186,23 @@ fn explosive_schemas_are_refused_or_stopped() {
 
 fn try_explosive_schemas() {
     for keyword in ["allOf", "anyOf", "oneOf"] {
-        let error = with_schema(doubling(200, keyword, &json!({}))).unwrap_err().to_string();
+        let error = with_schema(doubling(200, keyword, &json!({})))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("too many others"), "{error}");
-        let error = with_schema(doubling(30, keyword, &json!({"unevaluatedProperties": false}))).unwrap_err();
+        let error = with_schema(doubling(
+            30,
+            keyword,
+            &json!({"unevaluatedProperties": false}),
+        ))
+        .unwrap_err();
         assert!(error.to_string().contains("too many others"), "{error}");
-        let skill = with_schema(doubling(10, keyword, &json!({"unevaluatedProperties": false}))).unwrap();
+        let skill = with_schema(doubling(
+            10,
+            keyword,
+            &json!({"unevaluatedProperties": false}),
+        ))
+        .unwrap();
         let _ = skill.check_input(&json!({"a": 1}));
     }
     // Doubling with every level of the value instead.
@@ -133,7 +210,10 @@ fn try_explosive_schemas() {
         for more in [json!({}), json!({"unevaluatedProperties": false})] {
             let branch = json!({"properties": {"a": {"$ref": "#"}}});
             let mut schema = json!({keyword: [branch, branch], "not": {"const": 7}});
-            schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            schema
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
             let skill = with_schema(schema).unwrap();
             let mut value = json!(7);
             for _ in 0..100 {
@@ -150,11 +230,17 @@ fn chain(length: usize, more: &Value) -> Value {
     let name = |at: usize| format!("d{:03}", length - at);
     let mut definitions = Map::new();
     for level in 0..length {
-        definitions.insert(name(level), json!({"$ref": format!("#/$defs/{}", name(level + 1))}));
+        definitions.insert(
+            name(level),
+            json!({"$ref": format!("#/$defs/{}", name(level + 1))}),
+        );
     }
     definitions.insert(name(length), json!({"properties": {"a": {"$ref": "#"}}}));
     let mut schema = json!({"$defs": definitions, "$ref": format!("#/$defs/{}", name(0))});
-    schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    schema
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     schema
 }
 
@@ -163,8 +249,13 @@ fn chain(length: usize, more: &Value) -> Value {
 fn work_in_leaves_is_counted() {
     let many: Vec<Value> = (0..5000).map(|n| json!({"": n})).collect();
     let names: Vec<String> = (0..5000).map(|n| format!("k{n}")).collect();
-    let properties: Map<String, Value> = names.iter().map(|name| (name.clone(), json!(true))).collect();
-    let patterns: Map<String, Value> = (0..500).map(|n| (format!("^(a|b){{1,30}}{n}$"), json!(true))).collect();
+    let properties: Map<String, Value> = names
+        .iter()
+        .map(|name| (name.clone(), json!(true)))
+        .collect();
+    let patterns: Map<String, Value> = (0..500)
+        .map(|n| (format!("^(a|b){{1,30}}{n}$"), json!(true)))
+        .collect();
     let objects = json!(vec![json!({"": -1}); 12_000]);
     for (leaf, values) in [
         (json!({"enum": many}), &objects),
@@ -172,9 +263,18 @@ fn work_in_leaves_is_counted() {
         (json!({"dependentRequired": {"": names}}), &objects),
         (json!({"properties": properties}), &objects),
         (json!({"patternProperties": patterns}), &objects),
-        (json!({"pattern": "([ab]{0,900}c){4}"}), &json!(vec!["ab".repeat(5000); 40])),
-        (json!({"allOf": vec![json!({"uniqueItems": true}); 1000]}), &json!([many])),
-        (json!({"allOf": vec![json!({"maxLength": 1_000_000}); 1000]}), &json!(vec!["a".repeat(60_000); 20])),
+        (
+            json!({"pattern": "([ab]{0,900}c){4}"}),
+            &json!(vec!["ab".repeat(5000); 40]),
+        ),
+        (
+            json!({"allOf": vec![json!({"uniqueItems": true}); 1000]}),
+            &json!([many]),
+        ),
+        (
+            json!({"allOf": vec![json!({"maxLength": 1_000_000}); 1000]}),
+            &json!(vec!["a".repeat(60_000); 20]),
+        ),
     ] {
         let start: String = leaf.to_string().chars().take(60).collect();
         let error = violation(json!({"items": {"anyOf": [leaf, true]}}), values.clone());
@@ -183,8 +283,14 @@ fn work_in_leaves_is_counted() {
     // What is honest does not come near.
     let row = json!({"type": "object", "required": ["a", "b"], "properties": {"a": {"enum": ["red", "green", "blue"]},
         "b": {"type": "string", "maxLength": 40, "pattern": "^[a-z0-9-]{1,40}$"}}, "additionalProperties": false});
-    let rows = json!(vec![json!({"a": "blue", "b": "some-text-0123456789"}); 50_000]);
-    with_schema(json!({"type": "array", "items": row})).unwrap().check_input(&rows).unwrap();
+    let rows = json!(vec![
+        json!({"a": "blue", "b": "some-text-0123456789"});
+        50_000
+    ]);
+    with_schema(json!({"type": "array", "items": row}))
+        .unwrap()
+        .check_input(&rows)
+        .unwrap();
 }
 
 #[test]
@@ -212,7 +318,10 @@ fn references_lead_where_they_led_whatever_is_planted() {
         (json!({"x": "ab"}), json!({"x": "a"})),
         (json!({"y": "abc"}), json!({"y": "ab"})),
         (json!({"y": "abcd"}), json!({"y": "abcde"})),
-        (json!({"z": {"p": 1, "q": 1, "r": 1}}), json!({"z": {"p": 1, "r": 1}})),
+        (
+            json!({"z": {"p": 1, "q": 1, "r": 1}}),
+            json!({"z": {"p": 1, "r": 1}}),
+        ),
         (json!({"z": {"r": 1}}), json!({"z": {}})),
         (json!({"w": {"r": 1}}), json!({"w": {}})),
     ] {
@@ -227,7 +336,10 @@ fn long_chains_do_not_overflow_the_stack() {
     let mut definitions = Map::new();
     for level in 0..500 {
         let next = format!("#/$defs/d{}", level + 1);
-        definitions.insert(format!("d{level}"), json!({"properties": {"a": {"$ref": next}}}));
+        definitions.insert(
+            format!("d{level}"),
+            json!({"properties": {"a": {"$ref": next}}}),
+        );
     }
     definitions.insert("d500".into(), json!(true));
     let skill = with_schema(json!({"$defs": definitions, "$ref": "#/$defs/d0"})).unwrap();
@@ -245,12 +357,20 @@ fn long_chains_do_not_overflow_the_stack() {
         let skill = with_schema(chain(61, &more)).unwrap();
         skill.check_input(&deep).unwrap();
         let violation = skill.check_input(&json!({"a": {"a": {"b": 1}}}));
-        assert_eq!(violation.is_err(), more.get("unevaluatedProperties").is_some(), "{violation:?}");
+        assert_eq!(
+            violation.is_err(),
+            more.get("unevaluatedProperties").is_some(),
+            "{violation:?}"
+        );
         let error = with_schema(chain(64, &more)).unwrap_err().to_string();
         assert!(error.contains("a chain of more than 64"), "{error}");
     }
-    let many: Map<String, Value> = (0..2000).map(|n| (format!("p{n}"), json!({"items": true}))).collect();
-    let error = with_schema(json!({"properties": many})).unwrap_err().to_string();
+    let many: Map<String, Value> = (0..2000)
+        .map(|n| (format!("p{n}"), json!({"items": true})))
+        .collect();
+    let error = with_schema(json!({"properties": many}))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("at most 1024"), "{error}");
 }
 

@@ -11,7 +11,11 @@ const VALUE_LIMIT_CHARS: usize = 60;
 pub(crate) fn first_difference(expected: &Value, actual: &Value) -> Option<Place> {
     let mut pointer = String::new();
     let (expected, actual) = descend(expected, actual, &mut pointer)?;
-    Some(Place { pointer: shortened(&pointer, POINTER_LIMIT_CHARS), expected, actual })
+    Some(Place {
+        pointer: shortened(&pointer, POINTER_LIMIT_CHARS),
+        expected,
+        actual,
+    })
 }
 
 /// A place and what stands there.
@@ -40,11 +44,22 @@ fn descend(expected: &Value, actual: &Value, place: &mut String) -> Option<(Stri
         found
     };
     match (expected, actual) {
-        (Value::Array(ours), Value::Array(theirs)) => (0..ours.len().max(theirs.len()))
-            .find_map(|index| step(&index.to_string(), ours.get(index), theirs.get(index), place)),
+        (Value::Array(ours), Value::Array(theirs)) => {
+            (0..ours.len().max(theirs.len())).find_map(|index| {
+                step(
+                    &index.to_string(),
+                    ours.get(index),
+                    theirs.get(index),
+                    place,
+                )
+            })
+        }
         (Value::Object(ours), Value::Object(theirs)) => {
-            let names: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-            names.into_iter().find_map(|name| step(name, ours.get(name), theirs.get(name), place))
+            let names: std::collections::BTreeSet<&String> =
+                ours.keys().chain(theirs.keys()).collect();
+            names
+                .into_iter()
+                .find_map(|name| step(name, ours.get(name), theirs.get(name), place))
         }
         _ if expected == actual => None,
         _ => Some((shown(Some(expected)), shown(Some(actual)))),
@@ -53,7 +68,10 @@ fn descend(expected: &Value, actual: &Value, place: &mut String) -> Option<(Stri
 
 /// A value for people: the beginning of its JSON.
 fn shown(value: Option<&Value>) -> String {
-    value.map_or_else(|| String::from("nothing"), |value| shortened(&value.to_string(), VALUE_LIMIT_CHARS))
+    value.map_or_else(
+        || String::from("nothing"),
+        |value| shortened(&value.to_string(), VALUE_LIMIT_CHARS),
+    )
 }
 
 fn shortened(text: &str, limit_chars: usize) -> String {
@@ -71,17 +89,38 @@ mod tests {
     #[test]
     fn the_first_place_is_named() {
         let place = |ours: Value, theirs: Value| {
-            first_difference(&ours, &theirs).map(|found| (found.pointer, found.expected, found.actual))
+            first_difference(&ours, &theirs)
+                .map(|found| (found.pointer, found.expected, found.actual))
         };
-        let at = |place: &str, ours: &str, theirs: &str| Some((place.to_owned(), ours.to_owned(), theirs.to_owned()));
+        let at = |place: &str, ours: &str, theirs: &str| {
+            Some((place.to_owned(), ours.to_owned(), theirs.to_owned()))
+        };
         assert_eq!(place(json!({"a": [1, 2]}), json!({"a": [1, 2]})), None);
         assert_eq!(place(json!(1), json!(2)), at("", "1", "2"));
-        assert_eq!(place(json!({"a": [1, {"b/c": 2}]}), json!({"a": [1, {"b/c": 3}]})), at("/a/1/b~1c", "2", "3"));
-        assert_eq!(place(json!({"a": 1, "z": 1}), json!({"b": 1, "z": 2})), at("/a", "1", "nothing"));
-        assert_eq!(place(json!([1]), json!([1, [2]])), at("/1", "nothing", "[2]"));
-        assert_eq!(place(json!({"a": {}}), json!({"a": []})), at("/a", "{}", "[]"));
+        assert_eq!(
+            place(json!({"a": [1, {"b/c": 2}]}), json!({"a": [1, {"b/c": 3}]})),
+            at("/a/1/b~1c", "2", "3")
+        );
+        assert_eq!(
+            place(json!({"a": 1, "z": 1}), json!({"b": 1, "z": 2})),
+            at("/a", "1", "nothing")
+        );
+        assert_eq!(
+            place(json!([1]), json!([1, [2]])),
+            at("/1", "nothing", "[2]")
+        );
+        assert_eq!(
+            place(json!({"a": {}}), json!({"a": []})),
+            at("/a", "{}", "[]")
+        );
         let name = "é".repeat(250_000);
-        let (short, value) = (format!("/{}…", "é".repeat(199)), format!("\"{}…", "é".repeat(59)));
-        assert_eq!(place(json!({ &name: 1 }), json!({ &name: name })), at(&short, "1", &value));
+        let (short, value) = (
+            format!("/{}…", "é".repeat(199)),
+            format!("\"{}…", "é".repeat(59)),
+        );
+        assert_eq!(
+            place(json!({ &name: 1 }), json!({ &name: name })),
+            at(&short, "1", &value)
+        );
     }
 }

@@ -11,9 +11,16 @@ use crate::parting::{Told, first_contradiction};
 pub(crate) type Recorded = Result<(Execution, Option<Account>), SandboxError>;
 
 /// Where `first`, which had another outcome than was committed, parted from it; and the same in words.
-pub(crate) fn find(committed: Told<'_>, first: &Execution, second: &Recorded) -> (Divergence, String) {
+pub(crate) fn find(
+    committed: Told<'_>,
+    first: &Execution,
+    second: &Recorded,
+) -> (Divergence, String) {
     let difference = difference(committed, first);
-    let repeated = second.as_ref().ok().map(|(second, _)| second.outcome == first.outcome);
+    let repeated = second
+        .as_ref()
+        .ok()
+        .map(|(second, _)| second.outcome == first.outcome);
     // A machine that does not repeat itself has nothing to say about others. What it can say is where it did not.
     let itself = Told {
         outcome: &first.outcome,
@@ -21,31 +28,56 @@ pub(crate) fn find(committed: Told<'_>, first: &Execution, second: &Recorded) ->
         whose: "the first replay's",
         is: "is what the first replay did",
     };
-    let told = if repeated == Some(false) { itself } else { committed };
+    let told = if repeated == Some(false) {
+        itself
+    } else {
+        committed
+    };
     let event = match second {
         Ok((second, Some(account))) => first_contradiction(account, second.resources.fuel, told),
-        Ok((_, None)) => Err(String::from("the calls of a guest of this backend are not seen")),
-        Err(error) => Err(format!("the second replay could not be carried out: {error}")),
+        Ok((_, None)) => Err(String::from(
+            "the calls of a guest of this backend are not seen",
+        )),
+        Err(error) => Err(format!(
+            "the second replay could not be carried out: {error}"
+        )),
     };
     let (event, no_event) = match event {
         Ok(event) => (Some(event), None),
         Err(why) => (None, Some(why)),
     };
-    let divergence = Divergence { difference, event, no_event, fuel: first.resources.fuel, repeated };
+    let divergence = Divergence {
+        difference,
+        event,
+        no_event,
+        fuel: first.resources.fuel,
+        repeated,
+    };
     let words = match second {
-        Ok((second, _)) if repeated == Some(false) => unrepeated(&divergence, &self::difference(itself, second)),
+        Ok((second, _)) if repeated == Some(false) => {
+            unrepeated(&divergence, &self::difference(itself, second))
+        }
         _ => in_words(&divergence, second),
     };
     (divergence, words)
 }
 
 fn in_words(divergence: &Divergence, second: &Recorded) -> String {
-    let mut words = format!("{}; {}", difference_in_words(&divergence.difference), event_in_words(divergence));
+    let mut words = format!(
+        "{}; {}",
+        difference_in_words(&divergence.difference),
+        event_in_words(divergence)
+    );
     if let Ok((second, Some(_))) = second {
-        words.push_str(&format!("; the replay used {} fuel in all", divergence.fuel));
+        words.push_str(&format!(
+            "; the replay used {} fuel in all",
+            divergence.fuel
+        ));
         if second.resources.fuel != divergence.fuel {
             let other = second.resources.fuel;
-            words.push_str(&format!(", a second one {other}: this machine does not repeat itself to the instruction"));
+            words.push_str(&format!(
+                ", a second one {other}: this machine does not repeat itself to the instruction"
+            ));
         }
     }
     words
@@ -63,29 +95,54 @@ fn unrepeated(divergence: &Divergence, between: &Difference) -> String {
 fn event_in_words(divergence: &Divergence) -> String {
     match (&divergence.event, &divergence.no_event) {
         (Some(event), _) => format!("the first contradiction is {event}"),
-        (None, why) => format!("no call can be named, because {}", why.as_deref().unwrap_or("nobody knows")),
+        (None, why) => format!(
+            "no call can be named, because {}",
+            why.as_deref().unwrap_or("nobody knows")
+        ),
     }
 }
 
 fn difference_in_words(difference: &Difference) -> String {
-    let Difference { byte, pointer, committed, replayed } = difference;
+    let Difference {
+        byte,
+        pointer,
+        committed,
+        replayed,
+    } = difference;
     let Some(byte) = byte else {
-        return format!("the replay ended differently: committed \"{committed}\", replayed \"{replayed}\"");
+        return format!(
+            "the replay ended differently: committed \"{committed}\", replayed \"{replayed}\""
+        );
     };
     let place = pointer.as_ref().map_or_else(String::new, |pointer| {
-        let place = if pointer.is_empty() { "the whole value" } else { pointer };
+        let place = if pointer.is_empty() {
+            "the whole value"
+        } else {
+            pointer
+        };
         format!(", at {place}: committed {committed}, replayed {replayed}")
     });
-    format!("the replay returned another value: the canonical JSON differs from byte {byte} on{place}")
+    format!(
+        "the replay returned another value: the canonical JSON differs from byte {byte} on{place}"
+    )
 }
 
 fn difference(told: Told<'_>, replayed: &Execution) -> Difference {
     let in_words = |outcome: &Outcome| outcome.to_string();
     let (Some(expected), Some(actual)) = (told.output, &replayed.output_canonical) else {
         let (committed, replayed) = (in_words(told.outcome), in_words(&replayed.outcome));
-        return Difference { byte: None, pointer: None, committed, replayed };
+        return Difference {
+            byte: None,
+            pointer: None,
+            committed,
+            replayed,
+        };
     };
-    let byte = expected.iter().zip(actual).take_while(|(a, b)| a == b).count() as u64;
+    let byte = expected
+        .iter()
+        .zip(actual)
+        .take_while(|(a, b)| a == b)
+        .count() as u64;
     let values = [expected, actual].map(serde_json::from_slice::<Value>);
     let place = match values {
         [Ok(expected), Ok(actual)] => first_difference(&expected, &actual),
@@ -93,9 +150,16 @@ fn difference(told: Told<'_>, replayed: &Execution) -> Difference {
         _ => None,
     };
     match place {
-        Some(Place { pointer, expected, actual }) => {
-            Difference { byte: Some(byte), pointer: Some(pointer), committed: expected, replayed: actual }
-        }
+        Some(Place {
+            pointer,
+            expected,
+            actual,
+        }) => Difference {
+            byte: Some(byte),
+            pointer: Some(pointer),
+            committed: expected,
+            replayed: actual,
+        },
         None => Difference {
             byte: Some(byte),
             pointer: None,

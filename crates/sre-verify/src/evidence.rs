@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sre_core::{
-    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, InputDigest, Manifest, Outcome, Profile,
-    SkillDigest, Verdict, canonical_json,
+    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, InputDigest, Manifest,
+    Outcome, Profile, SkillDigest, Verdict, canonical_json,
 };
 use sre_da::{Store, parse_uri};
 use sre_skill::{Skill, SkillErrorKind};
@@ -36,7 +36,16 @@ impl Fetched {
         ];
         digests.extend(claim.result_hash.map(BlobDigest::from));
         let answers = store.get_many(&digests).await;
-        Self(digests.into_iter().zip(answers.into_iter().map(|answer| answer.map_err(Finding::from))).collect())
+        Self(
+            digests
+                .into_iter()
+                .zip(
+                    answers
+                        .into_iter()
+                        .map(|answer| answer.map_err(Finding::from)),
+                )
+                .collect(),
+        )
     }
 
     /// The bytes with `digest`.
@@ -44,7 +53,9 @@ impl Fetched {
         let digest = digest.into();
         match self.0.get(&digest) {
             Some(answer) => answer.clone(),
-            None => Err(Finding::tampered(format!("{digest} is not what the claim leads to"))),
+            None => Err(Finding::tampered(format!(
+                "{digest} is not what the claim leads to"
+            ))),
         }
     }
 
@@ -52,13 +63,19 @@ impl Fetched {
     fn at_uri(&self, uri: &str, digest: BlobDigest) -> Result<Arc<[u8]>, Finding> {
         let named = parse_uri(uri).map_err(|error| Finding::tampered(error.to_string()))?;
         if named != digest {
-            return Err(Finding::tampered(format!("{uri} is not the address of {digest}")));
+            return Err(Finding::tampered(format!(
+                "{uri} is not the address of {digest}"
+            )));
         }
         self.bytes(digest)
     }
 
     /// The value whose canonical JSON has `digest`.
-    pub(crate) fn value<T>(&self, what: &str, digest: impl Into<BlobDigest>) -> Result<Canonical<T>, Finding>
+    pub(crate) fn value<T>(
+        &self,
+        what: &str,
+        digest: impl Into<BlobDigest>,
+    ) -> Result<Canonical<T>, Finding>
     where
         T: DeserializeOwned + Serialize,
     {
@@ -67,16 +84,27 @@ impl Fetched {
     }
 
     /// The input: a JSON object in canonical form, so that one input has one digest.
-    pub(crate) fn input(&self, digest: InputDigest, limit_bytes: usize) -> Result<Arc<[u8]>, Finding> {
+    pub(crate) fn input(
+        &self,
+        digest: InputDigest,
+        limit_bytes: usize,
+    ) -> Result<Arc<[u8]>, Finding> {
         let bytes = self.bytes(digest)?;
         limits::check("bytes of input", bytes.len() as u64, limit_bytes as u64)?;
-        let value = canonical_json::parse(&bytes)
-            .map_err(|error| Finding::tampered(format!("{digest} is no input, which is a JSON object: {error}")))?;
+        let value = canonical_json::parse(&bytes).map_err(|error| {
+            Finding::tampered(format!(
+                "{digest} is no input, which is a JSON object: {error}"
+            ))
+        })?;
         if !value.is_object() {
-            return Err(Finding::tampered(format!("{digest} is no input, which is a JSON object")));
+            return Err(Finding::tampered(format!(
+                "{digest} is no input, which is a JSON object"
+            )));
         }
         if canonical_json::to_vec(&value) != *bytes {
-            return Err(Finding::tampered(format!("{digest} is not the canonical form of an input")));
+            return Err(Finding::tampered(format!(
+                "{digest} is not the canonical form of an input"
+            )));
         }
         Ok(bytes)
     }
@@ -88,7 +116,9 @@ impl Fetched {
             Ok(profile)
         } else {
             let (committed, claimed) = (profile.backend, claim.backend);
-            Err(Finding::tampered(format!("the committed profile is of the {committed} backend, not of {claimed}")))
+            Err(Finding::tampered(format!(
+                "the committed profile is of the {committed} backend, not of {claimed}"
+            )))
         }
     }
 }
@@ -98,19 +128,29 @@ fn read_value<T>(what: &str, digest: BlobDigest, bytes: &[u8]) -> Result<Canonic
 where
     T: DeserializeOwned + Serialize,
 {
-    limits::check(&format!("bytes of {what}"), bytes.len() as u64, VALUE_LIMIT_BYTES as u64)?;
-    let value: T =
-        serde_json::from_slice(bytes).map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
+    limits::check(
+        &format!("bytes of {what}"),
+        bytes.len() as u64,
+        VALUE_LIMIT_BYTES as u64,
+    )?;
+    let value: T = serde_json::from_slice(bytes)
+        .map_err(|error| Finding::tampered(format!("{digest} is no {what}: {error}")))?;
     let value = Canonical::new(value);
     if value.address() == digest {
         Ok(value)
     } else {
-        Err(Finding::tampered(format!("{digest} is not the canonical form of a {what}")))
+        Err(Finding::tampered(format!(
+            "{digest} is not the canonical form of a {what}"
+        )))
     }
 }
 
 /// A value fetched by itself.
-pub(crate) async fn value<T>(store: &dyn Store, what: &str, digest: BlobDigest) -> Result<Canonical<T>, Finding>
+pub(crate) async fn value<T>(
+    store: &dyn Store,
+    what: &str,
+    digest: BlobDigest,
+) -> Result<Canonical<T>, Finding>
 where
     T: DeserializeOwned + Serialize,
 {
@@ -121,21 +161,30 @@ where
 pub(crate) fn commitment(fetched: &Fetched, claim: &CommitResult) -> Result<(), Finding> {
     if claim.commitment.format != COMMITMENT_FORMAT {
         let format = &claim.commitment.format;
-        let message = format!("unknown commitment format {format:?}; this version reads {COMMITMENT_FORMAT}");
+        let message =
+            format!("unknown commitment format {format:?}; this version reads {COMMITMENT_FORMAT}");
         return Err(Finding::new(Verdict::Unverifiable, message));
     }
     let actual = claim.commitment.digest();
     if actual != claim.commitment_hash {
         let claimed = claim.commitment_hash;
-        return Err(Finding::tampered(format!("the commitment's digest is {actual}, not {claimed} as claimed")));
+        return Err(Finding::tampered(format!(
+            "the commitment's digest is {actual}, not {claimed} as claimed"
+        )));
     }
     fetched.at_uri(&claim.commitment_uri, actual.into())?;
     Ok(())
 }
 
 /// The skill, rebuilt from its manifest and files. Fetches no more than is granted, and nothing twice.
-pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest, limits: &ReplayLimits) -> Result<Skill, Finding> {
-    let manifest = value::<Manifest>(store, "skill manifest", digest.into()).await?.into_value();
+pub(crate) async fn skill(
+    store: &dyn Store,
+    digest: SkillDigest,
+    limits: &ReplayLimits,
+) -> Result<Skill, Finding> {
+    let manifest = value::<Manifest>(store, "skill manifest", digest.into())
+        .await?
+        .into_value();
     limits.admit_files(&manifest)?;
     let (mut files, mut fetched) = (BTreeMap::new(), HashMap::<_, Arc<[u8]>>::new());
     for file in &manifest.files {
@@ -146,7 +195,10 @@ pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest, limits: &Repla
         // Before the next is fetched: what was granted is what the manifest says, and not what the store has.
         if bytes.len() as u64 != file.size {
             let (found, said) = (bytes.len(), file.size);
-            return Err(Finding::tampered(format!("{} has {found} bytes, the manifest says {said}", file.sha256)));
+            return Err(Finding::tampered(format!(
+                "{} has {found} bytes, the manifest says {said}",
+                file.sha256
+            )));
         }
         files.insert(file.path.clone(), bytes);
     }
@@ -157,22 +209,35 @@ pub(crate) async fn skill(store: &dyn Store, digest: SkillDigest, limits: &Repla
     if skill.digest() == digest {
         Ok(skill)
     } else {
-        Err(Finding::tampered(format!("the skill's digest is {}, not {digest}", skill.digest())))
+        Err(Finding::tampered(format!(
+            "the skill's digest is {}, not {digest}",
+            skill.digest()
+        )))
     }
 }
 
 /// That the claimed result is the outcome's, and that its bytes are there.
-pub(crate) fn output(fetched: &Fetched, claim: &CommitResult, outcome: &Outcome) -> Result<(), Finding> {
+pub(crate) fn output(
+    fetched: &Fetched,
+    claim: &CommitResult,
+    outcome: &Outcome,
+) -> Result<(), Finding> {
     if claim.result_hash != outcome.output() {
-        return Err(Finding::tampered("the claimed result is not the committed outcome's"));
+        return Err(Finding::tampered(
+            "the claimed result is not the committed outcome's",
+        ));
     }
     let success = claim.status == CommitStatus::Success;
     if success != claim.result_hash.is_some() {
-        return Err(Finding::tampered("the claimed status is not the committed outcome's"));
+        return Err(Finding::tampered(
+            "the claimed status is not the committed outcome's",
+        ));
     }
     match (claim.result_hash, &claim.result_uri) {
         (Some(hash), Some(uri)) => fetched.at_uri(uri, hash.into()).map(drop),
         (None, None) => Ok(()),
-        _ => Err(Finding::tampered("the claim has a result hash without an address, or an address without a hash")),
+        _ => Err(Finding::tampered(
+            "the claim has a result hash without an address, or an address without a hash",
+        )),
     }
 }

@@ -28,7 +28,11 @@ pub(crate) fn read(text: &[u8], expected: &Value) -> Reading {
         Err(Stop::Unfinished) => Reading::Unfinished,
         Ok(()) => {
             reader.skip_space();
-            if reader.at == text.len() { Reading::Complete } else { Reading::Contradicts(reader.at) }
+            if reader.at == text.len() {
+                Reading::Complete
+            } else {
+                Reading::Contradicts(reader.at)
+            }
         }
     }
 }
@@ -112,8 +116,14 @@ impl Reader<'_> {
             let start = self.at;
             let Piece::Bytes(bytes, length) = self.piece()? else {
                 // The shortest of those that begin alike comes first.
-                let found = sorted[low..high].first().is_some_and(|text| text.len() == depth);
-                return if found { Ok(low) } else { Err(Stop::Contradicts(start)) };
+                let found = sorted[low..high]
+                    .first()
+                    .is_some_and(|text| text.len() == depth);
+                return if found {
+                    Ok(low)
+                } else {
+                    Err(Stop::Contradicts(start))
+                };
             };
             for byte in &bytes[..length] {
                 let range = &sorted[low..high];
@@ -169,7 +179,9 @@ impl Reader<'_> {
     fn unit(&mut self, start: usize) -> Result<u16, Stop> {
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = char::from(self.next()?).to_digit(16).ok_or(Stop::Contradicts(start))?;
+            let digit = char::from(self.next()?)
+                .to_digit(16)
+                .ok_or(Stop::Contradicts(start))?;
             unit = unit * 16 + digit;
         }
         u16::try_from(unit).map_err(|_| Stop::Contradicts(start))
@@ -177,8 +189,10 @@ impl Reader<'_> {
 
     fn number(&mut self, expected: &Value) -> Result<(), Stop> {
         let rest = &self.text[self.at..];
-        let length =
-            rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+        let length = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .count();
         let token = &rest[..length];
         if canonical_json::parse(token)
             .is_ok_and(|value| canonical_json::to_vec(&value) == canonical_json::to_vec(expected))
@@ -190,7 +204,11 @@ impl Reader<'_> {
         if length == rest.len() && spelling.starts_with(token) {
             return Err(Stop::Unfinished);
         }
-        let alike = token.iter().zip(&spelling).take_while(|(a, b)| a == b).count();
+        let alike = token
+            .iter()
+            .zip(&spelling)
+            .take_while(|(a, b)| a == b)
+            .count();
         Err(Stop::Contradicts(self.at + alike))
     }
 
@@ -211,7 +229,10 @@ impl Reader<'_> {
     }
 
     fn skip_space(&mut self) {
-        let space = self.text[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        let space = self.text[self.at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+            .count();
         self.at += space;
     }
 }

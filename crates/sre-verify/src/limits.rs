@@ -53,10 +53,16 @@ impl ReplayLimits {
     /// time.
     pub(crate) fn admit(&self, profile: &Profile) -> Result<(), Finding> {
         let time_ms = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
-        let pids = profile.processes.map_or(0, |processes| processes.pids_limit);
+        let pids = profile
+            .processes
+            .map_or(0, |processes| processes.pids_limit);
         check("fuel", profile.fuel, self.fuel)?;
         check("bytes of memory", profile.mem_limit_bytes, self.mem_bytes)?;
-        check("bytes of output", profile.output_limit_bytes, self.output_bytes)?;
+        check(
+            "bytes of output",
+            profile.output_limit_bytes,
+            self.output_bytes,
+        )?;
         check("bytes in /tmp", profile.tmp_limit_bytes, self.tmp_bytes)?;
         check("milliseconds", profile.timeout_ms, time_ms)?;
         check("processes", pids, self.pids)
@@ -64,8 +70,15 @@ impl ReplayLimits {
 
     /// That the files of a skill are no more than is granted, by what its manifest says of them.
     pub(crate) fn admit_files(&self, manifest: &Manifest) -> Result<(), Finding> {
-        let bytes = manifest.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
-        check("files of the skill", manifest.files.len() as u64, self.package.files as u64)?;
+        let bytes = manifest
+            .files
+            .iter()
+            .fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        check(
+            "files of the skill",
+            manifest.files.len() as u64,
+            self.package.files as u64,
+        )?;
         check("bytes of the skill", bytes, self.package.unpacked_bytes)
     }
 }
@@ -75,6 +88,7 @@ pub(crate) fn check(what: &str, asked: u64, granted: u64) -> Result<(), Finding>
     if asked <= granted {
         return Ok(());
     }
-    let message = format!("the commitment asks for {asked} {what}, and this verifier grants {granted}");
+    let message =
+        format!("the commitment asks for {asked} {what}, and this verifier grants {granted}");
     Err(Finding::new(Verdict::Unverifiable, message))
 }

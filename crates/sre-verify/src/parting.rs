@@ -25,21 +25,37 @@ pub(crate) struct Told<'a> {
 
 /// The first thing in `account` that contradicts `told`, given that the run used `fuel` and had another outcome; or why
 /// it cannot be named.
-pub(crate) fn first_contradiction(account: &Account, fuel: u64, told: Told<'_>) -> Result<GuestEvent, String> {
+pub(crate) fn first_contradiction(
+    account: &Account,
+    fuel: u64,
+    told: Told<'_>,
+) -> Result<GuestEvent, String> {
     let end = |contradicts: String| Ok(end(account, fuel, contradicts));
     let Told { outcome, is, .. } = told;
     match outcome {
         Outcome::Returned { .. } => returned(account, fuel, told),
-        Outcome::BadOutput { reason: BadOutputReason::Empty, .. } => {
-            match account.printed.iter().position(|byte| !byte.is_ascii_whitespace()) {
+        Outcome::BadOutput {
+            reason: BadOutputReason::Empty,
+            ..
+        } => {
+            match account
+                .printed
+                .iter()
+                .position(|byte| !byte.is_ascii_whitespace())
+            {
                 Some(at) => Ok(printed(account, at, &format!("where no output {is}"))),
                 None => end(format!("{outcome}: that {is}")),
             }
         }
-        Outcome::BadOutput { reason: BadOutputReason::TooLong, .. } if account.ending != Ending::OutputLimit => {
+        Outcome::BadOutput {
+            reason: BadOutputReason::TooLong,
+            ..
+        } if account.ending != Ending::OutputLimit => {
             end(format!("more than the output limit {is}"))
         }
-        Outcome::BadOutput { .. } if !matches!(account.ending, Ending::Exited(0) | Ending::OutputLimit) => {
+        Outcome::BadOutput { .. }
+            if !matches!(account.ending, Ending::Exited(0) | Ending::OutputLimit) =>
+        {
             end(format!("exit code 0 {is}"))
         }
         Outcome::BadOutput { .. } => Err(String::from(
@@ -55,14 +71,22 @@ pub(crate) fn first_contradiction(account: &Account, fuel: u64, told: Told<'_>) 
 /// Where a value is said to have been returned.
 fn returned(account: &Account, fuel: u64, told: Told<'_>) -> Result<GuestEvent, String> {
     let Told { whose, is, .. } = told;
-    let value = told.output.ok_or_else(|| format!("{whose} result cannot be had"))?;
+    let value = told
+        .output
+        .ok_or_else(|| format!("{whose} result cannot be had"))?;
     // A value that no parser of ours accepts was returned by nobody.
-    let value: Value = canonical_json::parse(value)
-        .map_err(|error| format!("no program returns {whose} result, which is no JSON of ours: {error}"))?;
+    let value: Value = canonical_json::parse(value).map_err(|error| {
+        format!("no program returns {whose} result, which is no JSON of ours: {error}")
+    })?;
     let contradicts = match read(&account.printed, &value) {
-        Reading::Contradicts(at) => return Ok(printed(account, at, &format!("is not of {whose} result"))),
+        Reading::Contradicts(at) => {
+            return Ok(printed(account, at, &format!("is not of {whose} result")));
+        }
         Reading::Unfinished => {
-            format!("{whose} result goes on after the {} printed", plural(account.printed.len()))
+            format!(
+                "{whose} result goes on after the {} printed",
+                plural(account.printed.len())
+            )
         }
         Reading::Complete if account.ending == Ending::Exited(0) => {
             format!("the output schema refuses {whose} result, which it printed")
@@ -82,8 +106,18 @@ fn printed(account: &Account, at: usize, why: &str) -> GuestEvent {
 }
 
 fn by_call(call: HostCall, contradicts: String) -> GuestEvent {
-    let HostCall { number, call: what, fuel } = call;
-    GuestEvent { kind: GuestEventKind::Call, number, what, contradicts, fuel }
+    let HostCall {
+        number,
+        call: what,
+        fuel,
+    } = call;
+    GuestEvent {
+        kind: GuestEventKind::Call,
+        number,
+        what,
+        contradicts,
+        fuel,
+    }
 }
 
 fn end(account: &Account, fuel: u64, contradicts: String) -> GuestEvent {
@@ -97,9 +131,19 @@ fn end(account: &Account, fuel: u64, contradicts: String) -> GuestEvent {
         Ending::OutOfMemory => String::from("it ran out of memory"),
         Ending::OutputLimit => String::from("it printed more than the output limit"),
     };
-    GuestEvent { kind: GuestEventKind::End, number: account.calls, what, contradicts, fuel }
+    GuestEvent {
+        kind: GuestEventKind::End,
+        number: account.calls,
+        what,
+        contradicts,
+        fuel,
+    }
 }
 
 fn plural(bytes: usize) -> String {
-    if bytes == 1 { String::from("1 byte") } else { format!("{bytes} bytes") }
+    if bytes == 1 {
+        String::from("1 byte")
+    } else {
+        format!("{bytes} bytes")
+    }
 }

@@ -13,7 +13,10 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(verdict: Verdict, message: impl Into<String>) -> Self {
-        Self { verdict, message: message.into() }
+        Self {
+            verdict,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn tampered(message: impl Into<String>) -> Self {
@@ -44,7 +47,11 @@ pub(crate) struct Report {
 
 impl Report {
     /// Records a check and passes its value on.
-    pub(crate) fn check<T>(&mut self, name: &str, result: Result<T, Finding>) -> Result<T, Finding> {
+    pub(crate) fn check<T>(
+        &mut self,
+        name: &str,
+        result: Result<T, Finding>,
+    ) -> Result<T, Finding> {
         let (status, detail) = match &result {
             Ok(_) => (CheckStatus::Passed, None),
             Err(finding) => (CheckStatus::Failed, Some(finding.message.clone())),
@@ -54,7 +61,11 @@ impl Report {
     }
 
     pub(crate) fn record(&mut self, name: &str, status: CheckStatus, detail: Option<String>) {
-        self.checks.push(Check { name: name.to_owned(), status, detail });
+        self.checks.push(Check {
+            name: name.to_owned(),
+            status,
+            detail,
+        });
     }
 
     pub(crate) fn method(&mut self, method: Method) {
@@ -65,7 +76,11 @@ impl Report {
         self.replayed_hash = Some(hash);
     }
 
-    pub(crate) fn finish(self, claim: &CommitResult, ended: Result<Verdict, Finding>) -> VerifyResult {
+    pub(crate) fn finish(
+        self,
+        claim: &CommitResult,
+        ended: Result<Verdict, Finding>,
+    ) -> VerifyResult {
         let (verdict, error) = match ended {
             Ok(verdict) => (verdict, None),
             Err(finding) => (finding.verdict, Some(finding.message)),

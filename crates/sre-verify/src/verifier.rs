@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use lru::LruCache;
 use serde_json::Value;
 use sre_core::{
-    Backend, Canonical, CheckStatus, Digest, Engine, Method, Outcome, OutputDigest, Profile, RuntimeDigest,
-    SkillDigest, Verdict, VerifyResult, canonical_json,
+    Backend, Canonical, CheckStatus, Digest, Engine, Method, Outcome, OutputDigest, Profile,
+    RuntimeDigest, SkillDigest, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::Store;
 use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
@@ -43,7 +43,13 @@ impl Verifier {
     pub fn new(executor: Executor, store: Arc<dyn Store>) -> Self {
         let (skills, engines) = (LruCache::new(CHECKED_LIMIT), LruCache::new(CHECKED_LIMIT));
         let limits = ReplayLimits::default();
-        Self { executor, store, skills: Mutex::new(skills), engines: Mutex::new(engines), limits }
+        Self {
+            executor,
+            store,
+            skills: Mutex::new(skills),
+            engines: Mutex::new(engines),
+            limits,
+        }
     }
 
     /// The same, granting something else than the default.
@@ -53,7 +59,10 @@ impl Verifier {
     }
 
     /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever wants to show it.
-    pub async fn verify_and_show(&self, request: VerifyRequest) -> (VerifyResult, Option<Execution>) {
+    pub async fn verify_and_show(
+        &self,
+        request: VerifyRequest,
+    ) -> (VerifyResult, Option<Execution>) {
         let mut report = Report::default();
         let ended = self.run_checks(&request, &mut report).await;
         let replayed = report.replayed.take();
@@ -73,33 +82,46 @@ impl Verifier {
         if let Some(engine) = lock(&self.engines).get(&digest) {
             return Ok(Arc::clone(engine));
         }
-        let engine: Arc<Canonical<Engine>> = Arc::new(evidence::value(&*self.store, "runtime", digest.into()).await?);
+        let engine: Arc<Canonical<Engine>> =
+            Arc::new(evidence::value(&*self.store, "runtime", digest.into()).await?);
         lock(&self.engines).put(digest, Arc::clone(&engine));
         Ok(engine)
     }
 
-    async fn run_checks(&self, request: &VerifyRequest, report: &mut Report) -> Result<Verdict, Finding> {
+    async fn run_checks(
+        &self,
+        request: &VerifyRequest,
+        report: &mut Report,
+    ) -> Result<Verdict, Finding> {
         let claim = &request.claim;
         let commitment = &claim.commitment;
         let fetched = Fetched::all(&*self.store, claim).await;
         report.check("commitment", evidence::commitment(&fetched, claim))?;
         let skill = report.check("skill", self.skill(commitment.skill).await)?;
-        let input = report.check("input", fetched.input(commitment.input, self.limits.input_bytes))?;
+        let input = report.check(
+            "input",
+            fetched.input(commitment.input, self.limits.input_bytes),
+        )?;
         let profile: Canonical<Profile> = report.check("profile", fetched.profile(claim))?;
         let engine = report.check("runtime", self.engine(commitment.runtime).await)?;
-        let outcome: Canonical<Outcome> = report.check("outcome", fetched.value("outcome", commitment.outcome))?;
+        let outcome: Canonical<Outcome> =
+            report.check("outcome", fetched.value("outcome", commitment.outcome))?;
         report.check("output", evidence::output(&fetched, claim, &outcome))?;
         if let Some(reported) = &request.reported_output {
             report.check("reported_output", reported_output(reported, &outcome))?;
         }
 
         if !skill.manifest().annotations.is_repeatable() {
-            let reason = String::from("the skill declares itself not repeatable (idempotentHint or openWorldHint)");
+            let reason = String::from(
+                "the skill declares itself not repeatable (idempotentHint or openWorldHint)",
+            );
             report.record("replay", CheckStatus::Skipped, Some(reason));
             report.actual(hash_of(&outcome));
             return Ok(Verdict::HashOnly);
         }
-        let replayed = self.replay(skill, input, profile, &engine, &outcome, report).await;
+        let replayed = self
+            .replay(skill, input, profile, &engine, &outcome, report)
+            .await;
         report.check("replay", replayed)?;
         Ok(Verdict::Matched)
     }
@@ -115,20 +137,39 @@ impl Verifier {
     ) -> Result<(), Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
         self.limits.admit(&profile)?;
-        let language_runtime = self.language_runtime(profile.backend, committed_engine).await?;
+        let language_runtime = self
+            .language_runtime(profile.backend, committed_engine)
+            .await?;
         let own_engine = self
             .executor
             .engine(profile.backend, &skill, language_runtime)
             .await
             .map_err(|error| unverifiable(error.to_string()))?;
         let same_engine = **own_engine == *committed_engine;
-        let slot = self.executor.slot().await.map_err(|error| unverifiable(error.to_string()))?;
-        let time_limit = Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
-        let job = OwnedJob { skill, input, profile: Arc::new(profile), time_limit, language_runtime };
-        let execution = self.executor.execute(slot, job.clone()).await.map_err(|error| match error.kind() {
-            ErrorKind::Timeout => unverifiable(format!("the replay took longer than {time_limit:?}")),
-            _ => unverifiable(format!("the replay could not be carried out: {error}")),
-        })?;
+        let slot = self
+            .executor
+            .slot()
+            .await
+            .map_err(|error| unverifiable(error.to_string()))?;
+        let time_limit =
+            Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
+        let job = OwnedJob {
+            skill,
+            input,
+            profile: Arc::new(profile),
+            time_limit,
+            language_runtime,
+        };
+        let execution =
+            self.executor
+                .execute(slot, job.clone())
+                .await
+                .map_err(|error| match error.kind() {
+                    ErrorKind::Timeout => {
+                        unverifiable(format!("the replay took longer than {time_limit:?}"))
+                    }
+                    _ => unverifiable(format!("the replay could not be carried out: {error}")),
+                })?;
         report.method(Method::Replay);
         report.actual(hash_of(&execution.outcome));
         let execution = report.replayed.insert(execution);
@@ -140,8 +181,14 @@ impl Verifier {
             Some(output) => self.store.get(output.into()).await.ok(),
             None => None,
         };
-        let told = Told { outcome: committed, output: output.as_deref(), whose: "the committed", is: "is committed" };
-        let (divergence, words) = divergence::find(told, execution, &self.replay_recorded(job).await);
+        let told = Told {
+            outcome: committed,
+            output: output.as_deref(),
+            whose: "the committed",
+            is: "is committed",
+        };
+        let (divergence, words) =
+            divergence::find(told, execution, &self.replay_recorded(job).await);
         let repeated = divergence.repeated;
         report.divergence = Some(Box::new(divergence));
         if repeated == Some(false) {
@@ -166,22 +213,38 @@ impl Verifier {
     ///
     /// Only a runtime that the backend was told of is run. The executor chose the one it names, and an interpreter that
     /// was made to give a certain answer would give it in every replay.
-    async fn language_runtime(&self, backend: Backend, committed: &Engine) -> Result<Option<Digest>, Finding> {
+    async fn language_runtime(
+        &self,
+        backend: Backend,
+        committed: &Engine,
+    ) -> Result<Option<Digest>, Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
         let named = committed.language_runtime();
-        let named = named.map_err(|error| Finding::tampered(format!("the committed language runtime: {error}")))?;
+        let named = named.map_err(|error| {
+            Finding::tampered(format!("the committed language runtime: {error}"))
+        })?;
         let Some(digest) = named else { return Ok(None) };
-        let backend = self.executor.backend(backend).map_err(|error| unverifiable(error.to_string()))?;
-        let Some(runtimes) = backend.language_runtimes().filter(|known| known.find(digest).is_some()) else {
+        let backend = self
+            .executor
+            .backend(backend)
+            .map_err(|error| unverifiable(error.to_string()))?;
+        let Some(runtimes) = backend
+            .language_runtimes()
+            .filter(|known| known.find(digest).is_some())
+        else {
             return Err(unverifiable(format!(
                 "it ran in the language runtime {digest}, which is not one that is trusted here to be an interpreter"
             )));
         };
         if !runtimes.is_here(digest) {
             let packed = self.store.get(digest.into()).await.map_err(|error| {
-                unverifiable(format!("the language runtime {digest} is neither here nor in the store: {error}"))
+                unverifiable(format!(
+                    "the language runtime {digest} is neither here nor in the store: {error}"
+                ))
             })?;
-            runtimes.supply(digest, packed).map_err(|error| unverifiable(error.to_string()))?;
+            runtimes
+                .supply(digest, packed)
+                .map_err(|error| unverifiable(error.to_string()))?;
         }
         Ok(Some(digest))
     }
@@ -196,7 +259,9 @@ impl Verify for Verifier {
 
 /// The hash a verification compares: of the result where there is one, else of the outcome.
 fn hash_of(outcome: &Outcome) -> String {
-    outcome.output().map_or_else(|| outcome.digest().to_string(), |output| output.to_string())
+    outcome
+        .output()
+        .map_or_else(|| outcome.digest().to_string(), |output| output.to_string())
 }
 
 fn reported_output(reported: &Value, outcome: &Outcome) -> Result<(), Finding> {
@@ -204,7 +269,9 @@ fn reported_output(reported: &Value, outcome: &Outcome) -> Result<(), Finding> {
     if outcome.output() == Some(digest) {
         Ok(())
     } else {
-        Err(Finding::tampered(format!("the reported output has the digest {digest}, which is not the committed one")))
+        Err(Finding::tampered(format!(
+            "the reported output has the digest {digest}, which is not the committed one"
+        )))
     }
 }
 

@@ -79,7 +79,12 @@ impl Exit {
         match result.status {
             OrderStatus::Completed => Self::Success,
             OrderStatus::Timeout => Self::Timeout,
-            OrderStatus::Failed if result.verification.as_ref().is_some_and(|found| !found.is_valid) => {
+            OrderStatus::Failed
+                if result
+                    .verification
+                    .as_ref()
+                    .is_some_and(|found| !found.is_valid) =>
+            {
                 Self::Unverified
             }
             OrderStatus::Failed if result.commit_result.is_some() => Self::SkillFailed,

@@ -4,7 +4,8 @@ use serde::Serialize;
 use sre_core::OrderIdError;
 use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{
-    AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError, JournalError, RegistrarError,
+    AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError,
+    JournalError, RegistrarError,
 };
 use sre_receipt::KeyFolderError;
 use sre_server::TokenError;
@@ -42,12 +43,22 @@ struct Problem<'a> {
 impl Failure {
     /// Bad usage or bad input: nothing ran and nothing was written.
     pub fn usage(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, code, detail: detail.into(), hint: None }
+        Self {
+            exit: Exit::Usage,
+            code,
+            detail: detail.into(),
+            hint: None,
+        }
     }
 
     /// The host failed.
     pub fn operating(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { exit: Exit::Operating, code, detail: detail.into(), hint: None }
+        Self {
+            exit: Exit::Operating,
+            code,
+            detail: detail.into(),
+            hint: None,
+        }
     }
 
     /// With a hint, unless there is one already.
@@ -62,9 +73,17 @@ impl Failure {
         match format {
             Format::Human => {
                 let style = output::Style::stderr();
-                let mut text = format!("{} {}\n", style.error("error:"), output::escape(&self.detail));
+                let mut text = format!(
+                    "{} {}\n",
+                    style.error("error:"),
+                    output::escape(&self.detail)
+                );
                 if let Some(hint) = &self.hint {
-                    text.push_str(&format!("{} {}\n", style.hint("hint:"), output::escape(hint)));
+                    text.push_str(&format!(
+                        "{} {}\n",
+                        style.hint("hint:"),
+                        output::escape(hint)
+                    ));
                 }
                 output::stderr(&text);
             }
@@ -165,7 +184,11 @@ impl From<ExecuteError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let code = if matches!(error, JournalError::Damaged { .. }) { "journal_damaged" } else { "journal_failed" };
+        let code = if matches!(error, JournalError::Damaged { .. }) {
+            "journal_damaged"
+        } else {
+            "journal_failed"
+        };
         Self::operating(code, error.to_string())
     }
 }
@@ -176,15 +199,21 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Accept(error) => error.into(),
             EmbeddedError::Execute(error) => error.into(),
             EmbeddedError::Journal(error) => error.into(),
-            EmbeddedError::Sandbox(error) => Self::operating("sandbox_unavailable", error.to_string()),
-            EmbeddedError::Store(error) => Self::operating("store_failed", error.to_string()),
-            EmbeddedError::Folder { .. } | EmbeddedError::Unknown { .. } | EmbeddedError::NoHome => {
-                Self::operating("data_folder_unusable", error.to_string())
+            EmbeddedError::Sandbox(error) => {
+                Self::operating("sandbox_unavailable", error.to_string())
             }
+            EmbeddedError::Store(error) => Self::operating("store_failed", error.to_string()),
+            EmbeddedError::Folder { .. }
+            | EmbeddedError::Unknown { .. }
+            | EmbeddedError::NoHome => Self::operating("data_folder_unusable", error.to_string()),
             EmbeddedError::NoJournal(_) => Self::operating("journal_missing", error.to_string()),
             EmbeddedError::Registrar(error) => error.into(),
-            EmbeddedError::Keys(error) => Self::operating("callback_unavailable", error.to_string()),
-            EmbeddedError::Callback(error) => Self::operating("callback_unavailable", error.to_string()),
+            EmbeddedError::Keys(error) => {
+                Self::operating("callback_unavailable", error.to_string())
+            }
+            EmbeddedError::Callback(error) => {
+                Self::operating("callback_unavailable", error.to_string())
+            }
         }
     }
 }
@@ -221,7 +250,11 @@ impl From<KeyFolderError> for Failure {
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
-        let code = if matches!(error, LogError::Damaged(_)) { "log_damaged" } else { "log_failed" };
+        let code = if matches!(error, LogError::Damaged(_)) {
+            "log_damaged"
+        } else {
+            "log_failed"
+        };
         Self::operating(code, error.to_string())
     }
 }
@@ -235,7 +268,9 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Journal(error) => error.into(),
             RegistrarError::Unproven(_) => Self::operating("log_failed", error.to_string()),
             RegistrarError::LogBehind { .. } => Self::operating("log_behind", error.to_string()),
-            RegistrarError::LogUnknown { .. } => Self::operating("journal_behind", error.to_string()),
+            RegistrarError::LogUnknown { .. } => {
+                Self::operating("journal_behind", error.to_string())
+            }
         }
     }
 }

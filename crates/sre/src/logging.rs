@@ -15,14 +15,18 @@ use crate::output::{Progress, Style, stderr};
 pub fn start(global: &Global, progress: &Progress) {
     let chosen = EnvFilter::try_from_env("SRE_LOG").unwrap_or_else(|error| {
         if std::env::var_os("SRE_LOG").is_some_and(|value| !value.is_empty()) {
-            stderr(&format!("warning: SRE_LOG is not a log filter and is ignored: {error}\n"));
+            stderr(&format!(
+                "warning: SRE_LOG is not a log filter and is ignored: {error}\n"
+            ));
         }
         EnvFilter::new(default_filter(global))
     });
     // A warning must say which order it is about, so the spans stay on when only warnings are logged.
     let filter = chosen.or(filter_fn(is_own_span));
     let progress = progress.clone();
-    let lines = fmt::layer().with_ansi(Style::stderr().is_coloured()).with_writer(move || LogWriter(progress.clone()));
+    let lines = fmt::layer()
+        .with_ansi(Style::stderr().is_coloured())
+        .with_writer(move || LogWriter(progress.clone()));
     let registry = tracing_subscriber::registry();
     // Fails only where somebody else has started logging, which then is as good.
     drop(match global.log_format {

@@ -27,7 +27,9 @@ fn accept(listener: &TcpListener) -> TcpStream {
                 stream.set_nonblocking(false).expect("a setting");
                 return stream;
             }
-            Err(_) if waiting.elapsed() < Duration::from_secs(60) => thread::sleep(Duration::from_millis(10)),
+            Err(_) if waiting.elapsed() < Duration::from_secs(60) => {
+                thread::sleep(Duration::from_millis(10))
+            }
             Err(error) => panic!("nobody calls: {error}"),
         }
     }
@@ -51,30 +53,54 @@ fn receiver(status: &'static str) -> (String, JoinHandle<Received>) {
         }
         let request = lines.remove(0);
         let headers: Vec<String> = lines.iter().map(|line| line.to_ascii_lowercase()).collect();
-        let length = headers.iter().find_map(|header| header.strip_prefix("content-length: "));
+        let length = headers
+            .iter()
+            .find_map(|header| header.strip_prefix("content-length: "));
         let mut body = vec![0; length.expect("a length").parse().expect("a number")];
         reader.read_exact(&mut body).expect("a body");
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        reader.get_mut().write_all(answer.as_bytes()).expect("an answer");
-        Received { request, headers, body: serde_json::from_slice(&body).expect("JSON") }
+        reader
+            .get_mut()
+            .write_all(answer.as_bytes())
+            .expect("an answer");
+        Received {
+            request,
+            headers,
+            body: serde_json::from_slice(&body).expect("JSON"),
+        }
     });
     (url, thread)
 }
 
 #[test]
 fn the_result_is_posted_whether_it_is_good_or_bad() {
-    for (program, code, status) in [("returns_1", 0, "completed"), ("exits_3", 10, "failed"), ("sleeps", 11, "timeout")]
-    {
+    for (program, code, status) in [
+        ("returns_1", 0, "completed"),
+        ("exits_3", 10, "failed"),
+        ("sleeps", 11, "timeout"),
+    ] {
         let home = Home::new();
         home.skill(program);
         let (url, receiver) = receiver("204 No Content");
-        let ran =
-            home.words(&format!("run {program} --order-id called --format json --callback-url {url}")).exits(code);
+        let ran = home
+            .words(&format!(
+                "run {program} --order-id called --format json --callback-url {url}"
+            ))
+            .exits(code);
         let received = receiver.join().expect("the receiver");
         assert_eq!(received.request, "POST /done HTTP/1.1");
-        assert!(received.headers.iter().any(|header| header == "content-type: application/json"));
+        assert!(
+            received
+                .headers
+                .iter()
+                .any(|header| header == "content-type: application/json")
+        );
         assert_eq!(received.body["status"], status);
-        assert_eq!(received.body, ran.json(), "the caller and the callback get the same");
+        assert_eq!(
+            received.body,
+            ran.json(),
+            "the caller and the callback get the same"
+        );
         assert_eq!(ran.stderr, "");
     }
 }
@@ -84,17 +110,34 @@ fn a_callback_that_fails_changes_nothing_and_is_logged() {
     let home = Home::new();
     home.skill("returns_1");
     let (url, receiver) = receiver("500 Internal Server Error");
-    let ran = home.words(&format!("run returns_1 --order-id refused --format json --callback-url {url}")).exits(0);
+    let ran = home
+        .words(&format!(
+            "run returns_1 --order-id refused --format json --callback-url {url}"
+        ))
+        .exits(0);
     receiver.join().expect("the receiver");
     assert_eq!(ran.json()["status"], "completed");
-    assert!(ran.stderr.contains("WARN") && ran.stderr.contains("refused") && ran.stderr.contains("500"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("WARN") && ran.stderr.contains("refused") && ran.stderr.contains("500"),
+        "{ran:?}"
+    );
 
     // Nobody listens where somebody listened a moment ago.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/?token=secret", listener.local_addr().expect("an address"));
+    let url = format!(
+        "http://{}/?token=secret",
+        listener.local_addr().expect("an address")
+    );
     drop(listener);
-    let ran = home.words(&format!("run returns_1 --order-id down --format json --callback-url {url}")).exits(0);
+    let ran = home
+        .words(&format!(
+            "run returns_1 --order-id down --format json --callback-url {url}"
+        ))
+        .exits(0);
     assert_eq!(ran.json()["status"], "completed");
-    assert!(ran.stderr.contains("callback failed") && !ran.stderr.contains("secret"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("callback failed") && !ran.stderr.contains("secret"),
+        "{ran:?}"
+    );
     home.words("verify down").exits(0);
 }

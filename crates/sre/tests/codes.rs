@@ -8,15 +8,34 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where codes are made that reach a user. Errors of the other crates have none, or get theirs in one of these.
-const CRATES: [&str; 5] = ["sre", "sre-orchestrator", "sre-python", "sre-server", "sre-skill"];
+const CRATES: [&str; 5] = [
+    "sre",
+    "sre-orchestrator",
+    "sre-python",
+    "sre-server",
+    "sre-skill",
+];
 
 /// Pages with tables of codes, and the headings they stand below. The tables' first column is about codes; in
 /// service.md the second one.
-const PAGES: [&str; 4] = ["results.md", "receipts.md", "service.md", "python-package.md"];
+const PAGES: [&str; 4] = [
+    "results.md",
+    "receipts.md",
+    "service.md",
+    "python-package.md",
+];
 
 /// What makes a failure of a command, or a problem of the service, with its code first.
-const MAKERS: [&str; 8] =
-    ["usage(", "operating(", "bad_request(", "unprocessable(", "not_found(", "busy(", "nothing(", "refused("];
+const MAKERS: [&str; 8] = [
+    "usage(",
+    "operating(",
+    "bad_request(",
+    "unprocessable(",
+    "not_found(",
+    "busy(",
+    "nothing(",
+    "refused(",
+];
 
 /// Words in a statement about a code that are none.
 const NO_CODES: [&str; 2] = ["exit_code", "error_code"];
@@ -26,7 +45,9 @@ fn repository() -> PathBuf {
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+    for entry in
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             sources(&path, found);
@@ -37,7 +58,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn is_code(word: &str) -> bool {
-    let is_lower = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_lower = word
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     is_lower && word.len() > 2 && !word.starts_with('_') && !word.ends_with('_')
 }
 
@@ -51,14 +74,18 @@ fn literals(source: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn speaks_of_code(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "code")
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| word == "code")
 }
 
 /// The statements of a source, as its formatter lays them out. One that begins a block and speaks of a code has the
 /// block in it: `let code = match error {`.
 fn statements(source: &str) -> Vec<String> {
     let (mut statements, mut current, mut until) = (Vec::new(), String::new(), None::<String>);
-    for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {
+    for line in source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+    {
         let line = line.replace("\\\"", "");
         current.push_str(&line);
         current.push('\n');
@@ -80,7 +107,10 @@ fn statements(source: &str) -> Vec<String> {
 
 /// The codes in one file.
 fn codes_of(source: &str) -> BTreeSet<String> {
-    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let source = source
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default();
     let mut codes = BTreeSet::new();
     for statement in statements(source) {
         let speaks = speaks_of_code(&statement);
@@ -88,7 +118,9 @@ fn codes_of(source: &str) -> BTreeSet<String> {
             let is_made = MAKERS.iter().any(|maker| before.ends_with(maker));
             // `Problem::new(StatusCode::CONFLICT, "order_open", …)`
             let is_problem = before.strip_suffix(',').is_some_and(|before| {
-                before.rsplit_once("StatusCode::").is_some_and(|(_, status)| !status.contains([',', '(', ' ']))
+                before
+                    .rsplit_once("StatusCode::")
+                    .is_some_and(|(_, status)| !status.contains([',', '(', ' ']))
             });
             if is_made || is_problem || (speaks && word.contains('_')) {
                 codes.insert(word.to_owned());
@@ -102,7 +134,10 @@ fn codes_of(source: &str) -> BTreeSet<String> {
 fn made() -> BTreeMap<String, PathBuf> {
     let mut files = Vec::new();
     for name in CRATES {
-        sources(&repository().join("crates").join(name).join("src"), &mut files);
+        sources(
+            &repository().join("crates").join(name).join("src"),
+            &mut files,
+        );
     }
     let mut codes = BTreeMap::new();
     for file in files {
@@ -122,16 +157,29 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_code_is_documented() {
-    let pages = PAGES.map(|page| fs::read_to_string(repository().join("docs").join(page)).expect("a page"));
+    let pages =
+        PAGES.map(|page| fs::read_to_string(repository().join("docs").join(page)).expect("a page"));
     let documented: BTreeSet<&str> = pages.iter().flat_map(|page| quoted(page)).collect();
     let made = made();
-    for code in
-        ["output_failed", "journal_damaged", "key_exists", "skill_refused", "tile_invalid", "log_forked", "usage"]
-    {
+    for code in [
+        "output_failed",
+        "journal_damaged",
+        "key_exists",
+        "skill_refused",
+        "tile_invalid",
+        "log_forked",
+        "usage",
+    ] {
         assert!(made.contains_key(code), "the scanner does not find {code}");
     }
-    let missing: Vec<_> = made.iter().filter(|(code, _)| !documented.contains(&***code)).collect();
-    assert!(missing.is_empty(), "on no page of docs ({PAGES:?}): {missing:#?}");
+    let missing: Vec<_> = made
+        .iter()
+        .filter(|(code, _)| !documented.contains(&***code))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "on no page of docs ({PAGES:?}): {missing:#?}"
+    );
 }
 
 #[test]
@@ -140,21 +188,37 @@ fn every_documented_code_exists() {
     for entry in fs::read_dir(repository().join("crates")).expect("crates") {
         sources(&entry.expect("an entry").path().join("src"), &mut files);
     }
-    let text: String = files.iter().map(|file| fs::read_to_string(file).expect("UTF-8")).collect();
+    let text: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("UTF-8"))
+        .collect();
     for page in PAGES {
         let page = fs::read_to_string(repository().join("docs").join(page)).expect("a page");
         // Rows of tables whose heading has a column of codes, the first or the second.
         let mut column = None;
         for line in page.lines() {
-            let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
-            match cells.iter().position(|cell| matches!(cell.trim_matches('`'), "Code" | "code" | "error_code")) {
+            let cells: Vec<&str> = line
+                .trim()
+                .trim_matches('|')
+                .split(" | ")
+                .map(str::trim)
+                .collect();
+            match cells
+                .iter()
+                .position(|cell| matches!(cell.trim_matches('`'), "Code" | "code" | "error_code"))
+            {
                 Some(at) if line.starts_with('|') => column = Some(at),
                 _ if !line.starts_with('|') => column = None,
                 _ => {}
             }
-            let Some(cell) = column.and_then(|at| cells.get(at)) else { continue };
+            let Some(cell) = column.and_then(|at| cells.get(at)) else {
+                continue;
+            };
             for code in quoted(cell).filter(|code| is_code(code) && *code != "code") {
-                assert!(text.contains(&format!("\"{code}\"")), "{code} stands in a table and in no source");
+                assert!(
+                    text.contains(&format!("\"{code}\"")),
+                    "{code} stands in a table and in no source"
+                );
             }
         }
     }

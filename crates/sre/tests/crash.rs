@@ -15,7 +15,18 @@ const SHORT: &str = r#"{"n":"1234567890"}"#;
 
 fn start(home: &Home, id: &str, input: &str) -> Child {
     home.command()
-        .args(["run", "burns", "--order-id", id, "--input", input, "--format", "json", "--fuel", "1000000000000"])
+        .args([
+            "run",
+            "burns",
+            "--order-id",
+            id,
+            "--input",
+            input,
+            "--format",
+            "json",
+            "--fuel",
+            "1000000000000",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -29,7 +40,10 @@ fn run(home: &Home, id: &str, input: &str) -> Ran {
 /// Whether the order stands in the journal without an end.
 fn is_open(journal: &Connection, id: &str) -> bool {
     let query = "SELECT count(*) FROM orders JOIN open_orders USING (sequence) WHERE order_id = ?1";
-    journal.query_row(query, [id], |row| row.get::<_, i64>(0)).expect("a count") > 0
+    journal
+        .query_row(query, [id], |row| row.get::<_, i64>(0))
+        .expect("a count")
+        > 0
 }
 
 #[test]
@@ -67,7 +81,10 @@ fn a_killed_run_leaves_a_readable_folder_and_an_order_to_run_again() {
         assert_eq!(again.json()["status"], "completed");
         home.words(&format!("verify {id}")).exits(0);
         let other = run(&home, &id, "{}").exits(2);
-        assert!(other.stdout.is_empty() && other.stderr.contains("order_conflict"), "{other:?}");
+        assert!(
+            other.stdout.is_empty() && other.stderr.contains("order_conflict"),
+            "{other:?}"
+        );
     }
     home.words("verify whole").exits(0);
 }
@@ -79,15 +96,31 @@ async fn ctrl_c_stops_the_guest_and_says_how_to_go_on() {
     // Longer than its time limit, which would end it with another exit code.
     let input = format!("{{\"n\":\"{}\"}}", "x".repeat(80_000));
     let child = start(&home, "stopped", &input);
-    until("the order is accepted", || home.words("verify stopped").code == Some(25)).await;
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    until("the order is accepted", || {
+        home.words("verify stopped").code == Some(25)
+    })
+    .await;
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill");
     assert!(killed.success());
     let stopped = ran(child.wait_with_output().expect("the end")).exits(130);
     assert!(stopped.stdout.is_empty(), "{stopped:?}");
     let problem: serde_json::Value = serde_json::from_str(&stopped.stderr).expect("a problem");
     assert_eq!(problem["code"], "interrupted");
-    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("order stopped is still open")), "{problem}");
-    assert!(problem["hint"].as_str().is_some_and(|text| text.contains("--order-id stopped")), "{problem}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("order stopped is still open")),
+        "{problem}"
+    );
+    assert!(
+        problem["hint"]
+            .as_str()
+            .is_some_and(|text| text.contains("--order-id stopped")),
+        "{problem}"
+    );
     home.words("verify stopped").exits(25);
 }
 
@@ -95,14 +128,30 @@ async fn ctrl_c_stops_the_guest_and_says_how_to_go_on() {
 fn the_same_order_again_is_answered_from_the_journal() {
     let home = Home::new();
     home.skill("returns_1");
-    let first = home.words("run returns_1 --order-id same --format json").exits(0);
-    let again = home.words("run returns_1 --order-id same --format json").exits(0);
+    let first = home
+        .words("run returns_1 --order-id same --format json")
+        .exits(0);
+    let again = home
+        .words("run returns_1 --order-id same --format json")
+        .exits(0);
     assert_eq!(first.stdout, again.stdout);
-    assert!(first.stderr.is_empty() && again.stderr.contains("order same ended before"), "{again:?}");
-    let quiet = home.words("run returns_1 --order-id same --format json -q").exits(0);
+    assert!(
+        first.stderr.is_empty() && again.stderr.contains("order same ended before"),
+        "{again:?}"
+    );
+    let quiet = home
+        .words("run returns_1 --order-id same --format json -q")
+        .exits(0);
     assert_eq!(quiet.stderr, "");
-    let conflict = home.words("run returns_1 --order-id same --fuel 12345").exits(2);
-    assert!(conflict.stderr.contains("order same exists already with other contents"), "{conflict:?}");
+    let conflict = home
+        .words("run returns_1 --order-id same --fuel 12345")
+        .exits(2);
+    assert!(
+        conflict
+            .stderr
+            .contains("order same exists already with other contents"),
+        "{conflict:?}"
+    );
     // A failed order keeps its exit code.
     home.skill("exits_3");
     home.words("run exits_3 --order-id three").exits(10);

@@ -10,8 +10,15 @@ const EXPOSURE_LIMIT: &str = "--threshold=20";
 
 #[test]
 fn systemd_takes_the_unit_and_finds_it_safe() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "this test needs systemd-analyze");
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this test needs systemd-analyze"
+        );
         eprintln!("SKIPPED: there is no systemd-analyze");
         return;
     }
@@ -21,13 +28,34 @@ fn systemd_takes_the_unit_and_finds_it_safe() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sre.service");
     // It must name a program that is there.
-    std::fs::write(&path, unit.replace("/usr/local/bin/sre ", concat!(env!("CARGO_BIN_EXE_sre"), " ")))
-        .expect("a unit");
-    let verified = common::ran(Command::new("systemd-analyze").arg("verify").arg(&path).output().expect("it runs"));
-    let complaints: Vec<&str> = verified.stderr.lines().filter(|line| line.contains("sre.service")).collect();
-    assert!(complaints.is_empty() && verified.code == Some(0), "{verified:?}");
-    let rated =
-        Command::new("systemd-analyze").args(["security", "--offline=true", EXPOSURE_LIMIT]).arg(&path).output();
+    std::fs::write(
+        &path,
+        unit.replace(
+            "/usr/local/bin/sre ",
+            concat!(env!("CARGO_BIN_EXE_sre"), " "),
+        ),
+    )
+    .expect("a unit");
+    let verified = common::ran(
+        Command::new("systemd-analyze")
+            .arg("verify")
+            .arg(&path)
+            .output()
+            .expect("it runs"),
+    );
+    let complaints: Vec<&str> = verified
+        .stderr
+        .lines()
+        .filter(|line| line.contains("sre.service"))
+        .collect();
+    assert!(
+        complaints.is_empty() && verified.code == Some(0),
+        "{verified:?}"
+    );
+    let rated = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", EXPOSURE_LIMIT])
+        .arg(&path)
+        .output();
     let rated = common::ran(rated.expect("it runs"));
     assert_eq!(rated.code, Some(0), "{rated:?}");
 }

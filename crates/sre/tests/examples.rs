@@ -16,7 +16,11 @@ fn cases(ending: &str) -> Vec<(String, String, PathBuf)> {
         for file in fs::read_dir(folder.path()).expect("the cases of a skill") {
             let file = file.expect("an entry");
             if let Some(case) = file.file_name().to_string_lossy().strip_suffix(ending) {
-                cases.push((folder.file_name().to_string_lossy().into_owned(), case.to_owned(), file.path()));
+                cases.push((
+                    folder.file_name().to_string_lossy().into_owned(),
+                    case.to_owned(),
+                    file.path(),
+                ));
             }
         }
     }
@@ -38,13 +42,31 @@ fn every_example_gives_what_it_promises() {
         let id = format!("{skill}.{case}");
         let (skill, input) = (examples().join(skill), input.display().to_string());
         let skill = skill.display().to_string();
-        let ran = home.sre(&["run", &skill, "--input-file", &input, "--order-id", &id, "--format", "json"]).exits(0);
+        let ran = home
+            .sre(&[
+                "run",
+                &skill,
+                "--input-file",
+                &input,
+                "--order-id",
+                &id,
+                "--format",
+                "json",
+            ])
+            .exits(0);
         assert_eq!(ran.stderr, "", "{id}");
         let result = ran.json();
         assert_eq!(result["status"], "completed", "{id}");
-        assert_eq!(result["output"], read(Path::new(&input.replace(".input.", ".expected."))), "{id}");
+        assert_eq!(
+            result["output"],
+            read(Path::new(&input.replace(".input.", ".expected."))),
+            "{id}"
+        );
         assert_eq!(result["verification"]["verdict"], "matched", "{id}");
-        let found = home.sre(&["verify", &id, "--format", "json"]).exits(0).json();
+        let found = home
+            .sre(&["verify", &id, "--format", "json"])
+            .exits(0)
+            .json();
         assert_eq!(found["verdict"], "matched", "{id}");
     }
 }
@@ -58,19 +80,41 @@ fn every_example_fails_where_it_promises_to() {
         let (skill, case) = (examples().join(skill), read(&path));
         let input = case["input"].to_string();
         let skill = skill.display().to_string();
-        let ran = home.sre(&["run", &skill, "--input", &input, "--order-id", &id, "--format", "json"]);
+        let ran = home.sre(&[
+            "run",
+            &skill,
+            "--input",
+            &input,
+            "--order-id",
+            &id,
+            "--format",
+            "json",
+        ]);
         if ran.code == Some(2) {
             // The input schema refuses it before the program can.
-            assert!(ran.stdout.is_empty() && ran.stderr.contains("input_schema"), "{ran:?}");
+            assert!(
+                ran.stdout.is_empty() && ran.stderr.contains("input_schema"),
+                "{ran:?}"
+            );
             refused += 1;
             continue;
         }
         let result = ran.exits(10).json();
         assert_eq!(result["status"], "failed", "{id}");
         assert_eq!(result["error_code"], "skill_exited", "{id}");
-        assert_eq!(result["error_message"], format!("the skill exited with code {}", case["exit_code"]), "{id}");
+        assert_eq!(
+            result["error_message"],
+            format!("the skill exited with code {}", case["exit_code"]),
+            "{id}"
+        );
         assert_ne!(result["logs"], "", "{id}: a person learns why");
-        assert_eq!(home.sre(&["verify", &id, "--format", "json"]).exits(0).json()["verdict"], "matched", "{id}");
+        assert_eq!(
+            home.sre(&["verify", &id, "--format", "json"])
+                .exits(0)
+                .json()["verdict"],
+            "matched",
+            "{id}"
+        );
         failed += 1;
     }
     assert!(failed >= 10 && refused >= 5, "{failed} {refused}");

@@ -15,14 +15,21 @@ use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
 fn executor(language_runtimes: Vec<LanguageRuntime>, cache: &Path) -> Executor {
-    let options = WasmOptions { cache_folder: Some(cache.to_owned()), language_runtimes, ..WasmOptions::default() };
+    let options = WasmOptions {
+        cache_folder: Some(cache.to_owned()),
+        language_runtimes,
+        ..WasmOptions::default()
+    };
     let sandbox: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(options).expect("a sandbox"));
     Executor::new(vec![sandbox], 2)
 }
 
 fn javascript() -> LanguageRuntime {
     let shipped = sre_runtimes::shipped();
-    shipped.into_iter().find(|runtime| runtime.kind == RuntimeKind::Javascript).expect("it is shipped")
+    shipped
+        .into_iter()
+        .find(|runtime| runtime.kind == RuntimeKind::Javascript)
+        .expect("it is shipped")
 }
 
 async fn commit(executor: &Executor, store: &Arc<dyn Store>) -> CommitResult {
@@ -41,12 +48,21 @@ async fn commit(executor: &Executor, store: &Arc<dyn Store>) -> CommitResult {
         time_limit: Duration::from_secs(300),
         slot: executor.slot().await.expect("a slot"),
     };
-    Committer::new(executor.clone(), Arc::clone(store)).commit_result(request).await.expect("a commitment").result
+    Committer::new(executor.clone(), Arc::clone(store))
+        .commit_result(request)
+        .await
+        .expect("a commitment")
+        .result
 }
 
 async fn verify(executor: Executor, store: &Arc<dyn Store>, claim: &CommitResult) -> VerifyResult {
-    let request = VerifyRequest { claim: claim.clone(), reported_output: None };
-    Verifier::new(executor, Arc::clone(store)).verify_result(request).await
+    let request = VerifyRequest {
+        claim: claim.clone(),
+        reported_output: None,
+    };
+    Verifier::new(executor, Arc::clone(store))
+        .verify_result(request)
+        .await
 }
 
 fn store(folder: &Path) -> Arc<dyn Store> {
@@ -62,10 +78,16 @@ async fn a_verifier_fetches_the_interpreter_it_lacks_and_runs_no_other() {
     let here = executor(vec![shipped.clone()], &place("here"));
     let kept = store(&place("kept"));
     let claim = commit(&here, &kept).await;
-    assert!(kept.exists(digest.into()).await.expect("an answer"), "the interpreter is kept with the evidence");
+    assert!(
+        kept.exists(digest.into()).await.expect("an answer"),
+        "the interpreter is kept with the evidence"
+    );
 
     // Another machine knows the name and has the store.
-    let named = LanguageRuntime { packed: None, ..shipped.clone() };
+    let named = LanguageRuntime {
+        packed: None,
+        ..shipped.clone()
+    };
     let there = executor(vec![named.clone()], &place("there"));
     let found = verify(there, &kept, &claim).await;
     assert_eq!(found.verdict, Verdict::Matched, "{found:?}");
@@ -83,20 +105,35 @@ async fn a_verifier_fetches_the_interpreter_it_lacks_and_runs_no_other() {
         Digest::of(b"console.log(1)").into(),
     ] {
         let bytes = kept.get(blob).await.expect("a blob");
-        lost.put(vec![sre_da::Blob::new(bytes)]).await.expect("stored");
+        lost.put(vec![sre_da::Blob::new(bytes)])
+            .await
+            .expect("stored");
     }
     let found = verify(executor(vec![named], &place("elsewhere")), &lost, &claim).await;
     assert_eq!(found.verdict, Verdict::Unverifiable, "{found:?}");
-    assert!(found.error.as_ref().is_some_and(|error| error.contains(&digest.to_string())), "{found:?}");
+    assert!(
+        found
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains(&digest.to_string())),
+        "{found:?}"
+    );
 
     // It was never told of it, although the store has the bytes: an interpreter can be made to say anything.
     let found = verify(executor(Vec::new(), &place("stranger")), &kept, &claim).await;
     assert_eq!(found.verdict, Verdict::Unverifiable, "{found:?}");
     let error = found.error.unwrap_or_default();
-    assert!(error.contains(&digest.to_string()) && error.contains("trusted"), "{error}");
+    assert!(
+        error.contains(&digest.to_string()) && error.contains("trusted"),
+        "{error}"
+    );
 
     // It has another runtime of its own: the committed one is what counts.
-    let other = LanguageRuntime { digest: Digest::of(b"other"), packed: Some(b"other"[..].into()), ..shipped };
+    let other = LanguageRuntime {
+        digest: Digest::of(b"other"),
+        packed: Some(b"other"[..].into()),
+        ..shipped
+    };
     let found = verify(executor(vec![other], &place("other")), &kept, &claim).await;
     assert_eq!(found.verdict, Verdict::Unverifiable, "{found:?}");
 }

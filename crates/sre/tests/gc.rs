@@ -19,7 +19,8 @@ use sre_receipt::tlog::Entry;
 /// A home with an order, its receipt and a bundle.
 fn home() -> Home {
     let home = Home::new();
-    home.words("key new --name executor.example.org/log").exits(0);
+    home.words("key new --name executor.example.org/log")
+        .exits(0);
     home.skill("returns_1");
     home.words("run returns_1 --order-id t").exits(0);
     home.words("bundle t --output before.sre-bundle").exits(0);
@@ -31,7 +32,10 @@ fn is_whole(home: &Home) {
     home.words("bundle t --output after.sre-bundle").exits(0);
     let read = |name: &str| fs::read(home.path(name)).expect("a bundle");
     assert!(read("before.sre-bundle") == read("after.sre-bundle"));
-    assert_eq!(home.words("verify t --format json").exits(0).json()["verdict"], "matched");
+    assert_eq!(
+        home.words("verify t --format json").exits(0).json()["verdict"],
+        "matched"
+    );
 }
 
 fn code(ran: &Ran) -> Value {
@@ -49,8 +53,14 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn nothing_is_removed_where_journal_or_log_are_missing() {
     let home = home();
-    let (journal, log) = (home.data().join("journal.sqlite3"), home.data().join("log.sqlite3"));
-    let (aside, gc) = (home.path("aside"), "gc --set retention.days=0 --format json");
+    let (journal, log) = (
+        home.data().join("journal.sqlite3"),
+        home.data().join("log.sqlite3"),
+    );
+    let (aside, gc) = (
+        home.path("aside"),
+        "gc --set retention.days=0 --format json",
+    );
     for (file, missing) in [(&journal, "journal_missing"), (&log, "log_behind")] {
         fs::rename(file, &aside).expect("moved away");
         assert_eq!(code(&home.words(gc).exits(1)), missing);
@@ -89,7 +99,10 @@ fn a_log_that_was_lost_or_put_back_from_an_older_copy_signs_nothing() {
         for line in ["bundle u --output x", "gc", "serve --listen 127.0.0.1:0"] {
             let ran = home.words(&format!("{line} --format json")).exits(1);
             assert_eq!(code(&ran), "log_behind", "{line}");
-            assert!(ran.stderr.contains("had 2") && ran.stderr.contains("put its newest copy back"), "{ran:?}");
+            assert!(
+                ran.stderr.contains("had 2") && ran.stderr.contains("put its newest copy back"),
+                "{ran:?}"
+            );
         }
         // The result is there nevertheless.
         home.words("run returns_1 --order-id u").exits(0);
@@ -110,7 +123,8 @@ fn a_log_that_was_lost_or_put_back_from_an_older_copy_signs_nothing() {
     home.words("key new --name other.example.org/log").exits(0);
     home.words("run returns_1 --order-id v").exits(0);
     home.words("bundle v --output other.sre-bundle").exits(0);
-    home.words("verify other.sre-bundle --require-proof").exits(0);
+    home.words("verify other.sre-bundle --require-proof")
+        .exits(0);
 }
 
 #[cfg(unix)]
@@ -126,7 +140,10 @@ fn an_order_is_not_forgotten_before_it_has_its_receipt() {
     };
     may_sign(false);
     home.words("run returns_1 --order-id late").exits(0);
-    let failed = home.words("run exits_3 --order-id never --format json").exits(10).json();
+    let failed = home
+        .words("run exits_3 --order-id never --format json")
+        .exits(10)
+        .json();
     may_sign(true);
     // Of a failure the outcome is read, and this one cannot be.
     let outcome: Digest = failed["commit_result"]["commitment"]["outcome"]
@@ -135,13 +152,28 @@ fn an_order_is_not_forgotten_before_it_has_its_receipt() {
         .expect("a digest");
     let blobs = Connection::open(home.data().join("blobs/small.sqlite3")).expect("the blobs");
     let lost = "DELETE FROM blob WHERE digest = ?1";
-    assert_eq!(blobs.execute(lost, params![outcome.as_bytes()]).expect("a deletion"), 1);
+    assert_eq!(
+        blobs
+            .execute(lost, params![outcome.as_bytes()])
+            .expect("a deletion"),
+        1
+    );
     drop(blobs);
-    let swept = home.words("gc --set retention.days=0 --format json").exits(0).json();
-    assert_eq!((&swept["orders"], &swept["without_receipt"]), (&json!(2), &json!(1)), "{swept}");
+    let swept = home
+        .words("gc --set retention.days=0 --format json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&swept["orders"], &swept["without_receipt"]),
+        (&json!(2), &json!(1)),
+        "{swept}"
+    );
     let note = home.words("log checkpoint").exits(0).stdout;
     assert_eq!(note.lines().nth(1), Some("2"), "the receipts of t and late");
-    assert_eq!(code(&home.words("verify late --format json").exits(2)), "order_forgotten");
+    assert_eq!(
+        code(&home.words("verify late --format json").exits(2)),
+        "order_forgotten"
+    );
     home.words("verify never").exits(23);
     let told = home.words("gc --set retention.days=0").exits(0).stdout;
     assert!(told.contains("1 order kept: no receipt"), "{told}");
@@ -152,35 +184,85 @@ fn an_audit_after_gc_misses_nothing_and_finds_what_the_log_lost() {
     let home = home();
     home.words("gc --set retention.days=0").exits(0);
     let found = home.words("audit --format json").exits(0).json();
-    let is = |found: &Value, name: &str| found[name].as_u64().unwrap_or_else(|| panic!("{name}: {found}"));
-    assert_eq!((is(&found, "receipts"), is(&found, "forgotten")), (1, 1), "{found}");
-    assert!(home.words("audit").exits(0).stdout.contains("1 order, of which only the receipt is kept"));
+    let is = |found: &Value, name: &str| {
+        found[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {found}"))
+    };
+    assert_eq!(
+        (is(&found, "receipts"), is(&found, "forgotten")),
+        (1, 1),
+        "{found}"
+    );
+    assert!(
+        home.words("audit")
+            .exits(0)
+            .stdout
+            .contains("1 order, of which only the receipt is kept")
+    );
 
     // A log that is long enough for a full tile.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let tile = runtime.block_on(async {
-        let store = LocalStore::open(&home.data().join("blobs"), LocalStoreOptions::default()).expect("a store");
-        let (store, key) = (Arc::new(store), KeyFolder::new(home.data().join("keys")).load().expect("a key"));
+        let store = LocalStore::open(&home.data().join("blobs"), LocalStoreOptions::default())
+            .expect("a store");
+        let (store, key) = (
+            Arc::new(store),
+            KeyFolder::new(home.data().join("keys"))
+                .load()
+                .expect("a key"),
+        );
         let key = Arc::new(key.expect("a key"));
-        let log = Log::open(&home.data().join("log.sqlite3"), store.clone(), key).await.expect("a log");
-        let blobs: Vec<Blob> = (0..300_u32).map(|n| Blob::new(n.to_le_bytes().to_vec())).collect();
+        let log = Log::open(&home.data().join("log.sqlite3"), store.clone(), key)
+            .await
+            .expect("a log");
+        let blobs: Vec<Blob> = (0..300_u32)
+            .map(|n| Blob::new(n.to_le_bytes().to_vec()))
+            .collect();
         let submission = |(n, blob): (usize, &Blob)| Submission {
             entry: Entry::receipt(blob.digest().digest().into()),
             order_id: format!("o{n}").parse().expect("an order id"),
         };
-        log.submit(blobs.iter().enumerate().map(submission).collect()).await.expect("numbers");
+        log.submit(blobs.iter().enumerate().map(submission).collect())
+            .await
+            .expect("numbers");
         store.put(blobs).await.expect("stored");
         log.integrate().await.expect("a checkpoint");
-        assert!(log.tiles_over(300).expect("an answer").is_empty(), "at the right edge");
+        assert!(
+            log.tiles_over(300).expect("an answer").is_empty(),
+            "at the right edge"
+        );
         let tiles = log.tiles_over(5).expect("an answer");
         assert_eq!(tiles.len(), 1);
         tiles[0]
     });
-    let found = home.words("audit --sample 1000 --format json").exits(0).json();
-    assert_eq!((is(&found, "receipts"), is(&found, "forgotten"), is(&found, "blobs")), (301, 301, 302), "{found}");
+    let found = home
+        .words("audit --sample 1000 --format json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (
+            is(&found, "receipts"),
+            is(&found, "forgotten"),
+            is(&found, "blobs")
+        ),
+        (301, 301, 302),
+        "{found}"
+    );
     let blobs = Connection::open(home.data().join("blobs/small.sqlite3")).expect("the blobs");
-    blobs.execute("DELETE FROM blob WHERE digest = ?1", params![tile.digest().as_bytes()]).expect("a deletion");
+    blobs
+        .execute(
+            "DELETE FROM blob WHERE digest = ?1",
+            params![tile.digest().as_bytes()],
+        )
+        .expect("a deletion");
     drop(blobs);
-    let found = home.words("audit --sample 1000 --format json").exits(23).json();
+    let found = home
+        .words("audit --sample 1000 --format json")
+        .exits(23)
+        .json();
     assert_eq!(found["lost"][0]["digest"], json!(tile), "{found}");
 }

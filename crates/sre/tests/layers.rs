@@ -23,9 +23,15 @@ const ARROWS: [(&str, &[&str]); 12] = [
     // The only unsafe code besides the loading of compiled modules; it knows nothing of skills.
     ("sre-jail", &[]),
     ("sre-sandbox", &["sre-core", "sre-jail", "sre-skill"]),
-    ("sre-commit", &["sre-core", "sre-da", "sre-sandbox", "sre-skill"]),
+    (
+        "sre-commit",
+        &["sre-core", "sre-da", "sre-sandbox", "sre-skill"],
+    ),
     // Never the commit stage, the orchestrator or a service: anyone can check.
-    ("sre-verify", &["sre-core", "sre-da", "sre-sandbox", "sre-skill"]),
+    (
+        "sre-verify",
+        &["sre-core", "sre-da", "sre-sandbox", "sre-skill"],
+    ),
     ("sre-runtimes", &["sre-core", "sre-sandbox"]),
     (
         "sre-orchestrator",
@@ -41,7 +47,18 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "sre-verify",
         ],
     ),
-    ("sre-server", &["sre-core", "sre-da", "sre-log", "sre-orchestrator", "sre-receipt", "sre-skill", "sre-verify"]),
+    (
+        "sre-server",
+        &[
+            "sre-core",
+            "sre-da",
+            "sre-log",
+            "sre-orchestrator",
+            "sre-receipt",
+            "sre-skill",
+            "sre-verify",
+        ],
+    ),
 ];
 /// The binary and the Python module.
 const TOPS: [&str; 2] = ["sre", "sre-python"];
@@ -55,7 +72,10 @@ fn the_arrows_between_the_crates_are_those_of_the_architecture() {
     let packages = packages();
     let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).chain(TOPS).collect();
     let found: BTreeSet<&str> = packages.keys().map(String::as_str).collect();
-    assert_eq!(found, known, "a new crate needs a place in the layers: see ARCHITECTURE.md");
+    assert_eq!(
+        found, known,
+        "a new crate needs a place in the layers: see ARCHITECTURE.md"
+    );
 
     for (name, dependencies) in &packages {
         let upward: Vec<&str> = dependencies
@@ -67,15 +87,26 @@ fn the_arrows_between_the_crates_are_those_of_the_architecture() {
     }
     for (name, allowed) in ARROWS {
         let ours = |kinds: &[Kind]| -> BTreeSet<&str> {
-            let dependencies = packages[name].iter().filter(|dependency| kinds.contains(&dependency.kind));
-            dependencies.map(|dependency| dependency.name.as_str()).filter(|name| known.contains(name)).collect()
+            let dependencies = packages[name]
+                .iter()
+                .filter(|dependency| kinds.contains(&dependency.kind));
+            dependencies
+                .map(|dependency| dependency.name.as_str())
+                .filter(|name| known.contains(name))
+                .collect()
         };
         let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
-        assert_eq!(ours(&[Kind::Normal, Kind::Build]), allowed, "dependencies of {name}");
+        assert_eq!(
+            ours(&[Kind::Normal, Kind::Build]),
+            allowed,
+            "dependencies of {name}"
+        );
         // Tests look down as well: whoever tests a layer needs no higher one.
         let tests = ours(&[Kind::Dev]);
-        let upward: Vec<&&str> =
-            tests.difference(&allowed).filter(|other| !TEST_ARROWS.contains(&(name, **other))).collect();
+        let upward: Vec<&&str> = tests
+            .difference(&allowed)
+            .filter(|other| !TEST_ARROWS.contains(&(name, **other)))
+            .collect();
         assert!(upward.is_empty(), "tests of {name} depend on {upward:?}");
     }
 }
@@ -84,24 +115,51 @@ fn the_arrows_between_the_crates_are_those_of_the_architecture() {
 fn wasmtime_is_compiled_in_one_crate_and_behind_one_feature() {
     let mut users = Vec::new();
     for (package, dependencies) in packages() {
-        for dependency in dependencies.into_iter().filter(|dependency| is_engine(&dependency.name)) {
-            users.push((package.clone(), dependency.name, dependency.kind, dependency.optional));
+        for dependency in dependencies
+            .into_iter()
+            .filter(|dependency| is_engine(&dependency.name))
+        {
+            users.push((
+                package.clone(),
+                dependency.name,
+                dependency.kind,
+                dependency.optional,
+            ));
         }
     }
     // The bare engine is the benchmark's baseline and no more.
     users.retain(|(package, _, kind, _)| !(package == BINARY && *kind == Kind::Dev));
-    let expected = (String::from("sre-sandbox"), String::from("wasmtime"), Kind::Normal, true);
-    assert_eq!(users, [expected], "only sre-sandbox depends on wasmtime, optionally");
+    let expected = (
+        String::from("sre-sandbox"),
+        String::from("wasmtime"),
+        Kind::Normal,
+        true,
+    );
+    assert_eq!(
+        users,
+        [expected],
+        "only sre-sandbox depends on wasmtime, optionally"
+    );
 
     let metadata = metadata();
     let features = metadata["packages"]
         .as_array()
-        .and_then(|packages| packages.iter().find(|package| package["name"] == "sre-sandbox"))
+        .and_then(|packages| {
+            packages
+                .iter()
+                .find(|package| package["name"] == "sre-sandbox")
+        })
         .and_then(|package| package["features"].as_object())
         .expect("the features of sre-sandbox");
     for (feature, enables) in features {
-        let engine = enables.as_array().is_some_and(|enabled| enabled.iter().any(|name| name == "dep:wasmtime"));
-        assert_eq!(engine, feature == "wasm", "feature {feature} of sre-sandbox");
+        let engine = enables
+            .as_array()
+            .is_some_and(|enabled| enabled.iter().any(|name| name == "dep:wasmtime"));
+        assert_eq!(
+            engine,
+            feature == "wasm",
+            "feature {feature} of sre-sandbox"
+        );
     }
 }
 
@@ -109,10 +167,21 @@ fn wasmtime_is_compiled_in_one_crate_and_behind_one_feature() {
 #[test]
 fn no_crate_but_the_tops_needs_wasmtime_to_build_and_test() {
     for (name, _) in ARROWS {
-        let tree = cargo(&["tree", "--package", name, "--edges", "normal,build,dev", "--prefix", "none"]);
+        let tree = cargo(&[
+            "tree",
+            "--package",
+            name,
+            "--edges",
+            "normal,build,dev",
+            "--prefix",
+            "none",
+        ]);
         assert!(tree.starts_with(name), "the tree of {name}: {tree}");
         let engine: Vec<&str> = tree.lines().filter(|line| is_engine(line)).collect();
-        assert!(engine.is_empty(), "{name} without features compiles {engine:?}");
+        assert!(
+            engine.is_empty(),
+            "{name} without features compiles {engine:?}"
+        );
     }
 }
 
@@ -124,7 +193,9 @@ fn every_dependency_says_why_it_is_here() {
         if line.contains("path = \"crates/") {
             continue;
         }
-        let reason = line.split_once(" # ").map_or("", |(_, reason)| reason.trim());
+        let reason = line
+            .split_once(" # ")
+            .map_or("", |(_, reason)| reason.trim());
         assert!(!reason.is_empty(), "Cargo.toml: no reason at `{line}`");
         reasons += 1;
     }
@@ -139,7 +210,10 @@ fn dependencies_beside_the_workspace_say_why_they_are_here() {
         let lines: Vec<&str> = section(&manifest, heading).collect();
         assert!(lines.len() > 5, "{name}: the section was not found");
         for line in lines.into_iter().filter(|line| !line.starts_with("sre-")) {
-            assert!(line.contains(" # "), "{name}/Cargo.toml: no reason at `{line}`");
+            assert!(
+                line.contains(" # "),
+                "{name}/Cargo.toml: no reason at `{line}`"
+            );
         }
     }
 }
@@ -152,10 +226,17 @@ fn every_crate_uses_what_it_depends_on() {
     for (package, dependencies) in packages() {
         let folder = root().join("crates").join(&package);
         let library = code(&folder.join("src"), false);
-        let tests =
-            [code(&folder.join("src"), true), code(&folder.join("tests"), true), code(&folder.join("benches"), true)];
+        let tests = [
+            code(&folder.join("src"), true),
+            code(&folder.join("tests"), true),
+            code(&folder.join("benches"), true),
+        ];
         for Dependency { name, kind, .. } in dependencies {
-            let sources = if kind == Kind::Dev { tests.join("\n") } else { library.clone() };
+            let sources = if kind == Kind::Dev {
+                tests.join("\n")
+            } else {
+                library.clone()
+            };
             assert!(
                 names(&sources, &name.replace('-', "_")),
                 "{package} declares {name} ({kind:?}) and does not use it"
@@ -174,22 +255,35 @@ fn names(source: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     source.match_indices(name).any(|(at, _)| {
         let after = &source[at + name.len()..];
-        !source[..at].ends_with(is_word) && ["::", ";", " as "].iter().any(|sign| after.starts_with(sign))
+        !source[..at].ends_with(is_word)
+            && ["::", ";", " as "]
+                .iter()
+                .any(|sign| after.starts_with(sign))
     })
 }
 
 /// The sources of a folder without comments; without the tests among them unless these are wanted.
 fn code(folder: &Path, with_tests: bool) -> String {
-    let Ok(entries) = std::fs::read_dir(folder) else { return String::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return String::new();
+    };
     let mut text = String::new();
     for path in entries.map(|entry| entry.expect("an entry").path()) {
         if path.is_dir() {
             text.push_str(&code(&path, with_tests));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = read(&path);
-            let wanted =
-                if with_tests { &*source } else { source.split("#[cfg(test)]\nmod tests {").next().unwrap_or("") };
-            let lines = wanted.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let wanted = if with_tests {
+                &*source
+            } else {
+                source
+                    .split("#[cfg(test)]\nmod tests {")
+                    .next()
+                    .unwrap_or("")
+            };
+            let lines = wanted
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             text.extend(lines.flat_map(|line| [line, "\n"]));
         }
     }
@@ -201,7 +295,10 @@ fn code(folder: &Path, with_tests: bool) -> String {
 fn every_crate_takes_versions_and_lints_from_the_workspace() {
     for name in ARROWS.into_iter().map(|(name, _)| name).chain(TOPS) {
         let manifest = read(&root().join("crates").join(name).join("Cargo.toml"));
-        for heading in manifest.lines().filter(|line| line.starts_with('[') && line.ends_with("dependencies]")) {
+        for heading in manifest
+            .lines()
+            .filter(|line| line.starts_with('[') && line.ends_with("dependencies]"))
+        {
             for line in section(&manifest, heading.trim_matches(['[', ']'])) {
                 assert!(
                     line.contains("workspace = true"),
@@ -210,7 +307,11 @@ fn every_crate_takes_versions_and_lints_from_the_workspace() {
             }
         }
         let lints: Vec<&str> = section(&manifest, "lints").collect();
-        assert_eq!(lints, ["workspace = true"], "crates/{name}/Cargo.toml: [lints]");
+        assert_eq!(
+            lints,
+            ["workspace = true"],
+            "crates/{name}/Cargo.toml: [lints]"
+        );
     }
 }
 
@@ -246,7 +347,10 @@ fn packages() -> BTreeMap<String, Vec<Dependency>> {
         .iter()
         .map(|package| {
             let dependencies = package["dependencies"].as_array().expect("dependencies");
-            (text(&package["name"]), dependencies.iter().map(dependency).collect())
+            (
+                text(&package["name"]),
+                dependencies.iter().map(dependency).collect(),
+            )
         })
         .collect()
 }
@@ -268,7 +372,11 @@ fn cargo(arguments: &[&str]) -> String {
         .current_dir(root())
         .output()
         .expect("cargo starts");
-    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "cargo {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
@@ -282,7 +390,10 @@ fn read(path: &Path) -> String {
 
 /// The lines below `[heading]`, without empty ones and comments.
 fn section<'a>(manifest: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
-    let start = manifest.lines().position(|line| line == format!("[{heading}]")).map_or(usize::MAX, |at| at + 1);
+    let start = manifest
+        .lines()
+        .position(|line| line == format!("[{heading}]"))
+        .map_or(usize::MAX, |at| at + 1);
     manifest
         .lines()
         .skip(start)

@@ -13,8 +13,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{
-    Backend, BadOutputReason, Canonical, CommitResult, CommitStatus, Digest, Divergence, Engine, GuestEvent,
-    GuestEventKind, Outcome, OutputDigest, Profile, Seed, TrapKind, Verdict, VerifyResult, canonical_json,
+    Backend, BadOutputReason, Canonical, CommitResult, CommitStatus, Digest, Divergence, Engine,
+    GuestEvent, GuestEventKind, Outcome, OutputDigest, Profile, Seed, TrapKind, Verdict,
+    VerifyResult, canonical_json,
 };
 use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
@@ -45,7 +46,11 @@ struct Case {
 
 fn sandbox() -> Arc<WasmSandbox> {
     let cache_folder = Some(Path::new(common::CACHE).to_owned());
-    let options = WasmOptions { cache_folder, language_runtimes: sre_runtimes::shipped(), ..WasmOptions::default() };
+    let options = WasmOptions {
+        cache_folder,
+        language_runtimes: sre_runtimes::shipped(),
+        ..WasmOptions::default()
+    };
     Arc::new(WasmSandbox::new(options).expect("a sandbox"))
 }
 
@@ -57,11 +62,17 @@ impl Case {
     /// Commits honestly to what the only file of `files` does with `fuel`.
     async fn new(files: Value, fuel: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store: Arc<dyn Store> =
-            Arc::new(LocalStore::open(folder.path(), LocalStoreOptions::default()).expect("a store"));
+        let store: Arc<dyn Store> = Arc::new(
+            LocalStore::open(folder.path(), LocalStoreOptions::default()).expect("a store"),
+        );
         let sandbox = sandbox();
-        let entrypoint = files.as_object().and_then(|files| files.keys().next()).expect("a file").clone();
-        let package = json!({ "name": "case", "runtime": { "entrypoint": entrypoint }, "files": files });
+        let entrypoint = files
+            .as_object()
+            .and_then(|files| files.keys().next())
+            .expect("a file")
+            .clone();
+        let package =
+            json!({ "name": "case", "runtime": { "entrypoint": entrypoint }, "files": files });
         let profile: Profile = serde_json::from_value(json!({
             "backend": "wasm", "fuel": fuel, "mem_limit_bytes": 64 << 20, "output_limit_bytes": 100,
             "tmp_limit_bytes": 1 << 20, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
@@ -71,39 +82,80 @@ impl Case {
         let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 2);
         let request = CommitRequest {
             order_id: "case".parse().expect("an id"),
-            skill: Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill")),
+            skill: Arc::new(
+                Skill::from_object(&package, &PackageLimits::default()).expect("a skill"),
+            ),
             input: b"{}".as_slice().into(),
             profile: Arc::new(Canonical::new(profile)),
             time_limit: Duration::from_secs(300),
             slot: executor.slot().await.expect("a slot"),
         };
-        let committed = Committer::new(executor, Arc::clone(&store)).commit_result(request).await;
-        Self { _folder: folder, store, sandbox, claim: committed.expect("a commitment").result }
+        let committed = Committer::new(executor, Arc::clone(&store))
+            .commit_result(request)
+            .await;
+        Self {
+            _folder: folder,
+            store,
+            sandbox,
+            claim: committed.expect("a commitment").result,
+        }
     }
 
     /// What a verifier finds when the executor says that this was the outcome.
     async fn verify(&self, outcome: Outcome, result: Option<Vec<u8>>) -> VerifyResult {
-        self.verify_on(Arc::clone(&self.sandbox) as Arc<dyn Sandbox>, outcome, result).await
+        self.verify_on(
+            Arc::clone(&self.sandbox) as Arc<dyn Sandbox>,
+            outcome,
+            result,
+        )
+        .await
     }
 
-    async fn verify_on(&self, sandbox: Arc<dyn Sandbox>, outcome: Outcome, result: Option<Vec<u8>>) -> VerifyResult {
+    async fn verify_on(
+        &self,
+        sandbox: Arc<dyn Sandbox>,
+        outcome: Outcome,
+        result: Option<Vec<u8>>,
+    ) -> VerifyResult {
         let mut claim = self.claim.clone();
         claim.commitment.outcome = outcome.digest();
         claim.commitment_hash = claim.commitment.digest();
         claim.commitment_uri = self.store.uri(claim.commitment_hash.into());
         claim.result_hash = outcome.output();
         claim.result_uri = outcome.output().map(|output| self.store.uri(output.into()));
-        claim.status = if result.is_some() { CommitStatus::Success } else { CommitStatus::Failed };
-        let blobs = [Some(outcome.to_canonical()), Some(claim.commitment.to_canonical()), result];
-        self.store.put(blobs.into_iter().flatten().map(Blob::new).collect()).await.expect("stored");
+        claim.status = if result.is_some() {
+            CommitStatus::Success
+        } else {
+            CommitStatus::Failed
+        };
+        let blobs = [
+            Some(outcome.to_canonical()),
+            Some(claim.commitment.to_canonical()),
+            result,
+        ];
+        self.store
+            .put(blobs.into_iter().flatten().map(Blob::new).collect())
+            .await
+            .expect("stored");
         let executor = Executor::new(vec![sandbox], 2);
-        let request = VerifyRequest { claim, reported_output: None };
-        Verifier::new(executor, Arc::clone(&self.store)).verify_result(request).await
+        let request = VerifyRequest {
+            claim,
+            reported_output: None,
+        };
+        Verifier::new(executor, Arc::clone(&self.store))
+            .verify_result(request)
+            .await
     }
 
     async fn verify_value(&self, value: &Value) -> VerifyResult {
         let bytes = canonical_json::to_vec(value);
-        self.verify(Outcome::Returned { output: OutputDigest::of(&bytes) }, Some(bytes)).await
+        self.verify(
+            Outcome::Returned {
+                output: OutputDigest::of(&bytes),
+            },
+            Some(bytes),
+        )
+        .await
     }
 
     /// The event that is named for this value, which must be shown in the words too.
@@ -119,23 +171,42 @@ impl Case {
 #[track_caller]
 fn divergence(found: &VerifyResult, verdict: Verdict) -> Divergence {
     assert_eq!(found.verdict, verdict, "{found:?}");
-    *found.divergence.clone().unwrap_or_else(|| panic!("no divergence: {found:?}"))
+    *found
+        .divergence
+        .clone()
+        .unwrap_or_else(|| panic!("no divergence: {found:?}"))
 }
 
 #[track_caller]
 fn event(found: &VerifyResult) -> GuestEvent {
-    let Divergence { event, fuel, repeated, .. } = divergence(found, Verdict::Diverged);
+    let Divergence {
+        event,
+        fuel,
+        repeated,
+        ..
+    } = divergence(found, Verdict::Diverged);
     let event = event.unwrap_or_else(|| panic!("no event: {found:?}"));
-    assert!(event.fuel <= fuel && fuel > 0 && repeated == Some(true), "{found:?}");
+    assert!(
+        event.fuel <= fuel && fuel > 0 && repeated == Some(true),
+        "{found:?}"
+    );
     let words = found.error.as_deref().unwrap_or_default();
-    assert!(words.contains(&event.to_string()) && words.contains(&format!("used {fuel} fuel in all")), "{words}");
+    assert!(
+        words.contains(&event.to_string()) && words.contains(&format!("used {fuel} fuel in all")),
+        "{words}"
+    );
     event
 }
 
 #[tokio::test]
 async fn of_a_result_in_many_pieces_the_piece_is_named() {
     let case = Case::new(module(PIECES), 1_000_000).await;
-    assert_eq!(case.verify_value(&json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])).await.verdict, Verdict::Matched);
+    assert_eq!(
+        case.verify_value(&json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))
+            .await
+            .verdict,
+        Verdict::Matched
+    );
     let mut last_fuel = 0;
     for (altered, byte) in [
         (json!("start"), 0),
@@ -148,9 +219,16 @@ async fn of_a_result_in_many_pieces_the_piece_is_named() {
         (json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 20),
     ] {
         let event = case.event(&altered).await;
-        assert_eq!((event.kind, event.number), (GuestEventKind::Call, byte + 1), "{altered}: {event}");
+        assert_eq!(
+            (event.kind, event.number),
+            (GuestEventKind::Call, byte + 1),
+            "{altered}: {event}"
+        );
         assert_eq!(event.what, "wasi_snapshot_preview1.fd_write(1, 1 byte)");
-        assert_eq!(event.contradicts, format!("byte {byte} of standard output is not of the committed result"));
+        assert_eq!(
+            event.contradicts,
+            format!("byte {byte} of standard output is not of the committed result")
+        );
         assert!(event.fuel > last_fuel, "{event}");
         last_fuel = event.fuel;
     }
@@ -161,31 +239,82 @@ async fn spelling_is_no_contradiction_and_what_follows_is() {
     let program = r#"(data (i32.const 1024) "{ \22b\22 : [true, 1.50] , \22\\u0061\22 : 1e2 }")
         (func (export "_start") (call $print (i32.const 1024) (i32.const 39)) (call $proc_exit (i32.const 0)))"#;
     let case = Case::new(module(program), 1_000_000).await;
-    assert_eq!(case.verify_value(&json!({ "a": 100, "b": [true, 1.5] })).await.verdict, Verdict::Matched);
+    assert_eq!(
+        case.verify_value(&json!({ "a": 100, "b": [true, 1.5] }))
+            .await
+            .verdict,
+        Verdict::Matched
+    );
     let event = case.event(&json!({ "a": 100, "b": [true, 2.5] })).await;
-    assert_eq!((event.number, &*event.what), (1, "wasi_snapshot_preview1.fd_write(1, 39 bytes)"));
-    assert_eq!(event.contradicts, "byte 15 of standard output is not of the committed result");
+    assert_eq!(
+        (event.number, &*event.what),
+        (1, "wasi_snapshot_preview1.fd_write(1, 39 bytes)")
+    );
+    assert_eq!(
+        event.contradicts,
+        "byte 15 of standard output is not of the committed result"
+    );
     let event = case.event_of(Outcome::Exited { code: 3 }).await;
-    assert_eq!((event.number, &*event.what), (2, "wasi_snapshot_preview1.proc_exit(0)"));
+    assert_eq!(
+        (event.number, &*event.what),
+        (2, "wasi_snapshot_preview1.proc_exit(0)")
+    );
     assert_eq!(event.contradicts, "exit code 3 is committed");
-    let event = case.event_of(Outcome::Trapped { trap: TrapKind::Unreachable }).await;
-    assert_eq!((event.kind, event.number), (GuestEventKind::Call, 2), "{event}");
-    let empty = Outcome::BadOutput { reason: BadOutputReason::Empty, printed: OutputDigest::of(b"") };
-    assert_eq!(case.event_of(empty).await.contradicts, "byte 0 of standard output where no output is committed");
-    let long = Outcome::BadOutput { reason: BadOutputReason::TooLong, printed: OutputDigest::of(b"") };
-    assert_eq!(case.event_of(long).await.contradicts, "more than the output limit is committed");
+    let event = case
+        .event_of(Outcome::Trapped {
+            trap: TrapKind::Unreachable,
+        })
+        .await;
+    assert_eq!(
+        (event.kind, event.number),
+        (GuestEventKind::Call, 2),
+        "{event}"
+    );
+    let empty = Outcome::BadOutput {
+        reason: BadOutputReason::Empty,
+        printed: OutputDigest::of(b""),
+    };
+    assert_eq!(
+        case.event_of(empty).await.contradicts,
+        "byte 0 of standard output where no output is committed"
+    );
+    let long = Outcome::BadOutput {
+        reason: BadOutputReason::TooLong,
+        printed: OutputDigest::of(b""),
+    };
+    assert_eq!(
+        case.event_of(long).await.contradicts,
+        "more than the output limit is committed"
+    );
     // Of other bad output nothing but a digest is committed.
-    let bad = Outcome::BadOutput { reason: BadOutputReason::NotJson, printed: OutputDigest::of(b"x") };
+    let bad = Outcome::BadOutput {
+        reason: BadOutputReason::NotJson,
+        printed: OutputDigest::of(b"x"),
+    };
     let found = divergence(&case.verify(bad, None).await, Verdict::Diverged);
-    assert!(found.event.is_none() && found.no_event.is_some_and(|why| why.contains("digest alone")));
+    assert!(
+        found.event.is_none()
+            && found
+                .no_event
+                .is_some_and(|why| why.contains("digest alone"))
+    );
 }
 
 #[tokio::test]
 async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
-    let print_1 = "(data (i32.const 1024) \"1\") (func $one (call $print (i32.const 1024) (i32.const 1)))";
-    let start = |body: &str| module(&format!("{print_1} (func (export \"_start\") (call $one) {body})"));
+    let print_1 =
+        "(data (i32.const 1024) \"1\") (func $one (call $print (i32.const 1024) (i32.const 1)))";
+    let start = |body: &str| {
+        module(&format!(
+            "{print_1} (func (export \"_start\") (call $one) {body})"
+        ))
+    };
     let end = |event: &GuestEvent, what: &str| {
-        assert_eq!((event.kind, event.number, &*event.what), (GuestEventKind::End, 1, what), "{event}");
+        assert_eq!(
+            (event.kind, event.number, &*event.what),
+            (GuestEventKind::End, 1, what),
+            "{event}"
+        );
     };
     let longer = "the committed result goes on after the 1 byte printed";
 
@@ -193,11 +322,17 @@ async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
     let event = came_back.event(&json!(12)).await;
     end(&event, "it came back by itself, which is exit code 0");
     assert_eq!(event.contradicts, longer);
-    assert_eq!(came_back.event_of(Outcome::OutOfFuel).await.contradicts, "that its fuel was used up is committed");
+    assert_eq!(
+        came_back.event_of(Outcome::OutOfFuel).await.contradicts,
+        "that its fuel was used up is committed"
+    );
 
     let trapped = Case::new(start("unreachable"), 1_000_000).await;
     let event = trapped.event(&json!(1)).await;
-    end(&event, "it trapped: unreachable code reached (a panic or an abort)");
+    end(
+        &event,
+        "it trapped: unreachable code reached (a panic or an abort)",
+    );
     assert_eq!(event.contradicts, "exit code 0 is committed");
     assert_eq!(trapped.event(&json!(12)).await.contradicts, longer);
     // What it printed before counts first.
@@ -210,7 +345,10 @@ async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
 
     let exits = Case::new(start("(call $proc_exit (i32.const 3))"), 1_000_000).await;
     let event = exits.event(&json!(1)).await;
-    assert_eq!((event.number, &*event.what), (2, "wasi_snapshot_preview1.proc_exit(3)"));
+    assert_eq!(
+        (event.number, &*event.what),
+        (2, "wasi_snapshot_preview1.proc_exit(3)")
+    );
 
     let floods = Case::new(
         start("(loop $for_ever (call $write (i32.const 1) (i32.const 2048) (i32.const 64)) (br $for_ever))"),
@@ -218,35 +356,64 @@ async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
     )
     .await;
     let event = floods.event_of(Outcome::Exited { code: 1 }).await;
-    assert_eq!((event.number, &*event.what), (3, "wasi_snapshot_preview1.fd_write(1, 64 bytes)"));
+    assert_eq!(
+        (event.number, &*event.what),
+        (3, "wasi_snapshot_preview1.fd_write(1, 64 bytes)")
+    );
 }
 
 #[tokio::test]
 async fn components_and_scripts_are_no_different() {
-    let component = |body: &str| json!({ "main.wat": COMPONENT.replace("BODY\n", &format!("{body}\n")) });
+    let component =
+        |body: &str| json!({ "main.wat": COMPONENT.replace("BODY\n", &format!("{body}\n")) });
     let prints = "(func $run (result i32) (call $print (i32.const 0) (i32.const 1)) (i32.const 0))";
     let case = Case::new(component(prints), 1_000_000).await;
     let event = case.event(&json!(2)).await;
     // The first call asks for standard output.
     assert_eq!(
         (event.number, &*event.what),
-        (2, "wasi:io/streams.output-stream.blocking-write-and-flush(1 byte)"),
+        (
+            2,
+            "wasi:io/streams.output-stream.blocking-write-and-flush(1 byte)"
+        ),
         "{event}"
     );
-    let fails = Case::new(component("(func $run (result i32) (i32.const 1))"), 1_000_000).await;
+    let fails = Case::new(
+        component("(func $run (result i32) (i32.const 1))"),
+        1_000_000,
+    )
+    .await;
     let event = fails.event(&json!(2)).await;
-    assert_eq!((event.kind, event.number), (GuestEventKind::End, 0), "{event}");
+    assert_eq!(
+        (event.kind, event.number),
+        (GuestEventKind::End, 0),
+        "{event}"
+    );
     assert_eq!(event.what, "it came back by itself, which is exit code 1");
 
     // The one interpreter is a component, the other a module.
     for (name, script, interface) in [
-        ("main.py", "print('{\"n\": [1, 2]}')", "wasi:io/streams.output-stream."),
-        ("main.js", "console.log('{\"n\": [1, 2]}')", "wasi_snapshot_preview1.fd_write("),
+        (
+            "main.py",
+            "print('{\"n\": [1, 2]}')",
+            "wasi:io/streams.output-stream.",
+        ),
+        (
+            "main.js",
+            "console.log('{\"n\": [1, 2]}')",
+            "wasi_snapshot_preview1.fd_write(",
+        ),
     ] {
         let case = Case::new(json!({ name: script }), 10_000_000_000).await;
         let event = case.event(&json!({ "n": [1, 3] })).await;
-        assert_eq!(event.contradicts, "byte 10 of standard output is not of the committed result", "{name}");
-        assert!(event.what.starts_with(interface) && event.fuel > 0, "{name}: {event}");
+        assert_eq!(
+            event.contradicts, "byte 10 of standard output is not of the committed result",
+            "{name}"
+        );
+        assert!(
+            event.what.starts_with(interface) && event.fuel > 0,
+            "{name}: {event}"
+        );
     }
 }
 
@@ -259,7 +426,11 @@ impl Sandbox for Unsteady {
         self.0.backend()
     }
 
-    fn engine(&self, skill: &Skill, runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+    fn engine(
+        &self,
+        skill: &Skill,
+        runtime: Option<Digest>,
+    ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         self.0.engine(skill, runtime)
     }
 
@@ -271,9 +442,22 @@ impl Sandbox for Unsteady {
         self.0.execute(job, stop)
     }
 
-    fn execute_recorded(&self, job: &Job<'_>, stop: &Stop) -> Result<(Execution, Option<Account>), SandboxError> {
-        let profile = Profile { random_seed: Seed::from_bytes([1; 32]), ..job.profile.clone() };
-        self.0.execute_recorded(&Job { profile: &profile, ..*job }, stop)
+    fn execute_recorded(
+        &self,
+        job: &Job<'_>,
+        stop: &Stop,
+    ) -> Result<(Execution, Option<Account>), SandboxError> {
+        let profile = Profile {
+            random_seed: Seed::from_bytes([1; 32]),
+            ..job.profile.clone()
+        };
+        self.0.execute_recorded(
+            &Job {
+                profile: &profile,
+                ..*job
+            },
+            stop,
+        )
     }
 }
 
@@ -282,16 +466,34 @@ async fn a_machine_that_does_not_repeat_itself_accuses_nobody() {
     let program = "(import \"wasi_snapshot_preview1\" \"random_get\" (func $random_get (param i32 i32) (result i32)))";
     let body = "(func (export \"_start\") (drop (call $random_get (i32.const 1024) (i32.const 8)))
         (call $print_hex (i32.const 1024) (i32.const 8)))";
-    let case = Case::new(json!({ "main.wat": format!("(module {program} {PRELUDE} {body})") }), 1_000_000).await;
+    let case = Case::new(
+        json!({ "main.wat": format!("(module {program} {PRELUDE} {body})") }),
+        1_000_000,
+    )
+    .await;
     let bytes = canonical_json::to_vec(&json!("something else"));
-    let outcome = Outcome::Returned { output: OutputDigest::of(&bytes) };
+    let outcome = Outcome::Returned {
+        output: OutputDigest::of(&bytes),
+    };
     let unsteady = Arc::new(Unsteady(Arc::clone(&case.sandbox)));
     let found = case.verify_on(unsteady, outcome, Some(bytes)).await;
     let parted = divergence(&found, Verdict::Unverifiable);
     assert_eq!(parted.repeated, Some(false));
     let event = parted.event.expect("an event");
-    assert!(event.contradicts.ends_with("is not of the first replay's result") && event.number > 1, "{event}");
+    assert!(
+        event
+            .contradicts
+            .ends_with("is not of the first replay's result")
+            && event.number > 1,
+        "{event}"
+    );
     let words = found.error.expect("words");
-    assert!(words.starts_with("two replays on this machine had different outcomes"), "{words}");
-    assert!(words.contains("sre determinism") && words.contains(&event.to_string()), "{words}");
+    assert!(
+        words.starts_with("two replays on this machine had different outcomes"),
+        "{words}"
+    );
+    assert!(
+        words.contains("sre determinism") && words.contains(&event.to_string()),
+        "{words}"
+    );
 }

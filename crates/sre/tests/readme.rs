@@ -44,7 +44,11 @@ fn comparable(output: &str) -> Vec<String> {
         text if text.starts_with("ran on ") => line.split(',').skip(1).collect(),
         _ => without_moments(line.trim_end()),
     };
-    output.lines().map(without_times).filter(|line| !line.is_empty()).collect()
+    output
+        .lines()
+        .map(without_times)
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
 /// The line with `TIME` for each moment, which is RFC 3339 in UTC.
@@ -65,7 +69,10 @@ fn without_moments(line: &str) -> String {
 
 /// Runs a command line of a page and compares what it prints. `settings` are variables beside those of the home.
 fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]) {
-    let script = format!("sre() {{ {:?} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_sre"));
+    let script = format!(
+        "sre() {{ {:?} \"$@\"; }}; {command}",
+        env!("CARGO_BIN_EXE_sre")
+    );
     let output = Command::new("sh")
         .args(["-c", &script])
         .current_dir(root())
@@ -75,7 +82,12 @@ fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]
         .envs(settings.iter().copied())
         .output();
     let printed = common::ran(output.expect("a shell"));
-    assert_eq!(comparable(&printed.stdout), comparable(expected), "$ {command}\n{}", printed.stderr);
+    assert_eq!(
+        comparable(&printed.stdout),
+        comparable(expected),
+        "$ {command}\n{}",
+        printed.stderr
+    );
 }
 
 #[test]
@@ -103,8 +115,12 @@ fn the_transcripts_are_what_the_program_prints() {
         return;
     }
     let home = Home::new();
-    let pages = ["README.md", "docs/determinism.md"].map(|path| std::fs::read_to_string(root().join(path)));
-    let transcripts: Vec<_> = pages.iter().flat_map(|page| transcripts(page.as_ref().expect("a page"))).collect();
+    let pages =
+        ["README.md", "docs/determinism.md"].map(|path| std::fs::read_to_string(root().join(path)));
+    let transcripts: Vec<_> = pages
+        .iter()
+        .flat_map(|page| transcripts(page.as_ref().expect("a page")))
+        .collect();
     assert!(transcripts.len() >= 5, "{transcripts:?}");
     for (command, expected) in transcripts {
         compare(&home, &command, &expected, &[]);
@@ -114,14 +130,21 @@ fn the_transcripts_are_what_the_program_prints() {
 /// What the shipped runtime has is written in `modules.txt` when it is built.
 #[test]
 fn the_page_about_python_lists_the_modules_of_the_runtime() {
-    let read =
-        |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let read = |path: &str| {
+        std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
     let page = read("docs/python.md");
-    let (_, list) = page.split_once("unless the next list names one:\n\n").expect("the list");
+    let (_, list) = page
+        .split_once("unless the next list names one:\n\n")
+        .expect("the list");
     let (list, _) = list.split_once(".\n\n").expect("the list's end");
-    let mut listed: Vec<&str> = list.split_whitespace().map(|name| name.trim_matches(['`', ','])).collect();
+    let mut listed: Vec<&str> = list
+        .split_whitespace()
+        .map(|name| name.trim_matches(['`', ',']))
+        .collect();
     let modules = read("runtimes/python/modules.txt");
-    let is_public = |name: &&str| !name.contains('.') && (!name.starts_with('_') || *name == "__future__");
+    let is_public =
+        |name: &&str| !name.contains('.') && (!name.starts_with('_') || *name == "__future__");
     let mut shipped: Vec<&str> = modules.lines().filter(is_public).collect();
     listed.sort_unstable();
     shipped.sort_unstable();
@@ -134,17 +157,26 @@ fn shown(page: &str, language: &str) -> Vec<(String, String)> {
         .split("\n```")
         .skip(1)
         .step_by(2)
-        .map(|block| block.split_once('\n').unwrap_or_else(|| panic!("an empty block: {block}")))
+        .map(|block| {
+            block
+                .split_once('\n')
+                .unwrap_or_else(|| panic!("an empty block: {block}"))
+        })
         .collect();
-    let pairs = blocks.windows(2).filter(|pair| pair[0].0 == language && pair[1].0 == "text");
-    pairs.map(|pair| (format!("{}\n", pair[0].1), pair[1].1.to_owned())).collect()
+    let pairs = blocks
+        .windows(2)
+        .filter(|pair| pair[0].0 == language && pair[1].0 == "text");
+    pairs
+        .map(|pair| (format!("{}\n", pair[0].1), pair[1].1.to_owned()))
+        .collect()
 }
 
 #[test]
 fn the_language_pages_show_what_scripts_print() {
     let home = Home::new();
     for (page, language, extension) in [("python", "python", "py"), ("javascript", "js", "mjs")] {
-        let text = std::fs::read_to_string(root().join("docs").join(page).with_extension("md")).expect("a page");
+        let text = std::fs::read_to_string(root().join("docs").join(page).with_extension("md"))
+            .expect("a page");
         let shown = shown(&text, language);
         assert!(shown.len() >= 9, "{page}: {}", shown.len());
         for (number, (script, lines)) in shown.iter().enumerate() {
@@ -154,7 +186,9 @@ fn the_language_pages_show_what_scripts_print() {
             for line in lines.lines() {
                 let found = match line.strip_suffix('…') {
                     Some(start) => printed.lines().any(|printed| printed.starts_with(start)),
-                    None => printed.lines().any(|printed| printed.trim_end() == line.trim_end()),
+                    None => printed
+                        .lines()
+                        .any(|printed| printed.trim_end() == line.trim_end()),
                 };
                 assert!(found, "{page}: {line:?} is not in\n{printed}");
             }

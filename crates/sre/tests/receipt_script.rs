@@ -17,35 +17,73 @@ use serde_json::{Value, json};
 /// Runs the script on `receipt` with these keys.
 fn script(python: &Path, home: &Home, receipt: &str, keys: &[&str], more: &[&str]) -> Ran {
     let mut command = Command::new(python);
-    command.arg(common::examples().join("../docs/check_receipt.py")).arg(receipt).args(more);
-    command.current_dir(home.path("")).args(keys.iter().flat_map(|key| ["--key", key.trim()]));
+    command
+        .arg(common::examples().join("../docs/check_receipt.py"))
+        .arg(receipt)
+        .args(more);
+    command
+        .current_dir(home.path(""))
+        .args(keys.iter().flat_map(|key| ["--key", key.trim()]));
     ran(command.output().expect("python starts"))
 }
 
 /// Unpacks the bundle of an order where the script looks.
 fn unpack(home: &Home, order: &str) {
-    home.words(&format!("bundle {order} --output {order}.sre-bundle")).exits(0);
+    home.words(&format!("bundle {order} --output {order}.sre-bundle"))
+        .exits(0);
     let bundle = home.path(&format!("{order}.sre-bundle"));
-    assert!(Command::new("tar").arg("-xf").arg(bundle).current_dir(home.path("")).status().expect("tar").success());
+    assert!(
+        Command::new("tar")
+            .arg("-xf")
+            .arg(bundle)
+            .current_dir(home.path(""))
+            .status()
+            .expect("tar")
+            .success()
+    );
 }
 
 const BUNDLE: [&str; 4] = ["--proof", "receipt.tlog-proof", "--blobs", "blobs"];
 
 #[test]
 fn the_documented_script_checks_the_receipt_of_an_example() {
-    let Some(python) = environment::python() else { return };
+    let Some(python) = environment::python() else {
+        return;
+    };
     let home = Home::new();
     let example = common::examples().join("word-count").display().to_string();
     let input = r#"{"text":"to be or not to be"}"#;
-    home.sre(&["run", &example, "--input", input, "--order-id", "t"]).exits(0);
+    home.sre(&["run", &example, "--input", input, "--order-id", "t"])
+        .exits(0);
     unpack(&home, "t");
-    let sums = Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(home.path("")).status();
+    let sums = Command::new("sha256sum")
+        .args(["--check", "--quiet", "SHA256SUMS"])
+        .current_dir(home.path(""))
+        .status();
     assert!(sums.expect("sha256sum starts").success());
     let key = home.words("key show").exits(0).stdout;
     let checked = script(python, &home, "receipt.json", &[&key], &BUNDLE).exits(0);
-    assert!(checked.stdout.contains("ok: the bytes of the result have their digest"), "{checked:?}");
-    assert!(checked.stdout.ends_with("the receipt holds\n"), "{checked:?}");
-    home.sre(&["run", &example, "--input", input, "--order-id", "other", "--receipt", "other.json"]).exits(0);
+    assert!(
+        checked
+            .stdout
+            .contains("ok: the bytes of the result have their digest"),
+        "{checked:?}"
+    );
+    assert!(
+        checked.stdout.ends_with("the receipt holds\n"),
+        "{checked:?}"
+    );
+    home.sre(&[
+        "run",
+        &example,
+        "--input",
+        input,
+        "--order-id",
+        "other",
+        "--receipt",
+        "other.json",
+    ])
+    .exits(0);
     let other = script(python, &home, "other.json", &[&key], &BUNDLE);
     assert_eq!(other.code, Some(1), "the proof is of another receipt");
 
@@ -59,7 +97,9 @@ fn the_documented_script_checks_the_receipt_of_an_example() {
 
 #[test]
 fn the_documented_script_says_what_is_wrong_and_never_breaks_down() {
-    let Some(python) = environment::python() else { return };
+    let Some(python) = environment::python() else {
+        return;
+    };
     let home = Home::new();
     home.skill("returns_1");
     home.words("run returns_1 --order-id t").exits(0);
@@ -89,24 +129,43 @@ fn the_documented_script_says_what_is_wrong_and_never_breaks_down() {
         ("receipt.json", &key, &["--proof", "empty"]),
     ] {
         let refused = script(python, &home, receipt, &[key], more).exits(1);
-        assert!(refused.stderr.starts_with("FAILED: ") && refused.stderr.matches('\n').count() == 1, "{refused:?}");
+        assert!(
+            refused.stderr.starts_with("FAILED: ") && refused.stderr.matches('\n').count() == 1,
+            "{refused:?}"
+        );
         assert!(!refused.stdout.contains("the receipt holds"), "{refused:?}");
     }
 }
 
 #[tokio::test]
 async fn the_documented_script_reads_what_a_service_shows() {
-    let Some(python) = environment::python() else { return };
+    let Some(python) = environment::python() else {
+        return;
+    };
     let home = Home::new();
     let service = Service::start(&home, &[]);
     let skill = service.upload("returns_1").await;
     let order = json!({ "order_id": "a", "skill_package": { "digest": skill } });
-    assert!(service.post("/v1/orders?wait=60", &order).await.status().is_success());
-    let shown = service.get("/v1/orders/a/receipt?wait=60").await.json::<Value>().await.expect("JSON");
+    assert!(
+        service
+            .post("/v1/orders?wait=60", &order)
+            .await
+            .status()
+            .is_success()
+    );
+    let shown = service
+        .get("/v1/orders/a/receipt?wait=60")
+        .await
+        .json::<Value>()
+        .await
+        .expect("JSON");
     assert_eq!(shown["status"], "logged");
     fs::write(home.path("shown.json"), shown.to_string()).expect("a file");
     let key = home.words("key show").exits(0).stdout;
     let checked = script(python, &home, "shown.json", &[&key], &[]).exits(0);
-    assert!(checked.stdout.ends_with("the receipt holds\n") && checked.stdout.contains("in the log"), "{checked:?}");
+    assert!(
+        checked.stdout.ends_with("the receipt holds\n") && checked.stdout.contains("in the log"),
+        "{checked:?}"
+    );
     service.signal("TERM");
 }

@@ -66,7 +66,9 @@ fn sandbox() -> &'static WasmSandbox {
 }
 
 fn runtimes(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtimes").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../runtimes")
+        .join(path)
 }
 
 /// All files below `folder`, as a package in the object form has them.
@@ -80,8 +82,16 @@ fn files(folder: &Path) -> Map<String, Value> {
                 folders.push(path);
                 continue;
             }
-            let name = path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned();
-            files.insert(name, json!({"base64": STANDARD.encode(std::fs::read(&path).expect("a file"))}));
+            let name = path
+                .strip_prefix(folder)
+                .expect("below")
+                .to_str()
+                .expect("UTF-8")
+                .to_owned();
+            files.insert(
+                name,
+                json!({"base64": STANDARD.encode(std::fs::read(&path).expect("a file"))}),
+            );
         }
     }
     files
@@ -103,10 +113,19 @@ fn run(skill: &Skill, input: &Value, limits: &Map<String, Value>) -> Execution {
         "clock_start": "2026-01-02T03:04:05Z",
         "random_seed": "07".repeat(32),
     });
-    profile.as_object_mut().expect("an object").extend(limits.clone());
+    profile
+        .as_object_mut()
+        .expect("an object")
+        .extend(limits.clone());
     let profile: Profile = serde_json::from_value(profile).expect("a profile");
     let input = canonical_json::to_vec(input);
-    let job = Job { skill, input: &input, profile: &profile, time_limit: PATIENCE, language_runtime: None };
+    let job = Job {
+        skill,
+        input: &input,
+        profile: &profile,
+        time_limit: PATIENCE,
+        language_runtime: None,
+    };
     sandbox().execute(&job, &Stop::new()).expect("an outcome")
 }
 
@@ -114,23 +133,46 @@ fn run(skill: &Skill, input: &Value, limits: &Map<String, Value>) -> Execution {
 fn complaints(case: &Case, did: &Execution) -> Vec<String> {
     let mut complaints = Vec::new();
     let outcome = serde_json::to_value(did.outcome).expect("JSON");
-    let printed = case.stdout_text.as_ref().map(|text| text.clone().into_bytes());
-    let printed = printed.or_else(|| case.stdout_hex.as_ref().map(|hex| hex::decode(hex).expect("hexadecimal")));
+    let printed = case
+        .stdout_text
+        .as_ref()
+        .map(|text| text.clone().into_bytes());
+    let printed = printed.or_else(|| {
+        case.stdout_hex
+            .as_ref()
+            .map(|hex| hex::decode(hex).expect("hexadecimal"))
+    });
     let as_expected = if let Some(name) = &case.outcome {
-        outcome["kind"] == *name && case.reason.as_ref().is_none_or(|reason| outcome["reason"] == *reason)
+        outcome["kind"] == *name
+            && case
+                .reason
+                .as_ref()
+                .is_none_or(|reason| outcome["reason"] == *reason)
     } else if case.exit_code != 0 {
-        did.outcome == Outcome::Exited { code: case.exit_code }
+        did.outcome
+            == Outcome::Exited {
+                code: case.exit_code,
+            }
     } else if let Some(printed) = printed {
         matches!(did.outcome, Outcome::BadOutput { printed: digest, .. } if digest == OutputDigest::of(&printed))
     } else {
         case.stdout.is_none() || did.output == case.stdout
     };
     if !as_expected {
-        complaints.push(format!("outcome {outcome}, output {:?}, {:?}", did.output, did.failure));
+        complaints.push(format!(
+            "outcome {outcome}, output {:?}, {:?}",
+            did.output, did.failure
+        ));
     }
-    let missing = case.stderr.iter().filter(|piece| !did.logs.contains(piece.as_str()));
+    let missing = case
+        .stderr
+        .iter()
+        .filter(|piece| !did.logs.contains(piece.as_str()));
     complaints.extend(missing.map(|piece| format!("the log lacks {piece:?}")));
-    let unwanted = case.stderr_lacks.iter().filter(|piece| did.logs.contains(piece.as_str()));
+    let unwanted = case
+        .stderr_lacks
+        .iter()
+        .filter(|piece| did.logs.contains(piece.as_str()));
     complaints.extend(unwanted.map(|piece| format!("the log has {piece:?}")));
     if !complaints.is_empty() {
         complaints.push(format!("log: {}", did.logs));
@@ -150,11 +192,21 @@ fn run_cases(folder: &str, package: &str) {
         let did = run(&skill, &case.input, &case.limits);
         let again = run(&skill, &case.input, &case.limits);
         let mut complaints = complaints(case, &did);
-        if (did.outcome, did.resources.fuel, &did.logs) != (again.outcome, again.resources.fuel, &again.logs) {
-            complaints.push(format!("the second run: {:?} with fuel {}", again.outcome, again.resources.fuel));
+        if (did.outcome, did.resources.fuel, &did.logs)
+            != (again.outcome, again.resources.fuel, &again.logs)
+        {
+            complaints.push(format!(
+                "the second run: {:?} with fuel {}",
+                again.outcome, again.resources.fuel
+            ));
         }
         if !complaints.is_empty() {
-            failed += &format!("{} {}: {}\n", case.entrypoint, case.name, complaints.join("\n    "));
+            failed += &format!(
+                "{} {}: {}\n",
+                case.entrypoint,
+                case.name,
+                complaints.join("\n    ")
+            );
         }
     }
     assert!(failed.is_empty(), "{failed}");
@@ -183,6 +235,11 @@ fn no_javascript_recursion_reaches_the_end_of_the_stack() {
     for Deep { name, source } in deep {
         let files = Map::from_iter([(String::from("main.js"), json!(source))]);
         let did = run(&skill(&files, "main.js"), &json!({}), &Map::new());
-        assert!(!matches!(did.outcome, Outcome::Trapped { .. }), "{name}: {:?}\n{}", did.outcome, did.logs);
+        assert!(
+            !matches!(did.outcome, Outcome::Trapped { .. }),
+            "{name}: {:?}\n{}",
+            did.outcome,
+            did.logs
+        );
     }
 }

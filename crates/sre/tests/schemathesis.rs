@@ -27,7 +27,12 @@ fn schemathesis() -> Result<PathBuf, String> {
     };
     run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let package = format!("schemathesis=={VERSION}");
-    run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", &package]))?;
+    run(Command::new(folder.join("bin/pip")).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        &package,
+    ]))?;
     Ok(program)
 }
 
@@ -35,23 +40,50 @@ fn schemathesis() -> Result<PathBuf, String> {
 fn no_answer_violates_the_openapi_document() {
     let program = match schemathesis() {
         Ok(program) => program,
-        Err(error) if std::env::var_os("SRE_REQUIRE_SCHEMATHESIS").is_some() => panic!("no schemathesis: {error}"),
+        Err(error) if std::env::var_os("SRE_REQUIRE_SCHEMATHESIS").is_some() => {
+            panic!("no schemathesis: {error}")
+        }
         Err(error) => {
-            eprintln!("SKIPPED: schemathesis cannot be installed, the OpenAPI document was not tested: {error}");
+            eprintln!(
+                "SKIPPED: schemathesis cannot be installed, the OpenAPI document was not tested: {error}"
+            );
             return;
         }
     };
     let home = Home::new();
-    let token = home.words("token new schemathesis --scopes admin").exits(0).stdout;
+    let token = home
+        .words("token new schemathesis --scopes admin")
+        .exits(0)
+        .stdout;
     let service = Service::start(&home, &[]);
     // Valid by the document is not yet acceptable: a skill must exist and its program compile.
     let output = Command::new(program)
         .args(["run", &format!("{}/openapi.json", service.base)])
-        .args(["--header", &format!("Authorization: Bearer {}", token.trim())])
-        .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
-        .args(["--max-examples", "20", "--seed", "7", "--workers", "1", "--no-color"])
+        .args([
+            "--header",
+            &format!("Authorization: Bearer {}", token.trim()),
+        ])
+        .args([
+            "--checks",
+            "all",
+            "--exclude-checks",
+            "positive_data_acceptance",
+        ])
+        .args([
+            "--max-examples",
+            "20",
+            "--seed",
+            "7",
+            "--workers",
+            "1",
+            "--no-color",
+        ])
         .current_dir(home.path("tmp"))
         .output()
         .expect("schemathesis starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }

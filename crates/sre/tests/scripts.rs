@@ -22,12 +22,26 @@ struct Bad {
 
 /// The script ends with exit code 1 and this in its log.
 const fn raises(name: &'static str, script: &'static str, logs: &'static str) -> Bad {
-    Bad { name, script, flags: "", error_code: "skill_exited", message: "exited with code 1", logs }
+    Bad {
+        name,
+        script,
+        flags: "",
+        error_code: "skill_exited",
+        message: "exited with code 1",
+        logs,
+    }
 }
 
 /// The script prints something that is no result.
 const fn prints(name: &'static str, script: &'static str, message: &'static str) -> Bad {
-    Bad { name, script, flags: "", error_code: "bad_output", message, logs: "" }
+    Bad {
+        name,
+        script,
+        flags: "",
+        error_code: "bad_output",
+        message,
+        logs: "",
+    }
 }
 
 #[track_caller]
@@ -35,7 +49,10 @@ fn fails(home: &Home, extension: &str, rows: &[Bad]) {
     for row in rows {
         let id = format!("{extension}-{}", row.name);
         home.script(&id, extension, row.script);
-        let ran = home.words(&format!("run {id} --order-id {id} --format json {}", row.flags));
+        let ran = home.words(&format!(
+            "run {id} --order-id {id} --format json {}",
+            row.flags
+        ));
         assert_eq!(ran.stderr, "", "{id}");
         let result = ran.exits(10).json();
         assert_eq!(result["status"], "failed", "{id}");
@@ -46,13 +63,18 @@ fn fails(home: &Home, extension: &str, rows: &[Bad]) {
         for part in row.logs.lines() {
             assert!(logs.contains(part), "{id}: {part:?} in {logs}");
         }
-        let verified = home.sre(&["verify", &id, "--format", "json"]).exits(0).json();
+        let verified = home
+            .sre(&["verify", &id, "--format", "json"])
+            .exits(0)
+            .json();
         assert_eq!(verified["verdict"], "matched", "{id}");
     }
 }
 
 fn text(value: &serde_json::Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
 }
 
 #[test]
@@ -61,13 +83,21 @@ fn python_scripts_fail_with_what_python_says() {
         &Home::new(),
         "py",
         &[
-            raises("syntax", "import json\nvalue = {1: 2\nprint(value)\n", "main.py\", line 2\n'{' was never closed"),
+            raises(
+                "syntax",
+                "import json\nvalue = {1: 2\nprint(value)\n",
+                "main.py\", line 2\n'{' was never closed",
+            ),
             raises(
                 "exception",
                 "def total(items):\n    return items[0][\"price\"]\n\ntotal([{}])\n",
                 "Traceback (most recent call last):\nmain.py\", line 4, in <module>\nmain.py\", line 2, in total\nKeyError: 'price'",
             ),
-            raises("exit-text", "import sys\nsys.exit(\"no orders in the input\")\n", "no orders in the input"),
+            raises(
+                "exit-text",
+                "import sys\nsys.exit(\"no orders in the input\")\n",
+                "no orders in the input",
+            ),
             Bad {
                 flags: "--mem-limit 64m",
                 ..raises(
@@ -82,8 +112,16 @@ fn python_scripts_fail_with_what_python_says() {
                 "def down(n):\n    return down(n + 1)\n\ndown(0)\n",
                 "main.py\", line 2, in down\nPrevious line repeated\nRecursionError: maximum recursion depth exceeded",
             ),
-            raises("nested-json", "import json\njson.loads(\"[\" * 100_000)\n", "RecursionError"),
-            raises("fork", "import os\nos.fork()\n", "main.py\", line\nOSError\nthere are no processes"),
+            raises(
+                "nested-json",
+                "import json\njson.loads(\"[\" * 100_000)\n",
+                "RecursionError",
+            ),
+            raises(
+                "fork",
+                "import os\nos.fork()\n",
+                "main.py\", line\nOSError\nthere are no processes",
+            ),
             raises(
                 "subprocess",
                 "import subprocess\nsubprocess.run([\"ls\"])\n",
@@ -104,25 +142,57 @@ fn python_scripts_fail_with_what_python_says() {
                 "import threading\nthreading.Thread(target=print).start()\n",
                 "RuntimeError: can't start new thread",
             ),
-            raises("ctypes", "import ctypes\n", "ModuleNotFoundError: No module named 'ctypes'\nnative backend"),
+            raises(
+                "ctypes",
+                "import ctypes\n",
+                "ModuleNotFoundError: No module named 'ctypes'\nnative backend",
+            ),
             raises(
                 "missing-module",
                 "import json\nimport numpy\n",
                 "main.py\", line 2\nModuleNotFoundError: No module named 'numpy'\nvendor/\nnative backend\n collections ",
             ),
-            raises("outside", "open(\"/etc/passwd\")\n", "FileNotFoundError\n'/etc/passwd'"),
-            raises("above", "open(\"../../../etc/passwd\")\n", "Error: [Errno\n'../../../etc/passwd'"),
-            raises("writes-itself", "open(__file__, \"a\")\n", "OSError\nRead-only file system: '/scripts/main.py'"),
-            raises("writes-beside", "open(\"cache.json\", \"w\")\n", "OSError\nRead-only file system: 'cache.json'"),
+            raises(
+                "outside",
+                "open(\"/etc/passwd\")\n",
+                "FileNotFoundError\n'/etc/passwd'",
+            ),
+            raises(
+                "above",
+                "open(\"../../../etc/passwd\")\n",
+                "Error: [Errno\n'../../../etc/passwd'",
+            ),
+            raises(
+                "writes-itself",
+                "open(__file__, \"a\")\n",
+                "OSError\nRead-only file system: '/scripts/main.py'",
+            ),
+            raises(
+                "writes-beside",
+                "open(\"cache.json\", \"w\")\n",
+                "OSError\nRead-only file system: 'cache.json'",
+            ),
             prints(
                 "prints-twice",
                 "print('{\"ok\": true}')\nprint(\"done\")\n",
                 "more than one JSON value was printed",
             ),
-            prints("prints-no-json", "print({\"a\": 1})\n", "standard output is not JSON"),
+            prints(
+                "prints-no-json",
+                "print({\"a\": 1})\n",
+                "standard output is not JSON",
+            ),
             prints("prints-nothing", "", "nothing was printed"),
-            prints("prints-bytes", "import sys\nsys.stdout.buffer.write(b'\"\\xfc\"')\n", "not UTF-8: the byte at 1"),
-            prints("prints-without-end", "while True:\n    print(\"x\" * 1000)\n", "standard output exceeds its limit"),
+            prints(
+                "prints-bytes",
+                "import sys\nsys.stdout.buffer.write(b'\"\\xfc\"')\n",
+                "not UTF-8: the byte at 1",
+            ),
+            prints(
+                "prints-without-end",
+                "while True:\n    print(\"x\" * 1000)\n",
+                "standard output exceeds its limit",
+            ),
             Bad {
                 name: "endless",
                 script: "while True:\n    pass\n",
@@ -141,16 +211,28 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
         &Home::new(),
         "mjs",
         &[
-            raises("syntax", "const a = 1;\nconst b = {a: ;\n", "SyntaxError\nscripts/main.mjs:2:"),
+            raises(
+                "syntax",
+                "const a = 1;\nconst b = {a: ;\n",
+                "SyntaxError\nscripts/main.mjs:2:",
+            ),
             raises(
                 "exception",
                 "const total = (items) => items[0].price.toFixed(2);\n\ntotal([{}]);\n",
                 "Uncaught TypeError: cannot read property 'toFixed' of undefined\nat total (scripts/main.mjs:1:\nscripts/main.mjs:3:",
             ),
-            raises("rejection", "await Promise.reject(new Error('no such order'));\n", "Uncaught Error: no such order"),
+            raises(
+                "rejection",
+                "await Promise.reject(new Error('no such order'));\n",
+                "Uncaught Error: no such order",
+            ),
             Bad {
                 message: "exited with code 3",
-                ..raises("exit", "console.error('no orders');\nprocess.exit(3);\n", "no orders")
+                ..raises(
+                    "exit",
+                    "console.error('no orders');\nprocess.exit(3);\n",
+                    "no orders",
+                )
             },
             Bad {
                 flags: "--mem-limit 64m",
@@ -165,16 +247,32 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
                 "const down = (n) => down(n + 1);\ndown(0);\n",
                 "RangeError: Maximum call stack size exceeded\nat down (scripts/main.mjs:1:",
             ),
-            raises("nested-json", "JSON.parse('['.repeat(100000));\n", "Uncaught "),
-            raises("process", "import 'node:child_process';\n", "node:child_process\none process"),
+            raises(
+                "nested-json",
+                "JSON.parse('['.repeat(100000));\n",
+                "Uncaught ",
+            ),
+            raises(
+                "process",
+                "import 'node:child_process';\n",
+                "node:child_process\none process",
+            ),
             raises("network", "import 'node:net';\n", "node:net\nno network"),
             raises(
                 "fetch",
                 "await fetch('http://127.0.0.1/');\n",
                 "fetch is not defined\nnote: a skill has no network",
             ),
-            raises("thread", "import 'node:worker_threads';\n", "node:worker_threads\none thread"),
-            raises("worker", "new Worker('./other.mjs');\n", "Worker is not defined\none thread"),
+            raises(
+                "thread",
+                "import 'node:worker_threads';\n",
+                "node:worker_threads\none thread",
+            ),
+            raises(
+                "worker",
+                "new Worker('./other.mjs');\n",
+                "Worker is not defined\none thread",
+            ),
             raises(
                 "missing-module",
                 "import _ from 'lodash';\n",
@@ -185,7 +283,11 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
                 "import { readFileSync } from 'node:fs';\nreadFileSync('/etc/passwd');\n",
                 "ENOENT\nscripts/main.mjs:2:",
             ),
-            raises("above", "import { readFileSync } from 'node:fs';\nreadFileSync('../../etc/passwd');\n", "ENOENT"),
+            raises(
+                "above",
+                "import { readFileSync } from 'node:fs';\nreadFileSync('../../etc/passwd');\n",
+                "ENOENT",
+            ),
             raises(
                 "writes-itself",
                 "import { writeFileSync } from 'node:fs';\nwriteFileSync('scripts/main.mjs', '');\n",
@@ -196,7 +298,11 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
                 "console.log('{\"ok\": true}');\nconsole.log('done');\n",
                 "more than one JSON value",
             ),
-            prints("prints-no-json", "console.log({ a: 1 });\n", "standard output is not JSON"),
+            prints(
+                "prints-no-json",
+                "console.log({ a: 1 });\n",
+                "standard output is not JSON",
+            ),
             prints("prints-nothing", "", "nothing was printed"),
             prints(
                 "prints-bytes",
@@ -237,11 +343,24 @@ fn a_script_survives_what_is_refused() {
     for (skill, output) in [
         (
             "catches",
-            json!(["OSError", "OSError", "RuntimeError", "ModuleNotFoundError", "FileNotFoundError", "OSError"]),
+            json!([
+                "OSError",
+                "OSError",
+                "RuntimeError",
+                "ModuleNotFoundError",
+                "FileNotFoundError",
+                "OSError"
+            ]),
         ),
-        ("catches-too", json!(["Error", "Error", "ReferenceError", "Error", "Error"])),
+        (
+            "catches-too",
+            json!(["Error", "Error", "ReferenceError", "Error", "Error"]),
+        ),
     ] {
-        let result = home.words(&format!("run {skill} --format json")).exits(0).json();
+        let result = home
+            .words(&format!("run {skill} --format json"))
+            .exits(0)
+            .json();
         assert_eq!(result["output"], output, "{skill}");
         assert_eq!(result["verification"]["verdict"], "matched", "{skill}");
     }

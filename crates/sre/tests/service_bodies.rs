@@ -12,20 +12,35 @@ use serde_json::{Value, json};
 const ALLOWED_KIB: u64 = 200 << 10;
 
 async fn post(service: &Service, path: &str, body: String) -> Response {
-    let request = service.request(Method::POST, path).header("content-type", "application/json");
+    let request = service
+        .request(Method::POST, path)
+        .header("content-type", "application/json");
     request.body(body).send().await.expect("an answer")
 }
 
 async fn code(answer: Response) -> (u16, String) {
     let status = answer.status().as_u16();
-    (status, answer.json::<Value>().await.expect("JSON")["code"].as_str().unwrap_or_default().to_owned())
+    (
+        status,
+        answer.json::<Value>().await.expect("JSON")["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    )
 }
 
 /// The most memory it ever had, in KiB.
 fn peak_kib(service: &Service) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).expect("the process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", service.id())).expect("the process");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("a line");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 #[tokio::test]
@@ -38,7 +53,11 @@ async fn many_values_in_a_short_body_are_refused_before_they_take_memory() {
         let body = format!("[{}0]", item.repeat((mebibytes << 20) / item.len()));
         for path in ["/v1/orders", "/v1/verify", "/v1/skills"] {
             let refused = code(post(&service, path, body.clone()).await).await;
-            assert_eq!(refused, (413, String::from("body_too_large")), "{item} at {path}");
+            assert_eq!(
+                refused,
+                (413, String::from("body_too_large")),
+                "{item} at {path}"
+            );
         }
     }
     let used = peak_kib(&service) - before;
@@ -49,10 +68,20 @@ async fn many_values_in_a_short_body_are_refused_before_they_take_memory() {
     let answer = post(&service, "/v1/skills", package.to_string()).await;
     assert_eq!(answer.status(), 201, "{answer:?}");
     let order = json!({ "order_id": "large", "skill_package": package });
-    let answer = post(&service, "/v1/orders?wait=60", order.to_string() + &" ".repeat(4 << 20)).await;
+    let answer = post(
+        &service,
+        "/v1/orders?wait=60",
+        order.to_string() + &" ".repeat(4 << 20),
+    )
+    .await;
     assert_eq!(answer.json::<Value>().await.expect("JSON")["output"], 1);
     // All memory was given back.
-    let answer = post(&service, "/v1/orders?wait=60", order.to_string() + &" ".repeat(30 << 20)).await;
+    let answer = post(
+        &service,
+        "/v1/orders?wait=60",
+        order.to_string() + &" ".repeat(30 << 20),
+    )
+    .await;
     assert_eq!(answer.status(), 200, "{answer:?}");
     service.signal("TERM");
 }
@@ -63,9 +92,21 @@ async fn a_verdict_is_no_longer_than_an_envelope() {
     let service = Service::start(&home, &[]);
     let skill = service.upload("returns_1").await;
     let order = json!({ "order_id": "a", "skill_package": { "digest": skill } });
-    assert!(service.post("/v1/orders?wait=60", &order).await.status().is_success());
+    assert!(
+        service
+            .post("/v1/orders?wait=60", &order)
+            .await
+            .status()
+            .is_success()
+    );
     let send = |body: String| post(&service, "/v1/orders/a/verdicts", body);
-    assert_eq!(code(send(" ".repeat(300 << 10)).await).await, (413, String::from("body_too_large")));
-    assert_eq!(code(send(String::from("{}")).await).await, (422, String::from("verdict_malformed")));
+    assert_eq!(
+        code(send(" ".repeat(300 << 10)).await).await,
+        (413, String::from("body_too_large"))
+    );
+    assert_eq!(
+        code(send(String::from("{}")).await).await,
+        (422, String::from("verdict_malformed"))
+    );
     service.signal("TERM");
 }

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn connect(service: &Service) -> TcpStream {
-    let stream = TcpStream::connect(service.base.strip_prefix("http://").expect("a URL")).expect("a connection");
+    let stream = TcpStream::connect(service.base.strip_prefix("http://").expect("a URL"))
+        .expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("set");
     stream
 }
@@ -27,7 +28,9 @@ fn connect(service: &Service) -> TcpStream {
 fn until_the_end(mut stream: TcpStream) -> Vec<u8> {
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
-        Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => panic!("it stays open: {error}"),
+        Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => {
+            panic!("it stays open: {error}")
+        }
         _ => answer,
     }
 }
@@ -35,7 +38,13 @@ fn until_the_end(mut stream: TcpStream) -> Vec<u8> {
 #[tokio::test]
 async fn slow_and_silent_connections_end_and_others_get_their_turn() {
     let home = Home::new();
-    let service = Service::start(&home, &["server.connections_limit=4", "server.head_time_limit_seconds=1"]);
+    let service = Service::start(
+        &home,
+        &[
+            "server.connections_limit=4",
+            "server.head_time_limit_seconds=1",
+        ],
+    );
     // Three times as many as there are places.
     let silent: Vec<TcpStream> = (0..10).map(|_| connect(&service)).collect();
     let slow: Vec<_> = (0..2)
@@ -43,7 +52,10 @@ async fn slow_and_silent_connections_end_and_others_get_their_turn() {
             let mut stream = connect(&service);
             let reader = stream.try_clone().expect("a handle");
             let writer = thread::spawn(move || {
-                for byte in b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ".iter().chain([b'x'; 4096].iter()) {
+                for byte in b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: "
+                    .iter()
+                    .chain([b'x'; 4096].iter())
+                {
                     if stream.write_all(&[*byte]).is_err() {
                         return;
                     }
@@ -87,7 +99,9 @@ async fn contradictory_requests_are_refused_and_nothing_follows_from_them() {
         format!("{post}no colon here\r\n\r\n{order}"),
         format!("{post}{many}content-length: {length}\r\n\r\n{order}"),
         format!("{post}x: {long}\r\ncontent-length: {length}\r\n\r\n{order}"),
-        format!("POST /v1/orders HTTP/9.9\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{order}"),
+        format!(
+            "POST /v1/orders HTTP/9.9\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{order}"
+        ),
         format!("POST /v1/orders\r\n\r\n{order}"),
         String::from("\u{16}\u{3}\u{1} a client that speaks TLS"),
         format!("{post}content-length: {}\r\n\r\n{order}", length + 1),
@@ -96,9 +110,14 @@ async fn contradictory_requests_are_refused_and_nothing_follows_from_them() {
         // The service may have ended it by then.
         drop(stream.write_all(request.as_bytes()));
         drop(stream.shutdown(Shutdown::Write));
-        let answer = tokio::task::spawn_blocking(move || until_the_end(stream)).await.expect("an end");
+        let answer = tokio::task::spawn_blocking(move || until_the_end(stream))
+            .await
+            .expect("an end");
         let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{request:.200}: {answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{request:.200}: {answer}"
+        );
     }
     // Both length and chunks: the chunks count, by RFC 9112, and what follows them is no request.
     let request = format!(
@@ -106,10 +125,20 @@ async fn contradictory_requests_are_refused_and_nothing_follows_from_them() {
     );
     let mut stream = connect(&service);
     stream.write_all(request.as_bytes()).expect("sent");
-    let answer = tokio::task::spawn_blocking(move || until_the_end(stream)).await.expect("an end");
-    assert_eq!(String::from_utf8_lossy(&answer).matches("HTTP/1.1").count(), 1);
+    let answer = tokio::task::spawn_blocking(move || until_the_end(stream))
+        .await
+        .expect("an end");
+    assert_eq!(
+        String::from_utf8_lossy(&answer).matches("HTTP/1.1").count(),
+        1
+    );
     let orders: Value = service.get("/v1/orders").await.json().await.expect("JSON");
-    assert!(orders["orders"].as_array().is_some_and(|orders| orders.len() <= 1), "{orders}");
+    assert!(
+        orders["orders"]
+            .as_array()
+            .is_some_and(|orders| orders.len() <= 1),
+        "{orders}"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +147,10 @@ async fn places_in_lists_and_streams_are_read_strictly() {
     let service = Service::start(&home, &[]);
     let skill = service.upload("returns_1").await;
     let order = json!({ "order_id": "one", "skill_package": { "digest": skill } });
-    assert_eq!(service.post("/v1/orders?wait=60", &order).await.status(), 200);
+    assert_eq!(
+        service.post("/v1/orders?wait=60", &order).await.status(),
+        200
+    );
     for (id, status) in [
         ("0", 200),
         ("3", 200),
@@ -132,8 +164,14 @@ async fn places_in_lists_and_streams_are_read_strictly() {
         ("1 OR 1=1", 400),
         ("\u{e9}", 400),
     ] {
-        let request = service.request(Method::GET, "/v1/orders/one/events").header("last-event-id", id);
-        assert_eq!(request.send().await.expect("an answer").status(), status, "{id:?}");
+        let request = service
+            .request(Method::GET, "/v1/orders/one/events")
+            .header("last-event-id", id);
+        assert_eq!(
+            request.send().await.expect("an answer").status(),
+            status,
+            "{id:?}"
+        );
     }
     for (cursor, status) in [
         ("7fffffffffffffff", 200),
@@ -144,29 +182,60 @@ async fn places_in_lists_and_streams_are_read_strictly() {
         ("1%00", 400),
         ("1'--", 400),
     ] {
-        assert_eq!(service.get(&format!("/v1/orders?cursor={cursor}")).await.status(), status, "{cursor:?}");
-        assert_eq!(service.get(&format!("/v1/skills?cursor={cursor}")).await.status(), status, "{cursor:?}");
+        assert_eq!(
+            service
+                .get(&format!("/v1/orders?cursor={cursor}"))
+                .await
+                .status(),
+            status,
+            "{cursor:?}"
+        );
+        assert_eq!(
+            service
+                .get(&format!("/v1/skills?cursor={cursor}"))
+                .await
+                .status(),
+            status,
+            "{cursor:?}"
+        );
     }
 }
 
 /// Bytes of memory that the process has.
 fn resident_bytes(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
-    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("a line");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<u64>()
+        .expect("a number")
+        << 10
 }
 
 /// The numbers of the events in a stream; a frame that was cut off is not counted.
 fn numbers(stream: &str) -> Vec<u64> {
     let whole = stream.rfind("\n\n").map_or("", |end| &stream[..end]);
-    whole.lines().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().expect("a number")).collect()
+    whole
+        .lines()
+        .filter_map(|line| line.strip_prefix("id: "))
+        .map(|id| id.parse().expect("a number"))
+        .collect()
 }
 
 #[tokio::test]
 async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
     const EVENTS: u64 = 100_000;
     let home = Home::new();
-    let service = Service::start(&home, &["server.write_time_limit_seconds=1", "server.streams_limit=1"]);
+    let service = Service::start(
+        &home,
+        &[
+            "server.write_time_limit_seconds=1",
+            "server.streams_limit=1",
+        ],
+    );
     let skill = service.upload("burns").await;
     let order = json!({
         "order_id": "long", "skill_package": { "digest": skill }, "input_data": { "n": "x".repeat(8000) },
@@ -188,19 +257,32 @@ async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
 
     let before = resident_bytes(&service);
     let mut stalled = connect(&service);
-    stalled.write_all(b"GET /v1/orders/long/events HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
+    stalled
+        .write_all(b"GET /v1/orders/long/events HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .expect("sent");
     // It has the one place for streams from here on.
     let mut head = [0; 12];
-    stalled.read_exact(&mut head).expect("the head of the answer");
+    stalled
+        .read_exact(&mut head)
+        .expect("the head of the answer");
     assert_eq!(&head, b"HTTP/1.1 200");
     let follow = |after: u64| {
-        service.request(Method::GET, "/v1/orders/long/events").header("last-event-id", after).timeout(PATIENCE).send()
+        service
+            .request(Method::GET, "/v1/orders/long/events")
+            .header("last-event-id", after)
+            .timeout(PATIENCE)
+            .send()
     };
     // Whoever gets the place gets it because the stalled client has lost it.
     let mut most = before;
     eventually("the place of the stalled client", async || {
         most = most.max(resident_bytes(&service));
-        match follow(EVENTS - 1).await.expect("an answer").status().as_u16() {
+        match follow(EVENTS - 1)
+            .await
+            .expect("an answer")
+            .status()
+            .as_u16()
+        {
             200 => Ok(()),
             429 => Err("it is kept"),
             other => panic!("{other}"),
@@ -208,21 +290,44 @@ async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
     })
     .await;
     // All events are 30 MB on the wire.
-    assert!(most.saturating_sub(before) < 16 << 20, "{before} became {most}");
+    assert!(
+        most.saturating_sub(before) < 16 << 20,
+        "{before} became {most}"
+    );
 
-    let got = tokio::task::spawn_blocking(move || until_the_end(stalled)).await.expect("an end");
+    let got = tokio::task::spawn_blocking(move || until_the_end(stalled))
+        .await
+        .expect("an end");
     let mut seen = numbers(&String::from_utf8_lossy(&got));
-    assert!((seen.len() as u64) < EVENTS, "the buffers hold everything; this test needs more events");
-    let cancelled = service.request(Method::POST, "/v1/orders/long/cancel").send().await.expect("an answer");
+    assert!(
+        (seen.len() as u64) < EVENTS,
+        "the buffers hold everything; this test needs more events"
+    );
+    let cancelled = service
+        .request(Method::POST, "/v1/orders/long/cancel")
+        .send()
+        .await
+        .expect("an answer");
     assert!(cancelled.status().is_success());
     assert_eq!(service.ended("long").await["error_code"], "cancelled");
     let rest = eventually("a place for the rest", async || {
-        let answer = follow(seen.last().copied().unwrap_or(0)).await.expect("an answer");
-        if answer.status() == 200 { Ok(answer.text().await.expect("the whole stream")) } else { Err(answer.status()) }
+        let answer = follow(seen.last().copied().unwrap_or(0))
+            .await
+            .expect("an answer");
+        if answer.status() == 200 {
+            Ok(answer.text().await.expect("the whole stream"))
+        } else {
+            Err(answer.status())
+        }
     })
     .await;
     assert!(rest.contains("event: finished"));
     seen.extend(numbers(&rest));
     let expected: Vec<u64> = (1..=seen.len() as u64).collect();
-    assert!(seen == expected && seen.len() as u64 > EVENTS, "{} events, in order: {}", seen.len(), seen.is_sorted());
+    assert!(
+        seen == expected && seen.len() as u64 > EVENTS,
+        "{} events, in order: {}",
+        seen.len(),
+        seen.is_sorted()
+    );
 }

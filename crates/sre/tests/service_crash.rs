@@ -39,10 +39,18 @@ async fn interrupt(service: &Service, url: &str) {
 }
 
 /// Submits orders until the service is gone; notes those that were acknowledged.
-async fn load(service: &Service, lane: String, skill: &str, url: &str, acknowledged: &Mutex<HashSet<String>>) {
+async fn load(
+    service: &Service,
+    lane: String,
+    skill: &str,
+    url: &str,
+    acknowledged: &Mutex<HashSet<String>>,
+) {
     for number in 0.. {
         let id = format!("{lane}-{number}");
-        let request = service.request(reqwest::Method::POST, "/v1/orders").json(&order(&id, skill, url, number));
+        let request = service
+            .request(reqwest::Method::POST, "/v1/orders")
+            .json(&order(&id, skill, url, number));
         match request.send().await {
             Ok(answer) if answer.status().is_success() => {
                 acknowledged.lock().expect("no panic").insert(id);
@@ -70,19 +78,32 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
     let skill = service.upload("returns_1").await;
     drop(service);
 
-    let crashes = std::env::var("SRE_CRASHES").ok().and_then(|text| text.parse().ok()).unwrap_or(CRASHES);
+    let crashes = std::env::var("SRE_CRASHES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(CRASHES);
     let acknowledged = Arc::new(Mutex::new(HashSet::new()));
     let mut random = Random(4);
     for crash in 0..crashes {
         let service = Service::start(&home, &settings);
         let url = receiver.url();
-        let clients =
-            (0..CLIENTS).map(|client| load(&service, format!("c{crash}-{client}"), &skill, &url, &acknowledged));
+        let clients = (0..CLIENTS).map(|client| {
+            load(
+                &service,
+                format!("c{crash}-{client}"),
+                &skill,
+                &url,
+                &acknowledged,
+            )
+        });
         // A life lasts until so many orders were acknowledged, however long that takes, and a moment more.
         let enough = acknowledged.lock().expect("no panic").len() as u64 + random.below(40);
         let moment = Duration::from_micros(random.below(10_000));
         let life = async {
-            until("enough orders", || acknowledged.lock().expect("no panic").len() as u64 >= enough).await;
+            until("enough orders", || {
+                acknowledged.lock().expect("no panic").len() as u64 >= enough
+            })
+            .await;
             tokio::time::sleep(moment).await;
         };
         // Dropping the futures drops the requests under way; their orders may or may not have been accepted.
@@ -95,11 +116,19 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
     }
     let service = Service::start(&home, &settings);
     interrupt(&service, &receiver.url()).await;
-    acknowledged.lock().expect("no panic").insert(String::from(HIT));
+    acknowledged
+        .lock()
+        .expect("no panic")
+        .insert(String::from(HIT));
     drop(service);
 
     let service = Service::start(&home, &settings);
-    let ids: Vec<String> = acknowledged.lock().expect("no panic").iter().cloned().collect();
+    let ids: Vec<String> = acknowledged
+        .lock()
+        .expect("no panic")
+        .iter()
+        .cloned()
+        .collect();
     let mut results = HashMap::new();
     let mut interrupted = 0;
     for id in &ids {
@@ -121,7 +150,10 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
         for callback in receiver.all() {
             let body: Value = serde_json::from_slice(&callback.body).expect("JSON");
             let id = body["order_id"].as_str().expect("an id").to_owned();
-            delivered.entry(id).or_default().insert(callback.headers["webhook-id"].clone());
+            delivered
+                .entry(id)
+                .or_default()
+                .insert(callback.headers["webhook-id"].clone());
         }
         delivered
     };
@@ -131,7 +163,11 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
     })
     .await;
     for (id, message_ids) in delivered() {
-        assert_eq!(message_ids.len(), 1, "{id} was called back under several ids");
+        assert_eq!(
+            message_ids.len(),
+            1,
+            "{id} was called back under several ids"
+        );
     }
     // Whatever was told at any time is what the order ended with.
     for callback in receiver.all() {
@@ -140,5 +176,8 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
             assert_eq!(&body, result);
         }
     }
-    println!("{crashes} crashes, {} orders acknowledged, {interrupted} of them interrupted", ids.len());
+    println!(
+        "{crashes} crashes, {} orders acknowledged, {interrupted} of them interrupted",
+        ids.len()
+    );
 }

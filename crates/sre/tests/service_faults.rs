@@ -29,15 +29,28 @@ async fn not_ready(service: &Service, check: &str) -> Option<String> {
     let status = answer.status();
     let ready: Value = answer.json().await.expect("JSON");
     let checks = ready["checks"].as_array().expect("checks");
-    let one = checks.iter().find(|one| one["name"] == check).expect("the check");
-    assert_eq!(status == 200, checks.iter().all(|check| check["ok"] == true), "{ready}");
+    let one = checks
+        .iter()
+        .find(|one| one["name"] == check)
+        .expect("the check");
+    assert_eq!(
+        status == 200,
+        checks.iter().all(|check| check["ok"] == true),
+        "{ready}"
+    );
     assert_eq!(one["ok"] == true, one["reason"].is_null(), "{ready}");
     one["reason"].as_str().map(str::to_owned)
 }
 
 async fn is_ready_again(service: &Service) {
     service
-        .shows("/readyz", |ready| ready["checks"].as_array().expect("checks").iter().all(|one| one["ok"] == true))
+        .shows("/readyz", |ready| {
+            ready["checks"]
+                .as_array()
+                .expect("checks")
+                .iter()
+                .all(|one| one["ok"] == true)
+        })
         .await;
 }
 
@@ -62,13 +75,31 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test]
 async fn a_full_disk_refuses_orders_and_loses_none() {
     let home = Home::new();
-    let Some(command) = home.command_with_mounts("mount -t tmpfs -o size=16m,mode=0700 tmpfs \"$0\"") else { return };
-    let service = Service::start_as(command, &["server.free_disk_bytes=1000000", "workers.backoff_base_seconds=0.1"]);
-    let data =
-        Path::new(&format!("/proc/{}/root", service.id())).join(home.data().strip_prefix("/").expect("absolute"));
+    let Some(command) =
+        home.command_with_mounts("mount -t tmpfs -o size=16m,mode=0700 tmpfs \"$0\"")
+    else {
+        return;
+    };
+    let service = Service::start_as(
+        command,
+        &[
+            "server.free_disk_bytes=1000000",
+            "workers.backoff_base_seconds=0.1",
+        ],
+    );
+    let data = Path::new(&format!("/proc/{}/root", service.id()))
+        .join(home.data().strip_prefix("/").expect("absolute"));
     let skill = service.upload("returns_1").await;
-    service.post("/v1/orders?wait=60", &order("before", &skill)).await;
-    assert_eq!((not_ready(&service, "disk").await, not_ready(&service, "sandbox").await), (None, None));
+    service
+        .post("/v1/orders?wait=60", &order("before", &skill))
+        .await;
+    assert_eq!(
+        (
+            not_ready(&service, "disk").await,
+            not_ready(&service, "sandbox").await
+        ),
+        (None, None)
+    );
 
     let mut ballast = fs::File::create(data.join("ballast")).expect("a file");
     while ballast.write_all(&[0; 4096]).is_ok() {}
@@ -90,10 +121,26 @@ async fn a_full_disk_refuses_orders_and_loses_none() {
         }
     }
     let (again, problem) = refused.expect("the disk is full");
-    assert!(matches!(problem["code"].as_str(), Some("journal_failed" | "store_failed")), "{problem}");
-    assert_eq!(not_ready(&service, "disk").await.as_deref(), Some("space_low"));
-    assert!(matches!(not_ready(&service, "journal").await.as_deref(), Some("disk_full") | None));
-    assert_eq!(service.get("/v1/orders/before").await.status(), 200, "what is there can be read");
+    assert!(
+        matches!(
+            problem["code"].as_str(),
+            Some("journal_failed" | "store_failed")
+        ),
+        "{problem}"
+    );
+    assert_eq!(
+        not_ready(&service, "disk").await.as_deref(),
+        Some("space_low")
+    );
+    assert!(matches!(
+        not_ready(&service, "journal").await.as_deref(),
+        Some("disk_full") | None
+    ));
+    assert_eq!(
+        service.get("/v1/orders/before").await.status(),
+        200,
+        "what is there can be read"
+    );
 
     // As it would be after a power cut at this moment.
     service.send_signal("STOP");
@@ -103,7 +150,10 @@ async fn a_full_disk_refuses_orders_and_loses_none() {
     fs::remove_file(data.join("ballast")).expect("removed");
     is_ready_again(&service).await;
     let answer = service.post("/v1/orders?wait=60", &again).await;
-    assert_eq!(answer.json::<Value>().await.expect("JSON")["status"], "completed");
+    assert_eq!(
+        answer.json::<Value>().await.expect("JSON")["status"],
+        "completed"
+    );
     all_end(&service, &acknowledged).await;
     drop(service);
 
@@ -118,7 +168,10 @@ async fn all_end(service: &Service, ids: &[String]) {
     for id in ids {
         let ended = service.ended(id).await;
         let code = ended["error_code"].as_str();
-        assert!(ended["status"] == "completed" || matches!(code, Some("store_failed" | "interrupted")), "{ended}");
+        assert!(
+            ended["status"] == "completed" || matches!(code, Some("store_failed" | "interrupted")),
+            "{ended}"
+        );
     }
 }
 
@@ -127,29 +180,56 @@ async fn a_locked_journal_acknowledges_nothing_and_loses_nothing() {
     let home = Home::new();
     let service = Service::start(&home, &[]);
     let skill = service.upload("burns").await;
-    assert_eq!(service.post("/v1/orders", &long_order("runs", &skill, 10)).await.status(), 202);
+    assert_eq!(
+        service
+            .post("/v1/orders", &long_order("runs", &skill, 10))
+            .await
+            .status(),
+        202
+    );
     let other = Connection::open(home.data().join("journal.sqlite3")).expect("the journal");
     // The writer of the service may be at it.
     other.busy_timeout(Duration::from_secs(60)).expect("set");
     other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let locked = order("locked", &skill);
-    let (answer, reason) = tokio::join!(service.post("/v1/orders", &locked), not_ready(&service, "journal"));
-    assert_eq!((answer.status().as_u16(), reason.as_deref()), (503, Some("locked")));
-    assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "journal_failed");
+    let (answer, reason) = tokio::join!(
+        service.post("/v1/orders", &locked),
+        not_ready(&service, "journal")
+    );
+    assert_eq!(
+        (answer.status().as_u16(), reason.as_deref()),
+        (503, Some("locked"))
+    );
+    assert_eq!(
+        answer.json::<Value>().await.expect("JSON")["code"],
+        "journal_failed"
+    );
     assert_eq!(service.get("/v1/orders/locked").await.status(), 404);
     assert_eq!(service.get("/v1/orders/runs").await.status(), 200);
     other.execute_batch("COMMIT").expect("unlocked");
     is_ready_again(&service).await;
     assert_eq!(service.ended("runs").await["status"], "completed");
-    assert_eq!(service.post("/v1/orders", &order("locked", &skill)).await.status(), 202);
+    assert_eq!(
+        service
+            .post("/v1/orders", &order("locked", &skill))
+            .await
+            .status(),
+        202
+    );
     drop(service);
 
     other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let refused = refused(&home);
     assert!(refused.stderr.contains("journal.sqlite3"), "{refused:?}");
-    assert!(refused.stderr.contains("another process holds it"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("another process holds it"),
+        "{refused:?}"
+    );
     other.execute_batch("COMMIT").expect("unlocked");
-    assert_eq!(Service::start(&home, &[]).ended("locked").await["order_id"], "locked");
+    assert_eq!(
+        Service::start(&home, &[]).ended("locked").await["order_id"],
+        "locked"
+    );
 }
 
 #[tokio::test]
@@ -158,21 +238,37 @@ async fn a_damaged_or_read_only_folder_is_refused_by_name_with_a_remedy() {
     let service = Service::start(&home, &[]);
     let skill = service.upload("returns_1").await;
     for n in 0..20 {
-        service.post("/v1/orders?wait=60", &order(&format!("n{n}"), &skill)).await;
+        service
+            .post("/v1/orders?wait=60", &order(&format!("n{n}"), &skill))
+            .await;
     }
     drop(service.signal("TERM"));
     let whole = home.path("whole");
     copy(&home.data(), &whole);
 
-    for (name, from) in [("journal.sqlite3", 0), ("journal.sqlite3", 4096), ("blobs/small.sqlite3", 0)] {
+    for (name, from) in [
+        ("journal.sqlite3", 0),
+        ("journal.sqlite3", 4096),
+        ("blobs/small.sqlite3", 0),
+    ] {
         let path = home.data().join(name);
         let length = fs::metadata(&path).expect("a file").len();
-        let mut file = fs::OpenOptions::new().write(true).open(&path).expect("a file");
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .expect("a file");
         file.seek(SeekFrom::Start(from)).expect("a place");
-        file.write_all(&vec![0xa5; usize::try_from(length - from).expect("small")]).expect("damaged");
+        file.write_all(&vec![0xa5; usize::try_from(length - from).expect("small")])
+            .expect("damaged");
         let refused = refused(&home);
-        assert!(refused.stderr.contains(path.to_str().expect("UTF-8")), "{refused:?}");
-        assert!(refused.stderr.contains("damaged") && refused.stderr.contains("restore a copy"), "{refused:?}");
+        assert!(
+            refused.stderr.contains(path.to_str().expect("UTF-8")),
+            "{refused:?}"
+        );
+        assert!(
+            refused.stderr.contains("damaged") && refused.stderr.contains("restore a copy"),
+            "{refused:?}"
+        );
         copy(&whole, &home.data());
     }
 
@@ -191,9 +287,20 @@ async fn a_damaged_or_read_only_folder_is_refused_by_name_with_a_remedy() {
 
 fn read_only_is_refused(home: &Home) {
     let script = "mount --bind \"$0\" \"$0\"; mount -o remount,bind,ro \"$0\"";
-    let Some(mut command) = home.command_with_mounts(script) else { return };
-    let refused = ran(command.args(["serve", "--listen", "127.0.0.1:0"]).output().expect("sre starts")).exits(1);
-    assert!(refused.stderr.contains(home.data().to_str().expect("UTF-8")), "{refused:?}");
+    let Some(mut command) = home.command_with_mounts(script) else {
+        return;
+    };
+    let refused = ran(command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .output()
+        .expect("sre starts"))
+    .exits(1);
+    assert!(
+        refused
+            .stderr
+            .contains(home.data().to_str().expect("UTF-8")),
+        "{refused:?}"
+    );
     assert!(refused.stderr.contains("write"), "{refused:?}");
 }
 
@@ -205,19 +312,55 @@ async fn blobs_that_vanish_or_change_under_the_service_are_noticed() {
     let blobs = Connection::open(home.data().join("blobs/small.sqlite3")).expect("the blobs");
     blobs.busy_timeout(Duration::from_secs(60)).expect("set");
     for (id, change, verdict) in [
-        ("missing", "DELETE FROM blob WHERE digest = ?1", "unavailable"),
-        ("altered", "UPDATE blob SET bytes = CAST('2' AS BLOB) WHERE digest = ?1", "tampered"),
+        (
+            "missing",
+            "DELETE FROM blob WHERE digest = ?1",
+            "unavailable",
+        ),
+        (
+            "altered",
+            "UPDATE blob SET bytes = CAST('2' AS BLOB) WHERE digest = ?1",
+            "tampered",
+        ),
     ] {
-        let ended: Value = service.post("/v1/orders?wait=60", &order(id, &skill)).await.json().await.expect("JSON");
-        let digest = ended["commit_result"]["result_hash"].as_str().expect("a digest").to_owned();
-        assert_eq!(blobs.execute(change, [hex::decode(&digest).expect("hex")]).expect("changed"), 1);
+        let ended: Value = service
+            .post("/v1/orders?wait=60", &order(id, &skill))
+            .await
+            .json()
+            .await
+            .expect("JSON");
+        let digest = ended["commit_result"]["result_hash"]
+            .as_str()
+            .expect("a digest")
+            .to_owned();
+        assert_eq!(
+            blobs
+                .execute(change, [hex::decode(&digest).expect("hex")])
+                .expect("changed"),
+            1
+        );
         let answer = service.get(&format!("/v1/blobs/{digest}")).await;
-        assert!(matches!(answer.status().as_u16(), 404 | 503), "wrong bytes are never served: {answer:?}");
-        let found: Value = service.post("/v1/verify", &json!({ "order_id": id })).await.json().await.expect("JSON");
+        assert!(
+            matches!(answer.status().as_u16(), 404 | 503),
+            "wrong bytes are never served: {answer:?}"
+        );
+        let found: Value = service
+            .post("/v1/verify", &json!({ "order_id": id }))
+            .await
+            .json()
+            .await
+            .expect("JSON");
         assert_eq!(found["verdict"], verdict, "{found}");
         // The next order that has the same output repairs it.
-        service.post("/v1/orders?wait=60", &order(&format!("{id}-again"), &skill)).await;
-        let found: Value = service.post("/v1/verify", &json!({ "order_id": id })).await.json().await.expect("JSON");
+        service
+            .post("/v1/orders?wait=60", &order(&format!("{id}-again"), &skill))
+            .await;
+        let found: Value = service
+            .post("/v1/verify", &json!({ "order_id": id }))
+            .await
+            .json()
+            .await
+            .expect("JSON");
         assert_eq!(found["verdict"], "matched", "{found}");
     }
 
@@ -225,17 +368,45 @@ async fn blobs_that_vanish_or_change_under_the_service_are_noticed() {
     let long = service.upload("burns").await;
     drop(service);
     let service = Service::start(&home, &["workers.wasm=1"]);
-    assert_eq!(service.post("/v1/orders", &long_order("first", &long, 800)).await.status(), 202);
-    assert_eq!(service.post("/v1/orders", &order("waits", &skill)).await.status(), 202);
+    assert_eq!(
+        service
+            .post("/v1/orders", &long_order("first", &long, 800))
+            .await
+            .status(),
+        202
+    );
+    assert_eq!(
+        service
+            .post("/v1/orders", &order("waits", &skill))
+            .await
+            .status(),
+        202
+    );
     drop(service);
-    assert_eq!(blobs.execute("DELETE FROM blob WHERE digest = ?1", [hex::decode(&skill).expect("hex")]), Ok(1));
+    assert_eq!(
+        blobs.execute(
+            "DELETE FROM blob WHERE digest = ?1",
+            [hex::decode(&skill).expect("hex")]
+        ),
+        Ok(1)
+    );
     let service = Service::start(&home, &[]);
     let ended = service.ended("waits").await;
-    assert_eq!((ended["status"].as_str(), ended["error_code"].as_str()), (Some("failed"), Some("store_failed")));
-    assert!(ended["error_message"].as_str().is_some_and(|message| message.contains(&skill)), "{ended}");
+    assert_eq!(
+        (ended["status"].as_str(), ended["error_code"].as_str()),
+        (Some("failed"), Some("store_failed"))
+    );
+    assert!(
+        ended["error_message"]
+            .as_str()
+            .is_some_and(|message| message.contains(&skill)),
+        "{ended}"
+    );
     // Whoever has the skill repairs it.
     assert_eq!(service.upload("returns_1").await, skill);
-    service.post("/v1/orders?wait=60", &order("repaired", &skill)).await;
+    service
+        .post("/v1/orders?wait=60", &order("repaired", &skill))
+        .await;
     assert_eq!(service.ended("repaired").await["status"], "completed");
 }
 
@@ -246,13 +417,24 @@ async fn a_clock_that_was_set_back_holds_nothing_up() {
     const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
     let home = Home::new();
     let receiver = Receiver::start(|number| {
-        common::service::status(if number == 0 { "503 Service Unavailable" } else { "204 No Content" })
+        common::service::status(if number == 0 {
+            "503 Service Unavailable"
+        } else {
+            "204 No Content"
+        })
     });
     let [networks, ports] = receiver.settings();
-    let settings =
-        [&*networks, &*ports, "callbacks.schedule_seconds=[3600, 3600]", "workers.backoff_base_seconds=3600"];
+    let settings = [
+        &*networks,
+        &*ports,
+        "callbacks.schedule_seconds=[3600, 3600]",
+        "workers.backoff_base_seconds=3600",
+    ];
     let service = Service::start(&home, &settings);
-    let (quick, slow) = (service.upload("returns_1").await, service.upload("burns").await);
+    let (quick, slow) = (
+        service.upload("returns_1").await,
+        service.upload("burns").await,
+    );
     let mut called = order("called", &quick);
     called["callback_url"] = json!(receiver.url());
     service.post("/v1/orders?wait=60", &called).await;
@@ -262,11 +444,19 @@ async fn a_clock_that_was_set_back_holds_nothing_up() {
     assert_eq!(service.post("/v1/orders", &interrupted).await.status(), 202);
     service.runs("interrupted").await;
     // The delivery is recorded after the receiver has answered.
-    service.shows("/v1/orders/called/callback", |found| !found["last_error"].is_null()).await;
+    service
+        .shows("/v1/orders/called/callback", |found| {
+            !found["last_error"].is_null()
+        })
+        .await;
     drop(service);
     let service = Service::start(&home, &settings);
     // Taken from the process that is gone, and put off for an hour.
-    service.shows("/v1/orders/interrupted", |order| order["status"] == "queued").await;
+    service
+        .shows("/v1/orders/interrupted", |order| {
+            order["status"] == "queued"
+        })
+        .await;
     drop(service);
 
     let journal = Connection::open(home.data().join("journal.sqlite3")).expect("the journal");
@@ -274,21 +464,42 @@ async fn a_clock_that_was_set_back_holds_nothing_up() {
         ("orders", &["accepted_at_ms"][..]),
         ("results", &["finished_at_ms"]),
         ("events", &["at_ms"]),
-        ("open_orders", &["queued_at_ms", "queue_until_ms", "set_at_ms", "due_ms"]),
+        (
+            "open_orders",
+            &["queued_at_ms", "queue_until_ms", "set_at_ms", "due_ms"],
+        ),
         ("outbox", &["set_at_ms", "due_ms"]),
         ("holders", &["until_ms"]),
     ] {
-        let sets: Vec<String> = columns.iter().map(|column| format!("{column} = {column} + {TEN_YEARS_MS}")).collect();
-        journal.execute(&format!("UPDATE {table} SET {}", sets.join(", ")), []).expect("moved");
+        let sets: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{column} = {column} + {TEN_YEARS_MS}"))
+            .collect();
+        journal
+            .execute(&format!("UPDATE {table} SET {}", sets.join(", ")), [])
+            .expect("moved");
     }
     drop(journal);
 
     let service = Service::start(&home, &settings);
     let ended = service.ended("interrupted").await;
-    assert_eq!((ended["status"].as_str(), ended["attempts"].as_i64()), (Some("completed"), Some(2)), "{ended}");
+    assert_eq!(
+        (ended["status"].as_str(), ended["attempts"].as_i64()),
+        (Some("completed"), Some(2)),
+        "{ended}"
+    );
     assert_eq!(ended["execution_time_ms"], 0, "no time is negative");
-    assert_eq!(service.callback_is("called", "delivered").await["attempts"], 2);
+    assert_eq!(
+        service.callback_is("called", "delivered").await["attempts"],
+        2
+    );
     let newest: Value = service.get("/v1/orders").await.json().await.expect("JSON");
     assert_eq!(newest["orders"].as_array().map(Vec::len), Some(2));
-    assert_eq!(service.post("/v1/orders?wait=60", &order("new", &quick)).await.status(), 200);
+    assert_eq!(
+        service
+            .post("/v1/orders?wait=60", &order("new", &quick))
+            .await
+            .status(),
+        200
+    );
 }

@@ -87,25 +87,41 @@ fn cases() -> Vec<(&'static str, Rogue, &'static str, &'static str)> {
         // Whoever has answered 2xx has it, whatever else is said.
         (
             "ten-gib",
-            Rogue::answering("HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n", kilobytes, NO_PAUSE),
+            Rogue::answering(
+                "HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n",
+                kilobytes,
+                NO_PAUSE,
+            ),
             "delivered",
             "",
         ),
         (
             "endless",
-            Rogue::answering("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"4\r\nxxxx\r\n", NO_PAUSE),
+            Rogue::answering(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                b"4\r\nxxxx\r\n",
+                NO_PAUSE,
+            ),
             "delivered",
             "",
         ),
         (
             "no-chunks",
-            Rogue::answering("HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\n", b"\xff\xfe\n", NO_PAUSE),
+            Rogue::answering(
+                "HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\n",
+                b"\xff\xfe\n",
+                NO_PAUSE,
+            ),
             "delivered",
             "",
         ),
         (
             "cut-off",
-            Rogue::answering("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nfew", b"", NO_PAUSE),
+            Rogue::answering(
+                "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nfew",
+                b"",
+                NO_PAUSE,
+            ),
             "delivered",
             "",
         ),
@@ -127,11 +143,35 @@ fn cases() -> Vec<(&'static str, Rogue, &'static str, &'static str)> {
             "given_up",
             "timed out",
         ),
-        ("drips", Rogue::answering("HTTP/1.1 200 OK\r\n", b"x-drip: drop\r\n", second), "given_up", "timed out"),
-        ("resets", Rogue::start(|mut stream| drop(stream.read(&mut [0; 1]))), "given_up", ""),
+        (
+            "drips",
+            Rogue::answering("HTTP/1.1 200 OK\r\n", b"x-drip: drop\r\n", second),
+            "given_up",
+            "timed out",
+        ),
+        (
+            "resets",
+            Rogue::start(|mut stream| drop(stream.read(&mut [0; 1]))),
+            "given_up",
+            "",
+        ),
         ("closes", Rogue::start(drop), "given_up", ""),
-        ("no-http", Rogue::answering("220 mail.example.org ESMTP\r\n", b"", NO_PAUSE), "given_up", ""),
-        ("long-head", Rogue::answering("HTTP/1.1 200 OK\r\n", b"x-more: and more of it\r\n", NO_PAUSE), "given_up", ""),
+        (
+            "no-http",
+            Rogue::answering("220 mail.example.org ESMTP\r\n", b"", NO_PAUSE),
+            "given_up",
+            "",
+        ),
+        (
+            "long-head",
+            Rogue::answering(
+                "HTTP/1.1 200 OK\r\n",
+                b"x-more: and more of it\r\n",
+                NO_PAUSE,
+            ),
+            "given_up",
+            "",
+        ),
         (
             "switches",
             Rogue::answering(
@@ -144,19 +184,31 @@ fn cases() -> Vec<(&'static str, Rogue, &'static str, &'static str)> {
         ),
         (
             "continues",
-            Rogue::answering("HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", second),
+            Rogue::answering(
+                "HTTP/1.1 100 Continue\r\n\r\n",
+                b"HTTP/1.1 100 Continue\r\n\r\n",
+                second,
+            ),
             "given_up",
             "timed out",
         ),
         (
             "server-error",
-            Rogue::answering("HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", b"", NO_PAUSE),
+            Rogue::answering(
+                "HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+                b"",
+                NO_PAUSE,
+            ),
             "given_up",
             "500",
         ),
         (
             "gone",
-            Rogue::answering("HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", b"", NO_PAUSE),
+            Rogue::answering(
+                "HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+                b"",
+                NO_PAUSE,
+            ),
             "refused",
             "410",
         ),
@@ -167,12 +219,28 @@ fn cases() -> Vec<(&'static str, Rogue, &'static str, &'static str)> {
 async fn every_kind_of_bad_answer_ends_in_the_right_state() {
     let home = Home::new();
     let cases = cases();
-    let ports = ports(&cases.iter().map(|(_, rogue, ..)| rogue.port).collect::<Vec<_>>());
-    let settings = [NETWORKS, &ports, "callbacks.schedule_seconds=[0.05]", "callbacks.delivery_time_limit_seconds=3"];
+    let ports = ports(
+        &cases
+            .iter()
+            .map(|(_, rogue, ..)| rogue.port)
+            .collect::<Vec<_>>(),
+    );
+    let settings = [
+        NETWORKS,
+        &ports,
+        "callbacks.schedule_seconds=[0.05]",
+        "callbacks.delivery_time_limit_seconds=3",
+    ];
     let service = Service::start(&home, &settings);
     let skill = service.upload("returns_1").await;
     for (id, rogue, ..) in &cases {
-        assert!(service.post("/v1/orders", &order(id, &skill, rogue.port)).await.status().is_success());
+        assert!(
+            service
+                .post("/v1/orders", &order(id, &skill, rogue.port))
+                .await
+                .status()
+                .is_success()
+        );
     }
     for (id, rogue, state, error) in &cases {
         let found = service.callback_is(id, state).await;
@@ -183,17 +251,33 @@ async fn every_kind_of_bad_answer_ends_in_the_right_state() {
         let deliveries = if *state == "given_up" { 2 } else { 1 };
         assert_eq!(found["attempts"], deliveries, "{found}");
         // A client may make a connection anew when the one it made was closed before it sent anything.
-        assert!(rogue.connections.load(Ordering::SeqCst) >= deliveries, "{found}");
-        assert_eq!(service.ended(id).await["status"], "completed", "a callback changes no result");
+        assert!(
+            rogue.connections.load(Ordering::SeqCst) >= deliveries,
+            "{found}"
+        );
+        assert_eq!(
+            service.ended(id).await["status"],
+            "completed",
+            "a callback changes no result"
+        );
     }
     let log = service.signal("TERM");
-    assert!(log.contains("callback given up") && !log.contains("do-not-show"), "{log}");
+    assert!(
+        log.contains("callback given up") && !log.contains("do-not-show"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
 async fn a_submitter_whose_receivers_all_hang_keeps_no_other_submitter_waiting() {
     let home = Home::new();
-    let token = |name: &str| home.words(&format!("token new {name} --scopes submit")).exits(0).stdout.trim().to_owned();
+    let token = |name: &str| {
+        home.words(&format!("token new {name} --scopes submit"))
+            .exits(0)
+            .stdout
+            .trim()
+            .to_owned()
+    };
     let (greedy, modest) = (token("greedy"), token("modest"));
     let connections = Arc::new(AtomicUsize::new(0));
     let hanging: Vec<Rogue> = (0..40)
@@ -207,12 +291,28 @@ async fn a_submitter_whose_receivers_all_hang_keeps_no_other_submitter_waiting()
         })
         .collect();
     let good = Receiver::acknowledging();
-    let ports = ports(&hanging.iter().map(|rogue| rogue.port).chain([good.port]).collect::<Vec<_>>());
-    let settings = [NETWORKS, &ports, "callbacks.delivery_time_limit_seconds=600", "server.grace_seconds=0.1"];
+    let ports = ports(
+        &hanging
+            .iter()
+            .map(|rogue| rogue.port)
+            .chain([good.port])
+            .collect::<Vec<_>>(),
+    );
+    let settings = [
+        NETWORKS,
+        &ports,
+        "callbacks.delivery_time_limit_seconds=600",
+        "server.grace_seconds=0.1",
+    ];
     let service = Service::start(&home, &settings);
     let post = async |path: &str, token: &str, body: Value| {
-        let answer =
-            service.request(Method::POST, path).bearer_auth(token).json(&body).send().await.expect("an answer");
+        let answer = service
+            .request(Method::POST, path)
+            .bearer_auth(token)
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
         answer.json::<Value>().await.expect("JSON")
     };
@@ -220,14 +320,35 @@ async fn a_submitter_whose_receivers_all_hang_keeps_no_other_submitter_waiting()
     let skill = uploaded["digest"].as_str().expect("a digest");
     // More than there are places, at receivers of which none has more than its share.
     for n in 0..200 {
-        post("/v1/orders?wait=60", &greedy, order(&format!("hangs-{n}"), skill, hanging[n % hanging.len()].port)).await;
+        post(
+            "/v1/orders?wait=60",
+            &greedy,
+            order(
+                &format!("hangs-{n}"),
+                skill,
+                hanging[n % hanging.len()].port,
+            ),
+        )
+        .await;
     }
-    until("as many deliveries as one submitter may have", || connections.load(Ordering::SeqCst) >= 64).await;
+    until("as many deliveries as one submitter may have", || {
+        connections.load(Ordering::SeqCst) >= 64
+    })
+    .await;
     for n in 0..20 {
-        post("/v1/orders?wait=60", &modest, order(&format!("good-{n}"), skill, good.port)).await;
+        post(
+            "/v1/orders?wait=60",
+            &modest,
+            order(&format!("good-{n}"), skill, good.port),
+        )
+        .await;
     }
     until("the other submitter's callbacks", || good.all().len() >= 20).await;
-    assert_eq!(connections.load(Ordering::SeqCst), 64, "half of all places, and what the others left did not go to it");
+    assert_eq!(
+        connections.load(Ordering::SeqCst),
+        64,
+        "half of all places, and what the others left did not go to it"
+    );
 }
 
 #[tokio::test]
@@ -240,15 +361,33 @@ async fn a_receiver_that_hangs_keeps_nobody_else_waiting() {
     let good = Receiver::acknowledging();
     let ports = ports(&[hanging.port, good.port]);
     // Those that hang do so until the end of this test.
-    let settings = [NETWORKS, &ports, "callbacks.delivery_time_limit_seconds=600", "server.grace_seconds=0.1"];
+    let settings = [
+        NETWORKS,
+        &ports,
+        "callbacks.delivery_time_limit_seconds=600",
+        "server.grace_seconds=0.1",
+    ];
     let service = Service::start(&home, &settings);
     let skill = service.upload("returns_1").await;
     for n in 0..200 {
-        service.post("/v1/orders", &order(&format!("hangs-{n}"), &skill, hanging.port)).await;
+        service
+            .post(
+                "/v1/orders",
+                &order(&format!("hangs-{n}"), &skill, hanging.port),
+            )
+            .await;
     }
-    until("deliveries that hang", || hanging.connections.load(Ordering::SeqCst) >= 4).await;
+    until("deliveries that hang", || {
+        hanging.connections.load(Ordering::SeqCst) >= 4
+    })
+    .await;
     for n in 0..20 {
-        service.post("/v1/orders", &order(&format!("good-{n}"), &skill, good.port)).await;
+        service
+            .post(
+                "/v1/orders",
+                &order(&format!("good-{n}"), &skill, good.port),
+            )
+            .await;
     }
     for n in 0..20 {
         service.callback_is(&format!("good-{n}"), "delivered").await;
@@ -257,10 +396,19 @@ async fn a_receiver_that_hangs_keeps_nobody_else_waiting() {
         service.callback_is(&format!("hangs-{n}"), "pending").await;
     }
     let connections = hanging.connections.load(Ordering::SeqCst);
-    assert!(connections <= 8, "{connections} connections to one receiver");
+    assert!(
+        connections <= 8,
+        "{connections} connections to one receiver"
+    );
     // They are not lost with the process either: the next one begins where this one was.
     drop(service);
     let service = Service::start(&home, &settings);
-    until("the next deliveries", || hanging.connections.load(Ordering::SeqCst) > connections).await;
-    assert_eq!(service.callback_is("hangs-199", "pending").await["attempts"], 0);
+    until("the next deliveries", || {
+        hanging.connections.load(Ordering::SeqCst) > connections
+    })
+    .await;
+    assert_eq!(
+        service.callback_is("hangs-199", "pending").await["attempts"],
+        0
+    );
 }

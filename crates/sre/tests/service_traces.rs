@@ -17,7 +17,10 @@ fn spans(collector: &Receiver) -> Vec<Value> {
         assert_eq!(request.headers["content-type"], "application/json");
         let request: Value = serde_json::from_slice(&request.body).expect("JSON");
         for resource in request["resourceSpans"].as_array().expect("resources") {
-            assert_eq!(resource["resource"]["attributes"][0]["value"]["stringValue"], "test-service");
+            assert_eq!(
+                resource["resource"]["attributes"][0]["value"]["stringValue"],
+                "test-service"
+            );
             for scope in resource["scopeSpans"].as_array().expect("scopes") {
                 spans.extend(scope["spans"].as_array().expect("spans").iter().cloned());
             }
@@ -33,7 +36,11 @@ fn attribute<'a>(span: &'a Value, name: &str) -> Option<&'a str> {
 
 /// The spans of this name within a trace.
 fn named(spans: &[Value], trace: &str, name: &str) -> Vec<Value> {
-    spans.iter().filter(|span| span["traceId"] == trace && span["name"] == name).cloned().collect()
+    spans
+        .iter()
+        .filter(|span| span["traceId"] == trace && span["name"] == name)
+        .cloned()
+        .collect()
 }
 
 fn only(spans: &[Value], trace: &str, name: &str) -> Value {
@@ -43,7 +50,10 @@ fn only(spans: &[Value], trace: &str, name: &str) -> Value {
 }
 
 async fn submit(service: &Service, order: &Value, traceparent: &str) {
-    let request = service.request(Method::POST, "/v1/orders?wait=60").header("traceparent", traceparent).json(order);
+    let request = service
+        .request(Method::POST, "/v1/orders?wait=60")
+        .header("traceparent", traceparent)
+        .json(order);
     let answer = request.send().await.expect("an answer");
     assert!(answer.status().is_success(), "{:?}", answer.text().await);
 }
@@ -51,36 +61,77 @@ async fn submit(service: &Service, order: &Value, traceparent: &str) {
 #[tokio::test]
 async fn one_trace_leads_from_the_submitter_to_the_receiver_of_the_callback() {
     let home = Home::new();
-    let (collector, receiver) = (Receiver::start(|_| status("200 OK")), Receiver::acknowledging());
+    let (collector, receiver) = (
+        Receiver::start(|_| status("200 OK")),
+        Receiver::acknowledging(),
+    );
     let [networks, ports] = receiver.settings();
     let endpoint = format!("telemetry.traces_endpoint={}", collector.url());
     let mut command = home.command();
-    command.env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20very-secret");
-    let service = Service::start_as(command, &[&endpoint, &networks, &ports, "telemetry.service_name=test-service"]);
+    command.env(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "authorization=Bearer%20very-secret",
+    );
+    let service = Service::start_as(
+        command,
+        &[
+            &endpoint,
+            &networks,
+            &ports,
+            "telemetry.service_name=test-service",
+        ],
+    );
     let skill = service.upload("returns_1").await;
     let order = |id: &str, skill: &str| json!({ "order_id": id, "skill_package": { "digest": skill }, "callback_url": receiver.url() });
-    submit(&service, &order("traced", &skill), &format!("00-{TRACE}-{PARENT}-01")).await;
+    submit(
+        &service,
+        &order("traced", &skill),
+        &format!("00-{TRACE}-{PARENT}-01"),
+    )
+    .await;
     // Whoever asks for no record gets none, and is passed on all the same.
     let unsampled = TRACE.replace('4', "5");
-    submit(&service, &order("unsampled", &skill), &format!("00-{unsampled}-{PARENT}-00")).await;
+    submit(
+        &service,
+        &order("unsampled", &skill),
+        &format!("00-{unsampled}-{PARENT}-00"),
+    )
+    .await;
     submit(&service, &order("no-trace", &skill), "this is none").await;
     let failing = service.upload("exits_3").await;
-    submit(&service, &order("fails", &failing), &format!("00-{}-{PARENT}-01", TRACE.replace('4', "6"))).await;
+    submit(
+        &service,
+        &order("fails", &failing),
+        &format!("00-{}-{PARENT}-01", TRACE.replace('4', "6")),
+    )
+    .await;
     for id in ["traced", "unsampled", "no-trace", "fails"] {
         service.callback_is(id, "delivered").await;
     }
     let log = service.signal("TERM");
     assert!(!log.contains("very-secret"), "{log}");
-    assert!(collector.all().iter().all(|request| request.headers["authorization"] == "Bearer very-secret"));
+    assert!(
+        collector
+            .all()
+            .iter()
+            .all(|request| request.headers["authorization"] == "Bearer very-secret")
+    );
 
     let spans = spans(&collector);
     let request = only(&spans, TRACE, "request");
     assert_eq!(
-        (&request["parentSpanId"], &request["kind"], &request["flags"]),
+        (
+            &request["parentSpanId"],
+            &request["kind"],
+            &request["flags"]
+        ),
         (&json!(PARENT), &json!(2), &json!(0x301))
     );
     assert_eq!(attribute(&request, "http.route"), Some("/v1/orders"));
-    assert_eq!(attribute(&request, "http.response.status_code"), Some("200"));
+    assert_eq!(
+        attribute(&request, "http.response.status_code"),
+        Some("200")
+    );
     for (name, parent) in [
         ("order", "request"),
         ("attempt", "order"),
@@ -93,27 +144,56 @@ async fn one_trace_leads_from_the_submitter_to_the_receiver_of_the_callback() {
         assert_eq!(span["parentSpanId"], parent["spanId"], "{name}");
         assert_eq!(span["flags"], 0x101, "{name}");
         assert_eq!(span["spanId"].as_str().map(str::len), Some(16));
-        let time = |field: &str| span[field].as_str().expect("text").parse::<u64>().expect("a number");
-        assert!(time("startTimeUnixNano") <= time("endTimeUnixNano"), "{span}");
+        let time = |field: &str| {
+            span[field]
+                .as_str()
+                .expect("text")
+                .parse::<u64>()
+                .expect("a number")
+        };
+        assert!(
+            time("startTimeUnixNano") <= time("endTimeUnixNano"),
+            "{span}"
+        );
         assert_eq!(span["status"], json!({}), "{name}");
     }
-    assert_eq!(attribute(&only(&spans, TRACE, "order"), "sre.order_id"), Some("traced"));
-    assert_eq!(attribute(&only(&spans, TRACE, "verify"), "sre.verdict"), Some("matched"));
+    assert_eq!(
+        attribute(&only(&spans, TRACE, "order"), "sre.order_id"),
+        Some("traced")
+    );
+    assert_eq!(
+        attribute(&only(&spans, TRACE, "verify"), "sre.verdict"),
+        Some("matched")
+    );
     assert_eq!(
         only(&spans, &TRACE.replace('4', "6"), "order")["status"],
         json!({ "code": 2, "message": "skill_exited" })
     );
-    assert!(!spans.iter().any(|span| span["traceId"] == *unsampled), "it was not to be recorded");
+    assert!(
+        !spans.iter().any(|span| span["traceId"] == *unsampled),
+        "it was not to be recorded"
+    );
 
     let told = |id: &str| {
         let all = receiver.all();
-        let is_it = |body: &[u8]| serde_json::from_slice::<Value>(body).is_ok_and(|body| body["order_id"] == id);
-        let found = all.iter().find(|received| is_it(&received.body)).expect("delivered");
+        let is_it = |body: &[u8]| {
+            serde_json::from_slice::<Value>(body).is_ok_and(|body| body["order_id"] == id)
+        };
+        let found = all
+            .iter()
+            .find(|received| is_it(&received.body))
+            .expect("delivered");
         found.headers["traceparent"].clone()
     };
     let span = only(&spans, TRACE, "callback");
-    assert_eq!(told("traced"), format!("00-{TRACE}-{}-01", span["spanId"].as_str().expect("an id")));
-    assert!(told("unsampled").starts_with(&format!("00-{unsampled}-")) && told("unsampled").ends_with("-00"));
+    assert_eq!(
+        told("traced"),
+        format!("00-{TRACE}-{}-01", span["spanId"].as_str().expect("an id"))
+    );
+    assert!(
+        told("unsampled").starts_with(&format!("00-{unsampled}-"))
+            && told("unsampled").ends_with("-00")
+    );
     // A trace of its own, from the request on.
     let own = told("no-trace")[3..35].to_owned();
     assert_eq!(only(&spans, &own, "request")["parentSpanId"], "");
@@ -125,17 +205,34 @@ async fn an_order_that_outlives_a_process_stays_one_trace() {
     let home = Home::new();
     let collector = Receiver::start(|_| status("200 OK"));
     let endpoint = format!("telemetry.traces_endpoint={}", collector.url());
-    let settings = [&*endpoint, "telemetry.service_name=test-service", "workers.backoff_base_seconds=0.01"];
+    let settings = [
+        &*endpoint,
+        "telemetry.service_name=test-service",
+        "workers.backoff_base_seconds=0.01",
+    ];
     let service = Service::start(&home, &settings);
     let skill = service.upload("burns").await;
     let order = json!({
         "order_id": "long", "skill_package": { "digest": skill }, "max_retries": 3,
         "input_data": { "n": "x".repeat(100) }, "sandbox_config": { "fuel": 1_000_000_000_000_u64 },
     });
-    let request = service.request(Method::POST, "/v1/orders").header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
-    assert_eq!(request.json(&order).send().await.expect("an answer").status(), 202);
+    let request = service
+        .request(Method::POST, "/v1/orders")
+        .header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
+    assert_eq!(
+        request
+            .json(&order)
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        202
+    );
     service.runs("long").await;
-    until("the request's span", || !named(&spans(&collector), TRACE, "request").is_empty()).await;
+    until("the request's span", || {
+        !named(&spans(&collector), TRACE, "request").is_empty()
+    })
+    .await;
     // SIGKILL.
     drop(service);
     let service = Service::start(&home, &settings);
@@ -145,7 +242,10 @@ async fn an_order_that_outlives_a_process_stays_one_trace() {
     let (request, order) = (only(&spans, TRACE, "request"), only(&spans, TRACE, "order"));
     assert_eq!(order["parentSpanId"], request["spanId"]);
     let attempt = only(&spans, TRACE, "attempt");
-    assert_eq!((attribute(&attempt, "sre.attempt"), &attempt["parentSpanId"]), (Some("2"), &order["spanId"]));
+    assert_eq!(
+        (attribute(&attempt, "sre.attempt"), &attempt["parentSpanId"]),
+        (Some("2"), &order["spanId"])
+    );
 }
 
 #[tokio::test]
@@ -158,16 +258,38 @@ async fn a_collector_that_refuses_costs_no_order() {
     let mut orders = 0;
     eventually("spans of two batches", async || {
         orders += 1;
-        let order = json!({ "skill_package": { "digest": skill }, "order_id": format!("o{orders}") });
+        let order =
+            json!({ "skill_package": { "digest": skill }, "order_id": format!("o{orders}") });
         submit(&service, &order, "").await;
-        if collector.all().len() < 2 { Err(orders) } else { Ok(()) }
+        if collector.all().len() < 2 {
+            Err(orders)
+        } else {
+            Ok(())
+        }
     })
     .await;
     let log = service.signal("TERM");
-    assert_eq!(log.matches("the collector takes no traces").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("the collector takes no traces").count(),
+        1,
+        "{log}"
+    );
 
-    for setting in ["telemetry.traces_endpoint=ftp://x/", "telemetry.sample_ratio=2"] {
-        let refused = home.sre(&["serve", "--listen", "127.0.0.1:0", "--set", &endpoint, "--set", setting]).exits(2);
+    for setting in [
+        "telemetry.traces_endpoint=ftp://x/",
+        "telemetry.sample_ratio=2",
+    ] {
+        let refused = home
+            .sre(&[
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--set",
+                &endpoint,
+                "--set",
+                setting,
+            ])
+            .exits(2);
         assert!(refused.stderr.contains("telemetry"), "{refused:?}");
     }
 }

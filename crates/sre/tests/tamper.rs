@@ -18,16 +18,24 @@ fn home() -> Home {
 /// `sre verify` gives this verdict, its exit code, and a check that says why.
 #[track_caller]
 fn expect(home: &Home, verdict: Verdict, failed_check: &str) {
-    let ran = home.words("verify t --format json").exits(i32::from(verdict.exit_code()));
+    let ran = home
+        .words("verify t --format json")
+        .exits(i32::from(verdict.exit_code()));
     let found = ran.json();
     assert_eq!(found["verdict"], verdict.as_str(), "{found}");
     let checks = found["checks"].as_array().expect("checks");
-    let failed: Vec<_> = checks.iter().filter(|check| check["status"] == "failed").collect();
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check["status"] == "failed")
+        .collect();
     assert_eq!(failed.len(), 1, "{found}");
     assert_eq!(failed[0]["name"], failed_check, "{found}");
     let human = home.words("verify t").exits(i32::from(verdict.exit_code()));
     let name = failed_check.replace('_', " ");
-    assert!(human.stdout.contains(&format!("✗ {name}: ")) && human.stdout.contains(verdict.as_str()), "{human:?}");
+    assert!(
+        human.stdout.contains(&format!("✗ {name}: ")) && human.stdout.contains(verdict.as_str()),
+        "{human:?}"
+    );
 }
 
 fn blobs(home: &Home) -> Connection {
@@ -42,7 +50,11 @@ fn digest(value: &Value) -> BlobDigest {
 fn change_result(home: &Home, change: impl FnOnce(&mut Value)) {
     let journal = Connection::open(home.data().join("journal.sqlite3")).expect("the journal");
     let text: String = journal
-        .query_row("SELECT result FROM orders JOIN results USING (sequence) WHERE order_id = 't'", [], |row| row.get(0))
+        .query_row(
+            "SELECT result FROM orders JOIN results USING (sequence) WHERE order_id = 't'",
+            [],
+            |row| row.get(0),
+        )
         .expect("a result");
     let mut result: Value = serde_json::from_str(&text).expect("JSON");
     change(&mut result);
@@ -55,7 +67,9 @@ fn change_result(home: &Home, change: impl FnOnce(&mut Value)) {
 
 fn result(home: &Home) -> Value {
     // The same order again prints what is stored.
-    home.words("run returns_1 --order-id t --format json").exits(0).json()
+    home.words("run returns_1 --order-id t --format json")
+        .exits(0)
+        .json()
 }
 
 #[test]
@@ -63,7 +77,13 @@ fn an_untouched_order_matches() {
     let home = home();
     let found = home.words("verify t --format json").exits(0).json();
     assert_eq!(found["verdict"], "matched");
-    assert!(found["checks"].as_array().expect("checks").iter().all(|check| check["status"] == "passed"));
+    assert!(
+        found["checks"]
+            .as_array()
+            .expect("checks")
+            .iter()
+            .all(|check| check["status"] == "passed")
+    );
 }
 
 #[test]
@@ -72,14 +92,24 @@ fn every_tampered_blob_is_found() {
         let home = home();
         let address = digest(&result(&home)["commit_result"]["commitment"][check]);
         let set = "UPDATE blob SET bytes = CAST(bytes || x'20' AS BLOB) WHERE digest = ?1";
-        assert_eq!(blobs(&home).execute(set, params![address.digest().as_bytes()]).expect("an update"), 1);
+        assert_eq!(
+            blobs(&home)
+                .execute(set, params![address.digest().as_bytes()])
+                .expect("an update"),
+            1
+        );
         expect(&home, Verdict::Tampered, check);
     }
     for (field, check) in [("commitment_hash", "commitment"), ("result_hash", "output")] {
         let home = home();
         let address = digest(&result(&home)["commit_result"][field]);
         let set = "UPDATE blob SET bytes = x'30' WHERE digest = ?1";
-        assert_eq!(blobs(&home).execute(set, params![address.digest().as_bytes()]).expect("an update"), 1);
+        assert_eq!(
+            blobs(&home)
+                .execute(set, params![address.digest().as_bytes()])
+                .expect("an update"),
+            1
+        );
         expect(&home, Verdict::Tampered, check);
     }
 }
@@ -97,7 +127,10 @@ fn a_tampered_program_is_found() {
 fn a_missing_blob_is_unavailable() {
     let home = home();
     let address = digest(&result(&home)["commit_result"]["commitment"]["input"]);
-    let deleted = blobs(&home).execute("DELETE FROM blob WHERE digest = ?1", params![address.digest().as_bytes()]);
+    let deleted = blobs(&home).execute(
+        "DELETE FROM blob WHERE digest = ?1",
+        params![address.digest().as_bytes()],
+    );
     assert_eq!(deleted.expect("a deletion"), 1);
     expect(&home, Verdict::Unavailable, "input");
 }
@@ -105,18 +138,25 @@ fn a_missing_blob_is_unavailable() {
 #[test]
 fn a_tampered_commitment_is_found() {
     let home = home();
-    change_result(&home, |result| result["commit_result"]["commitment"]["outcome"] = json!("00".repeat(32)));
-    expect(&home, Verdict::Tampered, "commitment");
-    let home = self::home();
     change_result(&home, |result| {
-        result["commit_result"]["commitment_uri"] = json!("da:sha256:".to_owned() + &"00".repeat(32))
+        result["commit_result"]["commitment"]["outcome"] = json!("00".repeat(32))
     });
     expect(&home, Verdict::Tampered, "commitment");
     let home = self::home();
-    change_result(&home, |result| result["commit_result"]["result_hash"] = json!("00".repeat(32)));
+    change_result(&home, |result| {
+        result["commit_result"]["commitment_uri"] =
+            json!("da:sha256:".to_owned() + &"00".repeat(32))
+    });
+    expect(&home, Verdict::Tampered, "commitment");
+    let home = self::home();
+    change_result(&home, |result| {
+        result["commit_result"]["result_hash"] = json!("00".repeat(32))
+    });
     expect(&home, Verdict::Tampered, "output");
     let home = self::home();
-    change_result(&home, |result| result["commit_result"]["status"] = json!("failed"));
+    change_result(&home, |result| {
+        result["commit_result"]["status"] = json!("failed")
+    });
     expect(&home, Verdict::Tampered, "output");
 }
 
@@ -141,20 +181,29 @@ fn a_value_of_null_is_no_missing_report() {
 fn a_swapped_skill_diverges_or_is_tampered() {
     let home = home();
     home.skill("returns_2");
-    let other = home.words("run returns_2 --order-id other --format json").exits(0).json();
+    let other = home
+        .words("run returns_2 --order-id other --format json")
+        .exits(0)
+        .json();
     let other = other["commit_result"]["commitment"]["skill"].clone();
 
     // Only the skill: the commitment's digest tells.
-    change_result(&home, |result| result["commit_result"]["commitment"]["skill"] = other.clone());
+    change_result(&home, |result| {
+        result["commit_result"]["commitment"]["skill"] = other.clone()
+    });
     expect(&home, Verdict::Tampered, "commitment");
 
     // Everything that can be recomputed is recomputed, so that every digest holds: the replay tells.
     change_result(&home, |result| {
         let claim = &mut result["commit_result"];
-        let commitment: Commitment = serde_json::from_value(claim["commitment"].clone()).expect("a commitment");
+        let commitment: Commitment =
+            serde_json::from_value(claim["commitment"].clone()).expect("a commitment");
         let (bytes, address) = (commitment.to_canonical(), commitment.digest());
         blobs(&home)
-            .execute("INSERT INTO blob (digest, bytes) VALUES (?1, ?2)", params![address.digest().as_bytes(), bytes])
+            .execute(
+                "INSERT INTO blob (digest, bytes) VALUES (?1, ?2)",
+                params![address.digest().as_bytes(), bytes],
+            )
             .expect("an insertion");
         claim["commitment_hash"] = json!(address);
         claim["commitment_uri"] = json!(format!("da:sha256:{address}"));
@@ -170,7 +219,12 @@ fn a_skill_that_is_not_repeatable_is_not_replayed() {
     let found = home.words("verify t --format json").exits(20).json();
     assert_eq!(found["verdict"], "hash_only");
     let human = home.words("verify t").exits(20);
-    assert!(human.stdout.contains("– replay: the skill declares itself not repeatable"), "{human:?}");
+    assert!(
+        human
+            .stdout
+            .contains("– replay: the skill declares itself not repeatable"),
+        "{human:?}"
+    );
 }
 
 #[test]
@@ -180,7 +234,10 @@ fn an_order_that_committed_nothing_is_unverifiable() {
     home.words("run sleeps --order-id t").exits(11);
     let ran = home.words("verify t").exits(25);
     assert!(
-        ran.stdout.is_empty() && ran.stderr.contains("order t ended as timeout before anything was committed"),
+        ran.stdout.is_empty()
+            && ran
+                .stderr
+                .contains("order t ended as timeout before anything was committed"),
         "{ran:?}"
     );
 }
@@ -189,7 +246,10 @@ fn an_order_that_committed_nothing_is_unverifiable() {
 fn an_unknown_order_makes_no_data_folder() {
     let home = Home::new();
     let ran = home.words("verify t").exits(2);
-    assert!(ran.stdout.is_empty() && ran.stderr.contains("no order t"), "{ran:?}");
+    assert!(
+        ran.stdout.is_empty() && ran.stderr.contains("no order t"),
+        "{ran:?}"
+    );
     assert!(!home.data().exists());
     home.skill("returns_1");
     home.words("run returns_1 --order-id other").exits(0);

@@ -21,7 +21,10 @@ use super::INTEGER_LIMIT;
 /// Two members of one name, a key that is no string, or whatever `value` refuses with.
 pub(super) fn to_vec<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut text = Text::default();
-    value.serialize(&mut Serializer::with_formatter(io::sink(), Canonical(&mut text)))?;
+    value.serialize(&mut Serializer::with_formatter(
+        io::sink(),
+        Canonical(&mut text),
+    ))?;
     Ok(text.out)
 }
 
@@ -52,16 +55,34 @@ impl Text {
     fn end_object(&mut self) -> io::Result<()> {
         let first = self.objects.pop().unwrap_or(0);
         let members = &mut self.members[first..];
-        let Some(Member { name: (names, _), text: (start, _) }) = members.first().copied() else { return Ok(()) };
+        let Some(Member {
+            name: (names, _),
+            text: (start, _),
+        }) = members.first().copied()
+        else {
+            return Ok(());
+        };
         let name = |member: &Member| &self.names[member.name.0..member.name.1];
         let order = |a: &Member, b: &Member| compare(name(a), name(b));
         if !members.is_sorted_by(|a, b| order(a, b).is_lt()) {
             members.sort_by(order);
-            if members.windows(2).any(|pair| name(&pair[0]) == name(&pair[1])) {
-                return Err(io::Error::new(ErrorKind::InvalidData, "two members of one name"));
+            if members
+                .windows(2)
+                .any(|pair| name(&pair[0]) == name(&pair[1]))
+            {
+                return Err(io::Error::new(
+                    ErrorKind::InvalidData,
+                    "two members of one name",
+                ));
             }
             self.sorted.clear();
-            for (index, Member { text: (from, to), .. }) in members.iter().enumerate() {
+            for (
+                index,
+                Member {
+                    text: (from, to), ..
+                },
+            ) in members.iter().enumerate()
+            {
                 if index > 0 {
                     self.sorted.push(b',');
                 }
@@ -78,7 +99,11 @@ impl Text {
 
 /// RFC 8785, section 3.2.3: by the units of UTF-16, which is not the order of UTF-8.
 fn compare(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    if a.is_ascii() && b.is_ascii() {
+        a.cmp(b)
+    } else {
+        a.encode_utf16().cmp(b.encode_utf16())
+    }
 }
 
 /// Writes to the text; the writer that serde_json hands around is a sink.
@@ -130,12 +155,20 @@ impl Formatter for Canonical<'_> {
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, _: &mut W, value: f64) -> io::Result<()> {
         // ECMAScript's form of a double. serde_json sends finite ones only.
-        self.0.out.extend_from_slice(ryu_js::Buffer::new().format_finite(value).as_bytes());
+        self.0
+            .out
+            .extend_from_slice(ryu_js::Buffer::new().format_finite(value).as_bytes());
         Ok(())
     }
 
-    fn write_number_str<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: &str) -> io::Result<()> {
-        let number = value.parse().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    fn write_number_str<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        value: &str,
+    ) -> io::Result<()> {
+        let number = value
+            .parse()
+            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         self.write_f64(writer, number)
     }
 
@@ -149,7 +182,11 @@ impl Formatter for Canonical<'_> {
         Ok(())
     }
 
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, _: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        _: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         if self.0.in_name {
             self.0.names.push_str(fragment);
         }
@@ -157,7 +194,11 @@ impl Formatter for Canonical<'_> {
         Ok(())
     }
 
-    fn write_char_escape<W: ?Sized + io::Write>(&mut self, _: &mut W, escape: CharEscape) -> io::Result<()> {
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        _: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
         if self.0.in_name {
             self.0.names.push(unescaped(&escape));
         }
@@ -173,7 +214,11 @@ impl Formatter for Canonical<'_> {
         CompactFormatter.end_array(&mut self.0.out)
     }
 
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, _: &mut W, first: bool) -> io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        _: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         CompactFormatter.begin_array_value(&mut self.0.out, first)
     }
 
@@ -189,13 +234,20 @@ impl Formatter for Canonical<'_> {
         Ok(())
     }
 
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, _: &mut W, first: bool) -> io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        _: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         let text = &mut *self.0;
         if !first {
             text.out.push(b',');
         }
         let (name, start) = (text.names.len(), text.out.len());
-        text.members.push(Member { name: (name, name), text: (start, start) });
+        text.members.push(Member {
+            name: (name, name),
+            text: (start, start),
+        });
         text.in_name = true;
         Ok(())
     }
@@ -222,7 +274,10 @@ impl Formatter for Canonical<'_> {
     }
 
     fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, _: &mut W, _: &str) -> io::Result<()> {
-        Err(io::Error::new(ErrorKind::InvalidInput, "raw JSON may have any form"))
+        Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "raw JSON may have any form",
+        ))
     }
 }
 

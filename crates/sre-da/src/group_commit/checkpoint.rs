@@ -55,15 +55,26 @@ struct State {
 
 impl Checkpoints {
     /// For the writer's connection, which makes none by itself any more.
-    pub(super) fn of(connection: &mut Connection, path: &Path, options: &GroupCommitOptions) -> rusqlite::Result<Self> {
+    pub(super) fn of(
+        connection: &mut Connection,
+        path: &Path,
+        options: &GroupCommitOptions,
+    ) -> rusqlite::Result<Self> {
         let state = Arc::<State>::default();
         let log = Arc::clone(&state);
         // Replaces SQLite's own checkpoints.
         connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-            log.log_pages.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            log.log_pages
+                .store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { path: path.to_path_buf(), options: options.clone(), state, thread: None, given_up: None })
+        Ok(Self {
+            path: path.to_path_buf(),
+            options: options.clone(),
+            state,
+            thread: None,
+            given_up: None,
+        })
     }
 
     /// After a batch was answered; `nobody_waits` for the writer at this moment.
@@ -75,7 +86,11 @@ impl Checkpoints {
         if pages >= LIMIT_PAGES {
             self.wait();
         }
-        if self.thread.as_ref().is_some_and(|(_, thread)| thread.is_finished()) {
+        if self
+            .thread
+            .as_ref()
+            .is_some_and(|(_, thread)| thread.is_finished())
+        {
             // It was asked and could not connect.
             self.give_up();
         }
@@ -93,7 +108,9 @@ impl Checkpoints {
 
     /// Until the thread has done what it was asked for. Nothing is added meanwhile, so that is soon.
     fn wait(&self) {
-        let Some((_, thread)) = &self.thread else { return };
+        let Some((_, thread)) = &self.thread else {
+            return;
+        };
         while self.state.is_busy.load(Ordering::Acquire) && !thread.is_finished() {
             thread::sleep(GLANCE);
         }
@@ -103,15 +120,25 @@ impl Checkpoints {
     fn ask(&mut self) {
         if self.thread.is_none() {
             let (asks, asked) = sync_channel(1);
-            let (path, options, state) = (self.path.clone(), self.options.clone(), Arc::clone(&self.state));
+            let (path, options, state) = (
+                self.path.clone(),
+                self.options.clone(),
+                Arc::clone(&self.state),
+            );
             let work = move || match connect(&path, &options) {
                 Ok(connection) => work(&connection, &asked, &state),
                 Err(error) => report(Err(error)),
             };
-            let spawned = thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
+            let spawned = thread::Builder::new()
+                .name("checkpoints".to_owned())
+                .spawn(work);
             self.thread = spawned.map(|thread| (asks, thread)).ok();
         }
-        if self.thread.as_ref().is_none_or(|(asks, _)| asks.try_send(()).is_err()) {
+        if self
+            .thread
+            .as_ref()
+            .is_none_or(|(asks, _)| asks.try_send(()).is_err())
+        {
             // No thread could be made, or it had no connection: another one is tried soon. Should that fail for ever,
             // the log grows to its limit, and the writer moves it.
             self.give_up();
@@ -139,7 +166,12 @@ fn work(connection: &Connection, asked: &Receiver<()>, state: &State) {
     while asked.recv().is_ok() {
         for _ in 0..ROUNDS {
             match checkpoint(connection) {
-                Ok(Some(moved)) if state.log_pages.load(Ordering::Relaxed).saturating_sub(moved) > REST_PAGES => {}
+                Ok(Some(moved))
+                    if state
+                        .log_pages
+                        .load(Ordering::Relaxed)
+                        .saturating_sub(moved)
+                        > REST_PAGES => {}
                 ended => {
                     report(ended);
                     break;
@@ -154,10 +186,12 @@ fn work(connection: &Connection, asked: &Receiver<()>, state: &State) {
 /// Moves what no reader needs where it is. Returns how many pages of the log have been moved by now, `None` while
 /// somebody else is at it. Keeps nobody waiting but its caller.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<u32>> {
-    connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| {
-        let (is_busy, moved): (bool, i64) = (row.get(0)?, row.get(2)?);
-        Ok((!is_busy).then(|| u32::try_from(moved).unwrap_or(0)))
-    })
+    connection
+        .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
+        .query_row([], |row| {
+            let (is_busy, moved): (bool, i64) = (row.get(0)?, row.get(2)?);
+            Ok((!is_busy).then(|| u32::try_from(moved).unwrap_or(0)))
+        })
 }
 
 fn report(ended: rusqlite::Result<Option<u32>>) {

@@ -19,8 +19,14 @@ const END: &str = ".sqlite3";
 
 /// A new name beside `path`.
 pub(super) fn name_beside(path: &Path) -> PathBuf {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
-    path.with_file_name(format!("{}{}-{now_ms}{END}", beginning(path), std::process::id()))
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis());
+    path.with_file_name(format!(
+        "{}{}-{now_ms}{END}",
+        beginning(path),
+        std::process::id()
+    ))
 }
 
 /// Refuses to open a database beside a copy of one; for whoever would refuse it for another reason.
@@ -29,11 +35,20 @@ pub(super) fn name_beside(path: &Path) -> PathBuf {
 /// [`OpenError::Saved`].
 pub fn refuse_beside_copy(path: &Path) -> Result<(), OpenError> {
     // A folder that cannot be read is somebody else's to complain about.
-    let Ok(entries) = fs::read_dir(folder_of(path)) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(folder_of(path)) else {
+        return Ok(());
+    };
     let beginning = beginning(path);
     let is_copy = |name: &str| name.starts_with(&beginning) && name.ends_with(END);
-    let copy = entries.flatten().find(|entry| entry.file_name().to_str().is_some_and(is_copy));
-    copy.map_or(Ok(()), |copy| Err(OpenError::Saved { copy: copy.path(), path: path.to_path_buf() }))
+    let copy = entries
+        .flatten()
+        .find(|entry| entry.file_name().to_str().is_some_and(is_copy));
+    copy.map_or(Ok(()), |copy| {
+        Err(OpenError::Saved {
+            copy: copy.path(),
+            path: path.to_path_buf(),
+        })
+    })
 }
 
 fn beginning(path: &Path) -> String {
@@ -51,7 +66,9 @@ pub(super) fn save(connection: &Connection, to: &Path) -> Result<(), OpenError> 
     // SQLite takes an empty file for one that it may fill, and leaves its mode as it is.
     let temporary: TempPath = OsDisk.write_temporary(folder, &[]).map_err(io("make"))?;
     fill(connection, &temporary).map_err(OpenError::sqlite(to))?;
-    File::open(&temporary).and_then(|file| file.sync_all()).map_err(io("write"))?;
+    File::open(&temporary)
+        .and_then(|file| file.sync_all())
+        .map_err(io("write"))?;
     OsDisk.rename(temporary, to).map_err(io("make"))?;
     OsDisk.sync_dir(folder).map_err(io("keep"))
 }
@@ -59,7 +76,9 @@ pub(super) fn save(connection: &Connection, to: &Path) -> Result<(), OpenError> 
 fn fill(connection: &Connection, file: &Path) -> rusqlite::Result<()> {
     // `VACUUM INTO` reads this database and writes another one, for which it must be allowed to write at all.
     connection.pragma_update(None, "query_only", false)?;
-    let name = file.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(file.to_path_buf()));
+    let name = file
+        .to_str()
+        .ok_or_else(|| rusqlite::Error::InvalidPath(file.to_path_buf()));
     let filled = name.and_then(|name| connection.execute("VACUUM INTO ?1", [name]).map(drop));
     connection.pragma_update(None, "query_only", true)?;
     filled

@@ -113,16 +113,25 @@ impl OpenError {
             Self::Moved { .. } | Self::Saved { .. } => "moved",
             Self::Io { source, .. } => io_cause(source),
             Self::Sqlite { source, .. } => sqlite_cause(source),
-            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } => "failed",
+            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoWriteAheadLog { .. } => {
+                "failed"
+            }
         }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_path_buf(), source }
+        move |source| Self::Io {
+            action,
+            path: path.to_path_buf(),
+            source,
+        }
     }
 
     pub(crate) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
-        move |source| Self::Sqlite { path: path.to_path_buf(), source }
+        move |source| Self::Sqlite {
+            path: path.to_path_buf(),
+            source,
+        }
     }
 }
 
@@ -199,7 +208,9 @@ pub fn sqlite_cause(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "disk_full",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "locked",
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => "read_only",
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            "read_only"
+        }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "damaged",
         Some(ErrorCode::SystemIoFailure) => "io_failed",
         _ => "failed",
@@ -216,7 +227,9 @@ pub(crate) fn advice_for(error: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             "; let the user that runs this program read and write the file and its folder"
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "; another process holds it, try again",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "; another process holds it, try again"
+        }
         // What SQLite says of a log that it must recover and may not write.
         Some(ErrorCode::FileLockingProtocolFailed) => {
             "; let the user that runs this program write the file and its folder, or try again if another process holds it"

@@ -43,7 +43,9 @@ impl DatabaseFile {
         let to = copy::name_beside(&self.path);
         copy::save(&*self.readers.lend()?, &to)?;
         if !self.place.is_kept() {
-            self.place.remove_log().map_err(OpenError::io("remove the log of", &self.path))?;
+            self.place
+                .remove_log()
+                .map_err(OpenError::io("remove the log of", &self.path))?;
         }
         Ok(to)
     }
@@ -51,6 +53,8 @@ impl DatabaseFile {
 
 impl std::fmt::Debug for DatabaseFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DatabaseFile").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("DatabaseFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

@@ -56,7 +56,8 @@ impl GroupCommit {
     ) -> Result<Self, OpenError> {
         copy::refuse_beside_copy(path)?;
         let mut connection = open_writer(path, migrations, &options)?;
-        let checkpoints = Checkpoints::of(&mut connection, path, &options).map_err(OpenError::sqlite(path))?;
+        let checkpoints =
+            Checkpoints::of(&mut connection, path, &options).map_err(OpenError::sqlite(path))?;
         let place = Place::of(path)?;
         let (sender, queue) = mpsc::channel(options.queue_limit_jobs.max(1));
         let path: Arc<Path> = path.into();
@@ -78,7 +79,14 @@ impl GroupCommit {
         let readers = Arc::new(Readers::new(path.clone(), place.clone(), options));
         // One that stays, so that a copy has a way to the file when its name is gone.
         drop(readers.lend()?);
-        Ok(Self { path, queue: Some(sender), thread: Some(thread), readers, place, counters })
+        Ok(Self {
+            path,
+            queue: Some(sender),
+            thread: Some(thread),
+            readers,
+            place,
+            counters,
+        })
     }
 
     /// Runs `job` in the writer's next transaction and returns its result once that is durable.
@@ -114,7 +122,10 @@ impl GroupCommit {
     {
         let queue = self.queue.as_ref().ok_or(WriteError::Closed)?;
         let (write, answer) = Write::new(job);
-        queue.send(Box::new(write)).await.map_err(|_| WriteError::Closed)?;
+        queue
+            .send(Box::new(write))
+            .await
+            .map_err(|_| WriteError::Closed)?;
         Ok(async { answer.await.unwrap_or(Err(WriteError::Closed)) })
     }
 
@@ -130,7 +141,11 @@ impl GroupCommit {
     /// The file, for whoever watches over it.
     #[must_use]
     pub fn file(&self) -> DatabaseFile {
-        DatabaseFile { path: self.path.clone(), place: self.place.clone(), readers: Arc::clone(&self.readers) }
+        DatabaseFile {
+            path: self.path.clone(),
+            place: self.place.clone(),
+            readers: Arc::clone(&self.readers),
+        }
     }
 
     /// The database file.
@@ -155,7 +170,11 @@ impl Drop for GroupCommit {
         self.readers.close();
         drop(self.queue.take());
         // A job that holds the last handle drops it on the writer thread, which cannot wait for itself.
-        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id()) {
+        if let Some(thread) = self
+            .thread
+            .take()
+            .filter(|thread| thread.thread().id() != thread::current().id())
+        {
             // The writer catches what jobs panic with; anything else has been reported by the panic hook.
             let _ = thread.join();
         }
@@ -164,6 +183,8 @@ impl Drop for GroupCommit {
 
 impl std::fmt::Debug for GroupCommit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GroupCommit").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("GroupCommit")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

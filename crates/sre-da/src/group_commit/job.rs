@@ -19,7 +19,10 @@ pub(super) enum JobFailure {
 impl JobFailure {
     pub(super) fn into_error(self, path: &Arc<Path>) -> WriteError {
         match self {
-            Self::Sqlite(source) => WriteError::Job { path: path.clone(), source: Arc::new(source) },
+            Self::Sqlite(source) => WriteError::Job {
+                path: path.clone(),
+                source: Arc::new(source),
+            },
             Self::Panicked(message) => WriteError::Panicked { message },
         }
     }
@@ -44,7 +47,14 @@ pub(super) struct Write<F, T> {
 impl<F, T> Write<F, T> {
     pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, WriteError>>) {
         let (caller, answer) = oneshot::channel();
-        (Self { work: Some(work), result: None, caller }, answer)
+        (
+            Self {
+                work: Some(work),
+                result: None,
+                caller,
+            },
+            answer,
+        )
     }
 }
 
@@ -54,7 +64,9 @@ where
     T: Send,
 {
     fn run(&mut self, transaction: &Transaction<'_>) -> Result<(), JobFailure> {
-        let Some(work) = self.work.take() else { return Ok(()) };
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
         // Unwind safe: the closure is consumed, and the database is rolled back to where it was.
         match catch_unwind(AssertUnwindSafe(|| work(transaction))) {
             Ok(Ok(result)) => {
@@ -75,5 +87,7 @@ where
 
 fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
 }

@@ -36,17 +36,28 @@ pub(super) fn open_writer(
     use_write_ahead_log(&connection, path, options.busy_timeout)?;
     configure_writer(&connection, options).map_err(&sqlite)?;
 
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sqlite)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&sqlite)?;
     // Again under the write lock: another process may have been faster.
     let applied = applied_migrations(&transaction, path, migrations, options)?;
-    migrate(&transaction, &migrations[applied..], migrations.len(), options).map_err(&sqlite)?;
+    migrate(
+        &transaction,
+        &migrations[applied..],
+        migrations.len(),
+        options,
+    )
+    .map_err(&sqlite)?;
     transaction.commit().map_err(&sqlite)?;
     Ok(connection)
 }
 
 /// Opens a connection that can only read. Not memory-mapped: a read error of a mapped page would end the process
 /// (SIGBUS), and one run with 1 GiB mapped, on a busy machine, showed no gain that would be worth it.
-pub(super) fn open_reader(path: &Path, options: &GroupCommitOptions) -> rusqlite::Result<Connection> {
+pub(super) fn open_reader(
+    path: &Path,
+    options: &GroupCommitOptions,
+) -> rusqlite::Result<Connection> {
     let connection = connect(path, options)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
@@ -74,7 +85,11 @@ fn create_file(path: &Path) -> io::Result<()> {
     match options.open(path) {
         Ok(file) => file.sync_all()?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return if fs::metadata(path)?.is_file() { Ok(()) } else { Err(ErrorKind::IsADirectory.into()) };
+            return if fs::metadata(path)?.is_file() {
+                Ok(())
+            } else {
+                Err(ErrorKind::IsADirectory.into())
+            };
         }
         Err(error) => return Err(error),
     }
@@ -91,22 +106,40 @@ fn applied_migrations(
     let sqlite = OpenError::sqlite(path);
     // One snapshot for all questions: another process may be migrating between two of them. Inside the caller's
     // transaction there is one already.
-    let snapshot =
-        connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose().map_err(&sqlite)?;
-    let integer = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&sqlite);
+    let snapshot = connection
+        .is_autocommit()
+        .then(|| connection.unchecked_transaction())
+        .transpose()
+        .map_err(&sqlite)?;
+    let integer = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(&sqlite)
+    };
     let application_id = integer("PRAGMA application_id")?;
     let is_empty = integer("SELECT count(*) FROM sqlite_schema")? == 0;
     let is_new = application_id == 0 && is_empty;
     if !is_new && application_id != i64::from(options.application_id) {
         let found = i32::try_from(application_id).unwrap_or_default();
-        return Err(OpenError::Foreign { path: path.to_path_buf(), found, expected: options.application_id });
+        return Err(OpenError::Foreign {
+            path: path.to_path_buf(),
+            found,
+            expected: options.application_id,
+        });
     }
     let found = integer("PRAGMA user_version")?;
     drop(snapshot);
-    usize::try_from(found).ok().filter(|applied| *applied <= migrations.len()).ok_or_else(|| {
-        let supported = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
-        OpenError::NewerSchema { path: path.to_path_buf(), found, supported }
-    })
+    usize::try_from(found)
+        .ok()
+        .filter(|applied| *applied <= migrations.len())
+        .ok_or_else(|| {
+            let supported = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+            OpenError::NewerSchema {
+                path: path.to_path_buf(),
+                found,
+                supported,
+            }
+        })
 }
 
 fn migrate(
@@ -121,19 +154,35 @@ fn migrate(
     for sql in missing {
         transaction.execute_batch(sql)?;
     }
-    transaction.pragma_update(None, "user_version", i64::try_from(version).unwrap_or(i64::MAX))?;
+    transaction.pragma_update(
+        None,
+        "user_version",
+        i64::try_from(version).unwrap_or(i64::MAX),
+    )?;
     transaction.pragma_update(None, "application_id", options.application_id)
 }
 
-fn use_write_ahead_log(connection: &Connection, path: &Path, patience: Duration) -> Result<(), OpenError> {
+fn use_write_ahead_log(
+    connection: &Connection,
+    path: &Path,
+    patience: Duration,
+) -> Result<(), OpenError> {
     let started = Instant::now();
     loop {
         // SQLite does not call its busy handler for this one when two processes switch at once.
-        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
+            row.get::<_, String>(0)
+        }) {
             Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(mode) => return Err(OpenError::NoWriteAheadLog { path: path.to_path_buf(), mode }),
+            Ok(mode) => {
+                return Err(OpenError::NoWriteAheadLog {
+                    path: path.to_path_buf(),
+                    mode,
+                });
+            }
             Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && started.elapsed() < patience =>
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < patience =>
             {
                 thread::sleep(Duration::from_millis(5));
             }

@@ -32,16 +32,25 @@ impl Place {
             Err(error) => Err(OpenError::io("look at", &path)(error)),
         };
         let files = [mark(path.to_path_buf())?, mark(log_of(path))?];
-        Ok(Self { path: path.to_path_buf(), files, was_left: Arc::default() })
+        Ok(Self {
+            path: path.to_path_buf(),
+            files,
+            was_left: Arc::default(),
+        })
     }
 
     /// Whether both names mean the files that are open, and have done so at every look before. A name that cannot be
     /// looked at for another reason than that it is gone is believed: what cannot be written says so itself.
     pub(super) fn is_kept(&self) -> bool {
-        let is_kept = self.files.iter().all(|(path, opened)| match identity(path) {
-            Ok(found) => found == *opened,
-            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
-        });
+        let is_kept = self
+            .files
+            .iter()
+            .all(|(path, opened)| match identity(path) {
+                Ok(found) => found == *opened,
+                Err(error) => {
+                    !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                }
+            });
         if !is_kept {
             self.was_left.store(true, Ordering::Release);
         }
@@ -54,7 +63,13 @@ impl Place {
     }
 
     pub(super) fn check(&self) -> Result<(), OpenError> {
-        if self.is_kept() { Ok(()) } else { Err(OpenError::Moved { path: self.path.clone() }) }
+        if self.is_kept() {
+            Ok(())
+        } else {
+            Err(OpenError::Moved {
+                path: self.path.clone(),
+            })
+        }
     }
 
     /// Removes the log if it is still ours. Beside another database it would be taken for that one's.

@@ -22,12 +22,21 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: Arc<Path>, place: Place, options: GroupCommitOptions) -> Self {
-        Self { path, place, options, idle: Mutex::default() }
+        Self {
+            path,
+            place,
+            options,
+            idle: Mutex::default(),
+        }
     }
 
     pub(super) fn lend(&self) -> Result<Reader<'_>, OpenError> {
         // The last returned comes first: its page cache is the warmest.
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let connection = match idle {
             Some(connection) => connection,
             None => {
@@ -37,7 +46,10 @@ impl Readers {
                 opened.map_err(OpenError::sqlite(&self.path))?
             }
         };
-        Ok(Reader { readers: self, connection: Some(connection) })
+        Ok(Reader {
+            readers: self,
+            connection: Some(connection),
+        })
     }
 
     fn take_back(&self, connection: Connection) {
@@ -57,7 +69,9 @@ impl Readers {
 
     /// Closes the idle connections, so that the writer's is the last and tidies up the log.
     pub(super) fn close(&self) {
-        drop(mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner)));
+        drop(mem::take(
+            &mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner),
+        ));
     }
 }
 
@@ -72,9 +86,14 @@ pub struct Reader<'a> {
 impl Deref for Reader<'_> {
     type Target = Connection;
 
-    #[expect(clippy::expect_used, reason = "the connection is taken in `drop` alone")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the connection is taken in `drop` alone"
+    )]
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("a reader has its connection until it is dropped")
+        self.connection
+            .as_ref()
+            .expect("a reader has its connection until it is dropped")
     }
 }
 
@@ -88,6 +107,8 @@ impl Drop for Reader<'_> {
 
 impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("path", &self.readers.path).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("path", &self.readers.path)
+            .finish_non_exhaustive()
     }
 }

@@ -39,7 +39,11 @@ impl Writer {
         let mut batch = Vec::new();
         let mut company = Company::new();
         // What queued during the last commit, and whoever follows on its heels, is the next batch.
-        while self.queue.blocking_recv_many(&mut batch, self.batch_limit_jobs) > 0 {
+        while self
+            .queue
+            .blocking_recv_many(&mut batch, self.batch_limit_jobs)
+            > 0
+        {
             company.wait(|| batch.len() + self.queue.len());
             while batch.len() < self.batch_limit_jobs
                 && let Ok(job) = self.queue.try_recv()
@@ -47,7 +51,9 @@ impl Writer {
                 batch.push(job);
             }
             company.came(batch.len());
-            self.counters.jobs.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            self.counters
+                .jobs
+                .fetch_add(batch.len() as u64, Ordering::Relaxed);
             let outcome = self.commit(&mut batch);
             let counter = match &outcome {
                 Ok(()) => &self.counters.transactions,
@@ -61,18 +67,25 @@ impl Writer {
             for job in batch.drain(..) {
                 job.answer(outcome.clone());
             }
-            self.checkpoints.after_batch(&self.connection, self.queue.is_empty());
+            self.checkpoints
+                .after_batch(&self.connection, self.queue.is_empty());
         }
     }
 
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) -> Result<(), WriteError> {
-        let moved = || WriteError::Moved { path: self.path.clone() };
+        let moved = || WriteError::Moved {
+            path: self.path.clone(),
+        };
         if self.place.was_left() {
             return Err(moved());
         }
         commit_batch(&mut self.connection, batch, &self.path)?;
         // After the commit: what is answered was in the file of this name.
-        if self.place.is_kept() { Ok(()) } else { Err(moved()) }
+        if self.place.is_kept() {
+            Ok(())
+        } else {
+            Err(moved())
+        }
     }
 }
 
@@ -83,14 +96,23 @@ fn commit_batch(
     batch: &mut Vec<Box<dyn Job>>,
     path: &Arc<Path>,
 ) -> Result<(), WriteError> {
-    let refused = |source| WriteError::Commit { path: path.clone(), source: Arc::new(source) };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+    let refused = |source| WriteError::Commit {
+        path: path.clone(),
+        source: Arc::new(source),
+    };
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(refused)?;
     // A single job needs no savepoint: the transaction is one.
     let savepoints = batch.len() > 1;
     let mut at = 0;
     while at < batch.len() {
         let job = batch[at].as_mut();
-        let ran = if savepoints { run_in_savepoint(&transaction, job) } else { job.run(&transaction) };
+        let ran = if savepoints {
+            run_in_savepoint(&transaction, job)
+        } else {
+            job.run(&transaction)
+        };
         if transaction.is_autocommit() {
             // SQLite has undone the whole transaction (disk full, I/O error, out of memory), or a job has ended it.
             return Err(refused(cause_of(ran)));
@@ -110,7 +132,12 @@ fn commit_batch(
 
 fn run_in_savepoint(transaction: &Transaction<'_>, job: &mut dyn Job) -> Result<(), JobFailure> {
     // Prepared once per connection; rusqlite's own `Savepoint` would parse its statements for every job.
-    let step = |sql| transaction.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop);
+    let step = |sql| {
+        transaction
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute([]))
+            .map(drop)
+    };
     step("SAVEPOINT group_commit_job").map_err(JobFailure::Sqlite)?;
     let ran = job.run(transaction);
     if transaction.is_autocommit() {
@@ -126,8 +153,13 @@ fn run_in_savepoint(transaction: &Transaction<'_>, job: &mut dyn Job) -> Result<
 fn cause_of(ran: Result<(), JobFailure>) -> rusqlite::Error {
     let text = match ran {
         Err(JobFailure::Sqlite(error)) => return error,
-        Err(JobFailure::Panicked(message)) => format!("a job ended the transaction and panicked: {message}"),
+        Err(JobFailure::Panicked(message)) => {
+            format!("a job ended the transaction and panicked: {message}")
+        }
         Ok(()) => "a job ended the transaction".to_owned(),
     };
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_MISUSE), Some(text))
+    rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_MISUSE),
+        Some(text),
+    )
 }

@@ -30,7 +30,10 @@ pub(super) struct Epoch(u64);
 
 impl Known {
     pub(super) fn new(limit_digests: usize) -> Self {
-        Self { generation_limit: limit_digests / 2, sets: Mutex::default() }
+        Self {
+            generation_limit: limit_digests / 2,
+            sets: Mutex::default(),
+        }
     }
 
     /// To be taken before a blob is written, for [`Known::insert`] after it.

@@ -36,32 +36,53 @@ pub(super) fn place_in(large: &Path, digest: BlobDigest) -> (PathBuf, PathBuf) {
 }
 
 /// The bytes of a large blob's file, not yet checked, if there is one.
-pub(super) fn read(path: &Path, digest: BlobDigest, limit_bytes: u64) -> Result<Option<Arc<[u8]>>, StoreError> {
+pub(super) fn read(
+    path: &Path,
+    digest: BlobDigest,
+    limit_bytes: u64,
+) -> Result<Option<Arc<[u8]>>, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::io("open", path)(error)),
     };
     let size_bytes = file.metadata().map_err(StoreError::io("read", path))?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(size_bytes.min(limit_bytes)).unwrap_or_default());
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(size_bytes.min(limit_bytes)).unwrap_or_default());
     // One byte more than allowed tells a file that grew from one that just fits.
-    let limited = file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
+    let limited = file
+        .take(limit_bytes.saturating_add(1))
+        .read_to_end(&mut bytes);
     limited.map_err(StoreError::io("read", path))?;
     if bytes.len() as u64 > limit_bytes {
-        return Err(StoreError::TooLarge { digest, size_bytes, limit_bytes });
+        return Err(StoreError::TooLarge {
+            digest,
+            size_bytes,
+            limit_bytes,
+        });
     }
     Ok(Some(bytes.into()))
 }
 
 impl Large {
     /// Makes the folders and sweeps what dead processes left in `tmp/`.
-    pub(super) fn open(dir: &Path, disk: Arc<dyn Disk>, limit_bytes: u64) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        dir: &Path,
+        disk: Arc<dyn Disk>,
+        limit_bytes: u64,
+    ) -> Result<Self, OpenError> {
         let (large, temporary) = (dir.join("large"), dir.join("tmp"));
         for folder in [&large, &temporary] {
             create_folder(&*disk, folder).map_err(OpenError::io("create folder", folder))?;
         }
         sweep(&temporary, SystemTime::now());
-        Ok(Self { disk, large, temporary, limit_bytes, durable_folders: [const { AtomicBool::new(false) }; 256] })
+        Ok(Self {
+            disk,
+            large,
+            temporary,
+            limit_bytes,
+            durable_folders: [const { AtomicBool::new(false) }; 256],
+        })
     }
 
     /// Writes the blob, or makes sure that it is there, and returns when it is durable.
@@ -69,16 +90,21 @@ impl Large {
         let (folder, path) = self.place(blob.digest());
         if !self.holds(blob, &path) {
             let written = self.disk.write_temporary(&self.temporary, blob.bytes());
-            let written = written.map_err(StoreError::io("write a temporary file in", &self.temporary))?;
+            let written =
+                written.map_err(StoreError::io("write a temporary file in", &self.temporary))?;
             // Dying here leaves a file in tmp/; the sweep at a later open removes it.
             self.ensure_folder(blob.digest(), &folder)?;
-            self.disk.rename(written, &path).map_err(StoreError::io("name the file", &path))?;
+            self.disk
+                .rename(written, &path)
+                .map_err(StoreError::io("name the file", &path))?;
         } else {
             self.ensure_folder(blob.digest(), &folder)?;
         }
         // Dying here leaves a whole file whose name may be lost with the power. Nobody was told that it is stored; the
         // next put of the blob finds the file and comes by here again.
-        self.disk.sync_dir(&folder).map_err(StoreError::io("make durable the folder", &folder))
+        self.disk
+            .sync_dir(&folder)
+            .map_err(StoreError::io("make durable the folder", &folder))
     }
 
     /// The bytes of the file, not yet checked, if there is one.
@@ -96,14 +122,24 @@ impl Large {
     }
 
     /// Removes the files that `keep` does not want. Returns how many and their bytes.
-    pub(super) fn retain(&self, keep: &(dyn Fn(BlobDigest) -> bool + Sync)) -> Result<(u64, u64), StoreError> {
+    pub(super) fn retain(
+        &self,
+        keep: &(dyn Fn(BlobDigest) -> bool + Sync),
+    ) -> Result<(u64, u64), StoreError> {
         let (mut blobs, mut bytes) = (0, 0);
-        let folders = fs::read_dir(&self.large).map_err(StoreError::io("read folder", &self.large))?;
+        let folders =
+            fs::read_dir(&self.large).map_err(StoreError::io("read folder", &self.large))?;
         for folder in folders.flatten().filter(|entry| entry.path().is_dir()) {
             let path = folder.path();
-            for file in fs::read_dir(&path).map_err(StoreError::io("read folder", &path))?.flatten() {
+            for file in fs::read_dir(&path)
+                .map_err(StoreError::io("read folder", &path))?
+                .flatten()
+            {
                 // What is no digest is not ours.
-                let Some(digest) = file.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+                let Some(digest) = file.file_name().to_str().and_then(|name| name.parse().ok())
+                else {
+                    continue;
+                };
                 if !keep(digest) {
                     bytes += file.metadata().map_or(0, |metadata| metadata.len());
                     fs::remove_file(file.path()).map_err(StoreError::io("remove", file.path()))?;
@@ -121,16 +157,22 @@ impl Large {
 
     /// Whether the file has exactly these bytes. A file that cannot be read is replaced like a wrong one.
     fn holds(&self, blob: &Blob, path: &Path) -> bool {
-        let same_size = fs::metadata(path).is_ok_and(|metadata| metadata.len() == blob.bytes().len() as u64);
+        let same_size =
+            fs::metadata(path).is_ok_and(|metadata| metadata.len() == blob.bytes().len() as u64);
         same_size && fs::read(path).is_ok_and(|bytes| bytes[..] == blob.bytes()[..])
     }
 
     fn ensure_folder(&self, digest: BlobDigest, folder: &Path) -> Result<(), StoreError> {
         let durable = &self.durable_folders[usize::from(digest.digest().as_bytes()[0])];
-        let made = self.disk.create_dir(folder).map_err(StoreError::io("create folder", folder))?;
+        let made = self
+            .disk
+            .create_dir(folder)
+            .map_err(StoreError::io("create folder", folder))?;
         if made || !durable.load(Ordering::Acquire) {
             durable.store(false, Ordering::Release);
-            self.disk.sync_dir(&self.large).map_err(StoreError::io("make durable the folder", &self.large))?;
+            self.disk
+                .sync_dir(&self.large)
+                .map_err(StoreError::io("make durable the folder", &self.large))?;
             durable.store(true, Ordering::Release);
         }
         Ok(())
@@ -139,16 +181,21 @@ impl Large {
 
 /// Removes old leftovers. Failing to is no reason not to open: they only take space.
 fn sweep(temporary: &Path, now: SystemTime) {
-    let Ok(entries) = fs::read_dir(temporary) else { return };
+    let Ok(entries) = fs::read_dir(temporary) else {
+        return;
+    };
     for entry in entries.flatten() {
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let is_old = modified.is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age > LEFTOVER_AGE));
+        let is_old =
+            modified.is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age > LEFTOVER_AGE));
         if is_old && entry.file_name().as_encoded_bytes().starts_with(b".put-") {
             match fs::remove_file(entry.path()) {
                 Ok(()) => {
                     tracing::info!(path = %entry.path().display(), "removed the leftover of an interrupted write")
                 }
-                Err(error) => tracing::warn!(path = %entry.path().display(), %error, "cannot remove a leftover"),
+                Err(error) => {
+                    tracing::warn!(path = %entry.path().display(), %error, "cannot remove a leftover")
+                }
             }
         }
     }

@@ -30,12 +30,24 @@ impl LocalReader {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("small.sqlite3");
         let small = connect(&path).map_err(OpenError::sqlite(&path))?;
-        let found = small.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(OpenError::sqlite(&path))?;
+        let found = small
+            .query_row("PRAGMA application_id", [], |row| row.get(0))
+            .map_err(OpenError::sqlite(&path))?;
         if found != APPLICATION_ID {
-            return Err(OpenError::Foreign { path, found, expected: APPLICATION_ID }.into());
+            return Err(OpenError::Foreign {
+                path,
+                found,
+                expected: APPLICATION_ID,
+            }
+            .into());
         }
         let blob_limit_bytes = LocalStoreOptions::default().blob_limit_bytes;
-        Ok(Self { path, small: Mutex::new(small), large: dir.join("large"), blob_limit_bytes })
+        Ok(Self {
+            path,
+            small: Mutex::new(small),
+            large: dir.join("large"),
+            blob_limit_bytes,
+        })
     }
 
     /// The bytes with this digest, recomputed before they are returned. Blocks.
@@ -47,7 +59,11 @@ impl LocalReader {
             Some(bytes) => (bytes, self.path.clone()),
             None => {
                 let (_, file) = place_in(&self.large, digest);
-                (read(&file, digest, self.blob_limit_bytes)?.ok_or(StoreError::NotFound { digest })?, file)
+                (
+                    read(&file, digest, self.blob_limit_bytes)?
+                        .ok_or(StoreError::NotFound { digest })?,
+                    file,
+                )
             }
         };
         StoreError::expect_digest(digest, &bytes, || place.display().to_string())?;
@@ -59,10 +75,15 @@ impl LocalReader {
         let row = || {
             small
                 .prepare_cached(GET)?
-                .query_row(params![digest.digest().as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
+                .query_row(params![digest.digest().as_bytes()], |row| {
+                    Ok(Arc::from(row.get_ref(0)?.as_blob()?))
+                })
                 .optional()
         };
-        row().map_err(|source| StoreError::Sqlite { path: self.path.clone(), source: Arc::new(source) })
+        row().map_err(|source| StoreError::Sqlite {
+            path: self.path.clone(),
+            source: Arc::new(source),
+        })
     }
 }
 
@@ -78,7 +99,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn connect_as(path: &Path, mode: &str) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(format!("file:{}?{mode}", escaped(path)), flags)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // The first look at the file.
@@ -91,7 +114,9 @@ fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => text.push(char::from(*byte)),
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                text.push(char::from(*byte))
+            }
             other => text.push_str(&format!("%{other:02X}")),
         }
     }

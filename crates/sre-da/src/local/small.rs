@@ -11,7 +11,9 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{BlobDigest, Digest};
 
-use crate::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
+use crate::group_commit::{
+    DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError,
+};
 use crate::{Blob, StoreError};
 
 /// "sreb", big-endian.
@@ -38,7 +40,9 @@ impl Small {
     pub(super) fn open(path: &Path, busy_timeout: std::time::Duration) -> Result<Self, OpenError> {
         let mut options = GroupCommitOptions::new(APPLICATION_ID);
         options.busy_timeout = busy_timeout;
-        Ok(Self { database: GroupCommit::open(path, MIGRATIONS, options)? })
+        Ok(Self {
+            database: GroupCommit::open(path, MIGRATIONS, options)?,
+        })
     }
 
     /// Whether a transaction can be made.
@@ -58,7 +62,10 @@ impl Small {
             .write(move |transaction| {
                 let mut put = transaction.prepare_cached(PUT)?;
                 for blob in &blobs {
-                    put.execute(params![blob.digest().digest().as_bytes(), &blob.bytes()[..]])?;
+                    put.execute(params![
+                        blob.digest().digest().as_bytes(),
+                        &blob.bytes()[..]
+                    ])?;
                 }
                 Ok(())
             })
@@ -73,20 +80,28 @@ impl Small {
         let row = || {
             reader
                 .prepare_cached(GET)?
-                .query_row([digest.digest().as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
+                .query_row([digest.digest().as_bytes()], |row| {
+                    Ok(Arc::from(row.get_ref(0)?.as_blob()?))
+                })
                 .optional()
         };
         row().map_err(|source| self.failed(source))
     }
 
     /// As [`Small::get`] for several, in one transaction: locking the database costs more than reading a row.
-    pub(super) fn get_many(&self, digests: &[BlobDigest]) -> Result<Vec<Option<Arc<[u8]>>>, StoreError> {
+    pub(super) fn get_many(
+        &self,
+        digests: &[BlobDigest],
+    ) -> Result<Vec<Option<Arc<[u8]>>>, StoreError> {
         let reader = self.database.reader()?;
         let rows = || {
             let transaction = reader.unchecked_transaction()?;
             let mut get = transaction.prepare_cached(GET)?;
             let row = |digest: &BlobDigest| {
-                get.query_row([digest.digest().as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?))).optional()
+                get.query_row([digest.digest().as_bytes()], |row| {
+                    Ok(Arc::from(row.get_ref(0)?.as_blob()?))
+                })
+                .optional()
             };
             let rows = digests.iter().map(row).collect::<rusqlite::Result<_>>()?;
             drop(get);
@@ -98,12 +113,19 @@ impl Small {
 
     pub(super) fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
         let reader = self.database.reader()?;
-        let row = || reader.prepare_cached(EXISTS)?.exists([digest.digest().as_bytes()]);
+        let row = || {
+            reader
+                .prepare_cached(EXISTS)?
+                .exists([digest.digest().as_bytes()])
+        };
         row().map_err(|source| self.failed(source))
     }
 
     /// Removes the rows that `keep` does not want, some at a time. Returns how many and their bytes.
-    pub(super) async fn retain(&self, keep: &(dyn Fn(BlobDigest) -> bool + Sync)) -> Result<(u64, u64), StoreError> {
+    pub(super) async fn retain(
+        &self,
+        keep: &(dyn Fn(BlobDigest) -> bool + Sync),
+    ) -> Result<(u64, u64), StoreError> {
         let (mut after, mut blobs, mut bytes) = (0_i64, 0, 0);
         loop {
             let rows: Vec<(i64, [u8; 32], i64)> = {
@@ -118,15 +140,23 @@ impl Small {
                 };
                 read().map_err(|source| self.failed(source))?
             };
-            let Some((last, ..)) = rows.last() else { return Ok((blobs, bytes)) };
+            let Some((last, ..)) = rows.last() else {
+                return Ok((blobs, bytes));
+            };
             after = *last;
-            let unwanted: Vec<_> =
-                rows.into_iter().filter(|(_, digest, _)| !keep(Digest::from_bytes(*digest).into())).collect();
+            let unwanted: Vec<_> = rows
+                .into_iter()
+                .filter(|(_, digest, _)| !keep(Digest::from_bytes(*digest).into()))
+                .collect();
             blobs += unwanted.len() as u64;
-            bytes += unwanted.iter().map(|(.., length)| length.unsigned_abs()).sum::<u64>();
+            bytes += unwanted
+                .iter()
+                .map(|(.., length)| length.unsigned_abs())
+                .sum::<u64>();
             self.database
                 .write(move |transaction| {
-                    let mut delete = transaction.prepare_cached("DELETE FROM blob WHERE id = ?1")?;
+                    let mut delete =
+                        transaction.prepare_cached("DELETE FROM blob WHERE id = ?1")?;
                     for (id, ..) in unwanted {
                         delete.execute([id])?;
                     }
@@ -145,6 +175,9 @@ impl Small {
     }
 
     fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sqlite { path: self.database.path().to_path_buf(), source: Arc::new(source) }
+        StoreError::Sqlite {
+            path: self.database.path().to_path_buf(),
+            source: Arc::new(source),
+        }
     }
 }

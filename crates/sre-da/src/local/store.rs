@@ -69,12 +69,17 @@ impl LocalStore {
     ///
     /// # Errors
     /// As [`LocalStore::open`].
-    pub fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: LocalStoreOptions) -> Result<Self, StoreError> {
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: LocalStoreOptions,
+    ) -> Result<Self, StoreError> {
         create_folder(&*disk, dir).map_err(OpenError::io("create folder", dir))?;
         let large = Arc::new(Large::open(dir, disk.clone(), options.blob_limit_bytes)?);
         let small = Small::open(&dir.join("small.sqlite3"), options.busy_timeout)?;
         // Whoever made these names, perhaps a process that died right after: from here on they are durable.
-        disk.sync_dir(dir).map_err(OpenError::io("make durable the folder", dir))?;
+        disk.sync_dir(dir)
+            .map_err(OpenError::io("make durable the folder", dir))?;
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             // Reported only where this process made the folder, in `create_folder`: an existing one may stand in a
             // folder that we may pass through but not read.
@@ -82,7 +87,15 @@ impl LocalStore {
         }
         let known = Known::new(options.known_limit_digests);
         let (puts, skipped) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { dir: dir.to_path_buf(), options, small, large, known, puts, skipped })
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            options,
+            small,
+            large,
+            known,
+            puts,
+            skipped,
+        })
     }
 
     /// The folder.
@@ -114,11 +127,17 @@ impl LocalStore {
     ///
     /// # Errors
     /// [`StoreError`]; some blobs may have been removed.
-    pub async fn retain(&self, keep: impl Fn(BlobDigest) -> bool + Sync) -> Result<Removed, StoreError> {
+    pub async fn retain(
+        &self,
+        keep: impl Fn(BlobDigest) -> bool + Sync,
+    ) -> Result<Removed, StoreError> {
         let small = self.small.retain(&keep).await?;
         let large = self.large.retain(&keep)?;
         self.known.clear();
-        Ok(Removed { blobs: small.0 + large.0, bytes: small.1 + large.1 })
+        Ok(Removed {
+            blobs: small.0 + large.0,
+            bytes: small.1 + large.1,
+        })
     }
 
     /// Stops assuming that these digests are durable: the next put of each writes again. A put that is under way is not
@@ -133,7 +152,11 @@ impl LocalStore {
         for blob in &blobs {
             let size_bytes = blob.bytes().len() as u64;
             if size_bytes > limit_bytes {
-                return Err(StoreError::TooLarge { digest: blob.digest(), size_bytes, limit_bytes });
+                return Err(StoreError::TooLarge {
+                    digest: blob.digest(),
+                    size_bytes,
+                    limit_bytes,
+                });
             }
         }
         let to_hash_bytes: usize = blobs.iter().map(Blob::unchecked_bytes).sum();
@@ -141,7 +164,11 @@ impl LocalStore {
             blobs.iter_mut().try_for_each(Blob::check)?;
             Ok(blobs)
         };
-        if to_hash_bytes <= HASH_INLINE_LIMIT_BYTES { check() } else { blocking(check).await }
+        if to_hash_bytes <= HASH_INLINE_LIMIT_BYTES {
+            check()
+        } else {
+            blocking(check).await
+        }
     }
 
     async fn put_large(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
@@ -156,7 +183,9 @@ impl LocalStore {
         let large = self.large.clone();
         blocking(move || {
             let bytes = large.get(digest)?.ok_or(StoreError::NotFound { digest })?;
-            StoreError::expect_digest(digest, &bytes, || large.place(digest).1.display().to_string())?;
+            StoreError::expect_digest(digest, &bytes, || {
+                large.place(digest).1.display().to_string()
+            })?;
             Ok(bytes)
         })
         .await
@@ -169,14 +198,22 @@ impl LocalStore {
     }
 
     /// What cannot be read is not durable, whatever was remembered; so that a put can repair it.
-    fn forget_unless_read<T>(&self, digest: BlobDigest, read: Result<T, StoreError>) -> Result<T, StoreError> {
+    fn forget_unless_read<T>(
+        &self,
+        digest: BlobDigest,
+        read: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if read.is_err() {
             self.known.forget(&[digest]);
         }
         read
     }
 
-    async fn finish_read(&self, digest: BlobDigest, small: Option<Arc<[u8]>>) -> Result<Arc<[u8]>, StoreError> {
+    async fn finish_read(
+        &self,
+        digest: BlobDigest,
+        small: Option<Arc<[u8]>>,
+    ) -> Result<Arc<[u8]>, StoreError> {
         match small {
             Some(bytes) => {
                 StoreError::expect_digest(digest, &bytes, || self.small.place(digest))?;
@@ -196,7 +233,8 @@ impl Store for LocalStore {
         // Before they are checked: whatever bytes come with a digest that is durable, they are not needed. A skill's
         // files come with every order, and hashing them again would cost more than all the rest.
         blobs.retain(|blob| !self.known.contains(&blob.digest()));
-        self.skipped.fetch_add((offered - blobs.len()) as u64, Ordering::Relaxed);
+        self.skipped
+            .fetch_add((offered - blobs.len()) as u64, Ordering::Relaxed);
         if blobs.is_empty() {
             return Ok(());
         }
@@ -244,7 +282,9 @@ impl Store for LocalStore {
 
 impl std::fmt::Debug for LocalStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalStore").field("dir", &self.dir).finish_non_exhaustive()
+        f.debug_struct("LocalStore")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
     }
 }
 

@@ -47,7 +47,11 @@ impl Group {
         for (folder, (is_version_2, controllers)) in places.folders() {
             let folder = folder.join(&name);
             fs::create_dir(&folder)?;
-            let part = Part { folder, is_version_2, controllers };
+            let part = Part {
+                folder,
+                is_version_2,
+                controllers,
+            };
             group.parts.push(part);
         }
         for part in &group.parts {
@@ -65,8 +69,15 @@ impl Group {
         let mut born_into = None;
         for part in &self.parts {
             // A single thread that enters by `tasks` needs no lock on all threads of the machine.
-            let name = if part.is_version_2 { "cgroup.procs" } else { "tasks" };
-            let file = OpenOptions::new().write(true).open(part.folder.join(name))?.into();
+            let name = if part.is_version_2 {
+                "cgroup.procs"
+            } else {
+                "tasks"
+            };
+            let file = OpenOptions::new()
+                .write(true)
+                .open(part.folder.join(name))?
+                .into();
             if part.is_version_2 {
                 files.insert(0, file);
                 born_into = Some(File::open(&part.folder)?.into());
@@ -83,14 +94,29 @@ impl Group {
     /// The controller for which it was not.
     pub fn check_entered(&self, cgroups: &[String]) -> Result<(), String> {
         for part in &self.parts {
-            let name = part.folder.file_name().map(|name| format!("/{}", name.to_string_lossy())).unwrap_or_default();
+            let name = part
+                .folder
+                .file_name()
+                .map(|name| format!("/{}", name.to_string_lossy()))
+                .unwrap_or_default();
             for controller in &part.controllers {
                 let is_of = |line: &&String| {
                     let names = line.split(':').nth(1).unwrap_or("");
-                    if part.is_version_2 { names.is_empty() } else { names.split(',').any(|n| n == controller.name()) }
+                    if part.is_version_2 {
+                        names.is_empty()
+                    } else {
+                        names.split(',').any(|n| n == controller.name())
+                    }
                 };
-                if !cgroups.iter().find(is_of).is_some_and(|line| line.ends_with(&name)) {
-                    return Err(format!("the process was not in its {} group", controller.name()));
+                if !cgroups
+                    .iter()
+                    .find(is_of)
+                    .is_some_and(|line| line.ends_with(&name))
+                {
+                    return Err(format!(
+                        "the process was not in its {} group",
+                        controller.name()
+                    ));
                 }
             }
         }
@@ -123,9 +149,15 @@ impl Part {
                 (Controller::Memory, false) => {
                     set("memory.limit_in_bytes", limits.memory_bytes.to_string())?;
                     // With the limit on memory and swap together at the same height, there is no swap.
-                    set_if_there("memory.memsw.limit_in_bytes", &limits.memory_bytes.to_string());
+                    set_if_there(
+                        "memory.memsw.limit_in_bytes",
+                        &limits.memory_bytes.to_string(),
+                    );
                 }
-                (Controller::Cpu, true) => set("cpu.max", format!("{} {}", limits.cpu_quota_us, limits.cpu_period_us))?,
+                (Controller::Cpu, true) => set(
+                    "cpu.max",
+                    format!("{} {}", limits.cpu_quota_us, limits.cpu_period_us),
+                )?,
                 (Controller::Cpu, false) => {
                     if limits.cpu_period_us != 100_000 {
                         set("cpu.cfs_period_us", limits.cpu_period_us.to_string())?;
@@ -144,7 +176,9 @@ impl Part {
                 (Controller::Memory, true) => {
                     usage.peak_memory_bytes = self.number("memory.peak");
                     usage.memory_kills = self.field("memory.events", "oom_kill ").unwrap_or(0);
-                    usage.was_at_memory_limit = self.field("memory.events", "oom ").is_some_and(|count| count > 0);
+                    usage.was_at_memory_limit = self
+                        .field("memory.events", "oom ")
+                        .is_some_and(|count| count > 0);
                 }
                 (Controller::Memory, false) => {
                     usage.peak_memory_bytes = self.number("memory.max_usage_in_bytes");
@@ -153,7 +187,9 @@ impl Part {
                 }
                 (Controller::Cpu, true) => usage.cpu_us = self.field("cpu.stat", "usage_usec "),
                 // Version 1 counts it in a hierarchy of its own, `cpuacct`, which may be mounted with this one.
-                (Controller::Cpu, false) => usage.cpu_us = self.number("cpuacct.usage").map(|nanos| nanos / 1000),
+                (Controller::Cpu, false) => {
+                    usage.cpu_us = self.number("cpuacct.usage").map(|nanos| nanos / 1000)
+                }
                 (Controller::Pids, _) => {}
             }
         }
@@ -166,18 +202,29 @@ impl Part {
         /// More than the kernel asks for in one piece when it has to have it.
         const PIECE_BYTES: u64 = 256 << 10;
         let limit = self.number("memory.limit_in_bytes").unwrap_or(u64::MAX);
-        let most = ["memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes"].map(|file| self.number(file));
-        most.into_iter().flatten().any(|most| most.saturating_add(PIECE_BYTES) >= limit)
+        let most = [
+            "memory.max_usage_in_bytes",
+            "memory.memsw.max_usage_in_bytes",
+        ]
+        .map(|file| self.number(file));
+        most.into_iter()
+            .flatten()
+            .any(|most| most.saturating_add(PIECE_BYTES) >= limit)
     }
 
     fn number(&self, file: &str) -> Option<u64> {
-        fs::read_to_string(self.folder.join(file)).ok()?.trim().parse().ok()
+        fs::read_to_string(self.folder.join(file))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// The number after a name, which ends with its space: one name can be the start of another.
     fn field(&self, file: &str, name: &str) -> Option<u64> {
         let text = fs::read_to_string(self.folder.join(file)).ok()?;
-        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 }
 

@@ -66,7 +66,9 @@ impl Places {
     pub fn find() -> Self {
         let host = Host::read();
         let places = Controller::ALL.map(|controller| (controller, host.place(controller)));
-        let places = Self { places: places.into() };
+        let places = Self {
+            places: places.into(),
+        };
         places.sweep();
         places
     }
@@ -86,14 +88,22 @@ impl Places {
                 Place::Version1(folder) => (folder, false),
                 Place::Nowhere(_) => continue,
             };
-            folders.entry(folder).or_insert_with(|| (is_version_2, Vec::new())).1.push(controller);
+            folders
+                .entry(folder)
+                .or_insert_with(|| (is_version_2, Vec::new()))
+                .1
+                .push(controller);
         }
         folders
     }
 
     /// A name that no other group has.
     pub(super) fn next_name() -> String {
-        format!("{PREFIX}{}-{}", process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+        format!(
+            "{PREFIX}{}-{}",
+            process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        )
     }
 
     /// Removes empty groups of processes that are gone.
@@ -101,8 +111,11 @@ impl Places {
         for folder in self.folders().into_keys() {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 let name = entry.file_name();
-                let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
-                if owner.is_some_and(|pid: u32| !Path::new("/proc").join(pid.to_string()).exists()) {
+                let owner = name
+                    .to_str()
+                    .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
+                if owner.is_some_and(|pid: u32| !Path::new("/proc").join(pid.to_string()).exists())
+                {
                     // One that still has processes stays.
                     drop(fs::remove_dir(entry.path()));
                 }
@@ -123,7 +136,10 @@ impl Host {
     fn read() -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         Self {
-            mounts: text("/proc/self/mountinfo").lines().flat_map(mounts).collect(),
+            mounts: text("/proc/self/mountinfo")
+                .lines()
+                .flat_map(mounts)
+                .collect(),
             own: text("/proc/self/cgroup").lines().flat_map(own).collect(),
         }
     }
@@ -132,9 +148,15 @@ impl Host {
     fn folder(&self, name: &str) -> Option<PathBuf> {
         let (root, mounted) = self.mounts.get(name)?;
         let own = self.own.get(name)?;
-        let below = own.strip_prefix(root).unwrap_or(own.strip_prefix("/").unwrap_or(own));
+        let below = own
+            .strip_prefix(root)
+            .unwrap_or(own.strip_prefix("/").unwrap_or(own));
         // Joining nothing would leave a slash at the end.
-        Some(if below.as_os_str().is_empty() { mounted.clone() } else { mounted.join(below) })
+        Some(if below.as_os_str().is_empty() {
+            mounted.clone()
+        } else {
+            mounted.join(below)
+        })
     }
 
     fn place(&self, controller: Controller) -> Place {
@@ -142,7 +164,9 @@ impl Host {
         if let Some(folder) = self.folder(name) {
             return match is_writable(&folder) {
                 Ok(()) => Place::Version1(folder),
-                Err(error) => Place::Nowhere(format!("{} is not writable: {error}", folder.display())),
+                Err(error) => {
+                    Place::Nowhere(format!("{} is not writable: {error}", folder.display()))
+                }
             };
         }
         let Some(folder) = self.folder("") else {
@@ -153,15 +177,24 @@ impl Host {
             text.split_whitespace().any(|found| found == name)
         };
         if !listed("cgroup.controllers") {
-            return Place::Nowhere(format!("{} does not have the {name} controller", folder.display()));
+            return Place::Nowhere(format!(
+                "{} does not have the {name} controller",
+                folder.display()
+            ));
         }
         if let Err(error) = is_writable(&folder) {
-            return Place::Nowhere(format!("{} is not delegated to this user: {error}", folder.display()));
+            return Place::Nowhere(format!(
+                "{} is not delegated to this user: {error}",
+                folder.display()
+            ));
         }
         if !listed("cgroup.subtree_control")
             && let Err(error) = enable(&folder, name)
         {
-            return Place::Nowhere(format!("the {name} controller of {} cannot be used: {error}", folder.display()));
+            return Place::Nowhere(format!(
+                "the {name} controller of {} cannot be used: {error}",
+                folder.display()
+            ));
         }
         Place::Version2(folder)
     }
@@ -177,7 +210,9 @@ fn enable(folder: &Path, controller: &str) -> io::Result<()> {
     let inside = fs::read_to_string(folder.join("cgroup.procs"))?;
     let own = process::id().to_string();
     if inside.split_whitespace().any(|pid| pid != own) {
-        return Err(io::Error::other("other processes are in it; start this one in a delegated cgroup of its own"));
+        return Err(io::Error::other(
+            "other processes are in it; start this one in a delegated cgroup of its own",
+        ));
     }
     let aside = folder.join(SUPERVISOR);
     if let Err(error) = fs::create_dir(&aside)
@@ -198,14 +233,21 @@ fn is_writable(folder: &Path) -> io::Result<()> {
 
 /// Controllers that a line of `mountinfo` mounts: name, root of the mount, place.
 fn mounts(line: &str) -> Vec<(String, (PathBuf, PathBuf))> {
-    let Some((mount, file_system)) = line.split_once(" - ") else { return Vec::new() };
+    let Some((mount, file_system)) = line.split_once(" - ") else {
+        return Vec::new();
+    };
     let mut mount = mount.split(' ').skip(3);
-    let (Some(root), Some(place)) = (mount.next(), mount.next()) else { return Vec::new() };
+    let (Some(root), Some(place)) = (mount.next(), mount.next()) else {
+        return Vec::new();
+    };
     let at = (PathBuf::from(root), PathBuf::from(place));
     let mut file_system = file_system.split(' ');
     match (file_system.next(), file_system.nth(1)) {
         (Some("cgroup2"), _) => vec![(String::new(), at)],
-        (Some("cgroup"), Some(options)) => options.split(',').map(|name| (name.to_owned(), at.clone())).collect(),
+        (Some("cgroup"), Some(options)) => options
+            .split(',')
+            .map(|name| (name.to_owned(), at.clone()))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -213,8 +255,13 @@ fn mounts(line: &str) -> Vec<(String, (PathBuf, PathBuf))> {
 /// Controllers that a line of `/proc/self/cgroup` is about, and this process's path in them.
 fn own(line: &str) -> Vec<(String, PathBuf)> {
     let mut fields = line.splitn(3, ':').skip(1);
-    let (Some(names), Some(path)) = (fields.next(), fields.next()) else { return Vec::new() };
-    names.split(',').map(|name| (name.to_owned(), PathBuf::from(path))).collect()
+    let (Some(names), Some(path)) = (fields.next(), fields.next()) else {
+        return Vec::new();
+    };
+    names
+        .split(',')
+        .map(|name| (name.to_owned(), PathBuf::from(path)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -222,7 +269,10 @@ mod tests {
     use super::*;
 
     fn host(mountinfo: &str, cgroup: &str) -> Host {
-        Host { mounts: mountinfo.lines().flat_map(mounts).collect(), own: cgroup.lines().flat_map(own).collect() }
+        Host {
+            mounts: mountinfo.lines().flat_map(mounts).collect(),
+            own: cgroup.lines().flat_map(own).collect(),
+        }
     }
 
     #[test]
@@ -241,22 +291,42 @@ mod tests {
              41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
             "4:memory:/a/b\n3:cpu,cpuacct:/\n0::/\n",
         );
-        assert_eq!(hybrid.folder("memory"), Some(PathBuf::from("/sys/fs/cgroup/memory/a/b")));
-        assert_eq!(hybrid.folder("cpu"), Some(PathBuf::from("/sys/fs/cgroup/cpu,cpuacct")));
-        assert_eq!(hybrid.folder(""), Some(PathBuf::from("/sys/fs/cgroup/unified")));
+        assert_eq!(
+            hybrid.folder("memory"),
+            Some(PathBuf::from("/sys/fs/cgroup/memory/a/b"))
+        );
+        assert_eq!(
+            hybrid.folder("cpu"),
+            Some(PathBuf::from("/sys/fs/cgroup/cpu,cpuacct"))
+        );
+        assert_eq!(
+            hybrid.folder(""),
+            Some(PathBuf::from("/sys/fs/cgroup/unified"))
+        );
     }
 
     /// In a container the mount shows only a part of the hierarchy.
     #[test]
     fn a_mount_of_a_part_is_understood() {
-        let container =
-            host("30 23 0:26 /docker/1 /sys/fs/cgroup rw - cgroup cgroup rw,memory", "4:memory:/docker/1/x\n");
-        assert_eq!(container.folder("memory"), Some(PathBuf::from("/sys/fs/cgroup/x")));
+        let container = host(
+            "30 23 0:26 /docker/1 /sys/fs/cgroup rw - cgroup cgroup rw,memory",
+            "4:memory:/docker/1/x\n",
+        );
+        assert_eq!(
+            container.folder("memory"),
+            Some(PathBuf::from("/sys/fs/cgroup/x"))
+        );
     }
 
     #[test]
     fn nonsense_is_no_mount() {
-        for line in ["", " - ", "a - cgroup", "1 2 3 - cgroup2", "1 2 0:1 / /x rw - cgroup cgroup"] {
+        for line in [
+            "",
+            " - ",
+            "a - cgroup",
+            "1 2 3 - cgroup2",
+            "1 2 0:1 / /x rw - cgroup cgroup",
+        ] {
             drop(mounts(line));
             drop(own(line));
         }

@@ -28,15 +28,29 @@ impl Guest<'_> {
     /// Confines this process and becomes the guest. What fails is told to the host.
     pub fn start(&self) -> ! {
         let Err(error) = self.execute();
-        drop(socket::send(self.seed.control.as_fd(), &message::failure(&error), &[]));
+        drop(socket::send(
+            self.seed.control.as_fd(),
+            &message::failure(&error),
+            &[],
+        ));
         process::exit(127)
     }
 
     fn execute(&self) -> Result<Infallible, StepError> {
-        let Order { program, arguments, environment, .. } = self.order;
-        let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
-        let environment =
-            environment.iter().map(|(name, value)| text(&format!("{name}={value}"))).collect::<Result<Vec<_>, _>>()?;
+        let Order {
+            program,
+            arguments,
+            environment,
+            ..
+        } = self.order;
+        let arguments = arguments
+            .iter()
+            .map(|argument| text(argument))
+            .collect::<Result<Vec<_>, _>>()?;
+        let environment = environment
+            .iter()
+            .map(|(name, value)| text(&format!("{name}={value}")))
+            .collect::<Result<Vec<_>, _>>()?;
         self.confine()?;
         self.tell_what_holds()?;
         self.place_files()?;
@@ -63,8 +77,11 @@ impl Guest<'_> {
     /// The last thing before the guest: looks at itself, and goes on only if everything holds.
     fn tell_what_holds(&self) -> Result<(), StepError> {
         let found = measure::look_around(self.cgroups).step("measuring what holds")?;
-        measure::Measured::parse(&found).check().map_err(|why| StepError::new("measuring what holds", why))?;
-        socket::send(self.seed.control.as_fd(), &message::measured(&found), &[]).step("telling what holds")
+        measure::Measured::parse(&found)
+            .check()
+            .map_err(|why| StepError::new("measuring what holds", why))?;
+        socket::send(self.seed.control.as_fd(), &message::measured(&found), &[])
+            .step("telling what holds")
     }
 
     /// Standard input, output and error; a held guest finds its gate at 3.

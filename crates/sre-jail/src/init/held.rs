@@ -24,7 +24,10 @@ pub(super) struct Held {
 impl Held {
     /// Waits for the order, writes its package and lets the guest go on. `None` if the guest ended before.
     pub fn release(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
-        let mut waiting = [Waiting::to_read(&seed.control), Waiting::to_read(&self.guest)];
+        let mut waiting = [
+            Waiting::to_read(&seed.control),
+            Waiting::to_read(&self.guest),
+        ];
         while !waiting.iter().any(Waiting::happened) {
             fd::poll(&mut waiting, -1).step("waiting for an order")?;
         }
@@ -37,7 +40,8 @@ impl Held {
     /// Receives the order that has come. `None` if there is no guest any more to carry it out: then nothing of the
     /// order has been done.
     pub fn carry_out(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
-        let (length, mut passed) = socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
+        let (length, mut passed) =
+            socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
         let (1.., Some(file)) = (length, passed.pop()) else {
             // Nobody needs this jail any more.
             process::exit(0);
@@ -53,9 +57,13 @@ impl Held {
             told.extend_from_slice(format!("\0{name}={value}").as_bytes());
         }
         // The host believes no end of this jail to be the order's before it has heard this.
-        socket::send(seed.control.as_fd(), &message::taken(), &[]).step("telling that the order has come")?;
+        socket::send(seed.control.as_fd(), &message::taken(), &[])
+            .step("telling that the order has come")?;
         let has_guest = self.open(&told)?;
-        Ok(has_guest.then_some(Released { order, gate: self.gate }))
+        Ok(has_guest.then_some(Released {
+            order,
+            gate: self.gate,
+        }))
     }
 
     /// Writes to the gate while there is a guest to read from it; whether there was, to the end.

@@ -55,14 +55,26 @@ pub fn restrict() -> Result<(), StepError> {
         _ => VERSION_1 | REFER | TRUNCATE | IOCTL_DEV,
     };
     let (net, fields) = if version >= 4 { (TCP, 2) } else { (0, 1) };
-    let (scopes, fields) = if version >= 6 { (SCOPES, 3) } else { (0, fields) };
+    let (scopes, fields) = if version >= 6 {
+        (SCOPES, 3)
+    } else {
+        (0, fields)
+    };
     let rules = landlock::new_ruleset(known, net, scopes, fields).step("Landlock rules")?;
     let here = std::fs::File::open("/").step("opening the root folder")?;
     for (path, rights) in PLACES {
         // Links were resolved when they were named here once: `/bin` is `/usr/bin` on most systems.
-        let name = if path == "/" { b".".as_slice() } else { path.trim_start_matches('/').as_bytes() };
-        let Ok(place) = file::open_at(here.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY, 0)
-        else {
+        let name = if path == "/" {
+            b".".as_slice()
+        } else {
+            path.trim_start_matches('/').as_bytes()
+        };
+        let Ok(place) = file::open_at(
+            here.as_fd(),
+            name,
+            libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY,
+            0,
+        ) else {
             continue;
         };
         landlock::allow(rules.as_fd(), place.as_fd(), rights & known)

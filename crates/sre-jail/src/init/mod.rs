@@ -88,21 +88,35 @@ fn run_in_world(
         if world.run(&seed.control, Some(&seed.control))?.is_some() {
             return Ok(None);
         }
-        let Some(released) = held.carry_out(seed, shared)? else { return Ok(None) };
+        let Some(released) = held.carry_out(seed, shared)? else {
+            return Ok(None);
+        };
         if let Some(told) = released.order.world {
             world.begin_again(&told);
         }
         let usage = world.run(&seed.control, None)?.unwrap_or_default();
         return Ok(released.was_read().then_some(usage));
     }
-    world.run(&seed.control, None).map(|usage| Some(usage.unwrap_or_default()))
+    world
+        .run(&seed.control, None)
+        .map(|usage| Some(usage.unwrap_or_default()))
 }
 
 /// Leaves what the launcher had, and becomes the guest's user. Returns the cgroups it is in.
 fn enter(seed: &Seed, id: u32) -> Result<String, StepError> {
     // The launcher's descriptors were copied with it; of these, none must be left.
-    let files = [&seed.control, &seed.order, &seed.stdin, &seed.stdout, &seed.stderr];
-    let mut kept: Vec<_> = files.into_iter().chain(&seed.cgroups).map(AsRawFd::as_raw_fd).collect();
+    let files = [
+        &seed.control,
+        &seed.order,
+        &seed.stdin,
+        &seed.stdout,
+        &seed.stderr,
+    ];
+    let mut kept: Vec<_> = files
+        .into_iter()
+        .chain(&seed.cgroups)
+        .map(AsRawFd::as_raw_fd)
+        .collect();
     kept.sort_unstable();
     fd::close_all_from(0, &kept).step("closing what is not its own")?;
     map_user(id).step("the user map of the jail")?;
@@ -124,29 +138,56 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
     let cgroups = enter(seed, id)?;
     let (order, is_held) = read_order(&seed.order)?;
     let view::Built { package, devices } = view::build(&order, is_held, shared.newest_first)?;
-    let (gate, opens_gate) = is_held.then(socket::stream_pair).transpose().step("a socket pair")?.unzip();
+    let (gate, opens_gate) = is_held
+        .then(socket::stream_pair)
+        .transpose()
+        .step("a socket pair")?
+        .unzip();
     confine::limits(&order.limits)?;
     process::set_no_new_privileges().step("no new privileges")?;
     process::drop_capabilities().step("dropping capabilities")?;
 
-    let pair = order.world.is_some().then(socket::socket_pair).transpose().step("a socket pair")?;
+    let pair = order
+        .world
+        .is_some()
+        .then(socket::socket_pair)
+        .transpose()
+        .step("a socket pair")?;
     let (takes_over, hands_over) = pair.unzip();
     process::set_dumpable(false).step("hiding from the guest")?;
     process::ignore_children(false).step("default signals")?;
     match process::fork_into(0, None).step("the guest's process (clone3)")? {
         Forked::Child => {
             let (gate, hands_over) = (gate.as_ref(), hands_over.as_ref());
-            Guest { seed, order: &order, shared, cgroups: &cgroups, gate, hands_over }.start()
+            Guest {
+                seed,
+                order: &order,
+                shared,
+                cgroups: &cgroups,
+                gate,
+                hands_over,
+            }
+            .start()
         }
         Forked::Parent(_, guest) => {
-            let held = package.zip(opens_gate).map(|(package, gate)| Held { package, gate, guest });
+            let held = package.zip(opens_gate).map(|(package, gate)| Held {
+                package,
+                gate,
+                guest,
+            });
             // Before all others are closed by number: these would be closed twice.
             drop((gate, hands_over));
             close_the_guests(seed, held.as_ref(), takes_over.as_ref(), devices.as_ref())?;
             let world = match (takes_over, devices, &order.world) {
                 (Some(from), Some(devices), Some(told)) => take_over(&from)?
                     .map(|listener| {
-                        World::new(listener, devices, told, order.limits.memory_bytes, shared.kernel_time_bytes)
+                        World::new(
+                            listener,
+                            devices,
+                            told,
+                            order.limits.memory_bytes,
+                            shared.kernel_time_bytes,
+                        )
                     })
                     .transpose()?,
                 _ => None,
@@ -164,7 +205,11 @@ fn close_the_guests(
     devices: Option<&OwnedFd>,
 ) -> Result<(), StepError> {
     let mut kept = vec![seed.control.as_raw_fd()];
-    kept.extend(held.iter().flat_map(|held| [&held.package, &held.gate, &held.guest]).map(AsRawFd::as_raw_fd));
+    kept.extend(
+        held.iter()
+            .flat_map(|held| [&held.package, &held.gate, &held.guest])
+            .map(AsRawFd::as_raw_fd),
+    );
     kept.extend(world.into_iter().chain(devices).map(AsRawFd::as_raw_fd));
     kept.sort_unstable();
     fd::close_all_from(0, &kept).step("closing the guest's files")
@@ -172,7 +217,8 @@ fn close_the_guests(
 
 /// Receives where the guest's calls wait; `None` if it failed before, which it has told.
 fn take_over(from: &OwnedFd) -> Result<Option<OwnedFd>, StepError> {
-    let (_, mut passed) = socket::receive(from.as_fd(), &mut [0; 8]).step("taking over the guest's calls")?;
+    let (_, mut passed) =
+        socket::receive(from.as_fd(), &mut [0; 8]).step("taking over the guest's calls")?;
     Ok(passed.pop())
 }
 
@@ -191,7 +237,9 @@ fn wait_for_guest() -> Usage {
     const GUEST: process::Pid = 2;
     let mut usage = Usage::default();
     loop {
-        let Ok(ended) = process::wait_any() else { return usage };
+        let Ok(ended) = process::wait_any() else {
+            return usage;
+        };
         usage.cpu_us += ended.cpu_us;
         usage.peak_resident_bytes = usage.peak_resident_bytes.max(ended.peak_resident_bytes);
         if ended.pid == GUEST {

@@ -25,16 +25,22 @@ pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Built, 
 
     // Only processes, and of these only the guest's own: nothing of the machine, and no switch of the kernel's.
     let options = [("hidepid", "invisible"), ("subset", "pid")];
-    let processes = mount::new_file_system("proc", &options, Attributes::NO_PROGRAMS).step("mounting /proc")?;
+    let processes =
+        mount::new_file_system("proc", &options, Attributes::NO_PROGRAMS).step("mounting /proc")?;
     mount::attach(processes.as_fd(), root.as_fd(), "proc").step("attaching /proc")?;
 
     let limits = &order.limits;
     let (size, files) = (limits.tmp_bytes.to_string(), limits.tmp_files.to_string());
     let options = [("size", &*size), ("nr_inodes", &*files), ("mode", "1777")];
-    let tmp = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("mounting /tmp")?;
+    let tmp =
+        mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("mounting /tmp")?;
     mount::attach(tmp.as_fd(), root.as_fd(), "tmp").step("attaching /tmp")?;
 
-    let devices = order.world.is_some().then(|| random_devices(&tmp, root.as_fd(), order.file_time_s)).transpose()?;
+    let devices = order
+        .world
+        .is_some()
+        .then(|| random_devices(&tmp, root.as_fd(), order.file_time_s))
+        .transpose()?;
     let package = package(order, is_held, newest_first, root.as_fd())?;
     clocks()?;
     Ok(Built { package, devices })
@@ -44,13 +50,18 @@ pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Built, 
 ///
 /// It holds one page. So how much a read returns never depends on when it is filled: a read takes what is left of a
 /// page, and waits for the next where nothing is.
-fn random_devices(tmp: &OwnedFd, root: BorrowedFd<'_>, file_time_s: i64) -> Result<OwnedFd, StepError> {
+fn random_devices(
+    tmp: &OwnedFd,
+    root: BorrowedFd<'_>,
+    file_time_s: i64,
+) -> Result<OwnedFd, StepError> {
     const NAME: &str = ".random";
     let name = NAME.as_bytes();
     let attributes = Attributes::NO_PROGRAMS.read_only();
     // Made in the file system of /tmp, which has it no more when the guest looks.
     file::make_pipe_at(tmp.as_fd(), name, 0o444).step("a pipe for randomness")?;
-    let pipe = file::open_at(tmp.as_fd(), name, libc::O_RDWR | libc::O_NONBLOCK, 0).step("a pipe for randomness")?;
+    let pipe = file::open_at(tmp.as_fd(), name, libc::O_RDWR | libc::O_NONBLOCK, 0)
+        .step("a pipe for randomness")?;
     fd::shrink_pipe(pipe.as_fd()).step("a pipe of one page")?;
     file::set_times(tmp.as_fd(), name, file_time_s).step("dating the pipe")?;
     let mount = mount::copy_tree(&format!("/tmp/{NAME}")).step("the place of the pipe")?;
@@ -68,7 +79,8 @@ fn package(
     root: BorrowedFd<'_>,
 ) -> Result<Option<OwnedFd>, StepError> {
     let options = [("mode", "0755")];
-    let mounted = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("the package's place")?;
+    let mounted = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES)
+        .step("the package's place")?;
     let place = PACKAGE_FOLDER.trim_start_matches('/');
     let mut writable = None;
     if is_held {
@@ -77,7 +89,8 @@ fn package(
     } else {
         fill(&mounted, order, newest_first)?;
     }
-    mount::restrict(mounted.as_fd(), Attributes::NO_DEVICES.read_only(), false).step("making the package read-only")?;
+    mount::restrict(mounted.as_fd(), Attributes::NO_DEVICES.read_only(), false)
+        .step("making the package read-only")?;
     if !is_held {
         mount::attach(mounted.as_fd(), root, place).step("attaching the package")?;
     }
@@ -95,14 +108,14 @@ pub fn fill(mounted: &OwnedFd, order: &Order, newest_first: bool) -> Result<(), 
     }
     for (path, file) in &made {
         match file {
-            None => {
-                file::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755).step(format_args!("making {path:?}"))?
-            }
+            None => file::make_folder_at(mounted.as_fd(), path.as_bytes(), 0o755)
+                .step(format_args!("making {path:?}"))?,
             Some(at) => write(mounted, path, &order.files[*at])?,
         }
     }
     for (path, _) in &made {
-        file::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s).step(format_args!("dating {path:?}"))?;
+        file::set_times(mounted.as_fd(), path.as_bytes(), order.file_time_s)
+            .step(format_args!("dating {path:?}"))?;
     }
     file::set_times(mounted.as_fd(), b".", order.file_time_s).step("dating the package")
 }
@@ -111,7 +124,11 @@ pub fn fill(mounted: &OwnedFd, order: &Order, newest_first: bool) -> Result<(), 
 fn names(order: &Order) -> BTreeSet<(&str, Option<usize>)> {
     let mut names = BTreeSet::new();
     for (at, file) in order.files.iter().enumerate() {
-        names.extend(file.path.match_indices('/').map(|(end, _)| (&file.path[..end], None)));
+        names.extend(
+            file.path
+                .match_indices('/')
+                .map(|(end, _)| (&file.path[..end], None)),
+        );
         names.insert((&*file.path, Some(at)));
     }
     names
@@ -124,19 +141,31 @@ fn depth(path: &str) -> usize {
 fn write(folder: &OwnedFd, path: &str, file: &crate::order::File) -> Result<(), StepError> {
     let mode = if file.executable { 0o555 } else { 0o444 };
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
-    let opened = file::open_at(folder.as_fd(), path.as_bytes(), flags, mode).step(format_args!("making {path:?}"))?;
+    let opened = file::open_at(folder.as_fd(), path.as_bytes(), flags, mode)
+        .step(format_args!("making {path:?}"))?;
     fd::write_all(opened.as_fd(), &file.bytes).step(format_args!("writing {path:?}"))
 }
 
 /// A time namespace in which the machine has just started: its uptime is no business of the guest's.
 fn clocks() -> Result<(), StepError> {
     process::unshare(libc::CLONE_NEWTIME).step("a time namespace")?;
-    let (monotonic, since_boot) = (process::clock(libc::CLOCK_MONOTONIC), process::clock(libc::CLOCK_BOOTTIME));
-    let offsets = format!("monotonic {}\nboottime {}\n", minus(monotonic), minus(since_boot));
+    let (monotonic, since_boot) = (
+        process::clock(libc::CLOCK_MONOTONIC),
+        process::clock(libc::CLOCK_BOOTTIME),
+    );
+    let offsets = format!(
+        "monotonic {}\nboottime {}\n",
+        minus(monotonic),
+        minus(since_boot)
+    );
     fs::write("/proc/self/timens_offsets", offsets).step("the clocks' start")
 }
 
 /// Seconds and nanoseconds that take a clock back to zero; the nanoseconds of an offset are never negative.
 fn minus((seconds, ns): (i64, i64)) -> String {
-    if ns == 0 { format!("-{seconds} 0") } else { format!("-{} {}", seconds + 1, 1_000_000_000 - ns) }
+    if ns == 0 {
+        format!("-{seconds} 0")
+    } else {
+        format!("-{} {}", seconds + 1, 1_000_000_000 - ns)
+    }
 }

@@ -18,11 +18,16 @@ pub fn check(order: &Order) -> Result<(), JailError> {
         ("open files", limits.open_files),
     ];
     if let Some((name, _)) = zeroes.iter().find(|(_, value)| *value == 0) {
-        return Err(JailError::Invalid(format!("a limit of 0 for {name} leaves nothing to run with")));
+        return Err(JailError::Invalid(format!(
+            "a limit of 0 for {name} leaves nothing to run with"
+        )));
     }
     // The first process of a jail, the guest, and one more for either.
     if limits.processes < 2 {
-        return Err(JailError::Invalid(format!("{} processes are too few: a jail needs 2", limits.processes)));
+        return Err(JailError::Invalid(format!(
+            "{} processes are too few: a jail needs 2",
+            limits.processes
+        )));
     }
     if !(1000..=1_000_000).contains(&limits.cpu_period_us) || limits.cpu_quota_us < 1000 {
         let (quota, period) = (limits.cpu_quota_us, limits.cpu_period_us);
@@ -31,7 +36,12 @@ pub fn check(order: &Order) -> Result<(), JailError> {
         )));
     }
     let texts = order.arguments.iter().map(String::len);
-    let texts = texts.chain(order.environment.iter().map(|(name, value)| name.len() + value.len() + 1));
+    let texts = texts.chain(
+        order
+            .environment
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 1),
+    );
     match texts.max() {
         Some(longest) if longest >= STRING_LIMIT_BYTES => Err(JailError::Invalid(format!(
             "an argument or environment variable has {longest} bytes; Linux takes fewer than {STRING_LIMIT_BYTES}"

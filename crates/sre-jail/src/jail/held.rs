@@ -26,9 +26,15 @@ impl Held {
     /// Makes one. `order` is what its guest starts with; see [`Jail::hold`].
     pub(super) fn make(jail: &Jail, order: &Order) -> Result<Self, JailError> {
         check(order)?;
-        let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
+        let group =
+            Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
         let (running, stdin) = start(jail, order, &group, true)?;
-        Ok(Self { running, group, stdin, limits: order.limits })
+        Ok(Self {
+            running,
+            group,
+            stdin,
+            limits: order.limits,
+        })
     }
 
     /// The limits it was made with; an order must have the same.
@@ -47,10 +53,17 @@ impl Held {
     /// # Errors
     /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits, and [`JailError::Gone`] if the jail
     /// has ended without it.
-    pub fn run(mut self, jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
+    pub fn run(
+        mut self,
+        jail: &Jail,
+        order: &Order,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Report, JailError> {
         check(order)?;
         if order.limits != self.limits {
-            return Err(JailError::Invalid(String::from("a jail that was made ahead has other limits")));
+            return Err(JailError::Invalid(String::from(
+                "a jail that was made ahead has other limits",
+            )));
         }
         if should_stop() {
             return Err(JailError::Stopped);
@@ -58,15 +71,25 @@ impl Held {
         let started = Instant::now();
         // Written behind the guest's back: it reads from the start, and nobody writes after this.
         let filled = fd::write_all(self.stdin.as_fd(), &order.stdin);
-        let filled = filled.and_then(|()| fd::rewind(self.stdin.as_fd())).and_then(|()| fd::seal(self.stdin.as_fd()));
+        let filled = filled
+            .and_then(|()| fd::rewind(self.stdin.as_fd()))
+            .and_then(|()| fd::seal(self.stdin.as_fd()));
         filled.map_err(JailError::host("filling standard input"))?;
         let file = memory_file("order", &wire::encode(order, false))?;
         if socket::send(self.running.control.as_fd(), &[1], &[file.as_fd()]).is_err() {
             return Err(JailError::Gone);
         }
         // No end of this jail before that would be an end of the order.
-        self.running.until_taken(started, order.limits.wall, should_stop)?;
-        to_the_end(jail, &mut self.running, &self.group, order, started, should_stop)
+        self.running
+            .until_taken(started, order.limits.wall, should_stop)?;
+        to_the_end(
+            jail,
+            &mut self.running,
+            &self.group,
+            order,
+            started,
+            should_stop,
+        )
     }
 }
 

@@ -54,8 +54,9 @@ impl Jail {
     pub fn new(options: JailOptions) -> Result<Self, JailError> {
         let places = Places::find();
         let landlock_version = sys::landlock::version();
-        let mut lacking =
-            Layer::ALL.into_iter().filter_map(|layer| Some((layer, lacking(layer, &places, landlock_version)?)));
+        let mut lacking = Layer::ALL
+            .into_iter()
+            .filter_map(|layer| Some((layer, lacking(layer, &places, landlock_version)?)));
         if let Some((layer, why)) = lacking.find(|(layer, _)| !options.may_lack.contains(layer)) {
             return Err(JailError::Lacking { layer, why });
         }
@@ -64,8 +65,16 @@ impl Jail {
         starter.ensure()?;
         let unrepeatable = starter.unrepeatable().map(str::to_owned);
         match unrepeatable {
-            Some(why) if !may_lack_repeatability => Err(JailError::Lacking { layer: Layer::Repeatability, why }),
-            unrepeatable => Ok(Self { places, landlock_version, unrepeatable, starter: Mutex::new(starter) }),
+            Some(why) if !may_lack_repeatability => Err(JailError::Lacking {
+                layer: Layer::Repeatability,
+                why,
+            }),
+            unrepeatable => Ok(Self {
+                places,
+                landlock_version,
+                unrepeatable,
+                starter: Mutex::new(starter),
+            }),
         }
     }
 
@@ -112,7 +121,9 @@ impl Jail {
 /// Why a layer is missing on this host, if it is and that can be known without the launcher.
 pub(crate) fn lacking(layer: Layer, places: &Places, landlock_version: u32) -> Option<String> {
     let controller = match layer {
-        Layer::Landlock if landlock_version == 0 => return Some(String::from("this kernel has no Landlock")),
+        Layer::Landlock if landlock_version == 0 => {
+            return Some(String::from("this kernel has no Landlock"));
+        }
         Layer::Landlock | Layer::Repeatability => return None,
         Layer::MemoryLimit => Controller::Memory,
         Layer::CpuLimit => Controller::Cpu,

@@ -51,8 +51,13 @@ pub enum Layer {
 
 impl Layer {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::MemoryLimit, Self::CpuLimit, Self::ProcessLimit, Self::Landlock, Self::Repeatability];
+    pub const ALL: [Self; 5] = [
+        Self::MemoryLimit,
+        Self::CpuLimit,
+        Self::ProcessLimit,
+        Self::Landlock,
+        Self::Repeatability,
+    ];
 
     /// The name that options and results use.
     #[must_use]

@@ -20,13 +20,18 @@ use crate::order::Order;
 use crate::sys::{fd, socket};
 use crate::wire;
 
-pub fn run(jail: &Jail, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
+pub fn run(
+    jail: &Jail,
+    order: &Order,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Report, JailError> {
     check(order)?;
     if should_stop() {
         return Err(JailError::Stopped);
     }
     let started = Instant::now();
-    let group = Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
+    let group =
+        Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
     let mut running = start(jail, order, &group, false)?.0;
     to_the_end(jail, &mut running, &group, order, started, should_stop)
 }
@@ -47,7 +52,12 @@ pub(super) fn to_the_end(
 }
 
 /// Has a jail made; returns it and, of a held one, its standard input to be filled later.
-pub(super) fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) -> Result<(Running, OwnedFd), JailError> {
+pub(super) fn start(
+    jail: &Jail,
+    order: &Order,
+    group: &Group,
+    is_held: bool,
+) -> Result<(Running, OwnedFd), JailError> {
     let mut order_file = order.clone();
     if matches!(jail.places.of(Controller::Memory), Place::Nowhere(_)) {
         order_file.limits.address_space_bytes = Some(order.limits.memory_bytes);
@@ -62,16 +72,39 @@ pub(super) fn start(jail: &Jail, order: &Order, group: &Group, is_held: bool) ->
     };
     let (stdout, their_stdout) = fd::pipe().map_err(JailError::host("a pipe"))?;
     let (stderr, their_stderr) = fd::pipe().map_err(JailError::host("a pipe"))?;
-    let (control, their_control) = socket::socket_pair().map_err(JailError::host("a socket pair"))?;
-    let (files, born_into) = group.entries().map_err(JailError::host("opening the cgroup"))?;
+    let (control, their_control) =
+        socket::socket_pair().map_err(JailError::host("a socket pair"))?;
+    let (files, born_into) = group
+        .entries()
+        .map_err(JailError::host("opening the cgroup"))?;
 
-    let own = [&their_control, &order_bytes, &stdin, &their_stdout, &their_stderr];
-    let passed: Vec<_> = own.into_iter().chain(&files).chain(&born_into).map(AsFd::as_fd).collect();
+    let own = [
+        &their_control,
+        &order_bytes,
+        &stdin,
+        &their_stdout,
+        &their_stderr,
+    ];
+    let passed: Vec<_> = own
+        .into_iter()
+        .chain(&files)
+        .chain(&born_into)
+        .map(AsFd::as_fd)
+        .collect();
     let kind = if born_into.is_some() { INTO_CGROUP } else { 0 };
     let launcher = lock(&jail.starter).send(kind, &passed)?;
     let stdout = Stream::new(stdout, order.limits.stdout_bytes)?;
     let stderr = Stream::new(stderr, order.limits.stderr_bytes)?;
-    Ok((Running::new(control, (stdout, stderr), order_file.world.is_some(), is_held, launcher), stdin))
+    Ok((
+        Running::new(
+            control,
+            (stdout, stderr),
+            order_file.world.is_some(),
+            is_held,
+            launcher,
+        ),
+        stdin,
+    ))
 }
 
 pub(super) fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd, JailError> {

@@ -123,7 +123,10 @@ impl Running {
 
     /// Whether one made ahead still waits for its order, as far as can be seen from here and now.
     pub fn still_waits(&mut self) -> bool {
-        self.turn_for(0).is_ok() && !self.is_gone && self.failure.is_none() && self.taking == Some(Taking::Waits)
+        self.turn_for(0).is_ok()
+            && !self.is_gone
+            && self.failure.is_none()
+            && self.taking == Some(Taking::Waits)
     }
 
     /// Waits until one made ahead has taken its order.
@@ -151,7 +154,11 @@ impl Running {
                 return Err(JailError::Gone);
             }
         }
-        if self.taking == Some(Taking::Never) { Err(JailError::Gone) } else { Ok(()) }
+        if self.taking == Some(Taking::Never) {
+            Err(JailError::Gone)
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits once, at most so long, and takes in whatever there is.
@@ -161,9 +168,18 @@ impl Running {
     }
 
     fn turn_for(&mut self, at_most_ms: i32) -> Result<(), JailError> {
-        let process = self.process.as_ref().map_or(const { Waiting::nothing() }, Waiting::to_read);
-        let mut waiting = [Waiting::to_read(&self.control), self.stdout.waiting(), self.stderr.waiting(), process];
-        if (self.process.is_some() && self.taking != Some(Taking::Waits)) || self.failure.is_some() {
+        let process = self
+            .process
+            .as_ref()
+            .map_or(const { Waiting::nothing() }, Waiting::to_read);
+        let mut waiting = [
+            Waiting::to_read(&self.control),
+            self.stdout.waiting(),
+            self.stderr.waiting(),
+            process,
+        ];
+        if (self.process.is_some() && self.taking != Some(Taking::Waits)) || self.failure.is_some()
+        {
             // The rest of what the jail tells is read when it is gone; waking up for it would only delay the guest.
             waiting[0] = const { Waiting::nothing() };
         }
@@ -187,12 +203,18 @@ impl Running {
                 return Ok(());
             }
             let received = socket::receive(self.control.as_fd(), &mut self.buffer);
-            let (length, mut passed) = received.map_err(JailError::host("hearing from the jail"))?;
+            let (length, mut passed) =
+                received.map_err(JailError::host("hearing from the jail"))?;
             if length == 0 {
                 // Everybody who could say more is gone, or about to be.
-                return if self.process.is_none() { Err(JailError::LauncherDied) } else { Ok(()) };
+                return if self.process.is_none() {
+                    Err(JailError::LauncherDied)
+                } else {
+                    Ok(())
+                };
             }
-            let told = message::parse(&self.buffer[..length]).map_err(JailError::host("understanding the jail"))?;
+            let told = message::parse(&self.buffer[..length])
+                .map_err(JailError::host("understanding the jail"))?;
             match told {
                 Message::Started => self.process = passed.pop(),
                 Message::Failed(error) => self.failure = Some(error),
@@ -207,9 +229,9 @@ impl Running {
     }
 
     pub fn kill(&self) -> Result<(), JailError> {
-        self.process
-            .as_ref()
-            .map_or(Ok(()), |process| process::kill(process.as_fd()).map_err(JailError::host("killing the jail")))
+        self.process.as_ref().map_or(Ok(()), |process| {
+            process::kill(process.as_fd()).map_err(JailError::host("killing the jail"))
+        })
     }
 
     /// Waits for a jail that was killed.
@@ -239,7 +261,13 @@ impl Running {
         self.until_gone()
     }
 
-    pub fn finish(&mut self, jail: &Jail, group: &Group, over: Over, started: Instant) -> Result<Report, JailError> {
+    pub fn finish(
+        &mut self,
+        jail: &Jail,
+        group: &Group,
+        over: Over,
+        started: Instant,
+    ) -> Result<Report, JailError> {
         // All writers are dead: what they wrote is in the pipes.
         self.listen_to_the_end()?;
         if self.taking == Some(Taking::Never) {
@@ -252,19 +280,31 @@ impl Running {
             return Err(JailError::HostMemory);
         }
         if self.measured.is_none() && used.memory_kills > 0 {
-            return Err(JailError::Invalid(String::from("the memory limit is too small for any program in a jail")));
+            return Err(JailError::Invalid(String::from(
+                "the memory limit is too small for any program in a jail",
+            )));
         }
         if let Some(error) = self.failure.take() {
             let is_program = error.step.starts_with("starting ") && self.measured.is_some();
-            return Err(if is_program { JailError::NotStarted(error) } else { JailError::Setup(error) });
+            return Err(if is_program {
+                JailError::NotStarted(error)
+            } else {
+                JailError::Setup(error)
+            });
         }
         let ending = self.ending(jail, over, &used)?;
-        let measured =
-            self.measured.take().ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
+        let measured = self
+            .measured
+            .take()
+            .ok_or_else(|| JailError::NotAsOrdered(String::from("nothing was measured")));
         let measured = measured?;
-        group.check_entered(&measured.cgroups).map_err(JailError::NotAsOrdered)?;
+        group
+            .check_entered(&measured.cgroups)
+            .map_err(JailError::NotAsOrdered)?;
         if self.is_to_be_repeatable && !self.is_repeatable && !ended_early(ending) {
-            return Err(JailError::NotAsOrdered(String::from("its time and randomness are the machine's")));
+            return Err(JailError::NotAsOrdered(String::from(
+                "its time and randomness are the machine's",
+            )));
         }
         let usage = self.usage.unwrap_or_default();
         Ok(Report {
@@ -297,7 +337,9 @@ impl Running {
             Some(ending) => Ok(ending),
             // Another order may have started the next launcher meanwhile.
             None if !lock(&jail.starter).is_alive_as(self.launcher) => Err(JailError::LauncherDied),
-            None => Err(JailError::NotAsOrdered(String::from("its first process was killed by somebody else"))),
+            None => Err(JailError::NotAsOrdered(String::from(
+                "its first process was killed by somebody else",
+            ))),
         }
     }
 }

@@ -42,7 +42,11 @@ impl Drop for Launcher {
 
 impl Starter {
     pub fn new(options: JailOptions) -> Self {
-        Self { options, launcher: None, count: 0 }
+        Self {
+            options,
+            launcher: None,
+            count: 0,
+        }
     }
 
     pub fn pid(&self) -> Option<i32> {
@@ -66,7 +70,9 @@ impl Starter {
 
     /// Whether the launcher still holds its end.
     pub fn is_alive(&self) -> bool {
-        let Some(launcher) = &self.launcher else { return false };
+        let Some(launcher) = &self.launcher else {
+            return false;
+        };
         // It never writes on this socket after the start, so anything that happens on it is its end.
         let mut waiting = [Waiting::to_read(&launcher.socket)];
         fd::poll(&mut waiting, 0).is_ok() && !waiting[0].happened()
@@ -80,7 +86,9 @@ impl Starter {
     /// Hands a run to the launcher. Returns that one's number.
     pub fn send(&mut self, kind: u8, passed: &[BorrowedFd<'_>]) -> Result<u64, JailError> {
         self.ensure()?;
-        let Some(launcher) = &self.launcher else { return Err(JailError::LauncherDied) };
+        let Some(launcher) = &self.launcher else {
+            return Err(JailError::LauncherDied);
+        };
         let sent = socket::send(launcher.socket.as_fd(), &[kind], passed);
         sent.map_err(JailError::host("sending the order to the launcher"))?;
         Ok(self.count)
@@ -113,14 +121,24 @@ fn start(options: &JailOptions) -> Result<Launcher, StepError> {
         }
     };
     // An own standard input and nothing else: nobody forks here, the standard library uses `posix_spawn`.
-    command.env_clear().env(MARKER, options.root.to_marker()).current_dir("/");
-    command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .env_clear()
+        .env(MARKER, options.root.to_marker())
+        .current_dir("/");
+    command
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut first_stage = command.spawn().step("starting the program")?;
     drop(command);
     let ready = wait_until_ready(&ours);
     end(&mut first_stage, ready.is_err());
     let (process, unrepeatable) = ready?;
-    Ok(Launcher { process, socket: ours, unrepeatable })
+    Ok(Launcher {
+        process,
+        socket: ours,
+        unrepeatable,
+    })
 }
 
 /// The first stage ends by itself once the launcher proper is there; one that failed might not.
@@ -137,23 +155,42 @@ fn wait_until_ready(socket: &OwnedFd) -> Result<(OwnedFd, Option<String>), StepE
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(StepError::new("waiting for the launcher", format!("no answer within {START_LIMIT:?}")));
+            return Err(StepError::new(
+                "waiting for the launcher",
+                format!("no answer within {START_LIMIT:?}"),
+            ));
         }
         let mut waiting = [Waiting::to_read(socket)];
-        fd::poll(&mut waiting, i32::try_from(left.as_millis()).unwrap_or(i32::MAX)).step("waiting for the launcher")?;
+        fd::poll(
+            &mut waiting,
+            i32::try_from(left.as_millis()).unwrap_or(i32::MAX),
+        )
+        .step("waiting for the launcher")?;
         if !waiting[0].happened() {
             continue;
         }
         let mut buffer = vec![0; message::LIMIT_BYTES];
-        let (length, mut passed) = socket::receive(socket.as_fd(), &mut buffer).step("hearing from the launcher")?;
+        let (length, mut passed) =
+            socket::receive(socket.as_fd(), &mut buffer).step("hearing from the launcher")?;
         if length == 0 {
-            return Err(StepError::new("waiting for the launcher", "it ended without a word"));
+            return Err(StepError::new(
+                "waiting for the launcher",
+                "it ended without a word",
+            ));
         }
-        match (message::parse(&buffer[..length]).step("understanding the launcher")?, process.take()) {
+        match (
+            message::parse(&buffer[..length]).step("understanding the launcher")?,
+            process.take(),
+        ) {
             (Message::Started, _) => process = passed.pop(),
             (Message::Ready(unrepeatable), Some(process)) => return Ok((process, unrepeatable)),
             (Message::Failed(error), _) => return Err(error),
-            (other, _) => return Err(StepError::new("waiting for the launcher", format!("it said {other:?}"))),
+            (other, _) => {
+                return Err(StepError::new(
+                    "waiting for the launcher",
+                    format!("it said {other:?}"),
+                ));
+            }
         }
     }
 }

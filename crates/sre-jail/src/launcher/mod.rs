@@ -38,7 +38,9 @@ static MAY_BE_STARTED_AGAIN: AtomicBool = AtomicBool::new(false);
 /// in [`LauncherProgram`](crate::LauncherProgram).
 pub fn enter_if_asked() {
     MAY_BE_STARTED_AGAIN.store(true, Ordering::Relaxed);
-    let Some(marker) = std::env::var_os(MARKER) else { return };
+    let Some(marker) = std::env::var_os(MARKER) else {
+        return;
+    };
     if !sys::socket::is_message_socket(std::io::stdin().as_fd()) {
         return;
     }

@@ -48,7 +48,12 @@ pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
             Ok((0, _)) => process::exit(0),
             Ok((_, passed)) => {
                 counter = counter.wrapping_add(1);
-                leftovers.extend(serve(buffer[0], passed, shared, guest_id(counter, shared.ids)));
+                leftovers.extend(serve(
+                    buffer[0],
+                    passed,
+                    shared,
+                    guest_id(counter, shared.ids),
+                ));
             }
             Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {}
             Err(_) => process::exit(1),
@@ -84,18 +89,37 @@ fn guest_id(counter: u32, ids: u32) -> u32 {
 fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) -> Option<Leftover> {
     let mut passed = passed.into_iter();
     // A message without these five is none of the host's.
-    let (Some(control), Some(order), Some(stdin), Some(stdout), Some(stderr)) =
-        (passed.next(), passed.next(), passed.next(), passed.next(), passed.next())
-    else {
+    let (Some(control), Some(order), Some(stdin), Some(stdout), Some(stderr)) = (
+        passed.next(),
+        passed.next(),
+        passed.next(),
+        passed.next(),
+        passed.next(),
+    ) else {
         return None;
     };
     let mut cgroups: Vec<OwnedFd> = passed.collect();
-    let cgroup = if kind == INTO_CGROUP { cgroups.pop() } else { None };
-    let mut seed = init::Seed { control, order, stdin, stdout, stderr, cgroups };
+    let cgroup = if kind == INTO_CGROUP {
+        cgroups.pop()
+    } else {
+        None
+    };
+    let mut seed = init::Seed {
+        control,
+        order,
+        stdin,
+        stdout,
+        stderr,
+        cgroups,
+    };
     match start(&mut seed, cgroup.as_ref(), shared, id) {
         Ok(leftover) => leftover,
         Err(error) => {
-            drop(socket::send(seed.control.as_fd(), &message::failure(&error), &[]));
+            drop(socket::send(
+                seed.control.as_fd(),
+                &message::failure(&error),
+                &[],
+            ));
             None
         }
     }
@@ -124,14 +148,21 @@ fn start(
     match forked.step("new namespaces (clone3)")? {
         Forked::Child => init::run(seed, id, shared),
         Forked::Parent(pid, process) => {
-            let told = socket::send(seed.control.as_fd(), &message::started(), &[process.as_fd()]);
+            let told = socket::send(
+                seed.control.as_fd(),
+                &message::started(),
+                &[process.as_fd()],
+            );
             if told.is_err() {
                 // Nobody could kill a jail that nobody knows of.
                 drop(process::kill(process.as_fd()));
             }
             told.step("telling that it started")?;
             let mounts = std::fs::File::open(format!("/proc/{pid}/ns/mnt")).ok();
-            Ok(mounts.map(|mounts| Leftover { process, _mounts: mounts.into() }))
+            Ok(mounts.map(|mounts| Leftover {
+                process,
+                _mounts: mounts.into(),
+            }))
         }
     }
 }

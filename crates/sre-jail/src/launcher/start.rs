@@ -19,7 +19,9 @@ const HOST_IDS: u32 = 65_536;
 /// The launcher as it starts: tells the other end of standard input that it is ready, or why it is not.
 pub fn run(marker: &OsStr) -> ! {
     let stdin = io::stdin();
-    let Ok(socket) = fd::duplicate_above(stdin.as_fd(), 10) else { process::exit(1) };
+    let Ok(socket) = fd::duplicate_above(stdin.as_fd(), 10) else {
+        process::exit(1)
+    };
     let root = template::Root::from_marker(marker);
     match first_stage(&socket, &root) {
         Ok(()) => process::exit(0),
@@ -32,9 +34,14 @@ pub fn run(marker: &OsStr) -> ! {
 
 /// Makes the namespaces and their maps; the copy inside goes on, this process ends.
 fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError> {
-    let threads = fs::read_dir("/proc/self/task").step("counting threads")?.count();
+    let threads = fs::read_dir("/proc/self/task")
+        .step("counting threads")?
+        .count();
     if threads != 1 {
-        return Err(StepError::new("starting the launcher", format!("{threads} threads, it must be the only one")));
+        return Err(StepError::new(
+            "starting the launcher",
+            format!("{threads} threads, it must be the only one"),
+        ));
     }
     process::new_session().step("a session of its own")?;
     let go = fd::event().step("an event")?;
@@ -47,13 +54,15 @@ fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError>
         }
         Forked::Parent(pid, pidfd) => {
             let (user, group) = process::who();
-            let mapped = write_maps(&pid.to_string(), user, group).step("the user map of the launcher");
+            let mapped =
+                write_maps(&pid.to_string(), user, group).step("the user map of the launcher");
             if mapped.is_err() {
                 drop(process::kill(pidfd.as_fd()));
             }
             mapped?;
             // The host can end it without asking it.
-            socket::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()]).step("telling that it started")?;
+            socket::send(socket.as_fd(), &message::started(), &[pidfd.as_fd()])
+                .step("telling that it started")?;
             fd::write_all(go.as_fd(), &1_u64.to_ne_bytes()).step("starting the second stage")
         }
     }
@@ -76,7 +85,11 @@ fn write_maps(pid: &str, user: u32, group: u32) -> io::Result<()> {
 fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result<(), StepError> {
     wait_for(go.as_fd()).step("waiting for the user map")?;
     let distinct = fs::read_to_string("/proc/self/uid_map").step("reading the user map")?;
-    let ids = distinct.split_whitespace().nth(2).and_then(|count| count.parse().ok()).unwrap_or(1);
+    let ids = distinct
+        .split_whitespace()
+        .nth(2)
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1);
     if ids > 1 {
         process::leave_groups().step("leaving groups")?;
     }
@@ -95,10 +108,21 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     // Here and not in each jail, which would take sixty calls.
     process::reset_signals().step("default signals")?;
     process::ignore_children(true).step("forgetting children")?;
-    socket::send(socket.as_fd(), &message::ready(unrepeatable.as_deref()), &[]).step("telling that it is ready")?;
+    socket::send(
+        socket.as_fd(),
+        &message::ready(unrepeatable.as_deref()),
+        &[],
+    )
+    .step("telling that it is ready")?;
     serve::run(
         socket,
-        &serve::Shared { filter, repeatable_filter, kernel_time_bytes: kernel_time_bytes(&maps), newest_first, ids },
+        &serve::Shared {
+            filter,
+            repeatable_filter,
+            kernel_time_bytes: kernel_time_bytes(&maps),
+            newest_first,
+            ids,
+        },
     )
 }
 
@@ -109,14 +133,21 @@ fn kernel_time_bytes(maps: &str) -> Option<u64> {
     for line in maps.lines() {
         let (range, rest) = line.split_once(' ')?;
         let (from, to) = range.split_once('-')?;
-        let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
+        let (from, to) = (
+            u64::from_str_radix(from, 16).ok()?,
+            u64::from_str_radix(to, 16).ok()?,
+        );
         let name = rest.rsplit(' ').next()?;
         if name == "[vdso]" {
             return (bytes > 0 && end == from).then_some(bytes);
         }
         let follows = end == from;
         end = to;
-        bytes = if !name.starts_with("[vvar") { 0 } else { to - from + if follows { bytes } else { 0 } };
+        bytes = if !name.starts_with("[vvar") {
+            0
+        } else {
+            to - from + if follows { bytes } else { 0 }
+        };
     }
     None
 }
@@ -126,18 +157,31 @@ fn why_not_repeatable(filter: &[libc::sock_filter]) -> Result<Option<String>, St
     // The processes of a jail have no capability, and may be traced by their first process alone.
     let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     if matches!(scope.trim(), "2" | "3") {
-        return Ok(Some(format!("kernel.yama.ptrace_scope is {}", scope.trim())));
+        return Ok(Some(format!(
+            "kernel.yama.ptrace_scope is {}",
+            scope.trim()
+        )));
     }
     match process::fork_into(0, None).step("a process to try a filter (clone3)")? {
         Forked::Child => {
-            let installed =
-                process::set_no_new_privileges().and_then(|()| sys::seccomp::install_with_listener(filter).map(drop));
-            process::exit(installed.err().and_then(|error| error.raw_os_error()).unwrap_or(0))
+            let installed = process::set_no_new_privileges()
+                .and_then(|()| sys::seccomp::install_with_listener(filter).map(drop));
+            process::exit(
+                installed
+                    .err()
+                    .and_then(|error| error.raw_os_error())
+                    .unwrap_or(0),
+            )
         }
         Forked::Parent(..) => {
             let ended = process::wait_any().step("trying a filter")?;
             let errno = libc::WEXITSTATUS(ended.status);
-            let told = || format!("calls cannot wait for an answer here: {}", io::Error::from_raw_os_error(errno));
+            let told = || {
+                format!(
+                    "calls cannot wait for an answer here: {}",
+                    io::Error::from_raw_os_error(errno)
+                )
+            };
             Ok((errno != 0 || libc::WIFSIGNALED(ended.status)).then(told))
         }
     }
@@ -159,7 +203,10 @@ mod tests {
         let newer = "7000-9000 rw-p 00000000 00:00 0 \n9000-d000 r--p 00000000 00:00 0    [vvar]\n\
             d000-f000 r--p 00000000 00:00 0    [vvar_vclock]\nf000-11000 r-xp 00000000 00:00 0    [vdso]\n";
         let older = "1000-5000 r--p 00000000 00:00 0    [vvar]\n5000-6000 r-xp 00000000 00:00 0    [vdso]\n";
-        assert_eq!((kernel_time_bytes(newer), kernel_time_bytes(older)), (Some(0x6000), Some(0x4000)));
+        assert_eq!(
+            (kernel_time_bytes(newer), kernel_time_bytes(older)),
+            (Some(0x6000), Some(0x4000))
+        );
         let apart = older.replace("5000-6000", "6000-7000");
         let without = "1000-5000 r--p 00000000 00:00 0    [heap]\n5000-6000 r-xp 00000000 00:00 0    [vdso]\n";
         for maps in [&*apart, without, "", "nonsense"] {

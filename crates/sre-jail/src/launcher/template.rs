@@ -52,7 +52,10 @@ impl Root {
             Self::Folder(folder) => folder,
         };
         let options = libc::O_PATH | libc::O_DIRECTORY;
-        let opened = fs::OpenOptions::new().read(true).custom_flags(options).open(folder);
+        let opened = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(options)
+            .open(folder);
         opened.step(format_args!("opening the root folder {}", folder.display()))
     }
 }
@@ -85,9 +88,11 @@ pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
     let host_root = fs::File::open("/").step("opening the root folder")?;
     mount::make_private(host_root.as_fd()).step("cutting off mounts of the host")?;
     let options = [("size", SIZE), ("nr_inodes", "4096"), ("mode", "0755")];
-    let template = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES).step("a file system in memory")?;
+    let template = mount::new_file_system("tmpfs", &options, Attributes::NO_DEVICES)
+        .step("a file system in memory")?;
     // Any folder will do to hold it for a moment: the mount namespace is our own.
-    mount::attach(template.as_fd(), host_root.as_fd(), "tmp").step("attaching the template at /tmp")?;
+    mount::attach(template.as_fd(), host_root.as_fd(), "tmp")
+        .step("attaching the template at /tmp")?;
     mount::enter(template.as_fd()).step("entering the template")?;
 
     for folder in ["dev", "etc", "proc", "skill", "tmp", "usr"] {
@@ -98,10 +103,11 @@ pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
     devices(&template)?;
     accounts(root)?;
     let options = [];
-    let process_list =
-        mount::new_file_system("proc", &options, Attributes::NO_PROGRAMS).step("mounting /proc (masked here?)")?;
+    let process_list = mount::new_file_system("proc", &options, Attributes::NO_PROGRAMS)
+        .step("mounting /proc (masked here?)")?;
     mount::attach(process_list.as_fd(), template.as_fd(), "proc").step("attaching /proc")?;
-    mount::restrict(template.as_fd(), Attributes::NO_SUID.read_only(), false).step("making the root read-only")?;
+    mount::restrict(template.as_fd(), Attributes::NO_SUID.read_only(), false)
+        .step("making the root read-only")?;
 
     mount::pivot_root_here().step("pivot_root")?;
     mount::detach_here().step("detaching the host's files")?;
@@ -112,12 +118,17 @@ pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
 fn programs(root: &Path, template: &OwnedFd) -> Result<(), StepError> {
     let usr = root.join("usr");
     if !is_folder(&usr) {
-        return Err(StepError::new("looking for programs", "there is no folder usr in the root folder"));
+        return Err(StepError::new(
+            "looking for programs",
+            "there is no folder usr in the root folder",
+        ));
     }
     mount_read_only(&usr, template, "usr")?;
     for name in PROGRAM_FOLDERS {
         let path = root.join(name);
-        let Ok(found) = path.symlink_metadata() else { continue };
+        let Ok(found) = path.symlink_metadata() else {
+            continue;
+        };
         if found.is_symlink() {
             let target = fs::read_link(&path).step(format_args!("reading the link /{name}"))?;
             symlink(target, name).step(format_args!("linking /{name}"))?;
@@ -131,7 +142,8 @@ fn programs(root: &Path, template: &OwnedFd) -> Result<(), StepError> {
 
 fn mount_read_only(from: &Path, template: &OwnedFd, name: &str) -> Result<(), StepError> {
     let shown = from.display();
-    let tree = mount::copy_tree(&from.to_string_lossy()).step(format_args!("copying the tree {shown}"))?;
+    let tree =
+        mount::copy_tree(&from.to_string_lossy()).step(format_args!("copying the tree {shown}"))?;
     mount::restrict(tree.as_fd(), Attributes::NO_DEVICES.read_only(), true)
         .step(format_args!("making {shown} read-only"))?;
     mount::attach(tree.as_fd(), template.as_fd(), name).step(format_args!("attaching {shown}"))
@@ -145,7 +157,8 @@ fn devices(template: &OwnedFd) -> Result<(), StepError> {
         // A device on a read-only mount can be written to; its mode and owner cannot be changed.
         mount::restrict(device.as_fd(), Attributes::NO_SUID.read_only(), false)
             .step(format_args!("making /{path} read-only"))?;
-        mount::attach(device.as_fd(), template.as_fd(), &path).step(format_args!("attaching /{path}"))?;
+        mount::attach(device.as_fd(), template.as_fd(), &path)
+            .step(format_args!("attaching /{path}"))?;
     }
     // One place for both, so that one mount covers both in a world of its own.
     let links = [
@@ -165,11 +178,20 @@ fn devices(template: &OwnedFd) -> Result<(), StepError> {
 /// `/etc`: one user, one group, no names of the host's.
 fn accounts(root: &Path) -> Result<(), StepError> {
     let files = [
-        ("passwd", format!("skill:x:{GUEST_ID}:{GUEST_ID}::/tmp:/bin/sh\n")),
+        (
+            "passwd",
+            format!("skill:x:{GUEST_ID}:{GUEST_ID}::/tmp:/bin/sh\n"),
+        ),
         ("group", format!("skill:x:{GUEST_ID}:\n")),
-        ("hosts", String::from("127.0.0.1 localhost\n::1 localhost\n")),
+        (
+            "hosts",
+            String::from("127.0.0.1 localhost\n::1 localhost\n"),
+        ),
         ("hostname", String::from("skill\n")),
-        ("nsswitch.conf", String::from("passwd: files\ngroup: files\nhosts: files\n")),
+        (
+            "nsswitch.conf",
+            String::from("passwd: files\ngroup: files\nhosts: files\n"),
+        ),
     ];
     for (name, content) in files {
         fs::write(format!("etc/{name}"), content).step(format_args!("writing /etc/{name}"))?;
@@ -195,7 +217,11 @@ fn accounts(root: &Path) -> Result<(), StepError> {
         fs::create_dir("etc/alternatives").step("making /etc/alternatives")?;
         for entry in alternatives.flatten().take(2048) {
             if let Ok(target) = fs::read_link(entry.path()) {
-                symlink(target, Path::new("etc/alternatives").join(entry.file_name())).step("linking alternatives")?;
+                symlink(
+                    target,
+                    Path::new("etc/alternatives").join(entry.file_name()),
+                )
+                .step("linking alternatives")?;
             }
         }
     }
@@ -213,7 +239,10 @@ fn lists_newest_first() -> Result<bool, StepError> {
     for name in ["1", "2"] {
         fs::write(format!("tmp/probe/{name}"), "").step("probing the order of names")?;
     }
-    let first = fs::read_dir("tmp/probe").step("probing the order of names")?.flatten().next();
+    let first = fs::read_dir("tmp/probe")
+        .step("probing the order of names")?
+        .flatten()
+        .next();
     fs::remove_dir_all("tmp/probe").step("probing the order of names")?;
     Ok(first.is_some_and(|entry| entry.file_name() == "2"))
 }

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET,
+    BPF_W, sock_filter,
 };
 
 use super::table::Rule;
@@ -76,7 +77,12 @@ fn tree(program: &mut Vec<sock_filter>, ranges: &[(u32, Rule)]) {
         Ok(length) => program.push(jump(BPF_JGE, high[0].0, length, 0)),
         Err(_) => {
             program.push(jump(BPF_JGE, high[0].0, 0, 1));
-            program.push(jump(BPF_JA, u32::try_from(lower.len()).unwrap_or(u32::MAX), 0, 0));
+            program.push(jump(
+                BPF_JA,
+                u32::try_from(lower.len()).unwrap_or(u32::MAX),
+                0,
+                0,
+            ));
         }
     }
     program.append(&mut lower);
@@ -86,13 +92,19 @@ fn tree(program: &mut Vec<sock_filter>, ranges: &[(u32, Rule)]) {
 fn leaf(program: &mut Vec<sock_filter>, rule: Rule) {
     match rule {
         Rule::Allow | Rule::Fail(_) | Rule::Kill | Rule::Ask => program.push(answer(rule)),
-        Rule::AllowOnly(argument, values, error) => listed(program, argument, values, Rule::Fail(error), Rule::Allow),
+        Rule::AllowOnly(argument, values, error) => {
+            listed(program, argument, values, Rule::Fail(error), Rule::Allow)
+        }
         Rule::AllowExcept(argument, values, error) => {
             listed(program, argument, values, Rule::Allow, Rule::Fail(error));
         }
         Rule::AllowZeros(arguments, error) => {
             for argument in arguments {
-                program.extend([load_argument(*argument), jump(BPF_JEQ, 0, 1, 0), answer(Rule::Fail(error))]);
+                program.extend([
+                    load_argument(*argument),
+                    jump(BPF_JEQ, 0, 1, 0),
+                    answer(Rule::Fail(error)),
+                ]);
             }
             program.push(answer(Rule::Allow));
         }
@@ -138,7 +150,13 @@ fn ask_unless_null(program: &mut Vec<sock_filter>, argument: u32) {
 }
 
 /// One answer if the argument is listed, another if not. The kernel looks at the low 32 bits of these arguments too.
-fn listed(program: &mut Vec<sock_filter>, argument: u32, values: &[u32], unlisted: Rule, found: Rule) {
+fn listed(
+    program: &mut Vec<sock_filter>,
+    argument: u32,
+    values: &[u32],
+    unlisted: Rule,
+    found: Rule,
+) {
     program.push(load_argument(argument));
     for (at, value) in values.iter().enumerate() {
         let to_found = u8::try_from(values.len() - at).unwrap_or(u8::MAX);
@@ -162,7 +180,11 @@ fn load_high_half(index: u32) -> sock_filter {
 }
 
 fn jump(kind: u32, value: u32, if_true: u8, if_false: u8) -> sock_filter {
-    sock_filter { jt: if_true, jf: if_false, ..statement(BPF_JMP | kind | BPF_K, value) }
+    sock_filter {
+        jt: if_true,
+        jf: if_false,
+        ..statement(BPF_JMP | kind | BPF_K, value)
+    }
 }
 
 fn answer(rule: Rule) -> sock_filter {
@@ -176,7 +198,12 @@ fn answer(rule: Rule) -> sock_filter {
 }
 
 fn statement(code: u32, value: u32) -> sock_filter {
-    sock_filter { code: u16::try_from(code).unwrap_or(u16::MAX), jt: 0, jf: 0, k: value }
+    sock_filter {
+        code: u16::try_from(code).unwrap_or(u16::MAX),
+        jt: 0,
+        jf: 0,
+        k: value,
+    }
 }
 
 #[cfg(test)]
@@ -187,7 +214,12 @@ mod tests {
     use super::*;
 
     /// Runs a program as the kernel does; returns the answer and how many instructions it took.
-    fn run(program: &[sock_filter], architecture: u32, call: u32, arguments: [u64; 6]) -> (u32, usize) {
+    fn run(
+        program: &[sock_filter],
+        architecture: u32,
+        call: u32,
+        arguments: [u64; 6],
+    ) -> (u32, usize) {
         let (mut at, mut loaded, mut steps) = (0, 0_u32, 0);
         loop {
             let instruction = program[at];
@@ -198,7 +230,10 @@ mod tests {
                     loaded = match instruction.k {
                         CALL => call,
                         ARCHITECTURE => architecture,
-                        offset => (arguments[((offset - ARGUMENTS) / 8) as usize] >> (8 * (offset % 8))) as u32,
+                        offset => {
+                            (arguments[((offset - ARGUMENTS) / 8) as usize] >> (8 * (offset % 8)))
+                                as u32
+                        }
                     }
                 }
                 code if code == BPF_RET | BPF_K => return (instruction.k, steps),
@@ -211,7 +246,11 @@ mod tests {
                         BPF_JSET => loaded & instruction.k != 0,
                         other => panic!("an instruction {other:#x}"),
                     };
-                    at += usize::from(if holds { instruction.jt } else { instruction.jf });
+                    at += usize::from(if holds {
+                        instruction.jt
+                    } else {
+                        instruction.jf
+                    });
                 }
             }
         }
@@ -252,7 +291,9 @@ mod tests {
             }
             Some(Rule::AskUnlessNull(index)) => ask_if(arguments[*index as usize] != 0),
             Some(Rule::AskIfPositive(index)) => ask_if(argument(*index) as i32 > 0),
-            Some(Rule::AskIfTimedFutex) => ask_if(matches!(argument(1) & 0xffff_fe7f, 0 | 9) && arguments[3] != 0),
+            Some(Rule::AskIfTimedFutex) => {
+                ask_if(matches!(argument(1) & 0xffff_fe7f, 0 | 9) && arguments[3] != 0)
+            }
             Some(simple) => *simple,
         };
         answer(simple).k
@@ -278,7 +319,12 @@ mod tests {
             let (found, _) = run(&program, architecture, libc::SYS_read as u32, [0; 6]);
             assert_eq!(found, libc::SECCOMP_RET_KILL_PROCESS);
         }
-        let (found, _) = run(&program, AUDIT_ARCHITECTURE, X32_BIT | libc::SYS_read as u32, [0; 6]);
+        let (found, _) = run(
+            &program,
+            AUDIT_ARCHITECTURE,
+            X32_BIT | libc::SYS_read as u32,
+            [0; 6],
+        );
         assert_eq!(found, libc::SECCOMP_RET_KILL_PROCESS);
     }
 

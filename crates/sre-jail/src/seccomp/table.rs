@@ -187,14 +187,41 @@ const KERNELS_FAST_CLOCK: &[u32] = &[0x2001, 0x2002, 0x2003];
 pub fn rules() -> BTreeMap<u32, Rule> {
     let number = |call: &c_long| u32::try_from(*call).ok();
     let mut rules = BTreeMap::new();
-    rules.extend(ALLOWED.iter().chain(ALLOWED_HERE).filter_map(number).map(|call| (call, Rule::Allow)));
-    rules.extend(KILLED.iter().chain(KILLED_HERE).filter_map(number).map(|call| (call, Rule::Kill)));
+    rules.extend(
+        ALLOWED
+            .iter()
+            .chain(ALLOWED_HERE)
+            .filter_map(number)
+            .map(|call| (call, Rule::Allow)),
+    );
+    rules.extend(
+        KILLED
+            .iter()
+            .chain(KILLED_HERE)
+            .filter_map(number)
+            .map(|call| (call, Rule::Kill)),
+    );
     let with_arguments = [
-        (libc::SYS_socket, Rule::AllowOnly(0, LOCAL_SOCKETS, libc::EAFNOSUPPORT)),
-        (libc::SYS_socketpair, Rule::AllowOnly(0, LOCAL_SOCKETS, libc::EAFNOSUPPORT)),
-        (libc::SYS_ioctl, Rule::AllowExcept(1, TERMINAL_INJECTION, libc::EPERM)),
-        (libc::SYS_prctl, Rule::AllowOnly(0, PROCESS_CONTROLS, libc::EINVAL)),
-        (libc::SYS_personality, Rule::AllowOnly(0, READ_PERSONALITY, libc::EPERM)),
+        (
+            libc::SYS_socket,
+            Rule::AllowOnly(0, LOCAL_SOCKETS, libc::EAFNOSUPPORT),
+        ),
+        (
+            libc::SYS_socketpair,
+            Rule::AllowOnly(0, LOCAL_SOCKETS, libc::EAFNOSUPPORT),
+        ),
+        (
+            libc::SYS_ioctl,
+            Rule::AllowExcept(1, TERMINAL_INJECTION, libc::EPERM),
+        ),
+        (
+            libc::SYS_prctl,
+            Rule::AllowOnly(0, PROCESS_CONTROLS, libc::EINVAL),
+        ),
+        (
+            libc::SYS_personality,
+            Rule::AllowOnly(0, READ_PERSONALITY, libc::EPERM),
+        ),
         (libc::SYS_clone, Rule::AllowWithout(0, NEW_NAMESPACES)),
         // Its flags are in memory, where a filter cannot look. The C library falls back to `clone`.
         (libc::SYS_clone3, Rule::Fail(libc::ENOSYS)),
@@ -206,13 +233,23 @@ pub fn rules() -> BTreeMap<u32, Rule> {
         // Limits and priority of the caller itself. The jail's first process is the same user: without its descriptors
         // or its processor time the run would fail as if it was the machine's fault. (`PRIO_PROCESS` is 0.)
         (libc::SYS_prlimit64, Rule::AllowZeros(&[0], libc::EPERM)),
-        (libc::SYS_setpriority, Rule::AllowZeros(&[0, 1], libc::EPERM)),
+        (
+            libc::SYS_setpriority,
+            Rule::AllowZeros(&[0, 1], libc::EPERM),
+        ),
         // The processor it runs on belongs to the cgroup.
         (libc::SYS_sched_setaffinity, Rule::Fail(libc::EPERM)),
     ];
     #[cfg(target_arch = "x86_64")]
-    rules.insert(libc::SYS_arch_prctl as u32, Rule::AllowExcept(0, KERNELS_FAST_CLOCK, libc::EPERM));
-    rules.extend(with_arguments.iter().filter_map(|(call, rule)| Some((number(call)?, *rule))));
+    rules.insert(
+        libc::SYS_arch_prctl as u32,
+        Rule::AllowExcept(0, KERNELS_FAST_CLOCK, libc::EPERM),
+    );
+    rules.extend(
+        with_arguments
+            .iter()
+            .filter_map(|(call, rule)| Some((number(call)?, *rule))),
+    );
     rules
 }
 
@@ -256,7 +293,10 @@ pub fn repeatable_rules() -> BTreeMap<u32, Rule> {
         rules.extend(u32::try_from(*call).map(|call| (call, *rule)));
     }
     if let Ok(call) = u32::try_from(libc::SYS_prctl) {
-        rules.insert(call, Rule::AllowOnly(0, controls_without_hiding(), libc::EINVAL));
+        rules.insert(
+            call,
+            Rule::AllowOnly(0, controls_without_hiding(), libc::EINVAL),
+        );
     }
     // The page of the clock, and no other segment: none can be made.
     if let Ok(call) = u32::try_from(libc::SYS_shmat) {
@@ -275,14 +315,23 @@ mod tests {
     fn every_call_that_asks_is_one_that_is_allowed() {
         let allowed = rules();
         for (call, _) in ASKED.iter().chain(ASKED_HERE) {
-            assert_eq!(allowed.get(&(*call as u32)), Some(&Rule::Allow), "call {call}");
+            assert_eq!(
+                allowed.get(&(*call as u32)),
+                Some(&Rule::Allow),
+                "call {call}"
+            );
         }
         assert!(!controls_without_hiding().contains(&(libc::PR_SET_DUMPABLE as u32)));
     }
 
     #[test]
     fn no_call_is_both_allowed_and_killed_or_named_twice() {
-        let all: Vec<&c_long> = ALLOWED.iter().chain(ALLOWED_HERE).chain(KILLED).chain(KILLED_HERE).collect();
+        let all: Vec<&c_long> = ALLOWED
+            .iter()
+            .chain(ALLOWED_HERE)
+            .chain(KILLED)
+            .chain(KILLED_HERE)
+            .collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }
 }

@@ -11,7 +11,8 @@ use super::{c_string, check, check_int};
 
 /// Takes over a descriptor that a call has just returned.
 pub(super) fn own(answer: libc::c_long) -> io::Result<OwnedFd> {
-    let raw = RawFd::try_from(check(answer)?).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    let raw =
+        RawFd::try_from(check(answer)?).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
     // SAFETY: the kernel has just returned this number for a new descriptor, which nobody else knows.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
@@ -32,7 +33,8 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 pub fn memory_file(name: &str) -> io::Result<OwnedFd> {
     let name = c_string(name)?;
     // SAFETY: `name` is a C string that outlives the call.
-    let answer = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
+    let answer =
+        unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
     own(answer.into())
 }
 
@@ -93,17 +95,29 @@ pub struct Waiting(libc::pollfd);
 impl Waiting {
     /// Waits until there is something to read, or the other end is gone.
     pub fn to_read(file: &impl AsFd) -> Self {
-        Self(libc::pollfd { fd: file.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 })
+        Self(libc::pollfd {
+            fd: file.as_fd().as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
     }
 
     /// Waits until there is room to write.
     pub fn to_write(file: &impl AsFd) -> Self {
-        Self(libc::pollfd { fd: file.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 })
+        Self(libc::pollfd {
+            fd: file.as_fd().as_raw_fd(),
+            events: libc::POLLOUT,
+            revents: 0,
+        })
     }
 
     /// Waits for nothing.
     pub const fn nothing() -> Self {
-        Self(libc::pollfd { fd: -1, events: 0, revents: 0 })
+        Self(libc::pollfd {
+            fd: -1,
+            events: 0,
+            revents: 0,
+        })
     }
 
     /// Whether there is something to read.
@@ -121,7 +135,13 @@ impl Waiting {
 pub fn poll(waiting: &mut [Waiting], timeout_ms: i32) -> io::Result<()> {
     let count = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
     // SAFETY: `Waiting` holds a pollfd and nothing else (`transparent` below), and `count` is their number.
-    let answer = unsafe { libc::poll(waiting.as_mut_ptr().cast::<libc::pollfd>(), count, timeout_ms) };
+    let answer = unsafe {
+        libc::poll(
+            waiting.as_mut_ptr().cast::<libc::pollfd>(),
+            count,
+            timeout_ms,
+        )
+    };
     match check_int(answer) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         other => other.map(drop),
@@ -137,7 +157,14 @@ pub fn poll_for(waiting: &mut [Waiting], limit: Option<Duration>) -> io::Result<
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: as in `poll`; `limit` is null or points to a timespec that outlives the call.
-    let answer = unsafe { libc::ppoll(waiting.as_mut_ptr().cast::<libc::pollfd>(), count, limit, ptr::null()) };
+    let answer = unsafe {
+        libc::ppoll(
+            waiting.as_mut_ptr().cast::<libc::pollfd>(),
+            count,
+            limit,
+            ptr::null(),
+        )
+    };
     match check_int(answer) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         other => other.map(drop),
@@ -152,7 +179,14 @@ pub fn read(file: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>
     let answer = unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
     match check(answer as libc::c_long) {
         Ok(length) => Ok(usize::try_from(length).ok()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -163,7 +197,11 @@ pub fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
         // SAFETY: `bytes` is readable for its length.
         let answer = unsafe { libc::write(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
         match check(answer as libc::c_long) {
-            Ok(length) => bytes = bytes.get(usize::try_from(length).unwrap_or(0)..).unwrap_or_default(),
+            Ok(length) => {
+                bytes = bytes
+                    .get(usize::try_from(length).unwrap_or(0)..)
+                    .unwrap_or_default()
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

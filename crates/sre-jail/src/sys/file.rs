@@ -18,22 +18,45 @@ pub fn set_times(folder: BorrowedFd<'_>, path: &[u8], seconds: i64) -> io::Resul
     let time = unsafe { time.assume_init() };
     let times = [time, time];
     // SAFETY: `path` is a C string and `times` two timespecs; both outlive the call.
-    let answer =
-        unsafe { libc::utimensat(folder.as_raw_fd(), path.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
+    let answer = unsafe {
+        libc::utimensat(
+            folder.as_raw_fd(),
+            path.as_ptr(),
+            times.as_ptr(),
+            libc::AT_SYMLINK_NOFOLLOW,
+        )
+    };
     check_int(answer).map(drop)
 }
 
 /// Opens `path` below `folder`.
-pub fn open_at(folder: BorrowedFd<'_>, path: &[u8], flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
+pub fn open_at(
+    folder: BorrowedFd<'_>,
+    path: &[u8],
+    flags: libc::c_int,
+    mode: u32,
+) -> io::Result<OwnedFd> {
     let path = c_string(path)?;
     // SAFETY: `path` is a C string that outlives the call.
-    own(unsafe { libc::openat(folder.as_raw_fd(), path.as_ptr(), flags | libc::O_CLOEXEC, mode) }.into())
+    own(unsafe {
+        libc::openat(
+            folder.as_raw_fd(),
+            path.as_ptr(),
+            flags | libc::O_CLOEXEC,
+            mode,
+        )
+    }
+    .into())
 }
 
 /// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so its length is
 /// unknown.
 pub fn append_file(folder: BorrowedFd<'_>, path: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
-    append(open_at(folder, path, libc::O_RDONLY, 0)?.as_fd(), bytes, 4096)
+    append(
+        open_at(folder, path, libc::O_RDONLY, 0)?.as_fd(),
+        bytes,
+        4096,
+    )
 }
 
 /// Reads a file whose length is known to the kernel from its start.

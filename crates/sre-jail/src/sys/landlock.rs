@@ -33,23 +33,47 @@ pub fn version() -> u32 {
 
 /// A set of rules that handles these rights. `size` says how many of the three the kernel knows.
 pub fn new_ruleset(files: u64, net: u64, scoped: u64, fields: usize) -> io::Result<OwnedFd> {
-    let ruleset = Ruleset { handled_files: files, handled_net: net, scoped };
+    let ruleset = Ruleset {
+        handled_files: files,
+        handled_net: net,
+        scoped,
+    };
     let size = fields.min(3) * size_of::<u64>();
     // SAFETY: `ruleset` is at least as long as the size that is told and outlives the call.
-    own(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const ruleset, size, 0) })
+    own(unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            &raw const ruleset,
+            size,
+            0,
+        )
+    })
 }
 
 /// Allows rights on a file or on everything below a folder.
 pub fn allow(ruleset: BorrowedFd<'_>, place: BorrowedFd<'_>, rights: u64) -> io::Result<()> {
     const PATH_BENEATH: u32 = 1;
-    let rule = PathBeneath { allowed: rights, parent: place.as_raw_fd() };
+    let rule = PathBeneath {
+        allowed: rights,
+        parent: place.as_raw_fd(),
+    };
     let number = ruleset.as_raw_fd();
     // SAFETY: `rule` has the layout of this rule type and outlives the call.
-    check(unsafe { libc::syscall(libc::SYS_landlock_add_rule, number, PATH_BENEATH, &raw const rule, 0) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_landlock_add_rule,
+            number,
+            PATH_BENEATH,
+            &raw const rule,
+            0,
+        )
+    })
+    .map(drop)
 }
 
 /// Puts the rules on this process and everything it becomes. It needs `no_new_privs`.
 pub fn restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: numbers in, number out.
-    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) }).map(drop)
+    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) })
+        .map(drop)
 }

@@ -21,13 +21,16 @@ const LARGE_PAGE_BYTES: usize = 2 << 20;
 /// file), `EAGAIN` or `EBUSY` where some page cannot be moved now, `ENOMEM` where there is no large page. Then some of
 /// the file may be in large pages.
 pub fn enlarge_pages(file: &File) -> io::Result<()> {
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0) / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+    let length =
+        usize::try_from(file.metadata()?.len()).unwrap_or(0) / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
     if length == 0 {
         return Ok(());
     }
     // The kernel wants a mapping in which large pages would fit: one that begins at a multiple of their size.
     let area = Area::reserve(length + LARGE_PAGE_BYTES)?;
-    let start = area.start.wrapping_add(area.start.align_offset(LARGE_PAGE_BYTES));
+    let start = area
+        .start
+        .wrapping_add(area.start.align_offset(LARGE_PAGE_BYTES));
     let (protection, kind) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_FIXED);
     // SAFETY: `start` and what follows lie in `area`, which nobody else knows and which is longer by one large page.
     let mapped = unsafe { libc::mmap(start, length, protection, kind, file.as_raw_fd(), 0) };
@@ -49,7 +52,11 @@ impl Area {
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: the kernel chooses addresses that are free.
         let start = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_NONE, kind, -1, 0) };
-        if start == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self { start, length }) }
+        if start == libc::MAP_FAILED {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(Self { start, length })
+        }
     }
 }
 
@@ -71,8 +78,9 @@ mod tests {
     fn what_is_in_a_file_survives_larger_pages() {
         let file = File::from(fd::memory_file("pages").expect("a memory file"));
         // Three large pages and a half, no two small ones alike.
-        let bytes: Vec<u8> =
-            (0..(7_u32 << 20) / 4).flat_map(|index| index.wrapping_mul(0x9E37_79B9).to_le_bytes()).collect();
+        let bytes: Vec<u8> = (0..(7_u32 << 20) / 4)
+            .flat_map(|index| index.wrapping_mul(0x9E37_79B9).to_le_bytes())
+            .collect();
         file.write_all_at(&bytes, 0).expect("room in memory");
         match enlarge_pages(&file) {
             Ok(()) => {}
@@ -96,9 +104,14 @@ mod tests {
         let (reader, _writer) = fd::pipe().expect("a pipe");
         enlarge_pages(&File::from(reader)).expect("a pipe has no size");
         let file = fd::memory_file("write-only").expect("a memory file");
-        File::from(file.try_clone().expect("a copy")).set_len(4 << 20).expect("a size");
+        File::from(file.try_clone().expect("a copy"))
+            .set_len(4 << 20)
+            .expect("a size");
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let write_only = File::options().write(true).open(path).expect("the same file");
+        let write_only = File::options()
+            .write(true)
+            .open(path)
+            .expect("the same file");
         let refused = enlarge_pages(&write_only).expect_err("it may not be read");
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
     }

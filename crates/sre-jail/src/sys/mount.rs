@@ -16,7 +16,8 @@ impl Attributes {
     /// Besides: no devices.
     pub const NO_DEVICES: Self = Self(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
     /// Besides: no programs.
-    pub const NO_PROGRAMS: Self = Self(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
+    pub const NO_PROGRAMS: Self =
+        Self(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
 
     /// With writing refused.
     #[must_use]
@@ -26,16 +27,30 @@ impl Attributes {
 }
 
 /// A new file system of a kind with options, attached nowhere yet. An option without a value is a flag.
-pub fn new_file_system(kind: &str, options: &[(&str, &str)], attributes: Attributes) -> io::Result<OwnedFd> {
+pub fn new_file_system(
+    kind: &str,
+    options: &[(&str, &str)],
+    attributes: Attributes,
+) -> io::Result<OwnedFd> {
     const SET_STRING: libc::c_uint = 1;
     const CREATE: libc::c_uint = 6;
     let kind = c_string(kind)?;
     // SAFETY: `kind` is a C string that outlives the call.
     let context = own(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), 1) })?;
-    let configure = |command: libc::c_uint, key: *const libc::c_char, value: *const libc::c_char| {
-        // SAFETY: key and value are null or C strings that outlive the call.
-        check(unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key, value, 0) })
-    };
+    let configure =
+        |command: libc::c_uint, key: *const libc::c_char, value: *const libc::c_char| {
+            // SAFETY: key and value are null or C strings that outlive the call.
+            check(unsafe {
+                libc::syscall(
+                    libc::SYS_fsconfig,
+                    context.as_raw_fd(),
+                    command,
+                    key,
+                    value,
+                    0,
+                )
+            })
+        };
     for (key, value) in options {
         let (key, value) = (c_string(*key)?, c_string(*value)?);
         configure(SET_STRING, key.as_ptr(), value.as_ptr())?;
@@ -60,8 +75,17 @@ pub fn attach(mount: BorrowedFd<'_>, folder: BorrowedFd<'_>, path: &str) -> io::
     let path = c_string(path)?;
     let (from, to) = (mount.as_raw_fd(), folder.as_raw_fd());
     // SAFETY: both paths are C strings that outlive the call.
-    check(unsafe { libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), to, path.as_ptr(), FROM_EMPTY_PATH) })
-        .map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            from,
+            c"".as_ptr(),
+            to,
+            path.as_ptr(),
+            FROM_EMPTY_PATH,
+        )
+    })
+    .map(drop)
 }
 
 /// Sets attributes on a mount and, if asked, on all below it.
@@ -74,14 +98,32 @@ pub fn make_private(root: BorrowedFd<'_>) -> io::Result<()> {
     set_attributes(root, 0, libc::MS_PRIVATE, true)
 }
 
-fn set_attributes(mount: BorrowedFd<'_>, set: u64, propagation: u64, recursive: bool) -> io::Result<()> {
-    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation, userns_fd: 0 };
+fn set_attributes(
+    mount: BorrowedFd<'_>,
+    set: u64,
+    propagation: u64,
+    recursive: bool,
+) -> io::Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: set,
+        attr_clr: 0,
+        propagation,
+        userns_fd: 0,
+    };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let size = size_of::<libc::mount_attr>();
     let number = mount.as_raw_fd();
     // SAFETY: the path is a C string and `attributes` has the size that is told; both outlive the call.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_mount_setattr, number, c"".as_ptr(), flags, &raw const attributes, size) };
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            number,
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size,
+        )
+    };
     check(answer).map(drop)
 }
 

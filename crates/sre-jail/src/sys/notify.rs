@@ -26,7 +26,13 @@ pub struct Call {
 pub fn answer_nearby(listener: BorrowedFd<'_>) {
     const SYNC_WAKE_UP: u64 = 1;
     // SAFETY: numbers in, number out; a kernel that does not know the command says so.
-    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
+    unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+            SYNC_WAKE_UP,
+        )
+    };
 }
 
 /// The next call that waits; `None` if it was given up before it was received.
@@ -34,7 +40,13 @@ pub fn receive(listener: BorrowedFd<'_>) -> io::Result<Option<Call>> {
     // SAFETY: the kernel wants a notification of zeroes, which is a valid one.
     let mut found: libc::seccomp_notif = unsafe { mem::zeroed() };
     // SAFETY: `found` has the size that is part of the command and outlives the call.
-    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut found) };
+    let answer = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_RECV,
+            &raw mut found,
+        )
+    };
     match check_int(answer) {
         Ok(_) => Ok(Some(Call {
             id: found.id,
@@ -50,25 +62,53 @@ pub fn receive(listener: BorrowedFd<'_>) -> io::Result<Option<Call>> {
 /// Answers a call with a value or an error number; whether it still waited.
 pub fn answer(listener: BorrowedFd<'_>, id: u64, outcome: Result<i64, i32>) -> bool {
     let (val, error) = outcome.map_or_else(|errno| (0, -errno), |value| (value, 0));
-    respond(listener, libc::seccomp_notif_resp { id, val, error, flags: 0 })
+    respond(
+        listener,
+        libc::seccomp_notif_resp {
+            id,
+            val,
+            error,
+            flags: 0,
+        },
+    )
 }
 
 /// Lets the kernel carry a call out after all. Its memory may have changed since anybody looked at it, so this is for
 /// calls that are allowed whatever they ask.
 pub fn let_go(listener: BorrowedFd<'_>, id: u64) -> bool {
     const CONTINUE: u32 = 1;
-    respond(listener, libc::seccomp_notif_resp { id, val: 0, error: 0, flags: CONTINUE })
+    respond(
+        listener,
+        libc::seccomp_notif_resp {
+            id,
+            val: 0,
+            error: 0,
+            flags: CONTINUE,
+        },
+    )
 }
 
 fn respond(listener: BorrowedFd<'_>, response: libc::seccomp_notif_resp) -> bool {
     // SAFETY: `response` has the size that is part of the command and outlives the call.
-    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
+    let answer = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SEND,
+            &raw const response,
+        )
+    };
     answer == 0
 }
 
 /// Whether a call still waits: what is known of its thread belongs to that thread and no other.
 pub fn is_waiting(listener: BorrowedFd<'_>, id: u64) -> bool {
     // SAFETY: `id` has the size that is part of the command and outlives the call.
-    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) };
+    let answer = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+            &raw const id,
+        )
+    };
     answer == 0
 }

@@ -13,8 +13,11 @@ pub type Pid = libc::pid_t;
 
 /// Namespaces of a jail that `clone3` makes. Network, cgroup and time are not among them: see `launcher::serve` and
 /// `init`.
-pub const NAMESPACES: u64 =
-    (libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64;
+pub const NAMESPACES: u64 = (libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS) as u64;
 
 /// `CLONE_INTO_CGROUP`, which `libc` declares too narrow.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
@@ -68,7 +71,11 @@ pub fn exit(code: i32) -> ! {
 /// Becomes another program. Returns only if that failed.
 pub fn execute(program: &CString, arguments: &[CString], environment: &[CString]) -> io::Error {
     let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
-        texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
+        texts
+            .iter()
+            .map(|text| text.as_ptr())
+            .chain([ptr::null()])
+            .collect()
     };
     let (arguments, environment) = (pointers(arguments), pointers(environment));
     // SAFETY: three C strings or lists of them that end with a null; all outlive the call.
@@ -126,7 +133,8 @@ fn wait_for(options: libc::c_int) -> io::Result<Option<Happened>> {
             Ok(pid) if libc::WIFSTOPPED(status) => return Ok(Some(Happened::Stopped(pid, status))),
             Ok(pid) => {
                 let micros = |time: libc::timeval| {
-                    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
+                    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000
+                        + u64::try_from(time.tv_usec).unwrap_or(0)
                 };
                 return Ok(Some(Happened::Ended(Ended {
                     pid,
@@ -141,10 +149,18 @@ fn wait_for(options: libc::c_int) -> io::Result<Option<Happened>> {
 
 /// Whether children vanish when they end, without anybody waiting for them.
 pub fn ignore_children(ignored: bool) -> io::Result<()> {
-    let meaning = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    let meaning = if ignored {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
     // SAFETY: neither is a function of ours; for SIGCHLD, SIG_IGN means that ended children are forgotten.
     let before = unsafe { libc::signal(libc::SIGCHLD, meaning) };
-    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if before == libc::SIG_ERR {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Gives every signal its default meaning and blocks none.
@@ -155,12 +171,21 @@ pub fn reset_signals() -> io::Result<()> {
     for signal in 1..=64 {
         // SAFETY: `default` has the kernel's layout and outlives the call. Signals that cannot be changed answer an
         // error, which is fine.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null::<u64>(), 8_usize) };
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                ptr::null::<u64>(),
+                8_usize,
+            )
+        };
     }
     // SAFETY: a signal set of zeroes is the empty set.
     let empty: libc::sigset_t = unsafe { mem::zeroed() };
     // SAFETY: `empty` outlives the call; the old set is not asked for.
-    check_int(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, ptr::null_mut()) }).map(drop)
+    check_int(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, ptr::null_mut()) })
+        .map(drop)
 }
 
 /// Turns ends and stops of children into something to read from a descriptor.
@@ -172,7 +197,8 @@ pub fn child_events() -> io::Result<OwnedFd> {
     // SAFETY: `set` outlives the call; the old set is not asked for.
     check_int(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) })?;
     // SAFETY: `set` outlives the call.
-    let answer = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+    let answer =
+        unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
     super::fd::own(answer.into())
 }
 
@@ -186,7 +212,15 @@ pub fn kill_by_number(process: Pid) {
 pub fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
     let (number, signal) = (process.as_raw_fd(), libc::SIGKILL);
     // SAFETY: numbers and a null in, number out.
-    let answer = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, signal, ptr::null::<u8>(), 0) };
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            number,
+            signal,
+            ptr::null::<u8>(),
+            0,
+        )
+    };
     match check(answer) {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         other => other.map(drop),
@@ -195,8 +229,11 @@ pub fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
 
 /// The number of the process that a descriptor stands for, as this process counts; `None` once it is gone.
 pub fn number(process: BorrowedFd<'_>) -> Option<Pid> {
-    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok()).filter(|&pid| pid > 0)
+    let text =
+        std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
+        .filter(|&pid| pid > 0)
 }
 
 /// Starts a session of its own, without a controlling terminal.
@@ -225,7 +262,16 @@ pub fn act_as(id: u32) -> io::Result<()> {
 /// From now on capabilities do not depend on the user that this process acts as. New user namespaces forget this.
 pub fn keep_rights_of_any_user() -> io::Result<()> {
     // SAFETY: numbers in, number out.
-    check_int(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, libc::SECBIT_NO_SETUID_FIXUP, 0, 0, 0) }).map(drop)
+    check_int(unsafe {
+        libc::prctl(
+            libc::PR_SET_SECUREBITS,
+            libc::SECBIT_NO_SETUID_FIXUP,
+            0,
+            0,
+            0,
+        )
+    })
+    .map(drop)
 }
 
 /// Leaves all supplementary groups.
@@ -261,7 +307,15 @@ pub fn drop_capabilities() -> io::Result<()> {
     // SAFETY: numbers in, number out.
     check_int(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, bits, 0, 0, 0) })?;
     // SAFETY: numbers in, number out.
-    check_int(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) })?;
+    check_int(unsafe {
+        libc::prctl(
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_CLEAR_ALL,
+            0,
+            0,
+            0,
+        )
+    })?;
     // Version 3 of the interface: a header and two groups of three 32-bit sets, all empty.
     let header: [u32; 2] = [0x2008_0522, 0];
     let none = [0_u32; 6];
@@ -278,7 +332,8 @@ pub fn set_no_new_privileges() -> io::Result<()> {
 /// Whether other processes of the same user may read and trace this one, and whether its own `/proc` entries are its.
 pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
     // SAFETY: numbers in, number out.
-    check_int(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_int::from(dumpable), 0, 0, 0) }).map(drop)
+    check_int(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_int::from(dumpable), 0, 0, 0) })
+        .map(drop)
 }
 
 /// Programs that this process becomes find everything at the same addresses each time.
@@ -301,11 +356,17 @@ pub fn set_file_mask(mask: libc::mode_t) {
 
 /// A limit of this process, both the soft and the hard one. Never raised above what it is.
 pub fn limit(resource: libc::__rlimit_resource_t, wanted: u64) -> io::Result<()> {
-    let mut now = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let mut now = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: `now` outlives the call.
     check_int(unsafe { libc::getrlimit64(resource, &raw mut now) })?;
     let value = wanted.min(now.rlim_max);
-    let limit = libc::rlimit64 { rlim_cur: value, rlim_max: value };
+    let limit = libc::rlimit64 {
+        rlim_cur: value,
+        rlim_max: value,
+    };
     // SAFETY: `limit` outlives the call.
     check_int(unsafe { libc::setrlimit64(resource, &raw const limit) }).map(drop)
 }

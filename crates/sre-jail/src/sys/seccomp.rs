@@ -19,9 +19,13 @@ pub fn install_with_listener(program: &[libc::sock_filter]) -> io::Result<OwnedF
 
 fn set(program: &[libc::sock_filter], flags: libc::c_uint) -> io::Result<libc::c_long> {
     const SET_MODE_FILTER: libc::c_uint = 1;
-    let length = u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let length =
+        u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     // The kernel reads through the pointer and never writes.
-    let header = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let header = libc::sock_fprog {
+        len: length,
+        filter: program.as_ptr().cast_mut(),
+    };
     // SAFETY: `header` points to `length` instructions; both outlive the call, and the kernel copies them.
     check(unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const header) })
 }

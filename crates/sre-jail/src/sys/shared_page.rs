@@ -50,7 +50,10 @@ impl SharedPage {
     /// # Panics
     /// If the offset is no multiple of eight within the page.
     pub fn word(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset.is_multiple_of(8) && offset < PAGE_BYTES, "an offset within the page");
+        assert!(
+            offset.is_multiple_of(8) && offset < PAGE_BYTES,
+            "an offset within the page"
+        );
         // SAFETY: the offset is within the mapping, which is one allocation.
         let word = unsafe { self.words.add(offset / 8) };
         // SAFETY: the mapping lives as long as the process, and the word is aligned. All that others can do is to store

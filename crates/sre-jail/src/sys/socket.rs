@@ -24,7 +24,12 @@ pub fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [0; 2];
     // SAFETY: `ends` has room for the two numbers that are written.
     check_int(unsafe {
-        libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0, ends.as_mut_ptr())
+        libc::socketpair(
+            libc::AF_UNIX,
+            libc::SOCK_STREAM | libc::SOCK_CLOEXEC,
+            0,
+            ends.as_mut_ptr(),
+        )
     })?;
     own_pair(ends)
 }
@@ -60,12 +65,19 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
     if passed.len() > PASSED_LIMIT {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
-    let mut iov = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut iov = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
     let mut control = Control([0; 128]);
     let payload = passed_bytes(passed.len());
     // SAFETY: pure arithmetic on a size.
     let space = unsafe { libc::CMSG_SPACE(payload) } as usize;
-    let message = header(&mut iov, &mut control, if passed.is_empty() { 0 } else { space });
+    let message = header(
+        &mut iov,
+        &mut control,
+        if passed.is_empty() { 0 } else { space },
+    );
     if !passed.is_empty() {
         // SAFETY: `message` points to the control part, which is alive.
         let first = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
@@ -86,7 +98,8 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
     }
     loop {
         // SAFETY: the message points to `iov`, `bytes` and `control`, which live until the call is over.
-        let answer = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+        let answer =
+            unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
         match check(answer as libc::c_long) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -97,12 +110,16 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
 
 /// Receives one message into `buffer`: its length and the descriptors that came with it. Length 0 is the end.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut iov = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
     let mut control = Control([0; 128]);
     let mut message = header(&mut iov, &mut control, size_of::<Control>());
     let length = loop {
         // SAFETY: the message points to `iov`, `buffer` and `control`, which live until the call is over.
-        let answer = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        let answer =
+            unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
         match check(answer as libc::c_long) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -143,6 +160,14 @@ pub fn is_message_socket(file: BorrowedFd<'_>) -> bool {
     let mut length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
     let (level, name) = (libc::SOL_SOCKET, libc::SO_TYPE);
     // SAFETY: `kind` and `length` live until the call is over, and `length` is the size of `kind`.
-    let answer = unsafe { libc::getsockopt(file.as_raw_fd(), level, name, (&raw mut kind).cast(), &raw mut length) };
+    let answer = unsafe {
+        libc::getsockopt(
+            file.as_raw_fd(),
+            level,
+            name,
+            (&raw mut kind).cast(),
+            &raw mut length,
+        )
+    };
     answer == 0 && kind == libc::SOCK_SEQPACKET
 }

@@ -12,21 +12,53 @@ use super::process::Pid;
 
 /// Reads memory of a process; how many bytes could be read.
 pub fn read_memory(process: Pid, address: u64, bytes: &mut [u8]) -> io::Result<usize> {
-    let here = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-    let there = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+    let here = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    let there = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: bytes.len(),
+    };
     let (count, call) = (1_u64, libc::SYS_process_vm_readv);
     // SAFETY: `here` is writable for its length; `there` is an address of the other process, which the kernel checks.
-    let answer = unsafe { libc::syscall(call, process, &raw const here, count, &raw const there, count, 0_u64) };
+    let answer = unsafe {
+        libc::syscall(
+            call,
+            process,
+            &raw const here,
+            count,
+            &raw const there,
+            count,
+            0_u64,
+        )
+    };
     check(answer).map(|length| usize::try_from(length).unwrap_or(0))
 }
 
 /// Writes memory of a process; all of it, or an error.
 pub fn write_memory(process: Pid, address: u64, bytes: &[u8]) -> io::Result<()> {
-    let here = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let there = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+    let here = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let there = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: bytes.len(),
+    };
     let (count, call) = (1_u64, libc::SYS_process_vm_writev);
     // SAFETY: `here` is readable for its length; `there` is an address of the other process, which the kernel checks.
-    let answer = unsafe { libc::syscall(call, process, &raw const here, count, &raw const there, count, 0_u64) };
+    let answer = unsafe {
+        libc::syscall(
+            call,
+            process,
+            &raw const here,
+            count,
+            &raw const there,
+            count,
+            0_u64,
+        )
+    };
     match usize::try_from(check(answer)?) {
         Ok(length) if length == bytes.len() => Ok(()),
         _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
@@ -36,7 +68,9 @@ pub fn write_memory(process: Pid, address: u64, bytes: &[u8]) -> io::Result<()> 
 /// Writes memory of a stopped thread that is attached to, also where it may not write itself: into its own copy of a
 /// page of code. All of it, or an error.
 pub fn write_code(thread: Pid, address: u64, bytes: &[u8]) -> io::Result<()> {
-    let memory = OpenOptions::new().write(true).open(format!("/proc/{thread}/mem"))?;
+    let memory = OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/{thread}/mem"))?;
     memory.write_all_at(bytes, address)
 }
 
@@ -52,7 +86,15 @@ pub fn stop_at_exec(thread: Pid) -> io::Result<()> {
 pub fn detach(thread: Pid, signal: i32) -> io::Result<()> {
     let signal = usize::try_from(signal).unwrap_or(0) as *mut libc::c_void;
     // SAFETY: detaching takes numbers; no memory is touched.
-    check(unsafe { libc::ptrace(libc::PTRACE_DETACH, thread, ptr::null_mut::<libc::c_void>(), signal) }).map(drop)
+    check(unsafe {
+        libc::ptrace(
+            libc::PTRACE_DETACH,
+            thread,
+            ptr::null_mut::<libc::c_void>(),
+            signal,
+        )
+    })
+    .map(drop)
 }
 
 /// The general registers of a stopped thread.
@@ -66,7 +108,11 @@ impl Registers {
         let mut registers = Self(unsafe { mem::zeroed() });
         let length = registers.exchange(thread, false)?;
         // Programs for 32 bits have others.
-        if length == size_of::<Self>() { Ok(registers) } else { Err(io::Error::other("registers of another kind")) }
+        if length == size_of::<Self>() {
+            Ok(registers)
+        } else {
+            Err(io::Error::other("registers of another kind"))
+        }
     }
 
     /// Writes them.
@@ -76,8 +122,15 @@ impl Registers {
 
     fn exchange(&mut self, thread: Pid, is_write: bool) -> io::Result<usize> {
         const GENERAL: usize = 1;
-        let request = if is_write { libc::PTRACE_SETREGSET } else { libc::PTRACE_GETREGSET };
-        let mut room = libc::iovec { iov_base: (&raw mut self.0).cast(), iov_len: size_of::<Self>() };
+        let request = if is_write {
+            libc::PTRACE_SETREGSET
+        } else {
+            libc::PTRACE_GETREGSET
+        };
+        let mut room = libc::iovec {
+            iov_base: (&raw mut self.0).cast(),
+            iov_len: size_of::<Self>(),
+        };
         let kind = GENERAL as *mut libc::c_void;
         // SAFETY: `room` points to all general registers, as both requests want, and outlives the call.
         check(unsafe { libc::ptrace(request, thread, kind, &raw mut room) })?;

@@ -63,23 +63,39 @@ fn run_suite(user: Option<u32>) {
         to
     };
     let own = copy(&std::env::current_exe().expect("the test binary"), "suite");
-    let launcher = copy(Path::new(env!("CARGO_BIN_EXE_sre-jail-launcher")), "launcher");
+    let launcher = copy(
+        Path::new(env!("CARGO_BIN_EXE_sre-jail-launcher")),
+        "launcher",
+    );
     fs::write(folder.path().join("canary"), SECRET).expect("a canary");
     if !compile(&folder.path().join("attacks")) {
         eprintln!("NOT TESTED HERE: attacks in C, there is no gcc");
     }
     let mut suite = Command::new(own);
-    suite.args(["--ignored", "--exact", "the_suite", "--nocapture"]).current_dir("/");
-    suite.env("SRE_TEST_SECRET", SECRET).env("SRE_JAIL_LAUNCHER_PROGRAM", launcher).env("FOLDER", folder.path());
+    suite
+        .args(["--ignored", "--exact", "the_suite", "--nocapture"])
+        .current_dir("/");
+    suite
+        .env("SRE_TEST_SECRET", SECRET)
+        .env("SRE_JAIL_LAUNCHER_PROGRAM", launcher)
+        .env("FOLDER", folder.path());
     if let Some(user) = user {
         suite.uid(user).gid(user);
     }
-    assert!(suite.status().expect("the suite").success(), "attacks were not contained; they are named above");
+    assert!(
+        suite.status().expect("the suite").success(),
+        "attacks were not contained; they are named above"
+    );
 }
 
 fn compile(to: &Path) -> bool {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attacks/attacks.c");
-    let Ok(ended) = Command::new("gcc").args(["-O1", "-pthread", "-o"]).arg(to).arg(source).status() else {
+    let Ok(ended) = Command::new("gcc")
+        .args(["-O1", "-pthread", "-o"])
+        .arg(to)
+        .arg(source)
+        .status()
+    else {
         return false;
     };
     assert!(ended.success(), "attacks.c does not compile");
@@ -115,12 +131,25 @@ impl Host {
             ("CANARY", folder.join("canary").display().to_string()),
             ("HOST_FOLDER", folder.display().to_string()),
             ("HOST_PID", victim.id().to_string()),
-            ("HOST_PORT", tcp.local_addr().expect("an address").port().to_string()),
+            (
+                "HOST_PORT",
+                tcp.local_addr().expect("an address").port().to_string(),
+            ),
             ("HOST_ABSTRACT", name),
             ("HOST_SOCKET", path.display().to_string()),
         ];
-        let told = told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { folder, victim, _tcp: tcp, _abstract: hidden, _path: UnixListener::bind(path).ok(), told }
+        let told = told
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Self {
+            folder,
+            victim,
+            _tcp: tcp,
+            _abstract: hidden,
+            _path: UnixListener::bind(path).ok(),
+            told,
+        }
     }
 
     fn order(&self, expected: Expected, program: &str, arguments: &[&str]) -> Order {
@@ -130,7 +159,11 @@ impl Host {
             memory_bytes: 128 << 20,
             tmp_bytes: 16 << 20,
             tmp_files: 1000,
-            wall: if expected == Expected::TimeOut { Duration::from_secs(1) } else { common::PATIENCE },
+            wall: if expected == Expected::TimeOut {
+                Duration::from_secs(1)
+            } else {
+                common::PATIENCE
+            },
             ..order.limits
         };
         order
@@ -143,16 +176,26 @@ impl Host {
             attacks.extend(IN_C.iter().map(|(name, expected)| {
                 let mut order = self.order(*expected, "/skill/attacks", &[name]);
                 order.files.push(file.clone());
-                Attack { name: format!("C: {name}"), order, expected: *expected }
+                Attack {
+                    name: format!("C: {name}"),
+                    order,
+                    expected: *expected,
+                }
             }));
         }
         let package: File = common::file("attacks", b"not to be changed", true);
         if Path::new("/usr/bin/python3").exists() {
             attacks.extend(IN_PYTHON.iter().map(|(name, script, expected)| {
-                let script = format!("import os, sys\ndef refused(): print('refused'); sys.exit(0)\n{script}");
+                let script = format!(
+                    "import os, sys\ndef refused(): print('refused'); sys.exit(0)\n{script}"
+                );
                 let mut order = self.order(*expected, "/usr/bin/python3", &["-c", &script]);
                 order.files.push(package.clone());
-                Attack { name: format!("Python: {name}"), order, expected: *expected }
+                Attack {
+                    name: format!("Python: {name}"),
+                    order,
+                    expected: *expected,
+                }
             }));
         } else {
             eprintln!("NOT TESTED HERE: attacks in Python, there is no /usr/bin/python3");
@@ -160,7 +203,11 @@ impl Host {
         attacks.extend(IN_SHELL.iter().map(|(name, script, expected)| {
             let mut order = self.order(*expected, "/bin/sh", &["-c", script]);
             order.files.push(package.clone());
-            Attack { name: format!("shell: {name}"), order, expected: *expected }
+            Attack {
+                name: format!("shell: {name}"),
+                order,
+                expected: *expected,
+            }
         }));
         attacks
     }
@@ -168,7 +215,11 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let (_, path) = self.told.iter().find(|(name, _)| name == "HOST_SOCKET").expect("its name");
+        let (_, path) = self
+            .told
+            .iter()
+            .find(|(name, _)| name == "HOST_SOCKET")
+            .expect("its name");
         drop(fs::remove_file(path));
         drop(self.victim.kill());
         drop(self.victim.wait());
@@ -193,7 +244,10 @@ fn the_suite() {
             scope.spawn(|| {
                 while let Some(attack) = attacks.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(how) = attempt(attack) {
-                        failures.lock().expect("a lock").push(format!("{}: {how}", attack.name));
+                        failures
+                            .lock()
+                            .expect("a lock")
+                            .push(format!("{}: {how}", attack.name));
                     }
                 }
             });
@@ -206,20 +260,34 @@ fn the_suite() {
         }
     };
     check(alive(host.victim.id()), "the victim on the host was killed");
-    check(common::jail().launcher_pid() == launcher, "the launcher had to be started again");
-    check(fs::read(host.folder.join("canary")).is_ok_and(|found| found == SECRET.as_bytes()), "the canary has changed");
+    check(
+        common::jail().launcher_pid() == launcher,
+        "the launcher had to be started again",
+    );
+    check(
+        fs::read(host.folder.join("canary")).is_ok_and(|found| found == SECRET.as_bytes()),
+        "the canary has changed",
+    );
     check(outlivers().is_empty(), "processes outlived their jail");
-    check(traces() == before, "descriptors, mounts or cgroups are left");
-    println!("{} attacks, {} not contained", attacks.len(), failures.len());
+    check(
+        traces() == before,
+        "descriptors, mounts or cgroups are left",
+    );
+    println!(
+        "{} attacks, {} not contained",
+        attacks.len(),
+        failures.len()
+    );
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
 fn attempt(attack: &Attack) -> Result<(), String> {
     let ran = common::run(&attack.order);
     let (stdout, stderr) = match &ran {
-        Ok(Report { stdout, stderr, .. }) => {
-            (String::from_utf8_lossy(stdout).into_owned(), String::from_utf8_lossy(&stderr.kept).into_owned())
-        }
+        Ok(Report { stdout, stderr, .. }) => (
+            String::from_utf8_lossy(stdout).into_owned(),
+            String::from_utf8_lossy(&stderr.kept).into_owned(),
+        ),
         Err(_) => (String::new(), String::new()),
     };
     if stdout.contains("ESCAPED") {
@@ -229,7 +297,10 @@ fn attempt(attack: &Attack) -> Result<(), String> {
         return Err(String::from("it read the secret"));
     }
     let ending = ran.map(|report| report.ending);
-    let is_refusal = stdout.lines().last().is_some_and(|line| line.starts_with("refused"));
+    let is_refusal = stdout
+        .lines()
+        .last()
+        .is_some_and(|line| line.starts_with("refused"));
     let contained = match (attack.expected, &ending) {
         (Expected::Refused, Ok(Ending::Exited(0))) => is_refusal,
         (Expected::Killed, Ok(Ending::Signalled(signal))) => *signal == SIGSYS,
@@ -241,7 +312,14 @@ fn attempt(attack: &Attack) -> Result<(), String> {
         (Expected::Survived, _) => true,
         _ => false,
     };
-    if contained { Ok(()) } else { Err(format!("{ending:?}, expected {:?}: {stdout} {stderr}", attack.expected)) }
+    if contained {
+        Ok(())
+    } else {
+        Err(format!(
+            "{ending:?}, expected {:?}: {stdout} {stderr}",
+            attack.expected
+        ))
+    }
 }
 
 /// What must be the same before and after: open descriptors, mounts, this process's groups.
@@ -260,5 +338,7 @@ fn alive(pid: u32) -> bool {
 fn outlivers() -> Vec<String> {
     let names = fs::read_dir("/proc").expect("/proc").flatten();
     let names = names.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("sre-outliver")).collect()
+    names
+        .filter(|name| name.starts_with("sre-outliver"))
+        .collect()
 }

@@ -79,7 +79,11 @@ pub const IN_PYTHON: &[(&str, &str, Expected)] = &[
         "extra = [p for p in os.listdir('/proc') if not p.isdigit() and p not in ('self', 'thread-self')]\nif extra: print('ESCAPED', extra)\nrefused()",
         Refused,
     ),
-    ("/sys is not there", "if os.path.exists('/sys'): print('ESCAPED')\nrefused()", Refused),
+    (
+        "/sys is not there",
+        "if os.path.exists('/sys'): print('ESCAPED')\nrefused()",
+        Refused,
+    ),
     (
         "the root holds what it should",
         "names = set(os.listdir('/')) - {'bin','dev','etc','lib','lib32','lib64','libx32','proc','sbin','skill','tmp','usr'}\nif names: print('ESCAPED', names)\nrefused()",
@@ -135,14 +139,26 @@ pub const IN_PYTHON: &[(&str, &str, Expected)] = &[
         "for f in (lambda: open('/skill/attacks', 'ab'), lambda: os.chmod('/skill/attacks', 0o777), lambda: os.rename('/skill/attacks', '/skill/x'), lambda: os.unlink('/skill/attacks')):\n  try: f(); print('ESCAPED')\n  except OSError: pass\nrefused()",
         Refused,
     ),
-    ("ctypes makes the same calls", "import ctypes\nctypes.CDLL(None).unshare(0x10000000)\nprint('ESCAPED')", Killed),
+    (
+        "ctypes makes the same calls",
+        "import ctypes\nctypes.CDLL(None).unshare(0x10000000)\nprint('ESCAPED')",
+        Killed,
+    ),
     (
         "many processes by multiprocessing",
         "import subprocess\nps = []\ntry:\n  for i in range(1000): ps.append(subprocess.Popen(['/bin/sleep', '60']))\n  print('ESCAPED')\nexcept OSError: refused()",
         Refused,
     ),
-    ("a big list", "x = []\nwhile True: x.append(bytearray(1 << 20))", OutOfMemory),
-    ("a deep recursion of output", "sys.stdout.write('[' * (1 << 22))", Limit),
+    (
+        "a big list",
+        "x = []\nwhile True: x.append(bytearray(1 << 20))",
+        OutOfMemory,
+    ),
+    (
+        "a deep recursion of output",
+        "sys.stdout.write('[' * (1 << 22))",
+        Limit,
+    ),
     (
         "opened for reading, written through /proc",
         "f = os.open('/skill/attacks', os.O_RDONLY)\ntry: os.open(f'/proc/self/fd/{f}', os.O_RDWR); print('ESCAPED')\nexcept OSError: refused()",
@@ -159,23 +175,51 @@ pub const IN_PYTHON: &[(&str, &str, Expected)] = &[
 pub const IN_SHELL: &[(&str, &str, Expected)] = &[
     ("shell fork bomb", "f() { f | f & f; }; f", Survived),
     ("yes", "yes", Limit),
-    ("su", "su -c id 2>/dev/null | grep -q uid=0 && echo ESCAPED; echo refused", Refused),
-    ("mount", "mount -t tmpfs x /tmp && echo ESCAPED; echo refused", Refused),
-    ("unshare", "unshare -r id -u | grep -qx 0 && echo ESCAPED; echo refused", Refused),
-    ("nsenter", "nsenter -t 1 -m ls / && echo ESCAPED; echo refused", Refused),
+    (
+        "su",
+        "su -c id 2>/dev/null | grep -q uid=0 && echo ESCAPED; echo refused",
+        Refused,
+    ),
+    (
+        "mount",
+        "mount -t tmpfs x /tmp && echo ESCAPED; echo refused",
+        Refused,
+    ),
+    (
+        "unshare",
+        "unshare -r id -u | grep -qx 0 && echo ESCAPED; echo refused",
+        Refused,
+    ),
+    (
+        "nsenter",
+        "nsenter -t 1 -m ls / && echo ESCAPED; echo refused",
+        Refused,
+    ),
     (
         "dd to the disk",
         "for d in /dev/vda /dev/sda /dev/nvme0n1; do dd if=/dev/zero of=$d count=1 2>/dev/null && echo ESCAPED; done; echo refused",
         Refused,
     ),
-    ("no time out for nohup", "nohup sleep 1000 & nohup sleep 1000 & wait", TimeOut),
-    ("stop and trap", "trap '' INT TERM HUP QUIT; while :; do sleep 1000; done", TimeOut),
+    (
+        "no time out for nohup",
+        "nohup sleep 1000 & nohup sleep 1000 & wait",
+        TimeOut,
+    ),
+    (
+        "stop and trap",
+        "trap '' INT TERM HUP QUIT; while :; do sleep 1000; done",
+        TimeOut,
+    ),
     (
         "fill the shared memory",
         "dd if=/dev/zero of=/dev/shm/x bs=1M count=1000 2>/dev/null && echo ESCAPED; echo refused",
         Refused,
     ),
-    ("sysctl", "echo x > /proc/sys/kernel/hostname && echo ESCAPED; echo refused", Refused),
+    (
+        "sysctl",
+        "echo x > /proc/sys/kernel/hostname && echo ESCAPED; echo refused",
+        Refused,
+    ),
     (
         "cat the canary",
         "cat $CANARY /proc/1/root$CANARY /proc/self/root$CANARY /proc/self/cwd/../$CANARY; echo refused",

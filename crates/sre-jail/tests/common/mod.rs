@@ -15,16 +15,27 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The launcher is a program of its own here: `main` belongs to the test harness.
 pub fn options() -> JailOptions {
     let built = || env!("CARGO_BIN_EXE_sre-jail-launcher").into();
-    let path = std::env::var_os("SRE_JAIL_LAUNCHER_PROGRAM").unwrap_or_else(built).into();
-    let launcher = LauncherProgram::Other { path, arguments: Vec::new() };
-    JailOptions { launcher, ..JailOptions::default() }
+    let path = std::env::var_os("SRE_JAIL_LAUNCHER_PROGRAM")
+        .unwrap_or_else(built)
+        .into();
+    let launcher = LauncherProgram::Other {
+        path,
+        arguments: Vec::new(),
+    };
+    JailOptions {
+        launcher,
+        ..JailOptions::default()
+    }
 }
 
 /// Whether this host can make jails at all. One that cannot says so aloud: a container without user namespaces, say.
 pub fn can_jail() -> bool {
     static REASON: OnceLock<Option<String>> = OnceLock::new();
     let reason = REASON.get_or_init(|| {
-        let options = JailOptions { may_lack: BTreeSet::from(Layer::ALL), ..options() };
+        let options = JailOptions {
+            may_lack: BTreeSet::from(Layer::ALL),
+            ..options()
+        };
         Jail::new(options).err().map(|error| error.to_string())
     });
     if let Some(reason) = reason {
@@ -37,8 +48,12 @@ pub fn can_jail() -> bool {
 pub fn jail() -> &'static Jail {
     static JAIL: OnceLock<Jail> = OnceLock::new();
     JAIL.get_or_init(|| {
-        let options = JailOptions { may_lack: BTreeSet::from(Layer::ALL), ..options() };
-        let jail = Jail::new(options).unwrap_or_else(|error| panic!("this host can make no jail: {error}"));
+        let options = JailOptions {
+            may_lack: BTreeSet::from(Layer::ALL),
+            ..options()
+        };
+        let jail = Jail::new(options)
+            .unwrap_or_else(|error| panic!("this host can make no jail: {error}"));
         for (layer, why) in jail.lacking() {
             eprintln!("NOT TESTED HERE: {layer}, {why}");
         }
@@ -47,7 +62,10 @@ pub fn jail() -> &'static Jail {
 }
 
 pub fn lacks(layer: Layer) -> bool {
-    jail().lacking().iter().any(|(missing, _)| *missing == layer)
+    jail()
+        .lacking()
+        .iter()
+        .any(|(missing, _)| *missing == layer)
 }
 
 /// An order for a program with arguments.
@@ -60,8 +78,15 @@ pub fn order(program: &str, arguments: &[&str]) -> Order {
         files: Vec::new(),
         stdin: Arc::from([]),
         file_time_s: 1_767_225_600,
-        limits: Limits { wall: PATIENCE, cpu_quota_us: 100_000, ..Limits::default() },
-        world: Some(World { clock_start_ns: 1_767_225_600_000_000_000, seed: [7; 32] }),
+        limits: Limits {
+            wall: PATIENCE,
+            cpu_quota_us: 100_000,
+            ..Limits::default()
+        },
+        world: Some(World {
+            clock_start_ns: 1_767_225_600_000_000_000,
+            seed: [7; 32],
+        }),
     }
 }
 
@@ -74,7 +99,11 @@ pub fn python(script: &str) -> Order {
 }
 
 pub fn file(path: &str, bytes: &[u8], executable: bool) -> File {
-    File { path: path.to_owned(), bytes: bytes.into(), executable }
+    File {
+        path: path.to_owned(),
+        bytes: bytes.into(),
+        executable,
+    }
 }
 
 pub fn run(order: &Order) -> Result<Report, JailError> {

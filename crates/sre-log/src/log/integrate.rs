@@ -27,7 +27,11 @@ impl Log {
         let _turn = self.integrating.lock().await;
         loop {
             let before = self.refresh()?;
-            let entries = schema::entries(&*self.database.reader()?, before.head.size, BATCH_LIMIT_ENTRIES)?;
+            let entries = schema::entries(
+                &*self.database.reader()?,
+                before.head.size,
+                BATCH_LIMIT_ENTRIES,
+            )?;
             if entries.is_empty() {
                 return Ok(before.head.size);
             }
@@ -41,8 +45,14 @@ impl Log {
             fringe.push(Hash::leaf(&entry.to_canonical()), &mut full);
         }
         let root = fringe.root();
-        let blobs: Vec<Blob> = full.iter().map(|tile| Blob::new(tile.bytes.clone())).collect();
-        let full: Vec<(FullTile, _)> = full.into_iter().zip(blobs.iter().map(Blob::digest)).collect();
+        let blobs: Vec<Blob> = full
+            .iter()
+            .map(|tile| Blob::new(tile.bytes.clone()))
+            .collect();
+        let full: Vec<(FullTile, _)> = full
+            .into_iter()
+            .zip(blobs.iter().map(Blob::digest))
+            .collect();
         self.store.put(blobs).await?;
         // Dies here: tiles that nobody names. The same batch makes the same tiles again.
         let old = before.head;
@@ -87,11 +97,16 @@ impl Log {
         }
         if head.size <= known.head.size {
             let (now, before) = (head.size, known.head.size);
-            return Err(LogError::Damaged(format!("its head of size {before} was replaced by another of size {now}")));
+            return Err(LogError::Damaged(format!(
+                "its head of size {before} was replaced by another of size {now}"
+            )));
         }
         let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
         let fresh = read_snapshot(&self.database, &key)?;
-        let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if fresh.head.size > current.head.size {
             *current = Arc::new(fresh);
         }

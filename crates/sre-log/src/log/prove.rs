@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use sre_receipt::tlog::{Checkpoint, Hash, Note, NoteError, NoteSignature, TILE_WIDTH, TlogProof, VerifierKey};
+use sre_receipt::tlog::{
+    Checkpoint, Hash, Note, NoteError, NoteSignature, TILE_WIDTH, TlogProof, VerifierKey,
+};
 
 use super::snapshot::{Snapshot, sign};
 use super::{Log, LogError};
@@ -27,7 +29,11 @@ impl Log {
             return Ok(None);
         }
         let mut cosigned = schema::cosigned(&*self.database.reader()?, position + 1)?;
-        if cosigned.keys().next_back().is_some_and(|newest| *newest > snapshot.head.size) {
+        if cosigned
+            .keys()
+            .next_back()
+            .is_some_and(|newest| *newest > snapshot.head.size)
+        {
             // Another process had its checkpoint cosigned.
             snapshot = self.refresh()?;
         }
@@ -37,12 +43,37 @@ impl Log {
             Some((size, lines)) => (size, self.cosigned_note(&snapshot, size, &lines).await?),
             None => (snapshot.head.size, snapshot.note.clone()),
         };
-        let path = proofs::inclusion(&Own { log: self, snapshot: &snapshot }, position, size).await?;
-        Ok(Some(TlogProof { index: position, path, checkpoint }))
+        let path = proofs::inclusion(
+            &Own {
+                log: self,
+                snapshot: &snapshot,
+            },
+            position,
+            size,
+        )
+        .await?;
+        Ok(Some(TlogProof {
+            index: position,
+            path,
+            checkpoint,
+        }))
     }
 
-    async fn cosigned_note(&self, snapshot: &Snapshot, size: u64, lines: &[NoteSignature]) -> Result<Note, LogError> {
-        let root = proofs::root(&Own { log: self, snapshot }, size, snapshot.head.size).await?;
+    async fn cosigned_note(
+        &self,
+        snapshot: &Snapshot,
+        size: u64,
+        lines: &[NoteSignature],
+    ) -> Result<Note, LogError> {
+        let root = proofs::root(
+            &Own {
+                log: self,
+                snapshot,
+            },
+            size,
+            snapshot.head.size,
+        )
+        .await?;
         let mut note = sign(&self.key(), Head { size, root })?;
         note.merge(lines);
         Ok(note)
@@ -58,22 +89,42 @@ impl Log {
         if old > size || size > snapshot.head.size {
             return Ok(None);
         }
-        proofs::consistency(&Own { log: self, snapshot: &snapshot }, old, size).await.map(Some)
+        proofs::consistency(
+            &Own {
+                log: self,
+                snapshot: &snapshot,
+            },
+            old,
+            size,
+        )
+        .await
+        .map(Some)
     }
 
     /// Keeps what a witness signed of `note`, a checkpoint of this log, after checking that `witness` did sign it.
     ///
     /// # Errors
     /// [`LogError::Cosignature`]; nothing was kept.
-    pub async fn add_cosignature(&self, note: &Note, witness: &VerifierKey) -> Result<(), LogError> {
-        let damaged = |error: sre_receipt::tlog::CheckpointError| LogError::Damaged(error.to_string());
+    pub async fn add_cosignature(
+        &self,
+        note: &Note,
+        witness: &VerifierKey,
+    ) -> Result<(), LogError> {
+        let damaged =
+            |error: sre_receipt::tlog::CheckpointError| LogError::Damaged(error.to_string());
         let checkpoint = Checkpoint::verify(note, &self.verifier_key()).map_err(damaged)?;
-        note.signed_by(witness)?.ok_or(NoteError::NoTrustedSignature)?;
+        note.signed_by(witness)?
+            .ok_or(NoteError::NoTrustedSignature)?;
         let id = witness.id();
-        let theirs = note.signatures().iter().filter(|line| line.name == witness.name && line.id == id);
+        let theirs = note
+            .signatures()
+            .iter()
+            .filter(|line| line.name == witness.name && line.id == id);
         let lines: Vec<NoteSignature> = theirs.cloned().collect();
         let size = checkpoint.size;
-        self.database.write(move |transaction| schema::add_cosignatures(transaction, size, &lines)).await?;
+        self.database
+            .write(move |transaction| schema::add_cosignatures(transaction, size, &lines))
+            .await?;
         Ok(())
     }
 }
@@ -88,20 +139,34 @@ impl Tiles for Own<'_> {
     type Error = LogError;
 
     async fn tile(&self, level: u8, index: u64, width: u16) -> Result<Arc<TileNodes>, LogError> {
-        let available = (self.snapshot.head.size >> (TILE_HEIGHT * level)) - index * u64::from(TILE_WIDTH);
+        let available =
+            (self.snapshot.head.size >> (TILE_HEIGHT * level)) - index * u64::from(TILE_WIDTH);
         if available < u64::from(TILE_WIDTH) {
-            let made = self.snapshot.partial.get(usize::from(level)).and_then(|nodes| {
-                nodes.get_or_init(|| schema::partial(&self.snapshot.fringe, level).map(Arc::new)).clone()
-            });
+            let made = self
+                .snapshot
+                .partial
+                .get(usize::from(level))
+                .and_then(|nodes| {
+                    nodes
+                        .get_or_init(|| schema::partial(&self.snapshot.fringe, level).map(Arc::new))
+                        .clone()
+                });
             return made.ok_or_else(|| self.incomplete(level, index));
         }
-        let lock = || self.log.tiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || {
+            self.log
+                .tiles
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         if let Some(known) = lock().get(&(level, index)) {
             return Ok(Arc::clone(known));
         }
         let bytes = self.log.full_tile(level, index).await?;
         let nodes = TileNodes::from_bytes(&bytes, TILE_WIDTH).map(Arc::new);
-        let nodes = nodes.filter(|_| width <= TILE_WIDTH).ok_or_else(|| self.incomplete(level, index))?;
+        let nodes = nodes
+            .filter(|_| width <= TILE_WIDTH)
+            .ok_or_else(|| self.incomplete(level, index))?;
         lock().put((level, index), Arc::clone(&nodes));
         Ok(nodes)
     }

@@ -23,14 +23,25 @@ pub(super) struct Snapshot {
 /// Reads the head, checks that the fringe belongs to it, and signs it.
 pub(super) fn read_snapshot(database: &GroupCommit, key: &NodeKey) -> Result<Snapshot, LogError> {
     let (head, fringe) = schema::read_head(&*database.reader()?)?;
-    let fringe = fringe.ok_or_else(|| LogError::Damaged(format!("the root of size {} is another one", head.size)))?;
+    let fringe = fringe.ok_or_else(|| {
+        LogError::Damaged(format!("the root of size {} is another one", head.size))
+    })?;
     let partial = fringe.levels().iter().map(|_| OnceLock::new()).collect();
-    Ok(Snapshot { head, fringe, note: sign(key, head)?, partial })
+    Ok(Snapshot {
+        head,
+        fringe,
+        note: sign(key, head)?,
+        partial,
+    })
 }
 
 /// The head's checkpoint. Only heads that are durable come here.
 pub(super) fn sign(key: &NodeKey, head: Head) -> Result<Note, LogError> {
-    let checkpoint = Checkpoint { origin: key.name.clone(), size: head.size, root: head.root };
+    let checkpoint = Checkpoint {
+        origin: key.name.clone(),
+        size: head.size,
+        root: head.root,
+    };
     let mut note = Note::new(checkpoint.to_text())?;
     note.sign(key.name.clone(), &key.secret);
     Ok(note)

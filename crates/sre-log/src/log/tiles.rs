@@ -13,15 +13,23 @@ use crate::tile_nodes::{TILE_HEIGHT, to_bytes};
 impl Log {
     pub(super) async fn full_tile(&self, level: u8, index: u64) -> Result<Arc<[u8]>, LogError> {
         let digest = schema::tile(&*self.database.reader()?, level, index)?;
-        let digest = digest.ok_or_else(|| LogError::Damaged(format!("tile {index} of level {level} has no name")))?;
+        let digest = digest.ok_or_else(|| {
+            LogError::Damaged(format!("tile {index} of level {level} has no name"))
+        })?;
         Ok(self.store.get(digest).await?)
     }
 
     async fn read_tile(&self, path: TilePath) -> Result<Option<Vec<u8>>, LogError> {
         let snapshot = self.snapshot();
         let level = path.level.unwrap_or(0);
-        let hashes = snapshot.head.size.checked_shr(u32::from(TILE_HEIGHT) * u32::from(level)).unwrap_or(0);
-        let Some(first) = path.index.checked_mul(u64::from(TILE_WIDTH)) else { return Ok(None) };
+        let hashes = snapshot
+            .head
+            .size
+            .checked_shr(u32::from(TILE_HEIGHT) * u32::from(level))
+            .unwrap_or(0);
+        let Some(first) = path.index.checked_mul(u64::from(TILE_WIDTH)) else {
+            return Ok(None);
+        };
         if hashes.saturating_sub(first) < u64::from(path.width) {
             return Ok(None);
         }
@@ -39,7 +47,9 @@ impl Log {
             return Ok(tile.get(..length).map(<[u8]>::to_vec));
         }
         let partial = snapshot.fringe.levels().get(usize::from(level));
-        Ok(partial.map(|hashes| to_bytes(hashes)).and_then(|bytes| bytes.get(..length).map(<[u8]>::to_vec)))
+        Ok(partial
+            .map(|hashes| to_bytes(hashes))
+            .and_then(|bytes| bytes.get(..length).map(<[u8]>::to_vec)))
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId, OrderResult, OrderStatus,
-    Outcome, Resources,
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId,
+    OrderResult, OrderStatus, Outcome, Resources,
 };
 use sre_da::{LocalStore, LocalStoreOptions};
 use sre_log::{Log, LogError, Submission};
@@ -15,11 +15,16 @@ use sre_receipt::{NodeKey, SecretKey};
 
 pub fn key(seed: u8) -> Arc<NodeKey> {
     let name = "node.example/log".parse().expect("a name");
-    Arc::new(NodeKey { name, secret: SecretKey::from_seed(&[seed; 32]) })
+    Arc::new(NodeKey {
+        name,
+        secret: SecretKey::from_seed(&[seed; 32]),
+    })
 }
 
 pub fn store(folder: &Path) -> Arc<LocalStore> {
-    Arc::new(LocalStore::open(&folder.join("blobs"), LocalStoreOptions::default()).expect("a store"))
+    Arc::new(
+        LocalStore::open(&folder.join("blobs"), LocalStoreOptions::default()).expect("a store"),
+    )
 }
 
 pub async fn try_open(folder: &Path, seed: u8) -> Result<Log, LogError> {
@@ -36,7 +41,10 @@ pub fn entry(number: u64) -> Entry {
 }
 
 pub fn submissions(numbers: std::ops::Range<u64>) -> Vec<Submission> {
-    let one = |n: u64| Submission { entry: entry(n), order_id: format!("order-{n}").parse().expect("an order id") };
+    let one = |n: u64| Submission {
+        entry: entry(n),
+        order_id: format!("order-{n}").parse().expect("an order id"),
+    };
     numbers.map(one).collect()
 }
 

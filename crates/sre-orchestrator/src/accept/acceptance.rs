@@ -49,15 +49,28 @@ impl Acceptance {
     pub async fn accept(&self, config: OrderConfig) -> Result<AcceptedOrder, AcceptError> {
         let (config, skill, input) = self.read(config).await?;
         let request = fingerprint(&config, &skill, &input);
-        let attempt_time = seconds("timeout_seconds", config.timeout_seconds, self.limits.attempt_time_cap)?;
+        let attempt_time = seconds(
+            "timeout_seconds",
+            config.timeout_seconds,
+            self.limits.attempt_time_cap,
+        )?;
         if config.max_retries > self.limits.retries_cap {
-            return Err(field("max_retries", format!("at most {} are allowed", self.limits.retries_cap)));
+            return Err(field(
+                "max_retries",
+                format!("at most {} are allowed", self.limits.retries_cap),
+            ));
         }
         if config.priority.unsigned_abs() > PRIORITY_LIMIT {
-            return Err(field("priority", format!("must lie between -{PRIORITY_LIMIT} and {PRIORITY_LIMIT}")));
+            return Err(field(
+                "priority",
+                format!("must lie between -{PRIORITY_LIMIT} and {PRIORITY_LIMIT}"),
+            ));
         }
         if config.verdicts_required > OrderConfig::VERDICTS_LIMIT {
-            return Err(field("verdicts_required", format!("at most {} are allowed", OrderConfig::VERDICTS_LIMIT)));
+            return Err(field(
+                "verdicts_required",
+                format!("at most {} are allowed", OrderConfig::VERDICTS_LIMIT),
+            ));
         }
         if let Some(url) = &config.callback_url {
             check_callback_url(url)?;
@@ -89,17 +102,24 @@ impl Acceptance {
     /// [`AcceptError::Sandbox`].
     pub async fn check_skill(&self, skill: &Arc<Skill>) -> Result<(), AcceptError> {
         let backend = self.backend(skill, BackendChoice::Auto)?;
-        self.executor.prepare(backend, Arc::clone(skill)).await.map_err(AcceptError::Sandbox)
+        self.executor
+            .prepare(backend, Arc::clone(skill))
+            .await
+            .map_err(AcceptError::Sandbox)
     }
 
     /// Package and input. What takes more than a moment is done on a thread where it may take its time: a hostile one
     /// takes some hundred milliseconds.
-    async fn read(&self, config: OrderConfig) -> Result<(OrderConfig, Arc<Skill>, Arc<[u8]>), AcceptError> {
+    async fn read(
+        &self,
+        config: OrderConfig,
+    ) -> Result<(OrderConfig, Arc<Skill>, Arc<[u8]>), AcceptError> {
         if let SkillPackage::Loaded(skill) = &config.skill_package {
             let (skill, begun) = (Arc::clone(skill), Instant::now());
             // What is refused is looked at again: the words for it must not depend on how long finding them took.
-            if let Ok(input) = read_input(&self.limits, &skill, &config.input_data, move || begun.elapsed() > A_MOMENT)
-            {
+            if let Ok(input) = read_input(&self.limits, &skill, &config.input_data, move || {
+                begun.elapsed() > A_MOMENT
+            }) {
                 return Ok((config, skill, input));
             }
         }
@@ -110,7 +130,9 @@ impl Acceptance {
             Ok((config, skill, input))
         });
         reading.await.unwrap_or_else(|ended| {
-            Err(AcceptError::Sandbox(SandboxError::Bug(format!("reading the order ended early: {ended}"))))
+            Err(AcceptError::Sandbox(SandboxError::Bug(format!(
+                "reading the order ended early: {ended}"
+            ))))
         })
     }
 }
@@ -126,20 +148,31 @@ fn read_input(
     };
     let (found, limit) = (members.len(), limits.input_limit_fields);
     if found > limit {
-        return Err(field("input_data", format!("has {found} top-level fields, at most {limit} are allowed")));
+        return Err(field(
+            "input_data",
+            format!("has {found} top-level fields, at most {limit} are allowed"),
+        ));
     }
     if !canonical_json::is_within_depth(input, VALUE_DEPTH_LIMIT) {
-        return Err(field("input_data", format!("is nested deeper than {VALUE_DEPTH_LIMIT} levels")));
+        return Err(field(
+            "input_data",
+            format!("is nested deeper than {VALUE_DEPTH_LIMIT} levels"),
+        ));
     }
     let canonical = canonical_json::to_vec(input);
     let (found, limit) = (canonical.len(), limits.input_limit_bytes);
     if found > limit {
-        return Err(field("input_data", format!("has {found} bytes as canonical JSON, at most {limit} are allowed")));
+        return Err(field(
+            "input_data",
+            format!("has {found} bytes as canonical JSON, at most {limit} are allowed"),
+        ));
     }
-    skill.check_input_until(input, should_stop).map_err(|error| match error {
-        CheckError::Violation(violation) => AcceptError::InputSchema(violation.to_string()),
-        other => AcceptError::Sandbox(SandboxError::Unavailable(other.to_string())),
-    })?;
+    skill
+        .check_input_until(input, should_stop)
+        .map_err(|error| match error {
+            CheckError::Violation(violation) => AcceptError::InputSchema(violation.to_string()),
+            other => AcceptError::Sandbox(SandboxError::Unavailable(other.to_string())),
+        })?;
     Ok(canonical.into())
 }
 

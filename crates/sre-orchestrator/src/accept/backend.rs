@@ -21,22 +21,36 @@ impl Acceptance {
         let first = self.backend(skill, choice)?;
         let prepared = self.executor.prepare(first, Arc::clone(skill)).await;
         let kind = skill.manifest().runtime.kind;
-        let may_fall_back = choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
+        let may_fall_back =
+            choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
         let chosen = match prepared {
             Err(error)
-                if error.kind() == ErrorKind::Rejected && may_fall_back && self.executor.has(Backend::Native) =>
+                if error.kind() == ErrorKind::Rejected
+                    && may_fall_back
+                    && self.executor.has(Backend::Native) =>
             {
                 tracing::info!(%error, "the skill cannot run in WebAssembly and goes to the jail");
-                self.executor.prepare(Backend::Native, Arc::clone(skill)).await.map(|()| Backend::Native)
+                self.executor
+                    .prepare(Backend::Native, Arc::clone(skill))
+                    .await
+                    .map(|()| Backend::Native)
             }
             prepared => prepared.map(|()| first),
         };
         let chosen = chosen.map_err(AcceptError::Sandbox)?;
-        self.check_isolation(chosen, sandbox.min_isolation.unwrap_or(MinIsolation::Process)).await?;
+        self.check_isolation(
+            chosen,
+            sandbox.min_isolation.unwrap_or(MinIsolation::Process),
+        )
+        .await?;
         Ok(chosen)
     }
 
-    pub(super) fn backend(&self, skill: &Skill, choice: BackendChoice) -> Result<Backend, AcceptError> {
+    pub(super) fn backend(
+        &self,
+        skill: &Skill,
+        choice: BackendChoice,
+    ) -> Result<Backend, AcceptError> {
         let name = "sandbox_config.backend";
         let wanted = match (choice, skill.manifest().runtime.kind) {
             (BackendChoice::Auto, RuntimeKind::Native) => Backend::Native,
@@ -56,20 +70,30 @@ impl Acceptance {
     }
 
     /// An order may demand more than the operator does.
-    async fn check_isolation(&self, backend: Backend, demanded: MinIsolation) -> Result<(), AcceptError> {
+    async fn check_isolation(
+        &self,
+        backend: Backend,
+        demanded: MinIsolation,
+    ) -> Result<(), AcceptError> {
         let name = "sandbox_config.min_isolation";
         match (demanded, backend) {
             (MinIsolation::Process, _) | (_, Backend::Wasm) => Ok(()),
-            (MinIsolation::Wasm, other) => {
-                Err(field(name, format!("wasm is demanded, but the skill would run on the {other} backend")))
-            }
+            (MinIsolation::Wasm, other) => Err(field(
+                name,
+                format!("wasm is demanded, but the skill would run on the {other} backend"),
+            )),
             (MinIsolation::Jail, other) => {
-                let lacking = self.executor.lacking(other).await.map_err(AcceptError::Sandbox)?;
+                let lacking = self
+                    .executor
+                    .lacking(other)
+                    .await
+                    .map_err(AcceptError::Sandbox)?;
                 match lacking.first() {
                     None => Ok(()),
-                    Some((layer, why)) => {
-                        Err(field(name, format!("jail is demanded, but this host cannot enforce {layer}: {why}")))
-                    }
+                    Some((layer, why)) => Err(field(
+                        name,
+                        format!("jail is demanded, but this host cannot enforce {layer}: {why}"),
+                    )),
                 }
             }
         }

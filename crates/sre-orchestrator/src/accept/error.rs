@@ -39,7 +39,9 @@ impl AcceptError {
     #[must_use]
     pub fn kind(&self) -> AcceptErrorKind {
         match self {
-            Self::Sandbox(error) if error.kind() != ErrorKind::Rejected => AcceptErrorKind::Operating,
+            Self::Sandbox(error) if error.kind() != ErrorKind::Rejected => {
+                AcceptErrorKind::Operating
+            }
             _ => AcceptErrorKind::BadInput,
         }
     }
@@ -58,5 +60,8 @@ impl AcceptError {
 }
 
 pub(super) fn field(field: &'static str, message: impl Into<String>) -> AcceptError {
-    AcceptError::Field { field, message: message.into() }
+    AcceptError::Field {
+        field,
+        message: message.into(),
+    }
 }

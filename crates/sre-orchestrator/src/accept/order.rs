@@ -60,7 +60,10 @@ impl Claimed {
 
 impl Work {
     pub(crate) fn policy(&self) -> RetryPolicy {
-        RetryPolicy { max_retries: self.max_retries, retry_on_timeout: self.retry_on_timeout }
+        RetryPolicy {
+            max_retries: self.max_retries,
+            retry_on_timeout: self.retry_on_timeout,
+        }
     }
 
     pub(crate) fn backend(&self) -> Backend {

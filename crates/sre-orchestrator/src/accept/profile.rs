@@ -11,14 +11,26 @@ use super::{AcceptError, Acceptance};
 
 impl Acceptance {
     /// The shortest of what the order, the skill and the operator say.
-    pub(super) fn execution_time(&self, skill: &Skill, sandbox: &SandboxConfig) -> Result<Duration, AcceptError> {
+    pub(super) fn execution_time(
+        &self,
+        skill: &Skill,
+        sandbox: &SandboxConfig,
+    ) -> Result<Duration, AcceptError> {
         let limits = &self.limits;
         let asked = match sandbox.timeout_seconds {
-            Some(asked) => seconds("sandbox_config.timeout_seconds", asked, limits.execution_time_cap)?,
+            Some(asked) => seconds(
+                "sandbox_config.timeout_seconds",
+                asked,
+                limits.execution_time_cap,
+            )?,
             None => limits.execution_time,
         };
         let declared = match skill.manifest().runtime.timeout_seconds {
-            Some(declared) => seconds("skill_package.runtime.timeout_seconds", declared, Duration::MAX)?,
+            Some(declared) => seconds(
+                "skill_package.runtime.timeout_seconds",
+                declared,
+                Duration::MAX,
+            )?,
             None => asked,
         };
         Ok(asked.min(declared))
@@ -33,12 +45,22 @@ impl Acceptance {
     ) -> Result<Profile, AcceptError> {
         let limits = &self.limits;
         if sandbox.network_disabled == Some(false) {
-            return Err(field("sandbox_config.network_disabled", "no backend of this version offers a network"));
+            return Err(field(
+                "sandbox_config.network_disabled",
+                "no backend of this version offers a network",
+            ));
         }
-        let bytes = |name, asked: Option<ByteSize>, default, cap| capped(name, asked.map(|size| size.0), default, cap);
+        let bytes = |name, asked: Option<ByteSize>, default, cap| {
+            capped(name, asked.map(|size| size.0), default, cap)
+        };
         Ok(Profile {
             backend,
-            fuel: capped("sandbox_config.fuel", sandbox.fuel, limits.fuel, limits.fuel_cap)?,
+            fuel: capped(
+                "sandbox_config.fuel",
+                sandbox.fuel,
+                limits.fuel,
+                limits.fuel_cap,
+            )?,
             mem_limit_bytes: bytes(
                 "sandbox_config.mem_limit",
                 sandbox.mem_limit,
@@ -54,36 +76,69 @@ impl Acceptance {
             tmp_limit_bytes: limits.tmp_bytes,
             timeout_ms: u64::try_from(execution_time.as_millis()).unwrap_or(u64::MAX),
             clock_start: clock_start(sandbox.clock_start)?,
-            random_seed: sandbox.random_seed.unwrap_or_else(|| order_id.default_seed()),
-            processes: (backend != Backend::Wasm).then(|| self.processes(sandbox)).transpose()?,
+            random_seed: sandbox
+                .random_seed
+                .unwrap_or_else(|| order_id.default_seed()),
+            processes: (backend != Backend::Wasm)
+                .then(|| self.processes(sandbox))
+                .transpose()?,
         })
     }
 
     fn processes(&self, sandbox: &SandboxConfig) -> Result<ProcessLimits, AcceptError> {
         let limits = &self.limits;
-        let cpu_period_us =
-            capped("sandbox_config.cpu_period", sandbox.cpu_period, limits.cpu_period_us, limits.cpu_period_cap_us)?;
+        let cpu_period_us = capped(
+            "sandbox_config.cpu_period",
+            sandbox.cpu_period,
+            limits.cpu_period_us,
+            limits.cpu_period_cap_us,
+        )?;
         let cpu_quota_cap_us = cpu_period_us.saturating_mul(limits.processors_cap);
         Ok(ProcessLimits {
-            pids_limit: capped("sandbox_config.pids_limit", sandbox.pids_limit, limits.pids, limits.pids_cap)?,
-            cpu_quota_us: capped("sandbox_config.cpu_quota", sandbox.cpu_quota, limits.cpu_quota_us, cpu_quota_cap_us)?,
+            pids_limit: capped(
+                "sandbox_config.pids_limit",
+                sandbox.pids_limit,
+                limits.pids,
+                limits.pids_cap,
+            )?,
+            cpu_quota_us: capped(
+                "sandbox_config.cpu_quota",
+                sandbox.cpu_quota,
+                limits.cpu_quota_us,
+                cpu_quota_cap_us,
+            )?,
             cpu_period_us,
         })
     }
 }
 
-pub(super) fn seconds(name: &'static str, asked: f64, cap: Duration) -> Result<Duration, AcceptError> {
+pub(super) fn seconds(
+    name: &'static str,
+    asked: f64,
+    cap: Duration,
+) -> Result<Duration, AcceptError> {
     // Below a millisecond nothing can run.
     if asked.is_nan() || asked < 0.001 {
-        return Err(field(name, format!("must be a number of at least 0.001, found {asked}")));
+        return Err(field(
+            name,
+            format!("must be a number of at least 0.001, found {asked}"),
+        ));
     }
     match Duration::try_from_secs_f64(asked) {
         Ok(asked) if asked <= cap => Ok(asked),
-        _ => Err(field(name, format!("is {asked}, at most {} is allowed", cap.as_secs()))),
+        _ => Err(field(
+            name,
+            format!("is {asked}, at most {} is allowed", cap.as_secs()),
+        )),
     }
 }
 
-fn capped(name: &'static str, asked: Option<u64>, default: u64, cap: u64) -> Result<u64, AcceptError> {
+fn capped(
+    name: &'static str,
+    asked: Option<u64>,
+    default: u64,
+    cap: u64,
+) -> Result<u64, AcceptError> {
     match asked {
         None => Ok(default.min(cap)),
         Some(0) => Err(field(name, "must be above 0")),
@@ -97,11 +152,17 @@ fn capped(name: &'static str, asked: Option<u64>, default: u64, cap: u64) -> Res
 fn clock_start(asked: Option<Timestamp>) -> Result<Timestamp, AcceptError> {
     let name = "sandbox_config.clock_start";
     let Some(asked) = asked else {
-        return Timestamp::now().round(Unit::Second).map_err(|error| field(name, error.to_string()));
+        return Timestamp::now()
+            .round(Unit::Second)
+            .map_err(|error| field(name, error.to_string()));
     };
     if asked.subsec_nanosecond() != 0 {
         return Err(field(name, "must be in whole seconds"));
     }
     let in_range = asked >= Timestamp::UNIX_EPOCH && asked.as_second() < 16_725_225_600;
-    if in_range { Ok(asked) } else { Err(field(name, "must lie between 1970 and 2499")) }
+    if in_range {
+        Ok(asked)
+    } else {
+        Err(field(name, "must lie between 1970 and 2499"))
+    }
 }

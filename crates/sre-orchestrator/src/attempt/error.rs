@@ -34,7 +34,11 @@ impl std::fmt::Display for AttemptError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Timeout(limit) => {
-                write!(f, "the skill was stopped after its time limit of {} s", limit.as_secs_f64())
+                write!(
+                    f,
+                    "the skill was stopped after its time limit of {} s",
+                    limit.as_secs_f64()
+                )
             }
             Self::Commit(error) => error.fmt(f),
             Self::Skill(error) => write!(f, "the skill cannot be loaded: {error}"),

@@ -37,10 +37,14 @@ impl Orchestrator {
     ) -> Result<Ended, JournalError> {
         let attempt = lease.attempt();
         let span = tracing::info_span!("attempt", attempt);
-        let order_trace = order.trace.as_ref().map(|parent| order_context(&order.order_id, parent));
+        let order_trace = order
+            .trace
+            .as_ref()
+            .map(|parent| order_context(&order.order_id, parent));
         let mut traced = self.tracing.span_of_order("attempt", order_trace.as_ref());
         traced.attribute("sre.attempt", || attempt.to_string());
-        let stages = AssertUnwindSafe(self.stages(order, &lease, observer, traced.context())).catch_unwind();
+        let stages =
+            AssertUnwindSafe(self.stages(order, &lease, observer, traced.context())).catch_unwind();
         let ended = async {
             tokio::select! {
                 ended = stages => ended.unwrap_or(Err(AttemptError::Panicked)),
@@ -52,15 +56,27 @@ impl Orchestrator {
             traced.fail(failure);
         }
         drop(traced);
-        let accepted = SystemTime::now().checked_sub(self.elapsed(&lease)).unwrap_or(SystemTime::UNIX_EPOCH);
+        let accepted = SystemTime::now()
+            .checked_sub(self.elapsed(&lease))
+            .unwrap_or(SystemTime::UNIX_EPOCH);
         let recorded = match ended {
             Ok((committed, verification)) => {
-                let result = finished(order, lease.attempt(), self.elapsed(&lease), committed, verification);
+                let result = finished(
+                    order,
+                    lease.attempt(),
+                    self.elapsed(&lease),
+                    committed,
+                    verification,
+                );
                 self.finish(order.profile.backend, lease, result).await
             }
             Err(failure) => {
-                let policy = RetryPolicy { max_retries: order.max_retries, retry_on_timeout: order.retry_on_timeout };
-                self.fail(policy, order.profile.backend, lease, &failure).await
+                let policy = RetryPolicy {
+                    max_retries: order.max_retries,
+                    retry_on_timeout: order.retry_on_timeout,
+                };
+                self.fail(policy, order.profile.backend, lease, &failure)
+                    .await
             }
         };
         if let (Some(parent), Ok(Ended::Finished(result))) = (&order.trace, &recorded) {
@@ -70,13 +86,22 @@ impl Orchestrator {
     }
 
     /// The order that was claimed, with its lease; `None` when it cannot be had, which is an attempt that failed.
-    pub(crate) async fn load(&self, claimed: Claimed) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
+    pub(crate) async fn load(
+        &self,
+        claimed: Claimed,
+    ) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
         let recorded = match claimed.recorded() {
             Ok(recorded) => recorded,
             Err(error) => {
                 tracing::error!(%error, "an order in the journal cannot be read");
                 let failure = AttemptError::Unreadable(error);
-                self.fail(RetryPolicy::default(), Backend::Wasm, claimed.lease, &failure).await?;
+                self.fail(
+                    RetryPolicy::default(),
+                    Backend::Wasm,
+                    claimed.lease,
+                    &failure,
+                )
+                .await?;
                 return Ok(None);
             }
         };
@@ -84,7 +109,13 @@ impl Orchestrator {
             Ok(skill) => Ok(Some((recorded.into_order(&claimed, skill), claimed.lease))),
             Err(error) => {
                 let failure = AttemptError::Skill(error);
-                self.fail(recorded.policy(), recorded.backend(), claimed.lease, &failure).await?;
+                self.fail(
+                    recorded.policy(),
+                    recorded.backend(),
+                    claimed.lease,
+                    &failure,
+                )
+                .await?;
                 Ok(None)
             }
         }
@@ -100,22 +131,53 @@ impl Orchestrator {
     ) -> Result<Ended, JournalError> {
         let attempt = lease.attempt();
         if attempt > policy.max_retries || !failure.is_retryable(policy) {
-            let result = failed(lease.order_id().clone(), attempt, self.elapsed(&lease), failure);
+            let result = failed(
+                lease.order_id().clone(),
+                attempt,
+                self.elapsed(&lease),
+                failure,
+            );
             return self.finish(backend, lease, result).await;
         }
         let pause = self.backoff.pause(attempt, rand::random());
         tracing::warn!(attempt, error = %failure, pause_ms = milliseconds(pause), "attempt failed; trying again");
-        self.journal.retry(lease, Retry { pause, reason: failure.to_string() }).await?;
+        self.journal
+            .retry(
+                lease,
+                Retry {
+                    pause,
+                    reason: failure.to_string(),
+                },
+            )
+            .await?;
         Ok(Ended::Again(pause))
     }
 
-    async fn finish(&self, backend: Backend, lease: Lease, result: OrderResult) -> Result<Ended, JournalError> {
+    async fn finish(
+        &self,
+        backend: Backend,
+        lease: Lease,
+        result: OrderResult,
+    ) -> Result<Ended, JournalError> {
         let started = Instant::now();
         let recorded = self.journal.finish(lease, &result).await;
-        self.meter.stage_ended(backend, MeteredStage::Finish, started.elapsed(), recorded.is_err());
+        self.meter.stage_ended(
+            backend,
+            MeteredStage::Finish,
+            started.elapsed(),
+            recorded.is_err(),
+        );
         recorded?;
-        self.meter.order_ended(backend, result.status, Duration::from_millis(result.execution_time_ms));
-        tracing::info!(status = result.status.as_str(), attempts = result.attempts, "order finished");
+        self.meter.order_ended(
+            backend,
+            result.status,
+            Duration::from_millis(result.execution_time_ms),
+        );
+        tracing::info!(
+            status = result.status.as_str(),
+            attempts = result.attempts,
+            "order finished"
+        );
         self.listeners.notify(&result);
         Ok(Ended::Finished(Box::new(result)))
     }

@@ -16,18 +16,30 @@ pub(super) fn finished(
     committed: Committed,
     verification: VerifyResult,
 ) -> OrderResult {
-    let Committed { result, output, logs, error_code } = committed;
+    let Committed {
+        result,
+        output,
+        logs,
+        error_code,
+    } = committed;
     let (error_code, error_message) = if verification.is_valid {
         (error_code.map(str::to_owned), result.error_message.clone())
     } else {
         let verdict = verification.verdict;
         let detail = verification.error.as_deref().unwrap_or("no detail");
-        (Some(String::from("verification_failed")), Some(format!("verification {verdict}: {detail}")))
+        (
+            Some(String::from("verification_failed")),
+            Some(format!("verification {verdict}: {detail}")),
+        )
     };
     let completed = error_code.is_none();
     OrderResult {
         order_id: order.order_id.clone(),
-        status: if completed { OrderStatus::Completed } else { OrderStatus::Failed },
+        status: if completed {
+            OrderStatus::Completed
+        } else {
+            OrderStatus::Failed
+        },
         commit_result: Some(result),
         verification: Some(verification),
         execution_time_ms: milliseconds(elapsed),
@@ -40,7 +52,12 @@ pub(super) fn finished(
 }
 
 /// The result of an attempt that committed nothing.
-pub(super) fn failed(order_id: OrderId, attempts: u32, elapsed: Duration, failure: &AttemptError) -> OrderResult {
+pub(super) fn failed(
+    order_id: OrderId,
+    attempts: u32,
+    elapsed: Duration,
+    failure: &AttemptError,
+) -> OrderResult {
     OrderResult {
         order_id,
         status: failure.status(),

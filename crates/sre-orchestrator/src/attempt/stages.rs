@@ -46,7 +46,11 @@ impl Orchestrator {
     ) -> Result<Slot, AttemptError> {
         let seen = self.see(MeteredStage::Slot, order, trace);
         let turn = self.turns.next(lease.submitter()).await;
-        let slot = self.executor.slot().await.map_err(|error| AttemptError::Commit(error.into()))?;
+        let slot = self
+            .executor
+            .slot()
+            .await
+            .map_err(|error| AttemptError::Commit(error.into()))?;
         drop(turn);
         seen.end(false);
         Ok(slot)
@@ -68,12 +72,15 @@ impl Orchestrator {
         };
         let mut seen = self.see(MeteredStage::Commit, order, trace);
         // When the time is up the future is dropped, which stops the guest.
-        let committed = tokio::time::timeout(order.attempt_time, self.commit.commit_result(request))
-            .await
-            .map_err(|_| AttemptError::Timeout(order.attempt_time))
-            .and_then(|committed| committed.map_err(AttemptError::from));
+        let committed =
+            tokio::time::timeout(order.attempt_time, self.commit.commit_result(request))
+                .await
+                .map_err(|_| AttemptError::Timeout(order.attempt_time))
+                .and_then(|committed| committed.map_err(AttemptError::from));
         match &committed {
-            Ok(committed) => tracing::debug!(commitment = %committed.result.commitment_hash, "committed"),
+            Ok(committed) => {
+                tracing::debug!(commitment = %committed.result.commitment_hash, "committed")
+            }
             Err(failure) => seen.span.fail(failure),
         }
         seen.end(committed.is_err());
@@ -87,18 +94,33 @@ impl Orchestrator {
         trace: Option<&TraceParent>,
     ) -> VerifyResult {
         let mut seen = self.see(MeteredStage::Verify, order, trace);
-        let request = VerifyRequest { claim: committed.result.clone(), reported_output: None };
+        let request = VerifyRequest {
+            claim: committed.result.clone(),
+            reported_output: None,
+        };
         let verification = self.verify.verify_result(request).await;
         tracing::debug!(verdict = verification.verdict.as_str(), "verified");
-        seen.span.attribute("sre.verdict", || verification.verdict.to_string());
+        seen.span
+            .attribute("sre.verdict", || verification.verdict.to_string());
         seen.end(!verification.is_valid);
         verification
     }
 
     /// Begins a stage.
-    fn see<'a>(&'a self, stage: MeteredStage, order: &'a AcceptedOrder, trace: Option<&TraceParent>) -> SeenStage<'a> {
+    fn see<'a>(
+        &'a self,
+        stage: MeteredStage,
+        order: &'a AcceptedOrder,
+        trace: Option<&TraceParent>,
+    ) -> SeenStage<'a> {
         let span = self.tracing.span_of_order(stage.as_str(), trace);
-        SeenStage { orchestrator: self, order, stage, started: Instant::now(), span }
+        SeenStage {
+            orchestrator: self,
+            order,
+            stage,
+            started: Instant::now(),
+            span,
+        }
     }
 }
 
@@ -114,6 +136,8 @@ struct SeenStage<'a> {
 impl SeenStage<'_> {
     fn end(self, failed: bool) {
         let backend = self.order.profile.backend;
-        self.orchestrator.meter.stage_ended(backend, self.stage, self.started.elapsed(), failed);
+        self.orchestrator
+            .meter
+            .stage_ended(backend, self.stage, self.started.elapsed(), failed);
     }
 }

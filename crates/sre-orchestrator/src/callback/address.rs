@@ -28,8 +28,10 @@ struct Settings {
     networks: &'static str,
 }
 
-const SERVICE: Settings =
-    Settings { ports: "the operator's setting callbacks.ports", networks: "the operator's setting callbacks.networks" };
+const SERVICE: Settings = Settings {
+    ports: "the operator's setting callbacks.ports",
+    networks: "the operator's setting callbacks.networks",
+};
 
 /// A network in CIDR notation: `10.1.0.0/16`, `fd00::/8`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +72,23 @@ impl AddressPolicy {
     /// Public addresses and `allowed` networks; only these ports.
     #[must_use]
     pub fn new(allowed: Vec<Network>, ports: Vec<u16>) -> Self {
-        Self { any: false, allowed, ports, settings: SERVICE }
+        Self {
+            any: false,
+            allowed,
+            ports,
+            settings: SERVICE,
+        }
     }
 
     /// Every address and port: for the operator's own URLs.
     #[must_use]
     pub fn any() -> Self {
-        Self { any: true, allowed: Vec::new(), ports: Vec::new(), settings: SERVICE }
+        Self {
+            any: true,
+            allowed: Vec::new(),
+            ports: Vec::new(),
+            settings: SERVICE,
+        }
     }
 
     /// The same, with messages that say what allows other ports and other networks.
@@ -94,9 +106,14 @@ impl AddressPolicy {
         if self.any {
             return Ok(());
         }
-        let port = url.port_or_known_default().ok_or(AddressPolicyError::NoHost)?;
+        let port = url
+            .port_or_known_default()
+            .ok_or(AddressPolicyError::NoHost)?;
         if !self.ports.contains(&port) {
-            return Err(AddressPolicyError::Port { port, setting: self.settings.ports });
+            return Err(AddressPolicyError::Port {
+                port,
+                setting: self.settings.ports,
+            });
         }
         // The URL parser has read decimal, octal and hexadecimal spellings.
         match url.host().ok_or(AddressPolicyError::NoHost)? {
@@ -110,8 +127,13 @@ impl AddressPolicy {
     ///
     /// # Errors
     /// [`AddressPolicyError::Address`].
-    pub fn check_all(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressPolicyError> {
-        addresses.iter().try_for_each(|address| self.check(address.ip()))?;
+    pub fn check_all(
+        &self,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, AddressPolicyError> {
+        addresses
+            .iter()
+            .try_for_each(|address| self.check(address.ip()))?;
         Ok(addresses)
     }
 
@@ -123,7 +145,13 @@ impl AddressPolicy {
                 IpAddr::V4(address) => is_public_v4(address),
                 IpAddr::V6(address) => is_public_v6(address),
             };
-        if is_allowed { Ok(()) } else { Err(AddressPolicyError::Address { setting: self.settings.networks }) }
+        if is_allowed {
+            Ok(())
+        } else {
+            Err(AddressPolicyError::Address {
+                setting: self.settings.networks,
+            })
+        }
     }
 }
 
@@ -147,9 +175,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         ([224, 0, 0, 0], 4),
         ([240, 0, 0, 0], 4),
     ];
-    !NOT_PUBLIC
-        .iter()
-        .any(|(block, prefix)| Network { address: (*block).into(), prefix: *prefix }.contains(address.into()))
+    !NOT_PUBLIC.iter().any(|(block, prefix)| {
+        Network {
+            address: (*block).into(),
+            prefix: *prefix,
+        }
+        .contains(address.into())
+    })
 }
 
 /// Within 2000::/3, the only block that is handed out, and not in a part of it that is special or leads to IPv4
@@ -174,11 +206,17 @@ impl Network {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let shift = 32 - u32::from(self.prefix);
-                (u32::from(network) ^ u32::from(address)).checked_shr(shift).unwrap_or(0) == 0
+                (u32::from(network) ^ u32::from(address))
+                    .checked_shr(shift)
+                    .unwrap_or(0)
+                    == 0
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
                 let shift = 128 - u32::from(self.prefix);
-                (u128::from(network) ^ u128::from(address)).checked_shr(shift).unwrap_or(0) == 0
+                (u128::from(network) ^ u128::from(address))
+                    .checked_shr(shift)
+                    .unwrap_or(0)
+                    == 0
             }
             _ => false,
         }
@@ -197,7 +235,11 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| refuse())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            Some(prefix) => prefix.parse().ok().filter(|prefix| *prefix <= longest).ok_or_else(refuse)?,
+            Some(prefix) => prefix
+                .parse()
+                .ok()
+                .filter(|prefix| *prefix <= longest)
+                .ok_or_else(refuse)?,
             None => longest,
         };
         Ok(Self { address, prefix })
@@ -260,12 +302,18 @@ mod tests {
         ] {
             assert_eq!(
                 check(&strict(), &format!("http://{host}/")),
-                Err(AddressPolicyError::Address { setting: SERVICE.networks }),
+                Err(AddressPolicyError::Address {
+                    setting: SERVICE.networks
+                }),
                 "{host}"
             );
         }
         for host in ["1.1.1.1", "172.32.0.1", "[2606:4700::1111]", "example.org"] {
-            assert_eq!(check(&strict(), &format!("https://{host}/")), Ok(()), "{host}");
+            assert_eq!(
+                check(&strict(), &format!("https://{host}/")),
+                Ok(()),
+                "{host}"
+            );
         }
     }
 
@@ -273,27 +321,51 @@ mod tests {
     fn ports_are_limited_and_the_operator_can_allow_networks() {
         assert_eq!(
             check(&strict(), "http://example.org:6379/"),
-            Err(AddressPolicyError::Port { port: 6379, setting: SERVICE.ports })
+            Err(AddressPolicyError::Port {
+                port: 6379,
+                setting: SERVICE.ports
+            })
         );
-        let policy = AddressPolicy::new(vec!["10.1.0.0/16".parse().expect("a network")], vec![8080]);
+        let policy =
+            AddressPolicy::new(vec!["10.1.0.0/16".parse().expect("a network")], vec![8080]);
         assert_eq!(check(&policy, "http://10.1.2.3:8080/"), Ok(()));
         assert_eq!(check(&policy, "http://[::ffff:10.1.2.3]:8080/"), Ok(()));
         assert_eq!(
             check(&policy, "http://10.2.2.3:8080/"),
-            Err(AddressPolicyError::Address { setting: SERVICE.networks })
+            Err(AddressPolicyError::Address {
+                setting: SERVICE.networks
+            })
         );
-        assert_eq!(check(&AddressPolicy::any(), "http://127.0.0.1:6379/"), Ok(()));
+        assert_eq!(
+            check(&AddressPolicy::any(), "http://127.0.0.1:6379/"),
+            Ok(())
+        );
     }
 
     #[test]
     fn one_forbidden_address_among_many_refuses_the_name() {
-        let mixed = vec!["1.1.1.1:80".parse().expect("an address"), "127.0.0.1:80".parse().expect("an address")];
-        assert_eq!(strict().check_all(mixed), Err(AddressPolicyError::Address { setting: SERVICE.networks }));
+        let mixed = vec![
+            "1.1.1.1:80".parse().expect("an address"),
+            "127.0.0.1:80".parse().expect("an address"),
+        ];
+        assert_eq!(
+            strict().check_all(mixed),
+            Err(AddressPolicyError::Address {
+                setting: SERVICE.networks
+            })
+        );
     }
 
     #[test]
     fn networks_are_read_strictly() {
-        for bad in ["", "10.0.0.0/33", "10.0.0/8", "fd00::/129", "10.0.0.0/-1", "example.org"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "fd00::/129",
+            "10.0.0.0/-1",
+            "example.org",
+        ] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
         let all: Network = "0.0.0.0/0".parse().expect("a network");

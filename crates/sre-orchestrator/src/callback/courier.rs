@@ -36,7 +36,12 @@ pub struct Courier {
 impl Courier {
     /// A courier for the outbox of `journal`.
     #[must_use]
-    pub fn new(journal: Arc<Journal>, callback: Arc<dyn Callback>, schedule: Schedule, meter: Arc<dyn Meter>) -> Self {
+    pub fn new(
+        journal: Arc<Journal>,
+        callback: Arc<dyn Callback>,
+        schedule: Schedule,
+        meter: Arc<dyn Meter>,
+    ) -> Self {
         Self {
             journal,
             callback,
@@ -98,7 +103,9 @@ impl Courier {
                 return Ok(());
             }
             for outgoing in claimed {
-                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Ok(()) };
+                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+                    return Ok(());
+                };
                 self.places().enter(&outgoing.submitter, &outgoing.host);
                 let courier = Arc::clone(self);
                 tokio::spawn(async move {
@@ -123,7 +130,11 @@ impl Courier {
         drop(span);
         let outcome = match posted {
             Ok(()) => {
-                tracing::info!(order_id = outgoing.order_id, receiver = outgoing.host, "callback delivered");
+                tracing::info!(
+                    order_id = outgoing.order_id,
+                    receiver = outgoing.host,
+                    "callback delivered"
+                );
                 DeliveryOutcome::Delivered
             }
             Err(error) => self.failed(outgoing, &error),
@@ -150,18 +161,34 @@ impl Courier {
     /// The span of a delivery, within its order's; whoever is called belongs to it.
     fn span(&self, outgoing: &Outgoing) -> Span {
         let order_id = outgoing.order_id.parse();
-        let context = order_id.ok().zip(outgoing.trace.as_ref()).map(|(id, trace)| order_context(&id, trace));
-        let Some(context) = context else { return Span::none() };
+        let context = order_id
+            .ok()
+            .zip(outgoing.trace.as_ref())
+            .map(|(id, trace)| order_context(&id, trace));
+        let Some(context) = context else {
+            return Span::none();
+        };
         // Where nobody listens the receiver belongs to the submitter's span, the last one that is known to anybody.
-        let parent = if self.tracing.is_on() { Some(&context) } else { outgoing.trace.as_ref() };
+        let parent = if self.tracing.is_on() {
+            Some(&context)
+        } else {
+            outgoing.trace.as_ref()
+        };
         let mut span = self.tracing.span("callback", SpanKind::Client, parent);
         span.attribute("server.address", || outgoing.host.clone());
         span.attribute("sre.delivery", || outgoing.attempt.to_string());
         span
     }
 
-    async fn post(&self, outgoing: &Outgoing, trace: Option<TraceParent>) -> Result<(), CallbackError> {
-        let url = outgoing.url.parse().map_err(|error| CallbackError::Request(format!("callback_url: {error}")))?;
+    async fn post(
+        &self,
+        outgoing: &Outgoing,
+        trace: Option<TraceParent>,
+    ) -> Result<(), CallbackError> {
+        let url = outgoing
+            .url
+            .parse()
+            .map_err(|error| CallbackError::Request(format!("callback_url: {error}")))?;
         let message = CallbackMessage {
             id: outgoing.message_id.clone(),
             order_id: outgoing.order_id.clone(),
@@ -171,17 +198,27 @@ impl Courier {
             body: outgoing.body.clone(),
             trace,
         };
-        match AssertUnwindSafe(self.callback.deliver(&message)).catch_unwind().await {
+        match AssertUnwindSafe(self.callback.deliver(&message))
+            .catch_unwind()
+            .await
+        {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::error!(order_id = outgoing.order_id, "callback panicked");
-                Err(CallbackError::Request(String::from("the delivery panicked")))
+                Err(CallbackError::Request(String::from(
+                    "the delivery panicked",
+                )))
             }
         }
     }
 
     fn failed(&self, outgoing: &Outgoing, error: &CallbackError) -> DeliveryOutcome {
-        let Outgoing { order_id, host, attempt, .. } = outgoing;
+        let Outgoing {
+            order_id,
+            host,
+            attempt,
+            ..
+        } = outgoing;
         if error.is_final() {
             tracing::warn!(order_id, receiver = host, %error, "callback refused for good");
             return DeliveryOutcome::Refused(error.to_string());
@@ -190,7 +227,10 @@ impl Courier {
             Some(pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 tracing::warn!(order_id, receiver = host, attempt, %error, pause_ms, "callback failed; trying again later");
-                DeliveryOutcome::Later { pause_ms, error: error.to_string() }
+                DeliveryOutcome::Later {
+                    pause_ms,
+                    error: error.to_string(),
+                }
             }
             None => {
                 tracing::error!(order_id, receiver = host, attempt, %error, "callback given up");

@@ -37,7 +37,12 @@ impl HttpCallback {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| request_error(&error))?;
-        Ok(Self { client, policy, keys, time_limit: DELIVERY_TIME_LIMIT })
+        Ok(Self {
+            client,
+            policy,
+            keys,
+            time_limit: DELIVERY_TIME_LIMIT,
+        })
     }
 
     /// The same with another limit for one delivery in all, from the connection to the head of the answer.
@@ -51,9 +56,16 @@ impl HttpCallback {
 impl Callback for HttpCallback {
     async fn deliver(&self, message: &CallbackMessage) -> Result<(), CallbackError> {
         // A literal address is connected to without the resolver.
-        self.policy.check_url(&message.url).map_err(|error| CallbackError::Forbidden(error.to_string()))?;
+        self.policy
+            .check_url(&message.url)
+            .map_err(|error| CallbackError::Forbidden(error.to_string()))?;
         let timestamp = Timestamp::now().as_second();
-        let signature = self.keys.sign(&message.submitter, &message.id, timestamp, message.body.as_bytes());
+        let signature = self.keys.sign(
+            &message.submitter,
+            &message.id,
+            timestamp,
+            message.body.as_bytes(),
+        );
         let mut request = self
             .client
             .post(message.url.clone())
@@ -66,8 +78,16 @@ impl Callback for HttpCallback {
         if let Some(trace) = &message.trace {
             request = request.header("traceparent", trace.to_string());
         }
-        let status = request.send().await.map_err(|error| request_error(&error))?.status();
-        if status.is_success() { Ok(()) } else { Err(CallbackError::Status(status.as_u16())) }
+        let status = request
+            .send()
+            .await
+            .map_err(|error| request_error(&error))?
+            .status();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(CallbackError::Status(status.as_u16()))
+        }
     }
 }
 

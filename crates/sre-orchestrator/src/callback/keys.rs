@@ -55,7 +55,10 @@ impl CallbackKeys {
     /// # Errors
     /// [`KeysError`].
     pub fn open(path: &Path) -> Result<Self, KeysError> {
-        let failed = |source| KeysError::Io { path: path.to_path_buf(), source };
+        let failed = |source| KeysError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -68,13 +71,22 @@ impl CallbackKeys {
         {
             use std::os::unix::fs::PermissionsExt;
             if fs::metadata(path).map_err(failed)?.permissions().mode() & 0o077 != 0 {
-                return Err(KeysError::Exposed { path: path.to_path_buf() });
+                return Err(KeysError::Exposed {
+                    path: path.to_path_buf(),
+                });
             }
         }
-        let damaged = || KeysError::Damaged { path: path.to_path_buf() };
+        let damaged = || KeysError::Damaged {
+            path: path.to_path_buf(),
+        };
         let seeds: Vec<[u8; 32]> = text
             .lines()
-            .map(|line| BASE64.decode(line).ok().and_then(|bytes| bytes.try_into().ok()))
+            .map(|line| {
+                BASE64
+                    .decode(line)
+                    .ok()
+                    .and_then(|bytes| bytes.try_into().ok())
+            })
             .collect::<Option<_>>()
             .ok_or_else(damaged)?;
         let [master, seed] = seeds.try_into().map_err(|_| damaged())?;

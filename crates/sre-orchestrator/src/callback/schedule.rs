@@ -20,7 +20,9 @@ impl Schedule {
     #[must_use]
     pub fn pause(&self, failed: u32, random: f64) -> Option<Duration> {
         let index = usize::try_from(failed).ok()?.checked_sub(1)?;
-        self.0.get(index).map(|pause| pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 5.0))
+        self.0
+            .get(index)
+            .map(|pause| pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 5.0))
     }
 }
 
@@ -40,9 +42,16 @@ mod tests {
     fn pauses_follow_the_specification_and_end() {
         let schedule = Schedule::default();
         assert_eq!(schedule.pause(1, 0.0), Some(Duration::from_secs(5)));
-        assert_eq!(schedule.pause(9, 1.0), Some(Duration::from_secs(86_400 * 6 / 5)));
         assert_eq!(
-            (schedule.pause(10, 0.5), schedule.pause(u32::MAX, 0.5), schedule.pause(0, 0.5)),
+            schedule.pause(9, 1.0),
+            Some(Duration::from_secs(86_400 * 6 / 5))
+        );
+        assert_eq!(
+            (
+                schedule.pause(10, 0.5),
+                schedule.pause(u32::MAX, 0.5),
+                schedule.pause(0, 0.5)
+            ),
             (None, None, None)
         );
     }

@@ -59,7 +59,10 @@ impl DataFolder {
 
     /// Makes the folder, for this user alone.
     fn create(&self) -> Result<(), EmbeddedError> {
-        private_folder(&self.0).map_err(|source| EmbeddedError::Folder { path: self.0.clone(), source })
+        private_folder(&self.0).map_err(|source| EmbeddedError::Folder {
+            path: self.0.clone(),
+            source,
+        })
     }
 
     /// Opens the blob store, making it if need be.
@@ -68,7 +71,10 @@ impl DataFolder {
     /// [`EmbeddedError`].
     pub fn open_store(&self) -> Result<LocalStore, EmbeddedError> {
         self.create()?;
-        Ok(LocalStore::open(&self.0.join("blobs"), LocalStoreOptions::default())?)
+        Ok(LocalStore::open(
+            &self.0.join("blobs"),
+            LocalStoreOptions::default(),
+        )?)
     }
 
     /// Opens the journal, making it if need be.
@@ -117,9 +123,16 @@ impl DataFolder {
     /// # Errors
     /// [`EmbeddedError::Registrar`]; also for a log that was saved from under a process.
     pub(crate) fn refuse_lost_log(&self, origin: String, seen: u64) -> Result<(), EmbeddedError> {
-        refuse_beside_copy(&self.log()).map_err(LogError::from).map_err(RegistrarError::from)?;
+        refuse_beside_copy(&self.log())
+            .map_err(LogError::from)
+            .map_err(RegistrarError::from)?;
         if seen > 0 {
-            return Err(RegistrarError::LogBehind { origin, entries: 0, seen }.into());
+            return Err(RegistrarError::LogBehind {
+                origin,
+                entries: 0,
+                seen,
+            }
+            .into());
         }
         Ok(())
     }
@@ -142,7 +155,9 @@ impl DataFolder {
         if !self.has_log()? {
             self.refuse_lost_log(origin, seen)?;
         }
-        let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key)).await.map_err(RegistrarError::from)?;
+        let log = Log::open(&self.log(), Arc::clone(&store), Arc::new(key))
+            .await
+            .map_err(RegistrarError::from)?;
         let notary = Notary::new(store, Arc::new(log), Host::this(program));
         let registrar = Registrar::new(journal, notary, self.keys());
         registrar.check_log().await?;
@@ -161,5 +176,6 @@ impl DataFolder {
 
 /// Whether a file is there. "Not allowed to look" and "the disk fails" are no "no".
 fn is_there(path: PathBuf) -> Result<bool, EmbeddedError> {
-    path.try_exists().map_err(|source| EmbeddedError::Unknown { path, source })
+    path.try_exists()
+        .map_err(|source| EmbeddedError::Unknown { path, source })
 }

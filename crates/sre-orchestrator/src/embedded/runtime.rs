@@ -11,7 +11,9 @@ use sre_sandbox::{Executor, LanguageRuntime, Sandbox};
 use sre_verify::Verifier;
 
 use crate::embedded::{DataFolder, EmbeddedError, default_cache_folder, default_data_folder};
-use crate::{Acceptance, AddressPolicy, HttpCallback, OperatorLimits, Orchestrator, OrderConfig, Parts};
+use crate::{
+    Acceptance, AddressPolicy, HttpCallback, OperatorLimits, Orchestrator, OrderConfig, Parts,
+};
 
 /// The sandbox and what it accepts, before anything is opened or written.
 pub struct Embedded {
@@ -46,7 +48,13 @@ impl Embedded {
     pub fn new(folder: DataFolder, options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
         #[cfg(all(feature = "native", target_os = "linux"))]
         let native = options.native.clone();
-        let EmbeddedOptions { limits, cache_folder, notice, trusted_runtimes, .. } = options;
+        let EmbeddedOptions {
+            limits,
+            cache_folder,
+            notice,
+            trusted_runtimes,
+            ..
+        } = options;
         let slots = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut language_runtimes = sre_runtimes::shipped();
         language_runtimes.extend(trusted_runtimes);
@@ -58,7 +66,10 @@ impl Embedded {
             ..WasmOptions::default()
         };
         let wasm: Arc<dyn Sandbox> = Arc::new(WasmSandbox::new(options)?);
-        #[cfg_attr(not(all(feature = "native", target_os = "linux")), expect(unused_mut, reason = "one backend only"))]
+        #[cfg_attr(
+            not(all(feature = "native", target_os = "linux")),
+            expect(unused_mut, reason = "one backend only")
+        )]
         let mut backends = vec![wasm];
         #[cfg(all(feature = "native", target_os = "linux"))]
         if let Some(native) = native {
@@ -66,7 +77,11 @@ impl Embedded {
         }
         let executor = Executor::new(backends, slots);
         let acceptance = Acceptance::new(limits, executor.clone());
-        Ok(Self { folder, executor, acceptance })
+        Ok(Self {
+            folder,
+            executor,
+            acceptance,
+        })
     }
 
     /// What this runtime accepts.
@@ -102,12 +117,26 @@ impl Embedded {
     ///
     /// # Errors
     /// [`EmbeddedError`].
-    pub fn parts_over(&self, store: Arc<dyn Store>, policy: AddressPolicy) -> Result<Parts, EmbeddedError> {
+    pub fn parts_over(
+        &self,
+        store: Arc<dyn Store>,
+        policy: AddressPolicy,
+    ) -> Result<Parts, EmbeddedError> {
         let journal = Arc::new(self.folder.open_journal()?);
         let commit = Arc::new(Committer::new(self.executor.clone(), Arc::clone(&store)));
         let verify = Arc::new(self.verifier_over(Arc::clone(&store)));
-        let callback = Arc::new(HttpCallback::new(policy, Arc::new(self.folder.open_callback_keys()?))?);
-        Ok(Parts::new(self.executor.clone(), commit, verify, callback, store, journal))
+        let callback = Arc::new(HttpCallback::new(
+            policy,
+            Arc::new(self.folder.open_callback_keys()?),
+        )?);
+        Ok(Parts::new(
+            self.executor.clone(),
+            commit,
+            verify,
+            callback,
+            store,
+            journal,
+        ))
     }
 
     /// A verifier over this data folder, for claims that are already there.
@@ -134,7 +163,10 @@ impl Embedded {
 /// # Errors
 /// [`EmbeddedError`]; an order that ran and failed is an [`OrderResult`] and no error.
 pub async fn execute_skill_order(config: OrderConfig) -> Result<OrderResult, EmbeddedError> {
-    let embedded = Embedded::new(DataFolder::new(default_data_folder()?), EmbeddedOptions::default())?;
+    let embedded = Embedded::new(
+        DataFolder::new(default_data_folder()?),
+        EmbeddedOptions::default(),
+    )?;
     let order = embedded.acceptance().accept(config).await?;
     Ok(embedded.open()?.execute(order).await?)
 }

@@ -11,7 +11,9 @@ use sre_core::{Backend, Digest, OrderId, OrderResult, SkillDigest};
 use super::holders::Holder;
 use super::lease::{Lease, LeaseKey};
 use super::watch::{Watch, Watches};
-use super::{EventKind, Finality, Journal, JournalEntry, JournalError, OrderState, entry, events, verdicts};
+use super::{
+    EventKind, Finality, Journal, JournalEntry, JournalError, OrderState, entry, events, verdicts,
+};
 
 /// An order to be recorded.
 #[derive(Debug, Clone)]
@@ -87,7 +89,11 @@ pub enum Accepted {
 
 /// What stands in the journal after the transaction.
 enum Stored {
-    New { sequence: i64, claim: Option<Claim>, watch: Watch },
+    New {
+        sequence: i64,
+        claim: Option<Claim>,
+        watch: Watch,
+    },
     Open(Option<Claim>, String),
     Finished(String, String),
     Conflict,
@@ -108,19 +114,44 @@ impl Journal {
     /// [`JournalError`]; the order was not accepted.
     pub async fn accept(&self, order: NewOrder, wish: ClaimWish) -> Result<Accepted, JournalError> {
         self.give_back().await?;
-        let (id, now, holder) = (order.order_id.clone(), self.now_ms(), Arc::clone(&self.holder));
+        let (id, now, holder) = (
+            order.order_id.clone(),
+            self.now_ms(),
+            Arc::clone(&self.holder),
+        );
         let required = order.verdicts_required;
-        let (submitter, skill, watches) = (order.submitter.clone(), order.skill, Arc::clone(&self.watches));
-        let stored =
-            self.database.write(move |transaction| store(transaction, &order, wish, now, &holder, &watches)).await?;
+        let (submitter, skill, watches) = (
+            order.submitter.clone(),
+            order.skill,
+            Arc::clone(&self.watches),
+        );
+        let stored = self
+            .database
+            .write(move |transaction| store(transaction, &order, wish, now, &holder, &watches))
+            .await?;
         let lease = |claim: Option<Claim>, submitter: &str| {
             claim.map(|claim| {
-                let Claim { key, attempt, accepted_at_ms } = claim;
-                Lease::new(id.clone(), submitter.to_owned(), key, attempt, accepted_at_ms, &self.abandoned)
+                let Claim {
+                    key,
+                    attempt,
+                    accepted_at_ms,
+                } = claim;
+                Lease::new(
+                    id.clone(),
+                    submitter.to_owned(),
+                    key,
+                    attempt,
+                    accepted_at_ms,
+                    &self.abandoned,
+                )
             })
         };
         Ok(match stored {
-            Stored::New { sequence, claim, watch } => {
+            Stored::New {
+                sequence,
+                claim,
+                watch,
+            } => {
                 self.open.fetch_add(1, Ordering::Relaxed);
                 let is_claimed = claim.is_some();
                 let lease = lease(claim, &submitter);
@@ -131,17 +162,29 @@ impl Journal {
                     skill: Some(skill),
                     accepted_at: Timestamp::from_millisecond(now)
                         .map_err(|error| JournalError::damaged(id.as_str(), &error))?,
-                    state: if is_claimed { OrderState::Running } else { OrderState::Queued },
+                    state: if is_claimed {
+                        OrderState::Running
+                    } else {
+                        OrderState::Queued
+                    },
                     attempts: u32::from(is_claimed),
                     result: None,
                     finality: Finality::required(required),
                 };
-                Accepted::New { lease, entry: Box::new(entry), watch }
+                Accepted::New {
+                    lease,
+                    entry: Box::new(entry),
+                    watch,
+                }
             }
-            Stored::Open(claim, submitter) => Accepted::Open { lease: lease(claim, &submitter), submitter },
-            Stored::Finished(text, submitter) => {
-                Accepted::Finished { result: Box::new(entry::parse_result(id.as_str(), &text)?), submitter }
-            }
+            Stored::Open(claim, submitter) => Accepted::Open {
+                lease: lease(claim, &submitter),
+                submitter,
+            },
+            Stored::Finished(text, submitter) => Accepted::Finished {
+                result: Box::new(entry::parse_result(id.as_str(), &text)?),
+                submitter,
+            },
             Stored::Conflict => Accepted::Conflict,
             Stored::Forgotten => Accepted::Forgotten,
         })
@@ -174,16 +217,34 @@ fn store(
     let sequence = transaction.last_insert_rowid();
     verdicts::require(transaction, sequence, order.verdicts_required)?;
     let claims = wish != ClaimWish::Never;
-    insert_open(transaction, sequence, order, now, claims.then_some(holder.name()))?;
+    insert_open(
+        transaction,
+        sequence,
+        order,
+        now,
+        claims.then_some(holder.name()),
+    )?;
     events::add(transaction, now, sequence, 0, EventKind::Accepted, None)?;
     // From before the commit, so that nothing that follows is missed.
     let watch = watches.of(sequence);
     if !claims {
-        return Ok(Stored::New { sequence, claim: None, watch });
+        return Ok(Stored::New {
+            sequence,
+            claim: None,
+            watch,
+        });
     }
     events::add(transaction, now, sequence, 1, EventKind::Running, None)?;
-    let claim = Claim { key: LeaseKey { sequence, token: 1 }, attempt: 1, accepted_at_ms: now };
-    Ok(Stored::New { sequence, claim: Some(claim), watch })
+    let claim = Claim {
+        key: LeaseKey { sequence, token: 1 },
+        attempt: 1,
+        accepted_at_ms: now,
+    };
+    Ok(Stored::New {
+        sequence,
+        claim: Some(claim),
+        watch,
+    })
 }
 
 fn insert_open(
@@ -194,8 +255,9 @@ fn insert_open(
     holder: Option<&str>,
 ) -> rusqlite::Result<()> {
     let claims = holder.is_some();
-    let queue_until_ms =
-        order.queue_time.map(|time| now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
+    let queue_until_ms = order
+        .queue_time
+        .map(|time| now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO open_orders (sequence, state, backend, submitter, priority, attempt, max_retries,
@@ -229,22 +291,32 @@ fn known(
     holder: &Holder,
 ) -> rusqlite::Result<Stored> {
     let (sequence, request, submitter, accepted_at_ms): (i64, [u8; 32], String, i64) = transaction
-        .prepare_cached("SELECT sequence, request, submitter, accepted_at_ms FROM orders WHERE order_id = ?1")?
-        .query_row([order.order_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        .prepare_cached(
+            "SELECT sequence, request, submitter, accepted_at_ms FROM orders WHERE order_id = ?1",
+        )?
+        .query_row([order.order_id.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     let is_same = request == *order.request.as_bytes();
     let result = transaction
         .prepare_cached("SELECT result FROM results WHERE sequence = ?1")?
         .query_row([sequence], |row| row.get(0))
         .optional()?;
     if let Some(result) = result {
-        return Ok(if is_same { Stored::Finished(result, submitter) } else { Stored::Conflict });
+        return Ok(if is_same {
+            Stored::Finished(result, submitter)
+        } else {
+            Stored::Conflict
+        });
     }
     let open: Option<(String, Option<String>)> = transaction
         .prepare_cached("SELECT state, holder FROM open_orders WHERE sequence = ?1")?
         .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     // Whatever is asked for: the log has a receipt under this id, and an id has one receipt.
-    let Some((state, held_by)) = open else { return Ok(Stored::Forgotten) };
+    let Some((state, held_by)) = open else {
+        return Ok(Stored::Forgotten);
+    };
     if !is_same {
         return Ok(Stored::Conflict);
     }
@@ -266,6 +338,20 @@ fn known(
              WHERE sequence = ?1 RETURNING attempt, token",
         )?
         .query_row(params![sequence, holder.name(), replaced], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    events::add(transaction, now, sequence, attempt, EventKind::Running, None)?;
-    Ok(Stored::Open(Some(Claim { key: LeaseKey { sequence, token }, attempt, accepted_at_ms }), submitter))
+    events::add(
+        transaction,
+        now,
+        sequence,
+        attempt,
+        EventKind::Running,
+        None,
+    )?;
+    Ok(Stored::Open(
+        Some(Claim {
+            key: LeaseKey { sequence, token },
+            attempt,
+            accepted_at_ms,
+        }),
+        submitter,
+    ))
 }

@@ -23,8 +23,11 @@ pub enum Cancelled {
 }
 
 /// The result of an order that was cancelled before it was committed.
-pub(super) const CANCELLED: Ending<'_> =
-    Ending { status: OrderStatus::Failed, code: "cancelled", message: "the order was cancelled" };
+pub(super) const CANCELLED: Ending<'_> = Ending {
+    status: OrderStatus::Failed,
+    code: "cancelled",
+    message: "the order was cancelled",
+};
 
 /// What one transaction found and did.
 enum Step {
@@ -43,7 +46,9 @@ impl Journal {
     /// [`JournalError`]; nothing has changed.
     pub async fn cancel(&self, order_id: &OrderId) -> Result<Cancelled, JournalError> {
         self.give_back().await?;
-        let Some(entry) = self.get(order_id)? else { return Ok(Cancelled::Unknown) };
+        let Some(entry) = self.get(order_id)? else {
+            return Ok(Cancelled::Unknown);
+        };
         let (sequence, now) = (entry.sequence, self.now_ms());
         let row = OpenRow {
             sequence,
@@ -51,9 +56,16 @@ impl Journal {
             accepted_at_ms: entry.accepted_at.as_millisecond(),
             attempt: 0,
         };
-        match self.database.write(move |transaction| cancel_in(transaction, now, row)).await? {
+        match self
+            .database
+            .write(move |transaction| cancel_in(transaction, now, row))
+            .await?
+        {
             Step::Gone => Ok(Cancelled::Unknown),
-            Step::Over(text) => Ok(Cancelled::Finished(Box::new(entry::parse_result(order_id.as_str(), &text)?))),
+            Step::Over(text) => Ok(Cancelled::Finished(Box::new(entry::parse_result(
+                order_id.as_str(),
+                &text,
+            )?))),
             Step::Ended(result) => {
                 self.ended(sequence, None);
                 Ok(Cancelled::Ended(result))
@@ -85,10 +97,19 @@ fn cancel_in(transaction: &Transaction<'_>, now: i64, row: OpenRow) -> rusqlite:
         }
         Some((true, attempt)) => {
             let asked = transaction
-                .prepare_cached("UPDATE open_orders SET cancel = 1 WHERE sequence = ?1 AND cancel = 0")?
+                .prepare_cached(
+                    "UPDATE open_orders SET cancel = 1 WHERE sequence = ?1 AND cancel = 0",
+                )?
                 .execute(params![row.sequence])?;
             if asked == 1 {
-                events::add(transaction, now, row.sequence, attempt, EventKind::Cancelling, None)?;
+                events::add(
+                    transaction,
+                    now,
+                    row.sequence,
+                    attempt,
+                    EventKind::Cancelling,
+                    None,
+                )?;
             }
             Ok(Step::Asked)
         }

@@ -47,9 +47,18 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; nothing was claimed.
-    pub async fn claim(&self, backend: Backend, limit: usize, after: &str) -> Result<Vec<Claimed>, JournalError> {
+    pub async fn claim(
+        &self,
+        backend: Backend,
+        limit: usize,
+        after: &str,
+    ) -> Result<Vec<Claimed>, JournalError> {
         self.give_back().await?;
-        let (now, holder, mut turn) = (self.now_ms(), self.holder.name().to_owned(), after.to_owned());
+        let (now, holder, mut turn) = (
+            self.now_ms(),
+            self.holder.name().to_owned(),
+            after.to_owned(),
+        );
         let rows = self
             .database
             .write(move |transaction| {
@@ -88,7 +97,10 @@ impl Journal {
     }
 
     fn claimed(&self, row: ClaimRow, now: i64) -> Result<Claimed, JournalError> {
-        let order_id: OrderId = row.order_id.parse().map_err(|error| JournalError::damaged(&row.order_id, &error))?;
+        let order_id: OrderId = row
+            .order_id
+            .parse()
+            .map_err(|error| JournalError::damaged(&row.order_id, &error))?;
         self.watches.notify(row.key.sequence);
         Ok(Claimed {
             lease: Lease::new(
@@ -110,12 +122,20 @@ impl Journal {
 }
 
 /// The next ready order in the round of submitters.
-fn next(transaction: &Transaction<'_>, backend: &str, turn: &mut String) -> rusqlite::Result<Option<i64>> {
+fn next(
+    transaction: &Transaction<'_>,
+    backend: &str,
+    turn: &mut String,
+) -> rusqlite::Result<Option<i64>> {
     let mut submitter = transaction.prepare_cached(
         "SELECT submitter FROM open_orders WHERE state = 'ready' AND backend = ?1 AND submitter > ?2
          ORDER BY submitter LIMIT 1",
     )?;
-    let mut behind = |turn: &str| submitter.query_row(params![backend, turn], |row| row.get(0)).optional();
+    let mut behind = |turn: &str| {
+        submitter
+            .query_row(params![backend, turn], |row| row.get(0))
+            .optional()
+    };
     let found: Option<String> = match behind(turn)? {
         Some(found) => Some(found),
         None => behind("")?,
@@ -132,10 +152,19 @@ fn next(transaction: &Transaction<'_>, backend: &str, turn: &mut String) -> rusq
 }
 
 /// Begins an attempt.
-fn take(transaction: &Transaction<'_>, sequence: i64, holder: &str, now: i64) -> rusqlite::Result<ClaimRow> {
+fn take(
+    transaction: &Transaction<'_>,
+    sequence: i64,
+    holder: &str,
+    now: i64,
+) -> rusqlite::Result<ClaimRow> {
     let (order_id, request, skill, accepted_at_ms): (_, _, Option<[u8; 32]>, _) = transaction
-        .prepare_cached("SELECT order_id, request, skill, accepted_at_ms FROM orders WHERE sequence = ?1")?
-        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        .prepare_cached(
+            "SELECT order_id, request, skill, accepted_at_ms FROM orders WHERE sequence = ?1",
+        )?
+        .query_row([sequence], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     let claim = |row: &Row<'_>| {
         Ok(ClaimRow {
             order_id,
@@ -143,7 +172,10 @@ fn take(transaction: &Transaction<'_>, sequence: i64, holder: &str, now: i64) ->
             skill: skill.unwrap_or_default(),
             accepted_at_ms,
             attempt: row.get(0)?,
-            key: LeaseKey { sequence, token: row.get(1)? },
+            key: LeaseKey {
+                sequence,
+                token: row.get(1)?,
+            },
             submitter: row.get(2)?,
             queued_at_ms: row.get(3)?,
             work: row.get(4)?,
@@ -156,6 +188,13 @@ fn take(transaction: &Transaction<'_>, sequence: i64, holder: &str, now: i64) ->
              WHERE sequence = ?1 RETURNING attempt, token, submitter, queued_at_ms, work, input",
         )?
         .query_row(params![sequence, holder], claim)?;
-    events::add(transaction, now, sequence, row.attempt, EventKind::Running, None)?;
+    events::add(
+        transaction,
+        now,
+        sequence,
+        row.attempt,
+        EventKind::Running,
+        None,
+    )?;
     Ok(row)
 }

@@ -40,7 +40,10 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; nothing was claimed.
-    pub async fn claim_callbacks(&self, mut places: DeliveryPlaces) -> Result<Vec<Outgoing>, JournalError> {
+    pub async fn claim_callbacks(
+        &self,
+        mut places: DeliveryPlaces,
+    ) -> Result<Vec<Outgoing>, JournalError> {
         let now = self.now_ms();
         // Without the writer, because mostly there is nothing.
         let reader = self.database.reader()?;
@@ -69,12 +72,20 @@ impl Journal {
         let one = format!(
             "SELECT {COLUMNS} FROM outbox WHERE sequence = ?1 AND state = 'pending' AND holder IS NULL AND due_ms <> {HELD_MS}"
         );
-        if !self.database.reader()?.prepare_cached(&one)?.exists([sequence])? {
+        if !self
+            .database
+            .reader()?
+            .prepare_cached(&one)?
+            .exists([sequence])?
+        {
             return Ok(None);
         }
         let holder = self.holder.name().to_owned();
         let claimed = self.database.write(move |transaction| {
-            let row = transaction.prepare_cached(&one)?.query_row([sequence], outgoing).optional()?;
+            let row = transaction
+                .prepare_cached(&one)?
+                .query_row([sequence], outgoing)
+                .optional()?;
             row.map(|row| take(transaction, row, &holder)).transpose()
         });
         Ok(claimed.await?)
@@ -88,10 +99,16 @@ fn waiting(connection: &Connection, turn: &str) -> rusqlite::Result<VecDeque<Str
     )?;
     let mut round: VecDeque<String> = VecDeque::new();
     // One step in the index for each, however many callbacks they have.
-    while let Some(found) = behind.query_row([round.back().map_or("", String::as_str)], |row| row.get(0)).optional()? {
+    while let Some(found) = behind
+        .query_row([round.back().map_or("", String::as_str)], |row| row.get(0))
+        .optional()?
+    {
         round.push_back(found);
     }
-    let had_their_turn = round.iter().take_while(|submitter| submitter.as_str() <= turn).count();
+    let had_their_turn = round
+        .iter()
+        .take_while(|submitter| submitter.as_str() <= turn)
+        .count();
     round.rotate_left(had_their_turn);
     Ok(round)
 }
@@ -107,7 +124,8 @@ fn next(
         if !places.has_room_for(&submitter) {
             continue;
         }
-        let busy = serde_json::to_string(&places.busy_receivers(&submitter)).unwrap_or_else(|_| String::from("[]"));
+        let busy = serde_json::to_string(&places.busy_receivers(&submitter))
+            .unwrap_or_else(|_| String::from("[]"));
         let due = connection
             .prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND submitter = ?1 AND due_ms <= ?2
@@ -136,16 +154,24 @@ fn outgoing(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
         attempt: row.get(5)?,
         body: String::new(),
         // Written by this program; one that cannot be read is left out.
-        trace: row.get::<_, Option<String>>(6)?.and_then(|trace| trace.parse().ok()),
+        trace: row
+            .get::<_, Option<String>>(6)?
+            .and_then(|trace| trace.parse().ok()),
     })
 }
 
-fn take(transaction: &Transaction<'_>, mut row: Outgoing, holder: &str) -> rusqlite::Result<Outgoing> {
+fn take(
+    transaction: &Transaction<'_>,
+    mut row: Outgoing,
+    holder: &str,
+) -> rusqlite::Result<Outgoing> {
     transaction
         .prepare_cached("UPDATE outbox SET holder = ?2, attempt = attempt + 1, token = token + 1 WHERE sequence = ?1")?
         .execute(params![row.sequence, holder])?;
     (row.order_id, row.body) = transaction
-        .prepare_cached("SELECT order_id, result FROM orders JOIN results USING (sequence) WHERE sequence = ?1")?
+        .prepare_cached(
+            "SELECT order_id, result FROM orders JOIN results USING (sequence) WHERE sequence = ?1",
+        )?
         .query_row([row.sequence], |found| Ok((found.get(0)?, found.get(1)?)))?;
     if let Some(finality) = verdicts::finality(transaction, row.sequence)? {
         row.body = finality.beside(&row.body);

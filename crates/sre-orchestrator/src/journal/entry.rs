@@ -49,7 +49,14 @@ pub enum OrderState {
 impl OrderState {
     /// What is shown as the status of an order, the open ones first: the states, and for one that is finished how it
     /// ended ([`OrderStatus`](sre_core::OrderStatus)).
-    pub const SHOWN: [&'static str; 6] = ["queued", "running", "verifying", "completed", "failed", "timeout"];
+    pub const SHOWN: [&'static str; 6] = [
+        "queued",
+        "running",
+        "verifying",
+        "completed",
+        "failed",
+        "timeout",
+    ];
 }
 
 impl JournalEntry {
@@ -58,7 +65,10 @@ impl JournalEntry {
     /// # Errors
     /// [`JournalError::Damaged`].
     pub fn parsed_result(&self) -> Result<Option<OrderResult>, JournalError> {
-        self.result.as_deref().map(|text| parse_result(self.order_id.as_str(), text)).transpose()
+        self.result
+            .as_deref()
+            .map(|text| parse_result(self.order_id.as_str(), text))
+            .transpose()
     }
 }
 
@@ -87,7 +97,10 @@ impl Journal {
                 ))
             })
             .optional()?;
-        let Some((sequence, submitter, skill, accepted_at_ms, state, attempts, result)) = row else { return Ok(None) };
+        let Some((sequence, submitter, skill, accepted_at_ms, state, attempts, result)) = row
+        else {
+            return Ok(None);
+        };
         Ok(Some(JournalEntry {
             order_id: order_id.clone(),
             sequence,
@@ -108,7 +121,8 @@ impl Journal {
     /// [`JournalError`].
     pub fn count_by_state(&self) -> Result<BTreeMap<String, i64>, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement = reader.prepare_cached("SELECT state, count(*) FROM open_orders GROUP BY state")?;
+        let mut statement =
+            reader.prepare_cached("SELECT state, count(*) FROM open_orders GROUP BY state")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -142,10 +156,23 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_where_an_order_is_or_how_it_ended() {
-        let open = [OrderState::Queued, OrderState::Running, OrderState::Verifying];
+        let open = [
+            OrderState::Queued,
+            OrderState::Running,
+            OrderState::Verifying,
+        ];
         let open = open.map(|state| serde_json::to_value(state).expect("a name"));
-        let ended = [OrderStatus::Completed, OrderStatus::Failed, OrderStatus::Timeout].map(|status| status.as_str());
-        let shown: Vec<_> = open.iter().filter_map(|name| name.as_str()).chain(ended).collect();
+        let ended = [
+            OrderStatus::Completed,
+            OrderStatus::Failed,
+            OrderStatus::Timeout,
+        ]
+        .map(|status| status.as_str());
+        let shown: Vec<_> = open
+            .iter()
+            .filter_map(|name| name.as_str())
+            .chain(ended)
+            .collect();
         assert_eq!(shown, OrderState::SHOWN);
     }
 }

@@ -71,6 +71,9 @@ impl JournalError {
     }
 
     pub(super) fn damaged(order_id: &str, error: &dyn std::fmt::Display) -> Self {
-        Self::Damaged { order_id: order_id.to_owned(), message: error.to_string() }
+        Self::Damaged {
+            order_id: order_id.to_owned(),
+            message: error.to_string(),
+        }
     }
 }

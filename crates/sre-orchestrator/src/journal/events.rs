@@ -128,14 +128,24 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn events(&self, order_id: &OrderId, after: u64, limit: usize) -> Result<Option<Vec<Event>>, JournalError> {
-        let Some(sequence) = self.sequence(order_id)? else { return Ok(None) };
+    pub fn events(
+        &self,
+        order_id: &OrderId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<Event>>, JournalError> {
+        let Some(sequence) = self.sequence(order_id)? else {
+            return Ok(None);
+        };
         let reader = self.database.reader()?;
         let mut statement = reader.prepare_cached(
             "SELECT number, at_ms, attempt, kind, detail FROM events WHERE sequence = ?1 AND number > ?2
              ORDER BY number LIMIT ?3",
         )?;
-        let (after, limit) = (i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (after, limit) = (
+            i64::try_from(after).unwrap_or(i64::MAX),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        );
         let mut rows = statement.query(params![sequence, after, limit])?;
         let mut events = Vec::new();
         while let Some(row) = rows.next()? {
@@ -143,9 +153,11 @@ impl Journal {
             let kind: String = row.get(3)?;
             events.push(Event {
                 number: row.get::<_, i64>(0)?.unsigned_abs(),
-                at: Timestamp::from_millisecond(row.get(1)?).map_err(|_| damaged("an event's time"))?,
+                at: Timestamp::from_millisecond(row.get(1)?)
+                    .map_err(|_| damaged("an event's time"))?,
                 attempt: row.get(2)?,
-                kind: EventKind::parse(&kind).ok_or_else(|| damaged("an event of an unknown kind"))?,
+                kind: EventKind::parse(&kind)
+                    .ok_or_else(|| damaged("an event of an unknown kind"))?,
                 detail: row.get(4)?,
             });
         }

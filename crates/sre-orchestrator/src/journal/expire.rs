@@ -22,7 +22,12 @@ impl Journal {
         let (now, limit) = (self.now_ms(), i64::try_from(limit).unwrap_or(i64::MAX));
         let sql = "SELECT sequence, order_id, accepted_at_ms, attempt FROM open_orders JOIN orders USING (sequence)
             WHERE state = 'ready' AND attempt = 0 AND queue_until_ms < ?1 LIMIT ?2";
-        if !self.database.reader()?.prepare_cached(sql)?.exists(params![now, limit])? {
+        if !self
+            .database
+            .reader()?
+            .prepare_cached(sql)?
+            .exists(params![now, limit])?
+        {
             return Ok(0);
         }
         let ended = self

@@ -57,8 +57,18 @@ impl Journal {
                     ))?
                     .query_row(params![key.sequence, key.token], OpenCallback::read)
                     .optional()?;
-                let Some(callback) = callback else { return Ok(false) };
-                insert_result(transaction, now, key.sequence, attempt, status, &recorded, &callback)?;
+                let Some(callback) = callback else {
+                    return Ok(false);
+                };
+                insert_result(
+                    transaction,
+                    now,
+                    key.sequence,
+                    attempt,
+                    status,
+                    &recorded,
+                    &callback,
+                )?;
                 Ok(true)
             })
             .await?;
@@ -96,7 +106,11 @@ impl Journal {
         let order_id = lease.order_id.clone();
         lease.settle();
         self.watches.notify(key.sequence);
-        if changed == 1 { Ok(()) } else { Err(JournalError::LeaseLost(order_id)) }
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(JournalError::LeaseLost(order_id))
+        }
     }
 
     /// Everybody within this process hears of the end.
@@ -133,13 +147,19 @@ pub(super) fn end(
     ending: &Ending<'_>,
 ) -> rusqlite::Result<OrderResult> {
     let callback = transaction
-        .prepare_cached(&format!("DELETE FROM open_orders WHERE sequence = ?1 RETURNING {}", OpenCallback::RETURNING))?
+        .prepare_cached(&format!(
+            "DELETE FROM open_orders WHERE sequence = ?1 RETURNING {}",
+            OpenCallback::RETURNING
+        ))?
         .query_row([row.sequence], OpenCallback::read)?;
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
     };
     let result = OrderResult {
-        order_id: row.order_id.parse().map_err(|error: sre_core::OrderIdError| unreadable(error.into()))?,
+        order_id: row
+            .order_id
+            .parse()
+            .map_err(|error: sre_core::OrderIdError| unreadable(error.into()))?,
         status: ending.status,
         commit_result: None,
         verification: None,
@@ -151,7 +171,15 @@ pub(super) fn end(
         logs: String::new(),
     };
     let text = serde_json::to_string(&result).map_err(|error| unreadable(error.into()))?;
-    insert_result(transaction, now, row.sequence, row.attempt, ending.status, &text, &callback)?;
+    insert_result(
+        transaction,
+        now,
+        row.sequence,
+        row.attempt,
+        ending.status,
+        &text,
+        &callback,
+    )?;
     Ok(result)
 }
 
@@ -168,6 +196,13 @@ fn insert_result(
         .prepare_cached("INSERT INTO results (sequence, finished_at_ms, status, result) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![sequence, now, status.as_str(), text])?;
     receipts::insert(transaction, now, sequence)?;
-    events::add(transaction, now, sequence, attempt, EventKind::Finished, Some(status.as_str()))?;
+    events::add(
+        transaction,
+        now,
+        sequence,
+        attempt,
+        EventKind::Finished,
+        Some(status.as_str()),
+    )?;
     outbox::insert(transaction, now, sequence, callback)
 }

@@ -56,7 +56,13 @@ impl Holder {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let lock = options.open(&path).map_err(failed(&path))?;
         lock.lock().map_err(failed(&path))?;
-        Ok(Self { name, folder, path, _lock: lock, _in_use: in_use })
+        Ok(Self {
+            name,
+            folder,
+            path,
+            _lock: lock,
+            _in_use: in_use,
+        })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -93,7 +99,10 @@ impl Drop for Holder {
 
 /// Says that the journal is used, as long as the file is open.
 fn lock_use(path: &Path, usage: Use) -> Result<File, JournalError> {
-    let failed = |source| JournalError::Holder { path: path.to_path_buf(), source };
+    let failed = |source| JournalError::Holder {
+        path: path.to_path_buf(),
+        source,
+    };
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -105,7 +114,9 @@ fn lock_use(path: &Path, usage: Use) -> Result<File, JournalError> {
     };
     match locked {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { alone: usage == Use::Alone }),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
+            alone: usage == Use::Alone,
+        }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

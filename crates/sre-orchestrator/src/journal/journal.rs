@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{Backend, OrderId};
-use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError};
+use sre_da::group_commit::{
+    DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError,
+};
 use tokio::sync::Notify;
 
 use super::holders::{Holder, LEASE_TIME, Use};
@@ -53,7 +55,10 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub fn open_at(path: &Path, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Result<Self, JournalError> {
+    pub fn open_at(
+        path: &Path,
+        clock: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> Result<Self, JournalError> {
         let clock: Clock = Arc::new(clock);
         Self::open_as(path, Use::Shared, Arc::clone(&clock), clock)
     }
@@ -67,7 +72,8 @@ impl Journal {
     }
 
     fn open_as(path: &Path, usage: Use, clock: Clock, steady: Clock) -> Result<Self, JournalError> {
-        let database = GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
+        let database =
+            GroupCommit::open(path, MIGRATIONS, GroupCommitOptions::new(APPLICATION_ID))?;
         let holder = Arc::new(Holder::new(path.with_file_name("holders"), usage)?);
         let journal = Self {
             database,
@@ -84,7 +90,11 @@ impl Journal {
         };
         // The first look into the tables: a file that is damaged behind its first page is found out here.
         journal.count_open().map_err(|error| match error {
-            JournalError::Read(source) => OpenError::Sqlite { path: path.to_path_buf(), source }.into(),
+            JournalError::Read(source) => OpenError::Sqlite {
+                path: path.to_path_buf(),
+                source,
+            }
+            .into(),
             other => other,
         })?;
         Ok(journal)
@@ -111,7 +121,10 @@ impl Journal {
             "SELECT EXISTS (SELECT 1 FROM open_orders WHERE state = 'ready' AND backend = ?1)
              OR EXISTS (SELECT 1 FROM open_orders WHERE state = 'waiting' AND due_ms <= ?2)",
         )?;
-        Ok(statement.query_row(params![entry::backend_name(backend), self.now_ms()], |row| row.get(0))?)
+        Ok(statement.query_row(
+            params![entry::backend_name(backend), self.now_ms()],
+            |row| row.get(0),
+        )?)
     }
 
     /// Orders that have not ended. What other processes did in the last second may be missing.
@@ -145,11 +158,16 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`].
     pub async fn renew(&self) -> Result<(), JournalError> {
-        let (holder, until_ms) = (self.holder.name().to_owned(), self.now_ms() + LEASE_TIME.as_millis() as i64);
+        let (holder, until_ms) = (
+            self.holder.name().to_owned(),
+            self.now_ms() + LEASE_TIME.as_millis() as i64,
+        );
         self.database
             .write(move |transaction| {
                 transaction
-                    .prepare_cached("INSERT OR REPLACE INTO holders (holder, until_ms) VALUES (?1, ?2)")?
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO holders (holder, until_ms) VALUES (?1, ?2)",
+                    )?
                     .execute(params![holder, until_ms])
             })
             .await?;
@@ -164,7 +182,9 @@ impl Journal {
         let holder = self.holder.name().to_owned();
         self.database
             .write(move |transaction| {
-                transaction.prepare_cached("DELETE FROM holders WHERE holder = ?1")?.execute([holder])
+                transaction
+                    .prepare_cached("DELETE FROM holders WHERE holder = ?1")?
+                    .execute([holder])
             })
             .await?;
         Ok(())
@@ -190,7 +210,9 @@ impl Journal {
             "SELECT sequence FROM orders LEFT JOIN open_orders USING (sequence) LEFT JOIN results USING (sequence)
              WHERE order_id = ?1 AND coalesce(state, status) IS NOT NULL",
         )?;
-        Ok(statement.query_row([order_id.as_str()], |row| row.get(0)).optional()?)
+        Ok(statement
+            .query_row([order_id.as_str()], |row| row.get(0))
+            .optional()?)
     }
 
     /// Wakes whoever holds it when something is recorded about the order at `sequence` by this process.
@@ -205,8 +227,8 @@ impl Journal {
     /// [`JournalError`].
     pub fn cancelling(&self) -> Result<HashSet<i64>, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement =
-            reader.prepare_cached("SELECT sequence FROM open_orders WHERE holder = ?1 AND cancel = 1")?;
+        let mut statement = reader
+            .prepare_cached("SELECT sequence FROM open_orders WHERE holder = ?1 AND cancel = 1")?;
         let rows = statement.query_map([self.holder.name()], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -241,7 +263,8 @@ impl Journal {
             .await?;
         // Only now: whoever was dropped while waiting has it done again, which changes nothing.
         self.abandoned.forget(&keys);
-        keys.iter().for_each(|key| self.watches.notify(key.sequence));
+        keys.iter()
+            .for_each(|key| self.watches.notify(key.sequence));
         Ok(())
     }
 
@@ -264,9 +287,12 @@ impl Journal {
     /// Makes due what was put off at a time that lies after `now`. Goes through all that waits.
     async fn make_due(&self, now: i64) -> Result<(), JournalError> {
         let reader = self.database.reader()?;
-        let future = "SELECT EXISTS (SELECT 1 FROM open_orders WHERE state = 'waiting' AND set_at_ms > ?1)
+        let future =
+            "SELECT EXISTS (SELECT 1 FROM open_orders WHERE state = 'waiting' AND set_at_ms > ?1)
             OR EXISTS (SELECT 1 FROM outbox WHERE state = 'pending' AND set_at_ms > ?1)";
-        let has_jumped: bool = reader.prepare_cached(future)?.query_row([now], |row| row.get(0))?;
+        let has_jumped: bool = reader
+            .prepare_cached(future)?
+            .query_row([now], |row| row.get(0))?;
         drop(reader);
         if has_jumped {
             self.database
@@ -288,7 +314,9 @@ impl Journal {
 
     fn count_open(&self) -> Result<(), JournalError> {
         let reader = self.database.reader()?;
-        let open: i64 = reader.prepare_cached("SELECT count(*) FROM open_orders")?.query_row([], |row| row.get(0))?;
+        let open: i64 = reader
+            .prepare_cached("SELECT count(*) FROM open_orders")?
+            .query_row([], |row| row.get(0))?;
         self.open.store(open, Ordering::Relaxed);
         Ok(())
     }

@@ -29,15 +29,24 @@ pub(super) struct Abandoned(Mutex<Vec<LeaseKey>>);
 
 impl Abandoned {
     pub(super) fn pending(&self) -> Vec<LeaseKey> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn forget(&self, keys: &[LeaseKey]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key| !keys.contains(key));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key| !keys.contains(key));
     }
 
     fn add(&self, key: LeaseKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(key);
     }
 }
 
@@ -50,7 +59,14 @@ impl Lease {
         accepted_at_ms: i64,
         abandoned: &Arc<Abandoned>,
     ) -> Self {
-        Self { order_id, submitter, key, attempt, accepted_at_ms, abandoned: Some(Arc::clone(abandoned)) }
+        Self {
+            order_id,
+            submitter,
+            key,
+            attempt,
+            accepted_at_ms,
+            abandoned: Some(Arc::clone(abandoned)),
+        }
     }
 
     /// Which order.

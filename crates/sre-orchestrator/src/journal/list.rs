@@ -41,7 +41,8 @@ pub struct OrderSummary {
     pub is_final: Option<bool>,
 }
 
-const COLUMNS: &str = "SELECT o.sequence, o.order_id, coalesce(r.status, p.state), o.submitter, o.skill,
+const COLUMNS: &str =
+    "SELECT o.sequence, o.order_id, coalesce(r.status, p.state), o.submitter, o.skill,
     o.accepted_at_ms, r.finished_at_ms, f.required IS NOT NULL, f.final_at_ms IS NOT NULL FROM ";
 
 impl Journal {
@@ -49,7 +50,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn list(&self, filter: &OrderFilter, limit: usize) -> Result<Vec<OrderSummary>, JournalError> {
+    pub fn list(
+        &self,
+        filter: &OrderFilter,
+        limit: usize,
+    ) -> Result<Vec<OrderSummary>, JournalError> {
         let (sql, values) = query(filter, limit);
         let reader = self.database.reader()?;
         let mut statement = reader.prepare_cached(&sql)?;
@@ -63,19 +68,26 @@ impl Journal {
 fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let (tables, lead) = match filter.status.as_deref() {
         // CROSS JOIN keeps SQLite from beginning with the results, which are everybody's.
-        Some("completed" | "failed" | "timeout") if filter.submitter.is_some() => {
-            ("orders o CROSS JOIN results r USING (sequence) LEFT JOIN open_orders p USING (sequence)", "o.sequence")
-        }
-        Some("completed" | "failed" | "timeout") => {
-            ("results r JOIN orders o USING (sequence) LEFT JOIN open_orders p USING (sequence)", "r.sequence")
-        }
-        Some(_) => ("open_orders p JOIN orders o USING (sequence) LEFT JOIN results r USING (sequence)", "p.sequence"),
-        None => {
-            ("orders o LEFT JOIN results r USING (sequence) LEFT JOIN open_orders p USING (sequence)", "o.sequence")
-        }
+        Some("completed" | "failed" | "timeout") if filter.submitter.is_some() => (
+            "orders o CROSS JOIN results r USING (sequence) LEFT JOIN open_orders p USING (sequence)",
+            "o.sequence",
+        ),
+        Some("completed" | "failed" | "timeout") => (
+            "results r JOIN orders o USING (sequence) LEFT JOIN open_orders p USING (sequence)",
+            "r.sequence",
+        ),
+        Some(_) => (
+            "open_orders p JOIN orders o USING (sequence) LEFT JOIN results r USING (sequence)",
+            "p.sequence",
+        ),
+        None => (
+            "orders o LEFT JOIN results r USING (sequence) LEFT JOIN open_orders p USING (sequence)",
+            "o.sequence",
+        ),
     };
     let mut values = vec![Value::from(filter.before.unwrap_or(i64::MAX))];
-    let mut sql = format!("{COLUMNS}{tables} LEFT JOIN finality f USING (sequence) WHERE {lead} < ?");
+    let mut sql =
+        format!("{COLUMNS}{tables} LEFT JOIN finality f USING (sequence) WHERE {lead} < ?");
     match filter.status.as_deref() {
         // Those that were forgotten are nearly all older than any that is kept: a page does not go through them.
         None => sql.push_str(
@@ -116,7 +128,9 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<OrderSummary> {
             _ => status,
         },
         submitter: row.get(3)?,
-        skill: row.get::<_, Option<[u8; 32]>>(4)?.map(|bytes| Digest::from_bytes(bytes).into()),
+        skill: row
+            .get::<_, Option<[u8; 32]>>(4)?
+            .map(|bytes| Digest::from_bytes(bytes).into()),
         accepted_at: time(row.get(5)?),
         finished_at: row.get::<_, Option<i64>>(6)?.map(time),
         is_final: if row.get(7)? { Some(row.get(8)?) } else { None },

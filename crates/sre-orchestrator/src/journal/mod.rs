@@ -37,7 +37,10 @@ mod events;
 mod expire;
 mod finish;
 mod holders;
-#[expect(clippy::module_inception, reason = "the folder is the journal's, and this file the handle to it")]
+#[expect(
+    clippy::module_inception,
+    reason = "the folder is the journal's, and this file the handle to it"
+)]
 mod journal;
 mod lease;
 mod list;

@@ -74,11 +74,14 @@ pub(super) struct OpenCallback {
 
 impl OpenCallback {
     /// What `DELETE FROM open_orders` is to return for [`OpenCallback::read`].
-    pub(super) const RETURNING: &str =
-        "callback_url, CASE WHEN callback_url IS NOT NULL AND json_valid(work) THEN work ->> '$.trace' END, submitter";
+    pub(super) const RETURNING: &str = "callback_url, CASE WHEN callback_url IS NOT NULL AND json_valid(work) THEN work ->> '$.trace' END, submitter";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { url: row.get(0)?, trace: row.get(1)?, submitter: row.get(2)? })
+        Ok(Self {
+            url: row.get(0)?,
+            trace: row.get(1)?,
+            submitter: row.get(2)?,
+        })
     }
 }
 
@@ -89,10 +92,18 @@ pub(super) fn insert(
     sequence: i64,
     callback: &OpenCallback,
 ) -> rusqlite::Result<()> {
-    let Some(url) = &callback.url else { return Ok(()) };
+    let Some(url) = &callback.url else {
+        return Ok(());
+    };
     let message_id = format!("msg_{}", uuid::Uuid::now_v7().simple());
-    let host = url::Url::parse(url).map(|url| receiver(&url)).unwrap_or_default();
-    let due_ms = if verdicts::is_awaited(transaction, sequence)? { HELD_MS } else { now };
+    let host = url::Url::parse(url)
+        .map(|url| receiver(&url))
+        .unwrap_or_default();
+    let due_ms = if verdicts::is_awaited(transaction, sequence)? {
+        HELD_MS
+    } else {
+        now
+    };
     transaction
         .prepare_cached(
             "INSERT INTO outbox
@@ -105,8 +116,15 @@ pub(super) fn insert(
 
 /// Scheme, host and port.
 fn receiver(url: &url::Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    format!(
+        "{}://{}{port}",
+        url.scheme(),
+        url.host_str().unwrap_or_default()
+    )
 }
 
 impl Journal {
@@ -114,7 +132,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; the callback stays claimed by this process.
-    pub async fn delivered(&self, outgoing: &Outgoing, outcome: Outcome) -> Result<(), JournalError> {
+    pub async fn delivered(
+        &self,
+        outgoing: &Outgoing,
+        outcome: Outcome,
+    ) -> Result<(), JournalError> {
         let (sequence, token, now) = (outgoing.sequence, outgoing.token, self.now_ms());
         self.database
             .write(move |transaction| {
@@ -148,7 +170,9 @@ impl Journal {
             "SELECT order_id, message_id, host, state, attempt, due_ms, error
              FROM outbox JOIN orders USING (sequence) WHERE order_id = ?1",
         )?;
-        Ok(statement.query_row([order_id.as_str()], delivery).optional()?)
+        Ok(statement
+            .query_row([order_id.as_str()], delivery)
+            .optional()?)
     }
 
     /// Makes a callback due at once, whatever became of it, with the whole schedule before it; `None` if there is none.
@@ -177,7 +201,8 @@ impl Journal {
     /// [`JournalError`].
     pub fn pending_callbacks(&self) -> Result<i64, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement = reader.prepare_cached("SELECT count(*) FROM outbox WHERE state = 'pending'")?;
+        let mut statement =
+            reader.prepare_cached("SELECT count(*) FROM outbox WHERE state = 'pending'")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 }

@@ -22,7 +22,11 @@ impl DeliveryPlaces {
     /// For at most `limit` deliveries at once.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { free: limit, busy: HashMap::new(), turn: String::new() }
+        Self {
+            free: limit,
+            busy: HashMap::new(),
+            turn: String::new(),
+        }
     }
 
     /// A delivery of `submitter` to `receiver` begins.
@@ -36,7 +40,9 @@ impl DeliveryPlaces {
     /// It has ended.
     pub fn leave(&mut self, submitter: &str, receiver: &str) {
         self.free += 1;
-        let Some(receivers) = self.busy.get_mut(submitter) else { return };
+        let Some(receivers) = self.busy.get_mut(submitter) else {
+            return;
+        };
         if let Some(count) = receivers.get_mut(receiver) {
             *count -= 1;
         }
@@ -47,14 +53,20 @@ impl DeliveryPlaces {
     }
 
     pub(super) fn has_room_for(&self, submitter: &str) -> bool {
-        let taken = self.busy.get(submitter).map_or(0, |receivers| receivers.values().sum());
+        let taken = self
+            .busy
+            .get(submitter)
+            .map_or(0, |receivers| receivers.values().sum());
         taken < self.free
     }
 
     /// Receivers that have as many deliveries of this submitter as they may.
     pub(super) fn busy_receivers(&self, submitter: &str) -> Vec<&str> {
         let receivers = self.busy.get(submitter).into_iter().flatten();
-        receivers.filter(|(_, count)| **count >= PER_RECEIVER_LIMIT).map(|(receiver, _)| receiver.as_str()).collect()
+        receivers
+            .filter(|(_, count)| **count >= PER_RECEIVER_LIMIT)
+            .map(|(receiver, _)| receiver.as_str())
+            .collect()
     }
 
     /// Who began the last delivery.

@@ -64,10 +64,15 @@ impl DueReceipt {
     }
 }
 
-const COLUMNS: &str = "SELECT results.sequence, order_id, coalesce(attempt, 0), finished_at_ms, result FROM ";
+const COLUMNS: &str =
+    "SELECT results.sequence, order_id, coalesce(attempt, 0), finished_at_ms, result FROM ";
 
 /// The order needs a receipt.
-pub(super) fn insert(transaction: &Transaction<'_>, now: i64, sequence: i64) -> rusqlite::Result<()> {
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    now: i64,
+    sequence: i64,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO receipts_due VALUES (?1, 0, ?2, ?2, NULL)")?
         .execute(params![sequence, now])
@@ -80,7 +85,10 @@ fn note(transaction: &Transaction<'_>, log: &LogLength) -> rusqlite::Result<()> 
             "INSERT INTO log_seen VALUES (?1, ?2)
              ON CONFLICT DO UPDATE SET entries = excluded.entries WHERE excluded.entries > entries",
         )?
-        .execute(params![log.origin, i64::try_from(log.entries).unwrap_or(i64::MAX)])
+        .execute(params![
+            log.origin,
+            i64::try_from(log.entries).unwrap_or(i64::MAX)
+        ])
         .map(drop)
 }
 
@@ -100,7 +108,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn due_receipts(&self, limit_orders: usize, limit_bytes: usize) -> Result<DueReceipts, JournalError> {
+    pub fn due_receipts(
+        &self,
+        limit_orders: usize,
+        limit_bytes: usize,
+    ) -> Result<DueReceipts, JournalError> {
         let reader = self.database.reader()?;
         // What was set in the future of now is due: the clock has jumped. CROSS JOIN keeps SQLite from going through
         // all results, of which there are many, to find the few that are due.
@@ -109,12 +121,21 @@ impl Journal {
              WHERE due_ms <= ?1 OR set_at_ms > ?1 ORDER BY receipts_due.sequence LIMIT ?2"
         ))?;
         let (mut orders, mut bytes) = (Vec::new(), 0);
-        for row in statement.query_map(params![self.now_ms(), i64::try_from(limit_orders).unwrap_or(i64::MAX)], due)? {
+        for row in statement.query_map(
+            params![
+                self.now_ms(),
+                i64::try_from(limit_orders).unwrap_or(i64::MAX)
+            ],
+            due,
+        )? {
             let order = row?;
             bytes += order.result.len();
             orders.push(order);
             if bytes >= limit_bytes {
-                return Ok(DueReceipts { orders, is_cut: true });
+                return Ok(DueReceipts {
+                    orders,
+                    is_cut: true,
+                });
             }
         }
         let is_cut = orders.len() == limit_orders;
@@ -138,7 +159,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Write`]; they stay due, and the same receipts are found.
-    pub async fn receipts_issued(&self, sequences: Vec<i64>, log: LogLength) -> Result<(), JournalError> {
+    pub async fn receipts_issued(
+        &self,
+        sequences: Vec<i64>,
+        log: LogLength,
+    ) -> Result<(), JournalError> {
         self.database
             .write(move |transaction| {
                 let mut issued = 0_usize;
@@ -161,7 +186,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`].
     pub async fn log_noted(&self, log: LogLength) -> Result<(), JournalError> {
-        self.database.write(move |transaction| note(transaction, &log)).await?;
+        self.database
+            .write(move |transaction| note(transaction, &log))
+            .await?;
         Ok(())
     }
 
@@ -176,14 +203,21 @@ impl Journal {
             "SELECT coalesce((SELECT entries FROM log_seen WHERE origin = ?1),
                              iif(EXISTS (SELECT 1 FROM log_seen), 0, (SELECT min(receipts, 1) FROM coverage)))",
         )?;
-        Ok(statement.query_row([origin], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        Ok(statement
+            .query_row([origin], |row| row.get::<_, i64>(0))?
+            .unsigned_abs())
     }
 
     /// Records why an order's receipt could not be issued; it is tried again after `pause`.
     ///
     /// # Errors
     /// [`JournalError::Write`]; it stays due.
-    pub async fn receipt_failed(&self, sequence: i64, pause: Duration, error: String) -> Result<(), JournalError> {
+    pub async fn receipt_failed(
+        &self,
+        sequence: i64,
+        pause: Duration,
+        error: String,
+    ) -> Result<(), JournalError> {
         let now = self.now_ms();
         let due_ms = now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         self.database
@@ -205,7 +239,8 @@ impl Journal {
     /// [`JournalError`].
     pub fn count_receipts_due(&self) -> Result<ReceiptsDue, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement = reader.prepare_cached("SELECT count(*), count(error) FROM receipts_due")?;
+        let mut statement =
+            reader.prepare_cached("SELECT count(*), count(error) FROM receipts_due")?;
         Ok(statement.query_row([], |row| {
             Ok(ReceiptsDue {
                 waiting: row.get::<_, i64>(0)?.unsigned_abs(),

@@ -41,16 +41,32 @@ impl Journal {
             .write(move |transaction| {
                 let (mut ended, mut retried) = (Vec::new(), Vec::new());
                 for holder in &names {
-                    release(transaction, now, holder, backoff, random, &mut ended, &mut retried)?;
+                    release(
+                        transaction,
+                        now,
+                        holder,
+                        backoff,
+                        random,
+                        &mut ended,
+                        &mut retried,
+                    )?;
                 }
                 Ok((ended, retried))
             })
             .await?;
         // Only now: a holder whose file is gone would be found dead again, which changes nothing.
         dead.iter().for_each(|holder| self.holder.remove(holder));
-        ended.iter().for_each(|sequence| self.ended(*sequence, None));
-        retried.iter().for_each(|sequence| self.watches.notify(*sequence));
-        Ok(Recovered { holders: dead.len(), retried: retried.len(), ended: ended.len() })
+        ended
+            .iter()
+            .for_each(|sequence| self.ended(*sequence, None));
+        retried
+            .iter()
+            .for_each(|sequence| self.watches.notify(*sequence));
+        Ok(Recovered {
+            holders: dead.len(),
+            retried: retried.len(),
+            ended: ended.len(),
+        })
     }
 
     /// Holders other than this process whose process has ended, or which have not renewed their leases for so long.
@@ -63,12 +79,19 @@ impl Journal {
                  UNION SELECT holder FROM holders
              ) AS h LEFT JOIN holders AS t USING (holder) WHERE h.holder <> ?1",
         )?;
-        let rows = statement.query_map([self.holder.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows =
+            statement.query_map([self.holder.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let others = rows.collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
-        self.silent().retain(|holder, _| others.iter().any(|(other, _)| other == holder));
-        let is_dead =
-            |(holder, until_ms): &(String, i64)| self.is_late(holder, *until_ms) || self.holder.is_dead(holder);
-        Ok(others.into_iter().filter(is_dead).map(|(holder, _)| holder).collect())
+        self.silent()
+            .retain(|holder, _| others.iter().any(|(other, _)| other == holder));
+        let is_dead = |(holder, until_ms): &(String, i64)| {
+            self.is_late(holder, *until_ms) || self.holder.is_dead(holder)
+        };
+        Ok(others
+            .into_iter()
+            .filter(is_dead)
+            .map(|(holder, _)| holder)
+            .collect())
     }
 
     /// Whether the holder's time is over, and it has not said anything since this process first saw that time. By the
@@ -104,13 +127,27 @@ fn release(
         end(transaction, now, &row, &CANCELLED)?;
         ended.push(row.sequence);
     }
-    for row in open_rows(transaction, &format!("{columns} attempt > max_retries"), [holder])? {
-        let message = format!("the process that ran attempt {} died; nothing was committed", row.attempt);
-        let ending = Ending { status: OrderStatus::Failed, code: "interrupted", message: &message };
+    for row in open_rows(
+        transaction,
+        &format!("{columns} attempt > max_retries"),
+        [holder],
+    )? {
+        let message = format!(
+            "the process that ran attempt {} died; nothing was committed",
+            row.attempt
+        );
+        let ending = Ending {
+            status: OrderStatus::Failed,
+            code: "interrupted",
+            message: &message,
+        };
         end(transaction, now, &row, &ending)?;
         ended.push(row.sequence);
     }
-    for OpenRow { sequence, attempt, .. } in open_rows(transaction, &format!("{columns} TRUE"), [holder])? {
+    for OpenRow {
+        sequence, attempt, ..
+    } in open_rows(transaction, &format!("{columns} TRUE"), [holder])?
+    {
         let pause = i64::try_from(backoff.pause(attempt, random).as_millis()).unwrap_or(i64::MAX);
         transaction
             .prepare_cached(
@@ -119,13 +156,23 @@ fn release(
             )?
             .execute(params![sequence, now, now.saturating_add(pause)])?;
         let reason = Some("the process that ran the attempt died");
-        events::add(transaction, now, sequence, attempt, EventKind::Retrying, reason)?;
+        events::add(
+            transaction,
+            now,
+            sequence,
+            attempt,
+            EventKind::Retrying,
+            reason,
+        )?;
         retried.push(sequence);
     }
     transaction
         .prepare_cached("UPDATE outbox SET holder = NULL, token = token + 1 WHERE state = 'pending' AND holder = ?1")?
         .execute([holder])?;
-    transaction.prepare_cached("DELETE FROM holders WHERE holder = ?1")?.execute([holder]).map(drop)
+    transaction
+        .prepare_cached("DELETE FROM holders WHERE holder = ?1")?
+        .execute([holder])
+        .map(drop)
 }
 
 /// How often a worker loop looks for dead holders.

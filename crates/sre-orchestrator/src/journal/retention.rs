@@ -75,13 +75,28 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; some may have been forgotten.
-    pub async fn forget(&self, retention: Retention, receiptless: Receiptless) -> Result<Forgotten, JournalError> {
+    pub async fn forget(
+        &self,
+        retention: Retention,
+        receiptless: Receiptless,
+    ) -> Result<Forgotten, JournalError> {
         let now = self.now_ms();
-        let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let (ended, held) = (before(retention.age), before(retention.verdicts_age.max(retention.age)));
+        let before =
+            |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let (ended, held) = (
+            before(retention.age),
+            before(retention.verdicts_age.max(retention.age)),
+        );
         let keeps = receiptless == Receiptless::Kept;
-        let without_receipt = if keeps { self.count_without_receipt(ended)? } else { 0 };
-        let mut forgotten = Forgotten { without_receipt, ..Forgotten::default() };
+        let without_receipt = if keeps {
+            self.count_without_receipt(ended)?
+        } else {
+            0
+        };
+        let mut forgotten = Forgotten {
+            without_receipt,
+            ..Forgotten::default()
+        };
         let mut after = 0_i64;
         loop {
             let (last, removed, unfinished) = self
@@ -116,7 +131,9 @@ impl Journal {
             forgotten.orders += removed;
             forgotten.never_final += unfinished.len() as u64;
             let room = NEVER_FINAL_LIMIT - forgotten.never_final_orders.len();
-            forgotten.never_final_orders.extend(unfinished.into_iter().take(room));
+            forgotten
+                .never_final_orders
+                .extend(unfinished.into_iter().take(room));
             match last {
                 Some(last) => after = last,
                 None => return Ok(forgotten),
@@ -130,7 +147,9 @@ impl Journal {
         let mut statement = reader.prepare_cached(
             "SELECT count(*) FROM receipts_due CROSS JOIN results USING (sequence) WHERE finished_at_ms < ?1",
         )?;
-        Ok(statement.query_row([ended_ms], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        Ok(statement
+            .query_row([ended_ms], |row| row.get::<_, i64>(0))?
+            .unsigned_abs())
     }
 
     /// Whether an order was ever accepted here, or a skill uploaded.
@@ -139,8 +158,9 @@ impl Journal {
     /// [`JournalError`].
     pub fn is_used(&self) -> Result<bool, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement =
-            reader.prepare_cached("SELECT EXISTS (SELECT 1 FROM orders) OR EXISTS (SELECT 1 FROM skills)")?;
+        let mut statement = reader.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM orders) OR EXISTS (SELECT 1 FROM skills)",
+        )?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
@@ -154,7 +174,9 @@ impl Journal {
             "SELECT orders.submitter FROM orders LEFT JOIN open_orders USING (sequence) LEFT JOIN results USING (sequence)
              WHERE order_id = ?1 AND coalesce(state, status) IS NULL",
         )?;
-        Ok(statement.query_row([order_id.as_str()], |row| row.get(0)).optional()?)
+        Ok(statement
+            .query_row([order_id.as_str()], |row| row.get(0))
+            .optional()?)
     }
 
     /// Tells `visit` everything that orders and uploaded skills of this journal still need.
@@ -163,11 +185,14 @@ impl Journal {
     /// [`JournalError`]; not everything was told.
     pub fn each_kept(&self, mut visit: impl FnMut(Kept)) -> Result<(), JournalError> {
         let reader = self.database.reader()?;
-        let mut results = reader.prepare_cached("SELECT order_id, result FROM results JOIN orders USING (sequence)")?;
+        let mut results = reader
+            .prepare_cached("SELECT order_id, result FROM results JOIN orders USING (sequence)")?;
         let mut rows = results.query([])?;
         while let Some(row) = rows.next()? {
             let (order_id, text): (String, String) = (row.get(0)?, row.get(1)?);
-            visit(Kept::Result(Box::new(entry::parse_result(&order_id, &text)?)));
+            visit(Kept::Result(Box::new(entry::parse_result(
+                &order_id, &text,
+            )?)));
         }
         let mut skills = reader.prepare_cached(
             "SELECT skill FROM orders JOIN open_orders USING (sequence) WHERE skill IS NOT NULL
@@ -182,8 +207,12 @@ impl Journal {
 }
 
 /// What is lost when this order is forgotten; `None` of one that needed no verdicts, or had enough.
-fn never_final(transaction: &Transaction<'_>, sequence: i64) -> rusqlite::Result<Option<NeverFinal>> {
-    let Some(finality) = verdicts::finality(transaction, sequence)?.filter(|found| !found.is_final) else {
+fn never_final(
+    transaction: &Transaction<'_>,
+    sequence: i64,
+) -> rusqlite::Result<Option<NeverFinal>> {
+    let Some(finality) = verdicts::finality(transaction, sequence)?.filter(|found| !found.is_final)
+    else {
         return Ok(None);
     };
     transaction

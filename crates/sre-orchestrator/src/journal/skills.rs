@@ -34,8 +34,12 @@ impl Journal {
         manifest: &Manifest,
         submitter: &str,
     ) -> Result<bool, JournalError> {
-        let (name, version, submitter, now) =
-            (manifest.name.clone(), manifest.version.clone(), submitter.to_owned(), self.now_ms());
+        let (name, version, submitter, now) = (
+            manifest.name.clone(),
+            manifest.version.clone(),
+            submitter.to_owned(),
+            self.now_ms(),
+        );
         let inserted = self
             .database
             .write(move |transaction| {
@@ -59,7 +63,9 @@ impl Journal {
         let mut statement = reader.prepare_cached(
             "SELECT number, digest, name, version, submitter, uploaded_at_ms FROM skills WHERE digest = ?1",
         )?;
-        Ok(statement.query_row([digest.digest().as_bytes()], uploaded).optional()?)
+        Ok(statement
+            .query_row([digest.digest().as_bytes()], uploaded)
+            .optional()?)
     }
 
     /// Uploaded skills after the one numbered `after`, oldest first, at most `limit`.
@@ -72,7 +78,10 @@ impl Journal {
             "SELECT number, digest, name, version, submitter, uploaded_at_ms FROM skills WHERE number > ?1
              ORDER BY number LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], uploaded)?;
+        let rows = statement.query_map(
+            params![after, i64::try_from(limit).unwrap_or(i64::MAX)],
+            uploaded,
+        )?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

@@ -89,7 +89,11 @@ impl Coverage {
     /// The share of receipts on which there is a verdict, from 0 to 1.
     #[must_use]
     pub fn share_checked(&self) -> f64 {
-        if self.receipts == 0 { 0.0 } else { (self.checked as f64 / self.receipts as f64).min(1.0) }
+        if self.receipts == 0 {
+            0.0
+        } else {
+            (self.checked as f64 / self.receipts as f64).min(1.0)
+        }
     }
 
     /// The largest share of wrong results, from 0 to 1, that goes along with this finding: were more of them wrong,
@@ -100,14 +104,26 @@ impl Coverage {
     pub fn undetected_share(&self, confidence: f64) -> Option<f64> {
         let is_clean = self.matched > 0 && self.disputed == 0 && self.inconclusive == 0;
         let is_complete = self.matched >= self.receipts;
-        is_clean.then(|| if is_complete { 0.0 } else { 1.0 - (1.0 - confidence).powf(1.0 / self.matched as f64) })
+        is_clean.then(|| {
+            if is_complete {
+                0.0
+            } else {
+                1.0 - (1.0 - confidence).powf(1.0 / self.matched as f64)
+            }
+        })
     }
 }
 
 impl Finality {
     /// Of a new order that needs so many; `None` for one that needs none.
     pub(super) fn required(required: u32) -> Option<Self> {
-        (required > 0).then_some(Self { required, matched: 0, disputed: 0, is_final: false, final_at: None })
+        (required > 0).then_some(Self {
+            required,
+            matched: 0,
+            disputed: 0,
+            is_final: false,
+            final_at: None,
+        })
     }
 
     /// An `OrderResult` as JSON with this as its member `finality`.
@@ -122,7 +138,11 @@ impl Finality {
 }
 
 /// The order needs so many verdicts; none where `required` is 0.
-pub(super) fn require(transaction: &Transaction<'_>, sequence: i64, required: u32) -> rusqlite::Result<()> {
+pub(super) fn require(
+    transaction: &Transaction<'_>,
+    sequence: i64,
+    required: u32,
+) -> rusqlite::Result<()> {
     if required > 0 {
         transaction
             .prepare_cached("INSERT INTO finality VALUES (?1, ?2, NULL)")?
@@ -134,20 +154,35 @@ pub(super) fn require(transaction: &Transaction<'_>, sequence: i64, required: u3
 /// Whether the order lacks verdicts that it needs.
 pub(super) fn is_awaited(connection: &Connection, sequence: i64) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM finality WHERE sequence = ?1 AND final_at_ms IS NULL)")?
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM finality WHERE sequence = ?1 AND final_at_ms IS NULL)",
+        )?
         .query_row([sequence], |row| row.get(0))
 }
 
 /// The verdicts an order needs and has; `None` where it needs none.
-pub(super) fn finality(connection: &Connection, sequence: i64) -> rusqlite::Result<Option<Finality>> {
+pub(super) fn finality(
+    connection: &Connection,
+    sequence: i64,
+) -> rusqlite::Result<Option<Finality>> {
     let found = connection
         .prepare_cached("SELECT required, final_at_ms FROM finality WHERE sequence = ?1")?
-        .query_row([sequence], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))
+        .query_row([sequence], |row| {
+            Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?))
+        })
         .optional()?;
-    let Some((required, final_at_ms)) = found else { return Ok(None) };
+    let Some((required, final_at_ms)) = found else {
+        return Ok(None);
+    };
     let (matched, disputed) = opinions(connection, sequence)?;
     let final_at = final_at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    Ok(Some(Finality { required, matched, disputed, is_final: final_at.is_some(), final_at }))
+    Ok(Some(Finality {
+        required,
+        matched,
+        disputed,
+        is_final: final_at.is_some(),
+        final_at,
+    }))
 }
 
 /// How many keys say last that it matched, and that it did not.
@@ -156,11 +191,17 @@ fn opinions(connection: &Connection, sequence: i64) -> rusqlite::Result<(u32, u3
     let sql = "SELECT count(*) FILTER (WHERE verdict = 'matched'),
                       count(*) FILTER (WHERE verdict IN ('diverged', 'tampered'))
                FROM (SELECT verdict, max(number) FROM verdicts WHERE sequence = ?1 GROUP BY key)";
-    connection.prepare_cached(sql)?.query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
+    connection
+        .prepare_cached(sql)?
+        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Keeps a verdict, counts it, and makes the order final and its callback due where that follows.
-fn keep(transaction: &Transaction<'_>, now: i64, new: &NewVerdict) -> rusqlite::Result<VerdictKept> {
+fn keep(
+    transaction: &Transaction<'_>,
+    now: i64,
+    new: &NewVerdict,
+) -> rusqlite::Result<VerdictKept> {
     let (key, sequence) = (new.key.as_bytes(), new.sequence);
     let standing = standing(transaction, sequence, new.key, new.verdict)?;
     if standing != VerdictKept::New {
@@ -193,11 +234,20 @@ fn keep(transaction: &Transaction<'_>, now: i64, new: &NewVerdict) -> rusqlite::
 }
 
 /// What becomes of such a verdict of this key.
-fn standing(connection: &Connection, sequence: i64, key: Digest, verdict: Verdict) -> rusqlite::Result<VerdictKept> {
+fn standing(
+    connection: &Connection,
+    sequence: i64,
+    key: Digest,
+    verdict: Verdict,
+) -> rusqlite::Result<VerdictKept> {
     // With max(), the other column is that of the row that has it.
     let (before, latest): (i64, Option<String>) = connection
-        .prepare_cached("SELECT count(*), max(number), verdict FROM verdicts WHERE sequence = ?1 AND key = ?2")?
-        .query_row(params![sequence, key.as_bytes()], |row| Ok((row.get(0)?, row.get(2)?)))?;
+        .prepare_cached(
+            "SELECT count(*), max(number), verdict FROM verdicts WHERE sequence = ?1 AND key = ?2",
+        )?
+        .query_row(params![sequence, key.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(2)?))
+        })?;
     Ok(if latest.as_deref() == Some(verdict.as_str()) {
         VerdictKept::Known
     } else if before >= VERDICTS_LIMIT {
@@ -223,7 +273,9 @@ fn said(connection: &Connection, sequence: i64) -> rusqlite::Result<[bool; 4]> {
 /// An order with enough verdicts is final. Then its callback is due, and also as soon as somebody disputes it: its
 /// submitter must learn of that, too.
 fn decide(transaction: &Transaction<'_>, now: i64, sequence: i64) -> rusqlite::Result<()> {
-    let Some(found) = finality(transaction, sequence)?.filter(|found| !found.is_final) else { return Ok(()) };
+    let Some(found) = finality(transaction, sequence)?.filter(|found| !found.is_final) else {
+        return Ok(());
+    };
     let is_final = found.matched >= found.required;
     if is_final {
         transaction
@@ -247,7 +299,10 @@ impl Journal {
     /// [`JournalError::Write`]; nothing was kept.
     pub async fn keep_verdict(&self, verdict: NewVerdict) -> Result<VerdictKept, JournalError> {
         let (now, sequence) = (self.now_ms(), verdict.sequence);
-        let kept = self.database.write(move |transaction| keep(transaction, now, &verdict)).await?;
+        let kept = self
+            .database
+            .write(move |transaction| keep(transaction, now, &verdict))
+            .await?;
         self.watches.notify(sequence);
         Ok(kept)
     }
@@ -256,7 +311,12 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn standing(&self, sequence: i64, key: Digest, verdict: Verdict) -> Result<VerdictKept, JournalError> {
+    pub fn standing(
+        &self,
+        sequence: i64,
+        key: Digest,
+        verdict: Verdict,
+    ) -> Result<VerdictKept, JournalError> {
         Ok(standing(&*self.database.reader()?, sequence, key, verdict)?)
     }
 
@@ -289,9 +349,11 @@ impl Journal {
     /// [`JournalError`].
     pub fn coverage(&self) -> Result<Coverage, JournalError> {
         let reader = self.database.reader()?;
-        let mut statement =
-            reader.prepare_cached("SELECT receipts, checked, matched, disputed, inconclusive FROM coverage")?;
-        let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        let mut statement = reader.prepare_cached(
+            "SELECT receipts, checked, matched, disputed, inconclusive FROM coverage",
+        )?;
+        let number =
+            |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         Ok(statement.query_row([], |row| {
             Ok(Coverage {
                 receipts: number(row, 0)?,

@@ -30,8 +30,15 @@ pub struct Watch {
 impl Watches {
     pub(super) fn of(self: &Arc<Self>, sequence: i64) -> Watch {
         let mut watches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = watches.entry(sequence).or_insert_with(|| watch::channel(News::default()).0).subscribe();
-        Watch { sequence, watches: Arc::clone(self), changed }
+        let changed = watches
+            .entry(sequence)
+            .or_insert_with(|| watch::channel(News::default()).0)
+            .subscribe();
+        Watch {
+            sequence,
+            watches: Arc::clone(self),
+            changed,
+        }
     }
 
     pub(super) fn notify(&self, sequence: i64) {
@@ -39,17 +46,30 @@ impl Watches {
     }
 
     pub(super) fn ended(&self, sequence: i64, result: Option<Arc<str>>) {
-        self.tell(sequence, |news| *news = News { ended: true, result });
+        self.tell(sequence, |news| {
+            *news = News {
+                ended: true,
+                result,
+            }
+        });
     }
 
     fn tell(&self, sequence: i64, change: impl FnOnce(&mut News)) {
-        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&sequence) {
+        if let Some(sender) = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&sequence)
+        {
             sender.send_modify(change);
         }
     }
 
     pub(super) fn is_watched(&self, sequence: i64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&sequence)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&sequence)
     }
 }
 
@@ -67,15 +87,24 @@ impl Watch {
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("sequence", &self.sequence).finish_non_exhaustive()
+        f.debug_struct("Watch")
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut watches = self.watches.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watches = self
+            .watches
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // This receiver is still counted.
-        if watches.get(&self.sequence).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if watches
+            .get(&self.sequence)
+            .is_some_and(|sender| sender.receiver_count() <= 1)
+        {
             watches.remove(&self.sequence);
         }
     }

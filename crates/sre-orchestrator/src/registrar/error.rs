@@ -67,7 +67,9 @@ pub enum VerdictError {
     #[error("the verdict is not taken: {0}")]
     Untrusted(#[from] TrustError),
     /// Signed by this node itself, about its own work.
-    #[error("the verdict is signed by this node; its own word about its own work counts for nothing")]
+    #[error(
+        "the verdict is signed by this node; its own word about its own work counts for nothing"
+    )]
     Own,
     /// About another order or another receipt of it.
     #[error("the verdict is about another receipt than the one in the log for order {0}")]

@@ -28,10 +28,18 @@ impl Evidence {
     ///
     /// # Errors
     /// Why the first blob that is missing is.
-    pub fn into_bundle(self, receipt: &Receipt, proof: Option<Vec<u8>>) -> Result<Bundle, StoreError> {
+    pub fn into_bundle(
+        self,
+        receipt: &Receipt,
+        proof: Option<Vec<u8>>,
+    ) -> Result<Bundle, StoreError> {
         match self.missing.into_iter().next() {
             Some((_, error)) => Err(error),
-            None => Ok(Bundle { receipt: receipt.envelope().to_canonical(), proof, blobs: self.blobs }),
+            None => Ok(Bundle {
+                receipt: receipt.envelope().to_canonical(),
+                proof,
+                blobs: self.blobs,
+            }),
         }
     }
 
@@ -56,15 +64,26 @@ impl Evidence {
         }
     }
 
-    async fn fetch_new(&self, store: &dyn Store, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
-        let too_large =
-            |size_bytes| StoreError::TooLarge { digest, size_bytes, limit_bytes: BUNDLE_LIMIT_BYTES - self.bytes };
+    async fn fetch_new(
+        &self,
+        store: &dyn Store,
+        digest: BlobDigest,
+    ) -> Result<Arc<[u8]>, StoreError> {
+        let too_large = |size_bytes| StoreError::TooLarge {
+            digest,
+            size_bytes,
+            limit_bytes: BUNDLE_LIMIT_BYTES - self.bytes,
+        };
         if self.blobs.len() + self.missing.len() >= BLOBS_LIMIT {
             return Err(too_large(0));
         }
         let bytes = store.get(digest).await?;
         let size_bytes = bytes.len() as u64;
-        if self.bytes + size_bytes > BUNDLE_LIMIT_BYTES { Err(too_large(size_bytes)) } else { Ok(bytes) }
+        if self.bytes + size_bytes > BUNDLE_LIMIT_BYTES {
+            Err(too_large(size_bytes))
+        } else {
+            Ok(bytes)
+        }
     }
 }
 
@@ -72,7 +91,9 @@ impl Evidence {
 /// output, and the skill with its files. `with_runtime`: the language runtime too, where the engine names one.
 pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) -> Evidence {
     let mut found = Evidence::default();
-    let Some(provable) = &receipt.predicate().provable else { return found };
+    let Some(provable) = &receipt.predicate().provable else {
+        return found;
+    };
     let commitment = &provable.commitment;
     let plain: [BlobDigest; 4] = [
         provable.commitment_hash.into(),

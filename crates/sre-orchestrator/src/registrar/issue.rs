@@ -76,7 +76,9 @@ impl Registrar {
     /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own evidence is at fault
     /// is logged, put off, and does not hold up others.
     pub async fn issue_due(&self) -> Result<Batch, RegistrarError> {
-        let due = self.journal.due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)?;
+        let due = self
+            .journal
+            .due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)?;
         let batch = match due {
             DueReceipts { is_cut: true, .. } => Batch::Full,
             DueReceipts { ref orders, .. } if orders.is_empty() => Batch::Empty,
@@ -109,12 +111,20 @@ impl Registrar {
     ///
     /// # Errors
     /// [`RegistrarError`]. Trying again is safe.
-    pub async fn issue_proven(&self, order_id: &OrderId) -> Result<Option<(Receipt, TlogProof)>, RegistrarError> {
-        let Some(receipt) = self.issue(order_id).await? else { return Ok(None) };
+    pub async fn issue_proven(
+        &self,
+        order_id: &OrderId,
+    ) -> Result<Option<(Receipt, TlogProof)>, RegistrarError> {
+        let Some(receipt) = self.issue(order_id).await? else {
+            return Ok(None);
+        };
         // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
         self.log().integrate().await?;
         let proof = self.notary.proof(order_id).await?;
-        Ok(Some((receipt, proof.ok_or_else(|| RegistrarError::Unproven(order_id.clone()))?)))
+        Ok(Some((
+            receipt,
+            proof.ok_or_else(|| RegistrarError::Unproven(order_id.clone()))?,
+        )))
     }
 
     /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open, or when it was
@@ -123,14 +133,18 @@ impl Registrar {
     /// # Errors
     /// [`RegistrarError`]; trying again is safe.
     pub async fn issue(&self, order_id: &OrderId) -> Result<Option<Receipt>, RegistrarError> {
-        let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
+        let Some(order) = self.journal.due_receipt(order_id)? else {
+            return Ok(None);
+        };
         let result = order.result()?;
         if let Some((_, receipt)) = self.notary.receipt_of(&result).await? {
             return Ok(Some(receipt));
         }
         self.take_new_key()?;
         let receipt = self.notary.issue(&result, order.finished_at).await?;
-        self.journal.receipts_issued(vec![order.sequence], self.log_length()?).await?;
+        self.journal
+            .receipts_issued(vec![order.sequence], self.log_length()?)
+            .await?;
         Ok(Some(receipt))
     }
 
@@ -139,19 +153,32 @@ impl Registrar {
             return Ok(());
         }
         self.take_new_key()?;
-        let finished = parsed.iter().map(|(order, result)| Finished { result, finished_at: order.finished_at });
+        let finished = parsed.iter().map(|(order, result)| Finished {
+            result,
+            finished_at: order.finished_at,
+        });
         self.notary.issue_all(finished.collect()).await?;
         // Dies here: the orders stay due; the next batch signs the same, and the log keeps what it has.
         let issued = parsed.iter().map(|(order, _)| order.sequence).collect();
-        self.journal.receipts_issued(issued, self.log_length()?).await?;
+        self.journal
+            .receipts_issued(issued, self.log_length()?)
+            .await?;
         Ok(())
     }
 
     /// Tries an order again later, less and less often.
-    async fn put_off(&self, order: &DueReceipt, error: &(dyn std::error::Error + Sync)) -> Result<(), RegistrarError> {
-        let pause = RETRY_PAUSE.saturating_mul(1 << order.attempt.min(16)).min(RETRY_PAUSE_CAP);
+    async fn put_off(
+        &self,
+        order: &DueReceipt,
+        error: &(dyn std::error::Error + Sync),
+    ) -> Result<(), RegistrarError> {
+        let pause = RETRY_PAUSE
+            .saturating_mul(1 << order.attempt.min(16))
+            .min(RETRY_PAUSE_CAP);
         tracing::error!(order_id = order.order_id, %error, "an order has no receipt; trying again later");
-        self.journal.receipt_failed(order.sequence, pause, error.to_string()).await?;
+        self.journal
+            .receipt_failed(order.sequence, pause, error.to_string())
+            .await?;
         Ok(())
     }
 }
@@ -169,10 +196,17 @@ impl Failure {
             }
             return;
         };
-        if self.0.as_ref().is_some_and(|(last, at)| *last == error && at.elapsed() < LOG_PERIOD) {
+        if self
+            .0
+            .as_ref()
+            .is_some_and(|(last, at)| *last == error && at.elapsed() < LOG_PERIOD)
+        {
             return;
         }
-        tracing::error!(error, "receipts cannot be issued; trying again every two seconds");
+        tracing::error!(
+            error,
+            "receipts cannot be issued; trying again every two seconds"
+        );
         self.0 = Some((error, Instant::now()));
     }
 }
@@ -182,7 +216,9 @@ fn is_about_one_order(error: &RegistrarError) -> bool {
     match error {
         RegistrarError::Notary(NotaryError::Store(error)) => !error.is_retryable(),
         RegistrarError::Notary(NotaryError::Log(_)) | RegistrarError::Log(_) => false,
-        RegistrarError::Keys(_) | RegistrarError::LogBehind { .. } | RegistrarError::LogUnknown { .. } => false,
+        RegistrarError::Keys(_)
+        | RegistrarError::LogBehind { .. }
+        | RegistrarError::LogUnknown { .. } => false,
         RegistrarError::Notary(_)
         | RegistrarError::Journal(JournalError::Damaged { .. })
         | RegistrarError::Unproven(_) => true,

@@ -20,7 +20,11 @@ impl Registrar {
         let seen = self.journal.log_seen(&origin)?;
         let log = self.log_length()?;
         if log.entries < seen {
-            return Err(RegistrarError::LogBehind { origin, entries: log.entries, seen });
+            return Err(RegistrarError::LogBehind {
+                origin,
+                entries: log.entries,
+                seen,
+            });
         }
         if log.entries > seen {
             self.journal.log_noted(log).await?;
@@ -41,6 +45,9 @@ impl Registrar {
 
     /// How long the log is now.
     pub(super) fn log_length(&self) -> Result<LogLength, RegistrarError> {
-        Ok(LogLength { origin: self.log().key().name.to_string(), entries: self.log().submitted()? })
+        Ok(LogLength {
+            origin: self.log().key().name.to_string(),
+            entries: self.log().submitted()?,
+        })
     }
 }

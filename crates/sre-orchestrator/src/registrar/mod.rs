@@ -13,7 +13,10 @@ mod error;
 mod evidence;
 mod issue;
 mod log_length;
-#[expect(clippy::module_inception, reason = "the folder is the registrar's, and this file the handle to it")]
+#[expect(
+    clippy::module_inception,
+    reason = "the folder is the registrar's, and this file the handle to it"
+)]
 mod registrar;
 mod verdict;
 

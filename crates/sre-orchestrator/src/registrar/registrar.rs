@@ -41,7 +41,12 @@ impl Registrar {
     /// A registrar of `journal` that signs and keeps with `notary`, and believes whom the trust file in `keys` names.
     #[must_use]
     pub fn new(journal: Arc<Journal>, notary: Notary, keys: KeyFolder) -> Self {
-        Self { journal, notary, keys, turns: std::array::from_fn(|_| Mutex::new(())) }
+        Self {
+            journal,
+            notary,
+            keys,
+            turns: std::array::from_fn(|_| Mutex::new(())),
+        }
     }
 
     /// The log.
@@ -62,15 +67,28 @@ impl Registrar {
     /// [`RegistrarError`].
     pub async fn state(&self, order_id: &OrderId) -> Result<ReceiptState, RegistrarError> {
         let Some((position, receipt)) = self.receipt_of(order_id).await? else {
-            return Ok(ReceiptState { receipt: None, position: None, proof: None });
+            return Ok(ReceiptState {
+                receipt: None,
+                position: None,
+                proof: None,
+            });
         };
         let proof = self.log().prove(position).await?;
-        Ok(ReceiptState { receipt: Some(receipt), position: Some(position), proof })
+        Ok(ReceiptState {
+            receipt: Some(receipt),
+            position: Some(position),
+            proof,
+        })
     }
 
     /// The receipt of an order and its number in the log; `None` while it has none, or when it was forgotten.
-    pub(super) async fn receipt_of(&self, order_id: &OrderId) -> Result<Option<(u64, Receipt)>, RegistrarError> {
-        let Some(order) = self.journal.due_receipt(order_id)? else { return Ok(None) };
+    pub(super) async fn receipt_of(
+        &self,
+        order_id: &OrderId,
+    ) -> Result<Option<(u64, Receipt)>, RegistrarError> {
+        let Some(order) = self.journal.due_receipt(order_id)? else {
+            return Ok(None);
+        };
         Ok(self.notary.receipt_of(&order.result()?).await?)
     }
 
@@ -87,7 +105,9 @@ impl Registrar {
     pub(super) async fn turn(&self, order_id: &OrderId) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         order_id.as_str().hash(&mut hasher);
-        self.turns[(hasher.finish() % TURNS as u64) as usize].lock().await
+        self.turns[(hasher.finish() % TURNS as u64) as usize]
+            .lock()
+            .await
     }
 
     /// The keys whose verdicts count now: all that are trusted for it but this node's own, present and past.
@@ -96,7 +116,10 @@ impl Registrar {
     /// [`RegistrarError::Keys`].
     pub fn verdict_keys(&self, now: Timestamp) -> Result<BTreeSet<KeyId>, RegistrarError> {
         let trust = self.trust()?;
-        let counts = trust.keys().iter().filter(|key| !self.is_own(key) && key.allows(Purpose::Verdict, now).is_ok());
+        let counts = trust
+            .keys()
+            .iter()
+            .filter(|key| !self.is_own(key) && key.allows(Purpose::Verdict, now).is_ok());
         Ok(counts.map(|key| key.public_key.id()).collect())
     }
 
@@ -111,7 +134,10 @@ impl Registrar {
     /// was in place, and until then the old one is trusted. Where the file cannot be used nothing is signed: receipts
     /// wait, as they would at a start.
     pub(super) fn take_new_key(&self) -> Result<(), RegistrarError> {
-        let key = self.keys.load()?.ok_or_else(|| KeyFolderError::Missing(self.keys.path().to_path_buf()))?;
+        let key = self
+            .keys
+            .load()?
+            .ok_or_else(|| KeyFolderError::Missing(self.keys.path().to_path_buf()))?;
         if key.secret.public() == self.log().key().secret.public() {
             return Ok(());
         }

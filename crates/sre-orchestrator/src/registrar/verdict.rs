@@ -31,12 +31,18 @@ impl Registrar {
         now: Timestamp,
     ) -> Result<KeptVerdict, VerdictError> {
         let verdict = VerdictStatement::read(Envelope::parse(envelope)?)?;
-        verdict.verify_signature().map_err(|_| VerdictError::Signature)?;
+        verdict
+            .verify_signature()
+            .map_err(|_| VerdictError::Signature)?;
         let key = verdict.envelope().key();
         self.check_trust(key, verdict.predicate().checked_at, now)?;
         let predicate = verdict.predicate();
-        let sequence = self.journal.sequence(order_id).map_err(RegistrarError::from)?;
-        let (Some(sequence), Some((_, receipt))) = (sequence, self.receipt_of(order_id).await?) else {
+        let sequence = self
+            .journal
+            .sequence(order_id)
+            .map_err(RegistrarError::from)?;
+        let (Some(sequence), Some((_, receipt))) = (sequence, self.receipt_of(order_id).await?)
+        else {
             return Err(VerdictError::NoReceipt(order_id.clone()));
         };
         if predicate.order_id != *order_id || verdict.receipt() != Some(receipt.digest()) {
@@ -44,13 +50,19 @@ impl Registrar {
         }
         // The log keeps for ever what it is given, so nobody else adds between this look and the journal's count.
         let _turn = self.turn(order_id).await;
-        let standing = self.journal.standing(sequence, key.into(), predicate.verdict).map_err(RegistrarError::from)?;
+        let standing = self
+            .journal
+            .standing(sequence, key.into(), predicate.verdict)
+            .map_err(RegistrarError::from)?;
         if standing == VerdictKept::TooMany {
             return Err(VerdictError::TooMany(order_id.clone()));
         }
         let mut is_known = standing == VerdictKept::Known;
         if !is_known {
-            self.notary.keep_verdict(&verdict).await.map_err(RegistrarError::from)?;
+            self.notary
+                .keep_verdict(&verdict)
+                .await
+                .map_err(RegistrarError::from)?;
             // Dies here: the verdict is in the log and does not count. Its signer was told nothing and sends it again.
             let new = NewVerdict {
                 sequence,
@@ -59,18 +71,32 @@ impl Registrar {
                 checked_at: predicate.checked_at,
                 digest: ReceiptDigest::of(envelope).digest(),
             };
-            match self.journal.keep_verdict(new).await.map_err(RegistrarError::from)? {
+            match self
+                .journal
+                .keep_verdict(new)
+                .await
+                .map_err(RegistrarError::from)?
+            {
                 VerdictKept::New => {}
                 VerdictKept::Known => is_known = true,
                 VerdictKept::TooMany => return Err(VerdictError::TooMany(order_id.clone())),
             }
         }
         let entry = self.journal.get(order_id).map_err(RegistrarError::from)?;
-        Ok(KeptVerdict { key, is_known, finality: entry.and_then(|entry| entry.finality) })
+        Ok(KeptVerdict {
+            key,
+            is_known,
+            finality: entry.and_then(|entry| entry.finality),
+        })
     }
 
     /// Whether the key is believed about others' work: now, and when it says that it looked.
-    fn check_trust(&self, id: KeyId, checked_at: Timestamp, now: Timestamp) -> Result<(), VerdictError> {
+    fn check_trust(
+        &self,
+        id: KeyId,
+        checked_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), VerdictError> {
         let trust = self.trust()?;
         for at in [now, checked_at] {
             match trust.find(id, Purpose::Verdict, at) {

@@ -38,17 +38,25 @@ async fn round(
     renewed: &mut Option<Instant>,
 ) -> Result<(), JournalError> {
     let journal = pool.orchestrator.journal();
-    let is_due = |last: &Option<Instant>, period| last.is_none_or(|at: Instant| at.elapsed() >= period);
+    let is_due =
+        |last: &Option<Instant>, period| last.is_none_or(|at: Instant| at.elapsed() >= period);
     if is_due(renewed, RENEW_PERIOD) {
         journal.renew().await?;
         *renewed = Some(Instant::now());
     }
     if is_due(recovered, RECOVERY_PERIOD) {
-        let found = journal.recover(pool.orchestrator.backoff(), rand::random()).await?;
+        let found = journal
+            .recover(pool.orchestrator.backoff(), rand::random())
+            .await?;
         *recovered = Some(Instant::now());
         if found.holders > 0 {
             let (holders, retried, ended) = (found.holders, found.retried, found.ended);
-            tracing::warn!(holders, retried, ended, "took over the orders of processes that died");
+            tracing::warn!(
+                holders,
+                retried,
+                ended,
+                "took over the orders of processes that died"
+            );
             pool.wake_all();
             pool.orchestrator.courier().wake();
         }
@@ -56,7 +64,10 @@ async fn round(
     journal.tick().await?;
     let expired = journal.expire(EXPIRY_LIMIT).await?;
     if expired > 0 {
-        tracing::warn!(orders = expired, "orders have reached the queue's time limit");
+        tracing::warn!(
+            orders = expired,
+            "orders have reached the queue's time limit"
+        );
         pool.orchestrator.courier().wake();
     }
     for sequence in journal.cancelling()? {

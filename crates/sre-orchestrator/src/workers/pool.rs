@@ -49,8 +49,16 @@ pub(super) struct Running {
 impl Workers {
     /// Starts the loops, on the current tokio runtime.
     pub async fn start(orchestrator: Arc<Orchestrator>, options: WorkerOptions) -> Self {
-        let bench = |size: usize| Bench { places: Arc::new(Semaphore::new(size)), size, wake: Notify::new() };
-        let benches = options.concurrency.iter().map(|(backend, size)| (*backend, bench((*size).max(1)))).collect();
+        let bench = |size: usize| Bench {
+            places: Arc::new(Semaphore::new(size)),
+            size,
+            wake: Notify::new(),
+        };
+        let benches = options
+            .concurrency
+            .iter()
+            .map(|(backend, size)| (*backend, bench((*size).max(1))))
+            .collect();
         let pool = Arc::new(Pool {
             orchestrator,
             options,
@@ -80,13 +88,20 @@ impl Workers {
     ///
     /// # Errors
     /// [`SubmitError`]; the order was not accepted.
-    pub async fn submit(&self, order: AcceptedOrder, submitter: &str) -> Result<Submitted, SubmitError> {
+    pub async fn submit(
+        &self,
+        order: AcceptedOrder,
+        submitter: &str,
+    ) -> Result<Submitted, SubmitError> {
         let (pool, backend) = (&self.pool, order.profile().backend);
         let journal = pool.orchestrator.journal();
         if pool.stopping.load(Ordering::Acquire) {
             return Err(SubmitError::Stopping);
         }
-        let bench = pool.benches.get(&backend).ok_or(SubmitError::NoWorkers(backend))?;
+        let bench = pool
+            .benches
+            .get(&backend)
+            .ok_or(SubmitError::NoWorkers(backend))?;
         let limit = pool.options.queue_limit_orders;
         if !journal.is_known(order.order_id())? {
             if journal.open_orders() >= limit {
@@ -98,15 +113,32 @@ impl Workers {
         }
         // Nobody is overtaken: a place is taken at once only while nobody waits.
         let nobody_waits = journal.open_orders() <= pool.running().len();
-        let place = if nobody_waits { Arc::clone(&bench.places).try_acquire_owned().ok() } else { None };
-        let wish = if place.is_some() { ClaimWish::IfNew } else { ClaimWish::Never };
+        let place = if nobody_waits {
+            Arc::clone(&bench.places).try_acquire_owned().ok()
+        } else {
+            None
+        };
+        let wish = if place.is_some() {
+            ClaimWish::IfNew
+        } else {
+            ClaimWish::Never
+        };
         let record = order.to_record(submitter, pool.options.queue_time_limit);
         match journal.accept(record, wish).await? {
-            Accepted::New { lease, entry, watch } => {
+            Accepted::New {
+                lease,
+                entry,
+                watch,
+            } => {
                 // A lease comes only where there is a place for it. One without would be given back when it is dropped.
                 match lease.zip(place) {
                     Some((lease, place)) => {
-                        pool.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, Duration::ZERO, false);
+                        pool.orchestrator.meter().stage_ended(
+                            backend,
+                            MeteredStage::Queue,
+                            Duration::ZERO,
+                            false,
+                        );
                         pool.spawn(order, lease, place);
                     }
                     None => bench.wake.notify_one(),
@@ -117,7 +149,9 @@ impl Workers {
                 bench.wake.notify_one();
                 Ok(Submitted::Known { submitter })
             }
-            Accepted::Finished { result, submitter } => Ok(Submitted::Finished { result, submitter }),
+            Accepted::Finished { result, submitter } => {
+                Ok(Submitted::Finished { result, submitter })
+            }
             Accepted::Conflict => Err(SubmitError::Conflict(order.order_id().clone())),
             Accepted::Forgotten => Err(SubmitError::Forgotten(order.order_id().clone())),
         }
@@ -166,13 +200,18 @@ impl Pool {
         let bench = &self.benches[&backend];
         let mut turn = String::new();
         while !self.stopping.load(Ordering::Acquire) {
-            let Ok(first) = Arc::clone(&bench.places).acquire_owned().await else { return };
+            let Ok(first) = Arc::clone(&bench.places).acquire_owned().await else {
+                return;
+            };
             if self.stopping.load(Ordering::Acquire) {
                 // The place may be that of an order that the shutdown has just given back: it must not be claimed again
                 // here.
                 return;
             }
-            let claimed = match self.claim(backend, 1 + bench.places.available_permits(), &turn).await {
+            let claimed = match self
+                .claim(backend, 1 + bench.places.available_permits(), &turn)
+                .await
+            {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(%error, "no orders can be claimed");
@@ -205,7 +244,12 @@ impl Pool {
         }
     }
 
-    async fn claim(&self, backend: Backend, limit: usize, turn: &str) -> Result<Vec<Claimed>, JournalError> {
+    async fn claim(
+        &self,
+        backend: Backend,
+        limit: usize,
+        turn: &str,
+    ) -> Result<Vec<Claimed>, JournalError> {
         let journal = self.orchestrator.journal();
         journal.give_back().await?;
         if !journal.has_work(backend)? {
@@ -217,7 +261,9 @@ impl Pool {
     /// Reads what the journal kept of the order and starts its attempt.
     fn begin(self: &Arc<Self>, backend: Backend, claimed: Claimed, place: OwnedSemaphorePermit) {
         let queued = Duration::from_millis(claimed.queued_ms);
-        self.orchestrator.meter().stage_ended(backend, MeteredStage::Queue, queued, false);
+        self.orchestrator
+            .meter()
+            .stage_ended(backend, MeteredStage::Queue, queued, false);
         let pool = Arc::clone(self);
         let (sequence, order_id) = (claimed.lease.sequence(), claimed.lease.order_id().clone());
         tracing::debug!(%order_id, "claimed");
@@ -225,7 +271,9 @@ impl Pool {
             match pool.orchestrator.load(claimed).await {
                 Ok(Some((order, lease))) => pool.attempt(order, lease, cancel).await,
                 Ok(None) => pool.orchestrator.courier().wake(),
-                Err(error) => tracing::warn!(%order_id, %error, "what became of an attempt was not recorded"),
+                Err(error) => {
+                    tracing::warn!(%order_id, %error, "what became of an attempt was not recorded")
+                }
             }
         });
     }
@@ -233,7 +281,9 @@ impl Pool {
     /// Starts the attempt of an order that was just accepted.
     fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, place: OwnedSemaphorePermit) {
         let pool = Arc::clone(self);
-        self.start(lease.sequence(), place, move |cancel| async move { pool.attempt(order, lease, cancel).await });
+        self.start(lease.sequence(), place, move |cancel| async move {
+            pool.attempt(order, lease, cancel).await
+        });
     }
 
     fn start<F>(
@@ -245,8 +295,19 @@ impl Pool {
         F: Future<Output = ()> + Send + 'static,
     {
         let cancel = Arc::new(Notify::new());
-        self.running().insert(sequence, Running { cancel: Arc::clone(&cancel), task: None });
-        let leaves = Leaves { pool: Arc::clone(self), sequence, cancel: Arc::clone(&cancel), _place: place };
+        self.running().insert(
+            sequence,
+            Running {
+                cancel: Arc::clone(&cancel),
+                task: None,
+            },
+        );
+        let leaves = Leaves {
+            pool: Arc::clone(self),
+            sequence,
+            cancel: Arc::clone(&cancel),
+            _place: place,
+        };
         let task = tokio::spawn(async move {
             let _leaves = leaves;
             work(cancel).await;
@@ -257,16 +318,27 @@ impl Pool {
     }
 
     async fn attempt(&self, order: AcceptedOrder, lease: Lease, cancel: Arc<Notify>) {
-        let trace_id = order.trace.as_ref().map(|trace| trace.trace_id().to_owned());
+        let trace_id = order
+            .trace
+            .as_ref()
+            .map(|trace| trace.trace_id().to_owned());
         let span = tracing::info_span!("order", order_id = %order.order_id, trace_id);
         let cancelled = async { cancel.notified().await };
         let backend = order.profile().backend;
         let work = async {
-            match self.orchestrator.attempt(&order, lease, &|_| (), cancelled).await {
-                Ok(Ended::Finished(_)) if order.callback_url.is_some() => self.orchestrator.courier().wake(),
+            match self
+                .orchestrator
+                .attempt(&order, lease, &|_| (), cancelled)
+                .await
+            {
+                Ok(Ended::Finished(_)) if order.callback_url.is_some() => {
+                    self.orchestrator.courier().wake()
+                }
                 Ok(Ended::Finished(_)) => {}
                 Ok(Ended::Again(_)) => {}
-                Err(error) => tracing::warn!(%error, backend = %backend, "what became of an attempt was not recorded"),
+                Err(error) => {
+                    tracing::warn!(%error, backend = %backend, "what became of an attempt was not recorded")
+                }
             }
         };
         work.instrument(span).await;
@@ -280,7 +352,9 @@ impl Pool {
     }
 
     pub(super) fn wake_all(&self) {
-        self.benches.values().for_each(|bench| bench.wake.notify_one());
+        self.benches
+            .values()
+            .for_each(|bench| bench.wake.notify_one());
     }
 
     pub(super) fn running(&self) -> MutexGuard<'_, HashMap<i64, Running>> {
@@ -300,7 +374,10 @@ impl Drop for Leaves {
     fn drop(&mut self) {
         let mut running = self.pool.running();
         // The order's next attempt may have begun already.
-        if running.get(&self.sequence).is_some_and(|running| Arc::ptr_eq(&running.cancel, &self.cancel)) {
+        if running
+            .get(&self.sequence)
+            .is_some_and(|running| Arc::ptr_eq(&running.cancel, &self.cancel))
+        {
             running.remove(&self.sequence);
         }
     }

@@ -15,7 +15,9 @@ impl Workers {
         let pool = &self.pool;
         pool.stopping.store(true, Ordering::Release);
         pool.stop.send_replace(true);
-        pool.benches.values().for_each(|bench| bench.wake.notify_one());
+        pool.benches
+            .values()
+            .for_each(|bench| bench.wake.notify_one());
         let idle = async {
             for bench in pool.benches.values() {
                 let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
@@ -23,16 +25,28 @@ impl Workers {
             }
         };
         if tokio::time::timeout(grace, idle).await.is_err() {
-            let running: Vec<Running> = pool.running().drain().map(|(_, running)| running).collect();
-            tracing::warn!(orders = running.len(), "giving back orders that are not done");
-            running.iter().filter_map(|running| running.task.as_ref()).for_each(AbortHandle::abort);
+            let running: Vec<Running> =
+                pool.running().drain().map(|(_, running)| running).collect();
+            tracing::warn!(
+                orders = running.len(),
+                "giving back orders that are not done"
+            );
+            running
+                .iter()
+                .filter_map(|running| running.task.as_ref())
+                .for_each(AbortHandle::abort);
             for bench in pool.benches.values() {
                 let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
-                drop(tokio::time::timeout(Duration::from_secs(5), bench.places.acquire_many(all)).await);
+                drop(
+                    tokio::time::timeout(Duration::from_secs(5), bench.places.acquire_many(all))
+                        .await,
+                );
             }
         }
         let mut loops = pool.loops.lock().await;
-        drop(tokio::time::timeout(grace, async { while loops.join_next().await.is_some() {} }).await);
+        drop(
+            tokio::time::timeout(grace, async { while loops.join_next().await.is_some() {} }).await,
+        );
         loops.shutdown().await;
         let journal = pool.orchestrator.journal();
         match journal.give_back().await {

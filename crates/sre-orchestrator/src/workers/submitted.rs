@@ -33,7 +33,9 @@ pub enum Submitted {
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// Another order was accepted under this id, or another submitter's.
-    #[error("order {0} exists already, with other contents or from another token; choose another order_id")]
+    #[error(
+        "order {0} exists already, with other contents or from another token; choose another order_id"
+    )]
     Conflict(OrderId),
     /// The order that was accepted under this id was forgotten, with its result.
     #[error(
@@ -41,7 +43,9 @@ pub enum SubmitError {
     )]
     Forgotten(OrderId),
     /// As many orders are open as the operator allows.
-    #[error("{limit} orders are waiting or running, which is as many as this service takes; try again later")]
+    #[error(
+        "{limit} orders are waiting or running, which is as many as this service takes; try again later"
+    )]
     Full {
         /// The operator's limit.
         limit: usize,

@@ -14,7 +14,10 @@ use url::{Host, Url};
 /// Reads `text` as each of them.
 pub fn check(text: &str) {
     if let Ok(trace) = text.parse::<TraceParent>() {
-        assert_eq!(trace.to_string().parse::<TraceParent>().as_ref(), Ok(&trace));
+        assert_eq!(
+            trace.to_string().parse::<TraceParent>().as_ref(),
+            Ok(&trace)
+        );
         assert_ne!(trace.child(0).parent_id(), "0000000000000000");
     }
     if let Ok(id) = text.parse::<OrderId>() {
@@ -31,18 +34,37 @@ pub fn check(text: &str) {
     {
         let address: Option<IpAddr> = match url.host() {
             Some(Host::Ipv4(address)) => Some(address.into()),
-            Some(Host::Ipv6(address)) => Some(address.to_ipv4_mapped().map_or(address.into(), IpAddr::from)),
+            Some(Host::Ipv6(address)) => Some(
+                address
+                    .to_ipv4_mapped()
+                    .map_or(address.into(), IpAddr::from),
+            ),
             _ => None,
         };
-        assert!(matches!(url.port_or_known_default(), Some(80 | 443)), "{url}");
+        assert!(
+            matches!(url.port_or_known_default(), Some(80 | 443)),
+            "{url}"
+        );
         match address {
             Some(IpAddr::V4(v4)) => {
-                assert!(!v4.is_loopback() && !v4.is_private() && !v4.is_link_local() && !v4.is_unspecified(), "{url}");
+                assert!(
+                    !v4.is_loopback()
+                        && !v4.is_private()
+                        && !v4.is_link_local()
+                        && !v4.is_unspecified(),
+                    "{url}"
+                );
                 assert!(!v4.is_multicast() && !v4.is_broadcast(), "{url}");
             }
             Some(IpAddr::V6(v6)) => {
-                assert!(!v6.is_loopback() && !v6.is_unspecified() && !v6.is_multicast(), "{url}");
-                assert!(!v6.is_unicast_link_local() && !v6.is_unique_local(), "{url}");
+                assert!(
+                    !v6.is_loopback() && !v6.is_unspecified() && !v6.is_multicast(),
+                    "{url}"
+                );
+                assert!(
+                    !v6.is_unicast_link_local() && !v6.is_unique_local(),
+                    "{url}"
+                );
             }
             None => {}
         }

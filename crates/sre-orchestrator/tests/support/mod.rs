@@ -20,8 +20,8 @@ use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
 use sre_core::{OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_orchestrator::{
-    Acceptance, Backoff, Callback, CallbackError, CallbackMessage, Journal, OperatorLimits, Orchestrator, OrderConfig,
-    Parts, Schedule,
+    Acceptance, Backoff, Callback, CallbackError, CallbackMessage, Journal, OperatorLimits,
+    Orchestrator, OrderConfig, Parts, Schedule,
 };
 use sre_sandbox::{Ending, Execution, Executor, Job, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
@@ -58,7 +58,9 @@ impl Script {
         let (ending, printed) = match self.acts[index.min(self.acts.len() - 1)] {
             Act::Print(text) => (Ending::Exited(0), text),
             Act::Exit(code) => (Ending::Exited(code), ""),
-            Act::Unavailable => return Err(SandboxError::Unavailable(String::from("no instance slot"))),
+            Act::Unavailable => {
+                return Err(SandboxError::Unavailable(String::from("no instance slot")));
+            }
             Act::TimeOut => return Err(SandboxError::Timeout(job.time_limit)),
             Act::Panic => panic!("the backend breaks"),
             Act::Hang => {
@@ -70,7 +72,12 @@ impl Script {
             }
         };
         let judged = judge(job.skill, ending, printed.as_bytes(), || Ok(()))?;
-        Ok(Execution::new(judged, String::from("a log line\n"), Resources::default(), Duration::from_millis(1)))
+        Ok(Execution::new(
+            judged,
+            String::from("a log line\n"),
+            Resources::default(),
+            Duration::from_millis(1),
+        ))
     }
 }
 
@@ -103,7 +110,8 @@ pub struct WatchedVerify(pub Verifier, pub Arc<Watch>);
 #[async_trait]
 impl Verify for WatchedVerify {
     async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
-        self.1.note(format!("verify_result({})", request.claim.commitment_hash));
+        self.1
+            .note(format!("verify_result({})", request.claim.commitment_hash));
         self.0.verify_result(request).await
     }
 }
@@ -121,9 +129,14 @@ pub struct WatchedCallback(pub Receiver, pub Arc<Watch>);
 #[async_trait]
 impl Callback for WatchedCallback {
     async fn deliver(&self, message: &CallbackMessage) -> Result<(), CallbackError> {
-        let result: OrderResult = serde_json::from_str(&message.body).expect("the body is the result");
+        let result: OrderResult =
+            serde_json::from_str(&message.body).expect("the body is the result");
         assert_eq!(result.order_id.as_str(), message.order_id);
-        self.1.note(format!("deliver({}, {})", message.url, result.status.as_str()));
+        self.1.note(format!(
+            "deliver({}, {})",
+            message.url,
+            result.status.as_str()
+        ));
         match self.0 {
             Receiver::Acknowledges => Ok(()),
             Receiver::Refuses => Err(CallbackError::Status(503)),
@@ -146,7 +159,11 @@ pub fn house(acts: &[Act]) -> House {
 }
 
 pub fn house_with(acts: &[Act], receiver: Receiver) -> House {
-    house_in(Arc::new(tempfile::tempdir().expect("a data folder")), acts, receiver)
+    house_in(
+        Arc::new(tempfile::tempdir().expect("a data folder")),
+        acts,
+        receiver,
+    )
 }
 
 /// A house over a data folder that others may use too.
@@ -172,25 +189,55 @@ pub fn house_on(
     acts: &[Act],
     receiver: Receiver,
 ) -> House {
-    let script = Arc::new(Script { acts: acts.to_vec(), executions: 0.into(), stopped: 0.into() });
+    let script = Arc::new(Script {
+        acts: acts.to_vec(),
+        executions: 0.into(),
+        stopped: 0.into(),
+    });
     let player = Arc::clone(&script);
     let sandbox = Played::new("script", "1", move |job, stop| player.play(job, stop));
     let executor = Executor::new(vec![Arc::new(sandbox)], 2);
     let watch = Arc::new(Watch::default());
-    let commit = Arc::new(WatchedCommit(Committer::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
-    let verify = Arc::new(WatchedVerify(Verifier::new(executor.clone(), Arc::clone(&store)), Arc::clone(&watch)));
+    let commit = Arc::new(WatchedCommit(
+        Committer::new(executor.clone(), Arc::clone(&store)),
+        Arc::clone(&watch),
+    ));
+    let verify = Arc::new(WatchedVerify(
+        Verifier::new(executor.clone(), Arc::clone(&store)),
+        Arc::clone(&watch),
+    ));
     let callback = Arc::new(WatchedCallback(receiver, Arc::clone(&watch)));
-    let mut parts = Parts::new(executor.clone(), commit, verify, callback, store, Arc::new(journal));
-    parts.backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(2) };
+    let mut parts = Parts::new(
+        executor.clone(),
+        commit,
+        verify,
+        callback,
+        store,
+        Arc::new(journal),
+    );
+    parts.backoff = Backoff {
+        base: Duration::from_millis(1),
+        cap: Duration::from_millis(2),
+    };
     parts.schedule = Schedule::new(vec![Duration::from_millis(1); 3]);
     let orchestrator = Arc::new(Orchestrator::new(parts));
-    House { orchestrator, acceptance: Acceptance::new(OperatorLimits::default(), executor), script, watch, data }
+    House {
+        orchestrator,
+        acceptance: Acceptance::new(OperatorLimits::default(), executor),
+        script,
+        watch,
+        data,
+    }
 }
 
 impl House {
     /// Accepts and executes.
     pub async fn run(&self, config: OrderConfig) -> OrderResult {
-        let order = self.acceptance.accept(config).await.expect("an acceptable order");
+        let order = self
+            .acceptance
+            .accept(config)
+            .await
+            .expect("an acceptable order");
         self.orchestrator.execute(order).await.expect("a result")
     }
 }
@@ -224,7 +271,10 @@ pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T
         if let Some(found) = look() {
             return found;
         }
-        assert!(waiting.elapsed() < Duration::from_secs(180), "never: {what}");
+        assert!(
+            waiting.elapsed() < Duration::from_secs(180),
+            "never: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

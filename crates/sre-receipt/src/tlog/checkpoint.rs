@@ -43,10 +43,18 @@ impl Checkpoint {
     /// what they say.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.split('\n');
-        let mut line = || lines.next().ok_or(CheckpointError::Text("it has less than three lines"));
-        let origin = line()?.parse().map_err(|_| CheckpointError::Text("the origin is no key name"))?;
-        let size = parse_decimal(line()?).ok_or(CheckpointError::Text("the size is no decimal number"))?;
-        let root = parse_hash(line()?).ok_or(CheckpointError::Text("the root is no base64 of 32 bytes"))?;
+        let mut line = || {
+            lines
+                .next()
+                .ok_or(CheckpointError::Text("it has less than three lines"))
+        };
+        let origin = line()?
+            .parse()
+            .map_err(|_| CheckpointError::Text("the origin is no key name"))?;
+        let size =
+            parse_decimal(line()?).ok_or(CheckpointError::Text("the size is no decimal number"))?;
+        let root = parse_hash(line()?)
+            .ok_or(CheckpointError::Text("the root is no base64 of 32 bytes"))?;
         if line()?.is_empty() && lines.next().is_none() {
             Ok(Self { origin, size, root })
         } else {
@@ -61,7 +69,10 @@ impl Checkpoint {
     pub fn verify(note: &Note, key: &VerifierKey) -> Result<Self, CheckpointError> {
         let checkpoint = Self::parse(note.text())?;
         if checkpoint.origin != key.name {
-            return Err(CheckpointError::Origin { found: checkpoint.origin, expected: key.name.clone() });
+            return Err(CheckpointError::Origin {
+                found: checkpoint.origin,
+                expected: key.name.clone(),
+            });
         }
         note.signed_by(key)?.ok_or(NoteError::NoTrustedSignature)?;
         Ok(checkpoint)
@@ -70,13 +81,19 @@ impl Checkpoint {
     /// The text that is signed.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root.0))
+        format!(
+            "{}\n{}\n{}\n",
+            self.origin,
+            self.size,
+            STANDARD.encode(self.root.0)
+        )
     }
 }
 
 /// A decimal number in its one spelling.
 pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
-    let canonical = text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
+    let canonical =
+        text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
     if canonical { text.parse().ok() } else { None }
 }
 

@@ -54,20 +54,31 @@ impl Entry {
     /// The entry of a receipt.
     #[must_use]
     pub const fn receipt(sha256: ReceiptDigest) -> Self {
-        Self { kind: EntryKind::Receipt, sha256 }
+        Self {
+            kind: EntryKind::Receipt,
+            sha256,
+        }
     }
 
     /// The entry of a verdict.
     #[must_use]
     pub const fn verdict(sha256: ReceiptDigest) -> Self {
-        Self { kind: EntryKind::Verdict, sha256 }
+        Self {
+            kind: EntryKind::Verdict,
+            sha256,
+        }
     }
 
     /// The bytes that are hashed into the tree.
     #[must_use]
     pub fn to_canonical(&self) -> Vec<u8> {
         // The canonical form written down, because a log writes millions of them; `parse` and a test hold it to that.
-        format!(r#"{{"format":"{FORMAT}","kind":"{}","sha256":"{}"}}"#, self.kind.as_str(), self.sha256).into_bytes()
+        format!(
+            r#"{{"format":"{FORMAT}","kind":"{}","sha256":"{}"}}"#,
+            self.kind.as_str(),
+            self.sha256
+        )
+        .into_bytes()
     }
 
     /// Reads an entry.
@@ -79,8 +90,15 @@ impl Entry {
             return Err(EntryError);
         }
         let form: Form = serde_json::from_slice(bytes).map_err(|_| EntryError)?;
-        let entry = Self { kind: form.kind, sha256: form.sha256 };
-        if form.format == FORMAT && entry.to_canonical() == bytes { Ok(entry) } else { Err(EntryError) }
+        let entry = Self {
+            kind: form.kind,
+            sha256: form.sha256,
+        };
+        if form.format == FORMAT && entry.to_canonical() == bytes {
+            Ok(entry)
+        } else {
+            Err(EntryError)
+        }
     }
 }
 
@@ -91,7 +109,10 @@ mod tests {
 
     #[test]
     fn an_entry_is_canonical_json() {
-        for entry in [Entry::receipt(ReceiptDigest::of(b"a")), Entry::verdict(ReceiptDigest::of(b"b"))] {
+        for entry in [
+            Entry::receipt(ReceiptDigest::of(b"a")),
+            Entry::verdict(ReceiptDigest::of(b"b")),
+        ] {
             let bytes = entry.to_canonical();
             let value = canonical_json::parse(&bytes).expect("JSON");
             assert_eq!(canonical_json::to_vec(&value), bytes);

@@ -33,7 +33,13 @@ impl Hash {
     /// A leaf.
     #[must_use]
     pub fn leaf(entry: &[u8]) -> Self {
-        Self(Sha256::new().chain_update([0]).chain_update(entry).finalize().into())
+        Self(
+            Sha256::new()
+                .chain_update([0])
+                .chain_update(entry)
+                .finalize()
+                .into(),
+        )
     }
 
     /// An inner node.
@@ -56,7 +62,13 @@ impl fmt::Debug for Hash {
 ///
 /// # Errors
 /// [`MerkleError`].
-pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> Result<(), MerkleError> {
+pub fn verify_inclusion(
+    leaf: Hash,
+    index: u64,
+    size: u64,
+    path: &[Hash],
+    root: &Hash,
+) -> Result<(), MerkleError> {
     if index >= size {
         return Err(MerkleError::Range);
     }
@@ -73,7 +85,11 @@ pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, path: &[Hash], root: 
         }
         (node, last) = (node >> 1, last >> 1);
     }
-    if last == 0 && hash == *root { Ok(()) } else { Err(MerkleError::Root) }
+    if last == 0 && hash == *root {
+        Ok(())
+    } else {
+        Err(MerkleError::Root)
+    }
 }
 
 /// Checks that the tree with `size` entries begins with the one of `old_size` entries: nothing was changed or removed.
@@ -89,15 +105,25 @@ pub fn verify_consistency(
         return Err(MerkleError::Range);
     }
     if old_size == size || old_size == 0 {
-        let same = if old_size == 0 { *old_root == Hash::empty() } else { old_root == root };
+        let same = if old_size == 0 {
+            *old_root == Hash::empty()
+        } else {
+            old_root == root
+        };
         let same = same && (size != 0 || root == old_root);
-        return if same && path.is_empty() { Ok(()) } else { Err(MerkleError::Root) };
+        return if same && path.is_empty() {
+            Ok(())
+        } else {
+            Err(MerkleError::Root)
+        };
     }
     // A complete tree is its own first node, which the proof then leaves out.
     let (first, path) = if old_size.is_power_of_two() {
         (*old_root, path)
     } else {
-        path.split_first().map(|(first, rest)| (*first, rest)).ok_or(MerkleError::Root)?
+        path.split_first()
+            .map(|(first, rest)| (*first, rest))
+            .ok_or(MerkleError::Root)?
     };
     let (mut node, mut last) = (old_size - 1, size - 1);
     while node & 1 == 1 {
@@ -117,7 +143,11 @@ pub fn verify_consistency(
         }
         (node, last) = (node >> 1, last >> 1);
     }
-    if last == 0 && old == *old_root && new == *root { Ok(()) } else { Err(MerkleError::Root) }
+    if last == 0 && old == *old_root && new == *root {
+        Ok(())
+    } else {
+        Err(MerkleError::Root)
+    }
 }
 
 /// Whether the sibling stands to the left.

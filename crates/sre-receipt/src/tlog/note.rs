@@ -67,7 +67,10 @@ impl Note {
     /// [`NoteError::Text`].
     pub fn new(text: String) -> Result<Self, NoteError> {
         if text.ends_with('\n') && is_plain(&text) {
-            Ok(Self { text, signatures: Vec::new() })
+            Ok(Self {
+                text,
+                signatures: Vec::new(),
+            })
         } else {
             Err(NoteError::Text)
         }
@@ -81,7 +84,10 @@ impl Note {
         if bytes.len() > NOTE_LIMIT_BYTES {
             return Err(NoteError::TooLong(bytes.len()));
         }
-        let all = std::str::from_utf8(bytes).ok().filter(|text| is_plain(text)).ok_or(NoteError::Text)?;
+        let all = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| is_plain(text))
+            .ok_or(NoteError::Text)?;
         let at = all.rfind("\n\n").ok_or(NoteError::Unsigned)?;
         let (text, lines) = (&all[..=at], &all[at + 2..]);
         let lines = lines.strip_suffix('\n').ok_or(NoteError::Unsigned)?;
@@ -92,7 +98,10 @@ impl Note {
             }
             signatures.push(NoteSignature::parse(line).ok_or(NoteError::Signature(number + 1))?);
         }
-        Ok(Self { text: text.to_owned(), signatures })
+        Ok(Self {
+            text: text.to_owned(),
+            signatures,
+        })
     }
 
     /// The signed text, with its last line end.
@@ -138,8 +147,14 @@ impl Note {
     pub fn signed_by(&self, key: &VerifierKey) -> Result<Option<u64>, NoteError> {
         let id = key.id();
         let mut found = None;
-        for line in self.signatures.iter().filter(|line| line.name == key.name && line.id == id) {
-            let time = self.verify_line(key, line).map_err(|_| NoteError::Bad(key.name.clone()))?;
+        for line in self
+            .signatures
+            .iter()
+            .filter(|line| line.name == key.name && line.id == id)
+        {
+            let time = self
+                .verify_line(key, line)
+                .map_err(|_| NoteError::Bad(key.name.clone()))?;
             // Of several cosignatures by one witness the oldest proves the most.
             found = Some(found.map_or(time, |other: u64| other.min(time)));
         }
@@ -147,10 +162,16 @@ impl Note {
     }
 
     fn verify_line(&self, key: &VerifierKey, line: &NoteSignature) -> Result<u64, BadSignature> {
-        let signature = |bytes: &[u8]| bytes.try_into().map(Signature::from_bytes).map_err(|_| BadSignature);
+        let signature = |bytes: &[u8]| {
+            bytes
+                .try_into()
+                .map(Signature::from_bytes)
+                .map_err(|_| BadSignature)
+        };
         match key.kind {
             NoteKind::Ed25519 => {
-                key.key.verify(self.text.as_bytes(), &signature(&line.bytes)?)?;
+                key.key
+                    .verify(self.text.as_bytes(), &signature(&line.bytes)?)?;
                 Ok(0)
             }
             NoteKind::Cosignature => {
@@ -159,7 +180,8 @@ impl Note {
                 if time > i64::MAX as u64 {
                     return Err(BadSignature);
                 }
-                key.key.verify(cosigned(&self.text, time).as_bytes(), &signature(rest)?)?;
+                key.key
+                    .verify(cosigned(&self.text, time).as_bytes(), &signature(rest)?)?;
                 Ok(time)
             }
         }
@@ -169,13 +191,20 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
+        self.signatures
+            .iter()
+            .try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 
 impl fmt::Debug for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Note({:?}, {} signatures)", self.text, self.signatures.len())
+        write!(
+            f,
+            "Note({:?}, {} signatures)",
+            self.text,
+            self.signatures.len()
+        )
     }
 }
 
@@ -189,7 +218,11 @@ impl NoteSignature {
         if rest.is_empty() {
             return None;
         }
-        Some(Self { name: name.parse().ok()?, id: u32::from_be_bytes(*id), bytes: rest.to_vec() })
+        Some(Self {
+            name: name.parse().ok()?,
+            id: u32::from_be_bytes(*id),
+            bytes: rest.to_vec(),
+        })
     }
 }
 

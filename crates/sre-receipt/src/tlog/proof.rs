@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::checkpoint::{parse_decimal, parse_hash};
 use super::{
-    Checkpoint, CheckpointError, Hash, MerkleError, NOTE_LIMIT_BYTES, Note, NoteError, PATH_LIMIT_HASHES,
-    verify_inclusion,
+    Checkpoint, CheckpointError, Hash, MerkleError, NOTE_LIMIT_BYTES, Note, NoteError,
+    PATH_LIMIT_HASHES, verify_inclusion,
 };
 
 /// Longest proof, in bytes.
@@ -60,9 +60,15 @@ impl TlogProof {
             return Err(TlogProofError::Text);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| TlogProofError::Text)?;
-        let rest = text.strip_prefix(HEADER).and_then(|rest| rest.strip_prefix('\n')).ok_or(TlogProofError::Header)?;
+        let rest = text
+            .strip_prefix(HEADER)
+            .and_then(|rest| rest.strip_prefix('\n'))
+            .ok_or(TlogProofError::Header)?;
         let (index, mut rest) = rest.split_once('\n').ok_or(TlogProofError::Line("index"))?;
-        let index = index.strip_prefix("index ").and_then(parse_decimal).ok_or(TlogProofError::Line("index"))?;
+        let index = index
+            .strip_prefix("index ")
+            .and_then(parse_decimal)
+            .ok_or(TlogProofError::Line("index"))?;
         let mut path = Vec::new();
         loop {
             let (line, after) = rest.split_once('\n').ok_or(TlogProofError::Line("path"))?;
@@ -75,7 +81,11 @@ impl TlogProof {
             }
             path.push(parse_hash(line).ok_or(TlogProofError::Line("path"))?);
         }
-        Ok(Self { index, path, checkpoint: Note::parse(rest.as_bytes())? })
+        Ok(Self {
+            index,
+            path,
+            checkpoint: Note::parse(rest.as_bytes())?,
+        })
     }
 
     /// Checks that the entry stands in the tree of the checkpoint, and returns that checkpoint. Whether the checkpoint
@@ -85,7 +95,13 @@ impl TlogProof {
     /// [`TlogProofError`].
     pub fn verify_inclusion(&self, entry: &[u8]) -> Result<Checkpoint, TlogProofError> {
         let checkpoint = Checkpoint::parse(self.checkpoint.text())?;
-        verify_inclusion(Hash::leaf(entry), self.index, checkpoint.size, &self.path, &checkpoint.root)?;
+        verify_inclusion(
+            Hash::leaf(entry),
+            self.index,
+            checkpoint.size,
+            &self.path,
+            &checkpoint.root,
+        )?;
         Ok(checkpoint)
     }
 }

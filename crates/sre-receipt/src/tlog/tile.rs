@@ -26,7 +26,9 @@ pub struct TilePath {
 
 /// A text that names no tile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not the name of a tile: tile/<level or entries>/<index>[.p/<width>], as C2SP tlog-tiles has it")]
+#[error(
+    "not the name of a tile: tile/<level or entries>/<index>[.p/<width>], as C2SP tlog-tiles has it"
+)]
 pub struct TilePathError;
 
 impl fmt::Display for TilePath {
@@ -45,7 +47,11 @@ impl fmt::Display for TilePath {
             write!(f, "x{group:03}/")?;
         }
         write!(f, "{:03}", groups[0])?;
-        if self.width < TILE_WIDTH { write!(f, ".p/{}", self.width) } else { Ok(()) }
+        if self.width < TILE_WIDTH {
+            write!(f, ".p/{}", self.width)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -53,7 +59,9 @@ impl FromStr for TilePath {
     type Err = TilePathError;
 
     fn from_str(text: &str) -> Result<Self, TilePathError> {
-        parse(text).filter(|path| path.to_string() == text).ok_or(TilePathError)
+        parse(text)
+            .filter(|path| path.to_string() == text)
+            .ok_or(TilePathError)
     }
 }
 
@@ -62,12 +70,19 @@ fn parse(text: &str) -> Option<TilePath> {
     let (kind, rest) = text.strip_prefix("tile/")?.split_once('/')?;
     let level = match kind {
         "entries" => None,
-        number => Some(u8::try_from(parse_decimal(number)?).ok().filter(|level| *level <= LEVEL_LIMIT)?),
+        number => Some(
+            u8::try_from(parse_decimal(number)?)
+                .ok()
+                .filter(|level| *level <= LEVEL_LIMIT)?,
+        ),
     };
     let (index, width) = match rest.split_once(".p/") {
-        Some((index, width)) => {
-            (index, u16::try_from(parse_decimal(width)?).ok().filter(|width| (1..TILE_WIDTH).contains(width))?)
-        }
+        Some((index, width)) => (
+            index,
+            u16::try_from(parse_decimal(width)?)
+                .ok()
+                .filter(|width| (1..TILE_WIDTH).contains(width))?,
+        ),
         None => (rest, TILE_WIDTH),
     };
     let groups: Vec<&str> = index.split('/').collect();
@@ -82,7 +97,11 @@ fn parse(text: &str) -> Option<TilePath> {
         }
         value = value * 1000 + digits.parse::<u64>().ok()?;
     }
-    Some(TilePath { level, index: value, width })
+    Some(TilePath {
+        level,
+        index: value,
+        width,
+    })
 }
 
 #[cfg(test)]
@@ -91,7 +110,11 @@ mod tests {
 
     #[test]
     fn the_example_of_the_specification_and_nothing_else_names_tile_1234067() {
-        let path = TilePath { level: Some(0), index: 1_234_067, width: 256 };
+        let path = TilePath {
+            level: Some(0),
+            index: 1_234_067,
+            width: 256,
+        };
         assert_eq!(path.to_string(), "tile/0/x001/x234/067");
         assert_eq!("tile/0/x001/x234/067".parse(), Ok(path));
         for wrong in [

@@ -25,7 +25,9 @@ pub struct KeyName(String);
 
 /// A text that is no key name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a key name is 1 to 255 bytes without white space, control characters and `+`, for instance example.com/log")]
+#[error(
+    "a key name is 1 to 255 bytes without white space, control characters and `+`, for instance example.com/log"
+)]
 pub struct KeyNameError;
 
 /// What a key signs.
@@ -58,7 +60,9 @@ pub enum VerifierKeyError {
     #[error(transparent)]
     Name(#[from] KeyNameError),
     /// The kind is not supported here.
-    #[error("the verifier key is of type {0:#04x}; this version reads Ed25519 (0x01) and Ed25519 cosignatures (0x04)")]
+    #[error(
+        "the verifier key is of type {0:#04x}; this version reads Ed25519 (0x01) and Ed25519 cosignatures (0x04)"
+    )]
     Kind(u8),
     /// The key is none.
     #[error(transparent)]
@@ -87,7 +91,11 @@ impl TryFrom<String> for KeyName {
     fn try_from(text: String) -> Result<Self, KeyNameError> {
         let is_fine = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
         let good = !text.is_empty() && text.len() <= NAME_LIMIT_BYTES && text.chars().all(is_fine);
-        if good && !text.starts_with("cosignature/") { Ok(Self(text)) } else { Err(KeyNameError) }
+        if good && !text.starts_with("cosignature/") {
+            Ok(Self(text))
+        } else {
+            Err(KeyNameError)
+        }
     }
 }
 
@@ -115,13 +123,21 @@ impl VerifierKey {
     /// The key of a log.
     #[must_use]
     pub const fn log(name: KeyName, key: PublicKey) -> Self {
-        Self { name, kind: NoteKind::Ed25519, key }
+        Self {
+            name,
+            kind: NoteKind::Ed25519,
+            key,
+        }
     }
 
     /// The key of a witness.
     #[must_use]
     pub const fn witness(name: KeyName, key: PublicKey) -> Self {
-        Self { name, kind: NoteKind::Cosignature, key }
+        Self {
+            name,
+            kind: NoteKind::Cosignature,
+            key,
+        }
     }
 
     /// The id in signature lines. Short, so it finds a key and proves nothing.
@@ -148,10 +164,13 @@ impl FromStr for VerifierKey {
 
     fn from_str(text: &str) -> Result<Self, VerifierKeyError> {
         let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(VerifierKeyError::Form);
         };
-        let material = STANDARD.decode(material).map_err(|_| VerifierKeyError::Form)?;
+        let material = STANDARD
+            .decode(material)
+            .map_err(|_| VerifierKeyError::Form)?;
         let (kind, key) = material.split_first().ok_or(VerifierKeyError::Form)?;
         let kind = match kind {
             1 => NoteKind::Ed25519,
@@ -159,12 +178,19 @@ impl FromStr for VerifierKey {
             other => return Err(VerifierKeyError::Kind(*other)),
         };
         let key = PublicKey::from_bytes(key.try_into().map_err(|_| KeyError::Length)?)?;
-        let parsed = Self { name: name.parse()?, kind, key };
+        let parsed = Self {
+            name: name.parse()?,
+            kind,
+            key,
+        };
         let expected = format!("{:08x}", parsed.id());
         if id == expected {
             Ok(parsed)
         } else {
-            Err(VerifierKeyError::Id { found: id.chars().take(20).collect(), expected })
+            Err(VerifierKeyError::Id {
+                found: id.chars().take(20).collect(),
+                expected,
+            })
         }
     }
 }
@@ -178,9 +204,15 @@ mod tests {
     fn the_verifier_key_of_the_specification_is_read_and_written() {
         let text = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
         let key: VerifierKey = text.parse().expect("the key of the specification");
-        assert_eq!((key.name.as_str(), key.id()), ("example.com/foo", 0x530d_903a));
+        assert_eq!(
+            (key.name.as_str(), key.id()),
+            ("example.com/foo", 0x530d_903a)
+        );
         assert_eq!(key.to_string(), text);
         let other = text.replace("530d903a", "530d903b");
-        assert!(matches!(other.parse::<VerifierKey>(), Err(VerifierKeyError::Id { .. })));
+        assert!(matches!(
+            other.parse::<VerifierKey>(),
+            Err(VerifierKeyError::Id { .. })
+        ));
     }
 }

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, Method, OrderResult, OrderStatus,
-    Outcome, OutputDigest, Resources, Verdict, VerifyResult, canonical_json,
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, Method,
+    OrderResult, OrderStatus, Outcome, OutputDigest, Resources, Verdict, VerifyResult,
+    canonical_json,
 };
 use sre_receipt::tlog::{Checkpoint, Entry, Hash, Note, TlogProof};
 use sre_receipt::{
-    Bundle, Circumstances, Examiner, Host, NodeKey, Policy, Purpose, Receipt, SecretKey, Trust, TrustedKey,
+    Bundle, Circumstances, Examiner, Host, NodeKey, Policy, Purpose, Receipt, SecretKey, Trust,
+    TrustedKey,
 };
 
 /// 2026-01-01, as all times here.
@@ -22,11 +24,16 @@ pub fn now() -> Timestamp {
 /// The key of a node with this name.
 pub fn node(seed: u8) -> NodeKey {
     let name = format!("node{seed}.example/log").parse().expect("a name");
-    NodeKey { name, secret: SecretKey::from_seed(&[seed; 32]) }
+    NodeKey {
+        name,
+        secret: SecretKey::from_seed(&[seed; 32]),
+    }
 }
 
 pub fn returned() -> Outcome {
-    Outcome::Returned { output: OutputDigest::of(&canonical_json::to_vec(&json!({"words": 6}))) }
+    Outcome::Returned {
+        output: OutputDigest::of(&canonical_json::to_vec(&json!({"words": 6}))),
+    }
 }
 
 /// The result of an order whose skill did this.
@@ -46,7 +53,11 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         result_uri: outcome.output().map(|output| format!("da:sha256:{output}")),
         result_hash: outcome.output(),
         execution_time_ms: 3,
-        status: if is_success { CommitStatus::Success } else { CommitStatus::Failed },
+        status: if is_success {
+            CommitStatus::Success
+        } else {
+            CommitStatus::Failed
+        },
         error_message: outcome.error_code().map(|_| outcome.to_string()),
         commitment,
         commitment_hash,
@@ -54,7 +65,11 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         backend: Backend::Wasm,
         backend_note: None,
         isolation: None,
-        resources: Resources { fuel: 20_032, cpu_ms: 0.25, peak_memory_bytes: 1 << 20 },
+        resources: Resources {
+            fuel: 20_032,
+            cpu_ms: 0.25,
+            peak_memory_bytes: 1 << 20,
+        },
     };
     let verification = VerifyResult {
         is_valid: true,
@@ -68,7 +83,11 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
     };
     OrderResult {
         order_id: commit.order_id.clone(),
-        status: if is_success { OrderStatus::Completed } else { OrderStatus::Failed },
+        status: if is_success {
+            OrderStatus::Completed
+        } else {
+            OrderStatus::Failed
+        },
         error_message: commit.error_message.clone(),
         error_code: outcome.error_code().map(str::to_owned),
         commit_result: Some(commit),
@@ -93,27 +112,49 @@ pub fn timed_out(order_id: &str) -> OrderResult {
 }
 
 pub fn circumstances(outcome: Option<Outcome>) -> Circumstances {
-    let host = Host { software: String::from("sre 0.1.0"), os: String::from("linux"), arch: String::from("x86_64") };
-    Circumstances { finished_at: now(), outcome, host }
+    let host = Host {
+        software: String::from("sre 0.1.0"),
+        os: String::from("linux"),
+        arch: String::from("x86_64"),
+    };
+    Circumstances {
+        finished_at: now(),
+        outcome,
+        host,
+    }
 }
 
 /// A receipt of node 1.
 pub fn receipt(order_id: &str, outcome: Outcome) -> Receipt {
-    Receipt::issue(&result(order_id, outcome), circumstances(Some(outcome)), &node(1).secret).expect("a receipt")
+    Receipt::issue(
+        &result(order_id, outcome),
+        circumstances(Some(outcome)),
+        &node(1).secret,
+    )
+    .expect("a receipt")
 }
 
 /// A log of two entries, the second of which is the receipt, signed by `log`.
 pub fn proof(receipt: &Receipt, log: &NodeKey) -> TlogProof {
     let first = Hash::leaf(&Entry::receipt(Digest::of(b"another receipt").into()).to_canonical());
     let second = Hash::leaf(&Entry::receipt(receipt.digest()).to_canonical());
-    let checkpoint = Checkpoint { origin: log.name.clone(), size: 2, root: Hash::node(&first, &second) };
+    let checkpoint = Checkpoint {
+        origin: log.name.clone(),
+        size: 2,
+        root: Hash::node(&first, &second),
+    };
     let mut note = Note::new(checkpoint.to_text()).expect("a note");
     note.sign(log.name.clone(), &log.secret);
-    TlogProof { index: 1, path: vec![first], checkpoint: note }
+    TlogProof {
+        index: 1,
+        path: vec![first],
+        checkpoint: note,
+    }
 }
 
 pub fn bundle(receipt: &Receipt) -> Bundle {
-    let blobs = [&b"skill"[..], b"input", b"profile"].map(|bytes| (Digest::of(bytes).into(), bytes.into()));
+    let blobs =
+        [&b"skill"[..], b"input", b"profile"].map(|bytes| (Digest::of(bytes).into(), bytes.into()));
     Bundle {
         receipt: receipt.envelope().to_canonical(),
         proof: Some(proof(receipt, &node(1)).to_string().into_bytes()),
@@ -135,6 +176,8 @@ pub fn trusted(key: &NodeKey, purposes: &[Purpose]) -> TrustedKey {
 /// An examiner that trusts node 1 for receipts and its log.
 pub fn examiner() -> Examiner {
     let mut trust = Trust::default();
-    trust.add(trusted(&node(1), &[Purpose::Receipt, Purpose::Log])).expect("a new key");
+    trust
+        .add(trusted(&node(1), &[Purpose::Receipt, Purpose::Log]))
+        .expect("a new key");
     Examiner::new(trust, Policy::default())
 }

@@ -20,13 +20,25 @@ fn make_environment() -> Option<PathBuf> {
     if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
         return Some(python);
     }
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).and_then(|()| {
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let made = run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder))
+    .and_then(|()| {
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
         let wanted = wanted.lines().filter(|line| !line.starts_with('#'));
         run(Command::new(&python).args(pip).args(wanted))
     });
     if let Err(reason) = made {
-        assert!(std::env::var_os("CI").is_none(), "the independent readers could not be installed: {reason}");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the independent readers could not be installed: {reason}"
+        );
         eprintln!("SKIPPED: the independent readers could not be installed: {reason}");
         return None;
     }
@@ -35,6 +47,15 @@ fn make_environment() -> Option<PathBuf> {
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
-    let ran = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if ran.status.success() { Ok(()) } else { Err(format!("{command:?}: {}", String::from_utf8_lossy(&ran.stderr))) }
+    let ran = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if ran.status.success() {
+        Ok(())
+    } else {
+        Err(format!(
+            "{command:?}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        ))
+    }
 }

@@ -5,10 +5,16 @@ use sre_jail::Report;
 use sre_jail::jail::Layer;
 
 /// From what was measured inside the jail.
-pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind, is_warm: bool) -> Isolation {
+pub fn isolation(
+    report: &Report,
+    missing: &[(Layer, String)],
+    kind: RuntimeKind,
+    is_warm: bool,
+) -> Isolation {
     let measured = &report.measured;
     let mut isolation = Isolation::default();
-    let mut enforced = |name: &str, what: String| drop(isolation.enforced.insert(name.to_owned(), what));
+    let mut enforced =
+        |name: &str, what: String| drop(isolation.enforced.insert(name.to_owned(), what));
     enforced("namespaces", measured.isolated_namespaces().join(" "));
     enforced("user_map", measured.user_map.clone());
     enforced("capabilities", String::from("none"));
@@ -17,8 +23,15 @@ pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind
     if measured.landlock_version > 0 {
         enforced("landlock", format!("version {}", measured.landlock_version));
     }
-    let read_only = measured.mounts.values().filter(|options| options.split(',').any(|option| option == "ro")).count();
-    enforced("mounts", format!("{} in all, {read_only} read-only", measured.mounts.len()));
+    let read_only = measured
+        .mounts
+        .values()
+        .filter(|options| options.split(',').any(|option| option == "ro"))
+        .count();
+    enforced(
+        "mounts",
+        format!("{} in all, {read_only} read-only", measured.mounts.len()),
+    );
     for (controller, version) in &report.group_limits {
         let name = match *controller {
             "memory" => Layer::MemoryLimit,
@@ -27,12 +40,20 @@ pub fn isolation(report: &Report, missing: &[(Layer, String)], kind: RuntimeKind
         };
         enforced(name.name(), format!("cgroup v{version}"));
     }
-    isolation.missing = missing.iter().map(|(layer, why)| (layer.name().to_owned(), why.clone())).collect();
+    isolation.missing = missing
+        .iter()
+        .map(|(layer, why)| (layer.name().to_owned(), why.clone()))
+        .collect();
 
     // What an interpreter that waited has read and drawn before the order differs from what it would have at its start.
     let has_world = report.is_repeatable && !is_warm;
     let fixed = |holds: bool| if holds { "fixed" } else { "host" };
-    let has = |name: &str| measured.isolated_namespaces().iter().any(|found| found == name);
+    let has = |name: &str| {
+        measured
+            .isolated_namespaces()
+            .iter()
+            .any(|found| found == name)
+    };
     isolation.repeatability = [
         ("addresses", fixed(measured.fixed_addresses && !is_warm)),
         ("environment", "fixed"),

@@ -77,7 +77,10 @@ struct Kind {
 impl Pool {
     /// A pool of up to `size` jails for each kind of limits, and of no more in the making at once; 0 is no pool.
     pub fn new(size: usize) -> Self {
-        Self { size, shelf: Arc::default() }
+        Self {
+            size,
+            shelf: Arc::default(),
+        }
     }
 
     /// A jail for an order, if there is one that lives, and others made for the next.
@@ -90,7 +93,10 @@ impl Pool {
             let mut kind = shelf.kind(order.limits);
             // One that waits may be killed at any time: it is the first to go when the machine's memory runs out. All
             // are looked at, or one that is never reached would keep its place for ever.
-            let dead: Vec<Held> = kind.ready.extract_if(.., |held| !held.is_waiting()).collect();
+            let dead: Vec<Held> = kind
+                .ready
+                .extract_if(.., |held| !held.is_waiting())
+                .collect();
             let held = kind.ready.pop();
             let wanted = self.size.saturating_sub(kind.ready.len() + kind.coming);
             let missing = wanted.min(self.size.saturating_sub(shelf.making));
@@ -113,17 +119,30 @@ impl Pool {
     fn make(&self, jail: &Arc<Jail>, number: u64, command: &Command, order: &Order) {
         let jail = Arc::clone(jail);
         // Given back however the making ends, also when no thread can be started for it.
-        let place = Coming { shelf: Arc::clone(&self.shelf), number };
+        let place = Coming {
+            shelf: Arc::clone(&self.shelf),
+            number,
+        };
         let start = Order {
             program: command.program.clone(),
-            arguments: vec![command.arguments[0].clone(), String::from("-c"), WAIT.to_owned()],
-            environment: order.environment.iter().filter(|(name, _)| name != "INPUT_JSON").cloned().collect(),
+            arguments: vec![
+                command.arguments[0].clone(),
+                String::from("-c"),
+                WAIT.to_owned(),
+            ],
+            environment: order
+                .environment
+                .iter()
+                .filter(|(name, _)| name != "INPUT_JSON")
+                .cloned()
+                .collect(),
             files: Vec::new(),
             stdin: Arc::from([]),
             ..order.clone()
         };
-        let made =
-            std::thread::Builder::new().name(String::from("sre-warm-jail")).spawn(move || match jail.hold(&start) {
+        let made = std::thread::Builder::new()
+            .name(String::from("sre-warm-jail"))
+            .spawn(move || match jail.hold(&start) {
                 Ok(held) => place.fill(held),
                 Err(error) => tracing::warn!(%error, "no jail could be made ahead"),
             });
@@ -140,7 +159,12 @@ impl Shelf {
             Some(at) => self.kinds.remove(at),
             None => {
                 self.count += 1;
-                Kind { number: self.count, limits, ready: Vec::new(), coming: 0 }
+                Kind {
+                    number: self.count,
+                    limits,
+                    ready: Vec::new(),
+                    coming: 0,
+                }
             }
         }
     }
@@ -155,7 +179,11 @@ struct Coming {
 impl Coming {
     /// The jail is there. One of a kind that has been forgotten is ended.
     fn fill(self, held: Held) {
-        if let Some(kind) = lock(&self.shelf).kinds.iter_mut().find(|kind| kind.number == self.number) {
+        if let Some(kind) = lock(&self.shelf)
+            .kinds
+            .iter_mut()
+            .find(|kind| kind.number == self.number)
+        {
             kind.ready.push(held);
         }
     }
@@ -165,7 +193,11 @@ impl Drop for Coming {
     fn drop(&mut self) {
         let mut shelf = lock(&self.shelf);
         shelf.making -= 1;
-        if let Some(kind) = shelf.kinds.iter_mut().find(|kind| kind.number == self.number) {
+        if let Some(kind) = shelf
+            .kinds
+            .iter_mut()
+            .find(|kind| kind.number == self.number)
+        {
             kind.coming -= 1;
         }
     }

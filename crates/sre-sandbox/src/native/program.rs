@@ -49,15 +49,23 @@ pub fn command(skill: &Skill, root: &Path) -> Result<Command, SandboxError> {
     let entrypoint = &*runtime.entrypoint;
     match runtime.kind {
         RuntimeKind::Wasm => Err(rejected("a WebAssembly module runs on the wasm backend")),
-        RuntimeKind::Python => interpreted(root, "python3", entrypoint, vec![(HASH_SEED.0.into(), HASH_SEED.1.into())]),
+        RuntimeKind::Python => interpreted(
+            root,
+            "python3",
+            entrypoint,
+            vec![(HASH_SEED.0.into(), HASH_SEED.1.into())],
+        ),
         RuntimeKind::Javascript => interpreted(root, "node", entrypoint, Vec::new()),
         RuntimeKind::Native => {
             let file = skill.entrypoint();
             if file.bytes.is_empty() {
-                return Err(rejected(format!("{entrypoint} is empty: nothing can be started")));
+                return Err(rejected(format!(
+                    "{entrypoint} is empty: nothing can be started"
+                )));
             }
             if !file.executable {
-                let fix = "set its executable bit (chmod +x, or \"executable\": true in the JSON form)";
+                let fix =
+                    "set its executable bit (chmod +x, or \"executable\": true in the JSON form)";
                 return Err(rejected(format!("{entrypoint} may not be executed; {fix}")));
             }
             let interpreter = match file.bytes.strip_prefix(b"#!") {
@@ -87,14 +95,29 @@ fn interpreted(
         )));
     }
     let arguments = vec![name.to_owned(), entrypoint.to_owned()];
-    Ok(Command { interpreter: Some(program.clone()), program, arguments, environment })
+    Ok(Command {
+        interpreter: Some(program.clone()),
+        program,
+        arguments,
+        environment,
+    })
 }
 
 /// The interpreter that a script's first line names.
-fn interpreter(skill: &Skill, root: &Path, entrypoint: &str, after_mark: &[u8]) -> Result<String, SandboxError> {
-    let line = after_mark.split(|&byte| byte == b'\n').next().unwrap_or_default();
+fn interpreter(
+    skill: &Skill,
+    root: &Path,
+    entrypoint: &str,
+    after_mark: &[u8],
+) -> Result<String, SandboxError> {
+    let line = after_mark
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
     if line.len() + 2 > LINE_LIMIT_BYTES {
-        return Err(rejected(format!("the interpreter line of {entrypoint} is longer than {LINE_LIMIT_BYTES} bytes")));
+        return Err(rejected(format!(
+            "the interpreter line of {entrypoint} is longer than {LINE_LIMIT_BYTES} bytes"
+        )));
     }
     if line.ends_with(b"\r") {
         return Err(rejected(format!(
@@ -102,23 +125,38 @@ fn interpreter(skill: &Skill, root: &Path, entrypoint: &str, after_mark: &[u8]) 
              save the file with Unix line ends"
         )));
     }
-    let line =
-        std::str::from_utf8(line).map_err(|_| rejected(format!("the first line of {entrypoint} is not UTF-8")))?;
+    let line = std::str::from_utf8(line)
+        .map_err(|_| rejected(format!("the first line of {entrypoint} is not UTF-8")))?;
     let mut words = line.split_ascii_whitespace();
     let Some(program) = words.next() else {
-        return Err(rejected(format!("the interpreter line of {entrypoint} names no interpreter")));
+        return Err(rejected(format!(
+            "the interpreter line of {entrypoint} names no interpreter"
+        )));
     };
     let program = match program {
         "/usr/bin/env" | "/bin/env" => match words.find(|word| !word.starts_with('-')) {
             Some(name) => format!("/usr/bin/{name}"),
-            None => return Err(rejected(format!("the interpreter line of {entrypoint} names no interpreter"))),
+            None => {
+                return Err(rejected(format!(
+                    "the interpreter line of {entrypoint} names no interpreter"
+                )));
+            }
         },
         absolute if absolute.starts_with('/') => absolute.to_owned(),
-        other => return Err(rejected(format!("the interpreter {other:?} of {entrypoint} is no absolute path"))),
+        other => {
+            return Err(rejected(format!(
+                "the interpreter {other:?} of {entrypoint} is no absolute path"
+            )));
+        }
     };
-    let in_package = program.strip_prefix(PACKAGE_FOLDER).and_then(|path| path.strip_prefix('/'));
+    let in_package = program
+        .strip_prefix(PACKAGE_FOLDER)
+        .and_then(|path| path.strip_prefix('/'));
     let is_there = match in_package {
-        Some(path) => skill.files().iter().any(|file| file.path == path && file.executable),
+        Some(path) => skill
+            .files()
+            .iter()
+            .any(|file| file.path == path && file.executable),
         None => find(root, &program).is_some(),
     };
     if is_there {
@@ -138,7 +176,9 @@ fn check_elf(entrypoint: &str, bytes: &[u8]) -> Result<(), SandboxError> {
             "{entrypoint} is neither a program for Linux nor a script: it begins with neither an ELF header nor \"#!\""
         )));
     };
-    let (Some(&class), Some(&order), Some(machine)) = (header.first(), header.get(1), bytes.get(18..20)) else {
+    let (Some(&class), Some(&order), Some(machine)) =
+        (header.first(), header.get(1), bytes.get(18..20))
+    else {
         return Err(rejected(format!("{entrypoint} has a broken ELF header")));
     };
     let machine = u16::from_le_bytes([machine[0], machine[1]]);
@@ -150,6 +190,8 @@ fn check_elf(entrypoint: &str, bytes: &[u8]) -> Result<(), SandboxError> {
     }
     match bytes.get(16) {
         Some(2 | 3) => Ok(()),
-        _ => Err(rejected(format!("{entrypoint} is no executable but another kind of ELF file"))),
+        _ => Err(rejected(format!(
+            "{entrypoint} is no executable but another kind of ELF file"
+        ))),
     }
 }

@@ -41,16 +41,23 @@ pub struct Resolved {
 /// What is wrong with it, and where.
 pub fn resolve(named: &Root, images: Option<&Path>) -> Result<Resolved, String> {
     let Root::Folder(folder) = named else {
-        return Ok(Resolved { root: Root::Host, identity: String::from("host") });
+        return Ok(Resolved {
+            root: Root::Host,
+            identity: String::from("host"),
+        });
     };
     let (folder, digest) = if image::is_layout(folder) {
-        let images = images.ok_or("there is no folder to unpack an image into; name a cache folder")?;
+        let images =
+            images.ok_or("there is no folder to unpack an image into; name a cache folder")?;
         image::unpack(folder, images).map_err(|error| error.to_string())?
     } else {
         let digest = digest(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         (folder.clone(), digest)
     };
-    Ok(Resolved { root: Root::Folder(folder), identity: format!("sha256:{digest}") })
+    Ok(Resolved {
+        root: Root::Folder(folder),
+        identity: format!("sha256:{digest}"),
+    })
 }
 
 /// The digest of everything below a folder that a skill could see.
@@ -126,7 +133,11 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
     for entry in entries {
         let path = entry.path();
         let metadata = path.symlink_metadata()?;
-        let relative = path.strip_prefix(root).unwrap_or(&path).as_os_str().as_bytes();
+        let relative = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .as_os_str()
+            .as_bytes();
         let mut add = |kind: &str, digest: Option<Digest>| {
             let digest = digest.map_or(String::new(), |digest| digest.to_string());
             listing.extend_from_slice(format!("{kind} {} ", relative.len()).as_bytes());
@@ -134,12 +145,19 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
             listing.extend_from_slice(format!(" {digest}\n").as_bytes());
         };
         if metadata.is_symlink() {
-            add("link", Some(Digest::of(fs::read_link(&path)?.as_os_str().as_bytes())));
+            add(
+                "link",
+                Some(Digest::of(fs::read_link(&path)?.as_os_str().as_bytes())),
+            );
         } else if metadata.is_dir() {
             add("folder", None);
             list(root, &path, listing)?;
         } else if metadata.is_file() {
-            let kind = if metadata.permissions().mode() & 0o111 == 0 { "file" } else { "program" };
+            let kind = if metadata.permissions().mode() & 0o111 == 0 {
+                "file"
+            } else {
+                "program"
+            };
             add(kind, Some(digest_of_file(&path)?));
         } else {
             // Devices and the like are dead on a mount without devices.
@@ -153,7 +171,9 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
 /// too.
 fn is_shown(path: &Path) -> bool {
     let first = path.components().next().map(Component::as_os_str);
-    first.is_some_and(Root::shows) || path.starts_with(ALTERNATIVES) || Path::new(ALTERNATIVES).starts_with(path)
+    first.is_some_and(Root::shows)
+        || path.starts_with(ALTERNATIVES)
+        || Path::new(ALTERNATIVES).starts_with(path)
 }
 
 #[cfg(test)]
@@ -215,10 +235,24 @@ mod tests {
         for (target, name) in links {
             std::os::unix::fs::symlink(target, root.join(name)).expect("a link");
         }
-        assert_eq!(find(&root, "/bin/python3"), Some(root.join("usr/bin/python3.11")));
-        assert_eq!(find(&root, "/usr/bin/python"), Some(root.join("usr/bin/python3.11")));
-        let hidden = ["/etc/secret", "/usr/bin/secret", "/etc/alternatives/tool", "/usr/bin/text"];
-        for path in ["/usr/out", "/../outside", "/loop", "/loop/x", "/usr", "/no"].into_iter().chain(hidden) {
+        assert_eq!(
+            find(&root, "/bin/python3"),
+            Some(root.join("usr/bin/python3.11"))
+        );
+        assert_eq!(
+            find(&root, "/usr/bin/python"),
+            Some(root.join("usr/bin/python3.11"))
+        );
+        let hidden = [
+            "/etc/secret",
+            "/usr/bin/secret",
+            "/etc/alternatives/tool",
+            "/usr/bin/text",
+        ];
+        for path in ["/usr/out", "/../outside", "/loop", "/loop/x", "/usr", "/no"]
+            .into_iter()
+            .chain(hidden)
+        {
             assert_eq!(find(&root, path), None, "{path}");
         }
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use lru::LruCache;
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources};
 use sre_jail::jail::Layer;
-use sre_jail::{Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World};
+use sre_jail::{
+    Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World,
+};
 use sre_skill::Skill;
 
 use super::isolation::isolation;
@@ -57,7 +59,12 @@ struct Interpreter {
 type State = (u64, u64, u64, [i64; 4]);
 
 fn state(metadata: &Metadata) -> State {
-    let changed = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+    let changed = [
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ];
     (metadata.dev(), metadata.ino(), metadata.len(), changed)
 }
 
@@ -67,7 +74,13 @@ impl NativeSandbox {
     pub fn new(options: NativeOptions) -> Self {
         let pool = Pool::new(options.warm_jails);
         let interpreters = Mutex::new(LruCache::new(INTERPRETERS));
-        Self { options, jail: Mutex::default(), root: OnceLock::new(), interpreters, pool }
+        Self {
+            options,
+            jail: Mutex::default(),
+            root: OnceLock::new(),
+            interpreters,
+            pool,
+        }
     }
 
     /// The jail, started now if it was not.
@@ -76,10 +89,16 @@ impl NativeSandbox {
         if let Some(jail) = &*slot {
             return Ok(Arc::clone(jail));
         }
-        let NativeOptions { launcher, may_lack, .. } = self.options.clone();
+        let NativeOptions {
+            launcher, may_lack, ..
+        } = self.options.clone();
         let root = self.root()?.root.clone();
-        let jail =
-            Jail::new(JailOptions { launcher, root, may_lack }).map_err(|error| refusal(&error, Duration::ZERO))?;
+        let jail = Jail::new(JailOptions {
+            launcher,
+            root,
+            may_lack,
+        })
+        .map_err(|error| refusal(&error, Duration::ZERO))?;
         Ok(Arc::clone(slot.insert(Arc::new(jail))))
     }
 
@@ -91,11 +110,17 @@ impl NativeSandbox {
 
     /// The root folder; an image is unpacked now if it was not.
     fn root(&self) -> Result<&Resolved, SandboxError> {
-        let NativeOptions { root, images_folder, .. } = &self.options;
-        let resolved = self.root.get_or_init(|| root::resolve(root, images_folder.as_deref()));
-        resolved
-            .as_ref()
-            .map_err(|error| SandboxError::Unavailable(format!("the root folder for native skills: {error}")))
+        let NativeOptions {
+            root,
+            images_folder,
+            ..
+        } = &self.options;
+        let resolved = self
+            .root
+            .get_or_init(|| root::resolve(root, images_folder.as_deref()));
+        resolved.as_ref().map_err(|error| {
+            SandboxError::Unavailable(format!("the root folder for native skills: {error}"))
+        })
     }
 
     fn command(&self, skill: &Skill) -> Result<Command, SandboxError> {
@@ -133,14 +158,28 @@ impl Sandbox for NativeSandbox {
         Backend::Native
     }
 
-    fn engine(&self, skill: &Skill, _language_runtime: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+    fn engine(
+        &self,
+        skill: &Skill,
+        _language_runtime: Option<Digest>,
+    ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         let command = self.command(skill)?;
-        let is_repeatable = !self.jail()?.lacking().iter().any(|(layer, _)| *layer == Layer::Repeatability);
+        let is_repeatable = !self
+            .jail()?
+            .lacking()
+            .iter()
+            .any(|(layer, _)| *layer == Layer::Repeatability);
         let mut configuration: BTreeMap<String, String> = [
             ("architecture", std::env::consts::ARCH.to_owned()),
-            ("clock", String::from(if is_repeatable { "virtual" } else { "host" })),
+            (
+                "clock",
+                String::from(if is_repeatable { "virtual" } else { "host" }),
+            ),
             ("contract", CONTRACT_VERSION.to_owned()),
-            ("randomness", String::from(if is_repeatable { "seeded" } else { "host" })),
+            (
+                "randomness",
+                String::from(if is_repeatable { "seeded" } else { "host" }),
+            ),
             ("root", self.root()?.identity.clone()),
             ("view", VIEW_VERSION.to_owned()),
         ]
@@ -149,7 +188,10 @@ impl Sandbox for NativeSandbox {
         .collect();
         if let Some(path) = command.interpreter.filter(|path| !is_in_package(path)) {
             let digest = self.interpreter(&path)?;
-            configuration.insert(String::from("interpreter"), format!("{path} sha256:{digest}"));
+            configuration.insert(
+                String::from("interpreter"),
+                format!("{path} sha256:{digest}"),
+            );
         }
         Ok(Arc::new(Canonical::new(Engine {
             backend: Backend::Native,
@@ -161,7 +203,10 @@ impl Sandbox for NativeSandbox {
 
     fn lacking(&self) -> Result<Vec<(String, String)>, SandboxError> {
         let missing = self.jail()?.lacking();
-        Ok(missing.into_iter().map(|(layer, why)| (layer.name().to_owned(), why)).collect())
+        Ok(missing
+            .into_iter()
+            .map(|(layer, why)| (layer.name().to_owned(), why))
+            .collect())
     }
 
     fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
@@ -186,12 +231,24 @@ impl Sandbox for NativeSandbox {
         let report = report.map_err(|error| refusal(&error, job.time_limit))?;
         let kind = job.skill.manifest().runtime.kind;
         let isolation = isolation(&report, &jail.lacking(), kind, is_warm);
-        let Report { ending, stdout, stderr, cpu, peak_memory_bytes, elapsed, .. } = report;
+        let Report {
+            ending,
+            stdout,
+            stderr,
+            cpu,
+            peak_memory_bytes,
+            elapsed,
+            ..
+        } = report;
         let mut judged = judge(job.skill, ended(ending), &stdout, move || deadline.check())?;
         if let JailEnding::Signalled(signal) = ending {
             judged.failure = Some(format!("the skill was ended by {}", describe(signal)));
         }
-        let resources = Resources { fuel: 0, cpu_ms: cpu.as_secs_f64() * 1e3, peak_memory_bytes };
+        let resources = Resources {
+            fuel: 0,
+            cpu_ms: cpu.as_secs_f64() * 1e3,
+            peak_memory_bytes,
+        };
         let mut execution = Execution::new(judged, log(&stderr), resources, elapsed);
         execution.isolation = Some(isolation);
         Ok(execution)
@@ -199,7 +256,8 @@ impl Sandbox for NativeSandbox {
 }
 
 fn is_in_package(path: &str) -> bool {
-    path.strip_prefix(sre_jail::PACKAGE_FOLDER).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(sre_jail::PACKAGE_FOLDER)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn order(job: &Job<'_>, command: &Command) -> Order {
@@ -226,8 +284,14 @@ fn order(job: &Job<'_>, command: &Command) -> Order {
 /// The same clock and the same cipher under the same seed as in the Wasm world.
 fn world(profile: &Profile) -> World {
     // Nanoseconds since 1970 in 64 bits end in 2554; moments outside are moved to the near end.
-    let start = profile.clock_start.as_nanosecond().clamp(0, i128::from(u64::MAX));
-    World { clock_start_ns: u64::try_from(start).unwrap_or(u64::MAX), seed: *profile.random_seed.as_bytes() }
+    let start = profile
+        .clock_start
+        .as_nanosecond()
+        .clamp(0, i128::from(u64::MAX));
+    World {
+        clock_start_ns: u64::try_from(start).unwrap_or(u64::MAX),
+        seed: *profile.random_seed.as_bytes(),
+    }
 }
 
 fn limits(profile: &Profile, wall: Duration) -> Limits {
@@ -236,7 +300,9 @@ fn limits(profile: &Profile, wall: Duration) -> Limits {
     let mut limits = Limits {
         memory_bytes: profile.mem_limit_bytes,
         tmp_bytes: profile.tmp_limit_bytes,
-        tmp_files: (profile.tmp_limit_bytes >> 20).max(1).saturating_mul(TMP_FILES_PER_MIB),
+        tmp_files: (profile.tmp_limit_bytes >> 20)
+            .max(1)
+            .saturating_mul(TMP_FILES_PER_MIB),
         stdout_bytes: size(profile.output_limit_bytes),
         stderr_bytes: LOG_LIMIT_BYTES,
         wall,
@@ -280,7 +346,10 @@ fn describe(signal: i32) -> String {
 fn log(stderr: &Output) -> String {
     let mut text = String::from_utf8_lossy(&stderr.kept).into_owned();
     if stderr.lost_bytes > 0 {
-        text.push_str(&format!("\n[log truncated: {} more bytes]\n", stderr.lost_bytes));
+        text.push_str(&format!(
+            "\n[log truncated: {} more bytes]\n",
+            stderr.lost_bytes
+        ));
     }
     text
 }
@@ -291,7 +360,9 @@ fn refusal(error: &JailError, limit: Duration) -> SandboxError {
         JailError::TimedOut(_) => SandboxError::Timeout(limit),
         JailError::Stopped => SandboxError::Cancelled,
         JailError::Lacking { .. } | JailError::Invalid(_) => SandboxError::Rejected(told),
-        JailError::NotStarted(_) => SandboxError::Rejected(format!("the program cannot be started: {told}")),
+        JailError::NotStarted(_) => {
+            SandboxError::Rejected(format!("the program cannot be started: {told}"))
+        }
         JailError::NotAsOrdered(_) => SandboxError::Bug(told),
         _ => SandboxError::Unavailable(told),
     }

@@ -31,7 +31,13 @@ impl Guest {
     pub(crate) fn new(world: World, limiter: MemoryLimiter) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCE_LIMIT);
-        Self { world, limiter, descriptors: preview1::Descriptors::new(), memory: None, resources }
+        Self {
+            world,
+            limiter,
+            descriptors: preview1::Descriptors::new(),
+            memory: None,
+            resources,
+        }
     }
     /// Gives the guest `/tmp` under another name as its only folder, or no folder: what the public test-suite expects.
     #[cfg(test)]

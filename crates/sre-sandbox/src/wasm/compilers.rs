@@ -7,7 +7,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 const AT_ONCE: usize = 2;
 
 /// Whoever compiles takes a turn first: a compilation has no time limit and takes much memory.
-pub(super) static COMPILERS: Compilers = Compilers { running: Mutex::new(0), freed: Condvar::new() };
+pub(super) static COMPILERS: Compilers = Compilers {
+    running: Mutex::new(0),
+    freed: Condvar::new(),
+};
 
 pub(super) struct Compilers {
     running: Mutex<usize>,
@@ -21,8 +24,10 @@ impl Compilers {
     /// Waits for a turn.
     pub(super) fn turn(&self) -> Turn<'_> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut running =
-            self.freed.wait_while(running, |running| *running >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
+        let mut running = self
+            .freed
+            .wait_while(running, |running| *running >= AT_ONCE)
+            .unwrap_or_else(PoisonError::into_inner);
         *running += 1;
         Turn(self)
     }
@@ -30,7 +35,11 @@ impl Compilers {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) -= 1;
         self.0.freed.notify_one();
     }
 }
@@ -43,8 +52,15 @@ mod tests {
 
     #[test]
     fn no_more_compile_at_once_and_all_have_their_turn() {
-        let compilers = Compilers { running: Mutex::new(0), freed: Condvar::new() };
-        let (now, most, turns) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let compilers = Compilers {
+            running: Mutex::new(0),
+            freed: Condvar::new(),
+        };
+        let (now, most, turns) = (
+            AtomicUsize::new(0),
+            AtomicUsize::new(0),
+            AtomicUsize::new(0),
+        );
         let work = || {
             for _ in 0..100 {
                 let _turn = compilers.turn();

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use sre_core::{Backend, Engine as EngineDescription, LANGUAGE_RUNTIME};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+};
 
 use crate::contract::CONTRACT_VERSION;
 use crate::{LanguageRuntime, SandboxError};
@@ -26,12 +28,18 @@ pub(super) struct Tuning {
 }
 
 /// For compiled programs and small interpreters.
-pub(super) const PLAIN: Tuning =
-    Tuning { stack_limit_bytes: 1 << 20, thread_stack_bytes: None, memory_keep_resident_bytes: 4 << 20 };
+pub(super) const PLAIN: Tuning = Tuning {
+    stack_limit_bytes: 1 << 20,
+    thread_stack_bytes: None,
+    memory_keep_resident_bytes: 4 << 20,
+};
 
 /// For CPython, whose parser, compiler and destructors recurse with what they work on.
-pub(super) const ROOMY: Tuning =
-    Tuning { stack_limit_bytes: 8 << 20, thread_stack_bytes: Some(10 << 20), memory_keep_resident_bytes: 64 << 20 };
+pub(super) const ROOMY: Tuning = Tuning {
+    stack_limit_bytes: 8 << 20,
+    thread_stack_bytes: Some(10 << 20),
+    memory_keep_resident_bytes: 64 << 20,
+};
 
 /// Largest linear memory the pool can hold, in bytes; an order's own limit lies below.
 const POOL_MEMORY_BYTES: usize = 4 << 30;
@@ -69,7 +77,8 @@ pub(super) fn build(tuning: &Tuning, slots: u32, pooling: bool) -> Result<Engine
     } else {
         InstanceAllocationStrategy::OnDemand
     });
-    Engine::new(&config).map_err(|error| SandboxError::Unavailable(format!("wasmtime engine: {error:#}")))
+    Engine::new(&config)
+        .map_err(|error| SandboxError::Unavailable(format!("wasmtime engine: {error:#}")))
 }
 
 fn pool(tuning: &Tuning, slots: u32) -> PoolingAllocationConfig {
@@ -93,7 +102,10 @@ fn pool(tuning: &Tuning, slots: u32) -> PoolingAllocationConfig {
 }
 
 /// The engine as commitments name it; with the interpreter, for scripts.
-pub(super) fn describe(tuning: &Tuning, interpreter: Option<&LanguageRuntime>) -> EngineDescription {
+pub(super) fn describe(
+    tuning: &Tuning,
+    interpreter: Option<&LanguageRuntime>,
+) -> EngineDescription {
     let mut settings = vec![
         ("architecture", std::env::consts::ARCH.to_owned()),
         ("contract", CONTRACT_VERSION.to_owned()),
@@ -108,7 +120,10 @@ pub(super) fn describe(tuning: &Tuning, interpreter: Option<&LanguageRuntime>) -
         backend: Backend::Wasm,
         name: String::from("wasmtime"),
         version: WASMTIME_VERSION.to_owned(),
-        configuration: settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
+        configuration: settings
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<BTreeMap<_, _>>(),
     }
 }
 
@@ -120,6 +135,9 @@ mod tests {
     fn the_named_version_is_the_locked_one() {
         let lock = include_str!("../../../../Cargo.lock");
         let entry = format!("name = \"wasmtime\"\nversion = \"{WASMTIME_VERSION}\"\n");
-        assert!(lock.contains(&entry), "update WASMTIME_VERSION together with Cargo.lock");
+        assert!(
+            lock.contains(&entry),
+            "update WASMTIME_VERSION together with Cargo.lock"
+        );
     }
 }

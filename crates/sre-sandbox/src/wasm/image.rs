@@ -32,7 +32,9 @@ pub(super) fn make(make: impl Fn() -> wasmtime::Result<()>) {
 
 fn is_busy(error: &wasmtime::Error) -> bool {
     let busy = |cause: &io::Error| cause.kind() == io::ErrorKind::ResourceBusy;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(busy))
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(busy))
 }
 
 /// The images that the programs of one machine run on.
@@ -75,7 +77,11 @@ mod large {
             enlarge_all();
             BUSY.store(false, Ordering::Release);
         };
-        if std::thread::Builder::new().name(String::from("sre-image")).spawn(work).is_err() {
+        if std::thread::Builder::new()
+            .name(String::from("sre-image"))
+            .spawn(work)
+            .is_err()
+        {
             BUSY.store(false, Ordering::Release);
         }
     }
@@ -83,8 +89,14 @@ mod large {
     /// Enlarges the pages of all images of this process; says how many there are, and how many of them are large now.
     pub(super) fn enlarge_all() -> (usize, usize) {
         let (mut found, mut enlarged) = (0, 0);
-        for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
-            let Some(image) = open_image(&entry.path()) else { continue };
+        for entry in fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let Some(image) = open_image(&entry.path()) else {
+                continue;
+            };
             found += 1;
             match sre_jail::enlarge_pages(&image) {
                 Ok(()) => enlarged += 1,
@@ -98,7 +110,12 @@ mod large {
     /// The image behind a descriptor of this process, if it is one. If others close it meanwhile and open something
     /// else, that is opened once more, for reading, and not read.
     fn open_image(descriptor: &Path) -> Option<File> {
-        if !fs::read_link(descriptor).ok()?.as_os_str().as_encoded_bytes().starts_with(NAME) {
+        if !fs::read_link(descriptor)
+            .ok()?
+            .as_os_str()
+            .as_encoded_bytes()
+            .starts_with(NAME)
+        {
             return None;
         }
         let image = File::open(descriptor).ok()?;
@@ -117,7 +134,8 @@ mod tests {
     #[test]
     fn an_image_is_found_and_holds_in_large_pages_what_it_held() {
         let text = "sre-".repeat(IMAGE_BYTES / 4);
-        let module = format!(r#"(module (memory (export "memory") 192) (data (i32.const 0) "{text}"))"#);
+        let module =
+            format!(r#"(module (memory (export "memory") 192) (data (i32.const 0) "{text}"))"#);
         let engine = Engine::default();
         let binary = wat::parse_str(module).expect("a module");
         let module = Module::from_binary(&engine, &binary).expect("a module");
@@ -131,10 +149,17 @@ mod tests {
         assert!(found >= 1, "wasmtime's images have another name now");
         eprintln!("{enlarged} of {found} images are in large pages");
 
-        assert_eq!(written.data(&store)[4096], b'!', "an instance keeps what it wrote");
+        assert_eq!(
+            written.data(&store)[4096],
+            b'!',
+            "an instance keeps what it wrote"
+        );
         let after = Instance::new(&mut store, &module, &[]).expect("an instance");
         let memory = after.get_memory(&mut store, "memory").expect("a memory");
-        assert!(memory.data(&store)[..IMAGE_BYTES] == *text.as_bytes(), "the image has changed");
+        assert!(
+            memory.data(&store)[..IMAGE_BYTES] == *text.as_bytes(),
+            "the image has changed"
+        );
         assert_eq!(memory.data(&store)[IMAGE_BYTES], 0);
     }
 }

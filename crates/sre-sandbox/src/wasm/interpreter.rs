@@ -31,11 +31,19 @@ type Slot = Arc<OnceLock<Arc<Code>>>;
 
 impl Interpreters {
     pub(super) fn new(runtimes: LanguageRuntimes, notice: Option<CompilationNotice>) -> Self {
-        Self { runtimes, notice, ready: Mutex::default() }
+        Self {
+            runtimes,
+            notice,
+            ready: Mutex::default(),
+        }
     }
 
     /// The runtime that `asked` names, or else the one for scripts of this kind.
-    pub(super) fn choose(&self, kind: RuntimeKind, asked: Option<Digest>) -> Result<&LanguageRuntime, String> {
+    pub(super) fn choose(
+        &self,
+        kind: RuntimeKind,
+        asked: Option<Digest>,
+    ) -> Result<&LanguageRuntime, String> {
         let language = language(kind);
         let Some(asked) = asked else {
             return self.runtimes.of_kind(kind).ok_or_else(|| {
@@ -44,13 +52,20 @@ impl Interpreters {
         };
         match self.runtimes.find(asked) {
             Some(runtime) if runtime.kind == kind => Ok(runtime),
-            Some(runtime) => Err(format!("{asked} is the runtime {}, which runs no {language} script", runtime.name)),
+            Some(runtime) => Err(format!(
+                "{asked} is the runtime {}, which runs no {language} script",
+                runtime.name
+            )),
             None => Err(format!("the {language} runtime {asked} is not known here")),
         }
     }
 
     /// The code of `runtime`, compiled if need be.
-    pub(super) fn code(&self, runtime: &LanguageRuntime, machine: &Machine) -> Result<Arc<Code>, String> {
+    pub(super) fn code(
+        &self,
+        runtime: &LanguageRuntime,
+        machine: &Machine,
+    ) -> Result<Arc<Code>, String> {
         let slot = Arc::clone(self.ready().entry(runtime.digest).or_default());
         if let Some(code) = slot.get() {
             return Ok(Arc::clone(code));
@@ -66,7 +81,10 @@ impl Interpreters {
             return Ok(Arc::new(code));
         }
         let Some(packed) = self.runtimes.packed(digest) else {
-            return Err(format!("the runtime {} ({digest}) is known but not here", runtime.name));
+            return Err(format!(
+                "the runtime {} ({digest}) is known but not here",
+                runtime.name
+            ));
         };
         // One process compiles, the others wait and find it compiled.
         let _lock = machine.compilation_lock(digest);
@@ -76,8 +94,11 @@ impl Interpreters {
         if let Some(notice) = &self.notice {
             notice(runtime);
         }
-        let binary = unpack(&packed).map_err(|error| format!("the runtime {} ({digest}): {error}", runtime.name))?;
-        machine.compile(&binary, digest, Author::House).map(Arc::new)
+        let binary = unpack(&packed)
+            .map_err(|error| format!("the runtime {} ({digest}): {error}", runtime.name))?;
+        machine
+            .compile(&binary, digest, Author::House)
+            .map(Arc::new)
     }
 
     fn ready(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Slot>> {
@@ -95,11 +116,17 @@ fn language(kind: RuntimeKind) -> &'static str {
 }
 
 fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
-    let decoder = ruzstd::decoding::StreamingDecoder::new(packed).map_err(|error| format!("no zstd frame: {error}"))?;
+    let decoder = ruzstd::decoding::StreamingDecoder::new(packed)
+        .map_err(|error| format!("no zstd frame: {error}"))?;
     let mut binary = Vec::new();
-    decoder.take(UNPACKED_LIMIT_BYTES + 1).read_to_end(&mut binary).map_err(|error| error.to_string())?;
+    decoder
+        .take(UNPACKED_LIMIT_BYTES + 1)
+        .read_to_end(&mut binary)
+        .map_err(|error| error.to_string())?;
     if binary.len() as u64 > UNPACKED_LIMIT_BYTES {
-        return Err(format!("it is larger than {UNPACKED_LIMIT_BYTES} bytes unpacked"));
+        return Err(format!(
+            "it is larger than {UNPACKED_LIMIT_BYTES} bytes unpacked"
+        ));
     }
     Ok(binary)
 }
@@ -108,19 +135,25 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
 ///
 /// CPython's C library imports them; the runtime's own `socket` module raises an ordinary exception before it gets
 /// there. The interfaces are defined under exactly the names they are imported by, so that they shadow nothing.
-pub(super) fn refuse_sockets(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<()> {
+pub(super) fn refuse_sockets(
+    linker: &mut Linker<Guest>,
+    component: &Component,
+) -> wasmtime::Result<()> {
     struct Socket;
     let engine = linker.engine().clone();
     for (interface, item) in component.component_type().imports(&engine) {
-        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            continue;
+        };
         if !interface.starts_with("wasi:sockets/") {
             continue;
         }
         let mut defined = linker.instance(interface)?;
         for (name, item) in instance.exports(&engine) {
             match item.ty {
-                ComponentItem::ComponentFunc(_) => defined
-                    .func_new(name, |_, _, _, _| wasmtime::bail!("a language runtime called a socket function"))?,
+                ComponentItem::ComponentFunc(_) => defined.func_new(name, |_, _, _, _| {
+                    wasmtime::bail!("a language runtime called a socket function")
+                })?,
                 ComponentItem::Resource(_) => {
                     let resource = io_resource(name).unwrap_or_else(ResourceType::host::<Socket>);
                     defined.resource(name, resource, |_, _| Ok(()))?;

@@ -51,14 +51,28 @@ impl Machine {
         preview1::add_to_linker(&mut linker).map_err(bug)?;
         let mut component_linker = ComponentLinker::new(&engine);
         preview2::add_to_linker(&mut component_linker).map_err(bug)?;
-        let ticker = Ticker::start(&engine).map_err(|error| SandboxError::Unavailable(error.to_string()))?;
+        let ticker =
+            Ticker::start(&engine).map_err(|error| SandboxError::Unavailable(error.to_string()))?;
         let cache = options.cache_folder.as_deref();
         let cache = cache.map(|folder| CodeCache::new(folder, options.cache_limit_bytes, &engine));
-        Ok(Self { engine, ticker, tuning, images: Images::default(), linker, component_linker, cache })
+        Ok(Self {
+            engine,
+            ticker,
+            tuning,
+            images: Images::default(),
+            linker,
+            component_linker,
+            cache,
+        })
     }
 
     /// The program that was compiled before under `digest`, or else what `binary` compiles to.
-    pub(super) fn load(&self, binary: &[u8], digest: Digest, author: Author) -> Result<Code, String> {
+    pub(super) fn load(
+        &self,
+        binary: &[u8],
+        digest: Digest,
+        author: Author,
+    ) -> Result<Code, String> {
         match self.load_compiled(digest, author) {
             Some(code) => Ok(code),
             None => self.compile(binary, digest, author),
@@ -66,9 +80,16 @@ impl Machine {
     }
 
     /// Compiles and links `binary`, and keeps the result: what is refused leaves nothing behind.
-    pub(super) fn compile(&self, binary: &[u8], digest: Digest, author: Author) -> Result<Code, String> {
+    pub(super) fn compile(
+        &self,
+        binary: &[u8],
+        digest: Digest,
+        author: Author,
+    ) -> Result<Code, String> {
         if !binary.starts_with(b"\0asm") {
-            return Err(String::from("not a WebAssembly program: it does not start with \\0asm"));
+            return Err(String::from(
+                "not a WebAssembly program: it does not start with \\0asm",
+            ));
         }
         if author == Author::Stranger {
             complexity::check(binary)?;
@@ -96,16 +117,19 @@ impl Machine {
     /// The program that was compiled before under `digest`, without its binary.
     pub(super) fn load_compiled(&self, digest: Digest, author: Author) -> Option<Code> {
         let code = self.cache.as_ref()?.load(digest)?;
-        let report = |error: String| tracing::warn!(%error, "cached code does not load; compiling again");
+        let report =
+            |error: String| tracing::warn!(%error, "cached code does not load; compiling again");
         match Engine::detect_precompiled(&code)? {
             wasmtime::Precompiled::Module => {
-                let module =
-                    deserialize::module(&self.engine, &code).map_err(|error| report(error.to_string())).ok()?;
+                let module = deserialize::module(&self.engine, &code)
+                    .map_err(|error| report(error.to_string()))
+                    .ok()?;
                 self.link_module(&module).map_err(report).ok()
             }
             wasmtime::Precompiled::Component => {
-                let component =
-                    deserialize::component(&self.engine, &code).map_err(|error| report(error.to_string())).ok()?;
+                let component = deserialize::component(&self.engine, &code)
+                    .map_err(|error| report(error.to_string()))
+                    .ok()?;
                 self.link_component(&component, author).map_err(report).ok()
             }
         }
@@ -125,27 +149,34 @@ impl Machine {
     }
 
     fn link_module(&self, module: &Module) -> Result<Code, String> {
-        let start = module.get_export("_start").and_then(|export| export.func().cloned());
+        let start = module
+            .get_export("_start")
+            .and_then(|export| export.func().cloned());
         match start {
             Some(start) if start.params().len() == 0 && start.results().len() == 0 => {}
-            Some(_) => return Err(String::from("its `_start` takes or returns something; a WASI command's does not")),
+            Some(_) => {
+                return Err(String::from(
+                    "its `_start` takes or returns something; a WASI command's does not",
+                ));
+            }
             None => {
                 return Err(String::from(
                     "it exports no `_start`: build it as a WASI command (a program with a main), not as a library",
                 ));
             }
         }
-        let linked = self
-            .linker
-            .instantiate_pre(module)
-            .map_err(|error| format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is"))?;
+        let linked = self.linker.instantiate_pre(module).map_err(|error| {
+            format!("it imports what is not offered: {error:#}; WASI preview 1 without sockets is")
+        })?;
         image::make(|| module.initialize_copy_on_write_image());
         Ok(Code::Module(linked))
     }
 
     fn link_component(&self, component: &Component, author: Author) -> Result<Code, String> {
         let unoffered = |error: wasmtime::Error| {
-            format!("it imports what is not offered: {error:#}; the wasi:cli command world without sockets is")
+            format!(
+                "it imports what is not offered: {error:#}; the wasi:cli command world without sockets is"
+            )
         };
         let linked = match author {
             Author::Stranger => self.component_linker.instantiate_pre(component),
@@ -155,8 +186,9 @@ impl Machine {
                 linker.instantiate_pre(component)
             }
         };
-        let command = CommandPre::new(linked.map_err(unoffered)?)
-            .map_err(|error| format!("it is no command: it must export wasi:cli/run ({error:#})"))?;
+        let command = CommandPre::new(linked.map_err(unoffered)?).map_err(|error| {
+            format!("it is no command: it must export wasi:cli/run ({error:#})")
+        })?;
         image::make(|| component.initialize_copy_on_write_image());
         Ok(Code::Component(command))
     }
@@ -171,7 +203,10 @@ mod deserialize {
         // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified an HMAC over it,
         // under a key that only this user can read, after reading it into memory that nobody else can change. wasmtime
         // checks version and settings itself.
-        #[expect(unsafe_code, reason = "compiled code cannot be loaded otherwise; see the cache's documentation")]
+        #[expect(
+            unsafe_code,
+            reason = "compiled code cannot be loaded otherwise; see the cache's documentation"
+        )]
         unsafe {
             Module::deserialize(engine, code)
         }
@@ -181,7 +216,10 @@ mod deserialize {
     pub(super) fn component(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
         // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a component's: the
         // name under the HMAC is derived from the program's digest, and a program is one or the other.
-        #[expect(unsafe_code, reason = "compiled code cannot be loaded otherwise; see the cache's documentation")]
+        #[expect(
+            unsafe_code,
+            reason = "compiled code cannot be loaded otherwise; see the cache's documentation"
+        )]
         unsafe {
             Component::deserialize(engine, code)
         }

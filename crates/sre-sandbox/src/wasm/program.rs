@@ -60,7 +60,10 @@ impl MachineOptions {
 }
 
 impl Programs {
-    pub(super) fn new(machines: MachineOptions, interpreters: Interpreters) -> Result<Self, SandboxError> {
+    pub(super) fn new(
+        machines: MachineOptions,
+        interpreters: Interpreters,
+    ) -> Result<Self, SandboxError> {
         Ok(Self {
             plain: machines.build(engine::PLAIN)?,
             roomy: OnceLock::new(),
@@ -72,12 +75,18 @@ impl Programs {
     }
 
     /// The program of `skill`, compiled if need be.
-    pub(super) fn get(&self, skill: &Skill, language_runtime: Option<Digest>) -> Result<Arc<Program>, SandboxError> {
+    pub(super) fn get(
+        &self,
+        skill: &Skill,
+        language_runtime: Option<Digest>,
+    ) -> Result<Arc<Program>, SandboxError> {
         let interpreter = self.interpreter(skill, language_runtime)?;
         let slot = self.slot((skill.digest(), interpreter.map(|runtime| runtime.digest)));
         let program = match (slot.get(), interpreter) {
             (Some(program), _) => program.clone(),
-            (None, None) => slot.get_or_init(|| self.compile(skill).map(Arc::new)).clone(),
+            (None, None) => slot
+                .get_or_init(|| self.compile(skill).map(Arc::new))
+                .clone(),
             (None, Some(runtime)) => {
                 // A failure is not kept: it is about the runtime, which may be supplied later.
                 let program = self.interpret(skill, runtime)?;
@@ -88,7 +97,11 @@ impl Programs {
     }
 
     /// The program of `skill`, if nothing need be done for it. Does not block.
-    pub(super) fn ready(&self, skill: &Skill, language_runtime: Option<Digest>) -> Option<Arc<Program>> {
+    pub(super) fn ready(
+        &self,
+        skill: &Skill,
+        language_runtime: Option<Digest>,
+    ) -> Option<Arc<Program>> {
         let interpreter = self.interpreter(skill, language_runtime).ok()?;
         let key = (skill.digest(), interpreter.map(|runtime| runtime.digest));
         self.slots().get(&key)?.get()?.as_ref().ok().map(Arc::clone)
@@ -118,16 +131,27 @@ impl Programs {
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<EngineDescription>>, SandboxError> {
         let interpreter = self.interpreter(skill, language_runtime)?;
-        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut described = self
+            .described
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let key = interpreter.map(|runtime| runtime.digest);
         let description = described.get_or_insert(key, || {
-            let tuning = if is_roomy(skill.manifest().runtime.kind) { engine::ROOMY } else { engine::PLAIN };
+            let tuning = if is_roomy(skill.manifest().runtime.kind) {
+                engine::ROOMY
+            } else {
+                engine::PLAIN
+            };
             Arc::new(Canonical::new(engine::describe(&tuning, interpreter)))
         });
         Ok(Arc::clone(description))
     }
 
-    fn interpreter(&self, skill: &Skill, asked: Option<Digest>) -> Result<Option<&LanguageRuntime>, SandboxError> {
+    fn interpreter(
+        &self,
+        skill: &Skill,
+        asked: Option<Digest>,
+    ) -> Result<Option<&LanguageRuntime>, SandboxError> {
         let entrypoint = &skill.entrypoint().path;
         match skill.manifest().runtime.kind {
             RuntimeKind::Wasm => Ok(None),
@@ -146,14 +170,28 @@ impl Programs {
         let entrypoint = skill.entrypoint();
         let code = wat::parse_bytes(&entrypoint.bytes)
             .map_err(|error| format!("not a WebAssembly text: {error}"))
-            .and_then(|binary| self.plain.load(&binary, entrypoint.sha256, Author::Stranger))
+            .and_then(|binary| {
+                self.plain
+                    .load(&binary, entrypoint.sha256, Author::Stranger)
+            })
             .map_err(|error| format!("{}: {error}", entrypoint.path))?;
         Ok(Program::new(skill, Arc::new(code), &self.plain))
     }
 
-    fn interpret(&self, skill: &Skill, runtime: &LanguageRuntime) -> Result<Arc<Program>, SandboxError> {
-        let machine = if is_roomy(runtime.kind) { self.roomy()? } else { &self.plain };
-        let code = self.interpreters.code(runtime, machine).map_err(SandboxError::Rejected)?;
+    fn interpret(
+        &self,
+        skill: &Skill,
+        runtime: &LanguageRuntime,
+    ) -> Result<Arc<Program>, SandboxError> {
+        let machine = if is_roomy(runtime.kind) {
+            self.roomy()?
+        } else {
+            &self.plain
+        };
+        let code = self
+            .interpreters
+            .code(runtime, machine)
+            .map_err(SandboxError::Rejected)?;
         Ok(Arc::new(Program::new(skill, code, machine)))
     }
 
@@ -168,7 +206,11 @@ impl Programs {
 
 impl Program {
     fn new(skill: &Skill, code: Arc<Code>, machine: &Arc<Machine>) -> Self {
-        Self { code, package: Arc::new(PackageTree::new(skill)), machine: Arc::clone(machine) }
+        Self {
+            code,
+            package: Arc::new(PackageTree::new(skill)),
+            machine: Arc::clone(machine),
+        }
     }
 }
 

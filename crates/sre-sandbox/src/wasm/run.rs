@@ -16,7 +16,9 @@ use crate::backend::Deadline;
 use crate::contract::{Ending, judge};
 use crate::wasi::Guest;
 use crate::world::{Halt, Seen, Witness, World};
-use crate::{Account, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop};
+use crate::{
+    Account, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop,
+};
 
 /// What a component may hand over in one call, in bytes: the host copies it before anybody can look at it.
 const HOSTCALL_LIMIT_BYTES: usize = 32 << 20;
@@ -67,9 +69,24 @@ impl WasmSandbox {
     /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache folder that cannot be
     /// used is reported in the log and done without.
     pub fn new(options: WasmOptions) -> Result<Self, SandboxError> {
-        let WasmOptions { cache_folder, cache_limit_bytes, slots, language_runtimes, notice, pooling } = options;
+        let WasmOptions {
+            cache_folder,
+            cache_limit_bytes,
+            slots,
+            language_runtimes,
+            notice,
+            pooling,
+        } = options;
         let interpreters = Interpreters::new(LanguageRuntimes::new(language_runtimes), notice);
-        let programs = Programs::new(MachineOptions { slots, pooling, cache_folder, cache_limit_bytes }, interpreters)?;
+        let programs = Programs::new(
+            MachineOptions {
+                slots,
+                pooling,
+                cache_folder,
+                cache_limit_bytes,
+            },
+            interpreters,
+        )?;
         Ok(Self { programs })
     }
 
@@ -77,13 +94,22 @@ impl WasmSandbox {
     ///
     /// # Errors
     /// As [`Sandbox::execute`].
-    pub fn execute_witnessed(&self, job: &Job<'_>, stop: &Stop) -> Result<(Execution, Vec<Seen>), SandboxError> {
+    pub fn execute_witnessed(
+        &self,
+        job: &Job<'_>,
+        stop: &Stop,
+    ) -> Result<(Execution, Vec<Seen>), SandboxError> {
         let witness = Witness::new();
         let (execution, _) = self.run_witnessed_by(job, stop, &witness)?;
         Ok((execution, witness.take()))
     }
 
-    fn run_witnessed_by(&self, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Ran, SandboxError> {
+    fn run_witnessed_by(
+        &self,
+        job: &Job<'_>,
+        stop: &Stop,
+        witness: &Witness,
+    ) -> Result<Ran, SandboxError> {
         let program = self.programs.get(job.skill, job.language_runtime)?;
         run_program(&program, job, stop, witness)
     }
@@ -119,10 +145,15 @@ impl Sandbox for WasmSandbox {
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
-        self.run_witnessed_by(job, stop, &Witness::default()).map(|(execution, _)| execution)
+        self.run_witnessed_by(job, stop, &Witness::default())
+            .map(|(execution, _)| execution)
     }
 
-    fn execute_if_ready(&self, job: &Job<'_>, stop: &Stop) -> Option<Result<Execution, SandboxError>> {
+    fn execute_if_ready(
+        &self,
+        job: &Job<'_>,
+        stop: &Stop,
+    ) -> Option<Result<Execution, SandboxError>> {
         let program = self.programs.ready(job.skill, job.language_runtime)?;
         Some(run_program(&program, job, stop, &Witness::default()).map(|(execution, _)| execution))
     }
@@ -133,7 +164,12 @@ impl Sandbox for WasmSandbox {
 }
 
 /// The time limit is the guest's: that others are compiled first, or it itself is, is not its doing.
-fn run_program(program: &Program, job: &Job<'_>, stop: &Stop, witness: &Witness) -> Result<Ran, SandboxError> {
+fn run_program(
+    program: &Program,
+    job: &Job<'_>,
+    stop: &Stop,
+    witness: &Witness,
+) -> Result<Ran, SandboxError> {
     let deadline = Deadline::new(job.time_limit, stop);
     deadline.check()?;
     match program.machine.tuning.thread_stack_bytes {
@@ -152,12 +188,21 @@ fn on_a_deep_stack<T: Send>(
             .name(String::from("sre-guest"))
             .stack_size(bytes)
             .spawn_scoped(scope, work)
-            .map_err(|error| SandboxError::Unavailable(format!("no thread for the guest: {error}")))?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .map_err(|error| {
+                SandboxError::Unavailable(format!("no thread for the guest: {error}"))
+            })?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witness) -> Result<Ran, SandboxError> {
+fn execute(
+    program: &Program,
+    job: &Job<'_>,
+    deadline: Deadline,
+    witness: &Witness,
+) -> Result<Ran, SandboxError> {
     let started = Instant::now();
     let cpu_before = thread_cpu_time();
     let mut store = store(program, job, deadline.clone(), witness)?;
@@ -165,23 +210,46 @@ fn execute(program: &Program, job: &Job<'_>, deadline: Deadline, witness: &Witne
         let _ticking = program.machine.ticker.guard();
         run(&program.code, &mut store)
     };
-    let fuel = job.profile.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    let fuel = job
+        .profile
+        .fuel
+        .saturating_sub(store.get_fuel().unwrap_or(0));
     let ending = ending(ran, &store, fuel, job.profile.timeout_ms)?;
 
     let guest = store.data();
     let peak_memory_bytes = guest.limiter.used_bytes() as u64;
     let logs = guest.world.stderr.to_text();
-    let mut judged = judge(job.skill, ending, guest.world.stdout.as_bytes(), move || deadline.check())?;
+    let mut judged = judge(
+        job.skill,
+        ending,
+        guest.world.stdout.as_bytes(),
+        move || deadline.check(),
+    )?;
     if ending == Ending::OutOfMemory && peak_memory_bytes == 0 {
         let limit = job.profile.mem_limit_bytes;
-        judged.failure = Some(format!("{}: its program needs more than {limit} bytes to start", judged.outcome));
+        judged.failure = Some(format!(
+            "{}: its program needs more than {limit} bytes to start",
+            judged.outcome
+        ));
     }
     let account = witness.account(ending, job.profile.fuel, guest.world.stdout.as_bytes());
     drop(store);
     program.machine.images.note_run();
 
     let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
-    Ok((Execution::new(judged, logs, Resources { fuel, cpu_ms, peak_memory_bytes }, started.elapsed()), account))
+    Ok((
+        Execution::new(
+            judged,
+            logs,
+            Resources {
+                fuel,
+                cpu_ms,
+                peak_memory_bytes,
+            },
+            started.elapsed(),
+        ),
+        account,
+    ))
 }
 
 fn store(
@@ -191,11 +259,19 @@ fn store(
     witness: &Witness,
 ) -> Result<Store<Guest>, SandboxError> {
     let entrypoint = &job.skill.entrypoint().path;
-    let world = World::new(entrypoint, program.package.clone(), job.input, job.profile, witness);
+    let world = World::new(
+        entrypoint,
+        program.package.clone(),
+        job.input,
+        job.profile,
+        witness,
+    );
     let guest = Guest::new(world, MemoryLimiter::new(job.profile.mem_limit_bytes));
     let mut store = Store::new(&program.machine.engine, guest);
     store.limiter(|guest| &mut guest.limiter);
-    store.set_fuel(job.profile.fuel).map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
+    store
+        .set_fuel(job.profile.fuel)
+        .map_err(|error| SandboxError::Bug(format!("{error:#}")))?;
     store.set_hostcall_fuel(HOSTCALL_LIMIT_BYTES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
@@ -217,21 +293,35 @@ enum Failure {
 fn run(code: &Code, store: &mut Store<Guest>) -> Result<i32, Failure> {
     match code {
         Code::Module(module) => {
-            let instance = module.instantiate(&mut *store).map_err(Failure::Instantiate)?;
-            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start").map_err(Failure::Instantiate)?;
+            let instance = module
+                .instantiate(&mut *store)
+                .map_err(Failure::Instantiate)?;
+            let start = instance
+                .get_typed_func::<(), ()>(&mut *store, "_start")
+                .map_err(Failure::Instantiate)?;
             start.call(&mut *store, ()).map_err(Failure::Call)?;
             Ok(0)
         }
         Code::Component(component) => {
-            let command = component.instantiate(&mut *store).map_err(Failure::Instantiate)?;
-            let result = command.wasi_cli_run().call_run(&mut *store).map_err(Failure::Call)?;
+            let command = component
+                .instantiate(&mut *store)
+                .map_err(Failure::Instantiate)?;
+            let result = command
+                .wasi_cli_run()
+                .call_run(&mut *store)
+                .map_err(Failure::Call)?;
             Ok(i32::from(result.is_err()))
         }
     }
 }
 
 /// Sorts what the engine reports into what the guest did and what kept it from doing anything.
-fn ending(ran: Result<i32, Failure>, store: &Store<Guest>, fuel: u64, timeout_ms: u64) -> Result<Ending, SandboxError> {
+fn ending(
+    ran: Result<i32, Failure>,
+    store: &Store<Guest>,
+    fuel: u64,
+    timeout_ms: u64,
+) -> Result<Ending, SandboxError> {
     let (error, started) = match ran {
         Ok(code) => return Ok(Ending::Exited(code)),
         Err(Failure::Call(error)) => (error, true),

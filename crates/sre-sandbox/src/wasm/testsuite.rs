@@ -50,21 +50,36 @@ const NEEDS_LINKS: &[&str] = &[
 #[test]
 #[ignore = "needs a copy of the suite: scripts/wasi-testsuite.sh"]
 fn the_public_test_suite_passes_but_for_links() {
-    let suite = PathBuf::from(std::env::var_os("WASI_TESTSUITE").expect("WASI_TESTSUITE names the copy"));
-    let options = MachineOptions { slots: 4, pooling: true, cache_folder: None, cache_limit_bytes: 0 };
+    let suite =
+        PathBuf::from(std::env::var_os("WASI_TESTSUITE").expect("WASI_TESTSUITE names the copy"));
+    let options = MachineOptions {
+        slots: 4,
+        pooling: true,
+        cache_folder: None,
+        cache_limit_bytes: 0,
+    };
     let machine = Machine::new(engine::PLAIN, &options).expect("an engine");
     let mut failed = Vec::new();
     for language in ["assemblyscript", "c", "rust"] {
-        let folder = suite.join("tests").join(language).join("testsuite/wasm32-wasip1");
+        let folder = suite
+            .join("tests")
+            .join(language)
+            .join("testsuite/wasm32-wasip1");
         let mut programs: Vec<PathBuf> = fs::read_dir(&folder)
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
             .map(|entry| entry.expect("an entry").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "wasm")
+            })
             .collect();
         programs.sort();
         let mut passed = 0;
         for program in &programs {
-            let name = format!("{language}/{}", program.file_stem().expect("a name").to_string_lossy());
+            let name = format!(
+                "{language}/{}",
+                program.file_stem().expect("a name").to_string_lossy()
+            );
             match run(&machine, program) {
                 Ok(()) => passed += 1,
                 Err(why) => failed.push((name, why)),
@@ -81,8 +96,10 @@ fn the_public_test_suite_passes_but_for_links() {
 
 /// Runs one test; the error says what was not as it should be.
 fn run(machine: &Machine, program: &Path) -> Result<(), String> {
-    let spec: Spec = fs::read(program.with_extension("json"))
-        .map_or_else(|_| Spec::default(), |text| serde_json::from_slice(&text).expect("a specification"));
+    let spec: Spec = fs::read(program.with_extension("json")).map_or_else(
+        |_| Spec::default(),
+        |text| serde_json::from_slice(&text).expect("a specification"),
+    );
     let bytes = fs::read(program).expect("a program");
     let Code::Module(module) = machine.load(&bytes, Digest::of(&bytes), Author::Stranger)? else {
         return Err(String::from("a component"));
@@ -95,8 +112,12 @@ fn run(machine: &Machine, program: &Path) -> Result<(), String> {
     let mut store = Store::new(&machine.engine, guest);
     store.set_fuel(10_000_000_000).expect("fuel");
     store.set_epoch_deadline(u64::MAX / 2);
-    let instance = module.instantiate(&mut store).map_err(|error| format!("{error:#}"))?;
-    let start = instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(|error| format!("{error:#}"))?;
+    let instance = module
+        .instantiate(&mut store)
+        .map_err(|error| format!("{error:#}"))?;
+    let start = instance
+        .get_typed_func::<(), ()>(&mut store, "_start")
+        .map_err(|error| format!("{error:#}"))?;
     let code = match start.call(&mut store, ()) {
         Ok(()) => 0,
         Err(error) => match error.downcast_ref::<Halt>() {
@@ -106,11 +127,16 @@ fn run(machine: &Machine, program: &Path) -> Result<(), String> {
     };
     if code != spec.exit_code {
         let why = last_line(&store).unwrap_or_default();
-        return Err(format!("exit code {code} instead of {}: {why}", spec.exit_code));
+        return Err(format!(
+            "exit code {code} instead of {}: {why}",
+            spec.exit_code
+        ));
     }
     let printed = String::from_utf8_lossy(store.data().world.stdout.as_bytes()).into_owned();
     match spec.stdout {
-        Some(expected) if printed != expected => Err(format!("printed {printed:?} instead of {expected:?}")),
+        Some(expected) if printed != expected => {
+            Err(format!("printed {printed:?} instead of {expected:?}"))
+        }
         _ => Ok(()),
     }
 }
@@ -118,8 +144,14 @@ fn run(machine: &Machine, program: &Path) -> Result<(), String> {
 /// What a panic in Rust says first.
 fn last_line(store: &Store<Guest>) -> Option<String> {
     let log = store.data().world.stderr.to_text();
-    let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("note:") && !line.is_empty()).collect();
-    lines.get(..2).map(|lines| lines.join(": ")).or_else(|| lines.first().map(|line| (*line).to_owned()))
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| !line.starts_with("note:") && !line.is_empty())
+        .collect();
+    lines
+        .get(..2)
+        .map(|lines| lines.join(": "))
+        .or_else(|| lines.first().map(|line| (*line).to_owned()))
 }
 
 fn guest(program: &Path, spec: &Spec) -> Guest {
@@ -133,7 +165,13 @@ fn guest(program: &Path, spec: &Spec) -> Guest {
     let skill = Skill::from_object(&package, &PackageLimits::default()).expect("a skill");
     let package = PackageTree::new(&skill).into();
     let mut world = World::new("main.wasm", package, b"", &profile, &Witness::default());
-    world.arguments = vec![program.file_name().expect("a name").to_string_lossy().into_owned()];
+    world.arguments = vec![
+        program
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned(),
+    ];
     world.arguments.extend(spec.args.iter().cloned());
     world.environment = spec.env.clone().into_iter().collect();
     Guest::new(world, MemoryLimiter::new(1 << 30))
@@ -146,13 +184,26 @@ fn fill(world: &mut World, folder: &Path) {
         for entry in fs::read_dir(&at).into_iter().flatten().flatten() {
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
-                world.files.create_directory(NodeId::TMP_ROOT, &name, 0).expect("a folder");
+                world
+                    .files
+                    .create_directory(NodeId::TMP_ROOT, &name, 0)
+                    .expect("a folder");
                 folders.push((entry.path(), format!("{name}/")));
                 continue;
             }
-            let how = OpenHow { create: true, write: true, ..OpenHow::default() };
-            let node = world.files.open(NodeId::TMP_ROOT, &name, how, 0).expect("a file");
-            world.files.write_at(node, 0, &fs::read(entry.path()).expect("a file"), 0).expect("a file");
+            let how = OpenHow {
+                create: true,
+                write: true,
+                ..OpenHow::default()
+            };
+            let node = world
+                .files
+                .open(NodeId::TMP_ROOT, &name, how, 0)
+                .expect("a file");
+            world
+                .files
+                .write_at(node, 0, &fs::read(entry.path()).expect("a file"), 0)
+                .expect("a file");
             assert_eq!(world.files.stat(node).expect("a file").kind, NodeKind::File);
             world.files.close(node);
         }

@@ -32,8 +32,13 @@ impl Ticker {
             closing: AtomicBool::new(false),
         });
         let (theirs, engine) = (Arc::clone(&shared), engine.clone());
-        let thread = std::thread::Builder::new().name(String::from("sre-epoch")).spawn(move || theirs.run(&engine))?;
-        Ok(Self { shared, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name(String::from("sre-epoch"))
+            .spawn(move || theirs.run(&engine))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Ticks until the guard is dropped.
@@ -61,8 +66,14 @@ impl Shared {
         let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
         *parked = true;
         // Checked again under the lock: whoever starts a guest after this check finds `parked` set and wakes us.
-        while *parked && self.running.load(Ordering::SeqCst) == 0 && !self.closing.load(Ordering::SeqCst) {
-            parked = self.wake.wait(parked).unwrap_or_else(PoisonError::into_inner);
+        while *parked
+            && self.running.load(Ordering::SeqCst) == 0
+            && !self.closing.load(Ordering::SeqCst)
+        {
+            parked = self
+                .wake
+                .wait(parked)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *parked = false;
     }

@@ -21,8 +21,14 @@ pub(crate) struct VirtualClock {
 impl VirtualClock {
     pub(crate) fn new(start: Timestamp, limit_ms: u64, witness: Witness) -> Self {
         // WASI counts nanoseconds since 1970 in 64 bits, which end in 2554; moments outside are moved to the near end.
-        let start_ns = u64::try_from(start.as_nanosecond().clamp(0, i128::from(u64::MAX))).unwrap_or(u64::MAX);
-        Self { start_ns, elapsed_ns: 0, limit_ns: limit_ms.saturating_mul(1_000_000), witness }
+        let start_ns =
+            u64::try_from(start.as_nanosecond().clamp(0, i128::from(u64::MAX))).unwrap_or(u64::MAX);
+        Self {
+            start_ns,
+            elapsed_ns: 0,
+            limit_ns: limit_ms.saturating_mul(1_000_000),
+            witness,
+        }
     }
 
     pub(crate) fn start_ns(&self) -> u64 {
@@ -60,6 +66,10 @@ impl VirtualClock {
 
     fn advance(&mut self, by_ns: u64) -> Result<(), Halt> {
         self.elapsed_ns = self.elapsed_ns.saturating_add(by_ns);
-        if self.elapsed_ns > self.limit_ns { Err(Halt::ClockLimit) } else { Ok(()) }
+        if self.elapsed_ns > self.limit_ns {
+            Err(Halt::ClockLimit)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -22,19 +22,37 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(package: Arc<PackageTree>, tmp_limit_bytes: u64, start_ns: u64, witness: Witness) -> Self {
-        Self { package, tmp: Tmp::new(tmp_limit_bytes, start_ns), start_ns, witness }
+    pub(crate) fn new(
+        package: Arc<PackageTree>,
+        tmp_limit_bytes: u64,
+        start_ns: u64,
+        witness: Witness,
+    ) -> Self {
+        Self {
+            package,
+            tmp: Tmp::new(tmp_limit_bytes, start_ns),
+            start_ns,
+            witness,
+        }
     }
 
     /// Opens `path` below `base` and counts a handle; [`Files::close`] gives it back.
-    pub(crate) fn open(&mut self, base: NodeId, path: &str, how: OpenHow, now_ns: u64) -> Result<NodeId, FileError> {
+    pub(crate) fn open(
+        &mut self,
+        base: NodeId,
+        path: &str,
+        how: OpenHow,
+        now_ns: u64,
+    ) -> Result<NodeId, FileError> {
         if how.create && how.directory {
             return Err(FileError::Invalid);
         }
         let node = match self.lookup(base, path) {
             Ok(_) if how.create && how.exclusive => return Err(FileError::Exists),
             Ok(node) => node,
-            Err(FileError::NotFound) if how.create => self.create(base, path, NodeKind::File, now_ns)?,
+            Err(FileError::NotFound) if how.create => {
+                self.create(base, path, NodeKind::File, now_ns)?
+            }
             Err(error) => return Err(error),
         };
         let kind = self.stat(node)?.kind;
@@ -81,14 +99,26 @@ impl Files {
         }
     }
 
-    pub(crate) fn create_directory(&mut self, base: NodeId, path: &str, now_ns: u64) -> Result<(), FileError> {
+    pub(crate) fn create_directory(
+        &mut self,
+        base: NodeId,
+        path: &str,
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         if self.lookup(base, path).is_ok() {
             return Err(FileError::Exists);
         }
-        self.create(base, path, NodeKind::Directory, now_ns).map(drop)
+        self.create(base, path, NodeKind::Directory, now_ns)
+            .map(drop)
     }
 
-    fn create(&mut self, base: NodeId, path: &str, kind: NodeKind, now_ns: u64) -> Result<NodeId, FileError> {
+    fn create(
+        &mut self,
+        base: NodeId,
+        path: &str,
+        kind: NodeKind,
+        now_ns: u64,
+    ) -> Result<NodeId, FileError> {
         if kind == NodeKind::File && names_a_folder(path) {
             return Err(FileError::IsADirectory);
         }
@@ -96,13 +126,24 @@ impl Files {
         self.tmp.create(folder, name, kind, now_ns).map(NodeId::Tmp)
     }
 
-    pub(crate) fn remove(&mut self, base: NodeId, path: &str, kind: NodeKind, now_ns: u64) -> Result<(), FileError> {
+    pub(crate) fn remove(
+        &mut self,
+        base: NodeId,
+        path: &str,
+        kind: NodeKind,
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         self.lookup(base, path)?;
         let (folder, name) = self.writable_entry(base, path)?;
         self.tmp.remove(folder, name, kind, now_ns)
     }
 
-    pub(crate) fn rename(&mut self, from: (NodeId, &str), to: (NodeId, &str), now_ns: u64) -> Result<(), FileError> {
+    pub(crate) fn rename(
+        &mut self,
+        from: (NodeId, &str),
+        to: (NodeId, &str),
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         let moved = self.lookup(from.0, from.1)?;
         if names_a_folder(to.1) && self.stat(moved)?.kind != NodeKind::Directory {
             return Err(FileError::NotADirectory);
@@ -116,7 +157,12 @@ impl Files {
     }
 
     /// Up to `length` bytes from `offset`; empty at the end of the file.
-    pub(crate) fn read_at(&self, node: NodeId, offset: u64, length: usize) -> Result<&[u8], FileError> {
+    pub(crate) fn read_at(
+        &self,
+        node: NodeId,
+        offset: u64,
+        length: usize,
+    ) -> Result<&[u8], FileError> {
         let bytes: &[u8] = match node {
             NodeId::Package(node) => match &self.package.node(node).content {
                 PackageContent::File(bytes) => bytes,
@@ -127,17 +173,30 @@ impl Files {
                 Content::Directory(_) => return Err(FileError::IsADirectory),
             },
         };
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         let end = start.saturating_add(length).min(bytes.len());
         self.witness.saw("file content", &bytes[start..end]);
         Ok(&bytes[start..end])
     }
 
-    pub(crate) fn write_at(&mut self, node: NodeId, offset: u64, data: &[u8], now_ns: u64) -> Result<(), FileError> {
+    pub(crate) fn write_at(
+        &mut self,
+        node: NodeId,
+        offset: u64,
+        data: &[u8],
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         self.tmp.write_at(node.writable()?, offset, data, now_ns)
     }
 
-    pub(crate) fn set_size(&mut self, node: NodeId, size: u64, now_ns: u64) -> Result<(), FileError> {
+    pub(crate) fn set_size(
+        &mut self,
+        node: NodeId,
+        size: u64,
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         self.tmp.set_size(node.writable()?, size, now_ns)
     }
 
@@ -171,24 +230,42 @@ impl Files {
                 (kind, size, entry.accessed_ns, entry.modified_ns)
             }
         };
-        let stat = Stat { kind, inode: node.inode(), size, accessed_ns, modified_ns };
-        self.witness.saw_with("file metadata", || format!("{stat:?}"));
+        let stat = Stat {
+            kind,
+            inode: node.inode(),
+            size,
+            accessed_ns,
+            modified_ns,
+        };
+        self.witness
+            .saw_with("file metadata", || format!("{stat:?}"));
         Ok(stat)
     }
 
     /// The entry of a folder whose name is the first after `after`, or the first of all; a listing is sorted by name.
     /// A listing that remembers the last name and nothing else skips and repeats nothing while entries come and go.
-    pub(crate) fn entry_after(&self, folder: NodeId, after: Option<&str>) -> Result<Option<(&str, NodeId)>, FileError> {
+    pub(crate) fn entry_after(
+        &self,
+        folder: NodeId,
+        after: Option<&str>,
+    ) -> Result<Option<(&str, NodeId)>, FileError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let next = self.entries(folder)?.range::<str, _>((start, Bound::Unbounded)).next();
-        self.witness.saw("folder entry", next.map_or("", |(name, _)| name).as_bytes());
+        let next = self
+            .entries(folder)?
+            .range::<str, _>((start, Bound::Unbounded))
+            .next();
+        self.witness
+            .saw("folder entry", next.map_or("", |(name, _)| name).as_bytes());
         Ok(next.map(|(name, &index)| (name.as_str(), folder.sibling(index))))
     }
 
     /// The entries of a folder as they stand, sorted by name, to be looked up with [`Files::entry`] later.
     pub(crate) fn snapshot(&self, folder: NodeId) -> Result<Vec<u32>, FileError> {
         // A package has 512 files and `/tmp` makes no more nodes than this holds.
-        self.entries(folder)?.values().map(|&index| u32::try_from(index).map_err(|_| FileError::NoSpace)).collect()
+        self.entries(folder)?
+            .values()
+            .map(|&index| u32::try_from(index).map_err(|_| FileError::NoSpace))
+            .collect()
     }
 
     /// Name and node of an entry from a [`snapshot`](Files::snapshot) of `folder`; `None` once it is gone from there.
@@ -213,6 +290,9 @@ impl Files {
     }
 
     pub(super) fn child(&self, folder: NodeId, name: &str) -> Result<NodeId, FileError> {
-        self.entries(folder)?.get(name).map(|&index| folder.sibling(index)).ok_or(FileError::NotFound)
+        self.entries(folder)?
+            .get(name)
+            .map(|&index| folder.sibling(index))
+            .ok_or(FileError::NotFound)
     }
 }

@@ -65,7 +65,12 @@ impl World {
             stdin: Stdin::new(input.to_vec(), witness.clone()),
             stdout: Stdout::new(output_limit, witness.clone()),
             stderr: Log::new(contract::LOG_LIMIT_BYTES),
-            files: Files::new(package, profile.tmp_limit_bytes, clock.start_ns(), witness.clone()),
+            files: Files::new(
+                package,
+                profile.tmp_limit_bytes,
+                clock.start_ns(),
+                witness.clone(),
+            ),
             clock,
             witness: witness.clone(),
         }

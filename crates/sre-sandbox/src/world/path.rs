@@ -30,7 +30,10 @@ impl Files {
             return Err(FileError::NotPermitted);
         }
         let mut walked = vec![base];
-        let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".").peekable();
+        let mut parts = path
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+            .peekable();
         while let Some(part) = parts.next() {
             let folder = *walked.last().ok_or(FileError::NotPermitted)?;
             if part.len() > NAME_LIMIT_BYTES {
@@ -51,13 +54,24 @@ impl Files {
                 walked.push(next);
             }
         }
-        walked.pop().map(Place::Folder).ok_or(FileError::NotPermitted)
+        walked
+            .pop()
+            .map(Place::Folder)
+            .ok_or(FileError::NotPermitted)
     }
 
     /// The folder in `/tmp` and the name in it that `path` leads to.
-    pub(super) fn writable_entry<'a>(&self, base: NodeId, path: &'a str) -> Result<(usize, &'a str), FileError> {
+    pub(super) fn writable_entry<'a>(
+        &self,
+        base: NodeId,
+        path: &'a str,
+    ) -> Result<(usize, &'a str), FileError> {
         match self.place(base, path)? {
-            Place::Folder(node) => Err(if node.is_writable() { FileError::Invalid } else { FileError::ReadOnly }),
+            Place::Folder(node) => Err(if node.is_writable() {
+                FileError::Invalid
+            } else {
+                FileError::ReadOnly
+            }),
             Place::Entry(folder, name) => Ok((folder.writable()?, name)),
         }
     }

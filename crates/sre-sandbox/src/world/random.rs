@@ -19,7 +19,10 @@ pub(crate) struct SeededRandom {
 
 impl SeededRandom {
     pub(crate) fn new(seed: Seed, witness: Witness) -> Self {
-        Self { stream: ChaCha20Rng::from_seed(*seed.as_bytes()), witness }
+        Self {
+            stream: ChaCha20Rng::from_seed(*seed.as_bytes()),
+            witness,
+        }
     }
 
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) {

@@ -11,7 +11,11 @@ pub(crate) struct Stdin {
 
 impl Stdin {
     pub(crate) fn new(bytes: Vec<u8>, witness: Witness) -> Self {
-        Self { bytes, at: 0, witness }
+        Self {
+            bytes,
+            at: 0,
+            witness,
+        }
     }
 
     /// Up to `limit` bytes, `ahead` bytes after what was read; empty at the end.
@@ -25,7 +29,8 @@ impl Stdin {
     pub(crate) fn advance(&mut self, length: usize) {
         let from = self.at;
         self.at = self.bytes.len().min(self.at.saturating_add(length));
-        self.witness.saw("standard input", &self.bytes[from..self.at]);
+        self.witness
+            .saw("standard input", &self.bytes[from..self.at]);
     }
 
     /// The last `length` bytes that were read.
@@ -47,7 +52,11 @@ pub(crate) struct Stdout {
 
 impl Stdout {
     pub(crate) fn new(limit: usize, witness: Witness) -> Self {
-        Self { bytes: Vec::new(), limit, witness }
+        Self {
+            bytes: Vec::new(),
+            limit,
+            witness,
+        }
     }
 
     /// The guest is about to write as `descriptor`.
@@ -59,8 +68,13 @@ impl Stdout {
         let room = self.limit - self.bytes.len();
         let kept = bytes.len().min(room);
         self.bytes.extend_from_slice(&bytes[..kept]);
-        self.witness.notes(|telling| telling.prints(bytes.len(), kept));
-        if bytes.len() > room { Err(Halt::OutputLimit) } else { Ok(()) }
+        self.witness
+            .notes(|telling| telling.prints(bytes.len(), kept));
+        if bytes.len() > room {
+            Err(Halt::OutputLimit)
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -77,7 +91,11 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), limit, dropped: 0 }
+        Self {
+            bytes: Vec::new(),
+            limit,
+            dropped: 0,
+        }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {

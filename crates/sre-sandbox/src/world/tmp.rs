@@ -38,23 +38,40 @@ pub(super) enum Content {
 
 impl Tmp {
     pub(super) fn new(limit_bytes: u64, now_ns: u64) -> Self {
-        let mut tmp = Self { nodes: Vec::new(), live: 0, used_bytes: 0, limit_bytes };
+        let mut tmp = Self {
+            nodes: Vec::new(),
+            live: 0,
+            used_bytes: 0,
+            limit_bytes,
+        };
         tmp.push(Content::Directory(BTreeMap::new()), None, now_ns);
         tmp
     }
 
     fn push(&mut self, content: Content, link: Option<(usize, String)>, now_ns: u64) -> usize {
-        self.nodes.push(Some(TmpNode { content, modified_ns: now_ns, accessed_ns: now_ns, handles: 0, link }));
+        self.nodes.push(Some(TmpNode {
+            content,
+            modified_ns: now_ns,
+            accessed_ns: now_ns,
+            handles: 0,
+            link,
+        }));
         self.live += 1;
         self.nodes.len() - 1
     }
 
     pub(super) fn get(&self, node: usize) -> Result<&TmpNode, FileError> {
-        self.nodes.get(node).and_then(Option::as_ref).ok_or(FileError::NotFound)
+        self.nodes
+            .get(node)
+            .and_then(Option::as_ref)
+            .ok_or(FileError::NotFound)
     }
 
     pub(super) fn get_mut(&mut self, node: usize) -> Result<&mut TmpNode, FileError> {
-        self.nodes.get_mut(node).and_then(Option::as_mut).ok_or(FileError::NotFound)
+        self.nodes
+            .get_mut(node)
+            .and_then(Option::as_mut)
+            .ok_or(FileError::NotFound)
     }
 
     pub(super) fn directory(&self, node: usize) -> Result<&BTreeMap<String, usize>, FileError> {
@@ -128,7 +145,12 @@ impl Tmp {
         Ok(node)
     }
 
-    pub(super) fn set_size(&mut self, node: usize, size: u64, now_ns: u64) -> Result<(), FileError> {
+    pub(super) fn set_size(
+        &mut self,
+        node: usize,
+        size: u64,
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         let old = self.file_mut(node)?.len() as u64;
         let length = usize::try_from(size).map_err(|_| FileError::NoSpace)?;
         // The quota is asked before anything is allocated.
@@ -146,11 +168,19 @@ impl Tmp {
         Ok(())
     }
 
-    pub(super) fn write_at(&mut self, node: usize, offset: u64, data: &[u8], now_ns: u64) -> Result<(), FileError> {
+    pub(super) fn write_at(
+        &mut self,
+        node: usize,
+        offset: u64,
+        data: &[u8],
+        now_ns: u64,
+    ) -> Result<(), FileError> {
         if data.is_empty() {
             return Ok(());
         }
-        let end = offset.checked_add(data.len() as u64).ok_or(FileError::NoSpace)?;
+        let end = offset
+            .checked_add(data.len() as u64)
+            .ok_or(FileError::NoSpace)?;
         if end > self.file_mut(node)?.len() as u64 {
             self.set_size(node, end, now_ns)?;
         }
@@ -168,7 +198,10 @@ impl Tmp {
         kind: NodeKind,
         now_ns: u64,
     ) -> Result<(), FileError> {
-        let node = *self.directory(directory)?.get(name).ok_or(FileError::NotFound)?;
+        let node = *self
+            .directory(directory)?
+            .get(name)
+            .ok_or(FileError::NotFound)?;
         match (&self.get(node)?.content, kind) {
             (Content::File(_), NodeKind::Directory) => return Err(FileError::NotADirectory),
             (Content::Directory(_), NodeKind::File) => return Err(FileError::IsADirectory),
@@ -184,8 +217,16 @@ impl Tmp {
         Ok(())
     }
 
-    pub(super) fn rename(&mut self, from: (usize, &str), to: (usize, &str), now_ns: u64) -> Result<(), FileError> {
-        let node = *self.directory(from.0)?.get(from.1).ok_or(FileError::NotFound)?;
+    pub(super) fn rename(
+        &mut self,
+        from: (usize, &str),
+        to: (usize, &str),
+        now_ns: u64,
+    ) -> Result<(), FileError> {
+        let node = *self
+            .directory(from.0)?
+            .get(from.1)
+            .ok_or(FileError::NotFound)?;
         if !self.is_linked(to.0)? {
             return Err(FileError::NotFound);
         }
@@ -214,7 +255,13 @@ impl Tmp {
     /// Whether `inner` is `outer` or lies below it. Walks upwards and without recursion: a guest can nest folders as
     /// deep as it has entries, and this runs on what its own stack left over.
     fn contains(&self, outer: usize, inner: usize) -> bool {
-        let above = |&node: &usize| self.get(node).ok()?.link.as_ref().map(|(parent, _)| *parent);
+        let above = |&node: &usize| {
+            self.get(node)
+                .ok()?
+                .link
+                .as_ref()
+                .map(|(parent, _)| *parent)
+        };
         std::iter::successors(Some(inner), above).any(|node| node == outer)
     }
 

@@ -29,7 +29,10 @@ pub(super) enum PackageContent {
 
 impl PackageTree {
     pub(crate) fn new(skill: &Skill) -> Self {
-        let root = PackageNode { name: String::new(), content: PackageContent::Directory(BTreeMap::new()) };
+        let root = PackageNode {
+            name: String::new(),
+            content: PackageContent::Directory(BTreeMap::new()),
+        };
         let mut tree = Self { nodes: vec![root] };
         for file in skill.files() {
             let (parents, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
@@ -42,7 +45,12 @@ impl PackageTree {
         tree
     }
 
-    fn entry(&mut self, directory: usize, name: &str, make: impl FnOnce() -> PackageContent) -> usize {
+    fn entry(
+        &mut self,
+        directory: usize,
+        name: &str,
+        make: impl FnOnce() -> PackageContent,
+    ) -> usize {
         let next = self.nodes.len();
         let PackageContent::Directory(entries) = &mut self.nodes[directory].content else {
             // A checked package has no path that is both a file and a folder.
@@ -52,7 +60,10 @@ impl PackageTree {
             return node;
         }
         entries.insert(name.to_owned(), next);
-        self.nodes.push(PackageNode { name: name.to_owned(), content: make() });
+        self.nodes.push(PackageNode {
+            name: name.to_owned(),
+            content: make(),
+        });
         next
     }
 

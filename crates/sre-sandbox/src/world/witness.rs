@@ -51,7 +51,11 @@ impl Witness {
         let Some(record) = &self.0 else { return };
         let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
         if record.seen.len() < KEPT_LIMIT {
-            record.seen.push(Seen { call: call.to_owned(), digest: Digest::of(bytes), shown: shown(bytes) });
+            record.seen.push(Seen {
+                call: call.to_owned(),
+                digest: Digest::of(bytes),
+                shown: shown(bytes),
+            });
         } else {
             let rest = record.rest.get_or_insert_with(Sha256::new);
             rest.update(call);
@@ -79,20 +83,32 @@ impl Witness {
     /// The guest did something that is part of its account.
     pub(crate) fn notes(&self, note: impl FnOnce(&mut Telling)) {
         if let Some(record) = &self.0 {
-            note(&mut record.lock().unwrap_or_else(PoisonError::into_inner).telling);
+            note(
+                &mut record
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .telling,
+            );
         }
     }
 
     /// The account of a guest that ended so and had `fuel` in all; `None` where nobody looked.
     pub(crate) fn account(&self, ending: Ending, fuel: u64, printed: &[u8]) -> Option<Account> {
         let record = self.0.as_ref()?;
-        let telling = std::mem::take(&mut record.lock().unwrap_or_else(PoisonError::into_inner).telling);
+        let telling = std::mem::take(
+            &mut record
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .telling,
+        );
         Some(telling.finish(ending, fuel, printed))
     }
 
     /// Everything it was told so far, in order.
     pub(crate) fn take(&self) -> Vec<Seen> {
-        let Some(record) = &self.0 else { return Vec::new() };
+        let Some(record) = &self.0 else {
+            return Vec::new();
+        };
         let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut seen, rest) = (std::mem::take(&mut record.seen), record.rest.take());
         seen.extend(rest.map(|rest| Seen {
@@ -109,6 +125,12 @@ fn shown(bytes: &[u8]) -> String {
     let more = if start.len() < bytes.len() { "…" } else { "" };
     match std::str::from_utf8(start) {
         Ok(text) if !text.chars().any(char::is_control) => format!("{text}{more}"),
-        _ => format!("0x{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        _ => format!(
+            "0x{}{more}",
+            start
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        ),
     }
 }

@@ -28,7 +28,10 @@ pub const SLOTS: u32 = 96;
 
 #[cfg(feature = "wasm")]
 pub fn sandbox() -> WasmSandbox {
-    sandbox_with(WasmOptions { slots: SLOTS, ..WasmOptions::default() })
+    sandbox_with(WasmOptions {
+        slots: SLOTS,
+        ..WasmOptions::default()
+    })
 }
 
 /// One for all tests of a binary, as the orders of a process have one.
@@ -86,7 +89,10 @@ pub fn skill_with(program: Program<'_>, changes: Value) -> Skill {
     let mut package = json!({"name": "test", "runtime": {"entrypoint": entrypoint}});
     for (name, value) in changes.as_object().expect("an object").clone() {
         if name == "files" {
-            files.as_object_mut().expect("an object").extend(value.as_object().expect("an object").clone());
+            files
+                .as_object_mut()
+                .expect("an object")
+                .extend(value.as_object().expect("an object").clone());
         } else {
             package[name] = value;
         }
@@ -95,9 +101,23 @@ pub fn skill_with(program: Program<'_>, changes: Value) -> Skill {
     Skill::from_object(&package, &sre_skill::PackageLimits::default()).expect("a skill")
 }
 
-pub fn run(sandbox: &dyn Sandbox, skill: &Skill, input: &Value, profile: &Profile) -> Result<Execution, SandboxError> {
+pub fn run(
+    sandbox: &dyn Sandbox,
+    skill: &Skill,
+    input: &Value,
+    profile: &Profile,
+) -> Result<Execution, SandboxError> {
     let input = canonical_json::to_vec(input);
-    sandbox.execute(&Job { skill, input: &input, profile, time_limit: PATIENCE, language_runtime: None }, &Stop::new())
+    sandbox.execute(
+        &Job {
+            skill,
+            input: &input,
+            profile,
+            time_limit: PATIENCE,
+            language_runtime: None,
+        },
+        &Stop::new(),
+    )
 }
 
 /// The scripted program of `programs/src/probe`.
@@ -105,7 +125,10 @@ pub const PROBE: &[u8] = include_bytes!("../programs/probe.wasm");
 
 /// Runs the probe: one answer per call.
 pub fn probe(sandbox: &dyn Sandbox, profile: &Profile, calls: &[&str]) -> Vec<String> {
-    let skill = skill_with(Program::Binary(PROBE), json!({"files": {"data/note.txt": "hello", "a.txt": ""}}));
+    let skill = skill_with(
+        Program::Binary(PROBE),
+        json!({"files": {"data/note.txt": "hello", "a.txt": ""}}),
+    );
     let execution = run(sandbox, &skill, &json!({"calls": calls}), profile).expect("an outcome");
     let Some(output) = execution.output else {
         panic!("{:?}: {}", execution.failure, execution.logs);
@@ -115,10 +138,14 @@ pub fn probe(sandbox: &dyn Sandbox, profile: &Profile, calls: &[&str]) -> Vec<St
 
 /// A file of the repository's examples.
 pub fn example(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples")
+        .join(path)
 }
 
 /// The component of `programs/component.wat` with `body` as the rest of its core module.
 pub fn component(body: &str) -> Skill {
-    skill(Program::Text(&include_str!("../programs/component.wat").replace("BODY\n", &format!("{body}\n"))))
+    skill(Program::Text(
+        &include_str!("../programs/component.wat").replace("BODY\n", &format!("{body}\n")),
+    ))
 }

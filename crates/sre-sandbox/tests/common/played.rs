@@ -36,7 +36,12 @@ impl Played {
             configuration: BTreeMap::new(),
         };
         let ready = Arc::new(AtomicBool::new(true));
-        Self { engine: Arc::new(Canonical::new(engine)), deterministic: true, ready, play: Box::new(play) }
+        Self {
+            engine: Arc::new(Canonical::new(engine)),
+            deterministic: true,
+            ready,
+            play: Box::new(play),
+        }
     }
 }
 
@@ -57,8 +62,14 @@ impl Sandbox for Played {
         Ok(())
     }
 
-    fn execute_if_ready(&self, job: &Job<'_>, stop: &Stop) -> Option<Result<Execution, SandboxError>> {
-        self.ready.load(Ordering::SeqCst).then(|| self.execute(job, stop))
+    fn execute_if_ready(
+        &self,
+        job: &Job<'_>,
+        stop: &Stop,
+    ) -> Option<Result<Execution, SandboxError>> {
+        self.ready
+            .load(Ordering::SeqCst)
+            .then(|| self.execute(job, stop))
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {

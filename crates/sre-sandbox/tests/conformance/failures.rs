@@ -17,38 +17,86 @@ pub fn exit_codes_are_kept(bench: &impl Bench) {
 
 pub fn faults_are_told(bench: &impl Bench) {
     let execution = failed(bench, Program::Trap, &profile());
-    assert!(matches!(execution.outcome, Outcome::Trapped { .. } | Outcome::Exited { .. }), "{}", execution.outcome);
+    assert!(
+        matches!(
+            execution.outcome,
+            Outcome::Trapped { .. } | Outcome::Exited { .. }
+        ),
+        "{}",
+        execution.outcome
+    );
 }
 
 /// The reason, and the digest of exactly what was printed.
 fn assert_bad(bench: &impl Bench, printed: &'static [u8], reason: BadOutputReason, told: &str) {
     let execution = failed(bench, Program::Print(printed), &profile());
-    assert_eq!(execution.outcome, Outcome::BadOutput { reason, printed: OutputDigest::of(printed) });
+    assert_eq!(
+        execution.outcome,
+        Outcome::BadOutput {
+            reason,
+            printed: OutputDigest::of(printed)
+        }
+    );
     let failure = execution.failure.expect("words");
     assert!(failure.contains(told), "{failure:?} does not say {told:?}");
 }
 
 pub fn nothing_printed(bench: &impl Bench) {
     assert_bad(bench, b"", BadOutputReason::Empty, "nothing was printed");
-    assert_bad(bench, b" \r\n\t", BadOutputReason::Empty, "nothing was printed");
+    assert_bad(
+        bench,
+        b" \r\n\t",
+        BadOutputReason::Empty,
+        "nothing was printed",
+    );
 }
 
 pub fn not_json(bench: &impl Bench) {
-    assert_bad(bench, b"hello", BadOutputReason::NotJson, "it printed \"hello\"");
+    assert_bad(
+        bench,
+        b"hello",
+        BadOutputReason::NotJson,
+        "it printed \"hello\"",
+    );
     assert_bad(bench, b"{\"a\":", BadOutputReason::NotJson, "{\\\"a\\\":");
     assert_bad(bench, b"\x1b[2J", BadOutputReason::NotJson, "\\u{1b}[2J");
     assert_bad(bench, b"NaN", BadOutputReason::NotJson, "NaN");
-    assert_bad(bench, b"\xef\xbb\xbf1", BadOutputReason::NotJson, "line 1 column 1");
-    assert_bad(bench, b"9007199254740993", BadOutputReason::NotJson, "beyond");
+    assert_bad(
+        bench,
+        b"\xef\xbb\xbf1",
+        BadOutputReason::NotJson,
+        "line 1 column 1",
+    );
+    assert_bad(
+        bench,
+        b"9007199254740993",
+        BadOutputReason::NotJson,
+        "beyond",
+    );
 }
 
 pub fn two_values(bench: &impl Bench) {
-    assert_bad(bench, b"1 2", BadOutputReason::TrailingData, "more than one JSON value");
-    assert_bad(bench, b"{}\n{}\n", BadOutputReason::TrailingData, "more than one JSON value");
+    assert_bad(
+        bench,
+        b"1 2",
+        BadOutputReason::TrailingData,
+        "more than one JSON value",
+    );
+    assert_bad(
+        bench,
+        b"{}\n{}\n",
+        BadOutputReason::TrailingData,
+        "more than one JSON value",
+    );
 }
 
 pub fn duplicate_names(bench: &impl Bench) {
-    assert_bad(bench, br#"{"a":1,"a":1}"#, BadOutputReason::NotJson, "duplicate");
+    assert_bad(
+        bench,
+        br#"{"a":1,"a":1}"#,
+        BadOutputReason::NotJson,
+        "duplicate",
+    );
 }
 
 pub fn not_utf8(bench: &impl Bench) {
@@ -58,21 +106,47 @@ pub fn not_utf8(bench: &impl Bench) {
 /// Of the GiB, the limit is kept and no more: that is what the digest is over.
 pub fn a_flood_stops_at_the_limit(bench: &impl Bench) {
     let limit = 100_000;
-    let execution = failed(bench, Program::Flood, &profile_with(json!({"output_limit_bytes": limit})));
+    let execution = failed(
+        bench,
+        Program::Flood,
+        &profile_with(json!({"output_limit_bytes": limit})),
+    );
     let printed = OutputDigest::of(&vec![0; limit]);
-    assert_eq!(execution.outcome, Outcome::BadOutput { reason: BadOutputReason::TooLong, printed });
-    let exactly = run(bench, Program::Print(b"[12]"), &profile_with(json!({"output_limit_bytes": 4})));
+    assert_eq!(
+        execution.outcome,
+        Outcome::BadOutput {
+            reason: BadOutputReason::TooLong,
+            printed
+        }
+    );
+    let exactly = run(
+        bench,
+        Program::Print(b"[12]"),
+        &profile_with(json!({"output_limit_bytes": 4})),
+    );
     assert_eq!(exactly.expect("an outcome").output, Some(json!([12])));
-    let execution = failed(bench, Program::Print(b"[12]"), &profile_with(json!({"output_limit_bytes": 3})));
+    let execution = failed(
+        bench,
+        Program::Print(b"[12]"),
+        &profile_with(json!({"output_limit_bytes": 3})),
+    );
     assert_eq!(bad_output(&execution), BadOutputReason::TooLong);
 }
 
 pub fn a_schema_violation(bench: &impl Bench) {
     let schema = json!({"io": {"output_schema": {"type": "object", "required": ["total"]}}});
     let (skill, profile) = (bench.skill(Program::Echo, schema), profile());
-    let job =
-        Job { skill: &skill, input: b"{\"n\":1}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
-    let execution = bench.sandbox().execute(&job, &Stop::new()).expect("an outcome");
+    let job = Job {
+        skill: &skill,
+        input: b"{\"n\":1}",
+        profile: &profile,
+        time_limit: PATIENCE,
+        language_runtime: None,
+    };
+    let execution = bench
+        .sandbox()
+        .execute(&job, &Stop::new())
+        .expect("an outcome");
     assert_eq!(bad_output(&execution), BadOutputReason::Schema);
     assert!(execution.failure.expect("words").contains("total"));
     assert_healthy(bench);
@@ -90,13 +164,17 @@ pub fn time_is_limited(bench: &impl Bench) {
 
 pub fn sleep_is_limited(bench: &impl Bench) {
     let profile = profile_with(json!({"fuel": u64::MAX, "timeout_ms": 1_000}));
-    let error = run_within(bench, Program::Sleep, &profile, Duration::from_secs(1)).expect_err("a timeout");
+    let error =
+        run_within(bench, Program::Sleep, &profile, Duration::from_secs(1)).expect_err("a timeout");
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_healthy(bench);
 }
 
 pub fn a_stop_is_obeyed(bench: &impl Bench) {
-    let (skill, profile) = (bench.skill(Program::Loop, json!({})), profile_with(json!({"fuel": u64::MAX})));
+    let (skill, profile) = (
+        bench.skill(Program::Loop, json!({})),
+        profile_with(json!({"fuel": u64::MAX})),
+    );
     bench.sandbox().prepare(&skill).expect("a good program");
     let stop = Stop::new();
     std::thread::scope(|scope| {
@@ -106,8 +184,17 @@ pub fn a_stop_is_obeyed(bench: &impl Bench) {
             std::thread::sleep(Duration::from_millis(20));
             drop(guard);
         });
-        let job = Job { skill: &skill, input: b"{}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
-        let error = bench.sandbox().execute(&job, &stop).expect_err("it never ends by itself");
+        let job = Job {
+            skill: &skill,
+            input: b"{}",
+            profile: &profile,
+            time_limit: PATIENCE,
+            language_runtime: None,
+        };
+        let error = bench
+            .sandbox()
+            .execute(&job, &stop)
+            .expect_err("it never ends by itself");
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     });
     assert_healthy(bench);
@@ -117,6 +204,19 @@ pub fn a_stop_before_the_start_is_obeyed(bench: &impl Bench) {
     let (skill, profile) = (bench.skill(Program::Echo, json!({})), profile());
     let stop = Stop::new();
     stop.stop();
-    let job = Job { skill: &skill, input: b"{}", profile: &profile, time_limit: PATIENCE, language_runtime: None };
-    assert_eq!(bench.sandbox().execute(&job, &stop).expect_err("stopped").kind(), ErrorKind::Cancelled);
+    let job = Job {
+        skill: &skill,
+        input: b"{}",
+        profile: &profile,
+        time_limit: PATIENCE,
+        language_runtime: None,
+    };
+    assert_eq!(
+        bench
+            .sandbox()
+            .execute(&job, &stop)
+            .expect_err("stopped")
+            .kind(),
+        ErrorKind::Cancelled
+    );
 }

@@ -18,20 +18,29 @@ const MIX: [Program; 8] = [
 
 fn told(ran: Ran) -> String {
     let execution = ran.expect("an outcome");
-    format!("{} {:?} {:?} {}", execution.outcome, execution.output, execution.failure, execution.resources.fuel)
+    format!(
+        "{} {:?} {:?} {}",
+        execution.outcome, execution.output, execution.failure, execution.resources.fuel
+    )
 }
 
 pub fn a_hundred_runs_in_a_row(bench: &impl Bench) {
-    let first: Vec<String> = MIX.map(|program| told(run(bench, program, &profile()))).into();
+    let first: Vec<String> = MIX
+        .map(|program| told(run(bench, program, &profile())))
+        .into();
     for round in 0..12 {
-        let again: Vec<String> = MIX.map(|program| told(run(bench, program, &profile()))).into();
+        let again: Vec<String> = MIX
+            .map(|program| told(run(bench, program, &profile())))
+            .into();
         assert_eq!(again, first, "round {round}");
     }
     assert_healthy(bench);
 }
 
 pub fn thirty_two_at_once(bench: &(impl Bench + Sync)) {
-    let expected: Vec<String> = MIX.map(|program| told(run(bench, program, &profile()))).into();
+    let expected: Vec<String> = MIX
+        .map(|program| told(run(bench, program, &profile())))
+        .into();
     std::thread::scope(|scope| {
         let (bench, expected) = (&bench, &expected);
         for thread in 0..32 {

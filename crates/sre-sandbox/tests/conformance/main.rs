@@ -77,7 +77,10 @@ enum Program {
     /// Sleeps for ever.
     Sleep,
     /// Reads the clock for ever.
-    #[cfg_attr(not(feature = "wasm"), expect(dead_code, reason = "only backends that meter exactly end it"))]
+    #[cfg_attr(
+        not(feature = "wasm"),
+        expect(dead_code, reason = "only backends that meter exactly end it")
+    )]
     Spin,
     /// Takes memory until it is refused, and then fails.
     Allocate,
@@ -93,7 +96,13 @@ fn run(bench: &dyn Bench, program: Program, profile: &Profile) -> Ran {
 
 fn run_within(bench: &dyn Bench, program: Program, profile: &Profile, time_limit: Duration) -> Ran {
     let skill = bench.skill(program, json!({}));
-    let job = Job { skill: &skill, input: br#"{"n":1}"#, profile, time_limit, language_runtime: None };
+    let job = Job {
+        skill: &skill,
+        input: br#"{"n":1}"#,
+        profile,
+        time_limit,
+        language_runtime: None,
+    };
     bench.sandbox().execute(&job, &Stop::new())
 }
 
@@ -106,8 +115,14 @@ fn returned(bench: &dyn Bench, program: Program) -> Value {
 /// A run that fails as it should and leaves the backend healthy.
 fn failed(bench: &dyn Bench, program: Program, profile: &Profile) -> Execution {
     let execution = run(bench, program, profile).expect("an outcome");
-    assert!(execution.output.is_none() && execution.output_canonical.is_none(), "{program:?} returned something");
-    assert!(execution.failure.is_some(), "{program:?} failed without a word");
+    assert!(
+        execution.output.is_none() && execution.output_canonical.is_none(),
+        "{program:?} returned something"
+    );
+    assert!(
+        execution.failure.is_some(),
+        "{program:?} failed without a word"
+    );
     assert_healthy(bench);
     execution
 }
@@ -127,7 +142,10 @@ fn bad_output(execution: &Execution) -> BadOutputReason {
 fn unhex(value: &Value) -> Vec<u8> {
     let digits = value.as_str().expect("a string").as_bytes();
     let digit = |d: u8| (d as char).to_digit(16).expect("a digit") as u8;
-    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    digits
+        .chunks(2)
+        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+        .collect()
 }
 
 fn canonical(value: &Value) -> Vec<u8> {

@@ -30,12 +30,17 @@ fn make() -> Option<NativeSandbox> {
     }
     let path = env!("CARGO_BIN_EXE_sre-sandbox-test-launcher").into();
     let sandbox = NativeSandbox::new(NativeOptions {
-        launcher: LauncherProgram::Other { path, arguments: Vec::new() },
+        launcher: LauncherProgram::Other {
+            path,
+            arguments: Vec::new(),
+        },
         may_lack: BTreeSet::from(Layer::ALL),
         ..NativeOptions::default()
     });
     match sandbox.lacking() {
-        Ok(missing) => missing.iter().for_each(|(layer, why)| eprintln!("NOT TESTED HERE: {layer}, {why}")),
+        Ok(missing) => missing
+            .iter()
+            .for_each(|(layer, why)| eprintln!("NOT TESTED HERE: {layer}, {why}")),
         Err(error) => {
             eprintln!("NOT TESTED HERE: the native backend, {error}");
             return None;
@@ -56,7 +61,10 @@ impl Bench for NativeBench {
             "runtime": {"entrypoint": "main"},
             "files": {"main": main, "data/note.txt": "a note", "b.txt": "b", "a.txt": "a"},
         });
-        object.as_object_mut().expect("an object").extend(package.as_object().expect("an object").clone());
+        object
+            .as_object_mut()
+            .expect("an object")
+            .extend(package.as_object().expect("an object").clone());
         Skill::from_object(&object, &PackageLimits::default()).expect("a skill")
     }
 
@@ -78,7 +86,11 @@ fn compiled(program: Program) -> Vec<u8> {
     static COMPILED: Mutex<Option<HashMap<String, Vec<u8>>>> = Mutex::new(None);
     let name = format!("{program:?}");
     let mut compiled = COMPILED.lock().expect("a lock");
-    compiled.get_or_insert_default().entry(name).or_insert_with(|| compile(program)).clone()
+    compiled
+        .get_or_insert_default()
+        .entry(name)
+        .or_insert_with(|| compile(program))
+        .clone()
 }
 
 fn compile(program: Program) -> Vec<u8> {
@@ -92,7 +104,13 @@ fn compile(program: Program) -> Vec<u8> {
         named => format!("-DPROGRAM_{named:?}"),
     };
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/native.c");
-    let ended = Command::new("gcc").args(["-O0", "-o"]).arg(&to).arg(define).arg(source).status().expect("gcc");
+    let ended = Command::new("gcc")
+        .args(["-O0", "-o"])
+        .arg(&to)
+        .arg(define)
+        .arg(source)
+        .status()
+        .expect("gcc");
     assert!(ended.success(), "native.c does not compile as {program:?}");
     std::fs::read(to).expect("a program")
 }

@@ -23,8 +23,14 @@ impl Bench for WasmBench {
 
     fn skill(&self, program: Program, package: Value) -> Skill {
         let mut changes = json!({"files": {"data/note.txt": "a note", "b.txt": "b", "a.txt": "a"}});
-        changes.as_object_mut().expect("an object").extend(package.as_object().expect("an object").clone());
-        common::skill_with(common::Program::Text(&format!("(module {PRELUDE} {})", text(program))), changes)
+        changes
+            .as_object_mut()
+            .expect("an object")
+            .extend(package.as_object().expect("an object").clone());
+        common::skill_with(
+            common::Program::Text(&format!("(module {PRELUDE} {})", text(program))),
+            changes,
+        )
     }
 
     fn names(&self) -> Vec<&'static str> {

@@ -21,8 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn options() -> NativeOptions {
     let path = env!("CARGO_BIN_EXE_sre-sandbox-test-launcher").into();
-    let launcher = LauncherProgram::Other { path, arguments: Vec::new() };
-    NativeOptions { launcher, may_lack: BTreeSet::from(Layer::ALL), ..NativeOptions::default() }
+    let launcher = LauncherProgram::Other {
+        path,
+        arguments: Vec::new(),
+    };
+    NativeOptions {
+        launcher,
+        may_lack: BTreeSet::from(Layer::ALL),
+        ..NativeOptions::default()
+    }
 }
 
 fn sandbox() -> &'static NativeSandbox {
@@ -59,17 +66,32 @@ fn script(text: &str) -> Skill {
 }
 
 fn binary(bytes: &[u8]) -> Skill {
-    skill("main", json!({"base64": STANDARD.encode(bytes), "executable": true}))
+    skill(
+        "main",
+        json!({"base64": STANDARD.encode(bytes), "executable": true}),
+    )
 }
 
-fn run_in(sandbox: &NativeSandbox, skill: &Skill, profile: &Profile) -> Result<Execution, SandboxError> {
-    let job = Job { skill, input: br#"{"n":1}"#, profile, time_limit: PATIENCE, language_runtime: None };
+fn run_in(
+    sandbox: &NativeSandbox,
+    skill: &Skill,
+    profile: &Profile,
+) -> Result<Execution, SandboxError> {
+    let job = Job {
+        skill,
+        input: br#"{"n":1}"#,
+        profile,
+        time_limit: PATIENCE,
+        language_runtime: None,
+    };
     sandbox.execute(&job, &Stop::new())
 }
 
 fn returned(skill: &Skill) -> Value {
     let execution = run_in(sandbox(), skill, &profile()).expect("an outcome");
-    execution.output.unwrap_or_else(|| panic!("{:?}: {}", execution.failure, execution.logs))
+    execution
+        .output
+        .unwrap_or_else(|| panic!("{:?}: {}", execution.failure, execution.logs))
 }
 
 /// Everything here is refused before an order is accepted, with words that say what to do.
@@ -82,12 +104,25 @@ fn programs_that_cannot_run_are_refused_with_the_reason() {
     foreign.resize(64, 0);
     (foreign[16], foreign[18]) = (2, 243); // RISC-V
     let mut library = foreign.clone();
-    (library[16], library[18]) = (1, if cfg!(target_arch = "x86_64") { 62 } else { 183 });
+    (library[16], library[18]) = (
+        1,
+        if cfg!(target_arch = "x86_64") {
+            62
+        } else {
+            183
+        },
+    );
     let mut narrow = foreign.clone();
     narrow[4] = 1;
     let cases = [
-        (script("#!/usr/bin/no-such-interpreter\n"), "no-such-interpreter"),
-        (script("#!/usr/bin/env no-such-interpreter\n"), "/usr/bin/no-such-interpreter"),
+        (
+            script("#!/usr/bin/no-such-interpreter\n"),
+            "no-such-interpreter",
+        ),
+        (
+            script("#!/usr/bin/env no-such-interpreter\n"),
+            "/usr/bin/no-such-interpreter",
+        ),
         (script("#!/bin/sh\r\necho 1\r\n"), "carriage return"),
         (script("#!\n"), "names no interpreter"),
         (script("#!/usr/bin/env\n"), "names no interpreter"),
@@ -100,7 +135,10 @@ fn programs_that_cannot_run_are_refused_with_the_reason() {
         (script("#!/dev/zero\n"), "not there"),
         (script("#!/etc/passwd\n"), "not there"),
         (script("#!/usr/lib/os-release\n"), "not there"),
-        (script(&format!("#!/bin/{}\n", "x".repeat(300))), "longer than"),
+        (
+            script(&format!("#!/bin/{}\n", "x".repeat(300))),
+            "longer than",
+        ),
         (script(""), "is empty"),
         (script("echo 1\n"), "neither an ELF header nor"),
         (binary(&foreign), "another machine"),
@@ -113,7 +151,10 @@ fn programs_that_cannot_run_are_refused_with_the_reason() {
     for (skill, told) in cases {
         let error = sandbox().prepare(&skill).expect_err(told);
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
-        assert!(error.to_string().contains(told), "{error} does not say {told:?}");
+        assert!(
+            error.to_string().contains(told),
+            "{error} does not say {told:?}"
+        );
         assert!(run_in(sandbox(), &skill, &profile()).is_err(), "{told}");
     }
 }
@@ -126,7 +167,14 @@ fn a_program_that_the_kernel_refuses_is_no_outcome() {
     }
     let mut hollow = b"\x7fELF\x02\x01\x01".to_vec();
     hollow.resize(64, 0);
-    (hollow[16], hollow[18]) = (2, if cfg!(target_arch = "x86_64") { 62 } else { 183 });
+    (hollow[16], hollow[18]) = (
+        2,
+        if cfg!(target_arch = "x86_64") {
+            62
+        } else {
+            183
+        },
+    );
     let error = run_in(sandbox(), &binary(&hollow), &profile()).expect_err("no program");
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.to_string().contains("cannot be started"), "{error}");
@@ -141,9 +189,21 @@ fn limits_without_sense_are_refused_before_anything_runs() {
     let cases = [
         ("mem_limit_bytes", json!(0), "memory"),
         ("tmp_limit_bytes", json!(0), "/tmp"),
-        ("processes", json!({"pids_limit": 0, "cpu_quota_us": 1000, "cpu_period_us": 1000}), "processes are too few"),
-        ("processes", json!({"pids_limit": 9, "cpu_quota_us": 0, "cpu_period_us": 1000}), "processor time"),
-        ("processes", json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 0}), "processor period"),
+        (
+            "processes",
+            json!({"pids_limit": 0, "cpu_quota_us": 1000, "cpu_period_us": 1000}),
+            "processes are too few",
+        ),
+        (
+            "processes",
+            json!({"pids_limit": 9, "cpu_quota_us": 0, "cpu_period_us": 1000}),
+            "processor time",
+        ),
+        (
+            "processes",
+            json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 0}),
+            "processor period",
+        ),
         (
             "processes",
             json!({"pids_limit": 9, "cpu_quota_us": 1000, "cpu_period_us": 9_999_999}),
@@ -156,7 +216,10 @@ fn limits_without_sense_are_refused_before_anything_runs() {
         let profile = serde_json::from_value(changed).expect("a profile");
         let error = run_in(sandbox(), &skill, &profile).expect_err(told);
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
-        assert!(error.to_string().contains(told), "{error} does not say {told:?}");
+        assert!(
+            error.to_string().contains(told),
+            "{error} does not say {told:?}"
+        );
     }
 }
 
@@ -169,8 +232,16 @@ fn a_memory_limit_that_no_program_fits_in_is_out_of_memory_or_refused() {
     changed["mem_limit_bytes"] = json!(65_536);
     let profile = serde_json::from_value(changed).expect("a profile");
     match run_in(sandbox(), &script("#!/bin/sh\necho 1\n"), &profile) {
-        Ok(execution) => assert_ne!(execution.outcome.error_code(), None, "{}", execution.outcome),
-        Err(error) => assert!(matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Unavailable), "{error}"),
+        Ok(execution) => assert_ne!(
+            execution.outcome.error_code(),
+            None,
+            "{}",
+            execution.outcome
+        ),
+        Err(error) => assert!(
+            matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Unavailable),
+            "{error}"
+        ),
     }
 }
 
@@ -181,7 +252,10 @@ fn scripts_run_with_their_interpreters() {
     }
     assert_eq!(returned(&script("#!/bin/sh\ncat\n")), json!({"n": 1}));
     assert_eq!(returned(&script("#!/bin/sh -e\ncat\n")), json!({"n": 1}));
-    assert_eq!(returned(&script("#!/usr/bin/env sh\ncat\n")), json!({"n": 1}));
+    assert_eq!(
+        returned(&script("#!/usr/bin/env sh\ncat\n")),
+        json!({"n": 1})
+    );
     if !Path::new("/usr/bin/python3").exists() {
         eprintln!("NOT TESTED HERE: Python scripts, there is no /usr/bin/python3");
         return;
@@ -193,7 +267,10 @@ fn scripts_run_with_their_interpreters() {
         "files": {"scripts/main.py": main, "scripts/helper.py": "def twice(n): return 2 * n\n"},
     });
     let skill = Skill::from_object(&object, &PackageLimits::default()).expect("a skill");
-    assert_eq!(returned(&skill), json!([2, ["scripts/main.py"], "/skill", {"n": 1}]));
+    assert_eq!(
+        returned(&skill),
+        json!([2, ["scripts/main.py"], "/skill", {"n": 1}])
+    );
 }
 
 /// The contract's names may hold anything that the package format lets in.
@@ -202,7 +279,8 @@ fn a_large_package_with_odd_names_arrives_as_it_is() {
     if !can_jail() {
         return;
     }
-    let mut files = json!({"main": {"text": "#!/bin/sh\nfind . -type f | wc -l\n", "executable": true}});
+    let mut files =
+        json!({"main": {"text": "#!/bin/sh\nfind . -type f | wc -l\n", "executable": true}});
     for at in 0..500 {
         files[format!("data/{at:04} ä'\"$(x).txt")] = json!("x".repeat(at));
     }
@@ -227,7 +305,11 @@ fn what_is_called_fixed_is_the_same_in_every_run() {
         let hashes = skill("main.py", json!("print('\"%d\"' % hash('text'))"));
         assert_eq!(returned(&hashes), returned(&hashes));
         assert_eq!(
-            run_in(sandbox(), &hashes, &profile()).expect("an outcome").isolation.expect("a label").repeatability["hash_seed"],
+            run_in(sandbox(), &hashes, &profile())
+                .expect("an outcome")
+                .isolation
+                .expect("a label")
+                .repeatability["hash_seed"],
             "fixed"
         );
     }
@@ -238,18 +320,34 @@ fn the_result_says_what_held() {
     if !can_jail() {
         return;
     }
-    let execution = run_in(sandbox(), &script("#!/bin/sh\necho 1\n"), &profile()).expect("an outcome");
+    let execution =
+        run_in(sandbox(), &script("#!/bin/sh\necho 1\n"), &profile()).expect("an outcome");
     let isolation = execution.isolation.expect("a label");
-    assert_eq!(isolation.enforced["namespaces"], "user pid mnt net ipc uts cgroup time");
+    assert_eq!(
+        isolation.enforced["namespaces"],
+        "user pid mnt net ipc uts cgroup time"
+    );
     assert_eq!(isolation.enforced["seccomp"], "mode 2");
     assert_eq!(isolation.enforced["capabilities"], "none");
-    for layer in Layer::ALL.into_iter().filter(|layer| *layer != Layer::Repeatability) {
+    for layer in Layer::ALL
+        .into_iter()
+        .filter(|layer| *layer != Layer::Repeatability)
+    {
         let name = layer.name();
-        assert!(isolation.enforced.contains_key(name) != isolation.missing.contains_key(name), "{name}");
+        assert!(
+            isolation.enforced.contains_key(name) != isolation.missing.contains_key(name),
+            "{name}"
+        );
     }
     let is_lacking = isolation.missing.contains_key("repeatability");
-    assert_eq!(isolation.repeatability["clock"], if is_lacking { "host" } else { "virtual" });
-    assert_eq!(isolation.repeatability["randomness"], if is_lacking { "host" } else { "seeded" });
+    assert_eq!(
+        isolation.repeatability["clock"],
+        if is_lacking { "host" } else { "virtual" }
+    );
+    assert_eq!(
+        isolation.repeatability["randomness"],
+        if is_lacking { "host" } else { "seeded" }
+    );
     assert!(execution.resources.peak_memory_bytes > 0);
 }
 
@@ -258,7 +356,8 @@ fn signals_are_told_in_words() {
     if !can_jail() {
         return;
     }
-    let killed = run_in(sandbox(), &script("#!/bin/sh\nkill -SEGV $$\n"), &profile()).expect("an outcome");
+    let killed =
+        run_in(sandbox(), &script("#!/bin/sh\nkill -SEGV $$\n"), &profile()).expect("an outcome");
     assert_eq!(killed.outcome, Outcome::Exited { code: 139 });
     assert!(killed.failure.expect("words").contains("memory fault"));
 }
@@ -270,8 +369,12 @@ fn skill_of_python(text: &str) -> Skill {
 /// Whether a process of this host, in a jail or not, has this argument.
 fn runs_with(argument: &str) -> bool {
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    lines.any(|line| line.split(|byte| *byte == 0).any(|one| one == argument.as_bytes()))
+    let mut lines =
+        processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.any(|line| {
+        line.split(|byte| *byte == 0)
+            .any(|one| one == argument.as_bytes())
+    })
 }
 
 /// The launcher dies with every jail, the run says so, and the next one has a new launcher.
@@ -290,13 +393,21 @@ fn a_launcher_that_dies_is_an_operating_failure_and_is_started_again() {
         let running = scope.spawn(|| run_in(&own, &endless, &profile()));
         let waiting = Instant::now();
         while !runs_with(&mark) {
-            assert!(waiting.elapsed() < PATIENCE && !running.is_finished(), "the run never begins");
+            assert!(
+                waiting.elapsed() < PATIENCE && !running.is_finished(),
+                "the run never begins"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         let launcher = own.launcher_pid().expect("a launcher");
-        let killed = std::process::Command::new("kill").args(["-KILL", &launcher.to_string()]).status();
+        let killed = std::process::Command::new("kill")
+            .args(["-KILL", &launcher.to_string()])
+            .status();
         assert!(killed.expect("kill").success());
-        let error = running.join().expect("no panic").expect_err("its jail is gone");
+        let error = running
+            .join()
+            .expect("no panic")
+            .expect_err("its jail is gone");
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     });
     assert!(run_in(&own, &good, &profile()).is_ok());
@@ -313,15 +424,29 @@ fn a_root_folder_is_bound_by_its_digest() {
         std::fs::create_dir_all(root.join(path)).expect("a folder");
     }
     std::os::unix::fs::symlink("usr/bin", root.join("bin")).expect("a link");
-    let with_root = || NativeSandbox::new(NativeOptions { root: Root::Folder(root.clone()), ..options() });
+    let with_root = || {
+        NativeSandbox::new(NativeOptions {
+            root: Root::Folder(root.clone()),
+            ..options()
+        })
+    };
     let needs_shell = script("#!/bin/sh\necho 1\n");
-    let error = with_root().engine(&needs_shell, None).expect_err("there is no shell in it");
+    let error = with_root()
+        .engine(&needs_shell, None)
+        .expect_err("there is no shell in it");
     assert_eq!(error.kind(), ErrorKind::Rejected);
     std::fs::copy("/bin/sh", root.join("usr/bin/sh")).expect("a shell");
-    let identity =
-        |sandbox: NativeSandbox| sandbox.engine(&needs_shell, None).expect("an engine").configuration.clone();
+    let identity = |sandbox: NativeSandbox| {
+        sandbox
+            .engine(&needs_shell, None)
+            .expect("an engine")
+            .configuration
+            .clone()
+    };
     let first = identity(with_root());
-    assert!(first["root"].starts_with("sha256:") && first["interpreter"].starts_with("/bin/sh sha256:"));
+    assert!(
+        first["root"].starts_with("sha256:") && first["interpreter"].starts_with("/bin/sh sha256:")
+    );
     std::fs::write(root.join("etc/x"), "x").expect("a file");
     assert_ne!(identity(with_root())["root"], first["root"]);
 }

@@ -20,7 +20,10 @@ fn warm_jails_give_the_same_results_and_are_used_once() {
         eprintln!("NOT TESTED HERE: warm jails, there is no /usr/bin/python3");
         return;
     }
-    let warm = NativeSandbox::new(NativeOptions { warm_jails: 2, ..options() });
+    let warm = NativeSandbox::new(NativeOptions {
+        warm_jails: 2,
+        ..options()
+    });
     let main = "import json, os, sys\nfrom helper import twice\nif os.listdir('/tmp'): sys.exit(9)\nopen('/tmp/x', 'w')\n\
         if __name__ == '__main__': print(json.dumps([twice(json.load(sys.stdin)['n']), sys.argv, os.getcwd(), __file__, \
         sys.path[0], str(hash('text')), os.getpid(), list(os.environ.items()), sorted(globals()), os.listdir('.'), \
@@ -40,8 +43,12 @@ fn warm_jails_give_the_same_results_and_are_used_once() {
         runs += 1;
         let execution = run_in(&warm, &skill, &profile()).expect("an outcome");
         assert_eq!(execution.output, cold.output, "{}", execution.logs);
-        warm_runs += usize::from(execution.isolation.expect("a label").repeatability["addresses"] == "host");
-        assert_eq!(run_in(&warm, &bad, &profile()).expect("an outcome").outcome, Outcome::Exited { code: 7 });
+        warm_runs +=
+            usize::from(execution.isolation.expect("a label").repeatability["addresses"] == "host");
+        assert_eq!(
+            run_in(&warm, &bad, &profile()).expect("an outcome").outcome,
+            Outcome::Exited { code: 7 }
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -61,7 +68,10 @@ fn waiting_jails(sandbox: &NativeSandbox) -> Vec<(String, String)> {
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
     let names = processes.map(|process| process.file_name().to_string_lossy().into_owned());
     let jails = names.filter(waits).map(|pid| (parent(&pid), pid));
-    jails.filter(|(first, _)| parent(first) == launcher).map(|(first, pid)| (pid, first)).collect()
+    jails
+        .filter(|(first, _)| parent(first) == launcher)
+        .map(|(first, pid)| (pid, first))
+        .collect()
 }
 
 /// Runs a skill and waits until jails are made ahead for the next.
@@ -79,7 +89,9 @@ fn warmed(sandbox: &NativeSandbox, skill: &Skill, jails: usize) -> Vec<(String, 
 }
 
 fn signal(name: &str, pid: &str) {
-    let sent = std::process::Command::new("kill").args([name, pid]).status();
+    let sent = std::process::Command::new("kill")
+        .args([name, pid])
+        .status();
     assert!(sent.expect("kill").success(), "{name} {pid}");
 }
 
@@ -92,11 +104,21 @@ fn an_order_runs_although_the_jail_made_for_it_was_killed() {
     }
     let good = skill_of_python("print(1)");
     let ran = |sandbox: &NativeSandbox, how: &str| {
-        let execution = run_in(sandbox, &good, &profile()).unwrap_or_else(|error| panic!("{how}: {error}"));
-        assert_eq!(execution.output, Some(json!(1)), "{how}: {:?} {}", execution.failure, execution.logs);
+        let execution =
+            run_in(sandbox, &good, &profile()).unwrap_or_else(|error| panic!("{how}: {error}"));
+        assert_eq!(
+            execution.output,
+            Some(json!(1)),
+            "{how}: {:?} {}",
+            execution.failure,
+            execution.logs
+        );
     };
 
-    let own = NativeSandbox::new(NativeOptions { warm_jails: 2, ..options() });
+    let own = NativeSandbox::new(NativeOptions {
+        warm_jails: 2,
+        ..options()
+    });
     for (guest, _) in warmed(&own, &good, 2) {
         signal("-KILL", &guest);
     }
@@ -119,7 +141,10 @@ fn an_order_runs_although_the_jail_made_for_it_was_killed() {
     let launcher = own.launcher_pid().expect("a launcher").to_string();
     signal("-KILL", &launcher);
     // What is asked of a launcher that is about to die dies with it.
-    let lives = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']));
+    let lives = |stat: String| {
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    };
     let waiting = Instant::now();
     while std::fs::read_to_string(format!("/proc/{launcher}/stat")).is_ok_and(lives) {
         assert!(waiting.elapsed() < PATIENCE, "the launcher lives");
@@ -138,14 +163,21 @@ fn many_kinds_of_limits_make_no_more_jails_than_allowed() {
         return;
     }
     let good = skill_of_python("print(1)");
-    let own = NativeSandbox::new(NativeOptions { warm_jails: 1, ..options() });
+    let own = NativeSandbox::new(NativeOptions {
+        warm_jails: 1,
+        ..options()
+    });
     for round in 0..3 {
         for kind in 0..6_u64 {
             let mut changed = serde_json::to_value(profile()).expect("JSON");
             changed["mem_limit_bytes"] = json!((200 + kind) << 20);
             let profile = serde_json::from_value(changed).expect("a profile");
             let execution = run_in(&own, &good, &profile).expect("an outcome");
-            assert_eq!(execution.output, Some(json!(1)), "round {round}, kind {kind}");
+            assert_eq!(
+                execution.output,
+                Some(json!(1)),
+                "round {round}, kind {kind}"
+            );
             // Four kinds, and one jail in the making.
             assert!(waiting_jails(&own).len() <= 5, "round {round}, kind {kind}");
         }

@@ -24,7 +24,14 @@ impl Made {
         Self(Builder::new(Vec::new()))
     }
 
-    pub fn entry(mut self, kind: EntryType, path: &str, link: &str, mode: u32, content: &[u8]) -> Self {
+    pub fn entry(
+        mut self,
+        kind: EntryType,
+        path: &str,
+        link: &str,
+        mode: u32,
+        content: &[u8],
+    ) -> Self {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
         header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
@@ -57,14 +64,26 @@ pub struct Layout {
 impl Layout {
     /// With these layers: media type's end, what the archive is.
     pub fn new(layers: &[(&str, Vec<u8>)]) -> Self {
-        let layout = Self { folder: tempfile::tempdir().expect("a folder") };
+        let layout = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
         fs::create_dir_all(layout.path().join("blobs/sha256")).expect("a folder");
-        fs::write(layout.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("a file");
-        let diff_ids: Vec<String> = layers.iter().map(|(_, tar)| format!("sha256:{}", Digest::of(tar))).collect();
-        let descriptors: Vec<Value> =
-            layers.iter().map(|(format, tar)| layout.blob(&format!("{LAYER}{format}"), &packed(format, tar))).collect();
+        fs::write(
+            layout.path().join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )
+        .expect("a file");
+        let diff_ids: Vec<String> = layers
+            .iter()
+            .map(|(_, tar)| format!("sha256:{}", Digest::of(tar)))
+            .collect();
+        let descriptors: Vec<Value> = layers
+            .iter()
+            .map(|(format, tar)| layout.blob(&format!("{LAYER}{format}"), &packed(format, tar)))
+            .collect();
         let configuration = json!({"rootfs": {"type": "layers", "diff_ids": diff_ids}});
-        let configuration = layout.json_blob("application/vnd.oci.image.config.v1+json", &configuration);
+        let configuration =
+            layout.json_blob("application/vnd.oci.image.config.v1+json", &configuration);
         let manifest = json!({"schemaVersion": 2, "config": configuration, "layers": descriptors});
         layout.index(&[layout.json_blob(MANIFEST, &manifest)]);
         layout
@@ -90,12 +109,19 @@ impl Layout {
     }
 
     pub fn index_json(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.path().join("index.json")).expect("a file")).expect("JSON")
+        serde_json::from_slice(&fs::read(self.path().join("index.json")).expect("a file"))
+            .expect("JSON")
     }
 
     pub fn manifest(&self) -> Value {
-        let digest = self.index_json()["manifests"][0]["digest"].as_str().expect("a digest").to_owned();
-        let path = self.path().join("blobs/sha256").join(digest.trim_start_matches("sha256:"));
+        let digest = self.index_json()["manifests"][0]["digest"]
+            .as_str()
+            .expect("a digest")
+            .to_owned();
+        let path = self
+            .path()
+            .join("blobs/sha256")
+            .join(digest.trim_start_matches("sha256:"));
         serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
     }
 

@@ -11,7 +11,16 @@ const FILE_TYPE: u8 = 4;
 /// A `filestat` as it stands in memory.
 fn stat(kind: u8, inode: u64, size: u64, accessed: u64, modified: u64) -> String {
     let device = if kind == 0 { 0 } else { 1 };
-    let numbers = [device, inode, u64::from(kind), 1, size, accessed, modified, modified];
+    let numbers = [
+        device,
+        inode,
+        u64::from(kind),
+        1,
+        size,
+        accessed,
+        modified,
+        modified,
+    ];
     format!("ok {}", numbers.map(little64).concat())
 }
 
@@ -60,7 +69,11 @@ fn times_are_set() {
 #[test]
 fn status_of_descriptors() {
     let status = |kind: u8, flags: u8, rights: u64, inheriting: u64| {
-        format!("ok {kind:02x}00{flags:02x}0000000000{}{}", little64(rights), little64(inheriting))
+        format!(
+            "ok {kind:02x}00{flags:02x}0000000000{}{}",
+            little64(rights),
+            little64(inheriting)
+        )
     };
     let poll = 1 << 27;
     check(&steps! {

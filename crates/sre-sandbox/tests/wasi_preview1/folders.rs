@@ -49,7 +49,10 @@ fn a_removed_folder_takes_nothing_in() {
 
 /// The rest of a listing of an empty folder with inode 2³² + 1, in a buffer of 64 bytes.
 fn dotdot() -> String {
-    format!("0200000000000000010000000100000002000000030000002e2e{}", "00".repeat(64 - 51))
+    format!(
+        "0200000000000000010000000100000002000000030000002e2e{}",
+        "00".repeat(64 - 51)
+    )
 }
 
 #[test]
@@ -123,8 +126,9 @@ fn links_do_not_exist() {
 /// 3,900 folders, each inside the one before: moving the first walks all of them.
 #[test]
 fn deep_folders_are_moved() {
-    let mut steps =
-        Vec::from(steps! { "path_create_directory 4 'd" => "ok"; open_with(4, "d", 0, READ, 0) => opened(5); });
+    let mut steps = Vec::from(
+        steps! { "path_create_directory 4 'd" => "ok"; open_with(4, "d", 0, READ, 0) => opened(5); },
+    );
     for _ in 0..1_950 {
         steps.extend(steps! {
             "path_create_directory 5 'd" => "ok";

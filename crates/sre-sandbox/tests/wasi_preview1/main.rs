@@ -41,11 +41,17 @@ fn opened(fd: u32) -> String {
 
 /// A number as it stands in memory.
 fn little(number: u32) -> String {
-    number.to_le_bytes().map(|byte| format!("{byte:02x}")).concat()
+    number
+        .to_le_bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .concat()
 }
 
 fn little64(number: u64) -> String {
-    number.to_le_bytes().map(|byte| format!("{byte:02x}")).concat()
+    number
+        .to_le_bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .concat()
 }
 
 fn hex(text: &str) -> String {
@@ -59,19 +65,32 @@ fn answers<S: AsRef<str>>(profile: &Profile, calls: &[S]) -> Vec<String> {
         let (errno, rest) = answer.split_at(answer.find(' ').unwrap_or(answer.len()));
         format!("{}{rest}", name(errno))
     };
-    common::probe(common::shared(), profile, &calls).into_iter().map(named).collect()
+    common::probe(common::shared(), profile, &calls)
+        .into_iter()
+        .map(named)
+        .collect()
 }
 
 /// Runs the calls in order and compares what each answered.
 fn check<C: AsRef<str>, A: AsRef<str>>(steps: &[(C, A)]) {
-    check_under(&common::profile_with(json!({"tmp_limit_bytes": 1 << 20})), steps);
+    check_under(
+        &common::profile_with(json!({"tmp_limit_bytes": 1 << 20})),
+        steps,
+    );
 }
 
 fn check_under<C: AsRef<str>, A: AsRef<str>>(profile: &Profile, steps: &[(C, A)]) {
     let calls: Vec<&str> = steps.iter().map(|(call, _)| call.as_ref()).collect();
-    for (number, (answer, (call, expected))) in answers(profile, &calls).iter().zip(steps).enumerate() {
+    for (number, (answer, (call, expected))) in
+        answers(profile, &calls).iter().zip(steps).enumerate()
+    {
         let (call, expected) = (call.as_ref(), expected.as_ref());
-        assert_eq!(answer, expected, "call {number}: {}", &call[..call.len().min(80)]);
+        assert_eq!(
+            answer,
+            expected,
+            "call {number}: {}",
+            &call[..call.len().min(80)]
+        );
     }
 }
 

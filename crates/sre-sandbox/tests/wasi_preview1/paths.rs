@@ -23,8 +23,9 @@ fn no_path_leads_out() {
         "/tmp",
         "/a/..",
     ];
-    let mut steps =
-        Vec::from(steps! { "path_create_directory 4 'a" => "ok"; open_with(4, "a", 0, READ, 0) => opened(5); });
+    let mut steps = Vec::from(
+        steps! { "path_create_directory 4 'a" => "ok"; open_with(4, "a", 0, READ, 0) => opened(5); },
+    );
     for path in escapes {
         steps.extend(steps! {
             stat(4, path) => "perm";
@@ -52,7 +53,14 @@ fn spellings_of_one_path() {
         "path_create_directory 4 'a/b" => "ok";
         open(4, "a/b/c", CREATE) => opened(5);
     });
-    for path in ["a/b/c", "./a/b/c", "a//b///c", "a/./b/./c", "a/b/../b/c", "a/../a/b/c"] {
+    for path in [
+        "a/b/c",
+        "./a/b/c",
+        "a//b///c",
+        "a/./b/./c",
+        "a/b/../b/c",
+        "a/../a/b/c",
+    ] {
         let exists = "exist 00000000";
         steps.extend(steps! { open(4, path, CREATE | crate::EXCLUSIVE) => exists; });
     }

@@ -1,7 +1,8 @@
 //! Opening, reading and writing.
 
 use crate::{
-    CREATE, EXCLUSIVE, FOLDER, READ, TRUNCATE, WRITE, check, hex, little, little64, open, open_with, opened, steps,
+    CREATE, EXCLUSIVE, FOLDER, READ, TRUNCATE, WRITE, check, hex, little, little64, open,
+    open_with, opened, steps,
 };
 
 const FROM_START: u32 = 0;

@@ -10,19 +10,40 @@ const MONOTONIC: u32 = 1;
 
 /// A clock subscription, 48 bytes in digits.
 fn clock(userdata: u64, id: u32, timeout_ns: u64, absolute: bool) -> String {
-    let head = format!("{}{CLOCK:02x}00000000000000{}00000000", little64(userdata), crate::little(id));
-    let tail = format!("{}{}{}000000000000", little64(timeout_ns), little64(0), if absolute { "0100" } else { "0000" });
+    let head = format!(
+        "{}{CLOCK:02x}00000000000000{}00000000",
+        little64(userdata),
+        crate::little(id)
+    );
+    let tail = format!(
+        "{}{}{}000000000000",
+        little64(timeout_ns),
+        little64(0),
+        if absolute { "0100" } else { "0000" }
+    );
     head + &tail
 }
 
 fn stream(userdata: u64, kind: u8, fd: u32) -> String {
-    format!("{}{kind:02x}00000000000000{}", little64(userdata), crate::little(fd)) + &"00".repeat(28)
+    format!(
+        "{}{kind:02x}00000000000000{}",
+        little64(userdata),
+        crate::little(fd)
+    ) + &"00".repeat(28)
 }
 
 /// An event, 32 bytes in digits.
 fn event(userdata: u64, errno: u16, kind: u8, bytes: u64) -> String {
-    let errno = errno.to_le_bytes().map(|byte| format!("{byte:02x}")).concat();
-    format!("{}{errno}{kind:02x}0000000000{}{}", little64(userdata), little64(bytes), "00".repeat(8))
+    let errno = errno
+        .to_le_bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .concat();
+    format!(
+        "{}{errno}{kind:02x}0000000000{}{}",
+        little64(userdata),
+        little64(bytes),
+        "00".repeat(8)
+    )
 }
 
 fn poll(subscriptions: &[String]) -> String {
@@ -33,7 +54,11 @@ fn poll(subscriptions: &[String]) -> String {
 /// The answer with these events in a buffer for `room`.
 fn told(events: &[String], room: usize) -> String {
     let blank = "00".repeat(32 * (room - events.len()));
-    format!("ok {}{blank} {}", events.concat(), crate::little(events.len() as u32))
+    format!(
+        "ok {}{blank} {}",
+        events.concat(),
+        crate::little(events.len() as u32)
+    )
 }
 
 #[test]

@@ -9,8 +9,8 @@ mod schemas;
 use serde_json::{Map, Value, json};
 
 pub(crate) use operation::{
-    answer, digest_parameter, event_stream, last_event_id_parameter, operation, order_parameter, path_parameter,
-    query_parameter, text_answer, wait_parameter,
+    answer, digest_parameter, event_stream, last_event_id_parameter, operation, order_parameter,
+    path_parameter, query_parameter, text_answer, wait_parameter,
 };
 
 use crate::routes::{Endpoint, endpoints};
@@ -21,7 +21,9 @@ pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for endpoint in endpoints() {
         let operation = with_security(&endpoint);
-        let path = paths.entry(endpoint.path.replace("{*", "{")).or_insert_with(|| json!({}));
+        let path = paths
+            .entry(endpoint.path.replace("{*", "{"))
+            .or_insert_with(|| json!({}));
         path[endpoint.method] = operation;
     }
     json!({
@@ -51,7 +53,10 @@ fn with_security(endpoint: &Endpoint) -> Value {
     }
     operation["security"] = json!([{ "token": [] }]);
     let scopes: Vec<String> = endpoint.scopes.iter().map(ToString::to_string).collect();
-    operation["description"] = json!(format!("Needs a token with the scope {} or admin.", scopes.join(" or ")));
+    operation["description"] = json!(format!(
+        "Needs a token with the scope {} or admin.",
+        scopes.join(" or ")
+    ));
     for status in ["401", "403", "421"] {
         operation["responses"][status] = json!({ "$ref": "#/components/responses/Problem" });
     }

@@ -11,12 +11,21 @@ pub(crate) type Answer = (u16, Value);
 /// An answer with a JSON body of the schema with this name.
 pub(crate) fn answer(status: u16, description: &str, schema: &str) -> Answer {
     let content = json!({ "application/json": { "schema": reference(schema) } });
-    (status, json!({ "description": description, "content": content }))
+    (
+        status,
+        json!({ "description": description, "content": content }),
+    )
 }
 
 /// The answer of a stream of events.
 pub(crate) fn event_stream() -> Answer {
-    (200, text_answer("text/event-stream", "The events, each with its number as id and the schema Event as data"))
+    (
+        200,
+        text_answer(
+            "text/event-stream",
+            "The events, each with its number as id and the schema Event as data",
+        ),
+    )
 }
 
 /// The response object of a text.
@@ -33,7 +42,8 @@ pub(super) fn problem_response() -> Value {
 }
 
 pub(crate) fn operation(id: &str, summary: &str, answers: &[Answer]) -> Operation {
-    let mut operation = Operation(json!({ "operationId": id, "summary": summary, "responses": {} }));
+    let mut operation =
+        Operation(json!({ "operationId": id, "summary": summary, "responses": {} }));
     for (status, response) in answers {
         operation = operation.with(*status, response.clone());
     }
@@ -52,7 +62,10 @@ impl Operation {
 
     pub(crate) fn binary_answer(self, status: u16, description: &str) -> Self {
         let content = json!({ "application/octet-stream": {} });
-        self.with(status, json!({ "description": description, "content": content }))
+        self.with(
+            status,
+            json!({ "description": description, "content": content }),
+        )
     }
 
     pub(crate) fn problems(mut self, statuses: &[u16]) -> Self {

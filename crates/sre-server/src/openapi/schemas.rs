@@ -20,7 +20,10 @@ pub(super) fn time() -> Value {
 /// Every schema by name.
 pub(super) fn schemas() -> Map<String, Value> {
     let parts = [common_schemas(), order_schemas(), receipt_schemas()];
-    parts.into_iter().flat_map(|part| part.as_object().cloned().unwrap_or_default()).collect()
+    parts
+        .into_iter()
+        .flat_map(|part| part.as_object().cloned().unwrap_or_default())
+        .collect()
 }
 
 fn common_schemas() -> Value {
@@ -125,7 +128,14 @@ fn skill(with_manifest: bool) -> Value {
     });
     if with_manifest {
         skill["properties"]["manifest"] = json!({ "type": "object" });
-        skill["required"] = json!(["digest", "name", "version", "submitter", "uploaded_at", "manifest"]);
+        skill["required"] = json!([
+            "digest",
+            "name",
+            "version",
+            "submitter",
+            "uploaded_at",
+            "manifest"
+        ]);
     }
     skill
 }

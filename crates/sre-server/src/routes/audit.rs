@@ -19,7 +19,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         operation: operation(
             "getAudit",
             "What this service found when it last read what its receipts lead to",
-            &[answer(200, "Counts since the start, and what is lost now", "Audit")],
+            &[answer(
+                200,
+                "Counts since the start, and what is lost now",
+                "Audit",
+            )],
         )
         .problems(&[429])
         .into_value(),

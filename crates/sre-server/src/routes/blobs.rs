@@ -41,16 +41,30 @@ async fn blob(
 ) -> Result<Response, Problem> {
     let digest: BlobDigest = digest
         .parse()
-        .map_err(|error: sre_core::DigestParseError| Problem::unprocessable("digest_invalid", error.to_string()))?;
-    let bytes = app.store.get(digest).await.map_err(|error| match error.kind() {
-        StoreErrorKind::NotFound => Problem::not_found("blob_unknown", format!("there is no blob {digest}")),
-        _ => Problem::operating("store_failed", &error),
-    })?;
+        .map_err(|error: sre_core::DigestParseError| {
+            Problem::unprocessable("digest_invalid", error.to_string())
+        })?;
+    let bytes = app
+        .store
+        .get(digest)
+        .await
+        .map_err(|error| match error.kind() {
+            StoreErrorKind::NotFound => {
+                Problem::not_found("blob_unknown", format!("there is no blob {digest}"))
+            }
+            _ => Problem::operating("store_failed", &error),
+        })?;
     let bytes = Bytes::from_owner(bytes);
     let tag = format!("\"{digest}\"");
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let is_known = |known: &str| {
-        known.split(',').any(|one| matches!(one.trim().trim_start_matches("W/"), one if one == tag || one == "*"))
+        known.split(',').any(
+            |one| matches!(one.trim().trim_start_matches("W/"), one if one == tag || one == "*"),
+        )
     };
     let mut response = if text(IF_NONE_MATCH).is_some_and(is_known) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -63,18 +77,25 @@ async fn blob(
         headers.insert(ETAG, tag);
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=31536000, immutable"),
+    );
     Ok(response)
 }
 
 fn part(bytes: Bytes, wanted: Option<&str>) -> Result<Response, Problem> {
     let size = bytes.len();
-    let media_type = [(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))];
+    let media_type = [(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    )];
     match wanted.map_or(Wanted::All, |wanted| parse_range(wanted, size)) {
         Wanted::All => Ok((media_type, bytes).into_response()),
         Wanted::Part(range) => {
             let place = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-            let mut response = (StatusCode::PARTIAL_CONTENT, media_type, bytes.slice(range)).into_response();
+            let mut response =
+                (StatusCode::PARTIAL_CONTENT, media_type, bytes.slice(range)).into_response();
             if let Ok(place) = place.parse() {
                 response.headers_mut().insert(CONTENT_RANGE, place);
             }
@@ -82,7 +103,11 @@ fn part(bytes: Bytes, wanted: Option<&str>) -> Result<Response, Problem> {
         }
         Wanted::Nothing => {
             let detail = format!("the blob has {size} bytes");
-            Err(Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_invalid", detail))
+            Err(Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range_invalid",
+                detail,
+            ))
         }
     }
 }
@@ -97,11 +122,16 @@ enum Wanted {
 /// A Range header (RFC 9110, section 14). One that is malformed, or asks for several parts, is ignored, as the RFC
 /// allows.
 fn parse_range(text: &str, size: usize) -> Wanted {
-    let Some((first, last)) = text.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+    let Some((first, last)) = text
+        .trim()
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'))
+    else {
         return Wanted::All;
     };
     let number = |text: &str| text.trim().parse::<usize>();
-    let is_number = |text: &str| !text.trim().is_empty() && text.trim().bytes().all(|b| b.is_ascii_digit());
+    let is_number =
+        |text: &str| !text.trim().is_empty() && text.trim().bytes().all(|b| b.is_ascii_digit());
     match (first.trim(), last.trim()) {
         ("", suffix) if is_number(suffix) => match number(suffix).unwrap_or(usize::MAX) {
             0 => Wanted::Nothing,
@@ -110,11 +140,19 @@ fn parse_range(text: &str, size: usize) -> Wanted {
         },
         (first, last) if is_number(first) && (last.is_empty() || is_number(last)) => {
             let start = number(first).unwrap_or(usize::MAX);
-            let end = if last.is_empty() { usize::MAX } else { number(last).unwrap_or(usize::MAX) };
+            let end = if last.is_empty() {
+                usize::MAX
+            } else {
+                number(last).unwrap_or(usize::MAX)
+            };
             if end < start {
                 return Wanted::All;
             }
-            if start >= size { Wanted::Nothing } else { Wanted::Part(start..end.saturating_add(1).min(size)) }
+            if start >= size {
+                Wanted::Nothing
+            } else {
+                Wanted::Part(start..end.saturating_add(1).min(size))
+            }
         }
         _ => Wanted::All,
     }

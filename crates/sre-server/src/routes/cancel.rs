@@ -16,7 +16,11 @@ use crate::{App, Problem, Scope};
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let owner = &[Scope::Submit, Scope::Admin];
     let cancelled = [
-        answer(200, "The order has ended; it was cancelled, or had ended before", "Order"),
+        answer(
+            200,
+            "The order has ended; it was cancelled, or had ended before",
+            "Order",
+        ),
         answer(202, "The order's skill is being stopped", "Order"),
     ];
     let delivery = [answer(200, "Where the callback stands", "Delivery")];
@@ -37,20 +41,28 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             path: "/v1/orders/{id}/callback",
             scopes: OWN,
             route: get(callback),
-            operation: operation("getCallback", "Show where an order's callback stands", &delivery)
-                .parameters(&[order_parameter()])
-                .problems(&[404, 410, 422, 429, 503])
-                .into_value(),
+            operation: operation(
+                "getCallback",
+                "Show where an order's callback stands",
+                &delivery,
+            )
+            .parameters(&[order_parameter()])
+            .problems(&[404, 410, 422, 429, 503])
+            .into_value(),
         },
         Endpoint {
             method: "post",
             path: "/v1/orders/{id}/redeliver",
             scopes: owner,
             route: post(redeliver),
-            operation: operation("redeliverCallback", "Deliver an order's callback again", &redelivered)
-                .parameters(&[order_parameter()])
-                .problems(&[404, 410, 422, 429, 503])
-                .into_value(),
+            operation: operation(
+                "redeliverCallback",
+                "Deliver an order's callback again",
+                &redelivered,
+            )
+            .parameters(&[order_parameter()])
+            .problems(&[404, 410, 422, 429, 503])
+            .into_value(),
         },
     ]
 }
@@ -61,10 +73,20 @@ async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let order_id = view::find_own(&app, &caller, &id)?.order_id;
-    let asked = matches!(app.workers.cancel(&order_id).await?, Cancelled::Asked { .. });
+    let asked = matches!(
+        app.workers.cancel(&order_id).await?,
+        Cancelled::Asked { .. }
+    );
     let entry = view::find_own(&app, &caller, &id)?;
     let is_over = entry.result.is_some() || !asked;
-    Ok(view::show(if is_over { StatusCode::OK } else { StatusCode::ACCEPTED }, entry))
+    Ok(view::show(
+        if is_over {
+            StatusCode::OK
+        } else {
+            StatusCode::ACCEPTED
+        },
+        entry,
+    ))
 }
 
 async fn callback(
@@ -92,5 +114,8 @@ async fn redeliver(
 }
 
 fn no_callback() -> Problem {
-    Problem::not_found("callback_unknown", "the order has no callback_url, or has not ended yet")
+    Problem::not_found(
+        "callback_unknown",
+        "the order has no callback_url, or has not ended yet",
+    )
 }

@@ -45,7 +45,13 @@ struct Shown {
 
 async fn coverage(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let found = app.journal().coverage()?;
-    let Coverage { receipts, checked, matched, disputed, inconclusive } = found;
+    let Coverage {
+        receipts,
+        checked,
+        matched,
+        disputed,
+        inconclusive,
+    } = found;
     let shown = Shown {
         receipts,
         checked,

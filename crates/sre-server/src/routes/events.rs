@@ -41,11 +41,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         path: "/v1/orders/{id}/events",
         scopes: OWN,
         route: get(events),
-        operation: operation("followOrder", "Follow what happens to an order", &[event_stream()])
-            .parameters(&[order_parameter(), last_event_id_parameter()])
-            .empty_answer(204, "The client has seen the last event")
-            .problems(&[400, 404, 410, 422, 429, 503])
-            .into_value(),
+        operation: operation(
+            "followOrder",
+            "Follow what happens to an order",
+            &[event_stream()],
+        )
+        .parameters(&[order_parameter(), last_event_id_parameter()])
+        .empty_answer(204, "The client has seen the last event")
+        .problems(&[400, 404, 410, 422, 429, 503])
+        .into_value(),
     }]
 }
 
@@ -70,21 +74,37 @@ async fn events(
     let entry = view::find(&app, &caller, &id)?;
     let seen = match headers.get("last-event-id") {
         None => 0,
-        Some(value) => value.to_str().ok().and_then(|value| value.parse().ok()).ok_or_else(|| {
-            Problem::bad_request("last_event_id_invalid", "Last-Event-ID must be the number of an event")
-        })?,
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|value| value.parse().ok())
+            .ok_or_else(|| {
+                Problem::bad_request(
+                    "last_event_id_invalid",
+                    "Last-Event-ID must be the number of an event",
+                )
+            })?,
     };
     // Whoever has seen the end is told not to come back.
-    let rest = app.journal().events(&entry.order_id, seen, 1)?.unwrap_or_default();
+    let rest = app
+        .journal()
+        .events(&entry.order_id, seen, 1)?
+        .unwrap_or_default();
     if entry.result.is_some() && rest.is_empty() && seen > 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     // Whoever has seen what has not happened yet would never see the end.
     if seen > 0
         && rest.is_empty()
-        && app.journal().events(&entry.order_id, seen - 1, 1)?.is_none_or(|found| found.is_empty())
+        && app
+            .journal()
+            .events(&entry.order_id, seen - 1, 1)?
+            .is_none_or(|found| found.is_empty())
     {
-        let detail = format!("Last-Event-ID: order {} has no event {seen}", entry.order_id);
+        let detail = format!(
+            "Last-Event-ID: order {} has no event {seen}",
+            entry.order_id
+        );
         return Err(Problem::bad_request("last_event_id_invalid", detail));
     }
     let place = app.streams.take(&caller.name, 1).ok_or_else(|| {
@@ -105,7 +125,11 @@ async fn events(
         let frame = follower.next().await?;
         Some((Ok::<_, std::convert::Infallible>(frame), follower))
     });
-    let headers = [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")];
+    let headers = [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-store"),
+        ("x-accel-buffering", "no"),
+    ];
     Ok((headers, Body::from_stream(frames)).into_response())
 }
 
@@ -147,5 +171,10 @@ impl Follower {
 fn frame(event: &Event) -> Bytes {
     // Serialised, a line feed in the data is two characters.
     let data = serde_json::to_string(event).unwrap_or_default();
-    format!("id: {}\nevent: {}\ndata: {data}\n\n", event.number, event.kind.as_str()).into()
+    format!(
+        "id: {}\nevent: {}\ndata: {data}\n\n",
+        event.number,
+        event.kind.as_str()
+    )
+    .into()
 }

@@ -13,22 +13,30 @@ use crate::openapi::{answer, operation, text_answer};
 use crate::{App, Scope, readiness};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let answers = [answer(200, "It can do its work", "Readiness"), answer(503, "It cannot", "Readiness")];
+    let answers = [
+        answer(200, "It can do its work", "Readiness"),
+        answer(503, "It cannot", "Readiness"),
+    ];
     vec![
         Endpoint {
             method: "get",
             path: "/healthz",
             scopes: &[],
             route: get(|| async { super::json(StatusCode::OK, &json!({ "status": "ok" })) }),
-            operation: operation("health", "Whether the process answers", &[answer(200, "It does", "Health")])
-                .into_value(),
+            operation: operation(
+                "health",
+                "Whether the process answers",
+                &[answer(200, "It does", "Health")],
+            )
+            .into_value(),
         },
         Endpoint {
             method: "get",
             path: "/readyz",
             scopes: &[],
             route: get(ready),
-            operation: operation("readiness", "Whether the service can do its work", &answers).into_value(),
+            operation: operation("readiness", "Whether the service can do its work", &answers)
+                .into_value(),
         },
         Endpoint {
             method: "get",
@@ -36,7 +44,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             scopes: &[Scope::Read],
             route: get(metrics),
             operation: operation("metrics", "Metrics in Prometheus' text form", &[])
-                .with(200, text_answer("application/openmetrics-text", "The metrics"))
+                .with(
+                    200,
+                    text_answer("application/openmetrics-text", "The metrics"),
+                )
                 .problems(&[429])
                 .into_value(),
         },
@@ -45,7 +56,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             path: "/openapi.json",
             scopes: &[],
             route: get(|| async { super::json(StatusCode::OK, &crate::openapi_document()) }),
-            operation: operation("openapi", "This document", &[answer(200, "OpenAPI 3.1", "Anything")]).into_value(),
+            operation: operation(
+                "openapi",
+                "This document",
+                &[answer(200, "OpenAPI 3.1", "Anything")],
+            )
+            .into_value(),
         },
     ]
 }
@@ -53,12 +69,24 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn ready(State(app): State<Arc<App>>) -> Response {
     let checks = readiness::checks(&app).await;
     let is_ready = checks.iter().all(|check| check.ok);
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    super::json(status, &json!({ "status": if is_ready { "ready" } else { "not_ready" }, "checks": checks }))
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    super::json(
+        status,
+        &json!({ "status": if is_ready { "ready" } else { "not_ready" }, "checks": checks }),
+    )
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let metrics = app.metrics.encode(&app.workers, app.journal(), &app.registrar, &app.audits.report());
+    let metrics = app.metrics.encode(
+        &app.workers,
+        app.journal(),
+        &app.registrar,
+        &app.audits.report(),
+    );
     ([("content-type", media_type)], metrics).into_response()
 }

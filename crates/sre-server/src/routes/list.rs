@@ -26,19 +26,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         path: "/v1/orders",
         scopes: OWN,
         route: MethodRouter::new().get(list),
-        operation: operation("listOrders", "List orders, newest first", &[answer(200, "A page", "OrderPage")])
-            .parameters(&[
-                query_parameter("status", "Only orders in this state", &statuses),
-                query_parameter(
-                    "skill",
-                    "Only orders of the skill with this digest",
-                    &serde_json::json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
-                ),
-                cursor,
-                limit,
-            ])
-            .problems(&[400, 429, 503])
-            .into_value(),
+        operation: operation(
+            "listOrders",
+            "List orders, newest first",
+            &[answer(200, "A page", "OrderPage")],
+        )
+        .parameters(&[
+            query_parameter("status", "Only orders in this state", &statuses),
+            query_parameter(
+                "skill",
+                "Only orders of the skill with this digest",
+                &serde_json::json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
+            ),
+            cursor,
+            limit,
+        ])
+        .problems(&[400, 429, 503])
+        .into_value(),
     }]
 }
 
@@ -73,23 +77,41 @@ async fn list(
     Extension(caller): Extension<Caller>,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+    let Query(asked) =
+        query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let (filter, wanted) = (filter(&caller, asked, &page)?, page.wanted());
     // Reading many rows may take a while.
     let orders = crate::body::blocking(move || Ok(app.journal().list(&filter, wanted)?)).await?;
     let (orders, next_cursor) = page.cut(orders, |order| order.sequence);
     let orders = orders.into_iter().map(row).collect();
-    Ok(json(StatusCode::OK, &Answer { orders, next_cursor }))
+    Ok(json(
+        StatusCode::OK,
+        &Answer {
+            orders,
+            next_cursor,
+        },
+    ))
 }
 
 fn filter(caller: &Caller, asked: Asked, page: &Page) -> Result<OrderFilter, Problem> {
     let refuse = |message: String| Problem::bad_request("query_invalid", message);
-    if asked.status.as_deref().is_some_and(|status| !OrderState::SHOWN.contains(&status)) {
-        return Err(refuse(format!("status: must be one of {}", OrderState::SHOWN.join(", "))));
+    if asked
+        .status
+        .as_deref()
+        .is_some_and(|status| !OrderState::SHOWN.contains(&status))
+    {
+        return Err(refuse(format!(
+            "status: must be one of {}",
+            OrderState::SHOWN.join(", ")
+        )));
     }
     let skill = asked.skill.map(|skill| skill.parse()).transpose();
-    let no_digest = |_| refuse(String::from("skill: must be the digest of a skill, 64 lower-case hexadecimal digits"));
+    let no_digest = |_| {
+        refuse(String::from(
+            "skill: must be the digest of a skill, 64 lower-case hexadecimal digits",
+        ))
+    };
     Ok(OrderFilter {
         status: asked.status,
         skill: skill.map_err(no_digest)?,

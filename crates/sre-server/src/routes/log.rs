@@ -23,20 +23,41 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             path: "/log/checkpoint",
             scopes: &[],
             route: get(checkpoint),
-            operation: operation("getCheckpoint", "The log's signed checkpoint (C2SP tlog-checkpoint)", &[])
-                .with(200, text_answer("text/plain", "A signed note: the log's name, its size and its root"))
-                .into_value(),
+            operation: operation(
+                "getCheckpoint",
+                "The log's signed checkpoint (C2SP tlog-checkpoint)",
+                &[],
+            )
+            .with(
+                200,
+                text_answer(
+                    "text/plain",
+                    "A signed note: the log's name, its size and its root",
+                ),
+            )
+            .into_value(),
         },
         Endpoint {
             method: "get",
             path: "/log/tile/{*tile}",
             scopes: &[],
             route: get(tile_of),
-            operation: operation("getTile", "A tile of the log, or a bundle of entries (C2SP tlog-tiles)", &[])
-                .parameters(&[path_parameter("tile", "Level or `entries`, and index; it contains slashes", &tile)])
-                .binary_answer(200, "Hashes, or entries, each after its length in two bytes")
-                .problems(&[400, 404, 503])
-                .into_value(),
+            operation: operation(
+                "getTile",
+                "A tile of the log, or a bundle of entries (C2SP tlog-tiles)",
+                &[],
+            )
+            .parameters(&[path_parameter(
+                "tile",
+                "Level or `entries`, and index; it contains slashes",
+                &tile,
+            )])
+            .binary_answer(
+                200,
+                "Hashes, or entries, each after its length in two bytes",
+            )
+            .problems(&[400, 404, 503])
+            .into_value(),
         },
     ]
 }
@@ -55,16 +76,25 @@ async fn checkpoint(State(app): State<Arc<App>>) -> Response {
     (public("text/plain; charset=utf-8", "no-cache"), note).into_response()
 }
 
-async fn tile_of(State(app): State<Arc<App>>, Path(tile): Path<String>) -> Result<Response, Problem> {
+async fn tile_of(
+    State(app): State<Arc<App>>,
+    Path(tile): Path<String>,
+) -> Result<Response, Problem> {
     let path: TilePath = format!("tile/{tile}")
         .parse()
         .map_err(|error: TilePathError| Problem::bad_request("tile_invalid", error.to_string()))?;
     match app.registrar.log().tile(path).await {
         Ok(bytes) => {
-            let headers = public("application/octet-stream", "public, max-age=31536000, immutable");
+            let headers = public(
+                "application/octet-stream",
+                "public, max-age=31536000, immutable",
+            );
             Ok((headers, bytes).into_response())
         }
-        Err(SourceError::Missing(_)) => Err(Problem::not_found("tile_unknown", format!("the log has no {path} (yet)"))),
+        Err(SourceError::Missing(_)) => Err(Problem::not_found(
+            "tile_unknown",
+            format!("the log has no {path} (yet)"),
+        )),
         Err(error) => Err(Problem::operating("log_failed", &error)),
     }
 }

@@ -74,13 +74,21 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     for endpoint in endpoints() {
         let mut route = endpoint.route;
         if !endpoint.scopes.is_empty() {
-            let gate = Gate { app: Arc::clone(app), scopes: endpoint.scopes };
+            let gate = Gate {
+                app: Arc::clone(app),
+                scopes: endpoint.scopes,
+            };
             route = route.route_layer(from_fn_with_state(gate, authenticate));
         }
         router = router.route(endpoint.path, route);
     }
     router
-        .fallback(|| async { Problem::not_found("route_unknown", "there is nothing at this path; see /openapi.json") })
+        .fallback(|| async {
+            Problem::not_found(
+                "route_unknown",
+                "there is nothing at this path; see /openapi.json",
+            )
+        })
         .method_not_allowed_fallback(|| async {
             let detail = "this path does not take this method; see /openapi.json";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
@@ -92,17 +100,31 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 }
 
 /// Measures and logs a request. Paths are logged as their pattern: what stands in them may be anything.
-async fn observe(state: axum::extract::State<Arc<App>>, mut request: Request, next: Next) -> Response {
+async fn observe(
+    state: axum::extract::State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let (app, started) = (state.0, Instant::now());
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST") => known.to_owned(),
         _ => String::from("other"),
     };
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
     let span = tracing::info_span!("request", method, route, caller = tracing::field::Empty);
     let traced = trace(&app, &mut request, &method, &route);
     app.metrics.request_began();
-    let running = InFlight { app, method, route, started, status: 499 };
+    let running = InFlight {
+        app,
+        method,
+        route,
+        started,
+        status: 499,
+    };
     let answered = async move {
         let (mut running, mut traced) = (running, traced);
         let response = next.run(request).await;
@@ -124,13 +146,22 @@ pub(crate) struct RequestTrace(pub(crate) Option<TraceParent>);
 /// Begins the request's span, below the client's. Questions about the service itself have none.
 fn trace(app: &App, request: &mut Request, method: &str, route: &str) -> Span {
     // By the specification, one that cannot be read is ignored.
-    let parent = request.headers().get("traceparent").and_then(|trace| trace.to_str().ok()?.parse().ok());
+    let parent = request
+        .headers()
+        .get("traceparent")
+        .and_then(|trace| trace.to_str().ok()?.parse().ok());
     let quiet = Tracing::default();
-    let tracing = if route.starts_with("/v1/") { app.workers.orchestrator().tracing() } else { &quiet };
+    let tracing = if route.starts_with("/v1/") {
+        app.workers.orchestrator().tracing()
+    } else {
+        &quiet
+    };
     let mut span = tracing.span("request", SpanKind::Server, parent.as_ref());
     span.attribute("http.request.method", || method.to_owned());
     span.attribute("http.route", || route.to_owned());
-    request.extensions_mut().insert(RequestTrace(span.context().cloned()));
+    request
+        .extensions_mut()
+        .insert(RequestTrace(span.context().cloned()));
     span
 }
 
@@ -145,7 +176,12 @@ struct InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.app.metrics.request_ended(&self.method, &self.route, self.status, self.started.elapsed());
+        self.app.metrics.request_ended(
+            &self.method,
+            &self.route,
+            self.status,
+            self.started.elapsed(),
+        );
     }
 }
 
@@ -153,12 +189,20 @@ impl Drop for InFlight {
 async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     // What the router itself refuses, a path whose escapes are no UTF-8, it does in plain text.
-    if response.status() == StatusCode::BAD_REQUEST && response.headers().get(CONTENT_TYPE).is_some_and(is_plain_text) {
-        response = Problem::bad_request("path_invalid", "a part of the path is no UTF-8").into_response();
+    if response.status() == StatusCode::BAD_REQUEST
+        && response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(is_plain_text)
+    {
+        response =
+            Problem::bad_request("path_invalid", "a part of the path is no UTF-8").into_response();
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

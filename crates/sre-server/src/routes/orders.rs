@@ -28,8 +28,16 @@ const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let submitted = [
-        answer(200, "The finished order, where it was waited for or is known already", "Order"),
-        answer(202, "The order is durable and will reach a terminal state", "Order"),
+        answer(
+            200,
+            "The finished order, where it was waited for or is known already",
+            "Order",
+        ),
+        answer(
+            202,
+            "The order is durable and will reach a terminal state",
+            "Order",
+        ),
     ];
     vec![
         Endpoint {
@@ -48,10 +56,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             path: "/v1/orders/{id}",
             scopes: OWN,
             route: get(show),
-            operation: operation("getOrder", "Show an order", &[answer(200, "The order", "Order")])
-                .parameters(&[order_parameter(), wait_parameter()])
-                .problems(&[400, 404, 410, 422, 429, 503])
-                .into_value(),
+            operation: operation(
+                "getOrder",
+                "Show an order",
+                &[answer(200, "The order", "Order")],
+            )
+            .parameters(&[order_parameter(), wait_parameter()])
+            .problems(&[400, 404, 410, 422, 429, 503])
+            .into_value(),
         },
     ]
 }
@@ -63,13 +75,20 @@ pub(super) struct Wait {
 }
 
 /// The time to wait for.
-pub(super) fn waiting(app: &App, query: Result<Query<Wait>, QueryRejection>) -> Result<Option<Duration>, Problem> {
-    let Query(Wait { wait }) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+pub(super) fn waiting(
+    app: &App,
+    query: Result<Query<Wait>, QueryRejection>,
+) -> Result<Option<Duration>, Problem> {
+    let Query(Wait { wait }) =
+        query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
     let Some(seconds) = wait else { return Ok(None) };
     let limit = app.options.wait_limit;
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time <= limit => Ok(Some(time)),
-        _ => Err(Problem::bad_request("query_invalid", format!("wait: must be 0 to {} seconds", limit.as_secs()))),
+        _ => Err(Problem::bad_request(
+            "query_invalid",
+            format!("wait: must be 0 to {} seconds", limit.as_secs()),
+        )),
     }
 }
 
@@ -96,7 +115,11 @@ async fn submit(
     let submitter = match app.workers.submit(order, &caller.name).await? {
         Submitted::Accepted { entry, watch } => {
             let entry = wait_for(&app, *entry, watch, wait).await?;
-            let status = if entry.result.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+            let status = if entry.result.is_some() {
+                StatusCode::OK
+            } else {
+                StatusCode::ACCEPTED
+            };
             return Ok(view::show(status, entry));
         }
         Submitted::Known { submitter } | Submitted::Finished { submitter, .. } => submitter,
@@ -105,7 +128,10 @@ async fn submit(
         // In the words for other contents: whether they are the same is not for everybody to know.
         return Err(SubmitError::Conflict(order_id).into());
     }
-    Ok(view::show(StatusCode::OK, look_and_wait(&app, look(&app, &order_id)?, wait).await?))
+    Ok(view::show(
+        StatusCode::OK,
+        look_and_wait(&app, look(&app, &order_id)?, wait).await?,
+    ))
 }
 
 /// The order that a body asks for. Its memory is free again when it is accepted: of the body's values none is left
@@ -117,26 +143,40 @@ async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
             // Only what was uploaded as a skill: any blob may look like one, an input for instance that names as its
             // files what its author may not read.
             if app.journal().skill(digest)?.is_none() {
-                let detail = format!("skill_package: there is no skill {digest}; upload it with POST /v1/skills");
+                let detail = format!(
+                    "skill_package: there is no skill {digest}; upload it with POST /v1/skills"
+                );
                 return Err(Problem::unprocessable("skill_unknown", detail));
             }
-            OrderConfig::from_json_with_skill(order, app.workers.orchestrator().shelf().get(digest).await?)?
+            OrderConfig::from_json_with_skill(
+                order,
+                app.workers.orchestrator().shelf().get(digest).await?,
+            )?
         }
         None => OrderConfig::from_json(order, LocalPaths::Refused)?,
     };
     if let Some(url) = &config.callback_url {
-        app.policy
-            .check_url(url)
-            .map_err(|error| Problem::unprocessable("callback_forbidden", format!("callback_url: {error}")))?;
+        app.policy.check_url(url).map_err(|error| {
+            Problem::unprocessable("callback_forbidden", format!("callback_url: {error}"))
+        })?;
     }
     Ok(app.acceptance.accept(config).await?)
 }
 
 /// The digest in `{"skill_package": {"digest": "…"}}`.
 fn uploaded(order: &Value) -> Result<Option<SkillDigest>, Problem> {
-    let Some(package) = order.get("skill_package").and_then(Value::as_object) else { return Ok(None) };
-    let Some(digest) = package.get("digest") else { return Ok(None) };
-    let refuse = |message: &str| Err(Problem::unprocessable("order_invalid", format!("skill_package: {message}")));
+    let Some(package) = order.get("skill_package").and_then(Value::as_object) else {
+        return Ok(None);
+    };
+    let Some(digest) = package.get("digest") else {
+        return Ok(None);
+    };
+    let refuse = |message: &str| {
+        Err(Problem::unprocessable(
+            "order_invalid",
+            format!("skill_package: {message}"),
+        ))
+    };
     if package.len() != 1 {
         return refuse("beside digest there may be nothing");
     }
@@ -154,15 +194,24 @@ async fn show(
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
     let entry = view::find(&app, &caller, &id)?;
-    Ok(view::show(StatusCode::OK, look_and_wait(&app, entry, wait).await?))
+    Ok(view::show(
+        StatusCode::OK,
+        look_and_wait(&app, entry, wait).await?,
+    ))
 }
 
 fn look(app: &App, order_id: &OrderId) -> Result<JournalEntry, Problem> {
-    app.journal().get(order_id)?.ok_or_else(|| Problem::no_order(order_id))
+    app.journal()
+        .get(order_id)?
+        .ok_or_else(|| Problem::no_order(order_id))
 }
 
 /// As [`wait_for`], of an order that may have ended already.
-async fn look_and_wait(app: &App, entry: JournalEntry, wait: Option<Duration>) -> Result<JournalEntry, Problem> {
+async fn look_and_wait(
+    app: &App,
+    entry: JournalEntry,
+    wait: Option<Duration>,
+) -> Result<JournalEntry, Problem> {
     if wait.is_none() || entry.result.is_some() {
         return Ok(entry);
     }
@@ -194,12 +243,24 @@ async fn wait_for(
                 _ = stop.changed() => return look(app, &order_id),
             };
             match news {
-                Some(News { result: Some(result), .. }) => {
+                Some(News {
+                    result: Some(result),
+                    ..
+                }) => {
                     let result = Some(String::from(&*result));
-                    return Ok(JournalEntry { state: OrderState::Finished, attempts: 0, result, ..entry });
+                    return Ok(JournalEntry {
+                        state: OrderState::Finished,
+                        attempts: 0,
+                        result,
+                        ..entry
+                    });
                 }
                 Some(News { ended: false, .. }) => {}
-                Some(News { ended: true, result: None }) | None => {
+                Some(News {
+                    ended: true,
+                    result: None,
+                })
+                | None => {
                     let entry = look(app, &order_id)?;
                     if entry.result.is_some() {
                         return Ok(entry);

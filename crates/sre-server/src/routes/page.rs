@@ -25,11 +25,20 @@ impl Page {
     pub(super) fn read(cursor: Option<&str>, limit: Option<usize>) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(DEFAULT);
         if !(1..=LIMIT).contains(&limit) {
-            return Err(Problem::bad_request("query_invalid", format!("limit: must be 1 to {LIMIT}")));
+            return Err(Problem::bad_request(
+                "query_invalid",
+                format!("limit: must be 1 to {LIMIT}"),
+            ));
         }
-        let place = cursor.map(|cursor| i64::from_str_radix(cursor, 16)).transpose();
-        let refuse = |_| Problem::bad_request("query_invalid", "cursor: must be the next_cursor of a page");
-        Ok(Self { limit, place: place.map_err(refuse)? })
+        let place = cursor
+            .map(|cursor| i64::from_str_radix(cursor, 16))
+            .transpose();
+        let refuse =
+            |_| Problem::bad_request("query_invalid", "cursor: must be the next_cursor of a page");
+        Ok(Self {
+            limit,
+            place: place.map_err(refuse)?,
+        })
     }
 
     /// How many rows to look for: one more than are shown tells whether there is another page.
@@ -38,17 +47,25 @@ impl Page {
     }
 
     /// The rows of the page, of those that were found, and the `next_cursor` behind them.
-    pub(super) fn cut<T>(&self, mut found: Vec<T>, place: impl Fn(&T) -> i64) -> (Vec<T>, Option<String>) {
+    pub(super) fn cut<T>(
+        &self,
+        mut found: Vec<T>,
+        place: impl Fn(&T) -> i64,
+    ) -> (Vec<T>, Option<String>) {
         let more = found.len() > self.limit;
         found.truncate(self.limit);
-        let next = found.last().filter(|_| more).map(|last| format!("{:x}", place(last)));
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{:x}", place(last)));
         (found, next)
     }
 
     /// `cursor` and `limit`, as the API's description has them. `rows` begins a sentence.
     pub(super) fn parameters(rows: &str) -> [Value; 2] {
         let cursor = json!({ "type": "string", "pattern": "^[0-9a-f]{1,16}$" });
-        let limit = json!({ "type": "integer", "minimum": 1, "maximum": LIMIT, "default": DEFAULT });
+        let limit =
+            json!({ "type": "integer", "minimum": 1, "maximum": LIMIT, "default": DEFAULT });
         [
             query_parameter("cursor", "`next_cursor` of the page before", &cursor),
             query_parameter("limit", &format!("{rows} on the page"), &limit),

@@ -32,7 +32,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         operation: operation(
             "getReceipt",
             "The signed receipt of an order that has ended, and its proof",
-            &[answer(200, "The receipt; `pending` until its proof is there, a second at most", "Receipt")],
+            &[answer(
+                200,
+                "The receipt; `pending` until its proof is there, a second at most",
+                "Receipt",
+            )],
         )
         .parameters(&[order_parameter(), wait_parameter()])
         .problems(&[400, 404, 410, 422, 429, 503])
@@ -60,17 +64,26 @@ async fn receipt(
     let wait = waiting(&app, query)?;
     let entry = view::find(&app, &caller, &id)?;
     if entry.state != OrderState::Finished {
-        let detail = format!("order {} has not ended and has no receipt yet", entry.order_id);
+        let detail = format!(
+            "order {} has not ended and has no receipt yet",
+            entry.order_id
+        );
         return Err(Problem::not_found("receipt_unavailable", detail));
     }
     let state = wait_for(&app, &entry.order_id, wait.unwrap_or_default()).await?;
     let shown = View {
         order_id: &entry.order_id,
-        status: if state.proof.is_some() { "logged" } else { "pending" },
+        status: if state.proof.is_some() {
+            "logged"
+        } else {
+            "pending"
+        },
         digest: state.receipt.as_ref().map(|receipt| receipt.digest()),
         position: state.position,
         // Written by this program: it parses.
-        receipt: state.receipt.and_then(|receipt| serde_json::from_slice(&receipt.envelope().to_canonical()).ok()),
+        receipt: state
+            .receipt
+            .and_then(|receipt| serde_json::from_slice(&receipt.envelope().to_canonical()).ok()),
         proof: state.proof.as_ref().map(ToString::to_string),
     };
     Ok(json(StatusCode::OK, &shown))
@@ -78,8 +91,12 @@ async fn receipt(
 
 /// The receipt with its proof, or as it is when the time is over or the service stops.
 async fn wait_for(app: &App, order_id: &OrderId, wait: Duration) -> Result<ReceiptState, Problem> {
-    let look =
-        async || app.registrar.state(order_id).await.map_err(|error| Problem::operating("receipt_failed", &error));
+    let look = async || {
+        app.registrar
+            .state(order_id)
+            .await
+            .map_err(|error| Problem::operating("receipt_failed", &error))
+    };
     let mut stop = app.stop.subscribe();
     let logged = async {
         loop {

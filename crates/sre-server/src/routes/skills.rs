@@ -24,7 +24,11 @@ use crate::{App, Problem, Scope, body, json_body};
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let uploaded = [
         answer(200, "The skill was uploaded before", "Skill"),
-        answer(201, "The skill is durable and can be named by its digest", "Skill"),
+        answer(
+            201,
+            "The skill is durable and can be named by its digest",
+            "Skill",
+        ),
     ];
     vec![
         Endpoint {
@@ -44,10 +48,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             path: "/v1/skills",
             scopes: OWN,
             route: get(list),
-            operation: operation("listSkills", "List uploaded skills", &[answer(200, "A page", "SkillPage")])
-                .parameters(&Page::parameters("Skills"))
-                .problems(&[400, 429, 503])
-                .into_value(),
+            operation: operation(
+                "listSkills",
+                "List uploaded skills",
+                &[answer(200, "A page", "SkillPage")],
+            )
+            .parameters(&Page::parameters("Skills"))
+            .problems(&[400, 429, 503])
+            .into_value(),
         },
         Endpoint {
             method: "get",
@@ -92,9 +100,14 @@ async fn upload(
 ) -> Result<Response, Problem> {
     let media_type = body::media_type(&headers);
     if !["application/json", "application/gzip", "application/zip"].contains(&&*media_type) {
-        let detail =
-            format!("a package is application/json, application/gzip or application/zip, found {media_type:?}");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", detail));
+        let detail = format!(
+            "a package is application/json, application/gzip or application/zip, found {media_type:?}"
+        );
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type_unsupported",
+            detail,
+        ));
     }
     let received = body::read(&app, &caller, &headers, request, usize::MAX).await?;
     let skill = if media_type == "application/json" {
@@ -105,14 +118,31 @@ async fn upload(
     };
     let skill = Arc::new(skill);
     app.acceptance.check_skill(&skill).await?;
-    app.workers.orchestrator().shelf().put(&skill).await.map_err(|error| Problem::operating("store_failed", &error))?;
+    app.workers
+        .orchestrator()
+        .shelf()
+        .put(&skill)
+        .await
+        .map_err(|error| Problem::operating("store_failed", &error))?;
     // If the process dies here, the bytes are stored and nobody knows of them; the next upload makes up for it.
-    let is_new = app.journal().add_skill(skill.digest(), skill.manifest(), &caller.name).await?;
+    let is_new = app
+        .journal()
+        .add_skill(skill.digest(), skill.manifest(), &caller.name)
+        .await?;
     let found = app.journal().skill(skill.digest())?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     let mut response = match found {
         Some(uploaded) => super::json(status, &shown(uploaded, None)),
-        None => return Err(Problem::operating("journal_failed", &"a skill that was added is not there")),
+        None => {
+            return Err(Problem::operating(
+                "journal_failed",
+                &"a skill that was added is not there",
+            ));
+        }
     };
     if let Ok(location) = format!("/v1/skills/{}", skill.digest()).parse() {
         response.headers_mut().insert("location", location);
@@ -128,27 +158,61 @@ fn unpack(media_type: &str, bytes: &[u8]) -> Result<Skill, Problem> {
     })
 }
 
-async fn list(State(app): State<Arc<App>>, query: Result<Query<Asked>, QueryRejection>) -> Result<Response, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+async fn list(
+    State(app): State<Arc<App>>,
+    query: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) =
+        query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
-    let skills = app.journal().skills(page.place.unwrap_or(0), page.wanted())?;
+    let skills = app
+        .journal()
+        .skills(page.place.unwrap_or(0), page.wanted())?;
     let (skills, next_cursor) = page.cut(skills, |skill| skill.number);
     let skills: Vec<_> = skills.into_iter().map(|skill| shown(skill, None)).collect();
-    Ok(super::json(StatusCode::OK, &json!({ "skills": skills, "next_cursor": next_cursor })))
+    Ok(super::json(
+        StatusCode::OK,
+        &json!({ "skills": skills, "next_cursor": next_cursor }),
+    ))
 }
 
-async fn show(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Result<Response, Problem> {
+async fn show(
+    State(app): State<Arc<App>>,
+    Path(digest): Path<String>,
+) -> Result<Response, Problem> {
     let digest: SkillDigest = digest
         .parse()
-        .map_err(|error: sre_core::DigestParseError| Problem::unprocessable("digest_invalid", error.to_string()))?;
+        .map_err(|error: sre_core::DigestParseError| {
+            Problem::unprocessable("digest_invalid", error.to_string())
+        })?;
     let Some(uploaded) = app.journal().skill(digest)? else {
-        return Err(Problem::not_found("skill_unknown", "no skill with this digest was uploaded"));
+        return Err(Problem::not_found(
+            "skill_unknown",
+            "no skill with this digest was uploaded",
+        ));
     };
     let skill = app.workers.orchestrator().shelf().get(digest).await?;
-    Ok(super::json(StatusCode::OK, &shown(uploaded, Some(skill.manifest()))))
+    Ok(super::json(
+        StatusCode::OK,
+        &shown(uploaded, Some(skill.manifest())),
+    ))
 }
 
 fn shown(skill: UploadedSkill, manifest: Option<&Manifest>) -> Shown<'_> {
-    let UploadedSkill { digest, name, version, submitter, uploaded_at, .. } = skill;
-    Shown { digest, name, version, submitter, uploaded_at, manifest }
+    let UploadedSkill {
+        digest,
+        name,
+        version,
+        submitter,
+        uploaded_at,
+        ..
+    } = skill;
+    Shown {
+        digest,
+        name,
+        version,
+        submitter,
+        uploaded_at,
+        manifest,
+    }
 }

@@ -22,8 +22,16 @@ use crate::{App, Problem};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let taken = [
-        answer(200, "The latest verdict of this key says the same already", "VerdictTaken"),
-        answer(201, "The verdict is stored, logged and counted", "VerdictTaken"),
+        answer(
+            200,
+            "The latest verdict of this key says the same already",
+            "VerdictTaken",
+        ),
+        answer(
+            201,
+            "The verdict is stored, logged and counted",
+            "VerdictTaken",
+        ),
     ];
     vec![
         Endpoint {
@@ -31,11 +39,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             path: "/v1/orders/{id}/verdicts",
             scopes: OWN,
             route: post(take),
-            operation: operation("sendVerdict", "Send a signed verdict on the receipt of an order", &taken)
-                .parameters(&[order_parameter()])
-                .body("application/json", "Envelope")
-                .problems(&[400, 404, 408, 409, 410, 413, 415, 422, 429, 503])
-                .into_value(),
+            operation: operation(
+                "sendVerdict",
+                "Send a signed verdict on the receipt of an order",
+                &taken,
+            )
+            .parameters(&[order_parameter()])
+            .body("application/json", "Envelope")
+            .problems(&[400, 404, 408, 409, 410, 413, 415, 422, 429, 503])
+            .into_value(),
         },
         Endpoint {
             method: "get",
@@ -62,7 +74,11 @@ pub(super) fn check_required(app: &App, required: u32) -> Result<(), Problem> {
     if required == 0 {
         return Ok(());
     }
-    let keys = app.registrar.verdict_keys(Timestamp::now()).map_err(|error| operating(&error))?.len();
+    let keys = app
+        .registrar
+        .verdict_keys(Timestamp::now())
+        .map_err(|error| operating(&error))?
+        .len();
     if keys >= usize::try_from(required).unwrap_or(usize::MAX) {
         return Ok(());
     }
@@ -103,9 +119,24 @@ async fn take(
     // No envelope is longer, however it is spelled: the canonical form is what is signed, stored and named.
     let envelope = read_json(&app, &caller, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
     let envelope = canonical_json::to_vec(&*envelope);
-    let taken = app.registrar.take_verdict(&entry.order_id, &envelope, Timestamp::now()).await.map_err(refused)?;
-    let status = if taken.is_known { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(json(status, &Taken { order_id: entry.order_id, key: taken.key, finality: taken.finality }))
+    let taken = app
+        .registrar
+        .take_verdict(&entry.order_id, &envelope, Timestamp::now())
+        .await
+        .map_err(refused)?;
+    let status = if taken.is_known {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    Ok(json(
+        status,
+        &Taken {
+            order_id: entry.order_id,
+            key: taken.key,
+            finality: taken.finality,
+        },
+    ))
 }
 
 async fn list(
@@ -115,7 +146,14 @@ async fn list(
 ) -> Result<Response, Problem> {
     let entry = view::find(&app, &caller, &id)?;
     let verdicts = app.journal().verdicts(&entry.order_id)?;
-    Ok(json(StatusCode::OK, &Listed { order_id: entry.order_id, finality: entry.finality, verdicts }))
+    Ok(json(
+        StatusCode::OK,
+        &Listed {
+            order_id: entry.order_id,
+            finality: entry.finality,
+            verdicts,
+        },
+    ))
 }
 
 fn operating(error: &RegistrarError) -> Problem {
@@ -129,7 +167,9 @@ fn refused(error: VerdictError) -> Problem {
         }
         VerdictError::Signature => (StatusCode::UNPROCESSABLE_ENTITY, "verdict_forged"),
         VerdictError::Other(_) => (StatusCode::UNPROCESSABLE_ENTITY, "verdict_misplaced"),
-        VerdictError::Untrusted(_) | VerdictError::Own => (StatusCode::FORBIDDEN, "verdict_untrusted"),
+        VerdictError::Untrusted(_) | VerdictError::Own => {
+            (StatusCode::FORBIDDEN, "verdict_untrusted")
+        }
         VerdictError::NoReceipt(_) => (StatusCode::CONFLICT, "receipt_unavailable"),
         VerdictError::TooMany(_) => (StatusCode::CONFLICT, "verdicts_exhausted"),
         VerdictError::Operating(error) => return operating(error),

@@ -25,10 +25,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         path: "/v1/verify",
         scopes: OWN,
         route: post(verify),
-        operation: operation("verify", "Verify an order or a claim", &[answer(200, "The verdict", "VerifyResult")])
-            .body("application/json", "VerifyRequest")
-            .problems(&[400, 404, 408, 409, 410, 413, 415, 422, 429, 503])
-            .into_value(),
+        operation: operation(
+            "verify",
+            "Verify an order or a claim",
+            &[answer(200, "The verdict", "VerifyResult")],
+        )
+        .body("application/json", "VerifyRequest")
+        .problems(&[400, 404, 408, 409, 410, 413, 415, 422, 429, 503])
+        .into_value(),
     }]
 }
 
@@ -47,22 +51,37 @@ async fn verify(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let (question, _memory) = read_json(&app, &caller, &headers, request, usize::MAX).await?.into_parts();
-    let question: Question = serde_json::from_value(question)
-        .map_err(|error| Problem::unprocessable("verify_invalid", format!("the request is malformed: {error}")))?;
+    let (question, _memory) = read_json(&app, &caller, &headers, request, usize::MAX)
+        .await?
+        .into_parts();
+    let question: Question = serde_json::from_value(question).map_err(|error| {
+        Problem::unprocessable(
+            "verify_invalid",
+            format!("the request is malformed: {error}"),
+        )
+    })?;
     let request = claim(&app, &caller, question)?;
     let _place = app.verifications.take(&caller.name, 1).ok_or_else(|| {
         let detail = "as many verifications run as this service allows, or allows one token; try again later";
         Problem::busy("verifications_busy", detail, Duration::from_secs(1))
     })?;
-    let verdict = app.workers.orchestrator().verify().verify_result(request).await;
+    let verdict = app
+        .workers
+        .orchestrator()
+        .verify()
+        .verify_result(request)
+        .await;
     Ok(json(StatusCode::OK, &verdict))
 }
 
 fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest, Problem> {
     let refuse = |message| Err(Problem::unprocessable("verify_invalid", message));
     match question {
-        Question { order_id: Some(id), claim: None, reported_output: None } => {
+        Question {
+            order_id: Some(id),
+            claim: None,
+            reported_output: None,
+        } => {
             let entry = view::find(app, caller, &id)?;
             let Some(result) = entry.parsed_result()? else {
                 let detail = format!("order {id} has no result yet");
@@ -70,19 +89,43 @@ fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest
             };
             let Some(claim) = result.commit_result else {
                 let detail = format!("order {id} has committed nothing that could be verified");
-                return Err(Problem::new(StatusCode::CONFLICT, "nothing_committed", detail));
+                return Err(Problem::new(
+                    StatusCode::CONFLICT,
+                    "nothing_committed",
+                    detail,
+                ));
             };
-            let reported_output = result.output.or_else(|| claim.result_hash.map(|_| Value::Null));
-            Ok(VerifyRequest { claim, reported_output })
+            let reported_output = result
+                .output
+                .or_else(|| claim.result_hash.map(|_| Value::Null));
+            Ok(VerifyRequest {
+                claim,
+                reported_output,
+            })
         }
-        Question { order_id: None, claim: Some(_), .. } if !caller.may(Scope::Read) => {
+        Question {
+            order_id: None,
+            claim: Some(_),
+            ..
+        } if !caller.may(Scope::Read) => {
             let detail = "a claim may be anybody's; this needs the scope read";
             Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail))
         }
-        Question { order_id: None, claim: Some(claim), reported_output } => {
-            Ok(VerifyRequest { claim, reported_output })
-        }
-        Question { order_id: Some(_), .. } => refuse("beside order_id there may be nothing"),
-        Question { order_id: None, claim: None, .. } => refuse("order_id or claim is needed"),
+        Question {
+            order_id: None,
+            claim: Some(claim),
+            reported_output,
+        } => Ok(VerifyRequest {
+            claim,
+            reported_output,
+        }),
+        Question {
+            order_id: Some(_), ..
+        } => refuse("beside order_id there may be nothing"),
+        Question {
+            order_id: None,
+            claim: None,
+            ..
+        } => refuse("order_id or claim is needed"),
     }
 }

@@ -55,12 +55,17 @@ pub(super) fn find_own(app: &App, caller: &Caller, id: &str) -> Result<JournalEn
     if is_own || caller.may(Scope::Admin) {
         return Ok(entry);
     }
-    let detail = format!("order {} was submitted by another token; this needs the scope admin", entry.order_id);
+    let detail = format!(
+        "order {} was submitted by another token; this needs the scope admin",
+        entry.order_id
+    );
     Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail))
 }
 
 fn parse_id(id: &str) -> Result<OrderId, Problem> {
-    id.parse().map_err(|error: sre_core::OrderIdError| Problem::unprocessable("order_invalid", error.to_string()))
+    id.parse().map_err(|error: sre_core::OrderIdError| {
+        Problem::unprocessable("order_invalid", error.to_string())
+    })
 }
 
 /// The answer that shows an order.

@@ -41,7 +41,10 @@ pub(crate) fn entry(path: &str, content: impl AsRef<[u8]>) -> Entry {
 }
 
 pub(crate) fn word_count() -> Vec<Entry> {
-    vec![entry("SKILL.md", SKILL_MD), entry("scripts/main.py", "print(1)\n")]
+    vec![
+        entry("SKILL.md", SKILL_MD),
+        entry("scripts/main.py", "print(1)\n"),
+    ]
 }
 
 pub(crate) fn word_count_with(more: Entry) -> Vec<Entry> {
@@ -78,11 +81,27 @@ pub(crate) fn tar(entries: &[Entry]) -> Vec<u8> {
     for (path, content, executable) in entries {
         let mode = if *executable { 0o755 } else { 0o644 };
         if path.len() > 100 {
-            let long = header("././@LongLink", tar::EntryType::GNULongName, 0o644, path.len() as u64 + 1);
-            builder.append(&long, format!("{path}\0").as_bytes()).unwrap();
+            let long = header(
+                "././@LongLink",
+                tar::EntryType::GNULongName,
+                0o644,
+                path.len() as u64 + 1,
+            );
+            builder
+                .append(&long, format!("{path}\0").as_bytes())
+                .unwrap();
         }
-        let short: String = if path.len() > 100 { "long".to_owned() } else { path.clone() };
-        builder.append(&header(&short, tar::EntryType::Regular, mode, content.len() as u64), &content[..]).unwrap();
+        let short: String = if path.len() > 100 {
+            "long".to_owned()
+        } else {
+            path.clone()
+        };
+        builder
+            .append(
+                &header(&short, tar::EntryType::Regular, mode, content.len() as u64),
+                &content[..],
+            )
+            .unwrap();
     }
     builder.into_inner().unwrap()
 }
@@ -95,7 +114,12 @@ pub(crate) fn tar_gz(entries: &[Entry]) -> Vec<u8> {
 pub(crate) fn tar_gz_special(path: &str, kind: tar::EntryType) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, content, _) in word_count() {
-        builder.append(&header(&path, tar::EntryType::Regular, 0o644, content.len() as u64), &content[..]).unwrap();
+        builder
+            .append(
+                &header(&path, tar::EntryType::Regular, 0o644, content.len() as u64),
+                &content[..],
+            )
+            .unwrap();
     }
     let mut special = header(path, kind, 0o644, 0);
     special.set_link_name("/etc/passwd").unwrap();
@@ -109,7 +133,12 @@ pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, content, executable) in entries {
         let mode = if *executable { 0o755 } else { 0o644 };
-        writer.start_file(path.as_str(), SimpleFileOptions::default().unix_permissions(mode)).unwrap();
+        writer
+            .start_file(
+                path.as_str(),
+                SimpleFileOptions::default().unix_permissions(mode),
+            )
+            .unwrap();
         writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -136,7 +165,10 @@ pub(crate) fn patch(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut patched = bytes.to_vec();
     let mut at = 0;
-    while let Some(found) = patched[at..].windows(from.len()).position(|window| window == from) {
+    while let Some(found) = patched[at..]
+        .windows(from.len())
+        .position(|window| window == from)
+    {
         patched[at + found..at + found + from.len()].copy_from_slice(to);
         at += found + from.len();
     }

@@ -14,12 +14,22 @@ fn every_spelling_of_a_value_is_read_as_it() {
             .into(),
     ];
     for text in &spellings {
-        assert_eq!(read(text, &value), Reading::Complete, "{}", String::from_utf8_lossy(text));
+        assert_eq!(
+            read(text, &value),
+            Reading::Complete,
+            "{}",
+            String::from_utf8_lossy(text)
+        );
     }
     // No beginning contradicts.
     for text in &spellings[..2] {
         for end in 0..text.len() {
-            assert_eq!(read(&text[..end], &value), Reading::Unfinished, "{end} of {}", String::from_utf8_lossy(text));
+            assert_eq!(
+                read(&text[..end], &value),
+                Reading::Unfinished,
+                "{end} of {}",
+                String::from_utf8_lossy(text)
+            );
         }
     }
 }
@@ -29,7 +39,11 @@ fn the_first_byte_that_contradicts_is_named() {
     use Reading::{Contradicts, Unfinished};
     let cases = [
         (json!({ "n": 1_000_000 }), r#"{"n":1}"#, Contradicts(6)),
-        (json!({ "n": 1_000_000 }), r#"{"n":7000000}"#, Contradicts(5)),
+        (
+            json!({ "n": 1_000_000 }),
+            r#"{"n":7000000}"#,
+            Contradicts(5),
+        ),
         (json!({ "n": 1_000_000 }), r#"{"n":10"#, Unfinished),
         (json!(12), "123", Contradicts(2)),
         (json!(12), "123 ", Contradicts(2)),
@@ -42,8 +56,16 @@ fn the_first_byte_that_contradicts_is_named() {
         (json!([1, 2]), "[1]", Contradicts(2)),
         (json!([1]), "[1,2]", Contradicts(2)),
         (json!([]), "{}", Contradicts(0)),
-        (json!({ "a": 1, "b": 2 }), r#"{"b":2,"b":2}"#, Contradicts(7)),
-        (json!({ "ab": 1, "b": 2 }), r#"{"b":2,"ac":1}"#, Contradicts(9)),
+        (
+            json!({ "a": 1, "b": 2 }),
+            r#"{"b":2,"b":2}"#,
+            Contradicts(7),
+        ),
+        (
+            json!({ "ab": 1, "b": 2 }),
+            r#"{"b":2,"ac":1}"#,
+            Contradicts(9),
+        ),
         (json!({ "ab": 1 }), r#"{"a":1}"#, Contradicts(3)),
         (json!({ "a": 1 }), r#"{"a":1,"b":2}"#, Contradicts(6)),
         (json!({ "a": 1 }), "{}", Contradicts(1)),
@@ -54,7 +76,11 @@ fn the_first_byte_that_contradicts_is_named() {
         (json!(1), "", Unfinished),
     ];
     for (value, text, expected) in cases {
-        assert_eq!(read(text.as_bytes(), &value), expected, "{text} for {value}");
+        assert_eq!(
+            read(text.as_bytes(), &value),
+            expected,
+            "{text} for {value}"
+        );
     }
     assert_eq!(read(b"\xff", &json!("a")), Contradicts(0));
     assert_eq!(read(b"\"\xff", &json!("a")), Contradicts(1));
@@ -70,12 +96,15 @@ fn mutated_spellings_are_read_as_the_parser_reads_them() {
     let spellings = [
         canonical.clone(),
         serde_json::to_vec_pretty(&value).expect("JSON"),
-        r#"{"ab":{},"a":1e6,"s":"","a\/b":[1.0,-25e-1,true,null,"\u00e9\n\ud83d\ude00",1e+21]}"#.into(),
+        r#"{"ab":{},"a":1e6,"s":"","a\/b":[1.0,-25e-1,true,null,"\u00e9\n\ud83d\ude00",1e+21]}"#
+            .into(),
     ];
     let mut state = 1_u64;
     let mut random = |limit: usize| {
         // Knuth's MMIX generator; its high bits are good enough here.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).expect("31 bits") % limit
     };
     let mut complete = 0;
@@ -91,12 +120,22 @@ fn mutated_spellings_are_read_as_the_parser_reads_them() {
             }
         }
         let reading = read(&text, &value);
-        let same = canonical_json::parse(&text).is_ok_and(|parsed| canonical_json::to_vec(&parsed) == canonical);
-        assert_eq!(reading == Reading::Complete, same, "{reading:?}: {}", String::from_utf8_lossy(&text));
+        let same = canonical_json::parse(&text)
+            .is_ok_and(|parsed| canonical_json::to_vec(&parsed) == canonical);
+        assert_eq!(
+            reading == Reading::Complete,
+            same,
+            "{reading:?}: {}",
+            String::from_utf8_lossy(&text)
+        );
         complete += u32::from(same);
         if let Reading::Contradicts(at) = reading {
             let before = read(&text[..at], &value);
-            assert!(!matches!(before, Reading::Contradicts(_)), "{before:?}: {}", String::from_utf8_lossy(&text));
+            assert!(
+                !matches!(before, Reading::Contradicts(_)),
+                "{before:?}: {}",
+                String::from_utf8_lossy(&text)
+            );
         }
     }
     assert!(complete > 500, "{complete} of them were still the value");

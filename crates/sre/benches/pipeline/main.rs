@@ -12,19 +12,26 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sre_core::{Profile, canonical_json};
-use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig};
+use sre_orchestrator::{
+    DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig,
+};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 
 const IN_FLIGHT: usize = 64;
-const TEXT: &str = "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer";
+const TEXT: &str =
+    "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer";
 
 fn main() {
-    let orders: usize = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(20_000);
+    let orders: usize = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(20_000);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/word-count");
-    let skill = Arc::new(Skill::open(&folder, &PackageLimits::default()).expect("the example skill"));
+    let skill =
+        Arc::new(Skill::open(&folder, &PackageLimits::default()).expect("the example skill"));
     let input = json!({ "text": TEXT });
 
     let bare = bare::Bare::new(&skill.entrypoint().bytes, &canonical_json::to_vec(&input));
@@ -35,12 +42,23 @@ fn main() {
     row("bare wasmtime, two runs (the unit)", two_bare, two_bare);
     row("our sandbox, one run", our_run(&skill, &input), two_bare);
 
-    let data =
-        tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a data folder");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let embedded = Embedded::new(DataFolder::new(data.path()), EmbeddedOptions::default()).expect("the runtime");
+    let data = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a data folder");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let embedded = Embedded::new(DataFolder::new(data.path()), EmbeddedOptions::default())
+        .expect("the runtime");
     let orchestrator = Arc::new(embedded.open().expect("a data folder"));
-    let bench = Arc::new(Bench { embedded, orchestrator, skill, input });
+    let bench = Arc::new(Bench {
+        embedded,
+        orchestrator,
+        skill,
+        input,
+    });
 
     runtime.block_on(bench.one(0));
     let alone = runtime.block_on(async {
@@ -52,8 +70,15 @@ fn main() {
     });
     row("verified durable order, one at a time", alone, two_bare);
     let amortised = runtime.block_on(bench.many(1_000, orders));
-    row(&format!("verified durable order, {IN_FLIGHT} in flight"), amortised, two_bare);
-    println!("\n{:.0} verified durable orders/s ({orders} orders)", 1.0 / amortised.as_secs_f64());
+    row(
+        &format!("verified durable order, {IN_FLIGHT} in flight"),
+        amortised,
+        two_bare,
+    );
+    println!(
+        "\n{:.0} verified durable orders/s ({orders} orders)",
+        1.0 / amortised.as_secs_f64()
+    );
 }
 
 struct Bench {
@@ -68,7 +93,12 @@ impl Bench {
         let id = format!("bench-{index}").parse().expect("an order id");
         let mut config = OrderConfig::new(id, Arc::clone(&self.skill));
         config.input_data = self.input.clone();
-        let order = self.embedded.acceptance().accept(config).await.expect("an acceptable order");
+        let order = self
+            .embedded
+            .acceptance()
+            .accept(config)
+            .await
+            .expect("an acceptable order");
         let result = self.orchestrator.execute(order).await.expect("a result");
         assert!(result.error_code.is_none(), "{result:?}");
     }
@@ -106,8 +136,13 @@ fn our_run(skill: &Skill, input: &serde_json::Value) -> Duration {
         processes: None,
     };
     let input = canonical_json::to_vec(input);
-    let job =
-        Job { skill, input: &input, profile: &profile, time_limit: limits.execution_time, language_runtime: None };
+    let job = Job {
+        skill,
+        input: &input,
+        profile: &profile,
+        time_limit: limits.execution_time,
+        language_runtime: None,
+    };
     fastest_mean(|| {
         sandbox.execute(&job, &Stop::new()).expect("an execution");
     })
@@ -129,5 +164,9 @@ fn fastest_mean(mut run: impl FnMut()) -> Duration {
 }
 
 fn row(what: &str, took: Duration, unit: Duration) {
-    println!("{what:<44} {:>9.1} {:>7.2}x", took.as_secs_f64() * 1e6, took.as_secs_f64() / unit.as_secs_f64());
+    println!(
+        "{what:<44} {:>9.1} {:>7.2}x",
+        took.as_secs_f64() * 1e6,
+        took.as_secs_f64() / unit.as_secs_f64()
+    );
 }

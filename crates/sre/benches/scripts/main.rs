@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sre_core::{Profile, Seed, canonical_json};
-use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig};
+use sre_orchestrator::{
+    DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig,
+};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 
 const IN_FLIGHT: usize = 16;
-const TEXT: &str = "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer";
+const TEXT: &str =
+    "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer";
 
 struct Language {
     name: &'static str,
@@ -48,10 +51,18 @@ const LANGUAGES: [Language; 2] = [
 ];
 
 fn main() {
-    let orders: usize = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(2_000);
-    let data =
-        tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a data folder");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let orders: usize = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(2_000);
+    let data = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a data folder");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     for language in &LANGUAGES {
         measure(language, &runtime, &data.path().join(language.name), orders);
     }
@@ -61,7 +72,11 @@ fn measure(language: &Language, runtime: &tokio::runtime::Runtime, data: &Path, 
     let idle = idle_process(language);
     println!("\n{:<44} {:>9} {:>8}", language.name, "µs", "ratio");
     match idle {
-        Some(idle) => row(&format!("{} {}", language.program, language.idle.join(" ")), idle, Some(idle)),
+        Some(idle) => row(
+            &format!("{} {}", language.program, language.idle.join(" ")),
+            idle,
+            Some(idle),
+        ),
         None => println!("{} is not installed: no ratios", language.program),
     }
     let (entrypoint, source) = language.script;
@@ -72,22 +87,38 @@ fn measure(language: &Language, runtime: &tokio::runtime::Runtime, data: &Path, 
     let started = Instant::now();
     let sandbox = sandbox(&data.join("cache"));
     sandbox.prepare(&skill).expect("a program");
-    row("compiling the runtime, once per machine", started.elapsed(), idle);
+    row(
+        "compiling the runtime, once per machine",
+        started.elapsed(),
+        idle,
+    );
     drop(sandbox);
     let started = Instant::now();
     let sandbox = self::sandbox(&data.join("cache"));
     sandbox.prepare(&skill).expect("a program");
-    row("loading the compiled runtime, once per process", started.elapsed(), idle);
+    row(
+        "loading the compiled runtime, once per process",
+        started.elapsed(),
+        idle,
+    );
     row("one execution", execution(&sandbox, &skill, &input), idle);
     let before = resident_bytes();
     together(&sandbox, &skill, 16);
     let grown = resident_bytes().saturating_sub(before);
     drop(sandbox);
 
-    let options = EmbeddedOptions { cache_folder: Some(data.join("cache")), ..EmbeddedOptions::default() };
+    let options = EmbeddedOptions {
+        cache_folder: Some(data.join("cache")),
+        ..EmbeddedOptions::default()
+    };
     let embedded = Embedded::new(DataFolder::new(data.join("data")), options).expect("the runtime");
     let orchestrator = Arc::new(embedded.open().expect("a data folder"));
-    let bench = Arc::new(Bench { embedded, orchestrator, skill, input });
+    let bench = Arc::new(Bench {
+        embedded,
+        orchestrator,
+        skill,
+        input,
+    });
     runtime.block_on(bench.many("warm", 32));
     let alone = runtime.block_on(async {
         let mut fastest = Duration::MAX;
@@ -102,9 +133,19 @@ fn measure(language: &Language, runtime: &tokio::runtime::Runtime, data: &Path, 
     });
     row("verified durable order, one at a time", alone, idle);
     let amortised = runtime.block_on(bench.many("many", orders));
-    row(&format!("verified durable order, {IN_FLIGHT} in flight"), amortised, idle);
-    println!("{:.0} verified durable orders/s ({orders} orders)", 1.0 / amortised.as_secs_f64());
-    println!("{:.1} MiB resident for each of 16 instances at once", grown as f64 / 16.0 / f64::from(1 << 20));
+    row(
+        &format!("verified durable order, {IN_FLIGHT} in flight"),
+        amortised,
+        idle,
+    );
+    println!(
+        "{:.0} verified durable orders/s ({orders} orders)",
+        1.0 / amortised.as_secs_f64()
+    );
+    println!(
+        "{:.1} MiB resident for each of 16 instances at once",
+        grown as f64 / 16.0 / f64::from(1 << 20)
+    );
 }
 
 fn sandbox(cache: &Path) -> WasmSandbox {
@@ -135,7 +176,13 @@ fn execution(sandbox: &WasmSandbox, skill: &Skill, input: &Value) -> Duration {
     let input = canonical_json::to_vec(input);
     let profile = profile();
     let time_limit = Duration::from_secs(60);
-    let job = Job { skill, input: &input, profile: &profile, time_limit, language_runtime: None };
+    let job = Job {
+        skill,
+        input: &input,
+        profile: &profile,
+        time_limit,
+        language_runtime: None,
+    };
     fastest_mean(10, 50, || {
         let execution = sandbox.execute(&job, &Stop::new()).expect("an execution");
         assert!(execution.output.is_some(), "{execution:?}");
@@ -150,7 +197,13 @@ fn together(sandbox: &WasmSandbox, skill: &Skill, instances: usize) {
     std::thread::scope(|scope| {
         for _ in 0..instances {
             scope.spawn(|| {
-                let job = Job { skill, input: &input, profile: &profile, time_limit, language_runtime: None };
+                let job = Job {
+                    skill,
+                    input: &input,
+                    profile: &profile,
+                    time_limit,
+                    language_runtime: None,
+                };
                 sandbox.execute(&job, &Stop::new()).expect("an execution");
             });
         }
@@ -160,7 +213,12 @@ fn together(sandbox: &WasmSandbox, skill: &Skill, instances: usize) {
 /// Memory that this process keeps, pools and all: what 16 guests at once have left resident.
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+    statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 4096
 }
 
 struct Bench {
@@ -175,7 +233,12 @@ impl Bench {
         let id = format!("{series}-{index}").parse().expect("an order id");
         let mut config = OrderConfig::new(id, Arc::clone(&self.skill));
         config.input_data = self.input.clone();
-        let order = self.embedded.acceptance().accept(config).await.expect("an acceptable order");
+        let order = self
+            .embedded
+            .acceptance()
+            .accept(config)
+            .await
+            .expect("an acceptable order");
         let result = self.orchestrator.execute(order).await.expect("a result");
         assert!(result.error_code.is_none(), "{result:?}");
     }
@@ -200,13 +263,21 @@ impl Bench {
 
 fn idle_process(language: &Language) -> Option<Duration> {
     // The fastest of those installed: the system's own, and the one that a version manager has put before it.
-    let itself = Command::new(language.program).args(language.itself).output().ok()?;
+    let itself = Command::new(language.program)
+        .args(language.itself)
+        .output()
+        .ok()?;
     let first = String::from_utf8(itself.stdout).ok()?.trim().to_owned();
     let systems = format!("/usr/bin/{}", language.program);
-    let programs = [first, systems].into_iter().filter(|program| Path::new(program).exists());
+    let programs = [first, systems]
+        .into_iter()
+        .filter(|program| Path::new(program).exists());
     let times = programs.map(|program| {
         fastest_mean(5, 20, || {
-            let status = Command::new(&program).args(language.idle).stdin(Stdio::null()).status();
+            let status = Command::new(&program)
+                .args(language.idle)
+                .stdin(Stdio::null())
+                .status();
             assert!(status.expect("an interpreter").success());
         })
     });
@@ -225,6 +296,8 @@ fn fastest_mean(rounds: u32, runs: u32, mut run: impl FnMut()) -> Duration {
 }
 
 fn row(what: &str, took: Duration, unit: Option<Duration>) {
-    let ratio = unit.map_or(String::new(), |unit| format!("{:.2}x", took.as_secs_f64() / unit.as_secs_f64()));
+    let ratio = unit.map_or(String::new(), |unit| {
+        format!("{:.2}x", took.as_secs_f64() / unit.as_secs_f64())
+    });
     println!("{what:<44} {:>9.1} {ratio:>8}", took.as_secs_f64() * 1e6);
 }

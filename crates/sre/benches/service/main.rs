@@ -13,21 +13,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, http_client};
+use sre_orchestrator::{
+    DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, http_client,
+};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 
 const CONNECTIONS: usize = 64;
-const TEXT: &str = "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer";
+const TEXT: &str =
+    "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |text: &String| text.parse::<usize>().ok();
-    let finished = arguments.iter().position(|text| text == "--finished").and_then(|at| number(arguments.get(at + 1)?));
+    let finished = arguments
+        .iter()
+        .position(|text| text == "--finished")
+        .and_then(|at| number(arguments.get(at + 1)?));
     let orders = arguments.get(1).and_then(number).unwrap_or(20_000);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/word-count");
-    let skill = Arc::new(Skill::open(&folder, &PackageLimits::default()).expect("the example skill"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let skill =
+        Arc::new(Skill::open(&folder, &PackageLimits::default()).expect("the example skill"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(run(skill, orders, finished.unwrap_or(0)));
 }
 
@@ -38,21 +48,42 @@ async fn run(skill: Arc<Skill>, orders: usize, finished: usize) {
     row(&format!("embedded, {CONNECTIONS} in flight"), many, many);
 
     let service = Arc::new(Service::start(&skill).await);
-    println!("idle memory of the service: {} MiB", service.memory_kib() / 1024);
+    println!(
+        "idle memory of the service: {} MiB",
+        service.memory_kib() / 1024
+    );
     if finished > 0 {
         service.many("filler", finished).await;
-        println!("memory after {finished} orders: {} MiB", service.memory_kib() / 1024);
+        println!(
+            "memory after {finished} orders: {} MiB",
+            service.memory_kib() / 1024
+        );
     }
     service.many("warm", 2_000).await;
     let mut idle = Vec::new();
     for index in 0..500 {
         idle.push(service.one(&format!("idle-{index}")).await);
     }
-    row("service, one at a time, ?wait (p50)", percentile(&mut idle, 50), alone);
-    row("service, one at a time, ?wait (p99)", percentile(&mut idle, 99), alone);
+    row(
+        "service, one at a time, ?wait (p50)",
+        percentile(&mut idle, 50),
+        alone,
+    );
+    row(
+        "service, one at a time, ?wait (p99)",
+        percentile(&mut idle, 99),
+        alone,
+    );
     let cost = service.many("load", orders).await;
-    row(&format!("service, {CONNECTIONS} connections, ?wait"), cost, many);
-    println!("{:.0} verified durable orders/s over HTTP ({orders} orders)", 1.0 / cost.as_secs_f64());
+    row(
+        &format!("service, {CONNECTIONS} connections, ?wait"),
+        cost,
+        many,
+    );
+    println!(
+        "{:.0} verified durable orders/s over HTTP ({orders} orders)",
+        1.0 / cost.as_secs_f64()
+    );
     let mut half = service.paced(orders / 4, 2 * cost).await;
     let (p50, p99) = (percentile(&mut half, 50), percentile(&mut half, 99));
     row("service at half that load (p50)", p50, p50);
@@ -63,11 +94,17 @@ async fn run(skill: Arc<Skill>, orders: usize, finished: usize) {
 /// The same orders without the service: alone, and amortised over many in flight.
 async fn embedded(skill: &Arc<Skill>, orders: usize) -> (Duration, Duration) {
     let data = data_folder();
-    let embedded =
-        Arc::new(Embedded::new(DataFolder::new(data.path()), EmbeddedOptions::default()).expect("the runtime"));
+    let embedded = Arc::new(
+        Embedded::new(DataFolder::new(data.path()), EmbeddedOptions::default())
+            .expect("the runtime"),
+    );
     let orchestrator = Arc::new(embedded.open().expect("a data folder"));
     let one = |id: String| {
-        let (embedded, orchestrator, skill) = (Arc::clone(&embedded), Arc::clone(&orchestrator), Arc::clone(skill));
+        let (embedded, orchestrator, skill) = (
+            Arc::clone(&embedded),
+            Arc::clone(&orchestrator),
+            Arc::clone(skill),
+        );
         async move { execute(&embedded, &orchestrator, skill, &id).await }
     };
     one(String::from("warm")).await;
@@ -79,7 +116,10 @@ async fn embedded(skill: &Arc<Skill>, orders: usize) -> (Duration, Duration) {
     let started = Instant::now();
     let mut lanes = JoinSet::new();
     for lane in 0..CONNECTIONS {
-        let orders: Vec<_> = (lane..orders).step_by(CONNECTIONS).map(|index| one(format!("many-{index}"))).collect();
+        let orders: Vec<_> = (lane..orders)
+            .step_by(CONNECTIONS)
+            .map(|index| one(format!("many-{index}")))
+            .collect();
         lanes.spawn(async move {
             for order in orders {
                 order.await;
@@ -87,14 +127,28 @@ async fn embedded(skill: &Arc<Skill>, orders: usize) -> (Duration, Duration) {
         });
     }
     lanes.join_all().await;
-    (alone, started.elapsed() / u32::try_from(orders).expect("a reasonable number"))
+    (
+        alone,
+        started.elapsed() / u32::try_from(orders).expect("a reasonable number"),
+    )
 }
 
 async fn execute(embedded: &Embedded, orchestrator: &Orchestrator, skill: Arc<Skill>, id: &str) {
     let mut config = OrderConfig::new(id.parse().expect("an id"), skill);
     config.input_data = json!({ "text": TEXT });
-    let order = embedded.acceptance().accept(config).await.expect("an acceptable order");
-    assert!(orchestrator.execute(order).await.expect("a result").error_code.is_none());
+    let order = embedded
+        .acceptance()
+        .accept(config)
+        .await
+        .expect("an acceptable order");
+    assert!(
+        orchestrator
+            .execute(order)
+            .await
+            .expect("a result")
+            .error_code
+            .is_none()
+    );
 }
 
 struct Service {
@@ -117,21 +171,43 @@ impl Service {
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         stderr.read_line(&mut line).expect("a line");
-        let base = line.split_whitespace().nth(2).expect("an address").to_owned();
+        let base = line
+            .split_whitespace()
+            .nth(2)
+            .expect("an address")
+            .to_owned();
         std::thread::spawn(move || stderr.read_to_string(&mut String::new()));
-        let http = http_client().pool_max_idle_per_host(CONNECTIONS).build().expect("a client");
-        let answer = http.post(format!("{base}/v1/skills")).json(&skill.to_object()).send().await.expect("an answer");
+        let http = http_client()
+            .pool_max_idle_per_host(CONNECTIONS)
+            .build()
+            .expect("a client");
+        let answer = http
+            .post(format!("{base}/v1/skills"))
+            .json(&skill.to_object())
+            .send()
+            .await
+            .expect("an answer");
         let uploaded: Value = answer.json().await.expect("JSON");
         let digest = uploaded["digest"].as_str().expect("a digest").to_owned();
-        Self { child, base, http, digest, _data: data }
+        Self {
+            child,
+            base,
+            http,
+            digest,
+            _data: data,
+        }
     }
 
     /// One order to its terminal state.
     async fn one(&self, id: &str) -> Duration {
-        let order =
-            json!({ "order_id": id, "skill_package": { "digest": self.digest }, "input_data": { "text": TEXT } });
+        let order = json!({ "order_id": id, "skill_package": { "digest": self.digest }, "input_data": { "text": TEXT } });
         let started = Instant::now();
-        let answer = self.http.post(format!("{}/v1/orders?wait=60", self.base)).json(&order).send().await;
+        let answer = self
+            .http
+            .post(format!("{}/v1/orders?wait=60", self.base))
+            .json(&order)
+            .send()
+            .await;
         let bytes = answer.expect("an answer").bytes().await.expect("bytes");
         let took = started.elapsed();
         let text = std::str::from_utf8(&bytes).expect("text");
@@ -173,9 +249,11 @@ impl Service {
     }
 
     fn memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
     }
 }
 
@@ -187,7 +265,10 @@ impl Drop for Service {
 }
 
 fn data_folder() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a data folder")
+    tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a data folder")
 }
 
 fn percentile(times: &mut [Duration], percent: usize) -> Duration {
@@ -196,5 +277,9 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 }
 
 fn row(what: &str, took: Duration, unit: Duration) {
-    println!("{what:<52} {:>9.1} {:>7.2}x", took.as_secs_f64() * 1e6, took.as_secs_f64() / unit.as_secs_f64());
+    println!(
+        "{what:<52} {:>9.1} {:>7.2}x",
+        took.as_secs_f64() * 1e6,
+        took.as_secs_f64() / unit.as_secs_f64()
+    );
 }

@@ -12,13 +12,31 @@ use crate::failure::Failure;
 #[command(next_help_heading = "Common options")]
 pub struct Global {
     /// Where orders and results are kept [default: $XDG_DATA_HOME/sre or ~/.local/share/sre]
-    #[arg(long, global = true, env = "SRE_DATA_DIR", hide_env = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "SRE_DATA_DIR",
+        hide_env = true,
+        value_name = "DIR"
+    )]
     pub data_dir: Option<PathBuf>,
     /// Where compiled programs are kept [default: $XDG_CACHE_HOME/sre or ~/.cache/sre]
-    #[arg(long, global = true, env = "SRE_CACHE_DIR", hide_env = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "SRE_CACHE_DIR",
+        hide_env = true,
+        value_name = "DIR"
+    )]
     pub cache_dir: Option<PathBuf>,
     /// Allow native skills: processes in a jail. `sre doctor` says what would hold them
-    #[arg(long, global = true, env = "SRE_ALLOW_NATIVE", hide_env = true, help_heading = "Native skills")]
+    #[arg(
+        long,
+        global = true,
+        env = "SRE_ALLOW_NATIVE",
+        hide_env = true,
+        help_heading = "Native skills"
+    )]
     pub allow_native: bool,
     /// Run native skills although this host cannot enforce these layers, each by name
     #[arg(
@@ -54,10 +72,22 @@ pub struct Global {
     )]
     pub native_warm: Option<u16>,
     /// What is printed to standard output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     pub format: Format,
     /// What log lines on standard error look like
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     pub log_format: LogFormat,
     /// Log more to standard error; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
@@ -91,7 +121,9 @@ impl Global {
     /// Where compiled programs are kept: as asked for, or the platform's folder; `None` where there is none.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {
-        self.cache_dir.clone().or_else(|| default_cache_folder().ok())
+        self.cache_dir
+            .clone()
+            .or_else(|| default_cache_folder().ok())
     }
 
     /// The data folder: as asked for, or the platform's.

@@ -35,7 +35,12 @@ Examples:
         #[arg(value_name = "KEY")]
         key: String,
         /// What for [default: receipt, log and verdict; witness for the key of a witness]
-        #[arg(long = "for", value_enum, value_delimiter = ',', value_name = "PURPOSE")]
+        #[arg(
+            long = "for",
+            value_enum,
+            value_delimiter = ',',
+            value_name = "PURPOSE"
+        )]
         purposes: Vec<PurposeArg>,
         /// From when on [default: any time]
         #[arg(long, value_name = "TIME")]

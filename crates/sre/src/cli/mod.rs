@@ -22,8 +22,8 @@ pub use parse::parse;
 pub use receipts::{AuditArgs, BundleArgs, LogCheckArgs, LogCommand};
 pub use run::{InputArgs, NewOrderArgs, RunArgs, SandboxArgs};
 pub use service::{
-    ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, ServeArgs, SubmitArgs,
-    TokenArgs, TokenCommand,
+    ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
+    ServeArgs, SubmitArgs, TokenArgs, TokenCommand,
 };
 pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
@@ -118,13 +118,17 @@ pub enum Command {
     /// Forget old orders and remove what no kept one needs
     Gc(GcArgs),
     /// Print a completion script for a shell
-    #[command(after_long_help = "Example:\n  sre completions bash > ~/.local/share/bash-completion/completions/sre")]
+    #[command(
+        after_long_help = "Example:\n  sre completions bash > ~/.local/share/bash-completion/completions/sre"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    #[command(after_long_help = "Examples:\n  sre man | man -l -\n  sre man --output ~/.local/share/man/man1")]
+    #[command(
+        after_long_help = "Examples:\n  sre man | man -l -\n  sre man --output ~/.local/share/man/man1"
+    )]
     Man {
         /// Write the pages of all commands into this folder instead
         #[arg(long, value_name = "DIR")]

@@ -26,7 +26,10 @@ const NEEDS: [(&str, &str); 4] = [
 pub fn parse() -> Result<Cli, Exit> {
     let words: Vec<OsString> = std::env::args_os().collect();
     read(&words).map_err(|error| {
-        let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        let is_answer = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        );
         if !is_answer && asks_for_json(&words) {
             let text = error.to_string();
             let detail = text.trim_start_matches("error: ").trim_end();
@@ -35,14 +38,24 @@ pub fn parse() -> Result<Cli, Exit> {
             // Whoever does not read it has nothing to be told.
             drop(error.print());
         }
-        if is_answer { Exit::Success } else { Exit::Usage }
+        if is_answer {
+            Exit::Success
+        } else {
+            Exit::Usage
+        }
     })
 }
 
 fn read(words: &[OsString]) -> Result<Cli, Error> {
-    let mut matches = Cli::command().try_get_matches_from(words).map_err(|error| explained(error, words))?;
+    let mut matches = Cli::command()
+        .try_get_matches_from(words)
+        .map_err(|error| explained(error, words))?;
     if let Some((flag, needed)) = unmet(&matches) {
-        let detail = format!("--{} is for --{} only", flag.replace('_', "-"), needed.replace('_', "-"));
+        let detail = format!(
+            "--{} is for --{} only",
+            flag.replace('_', "-"),
+            needed.replace('_', "-")
+        );
         return Err(asked(&matches).error(ErrorKind::MissingRequiredArgument, detail));
     }
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))
@@ -51,7 +64,10 @@ fn read(words: &[OsString]) -> Result<Cli, Error> {
 /// The same error about the line as it was typed: clap counts what the environment gives as typed, and would show it as
 /// if it were required. And without what is no command for people.
 fn explained(error: Error, words: &[OsString]) -> Error {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         return error;
     }
     let typed = without_environment(Cli::command()).try_get_matches_from(words);
@@ -61,10 +77,18 @@ fn explained(error: Error, words: &[OsString]) -> Error {
     };
     if let Some(ContextValue::Strings(mut names)) = error.remove(ContextKind::SuggestedSubcommand) {
         let command = Cli::command();
-        names.retain(|name| !command.find_subcommand(name).is_some_and(Command::is_hide_set));
+        names.retain(|name| {
+            !command
+                .find_subcommand(name)
+                .is_some_and(Command::is_hide_set)
+        });
         if !names.is_empty() {
-            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(names));
-        } else if matches!(error.get(ContextKind::Suggested), Some(ContextValue::StyledStrs(none)) if none.is_empty()) {
+            error.insert(
+                ContextKind::SuggestedSubcommand,
+                ContextValue::Strings(names),
+            );
+        } else if matches!(error.get(ContextKind::Suggested), Some(ContextValue::StyledStrs(none)) if none.is_empty())
+        {
             // It would leave an empty line.
             error.remove(ContextKind::Suggested);
         }
@@ -73,7 +97,9 @@ fn explained(error: Error, words: &[OsString]) -> Error {
 }
 
 fn without_environment(command: Command) -> Command {
-    command.mut_args(|arg| arg.env(None)).mut_subcommands(without_environment)
+    command
+        .mut_args(|arg| arg.env(None))
+        .mut_subcommands(without_environment)
 }
 
 /// A flag on the command line that lacks the one it is for.
@@ -88,7 +114,9 @@ fn unmet(matches: &ArgMatches) -> Option<(&'static str, &'static str)> {
         Ok(flag) => flag.is_some_and(|flag| *flag),
         Err(_) => matches.value_source(name).is_some(),
     };
-    NEEDS.into_iter().find(|(flag, needed)| knows(flag) && knows(needed) && is_typed(flag) && !is_given(needed))
+    NEEDS
+        .into_iter()
+        .find(|(flag, needed)| knows(flag) && knows(needed) && is_typed(flag) && !is_given(needed))
 }
 
 /// The command that a line asks for.
@@ -96,7 +124,9 @@ fn asked(matches: &ArgMatches) -> Command {
     let (mut command, mut matches) = (Cli::command(), matches);
     command.build();
     while let Some((name, below)) = matches.subcommand() {
-        let Some(found) = command.find_subcommand(name) else { break };
+        let Some(found) = command.find_subcommand(name) else {
+            break;
+        };
         (command, matches) = (found.clone(), below);
     }
     command
@@ -105,7 +135,8 @@ fn asked(matches: &ArgMatches) -> Command {
 /// Whether these arguments ask for JSON, when they cannot be parsed.
 fn asks_for_json(arguments: &[OsString]) -> bool {
     let is_pair = |pair: &[OsString]| pair[0] == "--format" && pair[1] == "json";
-    arguments.iter().any(|argument| argument == "--format=json") || arguments.windows(2).any(is_pair)
+    arguments.iter().any(|argument| argument == "--format=json")
+        || arguments.windows(2).any(is_pair)
 }
 
 #[cfg(test)]
@@ -124,8 +155,12 @@ mod tests {
         let mut command = super::Cli::command();
         command.build();
         for (flag, needed) in NEEDS {
-            let has = |command: &clap::Command, name| command.get_arguments().any(|found| found.get_id() == name);
-            let both = command.get_subcommands().any(|command| has(command, flag) && has(command, needed));
+            let has = |command: &clap::Command, name| {
+                command.get_arguments().any(|found| found.get_id() == name)
+            };
+            let both = command
+                .get_subcommands()
+                .any(|command| has(command, flag) && has(command, needed));
             assert!(both, "no command has {flag} and {needed}");
         }
     }

@@ -68,7 +68,12 @@ pub enum TokenCommand {
         /// Its name, which stands in logs and lists
         name: String,
         /// What it may do: submit, read, admin
-        #[arg(long, value_delimiter = ',', default_value = "submit", value_name = "SCOPES")]
+        #[arg(
+            long,
+            value_delimiter = ',',
+            default_value = "submit",
+            value_name = "SCOPES"
+        )]
         scopes: Vec<sre_server::Scope>,
     },
     /// List names and scopes
@@ -102,7 +107,12 @@ pub struct GcArgs {
 #[command(next_help_heading = "Service")]
 pub struct ClientArgs {
     /// The service
-    #[arg(long, env = "SRE_SERVER", default_value = "http://127.0.0.1:7710", value_name = "URL")]
+    #[arg(
+        long,
+        env = "SRE_SERVER",
+        default_value = "http://127.0.0.1:7710",
+        value_name = "URL"
+    )]
     pub server: String,
     /// A file with the token; SRE_TOKEN holds the token itself
     #[arg(long, env = "SRE_TOKEN_FILE", hide_env = true, value_name = "FILE")]

@@ -61,7 +61,12 @@ pub struct PackArgs {
     #[arg(long, value_name = "FILE")]
     pub requirements: Option<PathBuf>,
     /// The Python whose pip fetches them
-    #[arg(long, value_name = "PROGRAM", default_value = "python3", requires = "requirements")]
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        default_value = "python3",
+        requires = "requirements"
+    )]
     pub python: PathBuf,
 }
 

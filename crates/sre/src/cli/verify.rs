@@ -55,13 +55,24 @@ pub struct TrustedRuntime {
 
 impl TrustedRuntime {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (language, digest) = text.split_once('=').ok_or("expected python=DIGEST or javascript=DIGEST")?;
+        let (language, digest) = text
+            .split_once('=')
+            .ok_or("expected python=DIGEST or javascript=DIGEST")?;
         let kind = match language {
             "python" => RuntimeKind::Python,
             "javascript" => RuntimeKind::Javascript,
-            other => return Err(format!("no language runtimes exist for {other:?}; python and javascript have them")),
+            other => {
+                return Err(format!(
+                    "no language runtimes exist for {other:?}; python and javascript have them"
+                ));
+            }
         };
-        Ok(Self { kind, digest: digest.parse().map_err(|error: DigestParseError| error.to_string())? })
+        Ok(Self {
+            kind,
+            digest: digest
+                .parse()
+                .map_err(|error: DigestParseError| error.to_string())?,
+        })
     }
 
     /// The runtime by name; its bytes come from where the order's are.

@@ -67,11 +67,17 @@ pub struct WatchArgs {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share: Option<f64> = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| String::from("must be a number from 0 to 1"))
 }
 
 fn period(text: &str) -> Result<f64, String> {
-    let period: Option<f64> = text.parse().ok().filter(|period| (0.1..=86_400.0).contains(period));
+    let period: Option<f64> = text
+        .parse()
+        .ok()
+        .filter(|period| (0.1..=86_400.0).contains(period));
     period.ok_or_else(|| String::from("must be a number from 0.1 to 86400"))
 }

@@ -39,14 +39,24 @@ impl Client {
         if !is_url(&args.server) {
             return Err(Failure::usage(
                 "usage",
-                format!("--server must be an http or https URL, found {:?}", args.server),
+                format!(
+                    "--server must be an http or https URL, found {:?}",
+                    args.server
+                ),
             ));
         }
-        let http = http_client()
-            .build()
-            .map_err(|error| Failure::operating("http_failed", format!("no HTTP client can be made: {error}")))?;
+        let http = http_client().build().map_err(|error| {
+            Failure::operating(
+                "http_failed",
+                format!("no HTTP client can be made: {error}"),
+            )
+        })?;
         let token = token(args.token_file.as_deref())?;
-        Ok(Self { http, server: args.server.trim_end_matches('/').to_owned(), token })
+        Ok(Self {
+            http,
+            server: args.server.trim_end_matches('/').to_owned(),
+            token,
+        })
     }
 
     /// Asks for JSON.
@@ -61,7 +71,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+    pub async fn post(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         self.call(Method::POST, path, body).await
     }
 
@@ -70,24 +84,44 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn follow(&self, path: &str, after: u64) -> Result<Response, Failure> {
-        let request = self.request(Method::GET, path).header("last-event-id", after);
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+        let request = self
+            .request(Method::GET, path)
+            .header("last-event-id", after);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(refused(response).await)
+        }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         let mut request = self.request(method, path).timeout(Duration::from_secs(120));
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         if !status.is_success() {
             return Err(refused(response).await);
         }
         let text = read(response).await?;
         let value = serde_json::from_slice(&text).map_err(|error| {
-            Failure::operating("answer_invalid", format!("the service did not answer JSON: {error}"))
+            Failure::operating(
+                "answer_invalid",
+                format!("the service did not answer JSON: {error}"),
+            )
         })?;
         Ok((status, value))
     }
@@ -115,26 +149,47 @@ async fn read(response: Response) -> Result<Vec<u8>, Failure> {
 
 async fn refused(response: Response) -> Failure {
     let status = response.status();
-    let problem: Option<Problem> = read(response).await.ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let exit =
-        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS { Exit::Usage } else { Exit::Operating };
+    let problem: Option<Problem> = read(response)
+        .await
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok());
+    let exit = if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+        Exit::Usage
+    } else {
+        Exit::Operating
+    };
     let Some(problem) = problem else {
-        return Failure { exit, code: "refused", detail: format!("the service answered {status}"), hint: None };
+        return Failure {
+            exit,
+            code: "refused",
+            detail: format!("the service answered {status}"),
+            hint: None,
+        };
     };
     let hint = match status {
-        StatusCode::UNAUTHORIZED => {
-            Some(String::from("put the token into SRE_TOKEN, or its file's name into SRE_TOKEN_FILE"))
-        }
-        StatusCode::TOO_MANY_REQUESTS => Some(String::from("the service is busy; the same command can be repeated")),
+        StatusCode::UNAUTHORIZED => Some(String::from(
+            "put the token into SRE_TOKEN, or its file's name into SRE_TOKEN_FILE",
+        )),
+        StatusCode::TOO_MANY_REQUESTS => Some(String::from(
+            "the service is busy; the same command can be repeated",
+        )),
         _ => None,
     };
     let code = stable(problem.code);
-    Failure { exit, code, detail: format!("{} ({code})", problem.detail), hint }
+    Failure {
+        exit,
+        code,
+        detail: format!("{} ({code})", problem.detail),
+        hint,
+    }
 }
 
 /// The service's code as the command's own. What is no code, another program's perhaps, is not passed on as one.
 fn stable(code: String) -> &'static str {
-    let is_code = (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_code = (1..=64).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     // Kept for the rest of the process, which ends with it.
     if is_code { code.leak() } else { "refused" }
 }
@@ -146,13 +201,18 @@ fn stable(code: String) -> &'static str {
 pub fn token(file: Option<&Path>) -> Result<Option<String>, Failure> {
     match file {
         Some(path) => read_token(path).map(Some),
-        None => Ok(std::env::var("SRE_TOKEN").ok().filter(|token| !token.is_empty())),
+        None => Ok(std::env::var("SRE_TOKEN")
+            .ok()
+            .filter(|token| !token.is_empty())),
     }
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage("token_unreadable", format!("the token in {} cannot be read: {error}", path.display()))
+        Failure::usage(
+            "token_unreadable",
+            format!("the token in {} cannot be read: {error}", path.display()),
+        )
     })?;
     Ok(text.trim().to_owned())
 }

@@ -16,12 +16,17 @@ use crate::receipts::{Audit, Receipts};
 pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     if !folder.has_log()? {
-        return Err(Failure::usage("log_unknown", format!("there are no receipts in {}", folder.path().display())));
+        return Err(Failure::usage(
+            "log_unknown",
+            format!("there are no receipts in {}", folder.path().display()),
+        ));
     }
     progress.show("reading what receipts lead to");
     let found = super::runtime()?.block_on(async {
         let receipts = Receipts::open(&folder).await?;
-        Ok::<_, Failure>(Audit::sample(receipts.registrar(), &**receipts.store(), args.sample).await?)
+        Ok::<_, Failure>(
+            Audit::sample(receipts.registrar(), &**receipts.store(), args.sample).await?,
+        )
     })?;
     progress.clear();
     let text = match global.format {
@@ -42,7 +47,11 @@ pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<E
     };
     output::stdout(text.as_bytes())?;
     Ok(if found.lost.is_empty() {
-        if found.unread.is_empty() { Exit::Success } else { Exit::Operating }
+        if found.unread.is_empty() {
+            Exit::Success
+        } else {
+            Exit::Operating
+        }
     } else if found.lost.values().any(|lost| lost.is_mismatch) {
         Exit::Verdict(Verdict::Tampered)
     } else {
@@ -54,21 +63,45 @@ fn described(found: &Audit) -> String {
     let mut sheet = Sheet::new(Style::stdout());
     sheet.title("audit", "");
     sheet.row("receipts", &number(found.receipts));
-    sheet.row("read", &format!("{}, {}", plural(found.blobs.len() as u64, "blob"), bytes(found.bytes)));
+    sheet.row(
+        "read",
+        &format!(
+            "{}, {}",
+            plural(found.blobs.len() as u64, "blob"),
+            bytes(found.bytes)
+        ),
+    );
     if found.forgotten > 0 {
-        sheet.row("forgotten", &format!("{}, of which only the receipt is kept", plural(found.forgotten, "order")));
+        sheet.row(
+            "forgotten",
+            &format!(
+                "{}, of which only the receipt is kept",
+                plural(found.forgotten, "order")
+            ),
+        );
     }
     if !found.unread.is_empty() {
-        sheet.painted_row("not read", &plural(found.unread.len() as u64, "blob"), Style::error);
+        sheet.painted_row(
+            "not read",
+            &plural(found.unread.len() as u64, "blob"),
+            Style::error,
+        );
     }
     if found.lost.is_empty() {
         sheet.painted_row("lost", "nothing", Style::good);
     } else {
-        sheet.painted_row("lost", &plural(found.lost.len() as u64, "blob"), Style::error);
+        sheet.painted_row(
+            "lost",
+            &plural(found.lost.len() as u64, "blob"),
+            Style::error,
+        );
     }
     for lost in found.lost.values() {
         let orders: Vec<&str> = lost.orders.iter().map(String::as_str).collect();
-        sheet.marked(&sheet.style().error("✗"), &format!("{}; orders: {}", lost.problem, orders.join(", ")));
+        sheet.marked(
+            &sheet.style().error("✗"),
+            &format!("{}; orders: {}", lost.problem, orders.join(", ")),
+        );
     }
     sheet.into_text()
 }

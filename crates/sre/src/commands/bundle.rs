@@ -29,14 +29,18 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
     };
     let file = bundle.to_bytes();
     if file.len() as u64 > BUNDLE_LIMIT_BYTES {
-        let detail = format!("the bundle would have {} bytes, and the limit is {BUNDLE_LIMIT_BYTES}", file.len());
+        let detail = format!(
+            "the bundle would have {} bytes, and the limit is {BUNDLE_LIMIT_BYTES}",
+            file.len()
+        );
         return Err(Failure::operating("bundle_too_large", detail));
     }
     let summary = summary(&bundle, file.len() as u64, args, global.format);
     if super::is_stdout(&args.output) {
         if std::io::stdout().is_terminal() {
             return Err(
-                Failure::usage("usage", "a bundle is not written to a terminal").hint("name a file with --output")
+                Failure::usage("usage", "a bundle is not written to a terminal")
+                    .hint("name a file with --output"),
             );
         }
         output::stdout(&file)?;
@@ -66,7 +70,11 @@ fn summary(bundle: &Bundle, size_bytes: u64, args: &BundleArgs, format: Format) 
             sheet.title(&args.output.display().to_string(), &bytes(size_bytes));
             sheet.row("order", args.order.as_str());
             sheet.row("receipt", &format!("sha256:{digest}"));
-            let proof = if bundle.proof.is_some() { "its proof" } else { "no proof yet" };
+            let proof = if bundle.proof.is_some() {
+                "its proof"
+            } else {
+                "no proof yet"
+            };
             let blobs = plural(bundle.blobs.len() as u64, "blob");
             sheet.row("content", &format!("the receipt, {proof} and {blobs}"));
             sheet.into_text()
@@ -77,26 +85,51 @@ fn summary(bundle: &Bundle, size_bytes: u64, args: &BundleArgs, format: Format) 
 /// Said where the service refuses.
 const TOKEN_HINT: &str = "--token-file or SRE_TOKEN gives the token, which needs the scope `read`";
 
-async fn make(folder: &DataFolder, order_id: &OrderId, with_runtime: bool) -> Result<Bundle, Failure> {
+async fn make(
+    folder: &DataFolder,
+    order_id: &OrderId,
+    with_runtime: bool,
+) -> Result<Bundle, Failure> {
     let receipts = Receipts::open(folder).await?;
     let (receipt, proof) = receipts.issue(order_id).await?;
     let found = evidence(&**receipts.store(), &receipt, with_runtime).await;
-    packed(order_id, &receipt, Some(proof.to_string().into_bytes()), found)
-        .map_err(|failure| failure.hint("`sre audit` looks for more that is lost"))
+    packed(
+        order_id,
+        &receipt,
+        Some(proof.to_string().into_bytes()),
+        found,
+    )
+    .map_err(|failure| failure.hint("`sre audit` looks for more that is lost"))
 }
 
 /// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks it.
 async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let order_id = &args.order;
-    let place = HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
-    let refused = |code, why: String| Failure::operating(code, format!("{}: {why}", place.address()));
-    let shown = place.receipt(order_id).await.map_err(|error| refused("service_unreachable", error.to_string()))?;
-    let shown =
-        shown.ok_or_else(|| refused("receipt_unavailable", format!("order {order_id} has no receipt there")))?;
-    let invalid = || refused("answer_invalid", String::from("the answer is no receipt of this order"));
+    let place =
+        HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
+    let refused =
+        |code, why: String| Failure::operating(code, format!("{}: {why}", place.address()));
+    let shown = place
+        .receipt(order_id)
+        .await
+        .map_err(|error| refused("service_unreachable", error.to_string()))?;
+    let shown = shown.ok_or_else(|| {
+        refused(
+            "receipt_unavailable",
+            format!("order {order_id} has no receipt there"),
+        )
+    })?;
+    let invalid = || {
+        refused(
+            "answer_invalid",
+            String::from("the answer is no receipt of this order"),
+        )
+    };
     let Shown { receipt, proof } = Shown::parse(&shown).ok_or_else(invalid)?;
     let receipt = receipt.and_then(|bytes| Receipt::read(Envelope::parse(&bytes).ok()?).ok());
-    let receipt = receipt.filter(|receipt| receipt.predicate().order_id == *order_id).ok_or_else(invalid)?;
+    let receipt = receipt
+        .filter(|receipt| receipt.predicate().order_id == *order_id)
+        .ok_or_else(invalid)?;
     let mut sources = Sources::default();
     sources.add_service(place.clone());
     let found = evidence(&sources, &receipt, args.with_runtime).await;
@@ -108,8 +141,16 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
         .map_err(|failure| failure.hint("what the service has lost, `sre audit` finds there"))
 }
 
-fn packed(order_id: &OrderId, receipt: &Receipt, proof: Option<Vec<u8>>, found: Evidence) -> Result<Bundle, Failure> {
-    found
-        .into_bundle(receipt, proof)
-        .map_err(|error| Failure::operating("evidence_lost", format!("order {order_id} cannot be bundled: {error}")))
+fn packed(
+    order_id: &OrderId,
+    receipt: &Receipt,
+    proof: Option<Vec<u8>>,
+    found: Evidence,
+) -> Result<Bundle, Failure> {
+    found.into_bundle(receipt, proof).map_err(|error| {
+        Failure::operating(
+            "evidence_lost",
+            format!("order {order_id} cannot be bundled: {error}"),
+        )
+    })
 }

@@ -25,12 +25,20 @@ pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<
     let mut config = read_order::read(args.order)?;
     config.verdicts_required = args.verdicts_required;
     let order = to_json(&config)?;
-    let path = if args.wait { format!("/v1/orders?wait={WAIT_SECONDS}") } else { String::from("/v1/orders") };
+    let path = if args.wait {
+        format!("/v1/orders?wait={WAIT_SECONDS}")
+    } else {
+        String::from("/v1/orders")
+    };
     let id = config.order_id.clone();
     super::runtime()?.block_on(async {
         progress.show(&format!("submitting order {id}"));
         let (_, answer) = client.post(&path, Some(&order)).await?;
-        let answer = if args.wait { ended(&client, &id.to_string(), answer, progress).await? } else { answer };
+        let answer = if args.wait {
+            ended(&client, &id.to_string(), answer, progress).await?
+        } else {
+            answer
+        };
         progress.clear();
         show(&answer, global)
     })
@@ -42,7 +50,8 @@ pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<
 /// What the service said.
 pub fn status(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
     let client = Client::new(&args.client)?;
-    let (_, answer) = super::runtime()?.block_on(client.get(&format!("/v1/orders/{}", args.order)))?;
+    let (_, answer) =
+        super::runtime()?.block_on(client.get(&format!("/v1/orders/{}", args.order)))?;
     show(&answer, global)?;
     Ok(Exit::Success)
 }
@@ -55,10 +64,18 @@ pub fn result(args: &ResultArgs, global: &Global, progress: &Progress) -> Result
     let client = Client::new(&args.client)?;
     super::runtime()?.block_on(async {
         let (_, answer) = client.get(&format!("/v1/orders/{}", args.order)).await?;
-        let answer = if args.wait { ended(&client, args.order.as_str(), answer, progress).await? } else { answer };
+        let answer = if args.wait {
+            ended(&client, args.order.as_str(), answer, progress).await?
+        } else {
+            answer
+        };
         progress.clear();
         if !is_over(&answer) {
-            let detail = format!("order {} has no result yet: it is {}", args.order, text(&answer, "status"));
+            let detail = format!(
+                "order {} has no result yet: it is {}",
+                args.order,
+                text(&answer, "status")
+            );
             return Err(Failure::operating("order_open", detail).hint("--wait waits for it"));
         }
         show(&answer, global)
@@ -87,7 +104,10 @@ pub fn redeliver(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> 
     let (_, answer) = super::runtime()?.block_on(client.post(&path, None))?;
     let text = match global.format {
         Format::Json => output::json_line(&answer),
-        Format::Human => format!("the callback to {} is due\n", output::escape(text(&answer, "receiver"))),
+        Format::Human => format!(
+            "the callback to {} is due\n",
+            output::escape(text(&answer, "receiver"))
+        ),
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Success)
@@ -103,8 +123,15 @@ pub fn list(args: &ListArgs, global: &Global) -> Result<Exit, Failure> {
     let mut cursor = None::<String>;
     let runtime = super::runtime()?;
     while orders.len() < args.limit {
-        let mut path = format!("/v1/orders?limit={}", (args.limit - orders.len()).clamp(1, 500));
-        for (name, value) in [("status", &args.status), ("skill", &args.skill), ("cursor", &cursor)] {
+        let mut path = format!(
+            "/v1/orders?limit={}",
+            (args.limit - orders.len()).clamp(1, 500)
+        );
+        for (name, value) in [
+            ("status", &args.status),
+            ("skill", &args.skill),
+            ("cursor", &cursor),
+        ] {
             if let Some(value) = value {
                 path.push_str(&format!("&{name}={}", encoded(value)));
             }
@@ -121,9 +148,17 @@ pub fn list(args: &ListArgs, global: &Global) -> Result<Exit, Failure> {
         Format::Human => orders
             .iter()
             .map(|order| {
-                let row = ["accepted_at", "status", "order_id", "submitter"].map(|name| text(order, name));
-                let finality = if order["is_final"] == false { "  not final" } else { "" };
-                output::escape(&format!("{}  {:<9}  {}  {}{finality}", row[0], row[1], row[2], row[3])) + "\n"
+                let row = ["accepted_at", "status", "order_id", "submitter"]
+                    .map(|name| text(order, name));
+                let finality = if order["is_final"] == false {
+                    "  not final"
+                } else {
+                    ""
+                };
+                output::escape(&format!(
+                    "{}  {:<9}  {}  {}{finality}",
+                    row[0], row[1], row[2], row[3]
+                )) + "\n"
             })
             .collect(),
     };
@@ -159,8 +194,15 @@ async fn follow(client: &Client, path: &str, global: &Global) -> Result<(), Fail
             while let Some(end) = buffer.windows(2).position(|two| two == b"\n\n") {
                 let frame: Vec<u8> = buffer.drain(..end + 2).collect();
                 let frame = String::from_utf8_lossy(&frame).into_owned();
-                let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-                let (Some(id), Some(data)) = (field("id:"), field("data:")) else { continue };
+                let field = |name: &str| {
+                    frame
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(str::trim)
+                };
+                let (Some(id), Some(data)) = (field("id:"), field("data:")) else {
+                    continue;
+                };
                 seen = id.parse().unwrap_or(seen);
                 print_event(data, global)?;
                 if field("event:") == Some("finished") {
@@ -177,18 +219,33 @@ fn print_event(data: &str, global: &Global) -> Result<(), Failure> {
         Format::Json => output::escape_json(data) + "\n",
         Format::Human => {
             let event: Value = serde_json::from_str(data).unwrap_or_default();
-            let detail = event["detail"].as_str().map(|detail| format!(": {detail}")).unwrap_or_default();
-            output::escape(&format!("{}  {}{detail}", text(&event, "at"), text(&event, "kind"))) + "\n"
+            let detail = event["detail"]
+                .as_str()
+                .map(|detail| format!(": {detail}"))
+                .unwrap_or_default();
+            output::escape(&format!(
+                "{}  {}{detail}",
+                text(&event, "at"),
+                text(&event, "kind")
+            )) + "\n"
         }
     };
     output::stdout(line.as_bytes())
 }
 
 /// Waits for the end of an order.
-async fn ended(client: &Client, id: &str, mut answer: Value, progress: &Progress) -> Result<Value, Failure> {
+async fn ended(
+    client: &Client,
+    id: &str,
+    mut answer: Value,
+    progress: &Progress,
+) -> Result<Value, Failure> {
     while !is_over(&answer) {
         progress.show(&format!("order {id} is {}", text(&answer, "status")));
-        answer = client.get(&format!("/v1/orders/{id}?wait={WAIT_SECONDS}")).await?.1;
+        answer = client
+            .get(&format!("/v1/orders/{id}?wait={WAIT_SECONDS}"))
+            .await?
+            .1;
     }
     Ok(answer)
 }
@@ -203,7 +260,11 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// Prints an order; a finished one decides the exit code as for `sre run`.
 fn show(answer: &Value, global: &Global) -> Result<Exit, Failure> {
-    let result: Option<OrderResult> = if is_over(answer) { serde_json::from_value(answer.clone()).ok() } else { None };
+    let result: Option<OrderResult> = if is_over(answer) {
+        serde_json::from_value(answer.clone()).ok()
+    } else {
+        None
+    };
     let text = match (global.format, &result) {
         (Format::Json, _) => output::json_line(answer),
         (Format::Human, Some(result)) => output::order(None, result, Style::stdout()),
@@ -224,10 +285,22 @@ fn show(answer: &Value, global: &Global) -> Result<Exit, Failure> {
 /// Where an order stands that needs verdicts of others.
 fn finality(order: &Value) -> Option<String> {
     let found: Finality = serde_json::from_value(order.get("finality")?.clone()).ok()?;
-    let Finality { required, matched, disputed, is_final, .. } = found;
+    let Finality {
+        required,
+        matched,
+        disputed,
+        is_final,
+        ..
+    } = found;
     let stands = if is_final { "final" } else { "not final" };
-    let disputed = if disputed > 0 { format!("; {disputed} dispute it") } else { String::new() };
-    Some(format!("the order is {stands}: {matched} of {required} matching verdicts{disputed}"))
+    let disputed = if disputed > 0 {
+        format!("; {disputed} dispute it")
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "the order is {stands}: {matched} of {required} matching verdicts{disputed}"
+    ))
 }
 
 /// The order as the service reads it: a local package goes along whole.
@@ -240,12 +313,21 @@ fn to_json(config: &OrderConfig) -> Result<Value, Failure> {
     order.insert(String::from("order_id"), json!(config.order_id));
     order.insert(String::from("skill_package"), package);
     order.insert(String::from("input_data"), config.input_data.clone());
-    order.insert(String::from("timeout_seconds"), json!(config.timeout_seconds));
+    order.insert(
+        String::from("timeout_seconds"),
+        json!(config.timeout_seconds),
+    );
     order.insert(String::from("max_retries"), json!(config.max_retries));
-    order.insert(String::from("retry_on_timeout"), json!(config.retry_on_timeout));
+    order.insert(
+        String::from("retry_on_timeout"),
+        json!(config.retry_on_timeout),
+    );
     order.insert(String::from("priority"), json!(config.priority));
     if config.verdicts_required > 0 {
-        order.insert(String::from("verdicts_required"), json!(config.verdicts_required));
+        order.insert(
+            String::from("verdicts_required"),
+            json!(config.verdicts_required),
+        );
     }
     if let Some(url) = &config.callback_url {
         order.insert(String::from("callback_url"), json!(url.as_str()));

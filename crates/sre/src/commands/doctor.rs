@@ -52,7 +52,11 @@ pub fn doctor(global: &Global, progress: &Progress) -> Result<Exit, Failure> {
         Format::Json => output::json_line(&report),
     };
     output::stdout(text.as_bytes())?;
-    Ok(if report.native { Exit::Success } else { Exit::Operating })
+    Ok(if report.native {
+        Exit::Success
+    } else {
+        Exit::Operating
+    })
 }
 
 #[cfg(target_os = "linux")]
@@ -67,7 +71,9 @@ fn native(global: &Global) -> Vec<Check> {
                 state: "missing",
                 found,
                 consequence: String::from("no native skill can run"),
-                fix: String::from("name a folder with a root file system or an OCI image layout (--native-root)"),
+                fix: String::from(
+                    "name a folder with a root file system or an OCI image layout (--native-root)",
+                ),
             }];
         }
     };
@@ -105,10 +111,14 @@ fn docker() -> Check {
         .stderr(Stdio::null())
         .output();
     let (state, found) = match asked {
-        Ok(answer) if answer.status.success() => {
-            ("good", format!("engine {}", String::from_utf8_lossy(&answer.stdout).trim()))
-        }
-        Ok(_) => ("absent", String::from("the command is there, an engine does not answer")),
+        Ok(answer) if answer.status.success() => (
+            "good",
+            format!("engine {}", String::from_utf8_lossy(&answer.stdout).trim()),
+        ),
+        Ok(_) => (
+            "absent",
+            String::from("the command is there, an engine does not answer"),
+        ),
         Err(_) => ("absent", String::from("not installed")),
     };
     Check {
@@ -122,13 +132,24 @@ fn docker() -> Check {
 
 fn text(report: &Report) -> String {
     let style = Style::stdout();
-    let verdict =
-        if report.native { "native skills run here with every layer" } else { "native skills are refused here" };
+    let verdict = if report.native {
+        "native skills run here with every layer"
+    } else {
+        "native skills are refused here"
+    };
     let mut text = format!("{}\n", style.title(verdict));
-    let mut line = |name: &str, told: &str| text.push_str(&format!("  {name:<17}{}\n", output::escape(told)));
+    let mut line =
+        |name: &str, told: &str| text.push_str(&format!("  {name:<17}{}\n", output::escape(told)));
     for check in &report.checks {
         let is_good = check.state == "good";
-        line(check.name, &if is_good { check.found.clone() } else { format!("{}: {}", check.state, check.found) });
+        line(
+            check.name,
+            &if is_good {
+                check.found.clone()
+            } else {
+                format!("{}: {}", check.state, check.found)
+            },
+        );
         if !check.fix.is_empty() {
             line("", &check.consequence);
             line("", &format!("fix: {}", check.fix));

@@ -25,10 +25,19 @@ pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
         KeyCommand::Show { pem: false } => show(&own(&keys)?, global.format),
         KeyCommand::Show { pem: true } => own(&keys)?.secret.public().to_pem(),
         KeyCommand::List => list(&keys.trust()?, keys.load()?.as_ref(), global.format),
-        KeyCommand::Trust { key, purposes, not_before, not_after } => {
-            let key: VerifierKey = key.trim().parse().map_err(|error: sre_receipt::tlog::VerifierKeyError| {
-                Failure::usage("key_invalid", error.to_string()).hint("`sre key show` on the other side prints it")
-            })?;
+        KeyCommand::Trust {
+            key,
+            purposes,
+            not_before,
+            not_after,
+        } => {
+            let key: VerifierKey =
+                key.trim()
+                    .parse()
+                    .map_err(|error: sre_receipt::tlog::VerifierKeyError| {
+                        Failure::usage("key_invalid", error.to_string())
+                            .hint("`sre key show` on the other side prints it")
+                    })?;
             let purposes = purposes.into_iter().map(Purpose::from);
             let entry = entry(key, purposes.collect(), not_before, not_after)?;
             trust(&keys, entry, global.format)?
@@ -37,7 +46,10 @@ pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
         KeyCommand::Rotate => {
             let (old, new, end) = keys.rotate(Timestamp::now)?;
             if !global.quiet {
-                output::stderr(&format!("note: the key {} is trusted until {end}\n", old.secret.public().id()));
+                output::stderr(&format!(
+                    "note: the key {} is trusted until {end}\n",
+                    old.secret.public().id()
+                ));
             }
             show(&new, global.format)
         }
@@ -47,7 +59,9 @@ pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
 }
 
 fn own(keys: &KeyFolder) -> Result<NodeKey, Failure> {
-    Ok(keys.load()?.ok_or_else(|| KeyFolderError::Missing(keys.path().to_path_buf()))?)
+    Ok(keys
+        .load()?
+        .ok_or_else(|| KeyFolderError::Missing(keys.path().to_path_buf()))?)
 }
 
 fn show(key: &NodeKey, format: Format) -> String {
@@ -81,20 +95,41 @@ fn entry(
         let detail = "a witness has a key of its own kind, and such a key is for nothing else";
         return Err(Failure::usage("key_purpose", detail));
     }
-    if not_before.zip(not_after).is_some_and(|(start, end)| end < start) {
-        return Err(Failure::usage("key_time", "the trust would end before it begins"));
+    if not_before
+        .zip(not_after)
+        .is_some_and(|(start, end)| end < start)
+    {
+        return Err(Failure::usage(
+            "key_time",
+            "the trust would end before it begins",
+        ));
     }
-    let VerifierKey { name, key: public_key, .. } = key;
-    Ok(TrustedKey { name, public_key, purposes: purposes.into_iter().collect(), not_before, not_after })
+    let VerifierKey {
+        name,
+        key: public_key,
+        ..
+    } = key;
+    Ok(TrustedKey {
+        name,
+        public_key,
+        purposes: purposes.into_iter().collect(),
+        not_before,
+        not_after,
+    })
 }
 
 fn trust(keys: &KeyFolder, entry: TrustedKey, format: Format) -> Result<String, Failure> {
     let id = entry.public_key.id();
     let text = described(&[&entry], None, format);
-    keys.change_trust(|trust| trust.add(entry))?.map_err(|entry| {
-        let detail = format!("the key {id} of {} is in the trust file already", entry.name);
-        Failure::usage("key_known", detail).hint("to change what it is trusted for, `sre key untrust` it first")
-    })?;
+    keys.change_trust(|trust| trust.add(entry))?
+        .map_err(|entry| {
+            let detail = format!(
+                "the key {id} of {} is in the trust file already",
+                entry.name
+            );
+            Failure::usage("key_known", detail)
+                .hint("to change what it is trusted for, `sre key untrust` it first")
+        })?;
     Ok(text)
 }
 
@@ -103,12 +138,19 @@ fn untrust(keys: &KeyFolder, id: &str, format: Format) -> Result<String, Failure
     let found: std::collections::BTreeSet<KeyId> = match id.parse() {
         Ok(id) => [id].into(),
         Err(_) if id.len() < ID_PREFIX_DIGITS => Default::default(),
-        Err(_) => {
-            trust.keys().iter().map(|key| key.public_key.id()).filter(|k| k.to_string().starts_with(id)).collect()
-        }
+        Err(_) => trust
+            .keys()
+            .iter()
+            .map(|key| key.public_key.id())
+            .filter(|k| k.to_string().starts_with(id))
+            .collect(),
     };
     let [id] = found.iter().copied().collect::<Vec<_>>()[..] else {
-        let what = if found.is_empty() { "no key" } else { "more than one key" };
+        let what = if found.is_empty() {
+            "no key"
+        } else {
+            "more than one key"
+        };
         return Err(Failure::usage(
             "key_unknown",
             format!("{what} in the trust file has an id that begins with {id:?}"),
@@ -117,7 +159,10 @@ fn untrust(keys: &KeyFolder, id: &str, format: Format) -> Result<String, Failure
     };
     let removed = keys.change_trust(|trust| trust.remove(id))?;
     if removed.is_empty() {
-        return Err(Failure::usage("key_unknown", format!("the key {id} is not in the trust file")));
+        return Err(Failure::usage(
+            "key_unknown",
+            format!("the key {id} is not in the trust file"),
+        ));
     }
     Ok(described(&removed.iter().collect::<Vec<_>>(), None, format))
 }
@@ -141,7 +186,10 @@ fn described(keys: &[&TrustedKey], own: Option<&NodeKey>, format: Format) -> Str
         Format::Human => {
             let mut sheet = Sheet::new(Style::stdout());
             for key in keys {
-                sheet.title(key.name.as_str(), if is_own(key) { "this node's own" } else { "" });
+                sheet.title(
+                    key.name.as_str(),
+                    if is_own(key) { "this node's own" } else { "" },
+                );
                 sheet.row("key", &key.public_key.id().to_string());
                 let purposes: Vec<String> = key.purposes.iter().map(ToString::to_string).collect();
                 sheet.row("trusted for", &purposes.join(", "));

@@ -30,7 +30,10 @@ pub fn log(command: &LogCommand, global: &Global) -> Result<Exit, Failure> {
 fn own_checkpoint(global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     if !folder.has_log()? {
-        return Err(Failure::usage("log_unknown", format!("there is no log in {}", folder.path().display())));
+        return Err(Failure::usage(
+            "log_unknown",
+            format!("there is no log in {}", folder.path().display()),
+        ));
     }
     let note = super::runtime()?.block_on(async {
         let receipts = Receipts::open(&folder).await?;
@@ -55,9 +58,14 @@ fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
 
 /// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one. With `--entries` also reads
 /// what no such look has read before.
-async fn look(source: &HttpLog, args: &LogCheckArgs, folder: &DataFolder) -> Result<(Seen, Option<u64>), Failure> {
+async fn look(
+    source: &HttpLog,
+    args: &LogCheckArgs,
+    folder: &DataFolder,
+) -> Result<(Seen, Option<u64>), Failure> {
     let address = source.address();
-    let elsewhere = format!("{address}checkpoint was asked for; the log of a service is at {address}log");
+    let elsewhere =
+        format!("{address}checkpoint was asked for; the log of a service is at {address}log");
     let origin = origin(source, &elsewhere).await?;
     let memory = receipts::memory(folder);
     let keys = keys(&args.keys, &receipts::keys(folder).trust()?, &origin);
@@ -82,20 +90,34 @@ async fn look(source: &HttpLog, args: &LogCheckArgs, folder: &DataFolder) -> Res
 
 /// The keys that may sign a log: those that were `given`, and those trusted for it here.
 pub(super) fn keys(given: &[VerifierKey], trust: &Trust, origin: &KeyName) -> Vec<VerifierKey> {
-    given.iter().cloned().chain(trust.logs(origin).map(|key| key.as_log())).collect()
+    given
+        .iter()
+        .cloned()
+        .chain(trust.logs(origin).map(|key| key.as_log()))
+        .collect()
 }
 
 /// What is wrong with a log, with the evidence kept.
 ///
 /// # Errors
 /// When the evidence cannot be written.
-pub(super) fn blamed(memory: &LogMemory, origin: &KeyName, fault: &Fault) -> Result<Failure, Failure> {
+pub(super) fn blamed(
+    memory: &LogMemory,
+    origin: &KeyName,
+    fault: &Fault,
+) -> Result<Failure, Failure> {
     let failure = failure(fault);
-    Ok(match (memory.keep_evidence(origin, fault)?, fault.notes()) {
-        (Some(path), (Some(_), _)) => failure.hint(format!("both signed checkpoints are in {}", path.display())),
-        (Some(path), _) => failure.hint(format!("the checkpoint it signed is in {}", path.display())),
-        (None, _) => failure,
-    })
+    Ok(
+        match (memory.keep_evidence(origin, fault)?, fault.notes()) {
+            (Some(path), (Some(_), _)) => {
+                failure.hint(format!("both signed checkpoints are in {}", path.display()))
+            }
+            (Some(path), _) => {
+                failure.hint(format!("the checkpoint it signed is in {}", path.display()))
+            }
+            (None, _) => failure,
+        },
+    )
 }
 
 /// Whose log it says it is; not to be believed before a key of that name verified it. Where there is no log,
@@ -126,9 +148,16 @@ fn failure(fault: &Fault) -> Failure {
         Fault::Checkpoint(_) => ("log_malformed", Verdict::Tampered),
         Fault::Source(_) | Fault::Unproven { .. } => ("log_unreadable", Verdict::Unavailable),
     };
-    let failure = Failure { exit: Exit::Verdict(verdict), code, detail: fault.to_string(), hint: None };
+    let failure = Failure {
+        exit: Exit::Verdict(verdict),
+        code,
+        detail: fault.to_string(),
+        hint: None,
+    };
     match verdict {
-        Verdict::Unanchored => failure.hint("`sre key trust` or --key names the log's key, from its owner"),
+        Verdict::Unanchored => {
+            failure.hint("`sre key trust` or --key names the log's key, from its owner")
+        }
         _ => failure,
     }
 }
@@ -147,10 +176,19 @@ fn described(seen: &Seen, read: Option<u64>, format: Format) -> String {
             let mut sheet = Sheet::new(Style::stdout());
             sheet.title(origin.as_str(), "");
             sheet.row("entries", &number(*size));
-            let grown = format!("only grew: {} new since the last look", number(size - seen.before));
+            let grown = format!(
+                "only grew: {} new since the last look",
+                number(size - seen.before)
+            );
             sheet.painted_row("history", &grown, Style::good);
             if let Some(read) = read {
-                sheet.row("checked", &format!("{} not read before, each in the signed tree", plural(read, "entry")));
+                sheet.row(
+                    "checked",
+                    &format!(
+                        "{} not read before, each in the signed tree",
+                        plural(read, "entry")
+                    ),
+                );
             }
             sheet.into_text()
         }

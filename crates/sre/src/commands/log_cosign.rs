@@ -16,27 +16,46 @@ use crate::receipts::{self, HttpWitness, Receipts, WitnessAnswer};
 /// # Errors
 /// When there is no log, no witness cosigns, or the only one refuses, cannot be reached or answers what is not its
 /// signature.
-pub fn cosign(addresses: &[String], keys: &[VerifierKey], global: &Global) -> Result<Exit, Failure> {
+pub fn cosign(
+    addresses: &[String],
+    keys: &[VerifierKey],
+    global: &Global,
+) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     if !folder.has_log()? {
-        return Err(Failure::usage("log_unknown", format!("there is no log in {}", folder.path().display())));
+        return Err(Failure::usage(
+            "log_unknown",
+            format!("there is no log in {}", folder.path().display()),
+        ));
     }
     let keys = match keys {
-        [] => receipts::keys(&folder).trust()?.witnesses().map(|key| key.as_witness()).collect(),
+        [] => receipts::keys(&folder)
+            .trust()?
+            .witnesses()
+            .map(|key| key.as_witness())
+            .collect(),
         keys => keys.to_vec(),
     };
     if keys.is_empty() {
-        return Err(Failure::usage("witness_unknown", "no witness is trusted here")
-            .hint("--key names the witness's key, and `sre key trust` keeps it"));
+        return Err(
+            Failure::usage("witness_unknown", "no witness is trusted here")
+                .hint("--key names the witness's key, and `sre key trust` keeps it"),
+        );
     }
-    let witnesses = addresses.iter().map(|address| HttpWitness::new(address)).collect::<Result<Vec<_>, _>>()?;
+    let witnesses = addresses
+        .iter()
+        .map(|address| HttpWitness::new(address))
+        .collect::<Result<Vec<_>, _>>()?;
     let (size, answers) = super::runtime()?.block_on(async {
         let receipts = Receipts::open(&folder).await?;
         receipts.log().integrate().await?;
         let (size, note) = receipts.log().checkpoint();
         let mut answers = Vec::with_capacity(witnesses.len());
         for (witness, address) in witnesses.iter().zip(addresses) {
-            answers.push((address, ask(receipts.log(), (size, &note), witness, &keys).await));
+            answers.push((
+                address,
+                ask(receipts.log(), (size, &note), witness, &keys).await,
+            ));
         }
         Ok::<_, Failure>((size, answers))
     })?;
@@ -44,7 +63,11 @@ pub fn cosign(addresses: &[String], keys: &[VerifierKey], global: &Global) -> Re
 }
 
 /// Says who cosigned and who did not. A refusal that stands alone is the command's.
-fn report(size: u64, answers: Vec<(&String, Result<String, Failure>)>, format: Format) -> Result<Exit, Failure> {
+fn report(
+    size: u64,
+    answers: Vec<(&String, Result<String, Failure>)>,
+    format: Format,
+) -> Result<Exit, Failure> {
     let (mut cosigned, mut refused) = (Vec::new(), Vec::new());
     for (address, answer) in answers {
         match answer {
@@ -55,10 +78,12 @@ fn report(size: u64, answers: Vec<(&String, Result<String, Failure>)>, format: F
     if cosigned.is_empty()
         && let Some((_, failure)) = refused.pop()
     {
-        return Err(refused.into_iter().fold(failure, |last, (address, earlier)| Failure {
-            detail: format!("{address}: {}; {}", earlier.detail, last.detail),
-            ..last
-        }));
+        return Err(refused
+            .into_iter()
+            .fold(failure, |last, (address, earlier)| Failure {
+                detail: format!("{address}: {}; {}", earlier.detail, last.detail),
+                ..last
+            }));
     }
     let text = match format {
         Format::Json => output::json_line(&json!({
@@ -73,15 +98,26 @@ fn report(size: u64, answers: Vec<(&String, Result<String, Failure>)>, format: F
         Format::Human => {
             let mut sheet = Sheet::new(Style::stdout());
             sheet.title(&cosigned.join(", "), "");
-            sheet.painted_row("cosigned", &format!("the checkpoint of {} entries", number(size)), Style::good);
+            sheet.painted_row(
+                "cosigned",
+                &format!("the checkpoint of {} entries", number(size)),
+                Style::good,
+            );
             for (address, failure) in &refused {
-                sheet.marked(&sheet.style().error("✗"), &format!("{address}: {}", failure.detail));
+                sheet.marked(
+                    &sheet.style().error("✗"),
+                    &format!("{address}: {}", failure.detail),
+                );
             }
             sheet.into_text()
         }
     };
     output::stdout(text.as_bytes())?;
-    Ok(if refused.is_empty() { Exit::Success } else { Exit::Operating })
+    Ok(if refused.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Operating
+    })
 }
 
 /// Shows a witness the checkpoint and keeps its answer. Returns the witness's name.
@@ -91,7 +127,12 @@ async fn ask(
     witness: &HttpWitness,
     keys: &[VerifierKey],
 ) -> Result<String, Failure> {
-    let refused = |why: String| Failure::operating("witness_refused", format!("the witness did not cosign: {why}"));
+    let refused = |why: String| {
+        Failure::operating(
+            "witness_refused",
+            format!("the witness did not cosign: {why}"),
+        )
+    };
     let mut old = 0;
     // The first question learns what the witness saw last; the second shows the way from there.
     for _ in 0..2 {
@@ -102,10 +143,15 @@ async fn ask(
                  has forked; see SECURITY.md",
             ));
         };
-        match witness.add_checkpoint(old, &path, checkpoint).await.map_err(refused)? {
+        match witness
+            .add_checkpoint(old, &path, checkpoint)
+            .await
+            .map_err(refused)?
+        {
             WitnessAnswer::Seen(seen) => old = seen,
             WitnessAnswer::Cosigned(lines) => {
-                let lines: Vec<NoteSignature> = lines.lines().filter_map(NoteSignature::parse).collect();
+                let lines: Vec<NoteSignature> =
+                    lines.lines().filter_map(NoteSignature::parse).collect();
                 let mut note = checkpoint.clone();
                 note.merge(&lines);
                 let mut unknown = NoteError::NoTrustedSignature;
@@ -119,9 +165,13 @@ async fn ask(
                         Err(error) => unknown = error,
                     }
                 }
-                return Err(refused(format!("what it answered is not its signature: {unknown}")));
+                return Err(refused(format!(
+                    "what it answered is not its signature: {unknown}"
+                )));
             }
         }
     }
-    Err(refused(String::from("it changes its mind about what it saw")))
+    Err(refused(String::from(
+        "it changes its mind about what it saw",
+    )))
 }

@@ -20,7 +20,11 @@ pub struct Watched {
 
 /// Ends with `stop`, or some time after a file was lost: for `notice` everybody who asks is told that the service is
 /// not ready. Returns why it had to end, if it had to.
-pub async fn watch(files: &[Watched], notice: Duration, stop: impl Future<Output = ()>) -> Option<Failure> {
+pub async fn watch(
+    files: &[Watched],
+    notice: Duration,
+    stop: impl Future<Output = ()>,
+) -> Option<Failure> {
     let mut stop = std::pin::pin!(stop);
     let failure = loop {
         if let Some(failure) = look(files) {
@@ -38,10 +42,18 @@ pub async fn watch(files: &[Watched], notice: Duration, stop: impl Future<Output
 
 /// Saves what those files held that are not where they were opened, and says so.
 pub fn look(files: &[Watched]) -> Option<Failure> {
-    let lost: Vec<&Watched> = files.iter().filter(|watched| watched.file.check().is_err()).collect();
-    let failures = lost.iter().map(|watched| tokio::task::block_in_place(|| rescue(watched)));
+    let lost: Vec<&Watched> = files
+        .iter()
+        .filter(|watched| watched.file.check().is_err())
+        .collect();
+    let failures = lost
+        .iter()
+        .map(|watched| tokio::task::block_in_place(|| rescue(watched)));
     // One that says of all what became of them, under the code and with the hint of the first.
-    failures.reduce(|first, next| Failure { detail: format!("{}; {}", first.detail, next.detail), ..first })
+    failures.reduce(|first, next| Failure {
+        detail: format!("{}; {}", first.detail, next.detail),
+        ..first
+    })
 }
 
 fn rescue(Watched { code, file }: &Watched) -> Failure {

@@ -34,10 +34,13 @@ pub fn man(folder: Option<&Path>) -> Result<Exit, Failure> {
         stdout(&page)?;
         return Ok(Exit::Success);
     };
-    std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder)).map_err(
-        |error| {
-            Failure::operating("output_failed", format!("cannot write the pages into {}: {error}", folder.display()))
-        },
-    )?;
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        .map_err(|error| {
+            Failure::operating(
+                "output_failed",
+                format!("cannot write the pages into {}: {error}", folder.display()),
+            )
+        })?;
     Ok(Exit::Success)
 }

@@ -91,7 +91,11 @@ fn embedded(global: &Global, progress: &Progress) -> EmbeddedOptions {
 /// How native skills run, if they are allowed.
 #[cfg(target_os = "linux")]
 fn native(global: &Global) -> Option<NativeOptions> {
-    let may_lack = global.native_without.iter().filter_map(|name| Layer::from_name(name)).collect();
+    let may_lack = global
+        .native_without
+        .iter()
+        .filter_map(|name| Layer::from_name(name))
+        .collect();
     let warm_jails = global.native_warm.map_or(0, usize::from);
     global.allow_native.then(|| NativeOptions {
         root: native_root(global.native_root.as_deref()),
@@ -107,7 +111,10 @@ fn native(global: &Global) -> Option<NativeOptions> {
 fn native_options(global: &Global) -> Result<JailOptions, String> {
     let named = native_root(global.native_root.as_deref());
     let root = sre_sandbox::native::resolve(&named, images_folder(global).as_deref())?.root;
-    Ok(JailOptions { root, ..JailOptions::default() })
+    Ok(JailOptions {
+        root,
+        ..JailOptions::default()
+    })
 }
 
 /// Where images are unpacked.
@@ -118,7 +125,9 @@ fn images_folder(global: &Global) -> Option<PathBuf> {
 #[cfg(target_os = "linux")]
 fn native_root(folder: Option<&Path>) -> Root {
     match folder {
-        Some(folder) => Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())),
+        Some(folder) => {
+            Root::Folder(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()))
+        }
         None => Root::Host,
     }
 }
@@ -127,7 +136,10 @@ fn native_root(folder: Option<&Path>) -> Root {
 fn notice(progress: &Progress) -> CompilationNotice {
     let progress = progress.clone();
     Arc::new(move |runtime| {
-        progress.update(&format!("compiling {} for this machine, which happens once", runtime.name));
+        progress.update(&format!(
+            "compiling {} for this machine, which happens once",
+            runtime.name
+        ));
     })
 }
 
@@ -150,7 +162,12 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         file.write_all(bytes)?;
         file.persist(path).map(drop).map_err(|failed| failed.error)
     };
-    write().map_err(|error| Failure::operating("output_failed", format!("cannot write {}: {error}", path.display())))
+    write().map_err(|error| {
+        Failure::operating(
+            "output_failed",
+            format!("cannot write {}: {error}", path.display()),
+        )
+    })
 }
 
 /// The runtime of commands that run guests.

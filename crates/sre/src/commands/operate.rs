@@ -27,11 +27,19 @@ pub fn config(command: &ConfigCommand, global: &Global) -> Result<Exit, Failure>
     let text = match global.format {
         Format::Human => config
             .iter()
-            .map(|(name, value, origin)| format!("{name} = {value}  # {}\n", output::escape(&origin.to_string())))
+            .map(|(name, value, origin)| {
+                format!(
+                    "{name} = {value}  # {}\n",
+                    output::escape(&origin.to_string())
+                )
+            })
             .collect(),
         Format::Json => {
             let entry = |(name, value, origin): (&str, &toml::Value, &crate::config::Origin)| {
-                (name.to_owned(), json!({ "value": value, "origin": origin.to_string() }))
+                (
+                    name.to_owned(),
+                    json!({ "value": value, "origin": origin.to_string() }),
+                )
             };
             output::json_line(&config.iter().map(entry).collect::<serde_json::Map<_, _>>())
         }
@@ -51,7 +59,10 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
     let (human, value) = match &args.command {
         TokenCommand::New { name, scopes } => {
             let token = tokens.add(name, sre_server::Scopes::new(scopes))?;
-            (format!("{}\n", token.secret), json!({ "name": token.name, "token": token.secret }))
+            (
+                format!("{}\n", token.secret),
+                json!({ "name": token.name, "token": token.secret }),
+            )
         }
         TokenCommand::List => {
             let list = tokens.list();
@@ -60,7 +71,10 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
                 format!("{name}  {}\n", scopes.join(","))
             };
             let entry = |(name, scopes): &(String, Vec<sre_server::Scope>)| json!({ "name": name, "scopes": scopes });
-            (list.iter().map(line).collect(), list.iter().map(entry).collect())
+            (
+                list.iter().map(line).collect(),
+                list.iter().map(entry).collect(),
+            )
         }
         TokenCommand::Revoke { name } => {
             tokens.revoke(name)?;
@@ -69,7 +83,10 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
         TokenCommand::CallbackKeys { name } => {
             let keys = folder.open_callback_keys()?;
             let (secret, public) = (keys.secret(name), keys.public_key());
-            (format!("secret      {secret}\npublic key  {public}\n"), json!({ "secret": secret, "public_key": public }))
+            (
+                format!("secret      {secret}\npublic key  {public}\n"),
+                json!({ "secret": secret, "public_key": public }),
+            )
         }
     };
     let text = match global.format {
@@ -87,7 +104,11 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
 pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
     let retention = service_config(&args.config)?.settings()?.retention()?;
     let folder = global.data_folder()?;
-    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(&folder, retention, receipts::PROGRAM))?;
+    let swept = super::runtime()?.block_on(sre_orchestrator::sweep(
+        &folder,
+        retention,
+        receipts::PROGRAM,
+    ))?;
     let text = match global.format {
         Format::Human => format!(
             "{} forgotten, {} removed ({})\n{}{}",
@@ -112,7 +133,10 @@ fn without_receipt(forgotten: &Forgotten) -> String {
     match forgotten.without_receipt {
         0 => String::new(),
         kept => {
-            format!("{} kept: no receipt could be issued so far; the log says why\n", output::plural(kept, "order"))
+            format!(
+                "{} kept: no receipt could be issued so far; the log says why\n",
+                output::plural(kept, "order")
+            )
         }
     }
 }

@@ -14,7 +14,13 @@ const LIMIT_BYTES: u64 = 1 << 20;
 
 /// Options that say where wheels are looked for and which count.
 const FLAGS: [&str; 4] = ["--no-index", "--pre", "--prefer-binary", "--require-hashes"];
-const WITH_VALUE: [&str; 5] = ["--index-url", "-i", "--extra-index-url", "--find-links", "-f"];
+const WITH_VALUE: [&str; 5] = [
+    "--index-url",
+    "-i",
+    "--extra-index-url",
+    "--find-links",
+    "-f",
+];
 
 /// A file that was understood.
 #[derive(Debug, Default)]
@@ -35,9 +41,13 @@ impl Requirements {
             let detail = format!("the requirements {} cannot be read: {why}", path.display());
             Failure::usage("input_unreadable", detail)
         };
-        let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+        let length = std::fs::metadata(path)
+            .map_err(|error| unreadable(&error))?
+            .len();
         if length > LIMIT_BYTES {
-            return Err(unreadable(&format_args!("it is longer than {LIMIT_BYTES} bytes")));
+            return Err(unreadable(&format_args!(
+                "it is longer than {LIMIT_BYTES} bytes"
+            )));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
         let path_itself = std::path::absolute(path).map_err(|error| unreadable(&error))?;
@@ -81,7 +91,11 @@ impl Requirements {
         if line.contains(|c: char| c.is_control() && c != '\t') || line.contains('$') {
             return Err(String::from("has a control character or \"$\""));
         }
-        let line = if line.starts_with('-') { option(line, folder)? } else { self.requirement(line)? };
+        let line = if line.starts_with('-') {
+            option(line, folder)?
+        } else {
+            self.requirement(line)?
+        };
         let _ = writeln!(self.text, "{line}");
         Ok(())
     }
@@ -92,8 +106,12 @@ impl Requirements {
             let shown: String = line.chars().take(80).collect();
             format!("is no requirement by name and version: {shown:?}")
         };
-        let (required, hashes) = line.split_once(" --").map_or((line, None), |(line, rest)| (line, Some(rest)));
-        let (package, marker) = required.split_once(';').map_or((required, None), |(p, m)| (p, Some(m)));
+        let (required, hashes) = line
+            .split_once(" --")
+            .map_or((line, None), |(line, rest)| (line, Some(rest)));
+        let (package, marker) = required
+            .split_once(';')
+            .map_or((required, None), |(p, m)| (p, Some(m)));
         let package = package.trim();
         let end = package.find(|c: char| !is_name(c)).unwrap_or(package.len());
         let (name, mut rest) = (&package[..end], package[end..].trim_start());
@@ -115,12 +133,21 @@ impl Requirements {
             return Err(refuse());
         }
         let is_hash = |word: &str| {
-            let hash = word.strip_prefix("hash=").and_then(|hash| hash.split_once(':'));
+            let hash = word
+                .strip_prefix("hash=")
+                .and_then(|hash| hash.split_once(':'));
             hash.is_some_and(|(kind, hex)| {
-                kind.starts_with("sha") && kind.bytes().chain(hex.bytes()).all(|b| b.is_ascii_alphanumeric())
+                kind.starts_with("sha")
+                    && kind
+                        .bytes()
+                        .chain(hex.bytes())
+                        .all(|b| b.is_ascii_alphanumeric())
             })
         };
-        if !hashes.is_none_or(|rest| rest.split_whitespace().all(|word| is_hash(word.trim_start_matches("--")))) {
+        if !hashes.is_none_or(|rest| {
+            rest.split_whitespace()
+                .all(|word| is_hash(word.trim_start_matches("--")))
+        }) {
             return Err(refuse());
         }
         if marker.is_none() {
@@ -132,8 +159,15 @@ impl Requirements {
 
 /// A comment begins a line or follows white space.
 fn without_comment(line: &str) -> &str {
-    let begins = |at: usize| line[..at].chars().next_back().is_none_or(char::is_whitespace);
-    line.match_indices('#').find(|(at, _)| begins(*at)).map_or(line, |(at, _)| &line[..at])
+    let begins = |at: usize| {
+        line[..at]
+            .chars()
+            .next_back()
+            .is_none_or(char::is_whitespace)
+    };
+    line.match_indices('#')
+        .find(|(at, _)| begins(*at))
+        .map_or(line, |(at, _)| &line[..at])
 }
 
 fn option(line: &str, folder: &Path) -> Result<String, String> {
@@ -146,12 +180,18 @@ fn option(line: &str, folder: &Path) -> Result<String, String> {
         || value.is_empty()
         || value.contains(|c: char| c.is_whitespace() || "'\"\\".contains(c))
     {
-        return Err(format!("has the option {name:?}, which is not accepted here in this form"));
+        return Err(format!(
+            "has the option {name:?}, which is not accepted here in this form"
+        ));
     }
     // pip looks beside its file, which will be another one.
     let beside = folder.join(value);
     let is_folder = matches!(name, "--find-links" | "-f") && beside.is_dir();
-    let value = if is_folder { beside.display().to_string() } else { value.to_owned() };
+    let value = if is_folder {
+        beside.display().to_string()
+    } else {
+        value.to_owned()
+    };
     Ok(format!("{name} {value}"))
 }
 
@@ -165,21 +205,31 @@ fn is_specifier(specifier: &str) -> bool {
     let version = specifier.trim_start_matches(['=', '<', '>', '!', '~']);
     let operator = &specifier[..specifier.len() - version.len()];
     let version = version.trim();
-    matches!(operator, "==" | "===" | ">=" | "<=" | "~=" | "!=" | "<" | ">")
-        && !version.is_empty()
-        && version.chars().all(|c| is_name(c) || matches!(c, '*' | '+' | '!'))
+    matches!(
+        operator,
+        "==" | "===" | ">=" | "<=" | "~=" | "!=" | "<" | ">"
+    ) && !version.is_empty()
+        && version
+            .chars()
+            .all(|c| is_name(c) || matches!(c, '*' | '+' | '!'))
 }
 
 /// What pip takes for a file if there is one of that name.
 fn is_archive(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    [".whl", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".tbz", ".xz", ".txz", ".lz", ".tlz", ".lzma"]
-        .iter()
-        .any(|end| text.ends_with(end))
+    [
+        ".whl", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".tbz", ".xz", ".txz", ".lz", ".tlz",
+        ".lzma",
+    ]
+    .iter()
+    .any(|end| text.ends_with(end))
 }
 
 /// A name as PEP 503 compares it.
 pub(super) fn normalised(name: &str) -> String {
-    let parts: Vec<&str> = name.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = name
+        .split(['-', '_', '.'])
+        .filter(|part| !part.is_empty())
+        .collect();
     parts.join("-").to_ascii_lowercase()
 }

@@ -35,21 +35,28 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
     let tokens = Arc::new(open_tokens(&settings, &folder)?);
     let listen = settings.server.listen;
     if !settings.server.tokens.is_empty() && !tokens.are_required() {
-        let detail = format!("server.tokens is {}, and there is no such file", tokens.path().display());
-        return Err(
-            Failure::usage("tokens_missing", detail).hint("`sre token --set server.tokens=FILE new NAME` makes it")
+        let detail = format!(
+            "server.tokens is {}, and there is no such file",
+            tokens.path().display()
         );
+        return Err(Failure::usage("tokens_missing", detail)
+            .hint("`sre token --set server.tokens=FILE new NAME` makes it"));
     }
     if tokens.is_empty() && !listen.ip().is_loopback() {
         let detail = format!("{listen} is reachable from other machines, and there are no tokens");
-        return Err(Failure::usage("tokens_missing", detail)
-            .hint("make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1"));
+        return Err(Failure::usage("tokens_missing", detail).hint(
+            "make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1",
+        ));
     }
     let runtime = super::runtime()?;
     let embedded = Embedded::new(folder.clone(), super::embedded(global, progress))?;
     runtime.block_on(async {
-        let service = Service::open(&settings, &embedded, &folder, Arc::clone(&tokens), listen).await?;
-        let address = service.server.address().map_err(|error| cannot_listen(listen, &error))?;
+        let service =
+            Service::open(&settings, &embedded, &folder, Arc::clone(&tokens), listen).await?;
+        let address = service
+            .server
+            .address()
+            .map_err(|error| cannot_listen(listen, &error))?;
         if !global.quiet {
             let who = match tokens.are_required() {
                 true => "tokens are required",
@@ -96,7 +103,10 @@ impl Service {
     ) -> Result<Self, Failure> {
         let store = Arc::new(folder.open_store()?);
         let policy = settings.address_policy()?;
-        let (metrics, telemetry) = (Arc::new(Metrics::default()), Telemetry::start(&settings.telemetry)?);
+        let (metrics, telemetry) = (
+            Arc::new(Metrics::default()),
+            Telemetry::start(&settings.telemetry)?,
+        );
         let mut parts = embedded.parts_over(Arc::<LocalStore>::clone(&store), policy.clone())?;
         parts.backoff = settings.backoff()?;
         parts.schedule = settings.schedule()?;
@@ -106,15 +116,31 @@ impl Service {
         parts.meter = Arc::<Metrics>::clone(&metrics);
         // Before an order is taken: a service that cannot sign must not begin.
         let journal = Arc::clone(&parts.journal);
-        let registrar =
-            folder.open_registrar(Arc::clone(&journal), Arc::<LocalStore>::clone(&store), receipts::PROGRAM);
+        let registrar = folder.open_registrar(
+            Arc::clone(&journal),
+            Arc::<LocalStore>::clone(&store),
+            receipts::PROGRAM,
+        );
         let registrar = Arc::new(registrar.await?);
         let files = vec![
-            Watched { code: "journal_moved", file: journal.database() },
-            Watched { code: "store_moved", file: store.database() },
-            Watched { code: "log_moved", file: registrar.log().database() },
+            Watched {
+                code: "journal_moved",
+                file: journal.database(),
+            },
+            Watched {
+                code: "store_moved",
+                file: store.database(),
+            },
+            Watched {
+                code: "log_moved",
+                file: registrar.log().database(),
+            },
         ];
-        let workers = Workers::start(Arc::new(Orchestrator::new(parts)), settings.worker_options()?).await;
+        let workers = Workers::start(
+            Arc::new(Orchestrator::new(parts)),
+            settings.worker_options()?,
+        )
+        .await;
         let app = App::new(
             workers.clone(),
             embedded.acceptance().clone(),
@@ -127,18 +153,44 @@ impl Service {
             settings.server_options()?,
         );
         let (sample, period) = (settings.receipts.audit_sample, settings.audit_period()?);
-        let audit = AuditPlan { sample, period, audits: Arc::clone(app.audits()), store };
-        let server = Server::bind(app, listen).await.map_err(|error| cannot_listen(listen, &error))?;
-        Ok(Self { workers, registrar, files, audit, server, telemetry })
+        let audit = AuditPlan {
+            sample,
+            period,
+            audits: Arc::clone(app.audits()),
+            store,
+        };
+        let server = Server::bind(app, listen)
+            .await
+            .map_err(|error| cannot_listen(listen, &error))?;
+        Ok(Self {
+            workers,
+            registrar,
+            files,
+            audit,
+            server,
+            telemetry,
+        })
     }
 
     /// Serves until it is told to stop, or one of its databases is gone.
     async fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let Self { workers, registrar, files, audit, server, telemetry } = self;
+        let Self {
+            workers,
+            registrar,
+            files,
+            audit,
+            server,
+            telemetry,
+        } = self;
         let office = Office::open(Arc::clone(&registrar), settings.log_period()?, audit);
         let grace = settings.grace()?;
         let mut lost = None;
-        server.run(async { lost = lost_files::watch(&files, grace, stop_signal()).await }, grace).await;
+        server
+            .run(
+                async { lost = lost_files::watch(&files, grace, stop_signal()).await },
+                grace,
+            )
+            .await;
         tracing::info!("shutting down");
         workers.shutdown(grace).await;
         office.close().await;
@@ -160,8 +212,11 @@ async fn refresh(tokens: Arc<Tokens>) {
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
-    Failure::operating("listen_failed", format!("cannot listen on {address}: {error}"))
-        .hint("--listen names another address; port 0 takes any that is free")
+    Failure::operating(
+        "listen_failed",
+        format!("cannot listen on {address}: {error}"),
+    )
+    .hint("--listen names another address; port 0 takes any that is free")
 }
 
 /// Ends with SIGTERM or Ctrl-C.

@@ -44,19 +44,35 @@ fn compile(skill: &Skill, global: &Global, progress: &Progress) -> Result<(), Fa
         notice: Some(super::notice(progress)),
         ..WasmOptions::default()
     });
-    sandbox.and_then(|sandbox| sandbox.prepare(skill)).map_err(|error| match error.kind() {
-        ErrorKind::Rejected => Failure::usage("skill_rejected", format!("the skill cannot run: {error}")),
-        _ => Failure::operating("sandbox_unavailable", error.to_string()),
-    })
+    sandbox
+        .and_then(|sandbox| sandbox.prepare(skill))
+        .map_err(|error| match error.kind() {
+            ErrorKind::Rejected => {
+                Failure::usage("skill_rejected", format!("the skill cannot run: {error}"))
+            }
+            _ => Failure::operating("sandbox_unavailable", error.to_string()),
+        })
 }
 
 fn table(skill: &Skill, warnings: &[&str]) -> String {
     let manifest = skill.manifest();
     let mut sheet = Sheet::new(Style::stdout());
-    sheet.title(&format!("{} {}", manifest.name, manifest.version), &format!("sha256:{}", skill.digest()));
+    sheet.title(
+        &format!("{} {}", manifest.name, manifest.version),
+        &format!("sha256:{}", skill.digest()),
+    );
     let good = sheet.style().good("✓");
-    sheet.marked(&good, &format!("package: {}", super::skill_inspect::size(manifest)));
-    sheet.marked(&good, &format!("program: {} compiles and links", manifest.runtime.entrypoint));
+    sheet.marked(
+        &good,
+        &format!("package: {}", super::skill_inspect::size(manifest)),
+    );
+    sheet.marked(
+        &good,
+        &format!(
+            "program: {} compiles and links",
+            manifest.runtime.entrypoint
+        ),
+    );
     let schemas = match (&manifest.io.input_schema, &manifest.io.output_schema) {
         (Some(_), Some(_)) => Some("input and output"),
         (Some(_), None) => Some("input"),

@@ -17,7 +17,9 @@ pub fn inspect(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> {
     let skill = Skill::open(&args.skill, &PackageLimits::default())?;
     let text = match global.format {
         Format::Human => table(&skill),
-        Format::Json => output::json_line(&json!({"digest": skill.digest(), "manifest": skill.manifest()})),
+        Format::Json => {
+            output::json_line(&json!({"digest": skill.digest(), "manifest": skill.manifest()}))
+        }
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Success)
@@ -29,14 +31,24 @@ fn table(skill: &Skill) -> String {
     let mut sheet = Sheet::new(Style::stdout());
     sheet.title(&format!("{} {}", manifest.name, manifest.version), "");
     sheet.row("digest", &format!("sha256:{}", skill.digest()));
-    sheet.row("runtime", &format!("{} ({:?})", runtime.entrypoint, runtime.kind).to_lowercase());
+    sheet.row(
+        "runtime",
+        &format!("{} ({:?})", runtime.entrypoint, runtime.kind).to_lowercase(),
+    );
     if let Some(seconds) = runtime.timeout_seconds {
         sheet.row("time limit", &format!("{seconds} s"));
     }
     if let Some(image) = &runtime.docker_image {
         sheet.row("image", image);
     }
-    sheet.row("replay", if manifest.annotations.is_repeatable() { "yes" } else { "no: declared not repeatable" });
+    sheet.row(
+        "replay",
+        if manifest.annotations.is_repeatable() {
+            "yes"
+        } else {
+            "no: declared not repeatable"
+        },
+    );
     let hints = hints(&manifest.annotations);
     if !hints.is_empty() {
         sheet.row("hints", &hints);
@@ -45,10 +57,20 @@ fn table(skill: &Skill) -> String {
     for line in files(manifest) {
         sheet.marked(" ", &line);
     }
-    for (name, schema) in [("input schema", &manifest.io.input_schema), ("output schema", &manifest.io.output_schema)] {
+    for (name, schema) in [
+        ("input schema", &manifest.io.input_schema),
+        ("output schema", &manifest.io.output_schema),
+    ] {
         match schema {
-            Some(schema) => sheet.block(&format!("{}\n{}", sheet.style().title(name), pretty(schema))),
-            None => sheet.block(&format!("{}\nnone: anything goes", sheet.style().title(name))),
+            Some(schema) => sheet.block(&format!(
+                "{}\n{}",
+                sheet.style().title(name),
+                pretty(schema)
+            )),
+            None => sheet.block(&format!(
+                "{}\nnone: anything goes",
+                sheet.style().title(name)
+            )),
         }
     }
     sheet.into_text()
@@ -56,11 +78,21 @@ fn table(skill: &Skill) -> String {
 
 /// One aligned line for each file.
 fn files(manifest: &Manifest) -> Vec<String> {
-    let width = manifest.files.iter().map(|file| file.path.chars().count()).max().unwrap_or(0).min(60);
+    let width = manifest
+        .files
+        .iter()
+        .map(|file| file.path.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(60);
     let line = |file: &FileEntry| {
         let executable = if file.executable { "  executable" } else { "" };
         let (size, digest) = (bytes(file.size), file.sha256.to_string());
-        format!("{:<width$}  {size:>11}  sha256:{}{executable}", file.path, &digest[..12])
+        format!(
+            "{:<width$}  {size:>11}  sha256:{}{executable}",
+            file.path,
+            &digest[..12]
+        )
     };
     manifest.files.iter().map(line).collect()
 }
@@ -72,12 +104,21 @@ fn pretty(value: &Value) -> String {
 /// Number and size of the files.
 pub(super) fn size(manifest: &Manifest) -> String {
     let total = manifest.files.iter().map(|file| file.size).sum();
-    format!("{}, {}", plural(manifest.files.len() as u64, "file"), bytes(total))
+    format!(
+        "{}, {}",
+        plural(manifest.files.len() as u64, "file"),
+        bytes(total)
+    )
 }
 
 /// The annotations as they were written.
 fn hints(annotations: &Annotations) -> String {
-    let Ok(Value::Object(members)) = serde_json::to_value(annotations) else { return String::new() };
-    let hints: Vec<String> = members.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let Ok(Value::Object(members)) = serde_json::to_value(annotations) else {
+        return String::new();
+    };
+    let hints: Vec<String> = members
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
     hints.join(", ")
 }

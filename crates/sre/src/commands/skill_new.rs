@@ -13,8 +13,14 @@ use crate::output;
 const FILES: &[(&str, &str)] = &[
     ("SKILL.md", include_str!("new_skill/SKILL.md")),
     ("main.wat", include_str!("new_skill/main.wat")),
-    ("schemas/input.json", include_str!("new_skill/schemas/input.json")),
-    ("schemas/output.json", include_str!("new_skill/schemas/output.json")),
+    (
+        "schemas/input.json",
+        include_str!("new_skill/schemas/input.json"),
+    ),
+    (
+        "schemas/output.json",
+        include_str!("new_skill/schemas/output.json"),
+    ),
 ];
 
 /// Makes a skill.
@@ -29,13 +35,21 @@ pub fn new(args: &NewArgs, global: &Global) -> Result<Exit, Failure> {
             .hint("use 1 to 64 lower-case letters, digits and single hyphens, and no hyphen at either end"));
     }
     let folder = args.dir.join(name);
-    let shown = folder.strip_prefix(".").unwrap_or(&folder).display().to_string();
+    let shown = folder
+        .strip_prefix(".")
+        .unwrap_or(&folder)
+        .display()
+        .to_string();
     let refuse = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::usage("folder_exists", format!("{shown} exists already"))
-            .hint("choose another name, or another place with --dir"),
+        io::ErrorKind::AlreadyExists => {
+            Failure::usage("folder_exists", format!("{shown} exists already"))
+                .hint("choose another name, or another place with --dir")
+        }
         _ => Failure::operating("output_failed", format!("cannot make {shown}: {error}")),
     };
-    fs::create_dir_all(&args.dir).and_then(|()| fs::create_dir(&folder)).map_err(refuse)?;
+    fs::create_dir_all(&args.dir)
+        .and_then(|()| fs::create_dir(&folder))
+        .map_err(refuse)?;
     if let Err(error) = write(&folder, name) {
         // Made a moment ago, by us; half a skill helps nobody.
         drop(fs::remove_dir_all(&folder));
@@ -56,12 +70,16 @@ pub fn new(args: &NewArgs, global: &Global) -> Result<Exit, Failure> {
 
 fn write(folder: &Path, name: &str) -> io::Result<()> {
     fs::create_dir(folder.join("schemas"))?;
-    FILES.iter().try_for_each(|(path, text)| fs::write(folder.join(path), text.replace("NAME", name)))
+    FILES
+        .iter()
+        .try_for_each(|(path, text)| fs::write(folder.join(path), text.replace("NAME", name)))
 }
 
 /// The rule of Agent Skills packages.
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !(name.starts_with('-') || name.ends_with('-') || name.contains("--"))
 }

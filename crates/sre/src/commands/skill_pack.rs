@@ -27,23 +27,34 @@ pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exi
     }
     let (packed, default) = match global.format {
         Format::Human => (skill.to_tar_gz(), file_name(skill.manifest())),
-        Format::Json => (output::json_line(&skill.to_object()).into_bytes(), PathBuf::from("-")),
+        Format::Json => (
+            output::json_line(&skill.to_object()).into_bytes(),
+            PathBuf::from("-"),
+        ),
     };
     let output = args.output.as_ref().unwrap_or(&default);
     if super::is_stdout(output) {
         if global.format == Format::Human && std::io::stdout().is_terminal() {
             return Err(
-                Failure::usage("usage", "a .tar.gz is not written to a terminal").hint("name a file with --output")
+                Failure::usage("usage", "a .tar.gz is not written to a terminal")
+                    .hint("name a file with --output"),
             );
         }
         output::stdout(&packed)?;
         return Ok(Exit::Success);
     }
-    std::fs::write(output, &packed)
-        .map_err(|error| Failure::operating("output_failed", format!("cannot write {}: {error}", output.display())))?;
+    std::fs::write(output, &packed).map_err(|error| {
+        Failure::operating(
+            "output_failed",
+            format!("cannot write {}: {error}", output.display()),
+        )
+    })?;
     if !global.quiet {
         let (size, digest) = (bytes(packed.len() as u64), skill.digest());
-        output::stderr(&format!("{}: {size}, skill sha256:{digest}\n", output::escape(&output.display().to_string())));
+        output::stderr(&format!(
+            "{}: {size}, skill sha256:{digest}\n",
+            output::escape(&output.display().to_string())
+        ));
     }
     Ok(Exit::Success)
 }
@@ -51,6 +62,11 @@ pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exi
 /// A version is free text; a file name is not.
 fn file_name(manifest: &Manifest) -> PathBuf {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
-    let version: String = manifest.version.chars().take(64).map(|c| if is_safe(c) { c } else { '_' }).collect();
+    let version: String = manifest
+        .version
+        .chars()
+        .take(64)
+        .map(|c| if is_safe(c) { c } else { '_' })
+        .collect();
     format!("{}-{version}.tar.gz", manifest.name).into()
 }

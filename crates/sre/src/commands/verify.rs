@@ -16,12 +16,19 @@ use crate::output::{self, Progress, Style};
 /// # Errors
 /// When there is nothing to verify, or the journal cannot be read.
 pub fn verify(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
-    let order_id = args.target.to_str().and_then(|text| text.parse::<OrderId>().ok());
+    let order_id = args
+        .target
+        .to_str()
+        .and_then(|text| text.parse::<OrderId>().ok());
     // A name without a folder may be both; what is there as a file is meant as one.
     let Some(order_id) = order_id.filter(|_| !args.target.is_file()) else {
         return verify_file::verify_file(args, global, progress);
     };
-    if !args.from.is_empty() || args.proof.is_some() || args.trust.is_some() || args.require_proof || args.witnesses > 0
+    if !args.from.is_empty()
+        || args.proof.is_some()
+        || args.trust.is_some()
+        || args.require_proof
+        || args.witnesses > 0
     {
         return Err(Failure::usage(
             "usage",
@@ -39,9 +46,12 @@ pub fn verify(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result
     progress.clear();
 
     let text = match global.format {
-        Format::Human => {
-            output::verification(&format!("order {}", result.order_id), result.status.as_str(), &found, Style::stdout())
-        }
+        Format::Human => output::verification(
+            &format!("order {}", result.order_id),
+            result.status.as_str(),
+            &found,
+            Style::stdout(),
+        ),
         Format::Json => output::json_line(&found),
     };
     output::stdout(text.as_bytes())?;
@@ -56,44 +66,77 @@ pub(super) fn embedded(
     progress: &Progress,
 ) -> Result<Embedded, Failure> {
     let mut options = super::embedded(global, progress);
-    options.trusted_runtimes = args.trusted_runtimes.iter().map(TrustedRuntime::named).collect();
+    options.trusted_runtimes = args
+        .trusted_runtimes
+        .iter()
+        .map(TrustedRuntime::named)
+        .collect();
     Ok(Embedded::new(folder, options)?)
 }
 
 /// The order's result. Makes no data folder where there is none.
-pub(super) fn stored_result(folder: &DataFolder, order_id: &OrderId) -> Result<OrderResult, Failure> {
+pub(super) fn stored_result(
+    folder: &DataFolder,
+    order_id: &OrderId,
+) -> Result<OrderResult, Failure> {
     let place = folder.path().display();
     if !folder.has_journal() {
-        return Err(Failure::usage("order_unknown", format!("no order {order_id}: there are no orders in {place}"))
-            .hint("--data-dir or SRE_DATA_DIR names another data folder"));
+        return Err(Failure::usage(
+            "order_unknown",
+            format!("no order {order_id}: there are no orders in {place}"),
+        )
+        .hint("--data-dir or SRE_DATA_DIR names another data folder"));
     }
     let journal = folder.open_journal()?;
     let Some(entry) = journal.get(order_id)? else {
         if journal.forgotten(order_id)?.is_some() {
-            let detail = format!("order {order_id} has ended and has been forgotten since, with its result");
+            let detail =
+                format!("order {order_id} has ended and has been forgotten since, with its result");
             return Err(Failure::usage("order_forgotten", detail));
         }
-        return Err(Failure::usage("order_unknown", format!("no order {order_id} in {place}"))
-            .hint("--data-dir or SRE_DATA_DIR names another data folder"));
+        return Err(
+            Failure::usage("order_unknown", format!("no order {order_id} in {place}"))
+                .hint("--data-dir or SRE_DATA_DIR names another data folder"),
+        );
     };
     entry.parsed_result()?.ok_or_else(|| {
-        nothing("order_open", format!("order {order_id} has no result yet: it is running or was interrupted"))
-            .hint("if it was interrupted, run it again under the same order id")
+        nothing(
+            "order_open",
+            format!("order {order_id} has no result yet: it is running or was interrupted"),
+        )
+        .hint("if it was interrupted, run it again under the same order id")
     })
 }
 
 /// What the order claims. A value that the journal no longer reports counts as the reported value `null`.
 fn claim(result: &OrderResult) -> Result<VerifyRequest, Failure> {
     let Some(claim) = result.commit_result.clone() else {
-        let why = result.error_message.as_deref().unwrap_or("the reason is not known");
+        let why = result
+            .error_message
+            .as_deref()
+            .unwrap_or("the reason is not known");
         let status = result.status.as_str();
-        let detail = format!("order {} ended as {status} before anything was committed: {why}", result.order_id);
+        let detail = format!(
+            "order {} ended as {status} before anything was committed: {why}",
+            result.order_id
+        );
         return Err(nothing("nothing_committed", detail));
     };
-    let reported_output = result.output.clone().or_else(|| claim.result_hash.map(|_| Value::Null));
-    Ok(VerifyRequest { claim, reported_output })
+    let reported_output = result
+        .output
+        .clone()
+        .or_else(|| claim.result_hash.map(|_| Value::Null));
+    Ok(VerifyRequest {
+        claim,
+        reported_output,
+    })
 }
 
 fn nothing(code: &'static str, detail: String) -> Failure {
-    Failure { exit: Exit::Verdict(Verdict::Unverifiable), code, detail, hint: None }
+    Failure {
+        exit: Exit::Verdict(Verdict::Unverifiable),
+        code,
+        detail,
+        hint: None,
+    }
 }

@@ -11,7 +11,8 @@ use sre_da::format_uri;
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
 use sre_receipt::{
-    BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, KeyId, Policy, Receipt, TRUST_LIMIT_BYTES, Trust,
+    BUNDLE_LIMIT_BYTES, Bundle, BundleError, Examination, Examiner, KeyId, Policy, Receipt,
+    TRUST_LIMIT_BYTES, Trust,
 };
 use sre_verify::{Verify as _, VerifyRequest};
 
@@ -26,10 +27,17 @@ use crate::receipts::{self, Shown, Sources};
 ///
 /// # Errors
 /// When the file, the proof or the trust file cannot be read, or a source is none.
-pub fn verify_file(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+pub fn verify_file(
+    args: &VerifyArgs,
+    global: &Global,
+    progress: &Progress,
+) -> Result<Exit, Failure> {
     let bytes = read(&args.target, BUNDLE_LIMIT_BYTES)?;
     let folder = global.data_folder()?;
-    let policy = Policy { require_proof: args.require_proof, witnesses_required: args.witnesses };
+    let policy = Policy {
+        require_proof: args.require_proof,
+        witnesses_required: args.witnesses,
+    };
     let examiner = Examiner::new(trust(args, &folder)?, policy);
     let (about, found) = match unpack(bytes, args)? {
         Err(error) => (None, Examination::of_damaged(&error).without_replay()),
@@ -37,17 +45,23 @@ pub fn verify_file(args: &VerifyArgs, global: &Global, progress: &Progress) -> R
             let examination = examiner.examine(&bundle.receipt, bundle.proof.as_deref());
             let about = examination.receipt.as_ref().map(About::of);
             let found = match examination.claim(format_uri) {
-                Some(claim) => examination.conclude(replay(claim, bundle, args, folder, global, progress)?),
+                Some(claim) => {
+                    examination.conclude(replay(claim, bundle, args, folder, global, progress)?)
+                }
                 None => examination.without_replay(),
             };
             (about, found)
         }
     };
     let text = match (global.format, &about) {
-        (Format::Json, _) => output::json_line(&Found { found: &found, about: about.as_ref() }),
+        (Format::Json, _) => output::json_line(&Found {
+            found: &found,
+            about: about.as_ref(),
+        }),
         (Format::Human, None) => output::verification(&title(args), "", &found, Style::stdout()),
         (Format::Human, Some(about)) => {
-            output::verification(&title(args), "", &found, Style::stdout()) + &about.in_words(Style::stdout())
+            output::verification(&title(args), "", &found, Style::stdout())
+                + &about.in_words(Style::stdout())
         }
     };
     output::stdout(text.as_bytes())?;
@@ -80,7 +94,10 @@ struct About {
 impl About {
     fn of(receipt: &Receipt) -> Self {
         let predicate = receipt.predicate();
-        let commitment = predicate.provable.as_ref().map(|provable| &provable.commitment);
+        let commitment = predicate
+            .provable
+            .as_ref()
+            .map(|provable| &provable.commitment);
         Self {
             receipt: receipt.digest(),
             order_id: predicate.order_id.clone(),
@@ -108,15 +125,35 @@ impl About {
 fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleError>, Failure> {
     if Bundle::looks_like(&bytes) {
         if args.proof.is_some() {
-            return Err(Failure::usage("usage", "--proof is for a receipt; a bundle has its own"));
+            return Err(Failure::usage(
+                "usage",
+                "--proof is for a receipt; a bundle has its own",
+            ));
         }
         return Ok(Bundle::parse(&bytes));
     }
-    let proof = args.proof.as_deref().map(|path| read(path, PROOF_LIMIT_BYTES as u64)).transpose()?;
-    if let Some(Shown { receipt: Some(receipt), proof: shown, .. }) = Shown::parse(&bytes) {
-        return Ok(Ok(Bundle { receipt, proof: proof.or(shown), ..Bundle::default() }));
+    let proof = args
+        .proof
+        .as_deref()
+        .map(|path| read(path, PROOF_LIMIT_BYTES as u64))
+        .transpose()?;
+    if let Some(Shown {
+        receipt: Some(receipt),
+        proof: shown,
+        ..
+    }) = Shown::parse(&bytes)
+    {
+        return Ok(Ok(Bundle {
+            receipt,
+            proof: proof.or(shown),
+            ..Bundle::default()
+        }));
     }
-    Ok(Ok(Bundle { receipt: bytes, proof, ..Bundle::default() }))
+    Ok(Ok(Bundle {
+        receipt: bytes,
+        proof,
+        ..Bundle::default()
+    }))
 }
 
 fn replay(
@@ -134,9 +171,13 @@ fn replay(
     if args.from.is_empty() && folder.has_journal() {
         sources.add_folder(folder.path())?;
     }
-    let verifier = verify::embedded(folder, args, global, progress)?.verifier_over(Arc::new(sources));
+    let verifier =
+        verify::embedded(folder, args, global, progress)?.verifier_over(Arc::new(sources));
     progress.show(&format!("verifying order {}", claim.order_id));
-    let request = VerifyRequest { claim, reported_output: None };
+    let request = VerifyRequest {
+        claim,
+        reported_output: None,
+    };
     let replayed = super::runtime()?.block_on(verifier.verify_result(request));
     progress.clear();
     Ok(replayed)
@@ -145,8 +186,9 @@ fn replay(
 /// Whom to believe: as asked for, or as the local data folder has it.
 fn trust(args: &VerifyArgs, folder: &DataFolder) -> Result<Trust, Failure> {
     match &args.trust {
-        Some(path) => Trust::parse(&read(path, TRUST_LIMIT_BYTES)?)
-            .map_err(|error| Failure::usage("trust_malformed", format!("{}: {error}", path.display()))),
+        Some(path) => Trust::parse(&read(path, TRUST_LIMIT_BYTES)?).map_err(|error| {
+            Failure::usage("trust_malformed", format!("{}: {error}", path.display()))
+        }),
         None => Ok(receipts::keys(folder).trust()?),
     }
 }
@@ -154,7 +196,12 @@ fn trust(args: &VerifyArgs, folder: &DataFolder) -> Result<Trust, Failure> {
 fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes));
-    read.map_err(|error| Failure::usage("file_unreadable", format!("{} cannot be read: {error}", path.display())))?;
+    read.map_err(|error| {
+        Failure::usage(
+            "file_unreadable",
+            format!("{} cannot be read: {error}", path.display()),
+        )
+    })?;
     if bytes.len() as u64 > limit_bytes {
         let detail = format!("{} is longer than {limit_bytes} bytes", path.display());
         return Err(Failure::usage("file_too_large", detail));

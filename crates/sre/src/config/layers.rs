@@ -51,9 +51,11 @@ impl Config {
         let mut config = Self::defaults()?;
         if let Some(path) = file {
             let place = path.display();
-            let text =
-                std::fs::read_to_string(path).map_err(|error| invalid(&format!("{place} cannot be read: {error}")))?;
-            let table: Table = text.parse().map_err(|error| invalid(&format!("{place} is no TOML: {error}")))?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| invalid(&format!("{place} cannot be read: {error}")))?;
+            let table: Table = text
+                .parse()
+                .map_err(|error| invalid(&format!("{place} is no TOML: {error}")))?;
             for (name, value) in flatten(&table) {
                 config.set(&name, value, Origin::File(path.to_path_buf()))?;
             }
@@ -61,7 +63,9 @@ impl Config {
         config.read_environment(environment)?;
         for flag in flags {
             let Some((name, value)) = flag.split_once('=') else {
-                return Err(invalid(&format!("--set {flag:?} is not of the form NAME=VALUE")));
+                return Err(invalid(&format!(
+                    "--set {flag:?} is not of the form NAME=VALUE"
+                )));
             };
             config.set_text(name, value, Origin::Flag)?;
         }
@@ -69,13 +73,22 @@ impl Config {
     }
 
     fn defaults() -> Result<Self, Failure> {
-        let defaults: Table = DEFAULT.parse().map_err(|error| invalid(&format!("the default settings: {error}")))?;
-        Ok(Self(flatten(&defaults).into_iter().map(|(name, value)| (name, (value, Origin::Default))).collect()))
+        let defaults: Table = DEFAULT
+            .parse()
+            .map_err(|error| invalid(&format!("the default settings: {error}")))?;
+        Ok(Self(
+            flatten(&defaults)
+                .into_iter()
+                .map(|(name, value)| (name, (value, Origin::Default)))
+                .collect(),
+        ))
     }
 
     /// Every setting, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value, &Origin)> {
-        self.0.iter().map(|(name, (value, origin))| (name.as_str(), value, origin))
+        self.0
+            .iter()
+            .map(|(name, (value, origin))| (name.as_str(), value, origin))
     }
 
     /// The settings with their types.
@@ -83,14 +96,17 @@ impl Config {
     /// # Errors
     /// A value that is out of range; the message names the setting.
     pub fn settings(&self) -> Result<Settings, Failure> {
-        self.typed().map_err(|message| self.blame().unwrap_or_else(|| invalid(&message)))
+        self.typed()
+            .map_err(|message| self.blame().unwrap_or_else(|| invalid(&message)))
     }
 
     /// Which setting it is that cannot be read: each alone among the defaults. The reader itself does not tell.
     fn blame(&self) -> Option<Failure> {
         self.0.iter().find_map(|(name, (value, origin))| {
             let mut alone = Self::defaults().ok()?;
-            alone.0.insert(name.clone(), (value.clone(), origin.clone()));
+            alone
+                .0
+                .insert(name.clone(), (value.clone(), origin.clone()));
             let message = alone.typed().err()?;
             Some(invalid(&format!("{name} ({origin}) is {value}: {message}")))
         })
@@ -100,22 +116,38 @@ impl Config {
         let mut table = Table::new();
         for (name, (value, _)) in &self.0 {
             let (section, key) = name.split_once('.').unwrap_or(("", name));
-            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            let section = table
+                .entry(section)
+                .or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(section) = section {
                 section.insert(key.to_owned(), value.clone());
             }
         }
-        table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| error.message().to_owned())
     }
 
     /// Variables that name a setting; others that begin with SRE_ are somebody else's.
-    fn read_environment(&mut self, environment: impl Iterator<Item = (OsString, OsString)>) -> Result<(), Failure> {
-        let names: BTreeMap<String, String> = self.0.keys().map(|name| (variable(name), name.clone())).collect();
+    fn read_environment(
+        &mut self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<(), Failure> {
+        let names: BTreeMap<String, String> = self
+            .0
+            .keys()
+            .map(|name| (variable(name), name.clone()))
+            .collect();
         for (variable, value) in environment {
-            let Some((variable, name)) = variable.to_str().and_then(|variable| names.get_key_value(variable)) else {
+            let Some((variable, name)) = variable
+                .to_str()
+                .and_then(|variable| names.get_key_value(variable))
+            else {
                 continue;
             };
-            let value = value.into_string().map_err(|_| invalid(&format!("{variable} is not UTF-8")))?;
+            let value = value
+                .into_string()
+                .map_err(|_| invalid(&format!("{variable} is not UTF-8")))?;
             self.set_text(name, &value, Origin::Environment(variable.clone()))?;
         }
         Ok(())
@@ -138,13 +170,16 @@ impl Config {
 
     fn set(&mut self, name: &str, value: Value, origin: Origin) -> Result<(), Failure> {
         let Some(entry) = self.0.get_mut(name) else {
-            return Err(invalid(&format!("there is no setting {name} ({origin})")).hint("`sre config show` lists all"));
+            return Err(invalid(&format!("there is no setting {name} ({origin})"))
+                .hint("`sre config show` lists all"));
         };
         let is_number = |value: &Value| value.is_integer() || value.is_float();
         let fits = entry.0.same_type(&value) || (is_number(&entry.0) && is_number(&value));
         if !fits {
             let (wanted, found) = (entry.0.type_str(), value.type_str());
-            return Err(invalid(&format!("{name} ({origin}) must be a TOML {wanted}, found a {found}")));
+            return Err(invalid(&format!(
+                "{name} ({origin}) must be a TOML {wanted}, found a {found}"
+            )));
         }
         *entry = (value, origin);
         Ok(())
@@ -161,7 +196,10 @@ fn flatten(table: &Table) -> Vec<(String, Value)> {
     for (section, value) in table {
         match value {
             Value::Table(keys) => {
-                settings.extend(keys.iter().map(|(key, value)| (format!("{section}.{key}"), value.clone())));
+                settings.extend(
+                    keys.iter()
+                        .map(|(key, value)| (format!("{section}.{key}"), value.clone())),
+                );
             }
             other => settings.push((section.clone(), other.clone())),
         }
@@ -181,25 +219,42 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sre.toml");
         std::fs::write(&path, file).expect("a file");
-        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         Config::read(Some(&path), variables, &flags)
     }
 
     fn origin(config: &Config, name: &str) -> String {
-        config.iter().find(|(found, ..)| *found == name).map(|(.., origin)| origin.to_string()).expect("a setting")
+        config
+            .iter()
+            .find(|(found, ..)| *found == name)
+            .map(|(.., origin)| origin.to_string())
+            .expect("a setting")
     }
 
     #[test]
     fn later_layers_win_and_each_setting_knows_where_it_came_from() {
         let file = "[server]\nlisten = \"127.0.0.1:1\"\ngrace_seconds = 1.5\n[workers]\nwasm = 3\n";
-        let variables = [("SRE_SERVER_LISTEN", "127.0.0.1:2"), ("SRE_CALLBACKS_PORTS", "[80, 8080]"), ("SRE_LOG", "x")];
-        let config = read(file, &variables, &["server.listen=127.0.0.1:3"]).expect("a configuration");
+        let variables = [
+            ("SRE_SERVER_LISTEN", "127.0.0.1:2"),
+            ("SRE_CALLBACKS_PORTS", "[80, 8080]"),
+            ("SRE_LOG", "x"),
+        ];
+        let config =
+            read(file, &variables, &["server.listen=127.0.0.1:3"]).expect("a configuration");
         let settings = config.settings().expect("settings");
         assert_eq!(settings.server.listen.port(), 3);
-        assert_eq!((settings.workers.wasm, &*settings.callbacks.ports), (3, &[80, 8080][..]));
+        assert_eq!(
+            (settings.workers.wasm, &*settings.callbacks.ports),
+            (3, &[80, 8080][..])
+        );
         assert_eq!(origin(&config, "server.listen"), "flag");
-        assert_eq!(origin(&config, "callbacks.ports"), "environment SRE_CALLBACKS_PORTS");
+        assert_eq!(
+            origin(&config, "callbacks.ports"),
+            "environment SRE_CALLBACKS_PORTS"
+        );
         assert!(origin(&config, "workers.wasm").starts_with("file "));
         assert_eq!(origin(&config, "retention.days"), "default");
     }
@@ -213,11 +268,19 @@ mod tests {
             ("", Some("workers.wasm"), "NAME=VALUE"),
             ("[server", None, "no TOML"),
         ] {
-            let refused = read(file, &[], &flag.into_iter().collect::<Vec<_>>()).expect_err(message);
+            let refused =
+                read(file, &[], &flag.into_iter().collect::<Vec<_>>()).expect_err(message);
             assert!(refused.detail.contains(message), "{}", refused.detail);
         }
-        let negative = read("[workers]\nwasm = -1", &[], &[]).expect("typed").settings().expect_err("no count");
-        assert!(negative.detail.starts_with("workers.wasm (file "), "{}", negative.detail);
+        let negative = read("[workers]\nwasm = -1", &[], &[])
+            .expect("typed")
+            .settings()
+            .expect_err("no count");
+        assert!(
+            negative.detail.starts_with("workers.wasm (file "),
+            "{}",
+            negative.detail
+        );
     }
 
     /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated. Whatever is read can
@@ -233,7 +296,10 @@ mod tests {
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             (z ^ (z >> 31)) as usize % limit
         };
-        let lines: Vec<&str> = DEFAULT.lines().filter(|line| !line.starts_with('#')).collect();
+        let lines: Vec<&str> = DEFAULT
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect();
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sre.toml");
         let (mut good, mut bad) = (0, 0);
@@ -248,7 +314,9 @@ mod tests {
                 }
             }
             std::fs::write(&path, &text).expect("a file");
-            match Config::read(Some(&path), std::iter::empty(), &[]).and_then(|config| config.settings()?.check()) {
+            match Config::read(Some(&path), std::iter::empty(), &[])
+                .and_then(|config| config.settings()?.check())
+            {
                 Ok(()) => good += 1,
                 Err(failure) => {
                     assert!(!failure.detail.is_empty());
@@ -256,6 +324,9 @@ mod tests {
                 }
             }
         }
-        assert!(good > 100 && bad > 100, "{good} were read and {bad} refused");
+        assert!(
+            good > 100 && bad > 100,
+            "{good} were read and {bad} refused"
+        );
     }
 }

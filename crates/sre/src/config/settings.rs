@@ -90,7 +90,13 @@ pub struct Retention {
 /// `[telemetry]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "read by the feature only; known names in any case"))]
+#[cfg_attr(
+    not(feature = "otel"),
+    expect(
+        dead_code,
+        reason = "read by the feature only; known names in any case"
+    )
+)]
 pub struct Telemetry {
     pub traces_endpoint: String,
     pub service_name: String,
@@ -124,15 +130,26 @@ impl Settings {
         let server = &self.server;
         let rate = server.rate_limit_per_second;
         if !rate.is_finite() || rate <= 0.0 {
-            return Err(invalid(format!("server.rate_limit_per_second must be a number above 0, found {rate}")));
+            return Err(invalid(format!(
+                "server.rate_limit_per_second must be a number above 0, found {rate}"
+            )));
         }
         Ok(ServerOptions {
             connections_limit: count("server.connections_limit", server.connections_limit)?,
             body_limit_bytes: server.body_limit_bytes,
             bodies_limit_bytes: server.bodies_limit_bytes.clamp(1, 1 << 40),
-            head_time_limit: seconds("server.head_time_limit_seconds", server.head_time_limit_seconds)?,
-            body_time_limit: seconds("server.body_time_limit_seconds", server.body_time_limit_seconds)?,
-            write_time_limit: seconds("server.write_time_limit_seconds", server.write_time_limit_seconds)?,
+            head_time_limit: seconds(
+                "server.head_time_limit_seconds",
+                server.head_time_limit_seconds,
+            )?,
+            body_time_limit: seconds(
+                "server.body_time_limit_seconds",
+                server.body_time_limit_seconds,
+            )?,
+            write_time_limit: seconds(
+                "server.write_time_limit_seconds",
+                server.write_time_limit_seconds,
+            )?,
             rate_limit_per_second: rate,
             streams_limit: count("server.streams_limit", server.streams_limit)?,
             verifications_limit: count("server.verifications_limit", server.verifications_limit)?,
@@ -147,8 +164,14 @@ impl Settings {
     /// A time that is none.
     pub fn worker_options(&self) -> Result<WorkerOptions, Failure> {
         let workers = &self.workers;
-        let queue_time = seconds("workers.queue_time_limit_seconds", workers.queue_time_limit_seconds)?;
-        let (wasm, native) = (count("workers.wasm", workers.wasm)?, count("workers.native", workers.native)?);
+        let queue_time = seconds(
+            "workers.queue_time_limit_seconds",
+            workers.queue_time_limit_seconds,
+        )?;
+        let (wasm, native) = (
+            count("workers.wasm", workers.wasm)?,
+            count("workers.native", workers.native)?,
+        );
         Ok(WorkerOptions {
             concurrency: HashMap::from([(Backend::Wasm, wasm), (Backend::Native, native)]),
             queue_limit_orders: workers.queue_limit_orders,
@@ -163,8 +186,14 @@ impl Settings {
     /// A time that is none.
     pub fn backoff(&self) -> Result<Backoff, Failure> {
         Ok(Backoff {
-            base: seconds("workers.backoff_base_seconds", self.workers.backoff_base_seconds)?,
-            cap: seconds("workers.backoff_cap_seconds", self.workers.backoff_cap_seconds)?,
+            base: seconds(
+                "workers.backoff_base_seconds",
+                self.workers.backoff_base_seconds,
+            )?,
+            cap: seconds(
+                "workers.backoff_cap_seconds",
+                self.workers.backoff_cap_seconds,
+            )?,
         })
     }
 
@@ -173,7 +202,11 @@ impl Settings {
     /// # Errors
     /// A time that is none.
     pub fn schedule(&self) -> Result<Schedule, Failure> {
-        let pauses = self.callbacks.schedule_seconds.iter().map(|pause| seconds("callbacks.schedule_seconds", *pause));
+        let pauses = self
+            .callbacks
+            .schedule_seconds
+            .iter()
+            .map(|pause| seconds("callbacks.schedule_seconds", *pause));
         Ok(Schedule::new(pauses.collect::<Result<_, _>>()?))
     }
 
@@ -182,7 +215,10 @@ impl Settings {
     /// # Errors
     /// A time that is none.
     pub fn delivery_time_limit(&self) -> Result<Duration, Failure> {
-        seconds("callbacks.delivery_time_limit_seconds", self.callbacks.delivery_time_limit_seconds)
+        seconds(
+            "callbacks.delivery_time_limit_seconds",
+            self.callbacks.delivery_time_limit_seconds,
+        )
     }
 
     /// Where callbacks may go.
@@ -191,10 +227,16 @@ impl Settings {
     /// A network that is none.
     pub fn address_policy(&self) -> Result<AddressPolicy, Failure> {
         let network = |text: &String| {
-            text.parse::<Network>()
-                .map_err(|error| Failure::usage("config_invalid", format!("callbacks.networks: {error}")))
+            text.parse::<Network>().map_err(|error| {
+                Failure::usage("config_invalid", format!("callbacks.networks: {error}"))
+            })
         };
-        let networks = self.callbacks.networks.iter().map(network).collect::<Result<_, _>>()?;
+        let networks = self
+            .callbacks
+            .networks
+            .iter()
+            .map(network)
+            .collect::<Result<_, _>>()?;
         Ok(AddressPolicy::new(networks, self.callbacks.ports.clone()))
     }
 
@@ -216,7 +258,10 @@ impl Settings {
         if period <= Duration::from_secs(1) {
             return Ok(period);
         }
-        Err(Failure::usage("config_invalid", format!("{name} must be at most 1, found {}", period.as_secs_f64())))
+        Err(Failure::usage(
+            "config_invalid",
+            format!("{name} must be at most 1, found {}", period.as_secs_f64()),
+        ))
     }
 
     /// How often a sample is audited.
@@ -224,7 +269,10 @@ impl Settings {
     /// # Errors
     /// A time that is none.
     pub fn audit_period(&self) -> Result<Duration, Failure> {
-        seconds("receipts.audit_period_seconds", self.receipts.audit_period_seconds)
+        seconds(
+            "receipts.audit_period_seconds",
+            self.receipts.audit_period_seconds,
+        )
     }
 
     /// How long orders are kept.
@@ -250,15 +298,25 @@ const COUNT_LIMIT: usize = 1_000_000;
 
 fn seconds(name: &str, value: f64) -> Result<Duration, Failure> {
     let is_time = (0.0..=TIME_LIMIT_SECONDS).contains(&value);
-    let time = if is_time { Duration::try_from_secs_f64(value).ok() } else { None };
-    time.ok_or_else(|| invalid(format!("{name} must be a number from 0 to {TIME_LIMIT_SECONDS:e}, found {value}")))
+    let time = if is_time {
+        Duration::try_from_secs_f64(value).ok()
+    } else {
+        None
+    };
+    time.ok_or_else(|| {
+        invalid(format!(
+            "{name} must be a number from 0 to {TIME_LIMIT_SECONDS:e}, found {value}"
+        ))
+    })
 }
 
 fn count(name: &str, value: usize) -> Result<usize, Failure> {
     if (1..=COUNT_LIMIT).contains(&value) {
         return Ok(value);
     }
-    Err(invalid(format!("{name} must lie between 1 and {COUNT_LIMIT}, found {value}")))
+    Err(invalid(format!(
+        "{name} must lie between 1 and {COUNT_LIMIT}, found {value}"
+    )))
 }
 
 fn invalid(detail: String) -> Failure {

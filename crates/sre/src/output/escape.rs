@@ -58,6 +58,9 @@ mod tests {
     fn escaped_json_is_the_same_value() {
         let value = serde_json::json!({"\u{202e}a": "\u{9b}\u{7f}\u{1b}\"\\", "b": ["\u{2029}"]});
         let text = escape_json(&value.to_string());
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON"),
+            value
+        );
     }
 }

@@ -14,7 +14,10 @@ pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> Strin
     match skill {
         Some(skill) => {
             let (manifest, digest) = (skill.manifest(), skill.digest().to_string());
-            sheet.title(&format!("{} {}", manifest.name, manifest.version), &format!("sha256:{}", &digest[..12]));
+            sheet.title(
+                &format!("{} {}", manifest.name, manifest.version),
+                &format!("sha256:{}", &digest[..12]),
+            );
         }
         None => sheet.title("order", ""),
     }
@@ -23,7 +26,10 @@ pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> Strin
         OrderStatus::Completed => sheet.painted_row("status", result.status.as_str(), Style::good),
         _ => sheet.painted_row("status", result.status.as_str(), Style::error),
     }
-    if let (Some(message), code) = (&result.error_message, result.error_code.as_deref().unwrap_or("unknown")) {
+    if let (Some(message), code) = (
+        &result.error_message,
+        result.error_code.as_deref().unwrap_or("unknown"),
+    ) {
         sheet.row("error", &format!("{message} ({code})"));
     }
     effort(&mut sheet, result);
@@ -43,14 +49,23 @@ pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> Strin
         sheet.hint(&hint);
     }
     if let Some(output) = &result.output {
-        sheet.block(&escape_json(&serde_json::to_string_pretty(output).unwrap_or_default()));
+        sheet.block(&escape_json(
+            &serde_json::to_string_pretty(output).unwrap_or_default(),
+        ));
     }
     sheet.into_text()
 }
 
 /// Where it ran and what it took.
 fn effort(sheet: &mut Sheet, result: &OrderResult) {
-    if let Some(CommitResult { backend, backend_note, resources, execution_time_ms, .. }) = &result.commit_result {
+    if let Some(CommitResult {
+        backend,
+        backend_note,
+        resources,
+        execution_time_ms,
+        ..
+    }) = &result.commit_result
+    {
         let mut used = format!("{backend}: {}", duration(*execution_time_ms));
         if resources.fuel > 0 {
             used.push_str(&format!(", {} fuel", number(resources.fuel)));
@@ -58,16 +73,28 @@ fn effort(sheet: &mut Sheet, result: &OrderResult) {
         used.push_str(&format!(", {} memory", bytes(resources.peak_memory_bytes)));
         sheet.row("ran on", &used);
         // A script's interpreter goes without saying; an image that the author named and nobody used does not.
-        if let Some(note) = backend_note.as_ref().filter(|note| note.contains("docker_image")) {
+        if let Some(note) = backend_note
+            .as_ref()
+            .filter(|note| note.contains("docker_image"))
+        {
             sheet.row("", note);
         }
     }
-    let attempts = if result.attempts > 1 { format!(", {} attempts", result.attempts) } else { String::new() };
-    sheet.row("took", &format!("{} in all{attempts}", duration(result.execution_time_ms)));
+    let attempts = if result.attempts > 1 {
+        format!(", {} attempts", result.attempts)
+    } else {
+        String::new()
+    };
+    sheet.row(
+        "took",
+        &format!("{} in all{attempts}", duration(result.execution_time_ms)),
+    );
 }
 
 fn verdict(sheet: &mut Sheet, found: &VerifyResult) {
-    sheet.painted_row("verdict", &summary(found), |style, text| paint_verdict(style, found.verdict, text));
+    sheet.painted_row("verdict", &summary(found), |style, text| {
+        paint_verdict(style, found.verdict, text)
+    });
 }
 
 /// What a person can do about a failure.
@@ -79,15 +106,24 @@ fn hint(result: &OrderResult) -> Option<String> {
         }
         "out_of_fuel" => "--fuel sets how many instructions a skill may execute",
         "out_of_memory" => "--mem-limit sets how much memory a skill may use",
-        "bad_output" => "a skill prints one JSON value to standard output and everything else to standard error",
-        "skill_exited" if result.logs.is_empty() => "the skill wrote nothing to standard error that would say why",
+        "bad_output" => {
+            "a skill prints one JSON value to standard output and everything else to standard error"
+        }
+        "skill_exited" if result.logs.is_empty() => {
+            "the skill wrote nothing to standard error that would say why"
+        }
         "skill_exited" => "the log is what the skill wrote to standard error",
-        "skill_trapped" => "the program broke down; a panic or an abort in its source is the usual cause",
+        "skill_trapped" => {
+            "the program broke down; a panic or an abort in its source is the usual cause"
+        }
         "store_failed" | "sandbox_unavailable" => {
             "this was not the skill's doing; run it as a new order, or with --max-retries"
         }
         "verification_failed" => {
-            return Some(format!("`sre verify {}` repeats the verification and lists every check", result.order_id));
+            return Some(format!(
+                "`sre verify {}` repeats the verification and lists every check",
+                result.order_id
+            ));
         }
         _ => return None,
     };

@@ -22,7 +22,11 @@ impl Progress {
     #[must_use]
     pub fn new(global: &Global) -> Self {
         let wanted = !global.quiet && global.verbose == 0;
-        let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if wanted {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let area = MultiProgress::with_draw_target(target);
         let spinner = area.add(ProgressBar::new_spinner());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {

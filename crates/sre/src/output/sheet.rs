@@ -21,7 +21,10 @@ impl Sheet {
     /// An empty sheet.
     #[must_use]
     pub fn new(style: Style) -> Self {
-        Self { style, text: String::new() }
+        Self {
+            style,
+            text: String::new(),
+        }
     }
 
     /// The colours.
@@ -33,7 +36,8 @@ impl Sheet {
     /// A line in bold, with an addition in plain.
     pub fn title(&mut self, title: &str, addition: &str) {
         let title = self.style.title(&one_line(title));
-        self.text.push_str(format!("{title}  {}", one_line(addition)).trim_end());
+        self.text
+            .push_str(format!("{title}  {}", one_line(addition)).trim_end());
         self.text.push('\n');
     }
 
@@ -48,19 +52,24 @@ impl Sheet {
         let mut lines = escape(value);
         // Further lines stand below the first.
         if lines.contains('\n') {
-            lines = lines.trim_end().replace('\n', &format!("\n  {:LABEL_WIDTH$} ", ""));
+            lines = lines
+                .trim_end()
+                .replace('\n', &format!("\n  {:LABEL_WIDTH$} ", ""));
         }
-        self.text.push_str(&format!("  {label} {}\n", paint(self.style, &lines)));
+        self.text
+            .push_str(&format!("  {label} {}\n", paint(self.style, &lines)));
     }
 
     /// A line with a mark before it. It stays one line: what others wrote must not look like the next mark.
     pub fn marked(&mut self, mark: &str, text: &str) {
-        self.text.push_str(&format!("  {mark} {}\n", one_line(text)));
+        self.text
+            .push_str(&format!("  {mark} {}\n", one_line(text)));
     }
 
     /// Lines that somebody else wrote, set off by a bar.
     pub fn quote(&mut self, label: &str, text: &str) {
-        self.text.push_str(&format!("  {}\n", self.style.label(label)));
+        self.text
+            .push_str(&format!("  {}\n", self.style.label(label)));
         for line in escape(text).trim_end_matches('\n').split('\n') {
             self.text.push_str(format!("  │ {line}").trim_end());
             self.text.push('\n');
@@ -69,7 +78,8 @@ impl Sheet {
 
     /// A hint.
     pub fn hint(&mut self, hint: &str) {
-        self.text.push_str(&format!("{} {}\n", self.style.hint("hint:"), escape(hint)));
+        self.text
+            .push_str(&format!("{} {}\n", self.style.hint("hint:"), escape(hint)));
     }
 
     /// Text that is safe already, set off by an empty line.

@@ -14,9 +14,10 @@ use crate::failure::Failure;
 pub fn stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::operating("output_failed", format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::operating(
+            "output_failed",
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }

@@ -50,9 +50,18 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0, 999, 1_509, 125_000].map(duration), ["under 1 ms", "999 ms", "1.50 s", "2 min 5 s"]);
-        assert_eq!([1, 1023, 1024, 1_400_000].map(bytes), ["1 byte", "1,023 bytes", "1.0 KiB", "1.3 MiB"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(number),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [0, 999, 1_509, 125_000].map(duration),
+            ["under 1 ms", "999 ms", "1.50 s", "2 min 5 s"]
+        );
+        assert_eq!(
+            [1, 1023, 1024, 1_400_000].map(bytes),
+            ["1 byte", "1,023 bytes", "1.0 KiB", "1.3 MiB"]
+        );
         assert_eq!(bytes(u64::MAX), "17179869183.9 GiB");
     }
 }

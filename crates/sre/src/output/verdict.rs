@@ -12,7 +12,9 @@ pub fn verification(title: &str, addition: &str, found: &VerifyResult, style: St
     for check in &found.checks {
         one(&mut sheet, check);
     }
-    sheet.painted_row("verdict", &summary(found), |style, text| paint_verdict(style, found.verdict, text));
+    sheet.painted_row("verdict", &summary(found), |style, text| {
+        paint_verdict(style, found.verdict, text)
+    });
     if found.checks.iter().all(|check| check.detail != found.error)
         && let Some(error) = &found.error
     {
@@ -29,14 +31,30 @@ pub fn verification(title: &str, addition: &str, found: &VerifyResult, style: St
 
 /// The verdict in a few words: `matched: 8 checks passed, replayed`.
 pub(super) fn summary(found: &VerifyResult) -> String {
-    let count = |status| found.checks.iter().filter(|check| check.status == status).count() as u64;
-    let mut parts = vec![format!("{} passed", plural(count(CheckStatus::Passed), "check"))];
-    for (status, word) in [(CheckStatus::Failed, "failed"), (CheckStatus::Skipped, "skipped")] {
+    let count = |status| {
+        found
+            .checks
+            .iter()
+            .filter(|check| check.status == status)
+            .count() as u64
+    };
+    let mut parts = vec![format!(
+        "{} passed",
+        plural(count(CheckStatus::Passed), "check")
+    )];
+    for (status, word) in [
+        (CheckStatus::Failed, "failed"),
+        (CheckStatus::Skipped, "skipped"),
+    ] {
         if count(status) > 0 {
             parts.push(format!("{} {word}", count(status)));
         }
     }
-    parts.push(String::from(if found.method == Method::Replay { "replayed" } else { "not replayed" }));
+    parts.push(String::from(if found.method == Method::Replay {
+        "replayed"
+    } else {
+        "not replayed"
+    }));
     format!("{}: {}", found.verdict, parts.join(", "))
 }
 
@@ -57,7 +75,10 @@ fn one(sheet: &mut Sheet, check: &Check) {
         CheckStatus::Skipped => style.warning("–"),
     };
     match &check.detail {
-        Some(detail) => sheet.marked(&mark, &format!("{}: {detail}", check.name.replace('_', " "))),
+        Some(detail) => sheet.marked(
+            &mark,
+            &format!("{}: {detail}", check.name.replace('_', " ")),
+        ),
         None => sheet.marked(&mark, &check.name.replace('_', " ")),
     }
 }

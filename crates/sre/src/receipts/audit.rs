@@ -44,10 +44,16 @@ impl Audit {
     ///
     /// # Errors
     /// When log or journal cannot be read.
-    pub async fn sample(registrar: &Registrar, store: &dyn Store, count: u32) -> Result<Self, RegistrarError> {
+    pub async fn sample(
+        registrar: &Registrar,
+        store: &dyn Store,
+        count: u32,
+    ) -> Result<Self, RegistrarError> {
         let (log, mut audit) = (registrar.log(), Self::default());
         for position in positions(log.submitted()?, u64::from(count)) {
-            let Some((order_id, entry)) = log.entry_at(position)? else { continue };
+            let Some((order_id, entry)) = log.entry_at(position)? else {
+                continue;
+            };
             for tile in log.tiles_over(position)? {
                 audit.read(store, &order_id, tile).await;
             }
@@ -83,7 +89,12 @@ impl Audit {
     }
 
     /// A blob, unless it is lost.
-    async fn read(&mut self, store: &dyn Store, order_id: &str, digest: BlobDigest) -> Option<Arc<[u8]>> {
+    async fn read(
+        &mut self,
+        store: &dyn Store,
+        order_id: &str,
+        digest: BlobDigest,
+    ) -> Option<Arc<[u8]>> {
         match store.get(digest).await {
             Ok(bytes) => {
                 self.found(digest, bytes.len());

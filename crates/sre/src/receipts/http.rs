@@ -99,7 +99,9 @@ impl HttpPlace {
     /// # Errors
     /// When the address is none or has credentials in it, or TLS cannot be set up.
     pub fn new(address: &str) -> Result<Self, Failure> {
-        let refuse = |why: &dyn std::fmt::Display| Failure::usage("url_invalid", format!("{address}: {why}"));
+        let refuse = |why: &dyn std::fmt::Display| {
+            Failure::usage("url_invalid", format!("{address}: {why}"))
+        };
         if !is_url(address) {
             return Err(refuse(&"an address begins with http:// or https://"));
         }
@@ -107,10 +109,13 @@ impl HttpPlace {
         if has_credentials(&base) {
             // Without the address: what must not be in it would be printed with it.
             let detail = "an address must not contain credentials: they would end up in logs and in challenges";
-            return Err(Failure::usage("url_invalid", detail).hint("--token-file or SRE_TOKEN gives a token"));
+            return Err(Failure::usage("url_invalid", detail)
+                .hint("--token-file or SRE_TOKEN gives a token"));
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(refuse(&"an address of a store or a log has no query and no fragment"));
+            return Err(refuse(
+                &"an address of a store or a log has no query and no fragment",
+            ));
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
@@ -119,7 +124,12 @@ impl HttpPlace {
             .timeout(ANSWER_TIME_LIMIT)
             .build()
             .map_err(|error| Failure::operating("client_unavailable", error.to_string()))?;
-        Ok(Self { base, client, token: None, token_hint: "" })
+        Ok(Self {
+            base,
+            client,
+            token: None,
+            token_hint: "",
+        })
     }
 
     /// The same, asked with this token. `hint` says where another one would come from.
@@ -139,7 +149,8 @@ impl HttpPlace {
     /// # Errors
     /// What kept it from answering.
     pub async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
-        self.get(&format!("v1/blobs/{digest}"), BLOB_LIMIT_BYTES).await
+        self.get(&format!("v1/blobs/{digest}"), BLOB_LIMIT_BYTES)
+            .await
     }
 
     /// As [`HttpPlace::blob`], where the blob can only be an envelope. Of a longer one the beginning: its digest is
@@ -148,7 +159,9 @@ impl HttpPlace {
     /// # Errors
     /// What kept it from answering.
     pub async fn envelope(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
-        let Some(mut answer) = self.answer(&format!("v1/blobs/{digest}")).await? else { return Ok(None) };
+        let Some(mut answer) = self.answer(&format!("v1/blobs/{digest}")).await? else {
+            return Ok(None);
+        };
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
             bytes.extend_from_slice(&chunk);
@@ -167,21 +180,40 @@ impl HttpPlace {
     }
 
     async fn answer(&self, path: &str) -> Result<Option<reqwest::Response>, NoAnswer> {
-        let answer = self.request(reqwest::Method::GET, path)?.send().await.map_err(|error| causes(&error))?;
+        let answer = self
+            .request(reqwest::Method::GET, path)?
+            .send()
+            .await
+            .map_err(|error| causes(&error))?;
         match answer.status().as_u16() {
             200 => Ok(Some(answer)),
             404 | 410 => Ok(None),
             status @ (401 | 403) => {
                 let (_, detail) = problem(answer).await.unwrap_or_default();
-                let parts = [format!("the answer was {status}"), detail, self.token_hint.to_owned()];
-                let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-                Err(NoAnswer { status: Some(status), why: parts.join("; ") })
+                let parts = [
+                    format!("the answer was {status}"),
+                    detail,
+                    self.token_hint.to_owned(),
+                ];
+                let parts: Vec<String> =
+                    parts.into_iter().filter(|part| !part.is_empty()).collect();
+                Err(NoAnswer {
+                    status: Some(status),
+                    why: parts.join("; "),
+                })
             }
-            other => Err(NoAnswer { status: Some(other), why: format!("the answer was {other}") }),
+            other => Err(NoAnswer {
+                status: Some(other),
+                why: format!("the answer was {other}"),
+            }),
         }
     }
 
-    fn request(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder, String> {
+    fn request(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+    ) -> Result<reqwest::RequestBuilder, String> {
         let url = self.base.join(path).map_err(|error| error.to_string())?;
         let request = self.client.request(method, url);
         Ok(match &self.token {
@@ -194,13 +226,26 @@ impl HttpPlace {
     ///
     /// # Errors
     /// What kept it from answering.
-    pub async fn send_verdict(&self, order_id: &OrderId, envelope: String) -> Result<VerdictAnswer, String> {
-        let request = self.request(reqwest::Method::POST, &format!("v1/orders/{order_id}/verdicts"))?;
-        let request = request.header("content-type", "application/json").body(envelope);
+    pub async fn send_verdict(
+        &self,
+        order_id: &OrderId,
+        envelope: String,
+    ) -> Result<VerdictAnswer, String> {
+        let request = self.request(
+            reqwest::Method::POST,
+            &format!("v1/orders/{order_id}/verdicts"),
+        )?;
+        let request = request
+            .header("content-type", "application/json")
+            .body(envelope);
         let answer = request.send().await.map_err(|error| causes(&error))?;
         let status = answer.status().as_u16();
         let (code, detail) = problem(answer).await?;
-        Ok(VerdictAnswer { status, code, detail })
+        Ok(VerdictAnswer {
+            status,
+            code,
+            detail,
+        })
     }
 
     /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is
@@ -209,7 +254,11 @@ impl HttpPlace {
     /// # Errors
     /// What kept it from answering.
     pub async fn receipt(&self, order_id: &OrderId) -> Result<Option<Vec<u8>>, NoAnswer> {
-        self.get(&format!("v1/orders/{order_id}/receipt?wait=10"), ENVELOPE_LIMIT_BYTES + PROOF_LIMIT_BYTES).await
+        self.get(
+            &format!("v1/orders/{order_id}/receipt?wait=10"),
+            ENVELOPE_LIMIT_BYTES + PROOF_LIMIT_BYTES,
+        )
+        .await
     }
 }
 
@@ -258,19 +307,46 @@ impl HttpWitness {
     ///
     /// # Errors
     /// What kept it from answering, or that it refused.
-    pub async fn add_checkpoint(&self, old: u64, path: &[Hash], note: &Note) -> Result<WitnessAnswer, String> {
-        let path: String = path.iter().map(|hash| STANDARD.encode(hash.0) + "\n").collect();
+    pub async fn add_checkpoint(
+        &self,
+        old: u64,
+        path: &[Hash],
+        note: &Note,
+    ) -> Result<WitnessAnswer, String> {
+        let path: String = path
+            .iter()
+            .map(|hash| STANDARD.encode(hash.0) + "\n")
+            .collect();
         let body = format!("old {old}\n{path}\n{note}");
-        let url = self.0.base.join("add-checkpoint").map_err(|error| error.to_string())?;
-        let answer = self.0.client.post(url).body(body).send().await.map_err(|error| causes(&error))?;
+        let url = self
+            .0
+            .base
+            .join("add-checkpoint")
+            .map_err(|error| error.to_string())?;
+        let answer = self
+            .0
+            .client
+            .post(url)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| causes(&error))?;
         let status = answer.status().as_u16();
         let text = read(answer, NOTE_LIMIT_BYTES).await?;
         let text = String::from_utf8(text).map_err(|_| String::from("the answer is no text"))?;
         match status {
             200 => Ok(WitnessAnswer::Cosigned(text)),
-            409 => text.trim_end().parse().map(WitnessAnswer::Seen).map_err(|_| String::from("the answer is no size")),
-            403 => Err(String::from("it does not accept this log's signature (403)")),
-            404 => Err(String::from("it does not know this log (404); its operator has to be told of the log's key")),
+            409 => text
+                .trim_end()
+                .parse()
+                .map(WitnessAnswer::Seen)
+                .map_err(|_| String::from("the answer is no size")),
+            403 => Err(String::from(
+                "it does not accept this log's signature (403)",
+            )),
+            404 => Err(String::from(
+                "it does not know this log (404); its operator has to be told of the log's key",
+            )),
             422 => Err(String::from("it says that the log did not only grow (422)")),
             other => Err(format!("the answer was {other}")),
         }
@@ -286,13 +362,22 @@ pub fn has_credentials(url: &Url) -> bool {
 async fn problem(answer: reqwest::Response) -> Result<(String, String), String> {
     let text = read(answer, ENVELOPE_LIMIT_BYTES).await?;
     let problem: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    let member = |name: &str| problem[name].as_str().unwrap_or_default().chars().take(DETAIL_LIMIT_CHARS).collect();
+    let member = |name: &str| {
+        problem[name]
+            .as_str()
+            .unwrap_or_default()
+            .chars()
+            .take(DETAIL_LIMIT_CHARS)
+            .collect()
+    };
     Ok((member("code"), member("detail")))
 }
 
 /// An answer's body, no more of it than may be.
 async fn read(answer: reqwest::Response, limit_bytes: usize) -> Result<Vec<u8>, String> {
-    read_body(answer, limit_bytes).await.map_err(|error| error.to_string())
+    read_body(answer, limit_bytes)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 fn causes(error: &reqwest::Error) -> String {

@@ -22,7 +22,10 @@ use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 
 pub use audit::Audit;
-pub use http::{HttpLog, HttpPlace, HttpWitness, NoAnswer, VerdictAnswer, WitnessAnswer, has_credentials, is_url};
+pub use http::{
+    HttpLog, HttpPlace, HttpWitness, NoAnswer, VerdictAnswer, WitnessAnswer, has_credentials,
+    is_url,
+};
 pub use office::{AuditPlan, Office};
 pub use shown::Shown;
 pub use sources::Sources;
@@ -64,7 +67,9 @@ impl Receipts {
     /// As [`Receipts::open`].
     pub async fn over(folder: &DataFolder, journal: Arc<Journal>) -> Result<Self, Failure> {
         let store: Arc<dyn Store> = Arc::new(folder.open_store()?);
-        let registrar = folder.open_registrar(journal, Arc::clone(&store), PROGRAM).await?;
+        let registrar = folder
+            .open_registrar(journal, Arc::clone(&store), PROGRAM)
+            .await?;
         Ok(Self { store, registrar })
     }
 
@@ -88,7 +93,15 @@ impl Receipts {
     /// # Errors
     /// When it cannot be stored or entered into the log. Trying again is safe.
     pub async fn issue(&self, order_id: &OrderId) -> Result<(Receipt, TlogProof), Failure> {
-        let lost = || Failure::operating("receipt_failed", format!("order {order_id} has no result and no receipt"));
-        self.registrar.issue_proven(order_id).await?.ok_or_else(lost)
+        let lost = || {
+            Failure::operating(
+                "receipt_failed",
+                format!("order {order_id} has no result and no receipt"),
+            )
+        };
+        self.registrar
+            .issue_proven(order_id)
+            .await?
+            .ok_or_else(lost)
     }
 }

@@ -49,7 +49,11 @@ impl Office {
             let registrar = Arc::clone(&registrar);
             loops.spawn(async move { keep_auditing(&registrar, &audit).await });
         }
-        Self { registrar, stop, loops }
+        Self {
+            registrar,
+            stop,
+            loops,
+        }
     }
 
     /// Signs and enters what has ended meanwhile, as far as that can be done now.
@@ -63,7 +67,9 @@ impl Office {
         };
         match tokio::time::timeout(CLOSING_TIME, rest).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last receipts are issued by the next start"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the last receipts are issued by the next start")
+            }
             Err(_) => tracing::warn!("the last receipts are issued by the next start"),
         }
     }
@@ -75,7 +81,9 @@ async fn keep_auditing(registrar: &Registrar, plan: &AuditPlan) {
         tokio::time::sleep(plan.period.max(Duration::from_millis(100))).await;
         match Audit::sample(registrar, &*plan.store, plan.sample).await {
             Ok(found) => record(plan, found).await,
-            Err(error) => tracing::warn!(%error, "the log cannot be read, and its receipts are not audited"),
+            Err(error) => {
+                tracing::warn!(%error, "the log cannot be read, and its receipts are not audited")
+            }
         }
     }
 }
@@ -95,7 +103,11 @@ async fn record(plan: &AuditPlan, found: Audit) {
         match still.iter_mut().find(|known| known.digest == digest) {
             Some(known) => known.orders.extend(blob.orders),
             None if has_room => {
-                still.push(LostBlob { digest, problem: blob.problem, orders: blob.orders });
+                still.push(LostBlob {
+                    digest,
+                    problem: blob.problem,
+                    orders: blob.orders,
+                });
             }
             None => {}
         }

@@ -35,7 +35,11 @@ impl Shown {
             return None;
         }
         let value = canonical_json::parse(bytes).ok()?;
-        let Form { status, receipt, proof } = serde_json::from_value(value).ok()?;
+        let Form {
+            status,
+            receipt,
+            proof,
+        } = serde_json::from_value(value).ok()?;
         matches!(&*status, "pending" | "logged").then(|| Self {
             receipt: receipt.as_ref().map(canonical_json::to_vec),
             proof: proof.map(String::into_bytes),

@@ -42,7 +42,10 @@ enum Place {
 impl Sources {
     /// Nothing but these blobs.
     pub fn new(bundle: BTreeMap<BlobDigest, Arc<[u8]>>) -> Self {
-        Self { bundle, places: Vec::new() }
+        Self {
+            bundle,
+            places: Vec::new(),
+        }
     }
 
     /// What the places did not answer so far, all together.
@@ -58,8 +61,13 @@ impl Sources {
 
     /// Why a place refuses whoever asks here, if one does.
     pub fn refusal(&self) -> Option<NoAnswer> {
-        let lasts = self.places.iter().map(|(_, trouble)| trouble.lock().unwrap_or_else(PoisonError::into_inner));
-        lasts.filter_map(|trouble| trouble.last.clone()).find(NoAnswer::is_refusal)
+        let lasts = self
+            .places
+            .iter()
+            .map(|(_, trouble)| trouble.lock().unwrap_or_else(PoisonError::into_inner));
+        lasts
+            .filter_map(|trouble| trouble.last.clone())
+            .find(NoAnswer::is_refusal)
     }
 
     fn add_place(&mut self, place: Place) {
@@ -95,7 +103,9 @@ impl Sources {
     /// When there is a store in it that cannot be opened.
     pub fn add_folder(&mut self, folder: &Path) -> Result<(), Failure> {
         let blobs = folder.join("blobs");
-        let store = [folder, &blobs].into_iter().find(|folder| folder.join("small.sqlite3").is_file());
+        let store = [folder, &blobs]
+            .into_iter()
+            .find(|folder| folder.join("small.sqlite3").is_file());
         self.add_place(match store {
             Some(store) => Place::Data(open_store(store)?, folder.to_path_buf()),
             None if blobs.is_dir() => Place::Files(blobs),
@@ -106,14 +116,17 @@ impl Sources {
 }
 
 /// Said where a service refuses.
-const OWN_TOKEN_HINT: &str =
-    "SRE_TOKEN or SRE_TOKEN_FILE holds the token for the service that SRE_SERVER names; it needs the scope `read`";
+const OWN_TOKEN_HINT: &str = "SRE_TOKEN or SRE_TOKEN_FILE holds the token for the service that SRE_SERVER names; it needs the scope `read`";
 
 /// The token of the environment, where it belongs: to the service that SRE_SERVER names, and to no stranger.
 fn own_token(place: &str) -> Result<Option<String>, Failure> {
     let own = std::env::var("SRE_SERVER").unwrap_or_default();
     if own.trim_end_matches('/') == place.trim_end_matches('/') {
-        return client::token(std::env::var_os("SRE_TOKEN_FILE").map(PathBuf::from).as_deref());
+        return client::token(
+            std::env::var_os("SRE_TOKEN_FILE")
+                .map(PathBuf::from)
+                .as_deref(),
+        );
     }
     Ok(None)
 }
@@ -156,7 +169,9 @@ fn read_file(path: &Path) -> Result<Option<Arc<[u8]>>, String> {
         Err(error) => return Err(error.to_string()),
     };
     let mut bytes = Vec::new();
-    file.take(BLOB_LIMIT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(BLOB_LIMIT_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
     if bytes.len() > BLOB_LIMIT_BYTES {
         Err(format!("longer than {BLOB_LIMIT_BYTES} bytes"))
     } else {

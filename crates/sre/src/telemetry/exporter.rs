@@ -55,16 +55,22 @@ impl Telemetry {
         }
         let ratio = settings.sample_ratio;
         if !(0.0..=1.0).contains(&ratio) {
-            return Err(refuse(&format!("sample_ratio must lie between 0 and 1, found {ratio}")));
+            return Err(refuse(&format!(
+                "sample_ratio must lie between 0 and 1, found {ratio}"
+            )));
         }
-        let endpoint: Url =
-            settings.traces_endpoint.parse().map_err(|error| refuse(&format!("traces_endpoint: {error}")))?;
+        let endpoint: Url = settings
+            .traces_endpoint
+            .parse()
+            .map_err(|error| refuse(&format!("traces_endpoint: {error}")))?;
         if !matches!(endpoint.scheme(), "http" | "https") {
             return Err(refuse("traces_endpoint must be an http or https URL"));
         }
         let http = http_client()
             .timeout(SEND_TIME_LIMIT)
-            .default_headers(headers(&std::env::var(HEADERS_VARIABLE).unwrap_or_default())?)
+            .default_headers(headers(
+                &std::env::var(HEADERS_VARIABLE).unwrap_or_default(),
+            )?)
             .build()
             .map_err(|error| Failure::operating("telemetry_unavailable", error.to_string()))?;
         let (queue, spans) = mpsc::channel(QUEUE_LIMIT_SPANS);
@@ -76,18 +82,29 @@ impl Telemetry {
             dropped: Arc::clone(&dropped),
             is_failing: false,
         };
-        let exporter = Arc::new(Exporter { queue, dropped, ratio });
-        Ok(Self(Some(Running { exporter, task: tokio::spawn(sender.run(spans)) })))
+        let exporter = Arc::new(Exporter {
+            queue,
+            dropped,
+            ratio,
+        });
+        Ok(Self(Some(Running {
+            exporter,
+            task: tokio::spawn(sender.run(spans)),
+        })))
     }
 
     /// Whom the service tells of its spans.
     pub fn tracing(&self) -> Tracing {
-        self.0.as_ref().map_or_else(Tracing::default, |running| Tracing::to(Arc::<Exporter>::clone(&running.exporter)))
+        self.0.as_ref().map_or_else(Tracing::default, |running| {
+            Tracing::to(Arc::<Exporter>::clone(&running.exporter))
+        })
     }
 
     /// Sends what waits.
     pub async fn shutdown(self) {
-        let Some(Running { exporter, task }) = self.0 else { return };
+        let Some(Running { exporter, task }) = self.0 else {
+            return;
+        };
         // Others may hold it still; what they tell of from here on is dropped.
         exporter.close().await;
         if tokio::time::timeout(SEND_TIME_LIMIT, task).await.is_err() {
@@ -105,12 +122,19 @@ fn headers(text: &str) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
         // The value may be a secret, so it is not shown.
-        let bad = || Failure::usage("config_invalid", format!("{HEADERS_VARIABLE} must be name=value,name=value"));
+        let bad = || {
+            Failure::usage(
+                "config_invalid",
+                format!("{HEADERS_VARIABLE} must be name=value,name=value"),
+            )
+        };
         let (name, value) = pair.split_once('=').ok_or_else(bad)?;
-        let decoded = url::form_urlencoded::parse(format!("v={}", value.trim().replace('+', "%2B")).as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default();
+        let decoded = url::form_urlencoded::parse(
+            format!("v={}", value.trim().replace('+', "%2B")).as_bytes(),
+        )
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default();
         let name = HeaderName::try_from(name.trim()).map_err(|_| bad())?;
         let mut value = HeaderValue::try_from(decoded).map_err(|_| bad())?;
         value.set_sensitive(true);
@@ -142,7 +166,10 @@ impl Exporter {
 impl Tracer for Exporter {
     fn samples(&self, trace_id: &str) -> bool {
         // By the trace's id, so that everybody who looks at it decides alike.
-        let low = trace_id.get(18..).and_then(|low| u64::from_str_radix(low, 16).ok()).unwrap_or(0);
+        let low = trace_id
+            .get(18..)
+            .and_then(|low| u64::from_str_radix(low, 16).ok())
+            .unwrap_or(0);
         (low as f64) < self.ratio * (1_u64 << 56) as f64
     }
 
@@ -206,13 +233,16 @@ impl Sender {
             }
         }
         if failure.is_some() {
-            self.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            self.dropped
+                .fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
         // Once per outage, not once per batch.
         if failure.is_some() != self.is_failing {
             self.is_failing = failure.is_some();
             match failure {
-                Some(error) => tracing::warn!(error, "the collector takes no traces; they are dropped"),
+                Some(error) => {
+                    tracing::warn!(error, "the collector takes no traces; they are dropped")
+                }
                 None => {
                     let spans = self.dropped.swap(0, Ordering::Relaxed);
                     tracing::warn!(spans, "the collector takes traces again; some were dropped");
@@ -223,12 +253,16 @@ impl Sender {
 
     /// The answer's body is not read: it could only say that some spans were refused.
     async fn post(&self, body: String) -> Result<(), Refusal> {
-        let request = self.http.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let request = self
+            .http
+            .post(self.endpoint.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
         // Without the URL, which may carry a token.
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| Refusal { message: error.without_url().to_string(), may_pass: true })?;
+        let answer = request.send().await.map_err(|error| Refusal {
+            message: error.without_url().to_string(),
+            may_pass: true,
+        })?;
         match answer.status().as_u16() {
             200..=299 => Ok(()),
             status => Err(Refusal {

@@ -13,7 +13,10 @@ const SAMPLED: u32 = 0x1;
 
 /// The request's body.
 pub(super) fn request(service_name: &str, spans: &[EndedSpan]) -> Value {
-    let resource = [("service.name", service_name), ("service.version", env!("CARGO_PKG_VERSION"))];
+    let resource = [
+        ("service.name", service_name),
+        ("service.version", env!("CARGO_PKG_VERSION")),
+    ];
     json!({ "resourceSpans": [{
         "resource": { "attributes": resource.map(|(name, value)| attribute(name, value)) },
         "scopeSpans": [{
@@ -30,7 +33,10 @@ fn span(span: &EndedSpan) -> Value {
         SpanKind::Client => 3,
     };
     // Unset, or an error.
-    let status = span.error.as_ref().map_or_else(|| json!({}), |error| json!({ "code": 2, "message": error }));
+    let status = span
+        .error
+        .as_ref()
+        .map_or_else(|| json!({}), |error| json!({ "code": 2, "message": error }));
     json!({
         "traceId": span.context.trace_id(),
         "spanId": span.context.parent_id(),
@@ -50,5 +56,8 @@ fn attribute(name: &str, value: &str) -> Value {
 }
 
 fn nanoseconds(time: SystemTime) -> String {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos()
+        .to_string()
 }

@@ -29,7 +29,9 @@ pub(crate) struct Ran {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        let home = Self { root: tempfile::tempdir().expect("a temporary folder") };
+        let home = Self {
+            root: tempfile::tempdir().expect("a temporary folder"),
+        };
         fs::create_dir(home.tmp()).expect("a folder");
         home
     }
@@ -56,15 +58,25 @@ impl Home {
     /// error.
     pub(crate) fn command_with_mounts(&self, script: &str) -> Option<Command> {
         let alone = ["--user", "--map-root-user", "--mount"];
-        let may = Command::new("unshare").args(alone).arg("true").output().is_ok_and(|ran| ran.status.success());
+        let may = Command::new("unshare")
+            .args(alone)
+            .arg("true")
+            .output()
+            .is_ok_and(|ran| ran.status.success());
         if !may {
-            assert!(std::env::var_os("CI").is_none(), "this test needs user namespaces");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "this test needs user namespaces"
+            );
             eprintln!("SKIPPED: this host allows no user namespaces, or has no unshare");
             return None;
         }
         fs::create_dir_all(self.data()).expect("a folder");
         let mut command = self.surround(Command::new("unshare"));
-        command.args(alone).args(["sh", "-ec", &format!("{script}; exec \"$@\"")]).arg(self.data());
+        command
+            .args(alone)
+            .args(["sh", "-ec", &format!("{script}; exec \"$@\"")])
+            .arg(self.data());
         command.arg(env!("CARGO_BIN_EXE_sre"));
         Some(command)
     }
@@ -97,8 +109,11 @@ impl Home {
 
     /// The same with more lines in the front matter.
     pub(crate) fn skill_with(&self, program: &str, front_matter: &str) -> PathBuf {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/skills").join(format!("{program}.wat"));
-        let text = fs::read(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/skills")
+            .join(format!("{program}.wat"));
+        let text =
+            fs::read(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         self.skill_of(program, &text, front_matter)
     }
 
@@ -116,7 +131,11 @@ impl Home {
         let folder = self.path(name);
         let entrypoint = format!("scripts/main.{extension}");
         fs::create_dir_all(folder.join("scripts")).expect("folders");
-        fs::write(folder.join("SKILL.md"), skill_md(name, "").replace("main.wat", &entrypoint)).expect("SKILL.md");
+        fs::write(
+            folder.join("SKILL.md"),
+            skill_md(name, "").replace("main.wat", &entrypoint),
+        )
+        .expect("SKILL.md");
         fs::write(folder.join(entrypoint), text).expect("the script");
         folder
     }
@@ -124,7 +143,10 @@ impl Home {
     /// Files that were meant to be there for a moment only.
     pub(crate) fn droppings(&self) -> Vec<PathBuf> {
         let is_temporary = |path: &PathBuf| {
-            path.starts_with(self.tmp()) || path.file_name().is_some_and(|name| name.to_string_lossy().contains("tmp"))
+            path.starts_with(self.tmp())
+                || path
+                    .file_name()
+                    .is_some_and(|name| name.to_string_lossy().contains("tmp"))
         };
         let mut files = files_below(&self.tmp());
         files.extend(files_below(&self.data()));
@@ -135,7 +157,11 @@ impl Home {
 
 pub(crate) fn ran(output: Output) -> Ran {
     let text = |bytes| String::from_utf8(bytes).expect("sre prints UTF-8");
-    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ran {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
 
 impl Ran {
@@ -155,15 +181,23 @@ impl Ran {
 
 pub(crate) fn skill_md(name: &str, front_matter: &str) -> String {
     let name = name.replace('_', "-");
-    format!("---\nname: {name}\ndescription: A test.\nruntime:\n  entrypoint: main.wat\n{front_matter}---\n")
+    format!(
+        "---\nname: {name}\ndescription: A test.\nruntime:\n  entrypoint: main.wat\n{front_matter}---\n"
+    )
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.expect("an entry").path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+        if path.is_dir() {
+            files.extend(files_below(&path))
+        } else {
+            files.push(path)
+        }
     }
     files
 }

@@ -36,17 +36,31 @@ impl Service {
         for setting in settings {
             command.args(["--set", setting]);
         }
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("sre starts");
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("sre starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let greeting = listening(&mut stderr);
-        let base = greeting.split_whitespace().nth(2).expect("an address").to_owned();
+        let base = greeting
+            .split_whitespace()
+            .nth(2)
+            .expect("an address")
+            .to_owned();
         let log = thread::spawn(move || {
             let mut log = String::new();
             drop(stderr.read_to_string(&mut log));
             log
         });
         let http = sre_orchestrator::http_client().build().expect("a client");
-        Self { child, base, greeting, http, log: Some(log) }
+        Self {
+            child,
+            base,
+            greeting,
+            http,
+            log: Some(log),
+        }
     }
 
     /// Its process.
@@ -55,22 +69,34 @@ impl Service {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base)).timeout(Duration::from_secs(60))
+        self.http
+            .request(method, format!("{}{path}", self.base))
+            .timeout(Duration::from_secs(60))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        self.request(Method::GET, path).send().await.expect("an answer")
+        self.request(Method::GET, path)
+            .send()
+            .await
+            .expect("an answer")
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
-        self.request(Method::POST, path).json(body).send().await.expect("an answer")
+        self.request(Method::POST, path)
+            .json(body)
+            .send()
+            .await
+            .expect("an answer")
     }
 
     /// Uploads the skill of `tests/skills/<program>.wat` and returns its digest.
     pub(crate) async fn upload(&self, program: &str) -> String {
         let answer = self.post("/v1/skills", &object(program)).await;
         assert!(answer.status().is_success(), "{answer:?}");
-        answer.json::<Value>().await.expect("JSON")["digest"].as_str().expect("a digest").to_owned()
+        answer.json::<Value>().await.expect("JSON")["digest"]
+            .as_str()
+            .expect("a digest")
+            .to_owned()
     }
 
     /// The finished order.
@@ -79,7 +105,10 @@ impl Service {
             let answer = self.get(&format!("/v1/orders/{id}?wait=20")).await;
             assert_eq!(answer.status(), 200, "{id} is lost");
             let order: Value = answer.json().await.expect("JSON");
-            let is_open = matches!(order["status"].as_str(), Some("queued" | "running" | "verifying"));
+            let is_open = matches!(
+                order["status"].as_str(),
+                Some("queued" | "running" | "verifying")
+            );
             if is_open { Err(order) } else { Ok(order) }
         })
         .await
@@ -96,30 +125,51 @@ impl Service {
 
     /// Waits until an attempt of an order has begun.
     pub(crate) async fn runs(&self, id: &str) {
-        self.shows(&format!("/v1/orders/{id}"), |order| order["status"] == "running").await;
+        self.shows(&format!("/v1/orders/{id}"), |order| {
+            order["status"] == "running"
+        })
+        .await;
     }
 
     /// Waits until the callback of an order is in this state.
     pub(crate) async fn callback_is(&self, id: &str, state: &str) -> Value {
-        self.shows(&format!("/v1/orders/{id}/callback"), |found| found["state"] == state).await
+        self.shows(&format!("/v1/orders/{id}/callback"), |found| {
+            found["state"] == state
+        })
+        .await
     }
 
     pub(crate) fn send_signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill").success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &id])
+                .status()
+                .expect("kill")
+                .success()
+        );
     }
 
     /// Waits for the end; the exit code and the log.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("the end").code();
-        (code, self.log.take().map(|log| log.join().expect("the log")).unwrap_or_default())
+        (
+            code,
+            self.log
+                .take()
+                .map(|log| log.join().expect("the log"))
+                .unwrap_or_default(),
+        )
     }
 
     /// Sends a signal by name and waits for the end.
     pub(crate) fn signal(mut self, name: &str) -> String {
         self.send_signal(name);
         self.child.wait().expect("the end");
-        self.log.take().map(|log| log.join().expect("the log")).unwrap_or_default()
+        self.log
+            .take()
+            .map(|log| log.join().expect("the log"))
+            .unwrap_or_default()
     }
 }
 
@@ -181,7 +231,9 @@ impl Receiver {
             for stream in listener.incoming().flatten() {
                 let (all, answer) = (Arc::clone(&all), Arc::clone(&answer));
                 thread::spawn(move || {
-                    let Some((received, mut stream)) = receive(stream) else { return };
+                    let Some((received, mut stream)) = receive(stream) else {
+                        return;
+                    };
                     let number = {
                         let mut all = all.lock().expect("no panic");
                         all.push(received);
@@ -204,7 +256,10 @@ impl Receiver {
 
     /// Settings under which the service may call this receiver.
     pub(crate) fn settings(&self) -> [String; 2] {
-        [String::from("callbacks.networks=[\"127.0.0.0/8\"]"), format!("callbacks.ports=[{}]", self.port)]
+        [
+            String::from("callbacks.networks=[\"127.0.0.0/8\"]"),
+            format!("callbacks.ports=[{}]", self.port),
+        ]
     }
 
     pub(crate) fn url(&self) -> String {
@@ -234,17 +289,27 @@ fn receive(stream: TcpStream) -> Option<(Received, TcpStream)> {
 
 /// Waits until `is_so`, as long as [`eventually`] does.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    eventually(what, async || if is_so() { Ok(()) } else { Err("it is not so") }).await;
+    eventually(
+        what,
+        async || if is_so() { Ok(()) } else { Err("it is not so") },
+    )
+    .await;
 }
 
 /// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be slow, but a test
 /// must not wait for ever. The last `Err` is shown when nothing comes of it.
-pub(crate) async fn eventually<T, E: Debug>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
+pub(crate) async fn eventually<T, E: Debug>(
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
     let waiting = Instant::now();
     loop {
         match ask().await {
             Ok(answer) => return answer,
-            Err(instead) => assert!(waiting.elapsed() < Duration::from_secs(180), "never: {what}, but {instead:?}"),
+            Err(instead) => assert!(
+                waiting.elapsed() < Duration::from_secs(180),
+                "never: {what}, but {instead:?}"
+            ),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -20,7 +20,8 @@ use sre_receipt::{Bundle, Envelope, Receipt};
 fn executor() -> (Home, PathBuf) {
     let home = Home::new();
     home.skill("returns_1");
-    home.words("run returns_1 --order-id t --receipt receipt.json").exits(0);
+    home.words("run returns_1 --order-id t --receipt receipt.json")
+        .exits(0);
     home.words("bundle t --output t.sre-bundle").exits(0);
     let bundle = home.path("t.sre-bundle");
     (home, bundle)
@@ -36,7 +37,13 @@ fn stranger(executor: &Home) -> Home {
 
 fn verify(home: &Home, file: &std::path::Path, more: &[&str]) -> Ran {
     let mut command = home.command();
-    ran(command.arg("verify").arg(file).args(["--format", "json"]).args(more).output().expect("sre starts"))
+    ran(command
+        .arg("verify")
+        .arg(file)
+        .args(["--format", "json"])
+        .args(more)
+        .output()
+        .expect("sre starts"))
 }
 
 fn read(bundle: &std::path::Path) -> Bundle {
@@ -45,7 +52,10 @@ fn read(bundle: &std::path::Path) -> Bundle {
 
 fn check<'a>(found: &'a Value, name: &str) -> &'a Value {
     let checks = found["checks"].as_array().expect("checks");
-    checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check {name}: {found}"))
+    checks
+        .iter()
+        .find(|check| check["name"] == name)
+        .unwrap_or_else(|| panic!("no check {name}: {found}"))
 }
 
 #[test]
@@ -53,24 +63,62 @@ fn a_bundle_verifies_on_a_machine_that_never_saw_the_executor() {
     let (executor, bundle) = executor();
     let nobody = Home::new();
     let found = verify(&nobody, &bundle, &[]).exits(24).json();
-    assert_eq!((&found["verdict"], &found["is_valid"]), (&json!("unanchored"), &json!(false)));
-    assert_eq!(check(&found, "replay")["status"], "passed", "what can be checked is checked: {found}");
-    assert!(!nobody.data().exists(), "verifying a bundle makes no data folder");
+    assert_eq!(
+        (&found["verdict"], &found["is_valid"]),
+        (&json!("unanchored"), &json!(false))
+    );
+    assert_eq!(
+        check(&found, "replay")["status"],
+        "passed",
+        "what can be checked is checked: {found}"
+    );
+    assert!(
+        !nobody.data().exists(),
+        "verifying a bundle makes no data folder"
+    );
 
     let stranger = stranger(&executor);
-    let found = verify(&stranger, &bundle, &["--require-proof"]).exits(0).json();
+    let found = verify(&stranger, &bundle, &["--require-proof"])
+        .exits(0)
+        .json();
     assert_eq!(found["verdict"], "matched");
-    for name in ["receipt", "statement", "signature", "key", "inclusion", "log", "commitment", "skill", "replay"] {
+    for name in [
+        "receipt",
+        "statement",
+        "signature",
+        "key",
+        "inclusion",
+        "log",
+        "commitment",
+        "skill",
+        "replay",
+    ] {
         assert_eq!(check(&found, name)["status"], "passed", "{name}: {found}");
     }
     assert!(!stranger.data().join("journal.sqlite3").exists());
-    let human = stranger.sre(&["verify".as_ref(), bundle.as_os_str()]).exits(0);
-    assert!(human.stdout.contains("✓ inclusion") && human.stdout.contains("matched"), "{human:?}");
+    let human = stranger
+        .sre(&["verify".as_ref(), bundle.as_os_str()])
+        .exits(0);
+    assert!(
+        human.stdout.contains("✓ inclusion") && human.stdout.contains("matched"),
+        "{human:?}"
+    );
     // A good receipt of another order is good, too: which one it is must be said.
-    assert!(human.stdout.contains("  order       t\n") && found["order_id"] == "t", "{human:?} {found}");
-    assert_eq!(found["receipt"], json!(sre_core::ReceiptDigest::of(&read(&bundle).receipt)));
+    assert!(
+        human.stdout.contains("  order       t\n") && found["order_id"] == "t",
+        "{human:?} {found}"
+    );
+    assert_eq!(
+        found["receipt"],
+        json!(sre_core::ReceiptDigest::of(&read(&bundle).receipt))
+    );
     // Not what was never promised.
-    assert_eq!(verify(&stranger, &bundle, &["--witnesses", "1"]).exits(24).json()["verdict"], "unanchored");
+    assert_eq!(
+        verify(&stranger, &bundle, &["--witnesses", "1"])
+            .exits(24)
+            .json()["verdict"],
+        "unanchored"
+    );
 }
 
 #[test]
@@ -86,34 +134,63 @@ fn a_failure_of_the_skill_is_proven_like_a_success() {
     ];
     for (skill, code) in failures {
         home.skill(skill);
-        home.words(&format!("run {skill} --order-id {skill} --fuel 1000000 --receipt {skill}.json")).exits(10);
+        home.words(&format!(
+            "run {skill} --order-id {skill} --fuel 1000000 --receipt {skill}.json"
+        ))
+        .exits(10);
         let bytes = fs::read(home.path(&format!("{skill}.json"))).expect("a receipt");
-        let receipt = Receipt::read(Envelope::parse(&bytes).expect("an envelope")).expect("a receipt");
+        let receipt =
+            Receipt::read(Envelope::parse(&bytes).expect("an envelope")).expect("a receipt");
         let provable = receipt.predicate().provable.as_ref().expect("a commitment");
         assert_eq!(provable.outcome.error_code(), Some(code));
-        home.words(&format!("bundle {skill} --output {skill}.sre-bundle")).exits(0);
-        let found = verify(&stranger(&home), &home.path(&format!("{skill}.sre-bundle")), &[]).exits(0).json();
-        assert_eq!((&found["verdict"], &found["order_id"]), (&json!("matched"), &json!(skill)), "{found}");
+        home.words(&format!("bundle {skill} --output {skill}.sre-bundle"))
+            .exits(0);
+        let found = verify(
+            &stranger(&home),
+            &home.path(&format!("{skill}.sre-bundle")),
+            &[],
+        )
+        .exits(0)
+        .json();
+        assert_eq!(
+            (&found["verdict"], &found["order_id"]),
+            (&json!("matched"), &json!(skill)),
+            "{found}"
+        );
     }
     let found = home.words("audit --format json").exits(0).json();
-    assert_eq!((&found["receipts"], &found["lost"]), (&json!(failures.len()), &json!([])), "{found}");
+    assert_eq!(
+        (&found["receipts"], &found["lost"]),
+        (&json!(failures.len()), &json!([])),
+        "{found}"
+    );
 }
 
 #[test]
 fn an_order_that_committed_nothing_has_a_receipt_that_proves_nothing() {
     let home = Home::new();
     home.skill("sleeps");
-    home.words("run sleeps --order-id t --receipt receipt.json").exits(11);
-    let found = verify(&home, &home.path("receipt.json"), &[]).exits(25).json();
-    assert!(found["error"].as_str().is_some_and(|error| error.contains("before anything was committed")), "{found}");
+    home.words("run sleeps --order-id t --receipt receipt.json")
+        .exits(11);
+    let found = verify(&home, &home.path("receipt.json"), &[])
+        .exits(25)
+        .json();
+    assert!(
+        found["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("before anything was committed")),
+        "{found}"
+    );
 }
 
 #[test]
 fn the_same_order_again_has_the_same_receipt() {
     let (home, _) = executor();
-    home.words("run returns_1 --order-id t --receipt again.json").exits(0);
+    home.words("run returns_1 --order-id t --receipt again.json")
+        .exits(0);
     let read = |name| fs::read(home.path(name)).expect("a receipt");
     assert_eq!(read("again.json"), read("receipt.json"));
-    home.words("run returns_1 --order-id other --receipt other.json").exits(0);
+    home.words("run returns_1 --order-id other --receipt other.json")
+        .exits(0);
     assert_ne!(read("other.json"), read("receipt.json"));
 }

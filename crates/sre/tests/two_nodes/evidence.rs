@@ -13,7 +13,12 @@ use crate::{challenges, copy, introduce, size_is};
 async fn run(service: &Service, ids: &[&str], size: u64) {
     let skill = service.upload("returns_1").await;
     for id in ids {
-        service.post("/v1/orders?wait=60", &json!({ "order_id": id, "skill_package": { "digest": skill } })).await;
+        service
+            .post(
+                "/v1/orders?wait=60",
+                &json!({ "order_id": id, "skill_package": { "digest": skill } }),
+            )
+            .await;
     }
     size_is(service, size).await;
 }
@@ -21,7 +26,10 @@ async fn run(service: &Service, ids: &[&str], size: u64) {
 /// The size that a signed note in a challenge states.
 fn size(note: &Value) -> u64 {
     let note = note.as_str().expect("a note");
-    note.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or_else(|| panic!("no checkpoint: {note:?}"))
+    note.lines()
+        .nth(1)
+        .and_then(|size| size.parse().ok())
+        .unwrap_or_else(|| panic!("no checkpoint: {note:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +38,9 @@ async fn a_log_cannot_take_back_what_it_signed_before_its_entries_were_read() {
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);
     run(&service, &["one"], 1).await;
-    verifier.sre(&["watch", "--once", "--executor", &service.base]).exits(0);
+    verifier
+        .sre(&["watch", "--once", "--executor", &service.base])
+        .exits(0);
     size_is(&service, 2).await;
     drop(service);
     copy(&executor.data(), &forked.data());
@@ -38,8 +48,12 @@ async fn a_log_cannot_take_back_what_it_signed_before_its_entries_were_read() {
     // A tree of three entries is signed and proven, and the entries are not shown.
     let service = Service::start(&executor, &[]);
     run(&service, &["two"], 3).await;
-    let web = before(&service, |asked| asked.path.starts_with("/log/tile/entries/").then(failing));
-    verifier.sre(&["watch", "--once", "--executor", &web.address()]).exits(23);
+    let web = before(&service, |asked| {
+        asked.path.starts_with("/log/tile/entries/").then(failing)
+    });
+    verifier
+        .sre(&["watch", "--once", "--executor", &web.address()])
+        .exits(23);
     drop((web, service));
 
     // Another tree that continues the two entries of the look before. Asked a third time, the log shows nothing.
@@ -48,22 +62,37 @@ async fn a_log_cannot_take_back_what_it_signed_before_its_entries_were_read() {
     let questions = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&questions);
     let web = before(&service, move |asked| {
-        let is_too_late = asked.path == "/log/checkpoint" && counted.fetch_add(1, Ordering::Relaxed) >= 2;
+        let is_too_late =
+            asked.path == "/log/checkpoint" && counted.fetch_add(1, Ordering::Relaxed) >= 2;
         is_too_late.then(failing)
     });
     let is_open = Arc::new(AtomicBool::new(false));
     let opens = Arc::clone(&is_open);
     let court = Receiver::start(move |_| {
-        status(if opens.load(Ordering::Relaxed) { "204 No Content" } else { "503 Service Unavailable" })
+        status(if opens.load(Ordering::Relaxed) {
+            "204 No Content"
+        } else {
+            "503 Service Unavailable"
+        })
     });
     let (url, port) = (court.url(), court.port.to_string());
     let accuse = || {
         questions.store(0, Ordering::Relaxed);
-        let mut arguments = vec!["watch", "--once", "--challenge", &url, "--challenge-network", "127.0.0.0/8"];
+        let mut arguments = vec![
+            "watch",
+            "--once",
+            "--challenge",
+            &url,
+            "--challenge-network",
+            "127.0.0.0/8",
+        ];
         let address = web.address();
         arguments.extend(["--challenge-port", &port, "--executor", &address]);
         let caught = verifier.sre(&arguments).exits(22);
-        assert!(caught.stderr.contains("do not begin with the 3 it had"), "{caught:?}");
+        assert!(
+            caught.stderr.contains("do not begin with the 3 it had"),
+            "{caught:?}"
+        );
     };
     accuse();
     run(&service, &["five"], 5).await;
@@ -74,9 +103,17 @@ async fn a_log_cannot_take_back_what_it_signed_before_its_entries_were_read() {
     accuse();
     let taken: Vec<(u64, u64)> = challenges(&court)[before..]
         .iter()
-        .map(|challenge| (size(&challenge["checkpoint_before"]), size(&challenge["checkpoint_now"])))
+        .map(|challenge| {
+            (
+                size(&challenge["checkpoint_before"]),
+                size(&challenge["checkpoint_now"]),
+            )
+        })
         .collect();
-    assert!(taken.contains(&(3, 4)) && taken.contains(&(3, 5)), "{taken:?}");
+    assert!(
+        taken.contains(&(3, 4)) && taken.contains(&(3, 5)),
+        "{taken:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,12 +122,30 @@ async fn entries_that_were_not_shown_are_read_at_the_next_look() {
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);
     run(&service, &["one", "two"], 2).await;
-    let web = before(&service, |asked| asked.path.starts_with("/log/tile/entries/").then(failing));
-    verifier.sre(&["log", "check", &format!("{}/log", web.address()), "--entries"]).exits(23);
+    let web = before(&service, |asked| {
+        asked.path.starts_with("/log/tile/entries/").then(failing)
+    });
+    verifier
+        .sre(&[
+            "log",
+            "check",
+            &format!("{}/log", web.address()),
+            "--entries",
+        ])
+        .exits(23);
     let log = format!("{}/log", service.base);
-    let found = verifier.sre(&["log", "check", &log, "--entries", "--format", "json"]).exits(0).json();
-    assert_eq!((&found["size_before"], &found["entries_checked"]), (&json!(2), &json!(2)));
-    let found = verifier.sre(&["log", "check", &log, "--entries", "--format", "json"]).exits(0).json();
+    let found = verifier
+        .sre(&["log", "check", &log, "--entries", "--format", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&found["size_before"], &found["entries_checked"]),
+        (&json!(2), &json!(2))
+    );
+    let found = verifier
+        .sre(&["log", "check", &log, "--entries", "--format", "json"])
+        .exits(0)
+        .json();
     assert_eq!(found["entries_checked"], 0);
 }
 
@@ -100,16 +155,36 @@ async fn the_tree_to_which_something_does_not_belong_is_kept() {
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);
     run(&service, &["one"], 1).await;
-    let web = before(&service, |asked| asked.path.starts_with("/log/tile/entries/").then(|| (200, b"?".to_vec())));
+    let web = before(&service, |asked| {
+        asked
+            .path
+            .starts_with("/log/tile/entries/")
+            .then(|| (200, b"?".to_vec()))
+    });
     let court = Receiver::acknowledging();
     let (url, port) = (court.url(), court.port.to_string());
-    let mut arguments = vec!["watch", "--once", "--challenge", &url, "--challenge-network", "127.0.0.0/8"];
+    let mut arguments = vec![
+        "watch",
+        "--once",
+        "--challenge",
+        &url,
+        "--challenge-network",
+        "127.0.0.0/8",
+    ];
     let address = web.address();
     arguments.extend(["--challenge-port", &port, "--executor", &address]);
     let caught = verifier.sre(&arguments).exits(22);
-    let kept = caught.stderr.split("the checkpoint it signed is in ").nth(1).expect("where").trim_end();
+    let kept = caught
+        .stderr
+        .split("the checkpoint it signed is in ")
+        .nth(1)
+        .expect("where")
+        .trim_end();
     let kept = std::fs::read_to_string(kept).expect("the evidence");
     let told = challenges(&court);
-    assert_eq!((&told[0]["code"], &told[0]["checkpoint_before"]), (&json!("log_foreign"), &Value::Null));
+    assert_eq!(
+        (&told[0]["code"], &told[0]["checkpoint_before"]),
+        (&json!("log_foreign"), &Value::Null)
+    );
     assert_eq!(told[0]["checkpoint_now"], json!(kept));
 }

@@ -7,10 +7,14 @@ use base64::Engine as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed};
-use sre_core::{Canonical, Method, Outcome, OutputDigest, Profile, ReceiptDigest, Verdict, VerifyResult};
+use sre_core::{
+    Canonical, Method, Outcome, OutputDigest, Profile, ReceiptDigest, Verdict, VerifyResult,
+};
 use sre_da::{Blob, Store};
 use sre_log::{Log, Submission};
-use sre_orchestrator::{AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig};
+use sre_orchestrator::{
+    AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig,
+};
 use sre_receipt::tlog::Entry;
 use sre_receipt::{Envelope, NodeKey, Receipt};
 use sre_skill::{LocalPaths, PackageLimits, Skill};
@@ -34,7 +38,9 @@ impl Commit for Liar {
         match id.as_str() {
             "alters-output" => {
                 let output = Blob::new(&br#"{"n":1000000}"#[..]);
-                let outcome = Outcome::Returned { output: output.digest().digest().into() };
+                let outcome = Outcome::Returned {
+                    output: output.digest().digest().into(),
+                };
                 let stored = Blob::new(outcome.to_canonical());
                 commitment.outcome = outcome.digest();
                 committed.result.result_hash = outcome.output();
@@ -47,15 +53,22 @@ impl Commit for Liar {
                 self.store.put(vec![input]).await?;
             }
             "alters-skill" => {
-                let skill = Skill::from_object(&object("returns_2"), &PackageLimits::default()).expect("a skill");
+                let skill = Skill::from_object(&object("returns_2"), &PackageLimits::default())
+                    .expect("a skill");
                 commitment.skill = skill.digest();
-                let mut blobs: Vec<Blob> =
-                    skill.files().iter().map(|file| Blob::new(Arc::clone(&file.bytes))).collect();
+                let mut blobs: Vec<Blob> = skill
+                    .files()
+                    .iter()
+                    .map(|file| Blob::new(Arc::clone(&file.bytes)))
+                    .collect();
                 blobs.push(Blob::new(Arc::clone(skill.manifest().bytes())));
                 self.store.put(blobs).await?;
             }
             "alters-limits" => {
-                let other = Canonical::new(Profile { fuel: 1, ..profile.as_ref().clone().into_value() });
+                let other = Canonical::new(Profile {
+                    fuel: 1,
+                    ..profile.as_ref().clone().into_value()
+                });
                 let blob = Blob::new(Arc::clone(other.bytes()));
                 commitment.profile = blob.digest().digest().into();
                 self.store.put(vec![blob]).await?;
@@ -65,7 +78,9 @@ impl Commit for Liar {
         }
         let changed = Canonical::new(committed.result.commitment.clone());
         committed.result.commitment_hash = committed.result.commitment.digest();
-        self.store.put(vec![Blob::new(Arc::clone(changed.bytes()))]).await?;
+        self.store
+            .put(vec![Blob::new(Arc::clone(changed.bytes()))])
+            .await?;
         Ok(committed)
     }
 }
@@ -76,7 +91,11 @@ struct Blind;
 #[async_trait]
 impl Verify for Blind {
     async fn verify_result(&self, request: VerifyRequest) -> VerifyResult {
-        let hash = request.claim.result_hash.unwrap_or_else(|| OutputDigest::of(b"")).to_string();
+        let hash = request
+            .claim
+            .result_hash
+            .unwrap_or_else(|| OutputDigest::of(b""))
+            .to_string();
         VerifyResult {
             is_valid: true,
             verdict: Verdict::Matched,
@@ -93,19 +112,30 @@ impl Verify for Blind {
 /// Runs orders in the data folder of `home`, with the patched stages. Their receipts are issued by the service. One of
 /// them needs a verdict before `client` is called back.
 pub(crate) async fn run_patched(home: &Home, orders: &[(&str, &str)], client: &str) {
-    let options = EmbeddedOptions { cache_folder: Some(CACHE.into()), ..EmbeddedOptions::default() };
+    let options = EmbeddedOptions {
+        cache_folder: Some(CACHE.into()),
+        ..EmbeddedOptions::default()
+    };
     let embedded = Embedded::new(DataFolder::new(home.data()), options).expect("a sandbox");
     let mut parts = embedded.parts(AddressPolicy::any()).expect("parts");
-    parts.commit = Arc::new(Liar { honest: parts.commit, store: Arc::clone(&parts.store) });
+    parts.commit = Arc::new(Liar {
+        honest: parts.commit,
+        store: Arc::clone(&parts.store),
+    });
     parts.verify = Arc::new(Blind);
     let orchestrator = Orchestrator::new(parts);
     for (id, program) in orders {
-        let mut order = json!({ "order_id": id, "skill_package": object(program), "input_data": { "n": 1 } });
+        let mut order =
+            json!({ "order_id": id, "skill_package": object(program), "input_data": { "n": 1 } });
         if *id == "alters-output" {
             (order["verdicts_required"], order["callback_url"]) = (json!(1), json!(client));
         }
         let config = OrderConfig::from_json(order, LocalPaths::Refused).expect("an order");
-        let order = embedded.acceptance().accept(config).await.expect("accepted");
+        let order = embedded
+            .acceptance()
+            .accept(config)
+            .await
+            .expect("accepted");
         orchestrator.execute(order).await.expect("a result");
     }
 }
@@ -115,7 +145,8 @@ pub(crate) async fn enter_forged(home: &Home, order_id: &str) {
     let renamed = |payload: String| payload.replace("\"honest\"", &format!("\"{order_id}\""));
     enter(home, order_id, |receipt, _| {
         let base64 = base64::engine::general_purpose::STANDARD;
-        let mut envelope: Value = serde_json::from_slice(&receipt.envelope().to_canonical()).expect("JSON");
+        let mut envelope: Value =
+            serde_json::from_slice(&receipt.envelope().to_canonical()).expect("JSON");
         envelope["payload"] = json!(base64.encode(renamed(payload(receipt))));
         sre_core::canonical_json::to_vec(&envelope)
     })
@@ -143,12 +174,24 @@ async fn enter(home: &Home, order_id: &str, forge: impl FnOnce(&Receipt, &NodeKe
     let store: Arc<dyn Store> = Arc::new(folder.open_store().expect("a store"));
     let key = Arc::new(folder.keys().load_or_create().expect("a key"));
     let journal = Arc::new(folder.open_journal().expect("a journal"));
-    let registrar = folder.open_registrar(journal, Arc::clone(&store), "a test").await.expect("a registrar");
-    let honest = registrar.issue(&"honest".parse().expect("an id")).await.expect("issued").expect("a receipt");
+    let registrar = folder
+        .open_registrar(journal, Arc::clone(&store), "a test")
+        .await
+        .expect("a registrar");
+    let honest = registrar
+        .issue(&"honest".parse().expect("an id"))
+        .await
+        .expect("issued")
+        .expect("a receipt");
     drop(registrar);
     let bytes = forge(&honest, &key);
     let entry = Entry::receipt(ReceiptDigest::of(&bytes));
     store.put(vec![Blob::new(bytes)]).await.expect("stored");
     let log = Log::open(&folder.log(), store, key).await.expect("a log");
-    log.submit(vec![Submission { entry, order_id: order_id.parse().expect("an id") }]).await.expect("entered");
+    log.submit(vec![Submission {
+        entry,
+        order_id: order_id.parse().expect("an id"),
+    }])
+    .await
+    .expect("entered");
 }

@@ -7,17 +7,29 @@ use crate::common::service::Service;
 use crate::web::{Asked, Web};
 
 /// Answers what `answer` returns, and the service's own answer where that is `None`.
-pub(crate) fn before(service: &Service, answer: impl Fn(&Asked) -> Option<(u16, Vec<u8>)> + Send + 'static) -> Web {
+pub(crate) fn before(
+    service: &Service,
+    answer: impl Fn(&Asked) -> Option<(u16, Vec<u8>)> + Send + 'static,
+) -> Web {
     let (base, handle) = (service.base.clone(), Handle::current());
     let http = sre_orchestrator::http_client().build().expect("a client");
     Web::answering(move |asked| {
         answer(asked).unwrap_or_else(|| {
-            let method = if asked.body.is_empty() { Method::GET } else { Method::POST };
-            let request = http.request(method, format!("{base}{}", asked.path)).body(asked.body.clone());
+            let method = if asked.body.is_empty() {
+                Method::GET
+            } else {
+                Method::POST
+            };
+            let request = http
+                .request(method, format!("{base}{}", asked.path))
+                .body(asked.body.clone());
             let request = request.header("content-type", "application/json");
             handle.block_on(async {
                 match request.send().await {
-                    Ok(answer) => (answer.status().as_u16(), answer.bytes().await.unwrap_or_default().to_vec()),
+                    Ok(answer) => (
+                        answer.status().as_u16(),
+                        answer.bytes().await.unwrap_or_default().to_vec(),
+                    ),
                     Err(_) => (502, Vec::new()),
                 }
             })

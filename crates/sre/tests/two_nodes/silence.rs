@@ -19,17 +19,33 @@ async fn run(service: &Service, numbers: Range<u64>, size: u64) -> BTreeMap<Stri
     for number in numbers {
         let id = format!("o{number}");
         let order = json!({ "order_id": id, "skill_package": { "digest": skill } });
-        let ended: Value = service.post("/v1/orders?wait=60", &order).await.json().await.expect("JSON");
-        let shown: Value = service.get(&format!("/v1/orders/{id}/receipt?wait=60")).await.json().await.expect("JSON");
+        let ended: Value = service
+            .post("/v1/orders?wait=60", &order)
+            .await
+            .json()
+            .await
+            .expect("JSON");
+        let shown: Value = service
+            .get(&format!("/v1/orders/{id}/receipt?wait=60"))
+            .await
+            .json()
+            .await
+            .expect("JSON");
         let text = |value: &Value| value.as_str().expect("a digest").to_owned();
-        all.insert(text(&shown["digest"]), text(&ended["commit_result"]["commitment_hash"]));
+        all.insert(
+            text(&shown["digest"]),
+            text(&ended["commit_result"]["commitment_hash"]),
+        );
     }
     size_is(service, size).await;
     all
 }
 
 fn held(ran: &crate::Ran) {
-    assert!(ran.code == Some(23) && ran.stderr.contains("receipt_withheld"), "{ran:?}");
+    assert!(
+        ran.code == Some(23) && ran.stderr.contains("receipt_withheld"),
+        "{ran:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,12 +56,19 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
     let service = Service::start(&executor, &[]);
     // The skill is known, so that no order is looked at for being its first.
     run(&service, 0..1, 1).await;
-    verifier.sre(&["watch", "--once", "--executor", &service.base]).exits(0);
+    verifier
+        .sre(&["watch", "--once", "--executor", &service.base])
+        .exits(0);
     let receipts = run(&service, 1..ORDERS + 1, ORDERS + 2).await;
     // Nobody has the commitment of an order that was drawn, and the next question for its receipt fails.
-    let commitments: BTreeMap<String, String> =
-        receipts.iter().map(|(receipt, commitment)| (commitment.clone(), receipt.clone())).collect();
-    let (drawn, failed) = (Arc::new(Mutex::new(BTreeSet::new())), Mutex::new(BTreeSet::new()));
+    let commitments: BTreeMap<String, String> = receipts
+        .iter()
+        .map(|(receipt, commitment)| (commitment.clone(), receipt.clone()))
+        .collect();
+    let (drawn, failed) = (
+        Arc::new(Mutex::new(BTreeSet::new())),
+        Mutex::new(BTreeSet::new()),
+    );
     let asked_for = Arc::clone(&drawn);
     let web = before(&service, move |asked| {
         let digest = asked.path.strip_prefix("/v1/blobs/")?;
@@ -56,22 +79,57 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
         let is_drawn = asked_for.lock().expect("a lock").contains(digest);
         (is_drawn && failed.lock().expect("a lock").insert(digest.to_owned())).then(failing)
     });
-    let watch =
-        || verifier.sre(&["watch", "--once", "--share", "0.5", "--format", "json", "--executor", &web.address()]);
+    let watch = || {
+        verifier.sre(&[
+            "watch",
+            "--once",
+            "--share",
+            "0.5",
+            "--format",
+            "json",
+            "--executor",
+            &web.address(),
+        ])
+    };
     held(&watch());
     let first = drawn.lock().expect("a lock").clone();
-    assert!(!first.is_empty() && first.len() < receipts.len(), "a share of {ORDERS}: {}", first.len());
+    assert!(
+        !first.is_empty() && first.len() < receipts.len(),
+        "a share of {ORDERS}: {}",
+        first.len()
+    );
     for _ in 0..3 {
         held(&watch());
     }
     // The executor had answered for the receipts long ago; in the end the verdict is what it can be.
     let found = watch().exits(23).json();
-    assert_eq!(*drawn.lock().expect("a lock"), first, "another lot was drawn");
-    assert_eq!(found["verdicts"], json!({ "matched": 1, "unavailable": first.len() }), "{found}");
-    assert_eq!((&found["position"], &found["undetected_share_95"]), (&json!(ORDERS + 2), &Value::Null), "{found}");
-    let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
     assert_eq!(
-        (&coverage["inconclusive"], &coverage["matched"], &coverage["undetected_share_95"]),
+        *drawn.lock().expect("a lock"),
+        first,
+        "another lot was drawn"
+    );
+    assert_eq!(
+        found["verdicts"],
+        json!({ "matched": 1, "unavailable": first.len() }),
+        "{found}"
+    );
+    assert_eq!(
+        (&found["position"], &found["undetected_share_95"]),
+        (&json!(ORDERS + 2), &Value::Null),
+        "{found}"
+    );
+    let coverage: Value = service
+        .get("/v1/coverage")
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(
+        (
+            &coverage["inconclusive"],
+            &coverage["matched"],
+            &coverage["undetected_share_95"]
+        ),
         (&json!(first.len()), &json!(1), &Value::Null)
     );
 }
@@ -83,16 +141,44 @@ async fn a_receipt_that_is_never_answered_for_stops_nobody() {
     let service = Service::start(&executor, &[]);
     let receipts = run(&service, 0..3, 3).await;
     let withheld = format!("/v1/blobs/{}", receipts.keys().next().expect("a receipt"));
-    let web = before(&service, move |asked| (asked.path == withheld).then(failing));
-    let watch = || verifier.sre(&["watch", "--once", "--format", "json", "--executor", &web.address()]);
+    let web = before(&service, move |asked| {
+        (asked.path == withheld).then(failing)
+    });
+    let watch = || {
+        verifier.sre(&[
+            "watch",
+            "--once",
+            "--format",
+            "json",
+            "--executor",
+            &web.address(),
+        ])
+    };
     for _ in 0..4 {
         held(&watch());
     }
     let found = watch().exits(23).json();
-    assert_eq!(found["verdicts"], json!({ "matched": 2, "unavailable": 1 }), "{found}");
-    assert_eq!((&found["withheld"], &found["position"]), (&json!(1), &json!(3)), "{found}");
-    assert_eq!(found["undetected_share_95"], Value::Null, "a withheld sample is no clean one: {found}");
-    let coverage: Value = service.get("/v1/coverage").await.json().await.expect("JSON");
+    assert_eq!(
+        found["verdicts"],
+        json!({ "matched": 2, "unavailable": 1 }),
+        "{found}"
+    );
+    assert_eq!(
+        (&found["withheld"], &found["position"]),
+        (&json!(1), &json!(3)),
+        "{found}"
+    );
+    assert_eq!(
+        found["undetected_share_95"],
+        Value::Null,
+        "a withheld sample is no clean one: {found}"
+    );
+    let coverage: Value = service
+        .get("/v1/coverage")
+        .await
+        .json()
+        .await
+        .expect("JSON");
     assert_eq!(coverage["matched"], 2);
 }
 
@@ -102,12 +188,30 @@ async fn an_executor_that_refuses_everything_gets_no_verdict() {
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);
     run(&service, 0..1, 1).await;
-    let web = before(&service, |asked| asked.path.starts_with("/v1/blobs/").then(|| (403, Vec::new())));
+    let web = before(&service, |asked| {
+        asked
+            .path
+            .starts_with("/v1/blobs/")
+            .then(|| (403, Vec::new()))
+    });
     let watch = || verifier.sre(&["watch", "--once", "--executor", &web.address()]);
     for _ in 0..6 {
         let refused = watch().exits(1);
-        assert!(refused.stderr.contains("--token-file") && refused.stderr.contains("`read`"), "{refused:?}");
+        assert!(
+            refused.stderr.contains("--token-file") && refused.stderr.contains("`read`"),
+            "{refused:?}"
+        );
     }
-    let found = verifier.sre(&["watch", "--once", "--format", "json", "--executor", &service.base]).exits(0).json();
+    let found = verifier
+        .sre(&[
+            "watch",
+            "--once",
+            "--format",
+            "json",
+            "--executor",
+            &service.base,
+        ])
+        .exits(0)
+        .json();
     assert_eq!(found["verdicts"], json!({ "matched": 1 }));
 }

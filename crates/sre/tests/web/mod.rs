@@ -22,7 +22,9 @@ pub(crate) struct Web {
 impl Web {
     /// `answer` gets the path and returns the body; without one the answer is 404.
     pub(crate) fn start(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> Self {
-        Self::answering(move |asked| answer(&asked.path).map_or((404, Vec::new()), |body| (200, body)))
+        Self::answering(move |asked| {
+            answer(&asked.path).map_or((404, Vec::new()), |body| (200, body))
+        })
     }
 
     /// `answer` returns status and body.
@@ -42,12 +44,18 @@ impl Web {
                 let answer = Arc::clone(&answer);
                 thread::spawn(move || {
                     let _ = stream.and_then(|stream| {
-                        serve(stream, |asked| answer.lock().expect("no test panics while it answers")(asked))
+                        serve(stream, |asked| {
+                            answer.lock().expect("no test panics while it answers")(asked)
+                        })
                     });
                 });
             }
         });
-        Self { address, is_over, thread: Some(thread) }
+        Self {
+            address,
+            is_over,
+            thread: Some(thread),
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -82,7 +90,14 @@ fn serve(mut stream: TcpStream, answer: impl Fn(&Asked) -> (u16, Vec<u8>)) -> st
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let path = first.split(' ').nth(1).unwrap_or("/").to_owned();
-    let (status, body) = answer(&Asked { path, body: String::from_utf8(body).expect("text") });
-    write!(stream, "HTTP/1.1 {status} -\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    let (status, body) = answer(&Asked {
+        path,
+        body: String::from_utf8(body).expect("text"),
+    });
+    write!(
+        stream,
+        "HTTP/1.1 {status} -\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
     stream.write_all(&body)
 }

@@ -106,27 +106,45 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn report(input: &Input) -> Result<Report, Box<dyn Error>> {
-    let delimiter = u8::try_from(input.delimiter).map_err(|_| "the delimiter must be one ASCII character")?;
+    let delimiter =
+        u8::try_from(input.delimiter).map_err(|_| "the delimiter must be one ASCII character")?;
     let text = input.csv.trim_start_matches('\u{feff}');
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(input.has_header).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(input.has_header)
+        .from_reader(text.as_bytes());
     let names: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     if names.is_empty() {
         return Err("the table is empty".into());
     }
     let records = reader.records().collect::<Result<Vec<_>, _>>()?;
 
-    let is_missing = |cell: &str| cell.is_empty() || input.missing_marks.iter().any(|m| m.eq_ignore_ascii_case(cell));
+    let is_missing = |cell: &str| {
+        cell.is_empty()
+            || input
+                .missing_marks
+                .iter()
+                .any(|m| m.eq_ignore_ascii_case(cell))
+    };
     let columns = names.iter().enumerate().map(|(index, name)| {
-        let cells = records.iter().map(|record| record[index].trim()).enumerate();
-        let values: Vec<_> = cells.map(|(row, cell)| (row + 1, cell)).filter(|(_, cell)| !is_missing(cell)).collect();
+        let cells = records
+            .iter()
+            .map(|record| record[index].trim())
+            .enumerate();
+        let values: Vec<_> = cells
+            .map(|(row, cell)| (row + 1, cell))
+            .filter(|(_, cell)| !is_missing(cell))
+            .collect();
         let name = match name.trim() {
             name if input.has_header && !name.is_empty() => name.to_owned(),
             _ => format!("column {}", index + 1),
         };
         summarise(name, &values, records.len() - values.len())
     });
-    Ok(Report { rows: records.len(), columns: columns.collect() })
+    Ok(Report {
+        rows: records.len(),
+        columns: columns.collect(),
+    })
 }
 
 /// `values` are the cells that are not missing, with their rows.
@@ -150,11 +168,16 @@ fn summarise(name: String, values: &[(usize, &str)], missing: usize) -> Column {
     match column.r#type {
         // ISO dates sort as text.
         Type::Date => {
-            column.min = distinct.first().map(|date| Bound::Date((**date).to_owned()));
+            column.min = distinct
+                .first()
+                .map(|date| Bound::Date((**date).to_owned()));
             column.max = distinct.last().map(|date| Bound::Date((**date).to_owned()));
         }
         Type::Integer | Type::Number => {
-            let numbers: Vec<_> = values.iter().filter_map(|(row, cell)| Some((*row, number(cell)?))).collect();
+            let numbers: Vec<_> = values
+                .iter()
+                .filter_map(|(row, cell)| Some((*row, number(cell)?)))
+                .collect();
             add_statistics(&mut column, &numbers);
         }
         Type::Boolean | Type::Text | Type::Empty => {}
@@ -185,7 +208,9 @@ fn add_statistics(column: &mut Column, numbers: &[(usize, f64)]) {
             column.lower_fence = rounded(lower);
             column.upper_fence = rounded(upper);
             let outside = numbers.iter().filter(|(_, x)| *x < lower || *x > upper);
-            column.outliers = outside.map(|&(row, value)| Outlier { row, value }).collect();
+            column.outliers = outside
+                .map(|&(row, value)| Outlier { row, value })
+                .collect();
         }
     }
 }
@@ -193,7 +218,10 @@ fn add_statistics(column: &mut Column, numbers: &[(usize, f64)]) {
 /// The value at `fraction` of the way through `sorted`, which is not empty.
 fn quantile(sorted: &[f64], fraction: f64) -> f64 {
     let position = fraction * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+    let (below, above) = (
+        sorted[position.floor() as usize],
+        sorted[position.ceil() as usize],
+    );
     below + (above - below) * position.fract()
 }
 
@@ -228,26 +256,39 @@ fn type_of<'a>(mut cells: impl Iterator<Item = &'a str> + Clone) -> Type {
 /// exactly, is a code (a postcode, an account number) and not a number.
 fn number(cell: &str) -> Option<f64> {
     let digits = cell.trim_start_matches(['+', '-']);
-    let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+    let has_leading_zero =
+        digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
     // Rust also reads "inf" and "nan".
     let is_decimal = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    cell.parse().ok().filter(|x: &f64| is_decimal && !has_leading_zero && x.abs() < INTEGER_LIMIT)
+    cell.parse()
+        .ok()
+        .filter(|x: &f64| is_decimal && !has_leading_zero && x.abs() < INTEGER_LIMIT)
 }
 
 fn is_integer(cell: &str) -> bool {
-    number(cell).is_some() && cell.trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit())
+    number(cell).is_some()
+        && cell
+            .trim_start_matches(['+', '-'])
+            .bytes()
+            .all(|b| b.is_ascii_digit())
 }
 
 fn is_boolean(cell: &str) -> bool {
-    ["true", "false", "yes", "no"].iter().any(|word| word.eq_ignore_ascii_case(cell))
+    ["true", "false", "yes", "no"]
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(cell))
 }
 
 /// `YYYY-MM-DD`, a day that exists.
 fn is_date(cell: &str) -> bool {
     let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let parts: Vec<&str> = cell.split('-').collect();
-    let [year, month, day] = parts[..] else { return false };
-    if (year.len(), month.len(), day.len()) != (4, 2, 2) || !parts.iter().all(|part| is_digits(part)) {
+    let [year, month, day] = parts[..] else {
+        return false;
+    };
+    if (year.len(), month.len(), day.len()) != (4, 2, 2)
+        || !parts.iter().all(|part| is_digits(part))
+    {
         return false;
     }
     let [year, month, day] = [year, month, day].map(|part| part.parse::<u32>().unwrap_or(0));
@@ -266,12 +307,21 @@ mod tests {
     use super::*;
 
     fn read(csv: &str) -> Report {
-        let input = Input { csv: csv.into(), delimiter: ',', has_header: true, missing_marks: usual_marks() };
+        let input = Input {
+            csv: csv.into(),
+            delimiter: ',',
+            has_header: true,
+            missing_marks: usual_marks(),
+        };
         report(&input).expect("a well-formed table")
     }
 
     fn types(csv: &str) -> Vec<Type> {
-        read(csv).columns.iter().map(|column| column.r#type).collect()
+        read(csv)
+            .columns
+            .iter()
+            .map(|column| column.r#type)
+            .collect()
     }
 
     #[test]
@@ -281,21 +331,43 @@ mod tests {
             types("a,b,c,d,e,f\n1,1,yes,2024-02-29,x,\n-2,2.5e3,No,1999-12-31,1,NA\n"),
             [Integer, Number, Boolean, Date, Text, Empty]
         );
-        assert_eq!(types("a,b,c,d,e\n007,2023-02-29,inf,1-2,9007199254740993\n"), [Text; 5]);
+        assert_eq!(
+            types("a,b,c,d,e\n007,2023-02-29,inf,1-2,9007199254740993\n"),
+            [Text; 5]
+        );
     }
 
     #[test]
     fn quoted_cells_hold_delimiters_quotes_and_line_ends() {
         let report = read("name,n\n\"Doe, \"\"Jo\"\"\nJr\",1\nx,2\n");
-        assert_eq!((report.rows, report.columns[0].distinct, report.columns[1].mean), (2, 2, Some(1.5)));
+        assert_eq!(
+            (
+                report.rows,
+                report.columns[0].distinct,
+                report.columns[1].mean
+            ),
+            (2, 2, Some(1.5))
+        );
     }
 
     #[test]
     fn statistics_follow_their_definitions() {
         let column = &read("x\n2\n4\n4\n4\n5\n5\n7\n9\n40\n").columns[0];
-        assert_eq!((column.mean, column.median, column.stddev), (Some(8.888889), Some(5.0), Some(11.836854)));
-        assert_eq!((column.lower_fence, column.upper_fence), (Some(-0.5), Some(11.5)));
-        assert_eq!(column.outliers, [Outlier { row: 9, value: 40.0 }]);
+        assert_eq!(
+            (column.mean, column.median, column.stddev),
+            (Some(8.888889), Some(5.0), Some(11.836854))
+        );
+        assert_eq!(
+            (column.lower_fence, column.upper_fence),
+            (Some(-0.5), Some(11.5))
+        );
+        assert_eq!(
+            column.outliers,
+            [Outlier {
+                row: 9,
+                value: 40.0
+            }]
+        );
     }
 
     #[test]
@@ -303,7 +375,13 @@ mod tests {
         let column = &read("x\n1e308\n1e18\n9007199254740992\n").columns[0];
         assert_eq!((&column.r#type, &column.max), (&Type::Text, &None));
         let column = &read("x\n9e15\n-9e15\n9e15\n-9e15\n").columns[0];
-        assert_eq!((column.mean, &column.max), (Some(0.0), &Some(Bound::Number(9e15))));
-        assert_eq!((column.stddev, column.lower_fence, column.outliers.len()), (None, None, 0));
+        assert_eq!(
+            (column.mean, &column.max),
+            (Some(0.0), &Some(Bound::Number(9e15)))
+        );
+        assert_eq!(
+            (column.stddev, column.lower_fence, column.outliers.len()),
+            (None, None, 0)
+        );
     }
 }

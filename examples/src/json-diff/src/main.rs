@@ -64,7 +64,12 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 fn report(input: Input) -> Report {
     let mut patch = Vec::new();
-    diff(&normalise(input.before), &normalise(input.after), "", &mut patch);
+    diff(
+        &normalise(input.before),
+        &normalise(input.after),
+        "",
+        &mut patch,
+    );
     let mut summary = Summary::default();
     for operation in &patch {
         match operation {
@@ -73,18 +78,27 @@ fn report(input: Input) -> Report {
             Operation::Replace { .. } => summary.replace += 1,
         }
     }
-    Report { equal: patch.is_empty(), summary, patch }
+    Report {
+        equal: patch.is_empty(),
+        summary,
+        patch,
+    }
 }
 
 /// RFC 6902 §4.6: numbers are equal when their values are, so `1.0` becomes `1`.
 fn normalise(value: Value) -> Value {
     match value {
         Value::Number(n) => match n.as_f64() {
-            Some(x) if n.is_f64() && x.fract() == 0.0 && x.abs() <= 9_007_199_254_740_992.0 => (x as i64).into(),
+            Some(x) if n.is_f64() && x.fract() == 0.0 && x.abs() <= 9_007_199_254_740_992.0 => {
+                (x as i64).into()
+            }
             _ => Value::Number(n),
         },
         Value::Array(items) => items.into_iter().map(normalise).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, normalise(value))).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, normalise(value)))
+            .collect(),
         other => other,
     }
 }
@@ -94,18 +108,26 @@ fn diff(before: &Value, after: &Value, path: &str, patch: &mut Vec<Operation>) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             for name in before.keys().filter(|name| !after.contains_key(*name)) {
-                patch.push(Operation::Remove { path: child(path, name) });
+                patch.push(Operation::Remove {
+                    path: child(path, name),
+                });
             }
             for (name, value) in after {
                 match before.get(name) {
                     Some(old) => diff(old, value, &child(path, name), patch),
-                    None => patch.push(Operation::Add { path: child(path, name), value: value.clone() }),
+                    None => patch.push(Operation::Add {
+                        path: child(path, name),
+                        value: value.clone(),
+                    }),
                 }
             }
         }
         (Value::Array(before), Value::Array(after)) => diff_arrays(before, after, path, patch),
         _ if before == after => {}
-        _ => patch.push(Operation::Replace { path: path.to_owned(), value: after.clone() }),
+        _ => patch.push(Operation::Replace {
+            path: path.to_owned(),
+            value: after.clone(),
+        }),
     }
 }
 
@@ -121,10 +143,15 @@ fn diff_arrays(before: &[Value], after: &[Value], path: &str, patch: &mut Vec<Op
             (i, j) = (i + 1, j + 1);
         }
         for _ in i..next_i {
-            patch.push(Operation::Remove { path: child(path, &j.to_string()) });
+            patch.push(Operation::Remove {
+                path: child(path, &j.to_string()),
+            });
         }
         for (index, value) in after.iter().enumerate().take(next_j).skip(j) {
-            patch.push(Operation::Add { path: child(path, &index.to_string()), value: value.clone() });
+            patch.push(Operation::Add {
+                path: child(path, &index.to_string()),
+                value: value.clone(),
+            });
         }
         (i, j) = (next_i + 1, next_j + 1);
     }
@@ -142,7 +169,12 @@ fn common_items(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
     let b: Vec<usize> = after.iter().map(&mut number_of).collect();
 
     let prefix = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(x, y)| x == y).count();
+    let suffix = a[prefix..]
+        .iter()
+        .rev()
+        .zip(b[prefix..].iter().rev())
+        .take_while(|(x, y)| x == y)
+        .count();
     let (end_a, end_b) = (a.len() - suffix, b.len() - suffix);
 
     let mut pairs: Vec<_> = (0..prefix).map(|k| (k, k)).collect();
@@ -155,7 +187,11 @@ fn common_items(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
 fn longest_common_subsequence(a: &[usize], b: &[usize]) -> Vec<(usize, usize)> {
     let width = b.len() + 1;
     if (a.len() + 1).saturating_mul(width) > ALIGNMENT_LIMIT_CELLS {
-        eprintln!("arrays of {} and {} differing items are compared by position", a.len(), b.len());
+        eprintln!(
+            "arrays of {} and {} differing items are compared by position",
+            a.len(),
+            b.len()
+        );
         return Vec::new();
     }
     // lengths[i * width + j]: the length for the tails a[i..] and b[j..].
@@ -195,7 +231,11 @@ mod tests {
     use super::*;
 
     fn patch(before: &Value, after: &Value) -> Vec<Operation> {
-        report(Input { before: before.clone(), after: after.clone() }).patch
+        report(Input {
+            before: before.clone(),
+            after: after.clone(),
+        })
+        .patch
     }
 
     /// The parts of RFC 6902 that a patch of ours uses.
@@ -209,13 +249,28 @@ mod tests {
             return;
         };
         let name = name.replace("~1", "/").replace("~0", "~");
-        match (document.pointer_mut(parent).expect("the parent exists"), operation) {
-            (Value::Array(items), Operation::Add { .. }) => items.insert(name.parse().expect("an index"), value),
-            (Value::Array(items), Operation::Remove { .. }) => drop(items.remove(name.parse().expect("an index"))),
-            (Value::Array(items), Operation::Replace { .. }) => items[name.parse::<usize>().expect("an index")] = value,
-            (Value::Object(members), Operation::Add { .. }) => assert_eq!(members.insert(name, value), None),
-            (Value::Object(members), Operation::Remove { .. }) => assert!(members.remove(&name).is_some()),
-            (Value::Object(members), Operation::Replace { .. }) => assert!(members.insert(name, value).is_some()),
+        match (
+            document.pointer_mut(parent).expect("the parent exists"),
+            operation,
+        ) {
+            (Value::Array(items), Operation::Add { .. }) => {
+                items.insert(name.parse().expect("an index"), value)
+            }
+            (Value::Array(items), Operation::Remove { .. }) => {
+                drop(items.remove(name.parse().expect("an index")))
+            }
+            (Value::Array(items), Operation::Replace { .. }) => {
+                items[name.parse::<usize>().expect("an index")] = value
+            }
+            (Value::Object(members), Operation::Add { .. }) => {
+                assert_eq!(members.insert(name, value), None)
+            }
+            (Value::Object(members), Operation::Remove { .. }) => {
+                assert!(members.remove(&name).is_some())
+            }
+            (Value::Object(members), Operation::Replace { .. }) => {
+                assert!(members.insert(name, value).is_some())
+            }
             (other, _) => panic!("{path} is inside {other}"),
         }
     }
@@ -223,15 +278,19 @@ mod tests {
     /// A small document, from a linear congruential generator.
     fn document(seed: &mut u64, depth: u32) -> Value {
         let mut draw = |n: u64| {
-            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (*seed >> 33) % n
         };
         let (kind, length) = (draw(6), draw(5));
         match kind {
             0 | 1 if depth > 0 => (0..length).map(|_| document(seed, depth - 1)).collect(),
-            2 | 3 if depth > 0 => {
-                ["a", "b/c", "~", ""].iter().take(length as usize).map(|n| (*n, document(seed, depth - 1))).collect()
-            }
+            2 | 3 if depth > 0 => ["a", "b/c", "~", ""]
+                .iter()
+                .take(length as usize)
+                .map(|n| (*n, document(seed, depth - 1)))
+                .collect(),
             4 => json!(null),
             _ => json!(length),
         }
@@ -252,13 +311,21 @@ mod tests {
 
     #[test]
     fn an_inserted_item_is_one_operation() {
-        let added = Operation::Add { path: "/0".into(), value: json!("new") };
+        let added = Operation::Add {
+            path: "/0".into(),
+            value: json!("new"),
+        };
         assert_eq!(patch(&json!([1, 2, 3]), &json!(["new", 1, 2, 3])), [added]);
     }
 
     #[test]
     fn names_are_escaped_in_paths() {
-        assert_eq!(patch(&json!({"a/b~c": 1}), &json!({})), [Operation::Remove { path: "/a~1b~0c".into() }]);
+        assert_eq!(
+            patch(&json!({"a/b~c": 1}), &json!({})),
+            [Operation::Remove {
+                path: "/a~1b~0c".into()
+            }]
+        );
     }
 
     #[test]

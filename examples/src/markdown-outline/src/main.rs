@@ -82,7 +82,10 @@ fn outline(input: &Input) -> Outline {
     let preamble_words = words(&stretches[0].prose);
 
     let mut slugs = Slugs::default();
-    let title = headed.iter().find(|s| s.level == 1).map(|s| s.heading.trim().to_owned());
+    let title = headed
+        .iter()
+        .find(|s| s.level == 1)
+        .map(|s| s.heading.trim().to_owned());
     let headings = headed.len();
     let mut flat = headed.into_iter().map(|s| Section {
         level: s.level,
@@ -95,7 +98,13 @@ fn outline(input: &Input) -> Outline {
     });
     let sections = nest(&mut flat.by_ref().peekable(), 0);
     let words = preamble_words + sections.iter().map(|s| s.total_words).sum::<usize>();
-    Outline { title, words, preamble_words, headings, sections }
+    Outline {
+        title,
+        words,
+        preamble_words,
+        headings,
+        sections,
+    }
 }
 
 /// The document cut at its headings. The first stretch is what stands before any heading.
@@ -111,12 +120,20 @@ fn stretches(markdown: &str, max_level: u8) -> Vec<Stretch> {
     let (mut in_heading, mut in_code) = (false, false);
     let (mut offset, mut line) = (0, 1);
     for (event, range) in Parser::new_ext(markdown, options).into_offset_iter() {
-        let target = if in_heading { &mut current.heading } else { &mut current.prose };
+        let target = if in_heading {
+            &mut current.heading
+        } else {
+            &mut current.prose
+        };
         match event {
             Event::Start(Tag::Heading { level, .. }) if level as u8 <= max_level => {
                 line += markdown[offset..range.start].matches('\n').count();
                 offset = range.start;
-                let next = Stretch { level: level as u8, line, ..Stretch::default() };
+                let next = Stretch {
+                    level: level as u8,
+                    line,
+                    ..Stretch::default()
+                };
                 done.push(std::mem::replace(&mut current, next));
                 in_heading = true;
             }
@@ -125,7 +142,13 @@ fn stretches(markdown: &str, max_level: u8) -> Vec<Stretch> {
             Event::End(TagEnd::CodeBlock | TagEnd::MetadataBlock(_)) => in_code = false,
             Event::Text(text) | Event::Code(text) if !in_code => target.push_str(&text),
             // The end of an inline element does not end a word: "**bold**ly".
-            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link | TagEnd::Image) => {}
+            Event::End(
+                TagEnd::Emphasis
+                | TagEnd::Strong
+                | TagEnd::Strikethrough
+                | TagEnd::Link
+                | TagEnd::Image,
+            ) => {}
             Event::End(_) | Event::SoftBreak | Event::HardBreak => target.push(' '),
             _ => {}
         }
@@ -136,7 +159,10 @@ fn stretches(markdown: &str, max_level: u8) -> Vec<Stretch> {
 
 /// White-space separated tokens with at least one letter or digit.
 fn words(prose: &str) -> usize {
-    prose.split_whitespace().filter(|token| token.contains(char::is_alphanumeric)).count()
+    prose
+        .split_whitespace()
+        .filter(|token| token.contains(char::is_alphanumeric))
+        .count()
 }
 
 /// Takes the sections deeper than `above` from the front of `flat`, each with its subsections.
@@ -144,7 +170,12 @@ fn nest(flat: &mut Peekable<impl Iterator<Item = Section>>, above: u8) -> Vec<Se
     let mut siblings = Vec::new();
     while let Some(mut section) = flat.next_if(|next| next.level > above) {
         section.children = nest(flat, section.level);
-        section.total_words = section.words + section.children.iter().map(|c| c.total_words).sum::<usize>();
+        section.total_words = section.words
+            + section
+                .children
+                .iter()
+                .map(|c| c.total_words)
+                .sum::<usize>();
         siblings.push(section);
     }
     siblings
@@ -160,7 +191,9 @@ struct Slugs {
 
 impl Slugs {
     fn next(&mut self, heading: &str) -> String {
-        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        let kept = heading
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         let base = kept.collect::<String>().to_lowercase().replace(' ', "-");
         let mut slug = base.clone();
         let mut number = self.given.get(&base).copied().unwrap_or(0);
@@ -179,13 +212,20 @@ mod tests {
     use super::*;
 
     fn read(markdown: &str) -> Outline {
-        outline(&Input { markdown: markdown.into(), max_level: 6 })
+        outline(&Input {
+            markdown: markdown.into(),
+            max_level: 6,
+        })
     }
 
     /// Slugs, children in brackets.
     fn tree(sections: &[Section]) -> String {
         let show = |s: &Section| {
-            if s.children.is_empty() { s.slug.clone() } else { format!("{}[{}]", s.slug, tree(&s.children)) }
+            if s.children.is_empty() {
+                s.slug.clone()
+            } else {
+                format!("{}[{}]", s.slug, tree(&s.children))
+            }
         };
         sections.iter().map(show).collect::<Vec<_>>().join(" ")
     }
@@ -208,13 +248,23 @@ mod tests {
         let outline = read(
             "---\nname: x\n---\none two\n\n```sh\n# not a heading\n```\n\nTitle\n=====\nthree **fo**ur - `five`\n",
         );
-        assert_eq!((tree(&outline.sections).as_str(), outline.preamble_words, outline.words), ("title", 2, 5));
+        assert_eq!(
+            (
+                tree(&outline.sections).as_str(),
+                outline.preamble_words,
+                outline.words
+            ),
+            ("title", 2, 5)
+        );
         assert_eq!(outline.sections[0].line, 10);
     }
 
     #[test]
     fn headings_below_the_limit_are_text() {
-        let outline = outline(&Input { markdown: "# a\none\n## b c\ntwo\n".into(), max_level: 1 });
+        let outline = outline(&Input {
+            markdown: "# a\none\n## b c\ntwo\n".into(),
+            max_level: 1,
+        });
         assert_eq!((outline.headings, outline.sections[0].words), (1, 4));
     }
 }

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 /// Words that carry no meaning of their own and so end a phrase.
 const STOP_WORDS: &str = include_str!("stopwords.txt");
 /// A full stop after one of these does not end a sentence.
-const ABBREVIATIONS: [&str; 16] =
-    ["al", "approx", "cf", "dr", "etc", "fig", "inc", "jr", "ltd", "mr", "mrs", "ms", "prof", "sr", "st", "vs"];
+const ABBREVIATIONS: [&str; 16] = [
+    "al", "approx", "cf", "dr", "etc", "fig", "inc", "jr", "ltd", "mr", "mrs", "ms", "prof", "sr",
+    "st", "vs",
+];
 /// Longer runs are lists or titles rather than phrases.
 const MAX_PHRASE_WORDS: usize = 4;
 /// Silent reading of English prose, Brysbaert 2019.
@@ -81,11 +83,20 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn report(input: &Input) -> Report {
     let paragraphs = paragraphs(&input.text);
     // A sentence is its clauses, a clause its words.
-    let sentences: Vec<Vec<Vec<String>>> =
-        paragraphs.iter().flat_map(|p| sentences(p)).map(|s| clauses(&s)).filter(|c| !c.is_empty()).collect();
+    let sentences: Vec<Vec<Vec<String>>> = paragraphs
+        .iter()
+        .flat_map(|p| sentences(p))
+        .map(|s| clauses(&s))
+        .filter(|c| !c.is_empty())
+        .collect();
     let clauses: Vec<&[String]> = sentences.iter().flatten().map(Vec::as_slice).collect();
     let words = clauses.iter().map(|clause| clause.len()).sum();
-    let syllables = clauses.iter().copied().flatten().map(|word| syllables(word)).sum();
+    let syllables = clauses
+        .iter()
+        .copied()
+        .flatten()
+        .map(|word| syllables(word))
+        .sum();
     Report {
         characters: input.text.chars().count(),
         words,
@@ -93,7 +104,8 @@ fn report(input: &Input) -> Report {
         paragraphs: paragraphs.len(),
         syllables,
         reading_time_seconds: (words * 60).div_ceil(WORDS_PER_MINUTE),
-        readability: (words > 0).then(|| readability(words as f64, sentences.len() as f64, syllables as f64)),
+        readability: (words > 0)
+            .then(|| readability(words as f64, sentences.len() as f64, syllables as f64)),
         key_phrases: key_phrases(&clauses, input.max_phrases),
     }
 }
@@ -101,33 +113,54 @@ fn report(input: &Input) -> Report {
 /// Blocks of lines between blank lines, each joined to one line.
 fn paragraphs(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    lines.split(|line| line.is_empty()).filter(|block| !block.is_empty()).map(|block| block.join(" ")).collect()
+    lines
+        .split(|line| line.is_empty())
+        .filter(|block| !block.is_empty())
+        .map(|block| block.join(" "))
+        .collect()
 }
 
 fn sentences(paragraph: &str) -> Vec<String> {
     let tokens: Vec<&str> = paragraph.split_whitespace().collect();
-    tokens.split_inclusive(|token| ends_sentence(token)).map(|sentence| sentence.join(" ")).collect()
+    tokens
+        .split_inclusive(|token| ends_sentence(token))
+        .map(|sentence| sentence.join(" "))
+        .collect()
 }
 
 fn ends_sentence(token: &str) -> bool {
-    let token =
-        token.trim_matches(|c| matches!(c, '"' | '\'' | '“' | '”' | '‘' | '’' | '(' | ')' | '[' | ']' | '*' | '_'));
-    let Some(word) = token.strip_suffix('.') else { return token.ends_with(['!', '?', '…']) };
+    let token = token.trim_matches(|c| {
+        matches!(
+            c,
+            '"' | '\'' | '“' | '”' | '‘' | '’' | '(' | ')' | '[' | ']' | '*' | '_'
+        )
+    });
+    let Some(word) = token.strip_suffix('.') else {
+        return token.ends_with(['!', '?', '…']);
+    };
     // "J." and "e.g." as well as "Dr."
-    let is_initials = word.split('.').all(|part| part.chars().count() == 1 && part.chars().all(char::is_alphabetic));
+    let is_initials = word
+        .split('.')
+        .all(|part| part.chars().count() == 1 && part.chars().all(char::is_alphabetic));
     !is_initials && !ABBREVIATIONS.contains(&word.to_lowercase().as_str())
 }
 
 /// The words of a sentence in lower case, cut where punctuation stands.
 fn clauses(sentence: &str) -> Vec<Vec<String>> {
     let mut clauses = vec![Vec::new()];
-    for token in sentence.split_whitespace().flat_map(|token| token.split(['—', '–', '/', '…'])) {
+    for token in sentence
+        .split_whitespace()
+        .flat_map(|token| token.split(['—', '–', '/', '…']))
+    {
         let word = token.trim_matches(|c: char| !c.is_alphanumeric());
         if !token.starts_with(char::is_alphanumeric) {
             clauses.push(Vec::new());
         }
         if !word.is_empty() {
-            clauses.last_mut().expect("never empty").push(word.to_lowercase().replace('’', "'"));
+            clauses
+                .last_mut()
+                .expect("never empty")
+                .push(word.to_lowercase().replace('’', "'"));
         }
         if !token.ends_with(char::is_alphanumeric) {
             clauses.push(Vec::new());
@@ -141,11 +174,14 @@ fn clauses(sentence: &str) -> Vec<Vec<String>> {
 fn syllables(word: &str) -> usize {
     let is_vowel = |c: char| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y');
     let letters: Vec<char> = word.chars().filter(|c| c.is_alphabetic()).collect();
-    let groups = letters.chunk_by(|a, b| is_vowel(*a) == is_vowel(*b)).filter(|group| is_vowel(group[0])).count();
+    let groups = letters
+        .chunk_by(|a, b| is_vowel(*a) == is_vowel(*b))
+        .filter(|group| is_vowel(group[0]))
+        .count();
     let is_silent = match letters[..] {
         [.., before, 'l', 'e'] => is_vowel(before), // "whole", but not "table"
         [.., before, 'e', 'd'] => !matches!(before, 't' | 'd') && !is_vowel(before), // "jumped", but not "wanted"
-        [.., before, 'e'] => !is_vowel(before),     // "make", but not "free"
+        [.., before, 'e'] => !is_vowel(before), // "make", but not "free"
         _ => false,
     };
     (groups - usize::from(is_silent && groups > 1)).max(1)
@@ -166,7 +202,9 @@ fn readability(words: f64, sentences: f64, syllables: f64) -> Readability {
 fn key_phrases(clauses: &[&[String]], max_phrases: usize) -> Vec<KeyPhrase> {
     let stop_words: BTreeSet<&str> = STOP_WORDS.split_whitespace().collect();
     let ends_phrase = |word: &String| {
-        stop_words.contains(word.as_str()) || word.chars().count() < 2 || !word.contains(char::is_alphabetic)
+        stop_words.contains(word.as_str())
+            || word.chars().count() < 2
+            || !word.contains(char::is_alphabetic)
     };
     let phrases: Vec<&[String]> = clauses
         .iter()
@@ -196,7 +234,12 @@ fn key_phrases(clauses: &[&[String]], max_phrases: usize) -> Vec<KeyPhrase> {
             count,
         })
         .collect();
-    list.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.count.cmp(&a.count)).then(a.phrase.cmp(&b.phrase)));
+    list.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then(b.count.cmp(&a.count))
+            .then(a.phrase.cmp(&b.phrase))
+    });
     list.truncate(max_phrases);
     list
 }
@@ -211,21 +254,38 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Report {
-        report(&Input { text: text.into(), max_phrases: 3 })
+        report(&Input {
+            text: text.into(),
+            max_phrases: 3,
+        })
     }
 
     #[test]
     fn abbreviations_initials_and_decimals_do_not_end_a_sentence() {
-        let text = "Dr. J. Doe paid 3.50 to e.g. Mr. Roe. \"Why?\" Nobody knows (yet.) Title without stop";
+        let text =
+            "Dr. J. Doe paid 3.50 to e.g. Mr. Roe. \"Why?\" Nobody knows (yet.) Title without stop";
         assert_eq!(sentences(text).len(), 4);
     }
 
     #[test]
     fn syllables_are_counted_by_rule() {
-        for (word, count) in [("the", 1), ("make", 1), ("table", 2), ("whole", 1), ("jumped", 1), ("wanted", 2)] {
+        for (word, count) in [
+            ("the", 1),
+            ("make", 1),
+            ("table", 2),
+            ("whole", 1),
+            ("jumped", 1),
+            ("wanted", 2),
+        ] {
             assert_eq!(syllables(word), count, "{word}");
         }
-        for (word, count) in [("readability", 5), ("free", 1), ("rhythm", 1), ("x", 1), ("42", 1)] {
+        for (word, count) in [
+            ("readability", 5),
+            ("free", 1),
+            ("rhythm", 1),
+            ("x", 1),
+            ("42", 1),
+        ] {
             assert_eq!(syllables(word), count, "{word}");
         }
     }
@@ -233,20 +293,43 @@ mod tests {
     #[test]
     fn readability_follows_flesch() {
         // 6 words, 1 sentence, 6 syllables: 206.835 − 1.015·6 − 84.6 and 0.39·6 + 11.8 − 15.59.
-        let readability = read("The cat sat on the mat.").readability.expect("there are words");
-        assert_eq!((readability.flesch_reading_ease, readability.flesch_kincaid_grade), (116.145, -1.45));
+        let readability = read("The cat sat on the mat.")
+            .readability
+            .expect("there are words");
+        assert_eq!(
+            (
+                readability.flesch_reading_ease,
+                readability.flesch_kincaid_grade
+            ),
+            (116.145, -1.45)
+        );
     }
 
     #[test]
     fn phrases_end_at_stop_words_and_punctuation() {
-        let phrases = read("Linear constraints over natural numbers, minimal set of natural numbers.").key_phrases;
-        let found: Vec<_> = phrases.iter().map(|p| (p.phrase.as_str(), p.score, p.count)).collect();
-        assert_eq!(found, [("natural numbers", 8.0, 2), ("linear constraints", 4.0, 1), ("minimal set", 4.0, 1)]);
+        let phrases =
+            read("Linear constraints over natural numbers, minimal set of natural numbers.")
+                .key_phrases;
+        let found: Vec<_> = phrases
+            .iter()
+            .map(|p| (p.phrase.as_str(), p.score, p.count))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("natural numbers", 8.0, 2),
+                ("linear constraints", 4.0, 1),
+                ("minimal set", 4.0, 1)
+            ]
+        );
     }
 
     #[test]
     fn punctuation_alone_is_no_sentence() {
         let report = read("... !\n\n—");
-        assert_eq!((report.words, report.sentences, report.readability), (0, 0, None));
+        assert_eq!(
+            (report.words, report.sentences, report.readability),
+            (0, 0, None)
+        );
     }
 }

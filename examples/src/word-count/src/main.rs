@@ -74,7 +74,9 @@ fn report(input: &Input) -> Report {
 /// one word each, while a double hyphen is a dash.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split("--")
-        .flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’' | '-')))
+        .flat_map(|part| {
+            part.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’' | '-'))
+        })
         .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
         .filter(|word| !word.is_empty())
 }
@@ -86,7 +88,10 @@ fn normalise(word: &str) -> String {
 
 /// The most frequent words, ties in alphabetical order (by code point).
 fn most_frequent(counts: BTreeMap<String, usize>, top: usize) -> Vec<Frequency> {
-    let mut list: Vec<_> = counts.into_iter().map(|(word, count)| Frequency { word, count }).collect();
+    let mut list: Vec<_> = counts
+        .into_iter()
+        .map(|(word, count)| Frequency { word, count })
+        .collect();
     // The map was sorted by word and this sort is stable, so equal counts stay in alphabetical order.
     list.sort_by_key(|frequency| Reverse(frequency.count));
     list.truncate(top);
@@ -98,28 +103,56 @@ mod tests {
     use super::*;
 
     fn top(text: &str) -> Vec<(String, usize)> {
-        let report = report(&Input { text: text.into(), top: 3 });
-        report.top_words.into_iter().map(|f| (f.word, f.count)).collect()
+        let report = report(&Input {
+            text: text.into(),
+            top: 3,
+        });
+        report
+            .top_words
+            .into_iter()
+            .map(|f| (f.word, f.count))
+            .collect()
     }
 
     #[test]
     fn counts_and_breaks_ties_alphabetically() {
-        assert_eq!(top("to be or not to be"), [("be".into(), 2), ("to".into(), 2), ("not".into(), 1)]);
+        assert_eq!(
+            top("to be or not to be"),
+            [("be".into(), 2), ("to".into(), 2), ("not".into(), 1)]
+        );
     }
 
     #[test]
     fn an_apostrophe_belongs_to_the_word_and_a_quotation_mark_does_not() {
-        assert_eq!(top("'Don’t' said \"don't\""), [("don't".into(), 2), ("said".into(), 1)]);
+        assert_eq!(
+            top("'Don’t' said \"don't\""),
+            [("don't".into(), 2), ("said".into(), 1)]
+        );
     }
 
     #[test]
     fn a_hyphen_joins_and_a_dash_separates() {
-        assert_eq!(words("well-known -- or--rather - not").collect::<Vec<_>>(), ["well-known", "or", "rather", "not"]);
+        assert_eq!(
+            words("well-known -- or--rather - not").collect::<Vec<_>>(),
+            ["well-known", "or", "rather", "not"]
+        );
     }
 
     #[test]
     fn nothing_is_no_words() {
-        let report = report(&Input { text: String::new(), top: 3 });
-        assert_eq!(report, Report { words: 0, distinct_words: 0, lines: 0, characters: 0, top_words: vec![] });
+        let report = report(&Input {
+            text: String::new(),
+            top: 3,
+        });
+        assert_eq!(
+            report,
+            Report {
+                words: 0,
+                distinct_words: 0,
+                lines: 0,
+                characters: 0,
+                top_words: vec![]
+            }
+        );
     }
 }

@@ -26,9 +26,10 @@ fn shows(clock: u64) -> Result<Shows, i32> {
     const LAST: i32 = 11;
     // A clock's number is an `int`, and so are those of other processes' clocks, which are negative.
     match clock as u32 as i32 {
-        libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_REALTIME_ALARM | libc::CLOCK_TAI => {
-            Ok(Shows::SinceEpoch)
-        }
+        libc::CLOCK_REALTIME
+        | libc::CLOCK_REALTIME_COARSE
+        | libc::CLOCK_REALTIME_ALARM
+        | libc::CLOCK_TAI => Ok(Shows::SinceEpoch),
         number if number <= LAST => Ok(Shows::SinceStart),
         _ => Err(libc::EINVAL),
     }
@@ -51,7 +52,13 @@ impl World {
             libc::SYS_getrandom => return self.random(call),
             libc::SYS_clock_gettime => self.clock_gettime(call),
             libc::SYS_clock_getres => shows(call.arguments[0])
-                .and_then(|_| guest::write(call.thread, call.arguments[1], &guest::time_bytes(RESOLUTION_NS, 1)))
+                .and_then(|_| {
+                    guest::write(
+                        call.thread,
+                        call.arguments[1],
+                        &guest::time_bytes(RESOLUTION_NS, 1),
+                    )
+                })
                 .map(|()| 0),
             libc::SYS_gettimeofday => self.gettimeofday(call),
             #[cfg(target_arch = "x86_64")]
@@ -93,7 +100,11 @@ impl World {
 
     fn gettimeofday(&mut self, call: &Call) -> Result<i64, i32> {
         let now = self.now(&Shows::SinceEpoch);
-        guest::write(call.thread, call.arguments[0], &guest::time_bytes(now, 1000))?;
+        guest::write(
+            call.thread,
+            call.arguments[0],
+            &guest::time_bytes(now, 1000),
+        )?;
         guest::write(call.thread, call.arguments[1], &[0; 8]).map(|()| 0)
     }
 
@@ -156,7 +167,8 @@ impl World {
             _ => Ok(i64::try_from(given).unwrap_or(0)),
         };
         if !notify::answer(self.listener.as_fd(), call.id, outcome) {
-            self.random.take_back(call.thread, usize::try_from(given).unwrap_or(0));
+            self.random
+                .take_back(call.thread, usize::try_from(given).unwrap_or(0));
         }
         Ok(())
     }
@@ -164,7 +176,9 @@ impl World {
 
 /// Writes for a call that cannot do without, and answers 0.
 fn trace_write(call: &Call, address: u64, bytes: &[u8]) -> Result<i64, i32> {
-    crate::sys::trace::write_memory(call.thread, address, bytes).map(|()| 0).map_err(|_| guest::BAD_ADDRESS)
+    crate::sys::trace::write_memory(call.thread, address, bytes)
+        .map(|()| 0)
+        .map_err(|_| guest::BAD_ADDRESS)
 }
 
 const _: () = assert!(size_of::<libc::sysinfo>() == 112);

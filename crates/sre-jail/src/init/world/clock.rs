@@ -35,7 +35,11 @@ impl Clock {
             Ok((page, SEGMENT)) => page,
             _ => SharedPage::private()?,
         };
-        let mut clock = Self { page, start_ns, moved: None };
+        let mut clock = Self {
+            page,
+            start_ns,
+            moved: None,
+        };
         clock.restart(start_ns);
         Ok(clock)
     }
@@ -81,7 +85,9 @@ impl Clock {
     pub fn take_back(&mut self) {
         if let Some((from, to)) = self.moved.take() {
             // Refused if somebody has.
-            self.elapsed().compare_exchange(to, from, Ordering::SeqCst, Ordering::SeqCst).ok();
+            self.elapsed()
+                .compare_exchange(to, from, Ordering::SeqCst, Ordering::SeqCst)
+                .ok();
         }
     }
 
@@ -124,7 +130,10 @@ mod tests {
         assert_eq!(clock.elapsed_ns(), 5000);
         clock.read();
         // As the guest's fast clock does.
-        clock.page.word(ELAPSED).fetch_add(RESOLUTION_NS, Ordering::SeqCst);
+        clock
+            .page
+            .word(ELAPSED)
+            .fetch_add(RESOLUTION_NS, Ordering::SeqCst);
         clock.take_back();
         assert_eq!(clock.elapsed_ns(), 7000);
     }

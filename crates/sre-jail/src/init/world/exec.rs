@@ -51,21 +51,40 @@ pub fn prepare(thread: Pid, random: &mut Random, kernel_time_bytes: Option<u64>)
     if let Some(address) = entries.random {
         trace::write_memory(thread, address, &random.at_start(thread))?;
     }
-    let Some((at, kernels)) = entries.fast_clock else { return Ok(()) };
+    let Some((at, kernels)) = entries.fast_clock else {
+        return Ok(());
+    };
     let list = stack + at;
-    if kernel_time_bytes.is_some_and(|bytes| replace(thread, &mut registers, list, kernels, bytes).is_ok()) {
+    if kernel_time_bytes
+        .is_some_and(|bytes| replace(thread, &mut registers, list, kernels, bytes).is_ok())
+    {
         return Ok(());
     }
     trace::write_memory(thread, list, &IGNORE.to_ne_bytes())?;
     let changed = find(&mut |at, bytes| trace::read_memory(thread, stack + at, bytes))?;
-    if changed.fast_clock.is_some() { Err(io::Error::other("the fast clock is still there")) } else { Ok(()) }
+    if changed.fast_clock.is_some() {
+        Err(io::Error::other("the fast clock is still there"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Puts our fast clock over the kernel's, in this program alone, and has the program begin there.
-fn replace(thread: Pid, registers: &mut Registers, list: u64, kernels: u64, time_bytes: u64) -> io::Result<()> {
+fn replace(
+    thread: Pid,
+    registers: &mut Registers,
+    list: u64,
+    kernels: u64,
+    time_bytes: u64,
+) -> io::Result<()> {
     let entry = *registers.next_instruction();
     let kernel_start = kernels.saturating_sub(time_bytes);
-    let slots = fast_clock::Slots { entry, list, kernel_start, kernel_bytes: time_bytes };
+    let slots = fast_clock::Slots {
+        entry,
+        list,
+        kernel_start,
+        kernel_bytes: time_bytes,
+    };
     let (image, begin) = fast_clock::image(&slots).ok_or(io::ErrorKind::Unsupported)?;
     trace::write_code(thread, kernels, &image)?;
     *registers.next_instruction() = kernels + begin;
@@ -83,7 +102,11 @@ struct Entries {
 
 /// Finds both entries: behind the count of arguments, the arguments, a zero, the environment and a zero.
 fn find(read: &mut dyn FnMut(u64, &mut [u8]) -> io::Result<usize>) -> io::Result<Entries> {
-    let mut words = Words { read, piece: Vec::new(), at: 0 };
+    let mut words = Words {
+        read,
+        piece: Vec::new(),
+        at: 0,
+    };
     words.next()?;
     for _ in 0..2 {
         while words.next()? != 0 {}
@@ -121,9 +144,13 @@ impl Words<'_> {
             let length = (self.read)(read as u64, &mut self.piece[read..])?;
             self.piece.truncate(read + length);
         }
-        let word = self.piece.get(offset..offset + 8).and_then(|word| word.try_into().ok());
+        let word = self
+            .piece
+            .get(offset..offset + 8)
+            .and_then(|word| word.try_into().ok());
         self.at += 8;
-        word.map(u64::from_ne_bytes).ok_or_else(|| io::Error::other("a start-up list that is cut off"))
+        word.map(u64::from_ne_bytes)
+            .ok_or_else(|| io::Error::other("a start-up list that is cut off"))
     }
 }
 
@@ -143,13 +170,21 @@ mod tests {
 
     #[test]
     fn entries_are_found_behind_arguments_and_environment() {
-        let words = [2, 100, 101, 0, 200, 0, 6, 4096, FAST_CLOCK, 7000, RANDOM, 8000, END, 0];
-        let expected = Entries { fast_clock: Some((8 * 8, 7000)), random: Some(8000) };
+        let words = [
+            2, 100, 101, 0, 200, 0, 6, 4096, FAST_CLOCK, 7000, RANDOM, 8000, END, 0,
+        ];
+        let expected = Entries {
+            fast_clock: Some((8 * 8, 7000)),
+            random: Some(8000),
+        };
         assert_eq!(found(&words).expect("entries"), expected);
         let mut many = vec![1000];
         many.extend(vec![1; 1000]);
         many.extend([0, 0, FAST_CLOCK, 1, END, 0]);
-        assert_eq!(found(&many).expect("entries").fast_clock, Some((8 * 1003, 1)));
+        assert_eq!(
+            found(&many).expect("entries").fast_clock,
+            Some((8 * 1003, 1))
+        );
     }
 
     #[test]

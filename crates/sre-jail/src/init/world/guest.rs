@@ -11,7 +11,11 @@ pub const BAD_ADDRESS: i32 = libc::EFAULT;
 
 /// Writes, unless the address is null.
 pub fn write(thread: Pid, address: u64, bytes: &[u8]) -> Result<(), i32> {
-    if address == 0 { Ok(()) } else { trace::write_memory(thread, address, bytes).map_err(|_| BAD_ADDRESS) }
+    if address == 0 {
+        Ok(())
+    } else {
+        trace::write_memory(thread, address, bytes).map_err(|_| BAD_ADDRESS)
+    }
 }
 
 /// Reads so many bytes.
@@ -28,14 +32,17 @@ pub fn read_time(thread: Pid, address: u64, unit_ns: u64) -> Result<u64, i32> {
     let bytes: [u8; 16] = read(thread, address)?;
     let (seconds, part) = bytes.split_at(8);
     let number = |half: &[u8]| half.try_into().map(i64::from_ne_bytes).unwrap_or(-1);
-    let (Ok(seconds), Ok(part)) = (u64::try_from(number(seconds)), u64::try_from(number(part))) else {
+    let (Ok(seconds), Ok(part)) = (u64::try_from(number(seconds)), u64::try_from(number(part)))
+    else {
         return Err(libc::EINVAL);
     };
     let part_ns = part.saturating_mul(unit_ns);
     if part_ns >= 1_000_000_000 {
         Err(libc::EINVAL)
     } else {
-        Ok(seconds.saturating_mul(1_000_000_000).saturating_add(part_ns))
+        Ok(seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(part_ns))
     }
 }
 

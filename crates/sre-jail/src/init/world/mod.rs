@@ -98,10 +98,19 @@ impl World {
     }
 
     /// Answers until the guest has ended or, if given, something can be read from `order`: then `None`.
-    pub fn run(&mut self, control: &OwnedFd, order: Option<&OwnedFd>) -> Result<Option<Usage>, StepError> {
+    pub fn run(
+        &mut self,
+        control: &OwnedFd,
+        order: Option<&OwnedFd>,
+    ) -> Result<Option<Usage>, StepError> {
         // Randomness of a guest that still waits for its order is not the order's: nothing is put into the pipe yet.
-        let devices =
-            |world: &Self| if order.is_none() { Waiting::to_write(&world.devices) } else { Waiting::nothing() };
+        let devices = |world: &Self| {
+            if order.is_none() {
+                Waiting::to_write(&world.devices)
+            } else {
+                Waiting::nothing()
+            }
+        };
         // What happened before anybody watched.
         let mut has_news = true;
         loop {
@@ -116,7 +125,10 @@ impl World {
                 devices(self),
                 order.map_or(const { Waiting::nothing() }, Waiting::to_read),
             ];
-            let limit = self.waits.next_due().map(|due| due.saturating_duration_since(now));
+            let limit = self
+                .waits
+                .next_due()
+                .map(|due| due.saturating_duration_since(now));
             fd::poll_for(&mut waiting, limit).step("waiting for the guest")?;
             if waiting[0].is_readable() {
                 self.answer_one().step("answering the guest")?;
@@ -129,7 +141,10 @@ impl World {
                 drop(fd::read(self.children.as_fd(), &mut [0; 512]));
             }
             if waiting[2].happened() {
-                drop(fd::write_all(self.devices.as_fd(), &self.random.next_page()));
+                drop(fd::write_all(
+                    self.devices.as_fd(),
+                    &self.random.next_page(),
+                ));
             }
             if waiting[3].happened() {
                 return Ok(None);
@@ -145,14 +160,19 @@ impl World {
                     // Of a thread that is not its own child, somebody else will count what it used.
                     if !self.attached.remove(&ended.pid) || ended.pid == GUEST {
                         self.usage.cpu_us += ended.cpu_us;
-                        self.usage.peak_resident_bytes = self.usage.peak_resident_bytes.max(ended.peak_resident_bytes);
+                        self.usage.peak_resident_bytes = self
+                            .usage
+                            .peak_resident_bytes
+                            .max(ended.peak_resident_bytes);
                     }
                     if ended.pid == GUEST {
                         self.usage.status = ended.status;
                         return Ok(true);
                     }
                 }
-                Ok(Some(Happened::Stopped(thread, status))) => self.stopped(thread, status, control)?,
+                Ok(Some(Happened::Stopped(thread, status))) => {
+                    self.stopped(thread, status, control)?
+                }
                 Ok(None) => return Ok(false),
                 Err(_) => return Ok(true),
             }
@@ -165,7 +185,10 @@ impl World {
         if status >> 8 != libc::SIGTRAP | (libc::PTRACE_EVENT_EXEC << 8) {
             let is_signal = status >> 16 == 0;
             // One that has been killed meanwhile is gone already.
-            drop(crate::sys::trace::detach(thread, if is_signal { libc::WSTOPSIG(status) } else { 0 }));
+            drop(crate::sys::trace::detach(
+                thread,
+                if is_signal { libc::WSTOPSIG(status) } else { 0 },
+            ));
             return Ok(());
         }
         let holds = match exec::prepare(thread, &mut self.random, self.kernel_time_bytes) {
@@ -179,7 +202,8 @@ impl World {
         drop(crate::sys::trace::detach(thread, 0));
         if holds && !self.has_begun {
             self.has_begun = true;
-            socket::send(control.as_fd(), &message::repeatable(), &[]).step("telling that the world holds")?;
+            socket::send(control.as_fd(), &message::repeatable(), &[])
+                .step("telling that the world holds")?;
         }
         Ok(())
     }

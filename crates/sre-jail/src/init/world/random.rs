@@ -30,12 +30,16 @@ pub struct Random {
 impl Random {
     /// Streams that nobody has drawn from.
     pub const fn new(seed: [u8; 32]) -> Self {
-        Self { seed, streams: BTreeMap::new() }
+        Self {
+            seed,
+            streams: BTreeMap::new(),
+        }
     }
 
     /// What `getrandom` gives a thread.
     pub fn fill(&mut self, thread: Pid, bytes: &mut [u8]) {
-        self.stream(u64::try_from(thread - GUEST).unwrap_or(0)).fill_bytes(bytes);
+        self.stream(u64::try_from(thread - GUEST).unwrap_or(0))
+            .fill_bytes(bytes);
     }
 
     /// Takes back what a thread drew last.
@@ -55,7 +59,8 @@ impl Random {
     /// What a new program finds for the guards of its stack and its hash tables.
     pub fn at_start(&mut self, thread: Pid) -> [u8; 16] {
         let mut bytes = [0; 16];
-        self.stream(PROGRAMS + u64::try_from(thread).unwrap_or(0)).fill_bytes(&mut bytes);
+        self.stream(PROGRAMS + u64::try_from(thread).unwrap_or(0))
+            .fill_bytes(&mut bytes);
         bytes
     }
 

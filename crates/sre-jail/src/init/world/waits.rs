@@ -85,7 +85,12 @@ pub struct Waits {
 
 impl Waits {
     pub fn new() -> Self {
-        Self { held: Vec::new(), noted: BTreeMap::new(), calls_since_look: 0, started: Instant::now() }
+        Self {
+            held: Vec::new(),
+            noted: BTreeMap::new(),
+            calls_since_look: 0,
+            started: Instant::now(),
+        }
     }
 
     /// A thread makes another call: a wait of its that the kernel had has ended, and one that was held was given up.
@@ -124,8 +129,11 @@ impl Waits {
                 Kind::Word { .. } if is_over => Err(libc::ETIMEDOUT),
                 Kind::Word { value, looks } => {
                     *looks += 1;
-                    let word = guest::read(held.call.thread, held.call.arguments[0]).map(u32::from_ne_bytes);
-                    if word == Ok(*value) && *looks < LOOKS_LIMIT && notify::is_waiting(listener.as_fd(), held.call.id)
+                    let word = guest::read(held.call.thread, held.call.arguments[0])
+                        .map(u32::from_ne_bytes);
+                    if word == Ok(*value)
+                        && *looks < LOOKS_LIMIT
+                        && notify::is_waiting(listener.as_fd(), held.call.id)
                     {
                         held.next = now + LOOK_AGAIN;
                         return true;
@@ -148,7 +156,10 @@ impl Waits {
     pub fn decide(&mut self, asked: &Asked<'_>, clock: &Clock) -> Decision {
         // A call of a thread whose sleep is still held: a signal came in between. The same sleep goes on where it was.
         let call = asked.call;
-        let given_up = self.held.iter().position(|held| held.call.thread == call.thread);
+        let given_up = self
+            .held
+            .iter()
+            .position(|held| held.call.thread == call.thread);
         let given_up = given_up.map(|at| self.held.swap_remove(at));
         if let Some(mut held) = given_up
             && held.call.number == call.number
@@ -158,7 +169,9 @@ impl Waits {
             self.held.push(held);
             return Decision::Later;
         }
-        let decided = self.decide_anew(asked, clock).unwrap_or_else(|error| Decision::Now(Err(error)));
+        let decided = self
+            .decide_anew(asked, clock)
+            .unwrap_or_else(|error| Decision::Now(Err(error)));
         clock.set_noted(self.noted.len());
         decided
     }
@@ -190,14 +203,23 @@ impl Waits {
             due: asked.now + Duration::from_nanos(length),
             until_ns: clock.elapsed_ns().saturating_add(length),
         };
-        Ok(if is_sleep { self.sleep(asked, limit) } else { self.note(thread, limit) })
+        Ok(if is_sleep {
+            self.sleep(asked, limit)
+        } else {
+            self.note(thread, limit)
+        })
     }
 
     fn sleep(&mut self, asked: &Asked<'_>, limit: Limit) -> Decision {
         if limit.due <= asked.now {
             return Decision::Now(Ok(0));
         }
-        self.hold(Held { call: *asked.call, limit, next: limit.due, kind: Kind::Sleep });
+        self.hold(Held {
+            call: *asked.call,
+            limit,
+            next: limit.due,
+            kind: Kind::Sleep,
+        });
         Decision::Later
     }
 
@@ -228,7 +250,13 @@ impl Waits {
             _ => time,
         };
         let length = Duration::from_nanos(until_ns.saturating_sub(clock.elapsed_ns()));
-        Ok(self.sleep(asked, Limit { due: asked.now + length, until_ns }))
+        Ok(self.sleep(
+            asked,
+            Limit {
+                due: asked.now + length,
+                until_ns,
+            },
+        ))
     }
 
     /// Waiting for a word in memory. The filter passes only the two kinds that have a limit as their fourth argument.
@@ -240,29 +268,54 @@ impl Waits {
         let time = guest::read_time(thread, address, 1)?;
         if operation & libc::FUTEX_CMD_MASK as u32 == WAIT {
             let until_ns = clock.elapsed_ns().saturating_add(time);
-            return Ok(self.note(thread, Limit { due: asked.now + Duration::from_nanos(time), until_ns }));
+            return Ok(self.note(
+                thread,
+                Limit {
+                    due: asked.now + Duration::from_nanos(time),
+                    until_ns,
+                },
+            ));
         }
         let is_date = operation & libc::FUTEX_CLOCK_REALTIME as u32 != 0;
-        let until_ns = if is_date { time.saturating_sub(clock.start_ns()) } else { time };
+        let until_ns = if is_date {
+            time.saturating_sub(clock.start_ns())
+        } else {
+            time
+        };
         let left = until_ns.saturating_sub(clock.elapsed_ns());
         if left == 0 {
             return Ok(Decision::Now(Err(libc::ETIMEDOUT)));
         }
         let (kernel, own) = if is_date {
             let (seconds, part) = process::clock(libc::CLOCK_REALTIME);
-            let kernel = u64::try_from(seconds).unwrap_or(0) * 1_000_000_000 + u64::try_from(part).unwrap_or(0);
+            let kernel = u64::try_from(seconds).unwrap_or(0) * 1_000_000_000
+                + u64::try_from(part).unwrap_or(0);
             (kernel, clock.start_ns().saturating_add(clock.elapsed_ns()))
         } else {
             let kernel = asked.now.saturating_duration_since(self.started).as_nanos();
-            (u64::try_from(kernel).unwrap_or(u64::MAX), clock.elapsed_ns())
+            (
+                u64::try_from(kernel).unwrap_or(u64::MAX),
+                clock.elapsed_ns(),
+            )
         };
         if kernel.abs_diff(own) <= CLOSE_NS {
             let due = asked.now + Duration::from_nanos(time.saturating_sub(kernel));
             return Ok(self.note(thread, Limit { due, until_ns }));
         }
-        let limit = Limit { due: asked.now + Duration::from_nanos(left), until_ns };
-        let kind = Kind::Word { value: value as u32, looks: 0 };
-        self.hold(Held { call: *asked.call, limit, next: asked.now, kind });
+        let limit = Limit {
+            due: asked.now + Duration::from_nanos(left),
+            until_ns,
+        };
+        let kind = Kind::Word {
+            value: value as u32,
+            looks: 0,
+        };
+        self.hold(Held {
+            call: *asked.call,
+            limit,
+            next: asked.now,
+            kind,
+        });
         Ok(Decision::Later)
     }
 }

@@ -25,7 +25,10 @@ pub const SEGMENT: i32 = 0;
 
 /// What is filled in for each program.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is nothing to fill in"))]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "there is nothing to fill in")
+)]
 pub struct Slots {
     /// Where the program begins.
     pub entry: u64,
@@ -84,14 +87,23 @@ mod here {
         label.addr() - (&raw const sre_fast_clock).addr()
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "there is none on other processors")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "there is none on other processors"
+    )]
     pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
         let length = offset(&raw const sre_fast_clock_end);
         // SAFETY: the assembly file puts both labels into one section that is readable and never written, the second
         // behind the first.
-        let mut image = unsafe { slice::from_raw_parts(&raw const sre_fast_clock, length) }.to_vec();
+        let mut image =
+            unsafe { slice::from_raw_parts(&raw const sre_fast_clock, length) }.to_vec();
         let mut at = offset(&raw const sre_fast_clock_slots);
-        for value in [slots.entry, slots.list, slots.kernel_start, slots.kernel_bytes] {
+        for value in [
+            slots.entry,
+            slots.list,
+            slots.kernel_start,
+            slots.kernel_bytes,
+        ] {
             image[at..at + 8].copy_from_slice(&value.to_ne_bytes());
             at += 8;
         }
@@ -118,29 +130,61 @@ mod tests {
     /// Programs of the tests find the functions through the C library; this is another reader, for all else.
     #[test]
     fn others_read_it_as_a_whole_shared_object() {
-        let slots = Slots { entry: 0x0101, list: 0x0202, kernel_start: 0x0303, kernel_bytes: 0x0404 };
+        let slots = Slots {
+            entry: 0x0101,
+            list: 0x0202,
+            kernel_start: 0x0303,
+            kernel_bytes: 0x0404,
+        };
         let (image, begin) = image(&slots).expect("a fast clock");
-        assert!(image.len() <= 4096 && begin < image.len() as u64, "one page: {} bytes", image.len());
-        let filled: Vec<u8> = [0x0101_u64, 0x0202, 0x0303, 0x0404].into_iter().flat_map(u64::to_ne_bytes).collect();
-        assert!(image.windows(32).any(|window| window == filled), "the slots");
+        assert!(
+            image.len() <= 4096 && begin < image.len() as u64,
+            "one page: {} bytes",
+            image.len()
+        );
+        let filled: Vec<u8> = [0x0101_u64, 0x0202, 0x0303, 0x0404]
+            .into_iter()
+            .flat_map(u64::to_ne_bytes)
+            .collect();
+        assert!(
+            image.windows(32).any(|window| window == filled),
+            "the slots"
+        );
 
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("image");
         std::fs::write(&file, &image).expect("a file");
-        let Ok(read) = Command::new("readelf").args(["-W", "-h", "-l", "-d", "-D", "-s"]).arg(&file).output() else {
+        let Ok(read) = Command::new("readelf")
+            .args(["-W", "-h", "-l", "-d", "-D", "-s"])
+            .arg(&file)
+            .output()
+        else {
             eprintln!("NOT TESTED HERE: the fast clock as a shared object, there is no readelf");
             return;
         };
-        assert!(read.status.success() && read.stderr.is_empty(), "{}", String::from_utf8_lossy(&read.stderr));
+        assert!(
+            read.status.success() && read.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&read.stderr)
+        );
         let shown = String::from_utf8_lossy(&read.stdout);
-        let words: Vec<String> =
-            shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let words: Vec<String> = shown
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
         for name in ["clock_gettime", "clock_getres", "gettimeofday", "time"] {
             let ending = format!("FUNC GLOBAL DEFAULT 1 __vdso_{name}@@LINUX_2.6");
-            assert!(words.iter().any(|line| line.ends_with(&ending)), "{name}: {shown}");
+            assert!(
+                words.iter().any(|line| line.ends_with(&ending)),
+                "{name}: {shown}"
+            );
         }
-        for part in ["Library soname: [linux-vdso.so.1]", "R E 0x1000", "GNU_EH_FRAME", "Advanced Micro Devices X86-64"]
-        {
+        for part in [
+            "Library soname: [linux-vdso.so.1]",
+            "R E 0x1000",
+            "GNU_EH_FRAME",
+            "Advanced Micro Devices X86-64",
+        ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
     }

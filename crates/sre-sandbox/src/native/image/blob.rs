@@ -12,30 +12,47 @@ use super::{DOCUMENT_LIMIT_BYTES, ImageError};
 
 /// The digest that a text names; SHA-256 is the one that is known.
 pub fn parse_digest(document: &str, text: &str) -> Result<Digest, ImageError> {
-    let digits = text.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
+    let digits = text
+        .strip_prefix("sha256:")
+        .and_then(|digits| digits.parse().ok());
     digits.ok_or_else(|| ImageError::document(document, format!("{text:?} is no SHA-256 digest")))
 }
 
 /// A small document, compared with its digest.
 pub fn document(layout: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
     if descriptor.size > DOCUMENT_LIMIT_BYTES {
-        return Err(ImageError::TooLarge(format!("{DOCUMENT_LIMIT_BYTES} bytes in {}", descriptor.digest)));
+        return Err(ImageError::TooLarge(format!(
+            "{DOCUMENT_LIMIT_BYTES} bytes in {}",
+            descriptor.digest
+        )));
     }
     let (file, path) = open(layout, descriptor)?;
     let mut bytes = Vec::new();
-    file.take(descriptor.size).read_to_end(&mut bytes).map_err(ImageError::io(path))?;
+    file.take(descriptor.size)
+        .read_to_end(&mut bytes)
+        .map_err(ImageError::io(path))?;
     Ok(bytes)
 }
 
 /// A blob, compared with its digest and at its start again.
-pub fn open(layout: &Path, descriptor: &Descriptor) -> Result<(File, std::path::PathBuf), ImageError> {
+pub fn open(
+    layout: &Path,
+    descriptor: &Descriptor,
+) -> Result<(File, std::path::PathBuf), ImageError> {
     let expected = parse_digest("the manifest", &descriptor.digest)?;
     let path = layout.join("blobs/sha256").join(expected.to_string());
-    let tampered = |why: String| ImageError::Tampered { digest: descriptor.digest.clone(), why };
+    let tampered = |why: String| ImageError::Tampered {
+        digest: descriptor.digest.clone(),
+        why,
+    };
     let mut file = File::open(&path).map_err(ImageError::io(&path))?;
     let metadata = file.metadata().map_err(ImageError::io(&path))?;
     if !metadata.is_file() || metadata.len() != descriptor.size {
-        return Err(tampered(format!("it has {} bytes instead of {}", metadata.len(), descriptor.size)));
+        return Err(tampered(format!(
+            "it has {} bytes instead of {}",
+            metadata.len(),
+            descriptor.size
+        )));
     }
     let mut hashing = Hashing::new((&mut file).take(descriptor.size));
     io::copy(&mut hashing, &mut io::sink()).map_err(ImageError::io(&path))?;
@@ -56,7 +73,11 @@ pub struct Hashing<R> {
 
 impl<R> Hashing<R> {
     pub fn new(inner: R) -> Self {
-        Self { inner, hash: Sha256::new(), count: 0 }
+        Self {
+            inner,
+            hash: Sha256::new(),
+            count: 0,
+        }
     }
 
     /// How many bytes were read.

@@ -44,7 +44,11 @@ impl Told {
 
     /// How many bytes of path and link.
     pub fn bytes(&self) -> usize {
-        [&self.path, &self.link].into_iter().flatten().map(Vec::len).sum()
+        [&self.path, &self.link]
+            .into_iter()
+            .flatten()
+            .map(Vec::len)
+            .sum()
     }
 
     fn take_records(&mut self, records: &[u8]) -> Result<(), String> {
@@ -72,9 +76,9 @@ impl Told {
     /// What differs.
     pub fn check_size(&self, header_bytes: u64) -> Result<(), String> {
         match self.size {
-            Some(told) if told != header_bytes => {
-                Err(format!("whose size is {header_bytes} bytes in one place and {told} in another"))
-            }
+            Some(told) if told != header_bytes => Err(format!(
+                "whose size is {header_bytes} bytes in one place and {told} in another"
+            )),
             _ => Ok(()),
         }
     }
@@ -82,7 +86,10 @@ impl Told {
 
 fn read<R: Read>(entry: &mut Entry<'_, R>, limit_bytes: u64) -> Result<Vec<u8>, String> {
     if entry.size() > limit_bytes {
-        return Err(format!("{} bytes about the next entry; {limit_bytes} are allowed", entry.size()));
+        return Err(format!(
+            "{} bytes about the next entry; {limit_bytes} are allowed",
+            entry.size()
+        ));
     }
     let mut bytes = Vec::new();
     let read = entry.take(limit_bytes).read_to_end(&mut bytes);

@@ -26,15 +26,12 @@ impl Format {
     #[must_use]
     pub fn of(media_type: &str) -> Option<Self> {
         match media_type {
-            "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
-                Some(Self::Plain)
-            }
-            "application/vnd.oci.image.layer.v1.tar+gzip" | "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
-                Some(Self::Gzip)
-            }
-            "application/vnd.oci.image.layer.v1.tar+zstd" | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
-                Some(Self::Zstd)
-            }
+            "application/vnd.oci.image.layer.v1.tar"
+            | "application/vnd.docker.image.rootfs.diff.tar" => Some(Self::Plain),
+            "application/vnd.oci.image.layer.v1.tar+gzip"
+            | "application/vnd.docker.image.rootfs.diff.tar.gzip" => Some(Self::Gzip),
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+            | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Some(Self::Zstd),
             _ => None,
         }
     }
@@ -49,7 +46,9 @@ impl Format {
             Self::Gzip => Box::new(MultiGzDecoder::new(packed)),
             Self::Zstd => {
                 let decoder = StreamingDecoder::new(packed);
-                Box::new(decoder.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?)
+                Box::new(decoder.map_err(|error| {
+                    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+                })?)
             }
         })
     }
@@ -76,7 +75,8 @@ pub fn read_layer(
     entries_before: usize,
     keep: &mut dyn FnMut(&mut dyn Read) -> io::Result<u64>,
 ) -> Result<Vec<Change>, ImageError> {
-    let damaged = |error: io::Error| ImageError::document(&format!("the layer {layer}"), error.to_string());
+    let damaged =
+        |error: io::Error| ImageError::document(&format!("the layer {layer}"), error.to_string());
     let mut archive = Archive::new(unpacked);
     let (mut removed, mut added, mut told) = (Vec::new(), Vec::new(), Told::default());
     let mut path_bytes = 0;
@@ -88,7 +88,11 @@ pub fn read_layer(
         }
         let own_path = entry.path_bytes().into_owned();
         let shown = String::from_utf8_lossy(told.path.as_ref().unwrap_or(&own_path)).into_owned();
-        let refused = |why: String| ImageError::Entry { layer: layer.to_owned(), path: shown.clone(), why };
+        let refused = |why: String| ImageError::Entry {
+            layer: layer.to_owned(),
+            path: shown.clone(),
+            why,
+        };
         if told.take(&mut entry).map_err(refused)? {
             continue;
         }
@@ -96,7 +100,9 @@ pub fn read_layer(
         told.check_size(entry.size()).map_err(refused)?;
         path_bytes += own_path.len() + told.bytes();
         if path_bytes > PATHS_LIMIT_BYTES {
-            return Err(ImageError::TooLarge(format!("{PATHS_LIMIT_BYTES} bytes of paths in a layer")));
+            return Err(ImageError::TooLarge(format!(
+                "{PATHS_LIMIT_BYTES} bytes of paths in a layer"
+            )));
         }
         let path = clean(told.path.as_deref().unwrap_or(&own_path)).map_err(refused)?;
         let (folder, name) = split(&path);
@@ -122,7 +128,12 @@ fn made<R: Read>(
     keep: &mut dyn FnMut(&mut dyn Read) -> io::Result<u64>,
 ) -> Result<Option<Made>, String> {
     let link = |entry: &Entry<'_, R>| -> Result<Vec<u8>, String> {
-        let own = || entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
+        let own = || {
+            entry
+                .link_name_bytes()
+                .map(|target| target.into_owned())
+                .unwrap_or_default()
+        };
         let target = told_link.unwrap_or_else(own);
         match target.len() {
             0 => Err(String::from("a link to nothing")),
@@ -137,9 +148,16 @@ fn made<R: Read>(
             if path.is_empty() {
                 return Err(String::from("a file in the place of the root folder"));
             }
-            let mode = entry.header().mode().map_err(|error| format!("whose mode cannot be read: {error}"))?;
-            let content = keep(entry).map_err(|error| format!("which cannot be read to its end: {error}"))?;
-            Ok(Some(Made::File { content, executable: mode & 0o111 != 0 }))
+            let mode = entry
+                .header()
+                .mode()
+                .map_err(|error| format!("whose mode cannot be read: {error}"))?;
+            let content =
+                keep(entry).map_err(|error| format!("which cannot be read to its end: {error}"))?;
+            Ok(Some(Made::File {
+                content,
+                executable: mode & 0o111 != 0,
+            }))
         }
         EntryType::Symlink => Ok(Some(Made::Link(link(entry)?))),
         EntryType::Link => Ok(Some(Made::Same(clean(&link(entry)?)?))),
@@ -149,14 +167,19 @@ fn made<R: Read>(
         EntryType::Char | EntryType::Block => Err(String::from("a device: no jail would open it")),
         EntryType::Fifo => Err(String::from("a pipe: nothing could be at its other end")),
         EntryType::GNUSparse => Err(String::from("a file with holes: pack it without")),
-        other => Err(format!("an entry of the unknown kind {:?}", char::from(other.as_byte()))),
+        other => Err(format!(
+            "an entry of the unknown kind {:?}",
+            char::from(other.as_byte())
+        )),
     }
 }
 
 /// A path without a slash at either end and without `.`; anything that could lead out is refused.
 fn clean(path: &[u8]) -> Result<Vec<u8>, String> {
     if path.len() > PATH_LIMIT_BYTES {
-        return Err(format!("whose path is longer than {PATH_LIMIT_BYTES} bytes"));
+        return Err(format!(
+            "whose path is longer than {PATH_LIMIT_BYTES} bytes"
+        ));
     }
     if path.contains(&0) {
         return Err(String::from("whose path has a zero byte"));
@@ -166,7 +189,9 @@ fn clean(path: &[u8]) -> Result<Vec<u8>, String> {
         match part {
             b"" | b"." => {}
             b".." => return Err(String::from("whose path leads out of its folder")),
-            part if part.len() > 255 => return Err(String::from("whose name is longer than 255 bytes")),
+            part if part.len() > 255 => {
+                return Err(String::from("whose name is longer than 255 bytes"));
+            }
             part => clean.push(part),
         }
     }
@@ -186,5 +211,9 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// A name in a folder.
 pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+    if folder.is_empty() {
+        name.to_vec()
+    } else {
+        [folder, b"/", name].concat()
+    }
 }

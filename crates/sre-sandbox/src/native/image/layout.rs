@@ -69,17 +69,27 @@ pub enum Chosen {
     Index(Descriptor),
 }
 
-const INDEXES: [&str; 2] =
-    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
-const MANIFESTS: [&str; 2] =
-    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+const INDEXES: [&str; 2] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+const MANIFESTS: [&str; 2] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
 
 /// This machine, as the specification names it.
-const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
+    "amd64"
+} else {
+    "arm64"
+};
 
 impl Descriptor {
     fn fits(&self) -> bool {
-        self.platform.as_ref().is_none_or(|own| own.os == "linux" && own.architecture == ARCHITECTURE)
+        self.platform
+            .as_ref()
+            .is_none_or(|own| own.os == "linux" && own.architecture == ARCHITECTURE)
     }
 }
 
@@ -91,7 +101,10 @@ fn check_version(document: &str, version: u64) -> Result<(), ImageError> {
     if version == 2 {
         return Ok(());
     }
-    Err(ImageError::document(document, format!("schemaVersion is {version}, and only 2 is known")))
+    Err(ImageError::document(
+        document,
+        format!("schemaVersion is {version}, and only 2 is known"),
+    ))
 }
 
 /// The one image of an index that fits this machine.
@@ -102,15 +115,31 @@ pub fn parse_index(document: &str, bytes: &[u8]) -> Result<Chosen, ImageError> {
     let index: Index = read(document, bytes)?;
     check_version(document, index.schema_version)?;
     let known = |kind: &str| INDEXES.contains(&kind) || MANIFESTS.contains(&kind);
-    let mut fitting = index.manifests.into_iter().filter(|found| known(&found.media_type) && found.fits());
-    let chosen = fitting
-        .next()
-        .ok_or_else(|| ImageError::document(document, format!("it has no image for linux/{ARCHITECTURE}")))?;
+    let mut fitting = index
+        .manifests
+        .into_iter()
+        .filter(|found| known(&found.media_type) && found.fits());
+    let chosen = fitting.next().ok_or_else(|| {
+        ImageError::document(
+            document,
+            format!("it has no image for linux/{ARCHITECTURE}"),
+        )
+    })?;
     if let Some(other) = fitting.next() {
-        let why = format!("it has several images for this machine, {} and {} among them", chosen.digest, other.digest);
-        return Err(ImageError::document(document, format!("{why}; name a layout with one")));
+        let why = format!(
+            "it has several images for this machine, {} and {} among them",
+            chosen.digest, other.digest
+        );
+        return Err(ImageError::document(
+            document,
+            format!("{why}; name a layout with one"),
+        ));
     }
-    Ok(if INDEXES.contains(&&*chosen.media_type) { Chosen::Index(chosen) } else { Chosen::Manifest(chosen) })
+    Ok(if INDEXES.contains(&&*chosen.media_type) {
+        Chosen::Index(chosen)
+    } else {
+        Chosen::Manifest(chosen)
+    })
 }
 
 /// Configuration and layers of an image.
@@ -128,21 +157,38 @@ pub fn parse_manifest(document: &str, bytes: &[u8]) -> Result<Image, ImageError>
     }
     let format = |layer: Descriptor| match Format::of(&layer.media_type) {
         Some(format) => Ok((layer, format)),
-        None => Err(ImageError::document(document, format!("a layer is {:?}, which is not known", layer.media_type))),
+        None => Err(ImageError::document(
+            document,
+            format!("a layer is {:?}, which is not known", layer.media_type),
+        )),
     };
-    let layers = manifest.layers.into_iter().map(format).collect::<Result<_, _>>()?;
-    Ok(Image { configuration: manifest.config, layers })
+    let layers = manifest
+        .layers
+        .into_iter()
+        .map(format)
+        .collect::<Result<_, _>>()?;
+    Ok(Image {
+        configuration: manifest.config,
+        layers,
+    })
 }
 
 /// The digests of the decompressed layers.
 ///
 /// # Errors
 /// [`ImageError::Document`] when there are more or fewer than layers.
-pub fn parse_configuration(document: &str, bytes: &[u8], layers: usize) -> Result<Vec<String>, ImageError> {
+pub fn parse_configuration(
+    document: &str,
+    bytes: &[u8],
+    layers: usize,
+) -> Result<Vec<String>, ImageError> {
     let Configuration { rootfs } = read(document, bytes)?;
     if rootfs.kind != "layers" || rootfs.diff_ids.len() != layers {
-        let why =
-            format!("rootfs has {} diff_ids of kind {:?} for {layers} layers", rootfs.diff_ids.len(), rootfs.kind);
+        let why = format!(
+            "rootfs has {} diff_ids of kind {:?} for {layers} layers",
+            rootfs.diff_ids.len(),
+            rootfs.kind
+        );
         return Err(ImageError::document(document, why));
     }
     Ok(rootfs.diff_ids)

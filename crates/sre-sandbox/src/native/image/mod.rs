@@ -99,11 +99,17 @@ pub enum ImageError {
 
 impl ImageError {
     fn document(document: &str, why: impl Into<String>) -> Self {
-        Self::Document { document: document.to_owned(), why: why.into() }
+        Self::Document {
+            document: document.to_owned(),
+            why: why.into(),
+        }
     }
 
     /// For `map_err`: which file it was.
     fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { path: path.into(), source }
+        move |source| Self::Io {
+            path: path.into(),
+            source,
+        }
     }
 }

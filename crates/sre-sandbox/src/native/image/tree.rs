@@ -84,7 +84,9 @@ impl Tree {
         for change in changes {
             match change {
                 Change::Remove(path) => {
-                    let Some(place) = self.place(&path) else { continue };
+                    let Some(place) = self.place(&path) else {
+                        continue;
+                    };
                     self.remove_below(&place);
                     self.nodes.remove(&place);
                 }
@@ -113,7 +115,13 @@ impl Tree {
                 }
                 return Ok(());
             }
-            Made::File { content, executable } => Node::File { content, executable },
+            Made::File {
+                content,
+                executable,
+            } => Node::File {
+                content,
+                executable,
+            },
             Made::Link(target) => Node::Link(target),
             Made::Same(target) => {
                 let found = self.place(&target).and_then(|place| self.nodes.get(&place));
@@ -129,11 +137,16 @@ impl Tree {
 
     /// One more node. A deep path brings all the folders on the way to it.
     fn put(&mut self, place: Vec<u8>, node: Node) -> Result<(), String> {
-        let link = if let Node::Link(target) = &node { target.len() } else { 0 };
+        let link = if let Node::Link(target) = &node {
+            target.len()
+        } else {
+            0
+        };
         self.bytes += place.len() + link;
         self.nodes.insert(place, node);
         if self.bytes > PATHS_LIMIT_BYTES || self.nodes.len() > ENTRIES_LIMIT {
-            let limits = format!("{ENTRIES_LIMIT} files and folders or {PATHS_LIMIT_BYTES} bytes of paths");
+            let limits =
+                format!("{ENTRIES_LIMIT} files and folders or {PATHS_LIMIT_BYTES} bytes of paths");
             return Err(format!("with which the image has more than {limits}"));
         }
         Ok(())
@@ -141,10 +154,15 @@ impl Tree {
 
     /// The place of a folder, made if it is not there. A file in its way gives way, as a layer says it is a folder.
     fn folder(&mut self, path: &[u8]) -> Result<Vec<u8>, String> {
-        let place = self.resolve(path).ok_or("which lies behind links that lead nowhere")?;
+        let place = self
+            .resolve(path)
+            .ok_or("which lies behind links that lead nowhere")?;
         let mut end = 0;
         while end < place.len() {
-            end = place[end + 1..].iter().position(|&byte| byte == b'/').map_or(place.len(), |at| end + 1 + at);
+            end = place[end + 1..]
+                .iter()
+                .position(|&byte| byte == b'/')
+                .map_or(place.len(), |at| end + 1 + at);
             let part = &place[..end];
             if !matches!(self.nodes.get(part), Some(Node::Folder)) {
                 self.put(part.to_vec(), Node::Folder)?;
@@ -188,7 +206,11 @@ impl Tree {
     }
 
     fn remove_below(&mut self, place: &[u8]) {
-        let prefix = if place.is_empty() { Vec::new() } else { [place, b"/"].concat() };
+        let prefix = if place.is_empty() {
+            Vec::new()
+        } else {
+            [place, b"/"].concat()
+        };
         let doomed: Vec<Vec<u8>> = self
             .nodes
             .range(prefix.clone()..)
@@ -204,7 +226,9 @@ impl Tree {
 
 /// The parts of a path, the last first.
 fn parts(path: &[u8]) -> Vec<Vec<u8>> {
-    let parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && part != b".");
+    let parts = path
+        .split(|&byte| byte == b'/')
+        .filter(|part| !part.is_empty() && part != b".");
     parts.rev().map(<[u8]>::to_vec).collect()
 }
 
@@ -213,7 +237,10 @@ mod tests {
     use super::*;
 
     fn file(content: u64) -> Made {
-        Made::File { content, executable: false }
+        Made::File {
+            content,
+            executable: false,
+        }
     }
 
     fn make(path: &str, made: Made) -> Change {
@@ -224,7 +251,11 @@ mod tests {
         let show = |(path, node): (&[u8], &Node)| match node {
             Node::Folder => format!("{}/", String::from_utf8_lossy(path)),
             Node::File { content, .. } => format!("{} {content}", String::from_utf8_lossy(path)),
-            Node::Link(to) => format!("{} -> {}", String::from_utf8_lossy(path), String::from_utf8_lossy(to)),
+            Node::Link(to) => format!(
+                "{} -> {}",
+                String::from_utf8_lossy(path),
+                String::from_utf8_lossy(to)
+            ),
         };
         tree.nodes().map(show).collect()
     }
@@ -232,7 +263,12 @@ mod tests {
     #[test]
     fn upper_layers_replace_remove_and_empty() {
         let mut tree = Tree::default();
-        let lower = vec![make("a/b", file(1)), make("a/c/d", file(2)), make("e", file(3)), make("f/g", file(4))];
+        let lower = vec![
+            make("a/b", file(1)),
+            make("a/c/d", file(2)),
+            make("e", file(3)),
+            make("f/g", file(4)),
+        ];
         tree.apply(lower).expect("a tree");
         let upper = vec![
             Change::Remove(b"e".to_vec()),
@@ -243,7 +279,11 @@ mod tests {
         ];
         tree.apply(upper).expect("a tree");
         assert_eq!(shown(&tree), ["a/", "a/new 5", "f 6"]);
-        tree.apply(vec![make("f/h", file(7)), make("hard", Made::Same(b"a/new".to_vec()))]).expect("a tree");
+        tree.apply(vec![
+            make("f/h", file(7)),
+            make("hard", Made::Same(b"a/new".to_vec())),
+        ])
+        .expect("a tree");
         assert_eq!(shown(&tree), ["a/", "a/new 5", "f/", "f/h 7", "hard 5"]);
     }
 
@@ -270,6 +310,10 @@ mod tests {
         ];
         assert_eq!(shown(&tree), expected);
         assert!(tree.apply(vec![make("loop/x", file(3))]).is_err());
-        assert!(tree.apply(vec![make("y", Made::Same(b"usr".to_vec()))]).is_err(), "a second name of a folder");
+        assert!(
+            tree.apply(vec![make("y", Made::Same(b"usr".to_vec()))])
+                .is_err(),
+            "a second name of a folder"
+        );
     }
 }

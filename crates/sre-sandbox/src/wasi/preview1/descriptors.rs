@@ -20,7 +20,10 @@ pub(super) enum Descriptor {
     Stdin,
     Stdout,
     Stderr,
-    Directory { node: NodeId, preopen: Option<&'static str> },
+    Directory {
+        node: NodeId,
+        preopen: Option<&'static str>,
+    },
     File(OpenFile),
 }
 
@@ -39,7 +42,12 @@ pub(super) const APPEND: u16 = 1;
 
 impl Descriptors {
     pub(in crate::wasi) fn new() -> Self {
-        let folder = |node, name| Some(Descriptor::Directory { node, preopen: Some(name) });
+        let folder = |node, name| {
+            Some(Descriptor::Directory {
+                node,
+                preopen: Some(name),
+            })
+        };
         let open = vec![
             Some(Descriptor::Stdin),
             Some(Descriptor::Stdout),
@@ -47,20 +55,30 @@ impl Descriptors {
             folder(NodeId::PACKAGE_ROOT, "/"),
             folder(NodeId::TMP_ROOT, "/tmp"),
         ];
-        Self { open, listings: BTreeMap::new() }
+        Self {
+            open,
+            listings: BTreeMap::new(),
+        }
     }
 
     #[cfg(test)]
     pub(in crate::wasi) fn with_folder(name: Option<&'static str>) -> Self {
         let mut descriptors = Self::new();
         descriptors.open.truncate(3);
-        let folder = name.map(|name| Descriptor::Directory { node: NodeId::TMP_ROOT, preopen: Some(name) });
+        let folder = name.map(|name| Descriptor::Directory {
+            node: NodeId::TMP_ROOT,
+            preopen: Some(name),
+        });
         descriptors.open.extend(folder.map(Some));
         descriptors
     }
 
     pub(super) fn get(&self, fd: u32) -> Result<Descriptor, Errno> {
-        self.open.get(fd as usize).copied().flatten().ok_or(Errno::Badf)
+        self.open
+            .get(fd as usize)
+            .copied()
+            .flatten()
+            .ok_or(Errno::Badf)
     }
 
     pub(super) fn file(&self, fd: u32) -> Result<OpenFile, Errno> {
@@ -87,7 +105,11 @@ impl Descriptors {
 
     /// The lowest free number, as POSIX has it.
     pub(super) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
-        let free = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
+        let free = self
+            .open
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.open.len());
         if free >= DESCRIPTOR_LIMIT {
             return Err(Errno::Mfile);
         }
@@ -100,13 +122,19 @@ impl Descriptors {
 
     pub(super) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
         self.listings.remove(&fd);
-        self.open.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::Badf)
+        self.open
+            .get_mut(fd as usize)
+            .and_then(Option::take)
+            .ok_or(Errno::Badf)
     }
 
     /// Puts `descriptor` at `fd`, which must be open, and returns what was there.
     pub(super) fn replace(&mut self, fd: u32, descriptor: Descriptor) -> Result<Descriptor, Errno> {
         self.listings.remove(&fd);
-        self.open.get_mut(fd as usize).and_then(|slot| slot.replace(descriptor)).ok_or(Errno::Badf)
+        self.open
+            .get_mut(fd as usize)
+            .and_then(|slot| slot.replace(descriptor))
+            .ok_or(Errno::Badf)
     }
 
     pub(super) fn has_listing(&self, fd: u32) -> bool {

@@ -8,12 +8,20 @@ use super::{Answer, Guest};
 
 fn preopen(guest: &Guest, fd: u32) -> Result<&'static str, Errno> {
     match guest.descriptors.get(fd)? {
-        Descriptor::Directory { preopen: Some(name), .. } => Ok(name),
+        Descriptor::Directory {
+            preopen: Some(name),
+            ..
+        } => Ok(name),
         _ => Err(Errno::Badf),
     }
 }
 
-pub(super) fn prestat_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, out: u32) -> Answer {
+pub(super) fn prestat_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    out: u32,
+) -> Answer {
     let length = preopen(guest, fd)?.len() as u32;
     memory.write_u32(out, 0)?;
     Ok(memory.write_u32(offset(out, 1, 4)?, length)?)
@@ -47,19 +55,32 @@ pub(super) fn readdir(
     // The first call and one after a rewind list the folder anew. Later ones follow that list, so that no entry is
     // passed over when the guest removes others on the way.
     if cookie == 0 || !guest.descriptors.has_listing(fd) {
-        guest.descriptors.set_listing(fd, guest.world.files.snapshot(directory)?);
+        guest
+            .descriptors
+            .set_listing(fd, guest.world.files.snapshot(directory)?);
     }
     let own = [(".", directory), ("..", directory)].map(Some).into_iter();
-    let entries = own.chain(guest.descriptors.listing(fd).iter().map(|&at| guest.world.files.entry(directory, at)));
+    let entries = own.chain(
+        guest
+            .descriptors
+            .listing(fd)
+            .iter()
+            .map(|&at| guest.world.files.entry(directory, at)),
+    );
     let target = memory.bytes_mut(buffer, length)?;
     let mut used = 0;
-    for (index, entry) in entries.enumerate().skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
+    for (index, entry) in entries
+        .enumerate()
+        .skip(usize::try_from(cookie).unwrap_or(usize::MAX))
+    {
         let Some((name, node)) = entry else { continue };
         let mut entry = Vec::with_capacity(24 + name.len());
         entry.extend_from_slice(&(index as u64 + 1).to_le_bytes());
         entry.extend_from_slice(&node.inode().to_le_bytes());
         entry.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        entry.extend_from_slice(&u32::from(filetype(guest.world.files.stat(node)?.kind)).to_le_bytes());
+        entry.extend_from_slice(
+            &u32::from(filetype(guest.world.files.stat(node)?.kind)).to_le_bytes(),
+        );
         entry.extend_from_slice(name.as_bytes());
         let fits = entry.len().min(target.len() - used);
         target[used..used + fits].copy_from_slice(&entry[..fits]);

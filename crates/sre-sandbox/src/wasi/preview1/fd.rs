@@ -33,12 +33,29 @@ pub(super) fn sync(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32) -> Answe
     Ok(())
 }
 
-pub(super) fn advise(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, _: u64, _: u64, advice: u32) -> Answer {
+pub(super) fn advise(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    _: u64,
+    _: u64,
+    advice: u32,
+) -> Answer {
     guest.descriptors.file(fd)?;
-    if advice > 5 { Err(Errno::Inval.into()) } else { Ok(()) }
+    if advice > 5 {
+        Err(Errno::Inval.into())
+    } else {
+        Ok(())
+    }
 }
 
-pub(super) fn allocate(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, at: u64, length: u64) -> Answer {
+pub(super) fn allocate(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    at: u64,
+    length: u64,
+) -> Answer {
     let file = guest.descriptors.file(fd)?;
     if !file.writable {
         return Err(Errno::Badf.into());
@@ -60,15 +77,32 @@ const FILE_RIGHTS: u64 = 0x1ff | (0b111 << 21) | RIGHT_POLL;
 /// `path_*` and `fd_readdir` without `path_filestat_set_size`, `fd_filestat_get` and `fd_filestat_set_times`.
 const FOLDER_RIGHTS: u64 = (0x3ff << 9) | (1 << 20) | (1 << 21) | (0b1111 << 23);
 
-pub(super) fn fdstat_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, out: u32) -> Answer {
+pub(super) fn fdstat_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    out: u32,
+) -> Answer {
     let (kind, flags, rights, inheriting) = match guest.descriptors.get(fd)? {
         Descriptor::Stdin => (UNKNOWN_TYPE, 0, RIGHT_READ | RIGHT_POLL, 0),
-        Descriptor::Stdout | Descriptor::Stderr => (UNKNOWN_TYPE, APPEND, RIGHT_WRITE | RIGHT_POLL, 0),
-        Descriptor::Directory { .. } => (filetype(NodeKind::Directory), 0, FOLDER_RIGHTS, FOLDER_RIGHTS | FILE_RIGHTS),
+        Descriptor::Stdout | Descriptor::Stderr => {
+            (UNKNOWN_TYPE, APPEND, RIGHT_WRITE | RIGHT_POLL, 0)
+        }
+        Descriptor::Directory { .. } => (
+            filetype(NodeKind::Directory),
+            0,
+            FOLDER_RIGHTS,
+            FOLDER_RIGHTS | FILE_RIGHTS,
+        ),
         Descriptor::File(file) => {
             let read = if file.readable { 0 } else { RIGHT_READ };
             let write = if file.writable { 0 } else { RIGHT_WRITE };
-            (filetype(NodeKind::File), file.flags, FILE_RIGHTS & !read & !write, 0)
+            (
+                filetype(NodeKind::File),
+                file.flags,
+                FILE_RIGHTS & !read & !write,
+                0,
+            )
         }
     };
     let mut stat = [0; 24];
@@ -79,7 +113,12 @@ pub(super) fn fdstat_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u3
     Ok(memory.write(out, &stat)?)
 }
 
-pub(super) fn fdstat_set_flags(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, flags: u32) -> Answer {
+pub(super) fn fdstat_set_flags(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    flags: u32,
+) -> Answer {
     if flags > 0b11111 {
         return Err(Errno::Inval.into());
     }
@@ -90,7 +129,13 @@ pub(super) fn fdstat_set_flags(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u
 }
 
 /// Rights were never enforced by runtimes and are gone from later versions.
-pub(super) fn fdstat_set_rights(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, _: u64, _: u64) -> Answer {
+pub(super) fn fdstat_set_rights(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    _: u64,
+    _: u64,
+) -> Answer {
     guest.descriptors.get(fd)?;
     Err(Errno::Notsup.into())
 }

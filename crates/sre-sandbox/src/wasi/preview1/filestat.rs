@@ -15,7 +15,12 @@ pub(super) fn filetype(kind: NodeKind) -> u8 {
     }
 }
 
-pub(super) fn filestat_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, out: u32) -> Answer {
+pub(super) fn filestat_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    out: u32,
+) -> Answer {
     match guest.descriptors.get(fd)?.node() {
         Some(node) => write_filestat(memory, out, guest.world.files.stat(node)?),
         None => {
@@ -40,7 +45,12 @@ pub(super) fn write_filestat(memory: &mut GuestMemory<'_>, out: u32, stat: Stat)
     Ok(memory.write(out, &bytes)?)
 }
 
-pub(super) fn filestat_set_size(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, size: u64) -> Answer {
+pub(super) fn filestat_set_size(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    size: u64,
+) -> Answer {
     let file = guest.descriptors.file(fd)?;
     if !file.writable {
         return Err(Errno::Badf.into());
@@ -62,7 +72,13 @@ pub(super) fn filestat_set_times(
 }
 
 /// `which` is `fstflags`: atim, atim_now, mtim, mtim_now.
-pub(super) fn set_times(guest: &mut Guest, node: NodeId, atim: u64, mtim: u64, which: u32) -> Answer {
+pub(super) fn set_times(
+    guest: &mut Guest,
+    node: NodeId,
+    atim: u64,
+    mtim: u64,
+    which: u32,
+) -> Answer {
     if which > 0b1111 {
         return Err(Errno::Inval.into());
     }
@@ -73,5 +89,8 @@ pub(super) fn set_times(guest: &mut Guest, node: NodeId, atim: u64, mtim: u64, w
         2 => Ok(Some(now)),
         _ => Err(Errno::Inval),
     };
-    Ok(guest.world.files.set_times(node, choose(atim, which)?, choose(mtim, which >> 2)?)?)
+    Ok(guest
+        .world
+        .files
+        .set_times(node, choose(atim, which)?, choose(mtim, which >> 2)?)?)
 }

@@ -17,11 +17,15 @@ const BUFFER_LIMIT: u32 = 1024;
 
 impl GuestMemory<'_> {
     pub(super) fn bytes(&self, address: u32, length: u32) -> Result<&[u8], Errno> {
-        self.0.get(range(address, length as usize)?).ok_or(Errno::Fault)
+        self.0
+            .get(range(address, length as usize)?)
+            .ok_or(Errno::Fault)
     }
 
     pub(super) fn bytes_mut(&mut self, address: u32, length: u32) -> Result<&mut [u8], Errno> {
-        self.0.get_mut(range(address, length as usize)?).ok_or(Errno::Fault)
+        self.0
+            .get_mut(range(address, length as usize)?)
+            .ok_or(Errno::Fault)
     }
 
     fn text(&self, address: u32, length: u32) -> Result<&str, Errno> {
@@ -37,7 +41,10 @@ impl GuestMemory<'_> {
     }
 
     fn array<const N: usize>(&self, address: u32) -> Result<[u8; N], Errno> {
-        self.0.get(range(address, N)?).and_then(|bytes| bytes.try_into().ok()).ok_or(Errno::Fault)
+        self.0
+            .get(range(address, N)?)
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(Errno::Fault)
     }
 
     pub(super) fn u16(&self, address: u32) -> Result<u16, Errno> {
@@ -53,7 +60,10 @@ impl GuestMemory<'_> {
     }
 
     pub(super) fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
-        self.0.get_mut(range(address, bytes.len())?).ok_or(Errno::Fault)?.copy_from_slice(bytes);
+        self.0
+            .get_mut(range(address, bytes.len())?)
+            .ok_or(Errno::Fault)?
+            .copy_from_slice(bytes);
         Ok(())
     }
 
@@ -73,7 +83,10 @@ impl GuestMemory<'_> {
         (0..count)
             .map(|index| {
                 let at = offset(address, index, 8)?;
-                Ok(Buffer { address: self.u32(at)?, length: self.u32(offset(at, 1, 4)?)? })
+                Ok(Buffer {
+                    address: self.u32(at)?,
+                    length: self.u32(offset(at, 1, 4)?)?,
+                })
             })
             .collect()
     }
@@ -86,5 +99,8 @@ fn range(address: u32, length: usize) -> Result<std::ops::Range<usize>, Errno> {
 
 /// Address of element `index` of an array.
 pub(super) fn offset(address: u32, index: u32, size: u32) -> Result<u32, Errno> {
-    index.checked_mul(size).and_then(|by| address.checked_add(by)).ok_or(Errno::Fault)
+    index
+        .checked_mul(size)
+        .and_then(|by| address.checked_add(by))
+        .ok_or(Errno::Fault)
 }

@@ -126,9 +126,13 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         sock_send(fd: u32, iovs: u32, count: u32, flags: u32, out: u32) => process::sock_send;
         sock_shutdown(fd: u32, how: u32) => process::sock_shutdown;
     }
-    linker.func_wrap(MODULE, "proc_exit", |caller: Caller<'_, Guest>, code: u32| -> wasmtime::Result<()> {
-        note(&caller, "wasi_snapshot_preview1.proc_exit")?;
-        Err(wasmtime::Error::new(process::exit(caller.data(), code)))
-    })?;
+    linker.func_wrap(
+        MODULE,
+        "proc_exit",
+        |caller: Caller<'_, Guest>, code: u32| -> wasmtime::Result<()> {
+            note(&caller, "wasi_snapshot_preview1.proc_exit")?;
+            Err(wasmtime::Error::new(process::exit(caller.data(), code)))
+        },
+    )?;
     Ok(())
 }

@@ -9,7 +9,13 @@ use super::{Answer, Guest};
 use crate::world::{NodeId, NodeKind, OpenHow};
 
 /// The folder and the path a call names.
-fn target(memory: &GuestMemory<'_>, guest: &Guest, fd: u32, path: u32, length: u32) -> Result<(NodeId, String), Fault> {
+fn target(
+    memory: &GuestMemory<'_>,
+    guest: &Guest,
+    fd: u32,
+    path: u32,
+    length: u32,
+) -> Result<(NodeId, String), Fault> {
     let folder = guest.descriptors.directory(fd)?;
     Ok((folder, memory.path(path, length)?.to_owned()))
 }
@@ -44,7 +50,10 @@ pub(super) fn open(
     let now = guest.world.clock.realtime_ns()?;
     let node = guest.world.files.open(folder, &path, how, now)?;
     let descriptor = match guest.world.files.stat(node)?.kind {
-        NodeKind::Directory => Descriptor::Directory { node, preopen: None },
+        NodeKind::Directory => Descriptor::Directory {
+            node,
+            preopen: None,
+        },
         NodeKind::File => Descriptor::File(OpenFile {
             node,
             offset: 0,
@@ -114,11 +123,24 @@ pub(super) fn remove_directory(
     remove(memory, guest, fd, path, length, NodeKind::Directory)
 }
 
-pub(super) fn unlink_file(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, path: u32, length: u32) -> Answer {
+pub(super) fn unlink_file(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    path: u32,
+    length: u32,
+) -> Answer {
     remove(memory, guest, fd, path, length, NodeKind::File)
 }
 
-fn remove(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, path: u32, length: u32, kind: NodeKind) -> Answer {
+fn remove(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    path: u32,
+    length: u32,
+    kind: NodeKind,
+) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
     let now = guest.world.clock.realtime_ns()?;
     Ok(guest.world.files.remove(folder, &path, kind, now)?)
@@ -137,7 +159,10 @@ pub(super) fn rename(
     let (from_folder, from) = target(memory, guest, fd, old, old_length)?;
     let (to_folder, to) = target(memory, guest, to, new, new_length)?;
     let now = guest.world.clock.realtime_ns()?;
-    Ok(guest.world.files.rename((from_folder, &from), (to_folder, &to), now)?)
+    Ok(guest
+        .world
+        .files
+        .rename((from_folder, &from), (to_folder, &to), now)?)
 }
 
 pub(super) fn link(

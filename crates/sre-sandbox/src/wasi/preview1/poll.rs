@@ -21,7 +21,10 @@ enum What {
     /// Ready at this monotonic instant.
     Clock(u64),
     /// Ready now: bytes there are to read or room to write, or the errno to report.
-    Stream { write: bool, ready: Result<u64, Errno> },
+    Stream {
+        write: bool,
+        ready: Result<u64, Errno>,
+    },
 }
 
 pub(super) fn poll_oneoff(
@@ -36,7 +39,13 @@ pub(super) fn poll_oneoff(
         return Err(Errno::Inval.into());
     }
     let subscriptions = (0..count)
-        .map(|index| read(memory, guest, offset(subscriptions, index, SUBSCRIPTION_BYTES)?))
+        .map(|index| {
+            read(
+                memory,
+                guest,
+                offset(subscriptions, index, SUBSCRIPTION_BYTES)?,
+            )
+        })
         .collect::<Result<Vec<_>, Errno>>()?;
 
     let first = subscriptions
@@ -66,8 +75,14 @@ fn read(memory: &GuestMemory<'_>, guest: &Guest, at: u32) -> Result<Subscription
     let userdata = memory.u64(at)?;
     let what = match memory.bytes(field(8)?, 1)?[0] {
         0 => read_clock(memory, guest, at)?,
-        1 => What::Stream { write: false, ready: readable(guest, memory.u32(field(16)?)?) },
-        2 => What::Stream { write: true, ready: writable(guest, memory.u32(field(16)?)?) },
+        1 => What::Stream {
+            write: false,
+            ready: readable(guest, memory.u32(field(16)?)?),
+        },
+        2 => What::Stream {
+            write: true,
+            ready: writable(guest, memory.u32(field(16)?)?),
+        },
         _ => return Err(Errno::Inval),
     };
     Ok(Subscription { userdata, what })
@@ -91,7 +106,11 @@ fn readable(guest: &Guest, fd: u32) -> Result<u64, Errno> {
     match guest.descriptors.get(fd)? {
         Descriptor::Stdin => Ok(guest.world.stdin.remaining() as u64),
         Descriptor::File(file) => {
-            let size = guest.world.files.stat(file.node).map_or(0, |stat| stat.size);
+            let size = guest
+                .world
+                .files
+                .stat(file.node)
+                .map_or(0, |stat| stat.size);
             Ok(size.saturating_sub(file.offset))
         }
         _ => Err(Errno::Badf),

@@ -5,21 +5,60 @@ use super::memory::{GuestMemory, offset};
 use super::{Answer, Guest};
 use crate::world::{CLOCK_RESOLUTION_NS, Halt, REQUEST_LIMIT_BYTES};
 
-pub(super) fn args_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, pointers: u32, bytes: u32) -> Answer {
-    write_strings(memory, guest.world.arguments.iter().map(String::as_str), pointers, bytes)
+pub(super) fn args_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    pointers: u32,
+    bytes: u32,
+) -> Answer {
+    write_strings(
+        memory,
+        guest.world.arguments.iter().map(String::as_str),
+        pointers,
+        bytes,
+    )
 }
 
-pub(super) fn args_sizes_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, count: u32, size: u32) -> Answer {
-    write_sizes(memory, guest.world.arguments.iter().map(|text| text.len() + 1), count, size)
+pub(super) fn args_sizes_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    count: u32,
+    size: u32,
+) -> Answer {
+    write_sizes(
+        memory,
+        guest.world.arguments.iter().map(|text| text.len() + 1),
+        count,
+        size,
+    )
 }
 
-pub(super) fn environ_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, pointers: u32, bytes: u32) -> Answer {
-    let entries: Vec<String> = guest.world.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+pub(super) fn environ_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    pointers: u32,
+    bytes: u32,
+) -> Answer {
+    let entries: Vec<String> = guest
+        .world
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     write_strings(memory, entries.iter().map(String::as_str), pointers, bytes)
 }
 
-pub(super) fn environ_sizes_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, count: u32, size: u32) -> Answer {
-    let lengths = guest.world.environment.iter().map(|(name, value)| name.len() + value.len() + 2);
+pub(super) fn environ_sizes_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    count: u32,
+    size: u32,
+) -> Answer {
+    let lengths = guest
+        .world
+        .environment
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2);
     write_sizes(memory, lengths, count, size)
 }
 
@@ -56,7 +95,12 @@ const REALTIME: u32 = 0;
 /// Monotonic, process CPU time and thread CPU time are one and the same virtual clock.
 const LAST_CLOCK: u32 = 3;
 
-pub(super) fn clock_res_get(memory: &mut GuestMemory<'_>, _: &mut Guest, id: u32, out: u32) -> Answer {
+pub(super) fn clock_res_get(
+    memory: &mut GuestMemory<'_>,
+    _: &mut Guest,
+    id: u32,
+    out: u32,
+) -> Answer {
     if id > LAST_CLOCK {
         return Err(Errno::Inval.into());
     }
@@ -78,7 +122,12 @@ pub(super) fn clock_time_get(
     Ok(memory.write_u64(out, now)?)
 }
 
-pub(super) fn random_get(memory: &mut GuestMemory<'_>, guest: &mut Guest, bytes: u32, length: u32) -> Answer {
+pub(super) fn random_get(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    bytes: u32,
+    length: u32,
+) -> Answer {
     if u64::from(length) > REQUEST_LIMIT_BYTES {
         return Err(Errno::Inval.into());
     }
@@ -105,7 +154,13 @@ fn no_socket(guest: &Guest, fd: u32) -> Answer {
     Err(Errno::Notsock.into())
 }
 
-pub(super) fn sock_accept(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, _flags: u32, _out: u32) -> Answer {
+pub(super) fn sock_accept(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    _flags: u32,
+    _out: u32,
+) -> Answer {
     no_socket(guest, fd)
 }
 
@@ -134,6 +189,11 @@ pub(super) fn sock_send(
     no_socket(guest, fd)
 }
 
-pub(super) fn sock_shutdown(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, _how: u32) -> Answer {
+pub(super) fn sock_shutdown(
+    _: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    _how: u32,
+) -> Answer {
     no_socket(guest, fd)
 }

@@ -16,7 +16,9 @@ pub(super) fn read(
     let buffers = memory.buffers(iovs, count)?;
     let read = match guest.descriptors.get(fd)? {
         Descriptor::Stdin => {
-            let read = fill(memory, &buffers, |length, done| Ok(guest.world.stdin.peek(done as usize, length)))?;
+            let read = fill(memory, &buffers, |length, done| {
+                Ok(guest.world.stdin.peek(done as usize, length))
+            })?;
             guest.world.stdin.advance(read as usize);
             read
         }
@@ -56,7 +58,12 @@ fn read_file(
     if !file.readable {
         return Err(Errno::Badf.into());
     }
-    fill(memory, buffers, |length, done| Ok(guest.world.files.read_at(file.node, at.saturating_add(done), length)?))
+    fill(memory, buffers, |length, done| {
+        Ok(guest
+            .world
+            .files
+            .read_at(file.node, at.saturating_add(done), length)?)
+    })
 }
 
 /// Fills buffers from `next(length, done)` until it gives less than was asked for.
@@ -71,7 +78,10 @@ fn fill<'a>(
         let target = memory.bytes_mut(buffer.address, buffer.length)?;
         let bytes = next(target.len(), u64::from(done))?;
         target[..bytes.len()].copy_from_slice(bytes);
-        done = u32::try_from(bytes.len()).ok().and_then(|n| done.checked_add(n)).ok_or(Errno::Overflow)?;
+        done = u32::try_from(bytes.len())
+            .ok()
+            .and_then(|n| done.checked_add(n))
+            .ok_or(Errno::Overflow)?;
         if bytes.len() < buffer.length as usize {
             break;
         }
@@ -91,14 +101,20 @@ pub(super) fn write(
     let written = match guest.descriptors.get(fd)? {
         Descriptor::Stdout => {
             guest.world.stdout.through(fd);
-            drain(memory, &buffers, |bytes, _| Ok(guest.world.stdout.write(bytes)?))?
+            drain(memory, &buffers, |bytes, _| {
+                Ok(guest.world.stdout.write(bytes)?)
+            })?
         }
         Descriptor::Stderr => drain(memory, &buffers, |bytes, _| {
             guest.world.stderr.write(bytes);
             Ok(())
         })?,
         Descriptor::File(file) => {
-            let at = if file.flags & APPEND == 0 { file.offset } else { guest.world.files.stat(file.node)?.size };
+            let at = if file.flags & APPEND == 0 {
+                file.offset
+            } else {
+                guest.world.files.stat(file.node)?.size
+            };
             let written = write_file(memory, guest, file, &buffers, at)?;
             guest.descriptors.file_mut(fd)?.offset = at + u64::from(written);
             written
@@ -149,13 +165,23 @@ fn drain(
 ) -> Result<u32, Fault> {
     let mut done: u32 = 0;
     for buffer in buffers {
-        sink(memory.bytes(buffer.address, buffer.length)?, u64::from(done))?;
+        sink(
+            memory.bytes(buffer.address, buffer.length)?,
+            u64::from(done),
+        )?;
         done = done.checked_add(buffer.length).ok_or(Errno::Overflow)?;
     }
     Ok(done)
 }
 
-pub(super) fn seek(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, by: i64, whence: u32, out: u32) -> Answer {
+pub(super) fn seek(
+    memory: &mut GuestMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    by: i64,
+    whence: u32,
+    out: u32,
+) -> Answer {
     let file = guest.descriptors.file(fd)?;
     let base = match whence {
         0 => 0,
@@ -163,7 +189,10 @@ pub(super) fn seek(memory: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32, by:
         2 => guest.world.files.stat(file.node)?.size,
         _ => return Err(Errno::Inval.into()),
     };
-    let to = base.checked_add_signed(by).filter(|&to| i64::try_from(to).is_ok()).ok_or(Errno::Inval)?;
+    let to = base
+        .checked_add_signed(by)
+        .filter(|&to| i64::try_from(to).is_ok())
+        .ok_or(Errno::Inval)?;
     guest.descriptors.file_mut(fd)?.offset = to;
     Ok(memory.write_u64(out, to)?)
 }

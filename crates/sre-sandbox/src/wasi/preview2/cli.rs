@@ -4,8 +4,8 @@ use wasmtime::component::Resource;
 
 use super::Guest;
 use super::bindings::wasi::cli::{
-    environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr, terminal_stdin,
-    terminal_stdout,
+    environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
+    terminal_stdin, terminal_stdout,
 };
 use super::io::{InputStream, OutputStream};
 
@@ -25,7 +25,9 @@ impl environment::Host for Guest {
 
 impl exit::Host for Guest {
     fn exit(&mut self, status: Result<(), ()>) -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(self.world.exit(i32::from(status.is_err()))))
+        Err(wasmtime::Error::new(
+            self.world.exit(i32::from(status.is_err())),
+        ))
     }
 
     fn exit_with_code(&mut self, code: u8) -> wasmtime::Result<()> {

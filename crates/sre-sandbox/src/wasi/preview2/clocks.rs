@@ -11,7 +11,10 @@ const NS_PER_SECOND: u64 = 1_000_000_000;
 
 impl monotonic_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        self.world.clock.monotonic_ns().map_err(wasmtime::Error::new)
+        self.world
+            .clock
+            .monotonic_ns()
+            .map_err(wasmtime::Error::new)
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
@@ -30,7 +33,11 @@ impl monotonic_clock::Host for Guest {
 
 impl wall_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let now = self.world.clock.realtime_ns().map_err(wasmtime::Error::new)?;
+        let now = self
+            .world
+            .clock
+            .realtime_ns()
+            .map_err(wasmtime::Error::new)?;
         Ok(datetime(now))
     }
 
@@ -41,9 +48,14 @@ impl wall_clock::Host for Guest {
 
 pub(super) fn datetime(ns: u64) -> wall_clock::Datetime {
     // The remainder is below 10⁹ and fits.
-    wall_clock::Datetime { seconds: ns / NS_PER_SECOND, nanoseconds: (ns % NS_PER_SECOND) as u32 }
+    wall_clock::Datetime {
+        seconds: ns / NS_PER_SECOND,
+        nanoseconds: (ns % NS_PER_SECOND) as u32,
+    }
 }
 
 pub(super) fn nanoseconds(at: wall_clock::Datetime) -> u64 {
-    at.seconds.saturating_mul(NS_PER_SECOND).saturating_add(u64::from(at.nanoseconds))
+    at.seconds
+        .saturating_mul(NS_PER_SECOND)
+        .saturating_add(u64::from(at.nanoseconds))
 }

@@ -31,9 +31,18 @@ type Answer<T> = Result<T, FilesystemError>;
 impl preopens::Host for Guest {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
         let read = types::DescriptorFlags::READ;
-        let package = Descriptor { node: NodeId::PACKAGE_ROOT, flags: read };
-        let tmp = Descriptor { node: NodeId::TMP_ROOT, flags: read | types::DescriptorFlags::MUTATE_DIRECTORY };
-        Ok(vec![(self.resources.push(package)?, String::from("/")), (self.resources.push(tmp)?, String::from("/tmp"))])
+        let package = Descriptor {
+            node: NodeId::PACKAGE_ROOT,
+            flags: read,
+        };
+        let tmp = Descriptor {
+            node: NodeId::TMP_ROOT,
+            flags: read | types::DescriptorFlags::MUTATE_DIRECTORY,
+        };
+        Ok(vec![
+            (self.resources.push(package)?, String::from("/")),
+            (self.resources.push(tmp)?, String::from("/tmp")),
+        ])
     }
 }
 
@@ -42,12 +51,20 @@ impl Guest {
         Ok(self.resources.get(descriptor)?.node)
     }
 
-    fn file_with(&self, descriptor: &Resource<Descriptor>, flag: types::DescriptorFlags) -> Answer<NodeId> {
+    fn file_with(
+        &self,
+        descriptor: &Resource<Descriptor>,
+        flag: types::DescriptorFlags,
+    ) -> Answer<NodeId> {
         let Descriptor { node, flags } = self.resources.get(descriptor)?;
         if self.world.files.stat(*node)?.kind == NodeKind::Directory {
             return Err(types::ErrorCode::IsDirectory.into());
         }
-        if flags.contains(flag) { Ok(*node) } else { Err(types::ErrorCode::BadDescriptor.into()) }
+        if flags.contains(flag) {
+            Ok(*node)
+        } else {
+            Err(types::ErrorCode::BadDescriptor.into())
+        }
     }
 
     fn set_node_times(
@@ -62,7 +79,10 @@ impl Guest {
             types::NewTimestamp::Now => Some(now),
             types::NewTimestamp::Timestamp(at) => Some(nanoseconds(at)),
         };
-        Ok(self.world.files.set_times(node, choose(accessed), choose(modified))?)
+        Ok(self
+            .world
+            .files
+            .set_times(node, choose(accessed), choose(modified))?)
     }
 }
 
@@ -75,16 +95,24 @@ impl types::Host for Guest {
     }
 
     /// Stream faults carry words only.
-    fn filesystem_error_code(&mut self, fault: Resource<StreamFault>) -> wasmtime::Result<Option<types::ErrorCode>> {
+    fn filesystem_error_code(
+        &mut self,
+        fault: Resource<StreamFault>,
+    ) -> wasmtime::Result<Option<types::ErrorCode>> {
         self.resources.get(&fault)?;
         Ok(None)
     }
 }
 
 impl types::HostDirectoryEntryStream for Guest {
-    fn read_directory_entry(&mut self, listing: Resource<Listing>) -> Answer<Option<types::DirectoryEntry>> {
+    fn read_directory_entry(
+        &mut self,
+        listing: Resource<Listing>,
+    ) -> Answer<Option<types::DirectoryEntry>> {
         let Listing { folder, after } = self.resources.get_mut(&listing)?;
-        let Some((name, node)) = self.world.files.entry_after(*folder, after.as_deref())? else { return Ok(None) };
+        let Some((name, node)) = self.world.files.entry_after(*folder, after.as_deref())? else {
+            return Ok(None);
+        };
         let name = name.to_owned();
         *after = Some(name.clone());
         let type_ = kind(self.world.files.stat(node)?.kind);
@@ -99,23 +127,36 @@ impl types::HostDirectoryEntryStream for Guest {
 }
 
 impl types::HostDescriptor for Guest {
-    fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: u64) -> Answer<Resource<InputStream>> {
+    fn read_via_stream(
+        &mut self,
+        fd: Resource<Descriptor>,
+        offset: u64,
+    ) -> Answer<Resource<InputStream>> {
         let node = self.file_with(&fd, types::DescriptorFlags::READ)?;
         let stream = self.resources.push(InputStream::File { node, offset })?;
         self.world.files.retain(node);
         Ok(stream)
     }
 
-    fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: u64) -> Answer<Resource<OutputStream>> {
+    fn write_via_stream(
+        &mut self,
+        fd: Resource<Descriptor>,
+        offset: u64,
+    ) -> Answer<Resource<OutputStream>> {
         let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
-        let stream = self.resources.push(OutputStream::File { node, offset: Some(offset) })?;
+        let stream = self.resources.push(OutputStream::File {
+            node,
+            offset: Some(offset),
+        })?;
         self.world.files.retain(node);
         Ok(stream)
     }
 
     fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> Answer<Resource<OutputStream>> {
         let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
-        let stream = self.resources.push(OutputStream::File { node, offset: None })?;
+        let stream = self
+            .resources
+            .push(OutputStream::File { node, offset: None })?;
         self.world.files.retain(node);
         Ok(stream)
     }
@@ -157,7 +198,12 @@ impl types::HostDescriptor for Guest {
         self.set_node_times(node, accessed, modified)
     }
 
-    fn read(&mut self, fd: Resource<Descriptor>, length: u64, offset: u64) -> Answer<(Vec<u8>, bool)> {
+    fn read(
+        &mut self,
+        fd: Resource<Descriptor>,
+        length: u64,
+        offset: u64,
+    ) -> Answer<(Vec<u8>, bool)> {
         let node = self.file_with(&fd, types::DescriptorFlags::READ)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let bytes = self.world.files.read_at(node, offset, length)?.to_vec();
@@ -177,7 +223,10 @@ impl types::HostDescriptor for Guest {
         if self.world.files.stat(folder)?.kind != NodeKind::Directory {
             return Err(types::ErrorCode::NotDirectory.into());
         }
-        let listing = self.resources.push(Listing { folder, after: None })?;
+        let listing = self.resources.push(Listing {
+            folder,
+            after: None,
+        })?;
         self.world.files.retain(folder);
         Ok(listing)
     }
@@ -264,7 +313,10 @@ impl types::HostDescriptor for Guest {
     fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
         let base = self.node(&fd)?;
         let now = self.world.clock.realtime_ns()?;
-        Ok(self.world.files.remove(base, &path, NodeKind::Directory, now)?)
+        Ok(self
+            .world
+            .files
+            .remove(base, &path, NodeKind::Directory, now)?)
     }
 
     fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
@@ -290,7 +342,11 @@ impl types::HostDescriptor for Guest {
         Err(types::ErrorCode::Unsupported.into())
     }
 
-    fn is_same_object(&mut self, fd: Resource<Descriptor>, other: Resource<Descriptor>) -> wasmtime::Result<bool> {
+    fn is_same_object(
+        &mut self,
+        fd: Resource<Descriptor>,
+        other: Resource<Descriptor>,
+    ) -> wasmtime::Result<bool> {
         Ok(self.resources.get(&fd)?.node == self.resources.get(&other)?.node)
     }
 

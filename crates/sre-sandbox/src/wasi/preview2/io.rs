@@ -91,13 +91,23 @@ impl poll::Host for Guest {
         if pollables.len() > POLL_LIMIT {
             wasmtime::bail!("poll of more than {POLL_LIMIT} things at once");
         }
-        let times = pollables.iter().map(|pollable| self.ready_at(pollable)).collect::<Result<Vec<_>, _>>()?;
+        let times = pollables
+            .iter()
+            .map(|pollable| self.ready_at(pollable))
+            .collect::<Result<Vec<_>, _>>()?;
         let Some(&first) = times.iter().min() else {
             wasmtime::bail!("poll of an empty list would never return");
         };
-        self.world.clock.sleep_until(first).map_err(wasmtime::Error::new)?;
+        self.world
+            .clock
+            .sleep_until(first)
+            .map_err(wasmtime::Error::new)?;
         let now = self.world.clock.peek_ns();
-        Ok((0..).zip(times).filter(|&(_, at)| at <= now).map(|(index, _)| index).collect())
+        Ok((0..)
+            .zip(times)
+            .filter(|&(_, at)| at <= now)
+            .map(|(index, _)| index)
+            .collect())
     }
 }
 
@@ -105,12 +115,21 @@ impl poll::HostPollable for Guest {
     fn ready(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<bool> {
         let at = self.ready_at(&pollable)?;
         // Asking takes time, like reading the clock: a guest that spins on this gets there.
-        Ok(at == 0 || at <= self.world.clock.monotonic_ns().map_err(wasmtime::Error::new)?)
+        Ok(at == 0
+            || at
+                <= self
+                    .world
+                    .clock
+                    .monotonic_ns()
+                    .map_err(wasmtime::Error::new)?)
     }
 
     fn block(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<()> {
         let at = self.ready_at(&pollable)?;
-        self.world.clock.sleep_until(at).map_err(wasmtime::Error::new)
+        self.world
+            .clock
+            .sleep_until(at)
+            .map_err(wasmtime::Error::new)
     }
 
     fn drop(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<()> {
@@ -120,7 +139,10 @@ impl poll::HostPollable for Guest {
 }
 
 impl streams::Host for Guest {
-    fn convert_stream_error(&mut self, error: StreamError) -> wasmtime::Result<streams::StreamError> {
+    fn convert_stream_error(
+        &mut self,
+        error: StreamError,
+    ) -> wasmtime::Result<streams::StreamError> {
         Ok(match error {
             StreamError::Closed => streams::StreamError::Closed,
             StreamError::File(error) => {
@@ -175,9 +197,15 @@ impl Guest {
         Ok(())
     }
 
-    fn put_zeroes(&mut self, stream: &Resource<OutputStream>, length: u64) -> Result<(), StreamError> {
+    fn put_zeroes(
+        &mut self,
+        stream: &Resource<OutputStream>,
+        length: u64,
+    ) -> Result<(), StreamError> {
         if length > WRITE_PERMIT_BYTES {
-            return Err(StreamError::Trap(wasmtime::format_err!("zeroes beyond what check-write permitted")));
+            return Err(StreamError::Trap(wasmtime::format_err!(
+                "zeroes beyond what check-write permitted"
+            )));
         }
         self.put(stream, &vec![0; length as usize])
     }
@@ -199,7 +227,11 @@ impl streams::HostInputStream for Guest {
         Ok(self.take(&stream, length)?.to_vec())
     }
 
-    fn blocking_read(&mut self, stream: Resource<InputStream>, length: u64) -> Result<Vec<u8>, StreamError> {
+    fn blocking_read(
+        &mut self,
+        stream: Resource<InputStream>,
+        length: u64,
+    ) -> Result<Vec<u8>, StreamError> {
         Ok(self.take(&stream, length)?.to_vec())
     }
 
@@ -207,7 +239,11 @@ impl streams::HostInputStream for Guest {
         Ok(self.take(&stream, length)?.len() as u64)
     }
 
-    fn blocking_skip(&mut self, stream: Resource<InputStream>, length: u64) -> Result<u64, StreamError> {
+    fn blocking_skip(
+        &mut self,
+        stream: Resource<InputStream>,
+        length: u64,
+    ) -> Result<u64, StreamError> {
         Ok(self.take(&stream, length)?.len() as u64)
     }
 
@@ -233,7 +269,11 @@ impl streams::HostOutputStream for Guest {
         self.put(&stream, &bytes)
     }
 
-    fn blocking_write_and_flush(&mut self, stream: Resource<OutputStream>, bytes: Vec<u8>) -> Result<(), StreamError> {
+    fn blocking_write_and_flush(
+        &mut self,
+        stream: Resource<OutputStream>,
+        bytes: Vec<u8>,
+    ) -> Result<(), StreamError> {
         self.put(&stream, &bytes)
     }
 
@@ -247,11 +287,18 @@ impl streams::HostOutputStream for Guest {
         Ok(())
     }
 
-    fn subscribe(&mut self, stream: Resource<OutputStream>) -> wasmtime::Result<Resource<Pollable>> {
+    fn subscribe(
+        &mut self,
+        stream: Resource<OutputStream>,
+    ) -> wasmtime::Result<Resource<Pollable>> {
         Ok(self.resources.push_child(Pollable::Ready, &stream)?)
     }
 
-    fn write_zeroes(&mut self, stream: Resource<OutputStream>, length: u64) -> Result<(), StreamError> {
+    fn write_zeroes(
+        &mut self,
+        stream: Resource<OutputStream>,
+        length: u64,
+    ) -> Result<(), StreamError> {
         self.put_zeroes(&stream, length)
     }
 

@@ -15,10 +15,17 @@ type Stream = Resource<OutputStream>;
 type Answer<T> = wasmtime::Result<(Result<T, streams::StreamError>,)>;
 
 /// Tells a witness of a call.
-fn note<'a>(store: &'a mut StoreContextMut<'_, Guest>, name: &'static str) -> wasmtime::Result<&'a mut Guest> {
+fn note<'a>(
+    store: &'a mut StoreContextMut<'_, Guest>,
+    name: &'static str,
+) -> wasmtime::Result<&'a mut Guest> {
     if store.data().world.witness.is_on() {
         let left = store.get_fuel()?;
-        store.data().world.witness.notes(|telling| telling.calls(name, left));
+        store
+            .data()
+            .world
+            .witness
+            .notes(|telling| telling.calls(name, left));
     }
     Ok(store.data_mut())
 }
@@ -56,12 +63,18 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         "blocking-splice"(from: Resource<InputStream>, length: u64) => blocking_splice;
     }
     let mut instance = linker.instance("wasi:cli/exit@0.2.12")?;
-    instance.func_wrap("exit", |mut store: StoreContextMut<'_, Guest>, (status,): (Result<(), ()>,)| {
-        exit::Host::exit(note(&mut store, "wasi:cli/exit.exit")?, status)
-    })?;
-    instance.func_wrap("exit-with-code", |mut store: StoreContextMut<'_, Guest>, (code,): (u8,)| {
-        exit::Host::exit_with_code(note(&mut store, "wasi:cli/exit.exit-with-code")?, code)
-    })?;
+    instance.func_wrap(
+        "exit",
+        |mut store: StoreContextMut<'_, Guest>, (status,): (Result<(), ()>,)| {
+            exit::Host::exit(note(&mut store, "wasi:cli/exit.exit")?, status)
+        },
+    )?;
+    instance.func_wrap(
+        "exit-with-code",
+        |mut store: StoreContextMut<'_, Guest>, (code,): (u8,)| {
+            exit::Host::exit_with_code(note(&mut store, "wasi:cli/exit.exit-with-code")?, code)
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -50,7 +50,12 @@ impl CodeCache {
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = Digest::from_bytes(hasher.0.finalize().into());
-        Self { folder: folder.to_owned(), engine, room: Room::new(limit_bytes), key: OnceLock::new() }
+        Self {
+            folder: folder.to_owned(),
+            engine,
+            room: Room::new(limit_bytes),
+            key: OnceLock::new(),
+        }
     }
 
     /// The key, from a folder that is made if need be. A folder that cannot be used is reported once and done without.
@@ -69,7 +74,10 @@ impl CodeCache {
         let mut name = Sha256::new();
         name.update(program.as_bytes());
         name.update(self.engine.as_bytes());
-        self.folder.join(format!("{}.cwasm", Digest::from_bytes(name.finalize().into())))
+        self.folder.join(format!(
+            "{}.cwasm",
+            Digest::from_bytes(name.finalize().into())
+        ))
     }
 
     /// The code compiled for `program`, if this cache wrote it.
@@ -103,7 +111,9 @@ impl CodeCache {
         let path = self.path(program);
         match self.write(key, &path, code) {
             Ok(()) => self.room.note_written(&self.folder, bytes),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "compiled code could not be cached"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "compiled code could not be cached")
+            }
         }
     }
 
@@ -123,7 +133,9 @@ impl CodeCache {
 
     fn write(&self, key: &Key, path: &Path, code: &[u8]) -> io::Result<()> {
         // `tempfile` makes files with mode 0600.
-        let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(&self.folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".tmp-")
+            .tempfile_in(&self.folder)?;
         file.write_all(&mac(key, path, code).finalize().into_bytes())?;
         file.write_all(code)?;
         file.persist(path)?;
@@ -133,7 +145,11 @@ impl CodeCache {
 
 fn mac(key: &Key, path: &Path, code: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new(&(*key).into());
-    mac.update(path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
+    mac.update(
+        path.file_name()
+            .map(|name| name.as_encoded_bytes())
+            .unwrap_or_default(),
+    );
     mac.update(code);
     mac
 }
@@ -151,7 +167,10 @@ fn remove_leftovers(folder: &Path) {
     const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_temporary = entry.file_name().as_encoded_bytes().starts_with(b".tmp-");
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map(|at| at.elapsed().unwrap_or_default());
         if is_temporary && age.is_ok_and(|age| age > LEFT_OVER_AFTER) {
             drop(fs::remove_file(entry.path()));
         }
@@ -164,7 +183,9 @@ fn load_key(folder: &Path) -> io::Result<Key> {
     if !path.exists() {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".tmp-")
+            .tempfile_in(folder)?;
         file.write_all(&key)?;
         match file.persist_noclobber(&path) {
             Ok(_) => return Ok(key),
@@ -214,7 +235,10 @@ mod tests {
         assert_eq!(cache.load(other), None);
         for length in [0, 31, 32, 35] {
             cache.store(program, b"code");
-            let file = fs::OpenOptions::new().write(true).open(cache.path(program)).expect("the entry");
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .open(cache.path(program))
+                .expect("the entry");
             file.set_len(length).expect("a cut");
             assert_eq!(cache.load(program), None);
             assert!(!cache.path(program).exists());

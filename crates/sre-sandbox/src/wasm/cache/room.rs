@@ -33,7 +33,10 @@ struct Seen {
 
 impl Room {
     pub(super) const fn new(limit_bytes: u64) -> Self {
-        Self { limit_bytes, seen: Mutex::new(None) }
+        Self {
+            limit_bytes,
+            seen: Mutex::new(None),
+        }
     }
 
     /// Whether an entry of this size can be kept at all.
@@ -47,11 +50,16 @@ impl Room {
         if let Some(seen) = &mut *seen {
             seen.total_bytes += on_disk(bytes);
             seen.written_bytes += on_disk(bytes);
-            if seen.total_bytes <= self.limit_bytes && seen.written_bytes <= self.limit_bytes / UNSEEN {
+            if seen.total_bytes <= self.limit_bytes
+                && seen.written_bytes <= self.limit_bytes / UNSEEN
+            {
                 return;
             }
         }
-        *seen = Some(Seen { total_bytes: make_room(folder, self.limit_bytes), written_bytes: 0 });
+        *seen = Some(Seen {
+            total_bytes: make_room(folder, self.limit_bytes),
+            written_bytes: 0,
+        });
     }
 }
 
@@ -59,7 +67,12 @@ impl Room {
 pub(super) fn touch(path: &Path) {
     let touched = || -> std::io::Result<()> {
         let file = fs::OpenOptions::new().write(true).open(path)?;
-        if file.metadata()?.modified()?.elapsed().is_ok_and(|age| age > TOUCHED_AFTER) {
+        if file
+            .metadata()?
+            .modified()?
+            .elapsed()
+            .is_ok_and(|age| age > TOUCHED_AFTER)
+        {
             file.set_modified(SystemTime::now())?;
         }
         Ok(())
@@ -72,7 +85,12 @@ pub(super) fn touch(path: &Path) {
 /// Removes entries until an eighth of the limit is free, if there are more than the limit; returns the bytes of the
 /// others.
 fn make_room(folder: &Path, limit_bytes: u64) -> u64 {
-    let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(entry).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(entry)
+        .collect();
     let mut total = entries.iter().map(|(_, bytes, _)| bytes).sum::<u64>();
     if total <= limit_bytes {
         return total;
@@ -99,7 +117,10 @@ fn make_room(folder: &Path, limit_bytes: u64) -> u64 {
 /// When an entry was last of use, what it takes, and where it is; `None` for other files.
 fn entry(found: fs::DirEntry) -> Option<(SystemTime, u64, PathBuf)> {
     let path = found.path();
-    if path.extension().is_none_or(|extension| extension != "cwasm") {
+    if path
+        .extension()
+        .is_none_or(|extension| extension != "cwasm")
+    {
         return None;
     }
     let metadata = found.metadata().ok()?;

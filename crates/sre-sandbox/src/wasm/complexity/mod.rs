@@ -39,12 +39,32 @@ struct Limit {
 
 const LIMITS: &[Limit] = &[
     // 1,000 loops, one after another or nested 64 deep: 0.3 s.
-    Limit { what: "loops inside each other", of: |weight| weight.nested_loops, function: 64, program: u64::MAX },
-    Limit { what: "loops", of: |weight| weight.loops, function: 1_000, program: 50_000 },
+    Limit {
+        what: "loops inside each other",
+        of: |weight| weight.nested_loops,
+        function: 64,
+        program: u64::MAX,
+    },
+    Limit {
+        what: "loops",
+        of: |weight| weight.loops,
+        function: 1_000,
+        program: 50_000,
+    },
     // A `switch` of n cases nests n blocks. 0.2 s to 2 s.
-    Limit { what: "blocks, loops and branches", of: |weight| weight.blocks, function: 10_000, program: 500_000 },
+    Limit {
+        what: "blocks, loops and branches",
+        of: |weight| weight.blocks,
+        function: 10_000,
+        program: 500_000,
+    },
     // In tables of 250 to 1,000 targets: 2 s to 3 s.
-    Limit { what: "br_table targets", of: |weight| weight.targets, function: 24_000, program: 100_000 },
+    Limit {
+        what: "br_table targets",
+        of: |weight| weight.targets,
+        function: 24_000,
+        program: 100_000,
+    },
     // Each target hands over each local that changes: 2 s to 8 s.
     Limit {
         what: "br_table targets times locals",
@@ -89,14 +109,20 @@ pub(super) fn check(binary: &[u8]) -> Result<(), String> {
                 (_, true) => (String::from("its functions together have"), limit.program),
                 _ => continue,
             };
-            return Err(format!("{who} more than {most} {}; it would take too long to compile", limit.what));
+            return Err(format!(
+                "{who} more than {most} {}; it would take too long to compile",
+                limit.what
+            ));
         }
         Ok(())
     })
 }
 
 /// Calls `visit` with the place of every function and its weight, until that fails.
-fn weigh(binary: &[u8], mut visit: impl FnMut(usize, &Weight) -> Result<(), String>) -> Result<(), String> {
+fn weigh(
+    binary: &[u8],
+    mut visit: impl FnMut(usize, &Weight) -> Result<(), String>,
+) -> Result<(), String> {
     // What is open, components and the modules in them, each with the number of bodies that were read.
     let mut open: Vec<(Signatures, usize)> = Vec::new();
     for payload in Parser::new(0).parse_all(binary).map_while(Result::ok) {
@@ -104,7 +130,9 @@ fn weigh(binary: &[u8], mut visit: impl FnMut(usize, &Weight) -> Result<(), Stri
             open.push((Signatures::default(), 0));
             continue;
         }
-        let Some((signatures, bodies)) = open.last_mut() else { break };
+        let Some((signatures, bodies)) = open.last_mut() else {
+            break;
+        };
         match payload {
             Payload::TypeSection(section) => signatures.read_types(section),
             Payload::ImportSection(section) => signatures.read_imports(section),
@@ -126,8 +154,13 @@ mod tests {
     use super::*;
 
     fn told(functions: &str) -> Option<String> {
-        let wide = format!("(type $wide (func (param {0}) (result {0})))", "i32 ".repeat(100));
-        let module = wat::parse_str(format!("(module {wide} (func $wide (type $wide) unreachable) {functions})"));
+        let wide = format!(
+            "(type $wide (func (param {0}) (result {0})))",
+            "i32 ".repeat(100)
+        );
+        let module = wat::parse_str(format!(
+            "(module {wide} (func $wide (type $wide) unreachable) {functions})"
+        ));
         check(&module.expect("a module")).err()
     }
 
@@ -143,7 +176,11 @@ mod tests {
     }
 
     fn nested(what: &str, count: usize) -> String {
-        format!("{} {}", format!("({what} ").repeat(count), ")".repeat(count))
+        format!(
+            "{} {}",
+            format!("({what} ").repeat(count),
+            ")".repeat(count)
+        )
     }
 
     fn table(targets: usize) -> String {
@@ -152,23 +189,57 @@ mod tests {
 
     #[test]
     fn each_limit_of_a_function_is_exact() {
-        assert_most(64, |count| function(&nested("loop", count)), "64 loops inside each other");
-        assert_most(1_000, |count| function(&"(loop)".repeat(count)), "1000 loops");
-        assert_most(10_000, |count| function(&nested("block", count)), "10000 blocks, loops and branches");
-        assert_most(10_000, |count| function(&"(if (i32.const 0) (then))".repeat(count)), "10000 blocks");
-        assert_most(24_000, |count| function(&table(count)), "24000 br_table targets");
+        assert_most(
+            64,
+            |count| function(&nested("loop", count)),
+            "64 loops inside each other",
+        );
+        assert_most(
+            1_000,
+            |count| function(&"(loop)".repeat(count)),
+            "1000 loops",
+        );
+        assert_most(
+            10_000,
+            |count| function(&nested("block", count)),
+            "10000 blocks, loops and branches",
+        );
+        assert_most(
+            10_000,
+            |count| function(&"(if (i32.const 0) (then))".repeat(count)),
+            "10000 blocks",
+        );
+        assert_most(
+            24_000,
+            |count| function(&table(count)),
+            "24000 br_table targets",
+        );
         assert_most(
             20_000,
             |count| format!("(func (local {}) {})", "i32 ".repeat(15), table(count)),
             "targets times locals",
         );
-        let calls = |count| function(&format!("unreachable {} (unreachable)", "(call $wide) ".repeat(count)));
+        let calls = |count| {
+            function(&format!(
+                "unreachable {} (unreachable)",
+                "(call $wide) ".repeat(count)
+            ))
+        };
         assert_most(250, calls, "50000 values");
         let results = "i32 ".repeat(100);
-        let branches =
-            |count| format!("(func (block (result {results}) unreachable {}) unreachable)", "br 0 ".repeat(count));
+        let branches = |count| {
+            format!(
+                "(func (block (result {results}) unreachable {}) unreachable)",
+                "br 0 ".repeat(count)
+            )
+        };
         assert_most(499, branches, "50000 values");
-        let values = |count| format!("(func (block (result {results}) unreachable {}) unreachable)", table(count));
+        let values = |count| {
+            format!(
+                "(func (block (result {results}) unreachable {}) unreachable)",
+                table(count)
+            )
+        };
         assert_most(40, values, "4000 values that br_table targets hand over");
         let locals = "i32 ".repeat(1_000);
         assert_most(
@@ -181,9 +252,17 @@ mod tests {
     #[test]
     fn many_functions_have_limits_together() {
         let full = function(&"(loop)".repeat(1_000));
-        assert_most(50, |count| full.repeat(count), "together have more than 50000 loops");
+        assert_most(
+            50,
+            |count| full.repeat(count),
+            "together have more than 50000 loops",
+        );
         let full = function(&table(10_000));
-        assert_most(10, |count| full.repeat(count), "together have more than 100000 br_table targets");
+        assert_most(
+            10,
+            |count| full.repeat(count),
+            "together have more than 100000 br_table targets",
+        );
     }
 
     #[test]
@@ -195,7 +274,12 @@ mod tests {
 
     #[test]
     fn what_is_malformed_passes() {
-        for bytes in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0\x0a\xff", b"\0asm\x0d\0\x01\0\x01\x20\0asm"] {
+        for bytes in [
+            &b""[..],
+            b"\0asm",
+            b"\0asm\x01\0\0\0\x0a\xff",
+            b"\0asm\x0d\0\x01\0\x01\x20\0asm",
+        ] {
             assert_eq!(check(bytes), Ok(()));
         }
     }

@@ -1,7 +1,8 @@
 //! How many values the blocks and functions of a module take and return.
 
 use wasmparser::{
-    BlockType, CompositeInnerType, FunctionSectionReader, ImportSectionReader, TypeRef, TypeSectionReader,
+    BlockType, CompositeInnerType, FunctionSectionReader, ImportSectionReader, TypeRef,
+    TypeSectionReader,
 };
 
 /// Values that go in and come out.
@@ -29,12 +30,14 @@ pub(super) struct Signatures {
 impl Signatures {
     pub(super) fn read_types(&mut self, section: TypeSectionReader<'_>) {
         for group in section.into_iter().map_while(Result::ok) {
-            self.types.extend(group.types().map(|ty| match &ty.composite_type.inner {
-                CompositeInnerType::Func(function) => {
-                    Signature { takes: function.params().len() as u64, returns: function.results().len() as u64 }
-                }
-                _ => Signature::default(),
-            }));
+            self.types
+                .extend(group.types().map(|ty| match &ty.composite_type.inner {
+                    CompositeInnerType::Func(function) => Signature {
+                        takes: function.params().len() as u64,
+                        returns: function.results().len() as u64,
+                    },
+                    _ => Signature::default(),
+                }));
         }
     }
 
@@ -48,7 +51,8 @@ impl Signatures {
     }
 
     pub(super) fn read_functions(&mut self, section: FunctionSectionReader<'_>) {
-        self.functions.extend(section.into_iter().map_while(Result::ok));
+        self.functions
+            .extend(section.into_iter().map_while(Result::ok));
     }
 
     pub(super) fn of_type(&self, index: u32) -> Signature {
@@ -56,7 +60,9 @@ impl Signatures {
     }
 
     pub(super) fn of_function(&self, index: u32) -> Signature {
-        self.functions.get(index as usize).map_or_else(Signature::default, |&ty| self.of_type(ty))
+        self.functions
+            .get(index as usize)
+            .map_or_else(Signature::default, |&ty| self.of_type(ty))
     }
 
     /// Of the function with the `number`th body.
@@ -68,7 +74,10 @@ impl Signatures {
     pub(super) fn of_block(&self, block: BlockType) -> Signature {
         match block {
             BlockType::Empty => Signature::default(),
-            BlockType::Type(_) => Signature { takes: 0, returns: 1 },
+            BlockType::Type(_) => Signature {
+                takes: 0,
+                returns: 1,
+            },
             BlockType::FuncType(index) => self.of_type(index),
         }
     }

@@ -28,12 +28,35 @@ pub(super) struct Weight {
 
 impl Weight {
     /// Weighs a function up to its end or to where it is malformed.
-    pub(super) fn of(body: &FunctionBody<'_>, signature: Signature, signatures: &Signatures) -> Self {
-        let mut weight = Self { locals: signature.takes, ..Self::default() };
-        let locals = body.get_locals_reader().into_iter().flatten().map_while(Result::ok);
+    pub(super) fn of(
+        body: &FunctionBody<'_>,
+        signature: Signature,
+        signatures: &Signatures,
+    ) -> Self {
+        let mut weight = Self {
+            locals: signature.takes,
+            ..Self::default()
+        };
+        let locals = body
+            .get_locals_reader()
+            .into_iter()
+            .flatten()
+            .map_while(Result::ok);
         weight.locals += locals.map(|(count, _)| u64::from(count)).sum::<u64>();
-        let mut weighing = Weighing { weight, open: vec![Frame { is_loop: false, signature }], loops: 0, signatures };
-        let operators = body.get_operators_reader().into_iter().flatten().map_while(Result::ok);
+        let mut weighing = Weighing {
+            weight,
+            open: vec![Frame {
+                is_loop: false,
+                signature,
+            }],
+            loops: 0,
+            signatures,
+        };
+        let operators = body
+            .get_operators_reader()
+            .into_iter()
+            .flatten()
+            .map_while(Result::ok);
         operators.for_each(|operator| weighing.add(&operator));
         weighing.weight
     }
@@ -58,21 +81,32 @@ impl Weighing<'_> {
         match operator {
             Operator::Block { blockty } | Operator::If { blockty } => self.enter(*blockty, false),
             Operator::Loop { blockty } => self.enter(*blockty, true),
-            Operator::End => self.loops -= u64::from(self.open.pop().is_some_and(|frame| frame.is_loop)),
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => self.branch(*relative_depth),
+            Operator::End => {
+                self.loops -= u64::from(self.open.pop().is_some_and(|frame| frame.is_loop))
+            }
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                self.branch(*relative_depth)
+            }
             Operator::BrTable { targets } => {
                 self.weight.targets += u64::from(targets.len()) + 1;
                 let before = self.weight.values;
-                targets.targets().map_while(Result::ok).chain([targets.default()]).for_each(|depth| self.branch(depth));
+                targets
+                    .targets()
+                    .map_while(Result::ok)
+                    .chain([targets.default()])
+                    .for_each(|depth| self.branch(depth));
                 self.weight.target_values += self.weight.values - before;
             }
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 self.weight.values += self.signatures.of_function(*function_index).values();
             }
-            Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
+            Operator::CallIndirect { type_index, .. }
+            | Operator::ReturnCallIndirect { type_index, .. } => {
                 self.weight.values += self.signatures.of_type(*type_index).values();
             }
-            Operator::Return => self.weight.values += self.open.first().map_or(0, |frame| frame.signature.returns),
+            Operator::Return => {
+                self.weight.values += self.open.first().map_or(0, |frame| frame.signature.returns)
+            }
             _ => {}
         }
     }
@@ -91,8 +125,17 @@ impl Weighing<'_> {
     /// A branch to a loop hands over what the loop takes, one to a block what the block returns.
     fn branch(&mut self, depth: u32) {
         self.weight.ways += 1;
-        let frame = self.open.len().checked_sub(depth as usize + 1).and_then(|index| self.open.get(index));
-        self.weight.values +=
-            frame.map_or(0, |frame| if frame.is_loop { frame.signature.takes } else { frame.signature.returns });
+        let frame = self
+            .open
+            .len()
+            .checked_sub(depth as usize + 1)
+            .and_then(|index| self.open.get(index));
+        self.weight.values += frame.map_or(0, |frame| {
+            if frame.is_loop {
+                frame.signature.takes
+            } else {
+                frame.signature.returns
+            }
+        });
     }
 }

@@ -40,11 +40,19 @@ const PROCESSES_LIMIT: u32 = 12;
 ///
 /// # Errors
 /// When it is no skill, or a run has no outcome.
-pub fn determinism(args: DeterminismArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
+pub fn determinism(
+    args: DeterminismArgs,
+    global: &Global,
+    progress: &Progress,
+) -> Result<Exit, Failure> {
     let (runs, vary, warm_only) = (args.runs.get(), args.vary.clone(), args.warm);
     let order = accept(args, global, progress)?;
-    let folder = tempfile::tempdir()
-        .map_err(|error| Failure::operating("no_folder", format!("cannot make a temporary folder: {error}")))?;
+    let folder = tempfile::tempdir().map_err(|error| {
+        Failure::operating(
+            "no_folder",
+            format!("cannot make a temporary folder: {error}"),
+        )
+    })?;
     let warm = global.cache_folder();
     let cold = folder.path().join("cache");
     let cold = if warm_only { warm.clone() } else { Some(cold) };
@@ -61,36 +69,60 @@ pub fn determinism(args: DeterminismArgs, global: &Global, progress: &Progress) 
     let reports = run_all(assignments.collect(), runs, folder.path(), progress)?;
     progress.clear();
     let difference = first_difference(&reports, !vary.is_empty());
-    let verdict = Comparison { order: &order, runs, processes, first: &reports[0].first, difference };
+    let verdict = Comparison {
+        order: &order,
+        runs,
+        processes,
+        first: &reports[0].first,
+        difference,
+    };
     let text = match global.format {
         Format::Human => verdict.text(&vary),
         Format::Json => output::json_line(&verdict.json()),
     };
     output::stdout(text.as_bytes())?;
-    Ok(if verdict.difference.is_none() { Exit::Success } else { Exit::Verdict(Verdict::Diverged) })
+    Ok(if verdict.difference.is_none() {
+        Exit::Success
+    } else {
+        Exit::Verdict(Verdict::Diverged)
+    })
 }
 
 /// Checks skill, input and limits as an order's, and compiles what the warm processes will find compiled.
-fn accept(args: DeterminismArgs, global: &Global, progress: &Progress) -> Result<AcceptedOrder, Failure> {
+fn accept(
+    args: DeterminismArgs,
+    global: &Global,
+    progress: &Progress,
+) -> Result<AcceptedOrder, Failure> {
     let mut config = OrderConfig::new(OrderConfig::generate_id(), SkillPackage::Path(args.skill));
     config.input_data = super::run::read_input(args.input)?;
     let mut sandbox = args.sandbox.config().unwrap_or_default();
     // A fixed seed and clock unless asked otherwise: two invocations give the same result too.
     sandbox.random_seed.get_or_insert(Seed::from_bytes([0; 32]));
-    sandbox.clock_start.get_or_insert(jiff::Timestamp::UNIX_EPOCH + 1_767_225_600.seconds());
+    sandbox
+        .clock_start
+        .get_or_insert(jiff::Timestamp::UNIX_EPOCH + 1_767_225_600.seconds());
     config.sandbox_config = Some(sandbox);
     // Nothing is written there: the order is accepted and goes no further.
     let embedded = Embedded::new(DataFolder::new("."), super::embedded(global, progress))?;
     progress.show("preparing the skill");
     let order = super::runtime()?.block_on(embedded.acceptance().accept(config))?;
     if order.profile().backend == Backend::Docker {
-        let detail = "containers see the machine's time and randomness: there is nothing here to measure";
-        return Err(Failure::usage("order_invalid", detail).hint("run it with --backend native or wasm"));
+        let detail =
+            "containers see the machine's time and randomness: there is nothing here to measure";
+        return Err(
+            Failure::usage("order_invalid", detail).hint("run it with --backend native or wasm")
+        );
     }
     Ok(order)
 }
 
-fn assignment(order: &AcceptedOrder, runs: u32, surroundings: Surroundings, vary: &[Vary]) -> Assignment {
+fn assignment(
+    order: &AcceptedOrder,
+    runs: u32,
+    surroundings: Surroundings,
+    vary: &[Vary],
+) -> Assignment {
     let mut profile = order.profile().clone();
     let number = surroundings.number;
     if vary.contains(&Vary::Seed) {
@@ -99,7 +131,10 @@ fn assignment(order: &AcceptedOrder, runs: u32, surroundings: Surroundings, vary
     }
     if vary.contains(&Vary::Clock) {
         let hours = i64::try_from(number).unwrap_or(0) * 1_001;
-        profile.clock_start = profile.clock_start.saturating_add(hours.hours()).unwrap_or(profile.clock_start);
+        profile.clock_start = profile
+            .clock_start
+            .saturating_add(hours.hours())
+            .unwrap_or(profile.clock_start);
     }
     Assignment {
         skill: order.skill().to_object(),
@@ -123,7 +158,9 @@ fn run_all(
     let done = AtomicU32::new(0);
     let worker = || {
         loop {
-            let Some((index, assignment)) = lock(&waiting).pop_front() else { return };
+            let Some((index, assignment)) = lock(&waiting).pop_front() else {
+                return;
+            };
             let report = run_one(&assignment, folder);
             let done = done.fetch_add(assignment.runs, Ordering::Relaxed) + assignment.runs;
             progress.update(&format!("{done} of {runs} runs"));
@@ -137,16 +174,29 @@ fn run_all(
         scope.spawn(worker);
         scope.spawn(worker);
     });
-    let mut finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut finished = finished
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     finished.sort_by_key(|(index, _)| *index);
     finished.into_iter().map(|(_, report)| report).collect()
 }
 
 fn run_one(assignment: &Assignment, folder: &Path) -> Result<Report, Failure> {
-    let failed = |what: &str| Failure::operating("probe_failed", format!("a process of the comparison {what}"));
-    let program = std::env::current_exe().map_err(|error| failed(&format!("cannot be started: {error}")))?;
-    let working_folder = folder.join(format!("{:0width$}", 0, width = 1 + assignment.surroundings.number * 13));
-    std::fs::create_dir(&working_folder).map_err(|error| failed(&format!("has no folder: {error}")))?;
+    let failed = |what: &str| {
+        Failure::operating(
+            "probe_failed",
+            format!("a process of the comparison {what}"),
+        )
+    };
+    let program =
+        std::env::current_exe().map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    let working_folder = folder.join(format!(
+        "{:0width$}",
+        0,
+        width = 1 + assignment.surroundings.number * 13
+    ));
+    std::fs::create_dir(&working_folder)
+        .map_err(|error| failed(&format!("has no folder: {error}")))?;
     let mut command = Command::new(program);
     assignment.surroundings.apply(&mut command, &working_folder);
     let mut child = command
@@ -157,22 +207,41 @@ fn run_one(assignment: &Assignment, folder: &Path) -> Result<Report, Failure> {
         .spawn()
         .map_err(|error| failed(&format!("cannot be started: {error}")))?;
     let text = output::json_line(assignment);
-    let written = child.stdin.take().map(|mut stdin| stdin.write_all(text.as_bytes()));
-    let ended = child.wait_with_output().map_err(|error| failed(&format!("was lost: {error}")))?;
+    let written = child
+        .stdin
+        .take()
+        .map(|mut stdin| stdin.write_all(text.as_bytes()));
+    let ended = child
+        .wait_with_output()
+        .map_err(|error| failed(&format!("was lost: {error}")))?;
     if !ended.status.success() || written.is_none_or(|written| written.is_err()) {
         let said = String::from_utf8_lossy(&ended.stderr);
-        return Err(failed(&format!("ended with {}: {}", ended.status, said.trim())));
+        return Err(failed(&format!(
+            "ended with {}: {}",
+            ended.status,
+            said.trim()
+        )));
     }
-    serde_json::from_slice(&ended.stdout).map_err(|error| failed(&format!("said something else: {error}")))
+    serde_json::from_slice(&ended.stdout)
+        .map_err(|error| failed(&format!("said something else: {error}")))
 }
 
 /// The first difference within a process, or else to the first process.
 fn first_difference(reports: &[Report], told_differently: bool) -> Option<(usize, Difference)> {
-    let between_processes = if told_differently { difference::in_effect } else { difference::between };
+    let between_processes = if told_differently {
+        difference::in_effect
+    } else {
+        difference::between
+    };
     let first = &reports.first()?.first;
     reports.iter().enumerate().find_map(|(number, report)| {
-        let within = report.other.as_ref().and_then(|other| difference::between(&report.first, other));
-        within.or_else(|| between_processes(first, &report.first)).map(|difference| (number, difference))
+        let within = report
+            .other
+            .as_ref()
+            .and_then(|other| difference::between(&report.first, other));
+        within
+            .or_else(|| between_processes(first, &report.first))
+            .map(|difference| (number, difference))
     })
 }
 
@@ -197,21 +266,37 @@ impl Comparison<'_> {
             &format!("{} {}", manifest.name, manifest.version),
             &format!("sha256:{}", self.order.skill().digest()),
         );
-        sheet.row("runs", &format!("{} in {} processes", self.runs, self.processes));
+        sheet.row(
+            "runs",
+            &format!("{} in {} processes", self.runs, self.processes),
+        );
         let is_native = self.order.profile().backend == Backend::Native;
         let varied = match is_native {
             true => "environment, working folder, cores, load; time, entropy, pids",
-            false => "environment, working folder, cores, load, cache, memory pool; time, entropy, pids, addresses",
+            false => {
+                "environment, working folder, cores, load, cache, memory pool; time, entropy, pids, addresses"
+            }
         };
         sheet.row("varied", varied);
         if !vary.is_empty() {
-            let names: Vec<&str> =
-                vary.iter().map(|what| if *what == Vary::Seed { "random seed" } else { "clock start" }).collect();
+            let names: Vec<&str> = vary
+                .iter()
+                .map(|what| {
+                    if *what == Vary::Seed {
+                        "random seed"
+                    } else {
+                        "clock start"
+                    }
+                })
+                .collect();
             sheet.row("and", &names.join(", "));
         }
         let compared = match is_native {
             true => String::from("outcome and log"),
-            false => format!("outcome, log, fuel and {} answers of the host", self.first.seen.len()),
+            false => format!(
+                "outcome, log, fuel and {} answers of the host",
+                self.first.seen.len()
+            ),
         };
         sheet.row("compared", &compared);
         if is_native {
@@ -220,7 +305,14 @@ impl Comparison<'_> {
         match &self.difference {
             None => {
                 sheet.painted_row("verdict", "identical", |style, text| style.good(text));
-                sheet.row("outcome", &format!("{}, sha256:{}", self.first.outcome, self.first.outcome.digest()));
+                sheet.row(
+                    "outcome",
+                    &format!(
+                        "{}, sha256:{}",
+                        self.first.outcome,
+                        self.first.outcome.digest()
+                    ),
+                );
             }
             Some((process, difference)) => {
                 let verdict = format!("different in process {process}: {difference}");

@@ -61,14 +61,20 @@ impl NativeSetting {
         Ok(Box::new(NativeSandbox::new(NativeOptions {
             root: crate::commands::native_root(self.root.as_deref()),
             images_folder: self.images_folder.clone(),
-            may_lack: self.without.iter().filter_map(|name| Layer::from_name(name)).collect(),
+            may_lack: self
+                .without
+                .iter()
+                .filter_map(|name| Layer::from_name(name))
+                .collect(),
             ..NativeOptions::default()
         })))
     }
 
     #[cfg(not(target_os = "linux"))]
     fn sandbox(&self) -> Result<Box<dyn Sandbox>, SandboxError> {
-        Err(SandboxError::Rejected(String::from("native skills run on Linux only")))
+        Err(SandboxError::Rejected(String::from(
+            "native skills run on Linux only",
+        )))
     }
 }
 
@@ -99,7 +105,11 @@ pub struct Run {
 impl Run {
     /// The sources of difference that were the host's.
     pub fn of_the_host(&self) -> Vec<&str> {
-        self.repeatability.iter().filter(|(_, state)| *state == "host").map(|(name, _)| &**name).collect()
+        self.repeatability
+            .iter()
+            .filter(|(_, state)| *state == "host")
+            .map(|(name, _)| &**name)
+            .collect()
     }
 }
 
@@ -108,18 +118,27 @@ impl Run {
 /// # Errors
 /// When it cannot be read, or the skill has no outcome.
 pub fn probe() -> Result<Exit, Failure> {
-    let assignment: Assignment = serde_json::from_reader(io::stdin().lock())
-        .map_err(|error| Failure::usage("usage", format!("no assignment on standard input: {error}")))?;
+    let assignment: Assignment = serde_json::from_reader(io::stdin().lock()).map_err(|error| {
+        Failure::usage("usage", format!("no assignment on standard input: {error}"))
+    })?;
     assignment.surroundings.confine();
     let busy = Busy::start(assignment.surroundings.load_threads);
-    let report = work(&assignment).map_err(|error| Failure::operating("sandbox_unavailable", error.to_string()))?;
+    let report = work(&assignment)
+        .map_err(|error| Failure::operating("sandbox_unavailable", error.to_string()))?;
     drop(busy);
     output::stdout(output::json_line(&report).as_bytes())?;
     Ok(Exit::Success)
 }
 
 fn work(assignment: &Assignment) -> Result<Report, SandboxError> {
-    let Assignment { skill, input, profile, runs, surroundings, native } = assignment;
+    let Assignment {
+        skill,
+        input,
+        profile,
+        runs,
+        surroundings,
+        native,
+    } = assignment;
     let skill = Skill::from_object(skill, &PackageLimits::default())
         .map_err(|error| SandboxError::Rejected(error.to_string()))?;
     let runner = match native {
@@ -133,13 +152,24 @@ fn work(assignment: &Assignment) -> Result<Report, SandboxError> {
         })?)),
     };
     runner.prepare(&skill)?;
-    let time_limit = Duration::from_millis(profile.timeout_ms).saturating_mul(4).max(Duration::from_secs(60));
-    let job = Job { skill: &skill, input: input.as_bytes(), profile, time_limit, language_runtime: None };
+    let time_limit = Duration::from_millis(profile.timeout_ms)
+        .saturating_mul(4)
+        .max(Duration::from_secs(60));
+    let job = Job {
+        skill: &skill,
+        input: input.as_bytes(),
+        profile,
+        time_limit,
+        language_runtime: None,
+    };
     let first = runner.run(&job)?;
     for _ in 1..*runs {
         let other = runner.run(&job)?;
         if other != first {
-            return Ok(Report { first, other: Some(other) });
+            return Ok(Report {
+                first,
+                other: Some(other),
+            });
         }
     }
     Ok(Report { first, other: None })
@@ -171,7 +201,10 @@ impl Runner {
             logs: execution.logs,
             fuel: execution.resources.fuel,
             seen,
-            repeatability: execution.isolation.map(|isolation| isolation.repeatability).unwrap_or_default(),
+            repeatability: execution
+                .isolation
+                .map(|isolation| isolation.repeatability)
+                .unwrap_or_default(),
         })
     }
 }

@@ -41,10 +41,17 @@ impl Surroundings {
         command.env_clear().current_dir(folder);
         // Names that sort before and after each other differently in every process, and a size that moves the stack.
         for index in 0..1 + self.number % 7 {
-            let letter = char::from(b'A' + u8::try_from((self.number * 5 + index * 11) % 26).unwrap_or(0));
-            command.env(format!("{letter}{}_{index}", self.number), "x".repeat(self.number * 37 % 1999));
+            let letter =
+                char::from(b'A' + u8::try_from((self.number * 5 + index * 11) % 26).unwrap_or(0));
+            command.env(
+                format!("{letter}{}_{index}", self.number),
+                "x".repeat(self.number * 37 % 1999),
+            );
         }
-        command.env("TZ", ["UTC", "Asia/Kathmandu", "America/St_Johns"][self.number % 3]);
+        command.env(
+            "TZ",
+            ["UTC", "Asia/Kathmandu", "America/St_Johns"][self.number % 3],
+        );
         command.env("LANG", ["C", "de_DE.UTF-8", "tr_TR.UTF-8"][self.number % 3]);
         command.env("PYTHONHASHSEED", self.number.to_string());
     }
@@ -56,7 +63,9 @@ impl Surroundings {
             use nix::sched::{CpuSet, sched_setaffinity};
             let mut only = CpuSet::new();
             // A host that does not allow it varies this less; everything else is varied all the same.
-            let confined = only.set(core).and_then(|()| sched_setaffinity(nix::unistd::Pid::from_raw(0), &only));
+            let confined = only
+                .set(core)
+                .and_then(|()| sched_setaffinity(nix::unistd::Pid::from_raw(0), &only));
             if let Err(error) = confined {
                 tracing::debug!(%error, core, "not confined");
             }

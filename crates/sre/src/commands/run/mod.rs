@@ -42,10 +42,14 @@ struct Finished {
 /// # Errors
 /// When there is no result: the order was refused, something around it failed, or Ctrl-C.
 pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
-    let RunArgs { order, receipt: receipt_file } = args;
+    let RunArgs {
+        order,
+        receipt: receipt_file,
+    } = args;
     if receipt_file.as_deref().is_some_and(super::is_stdout) {
         let failure = Failure::usage("usage", "--receipt -: standard output is the result's");
-        return Err(failure.hint("name a file; `sre bundle ORDER --output -` writes receipt and evidence there"));
+        return Err(failure
+            .hint("name a file; `sre bundle ORDER --output -` writes receipt and evidence there"));
     }
     let config = order::read(order)?;
     let folder = global.data_folder()?;
@@ -62,11 +66,17 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     });
     runtime.shutdown_timeout(STOP_TIME_LIMIT);
     progress.clear();
-    let Finished { skill, result, is_stored, receipt } =
-        ended.unwrap_or_else(|| Err(interrupted(&folder, &order_id)))?;
+    let Finished {
+        skill,
+        result,
+        is_stored,
+        receipt,
+    } = ended.unwrap_or_else(|| Err(interrupted(&folder, &order_id)))?;
 
     if is_stored && !global.quiet {
-        output::stderr(&format!("note: order {order_id} ended before; this is its stored result, nothing ran\n"));
+        output::stderr(&format!(
+            "note: order {order_id} ended before; this is its stored result, nothing ran\n"
+        ));
     }
     let text = match global.format {
         Format::Human => output::order(Some(&skill), &result, Style::stdout()),
@@ -83,13 +93,20 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
 
 /// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result is durable and
 /// printed by now, so what fails here is reported beside it.
-fn hand_over(receipt: Result<Receipt, Failure>, file: Option<&Path>, order_id: &OrderId, global: &Global) -> bool {
+fn hand_over(
+    receipt: Result<Receipt, Failure>,
+    file: Option<&Path>,
+    order_id: &OrderId,
+    global: &Global,
+) -> bool {
     let (failure, verb) = match (receipt, file) {
         (Ok(_), None) => return true,
-        (Ok(receipt), Some(file)) => match super::write_file(file, &receipt.envelope().to_canonical()) {
-            Ok(()) => return true,
-            Err(failure) => (failure, "write the receipt of"),
-        },
+        (Ok(receipt), Some(file)) => {
+            match super::write_file(file, &receipt.envelope().to_canonical()) {
+                Ok(()) => return true,
+                Err(failure) => (failure, "write the receipt of"),
+            }
+        }
         (Err(failure), _) => (failure, "issue the receipt of"),
     };
     let hint = format!(
@@ -117,10 +134,18 @@ async fn pipeline(
     let result = orchestrator.execute_observed(order, &observe).await?;
     // The result is durable. Dies here: the order has no receipt, and the same order again, or `sre bundle`, issues it.
     let receipt = match Receipts::over(folder, Arc::clone(orchestrator.journal())).await {
-        Ok(receipts) => receipts.issue(&result.order_id).await.map(|(receipt, _)| receipt),
+        Ok(receipts) => receipts
+            .issue(&result.order_id)
+            .await
+            .map(|(receipt, _)| receipt),
         Err(failure) => Err(failure),
     };
-    Ok(Finished { result, is_stored: is_stored.load(Ordering::Relaxed), skill, receipt })
+    Ok(Finished {
+        result,
+        is_stored: is_stored.load(Ordering::Relaxed),
+        skill,
+        receipt,
+    })
 }
 
 fn describe(stage: Stage, skill: &Skill) -> String {
@@ -142,19 +167,36 @@ async fn ctrl_c() {
 
 /// What is true after Ctrl-C. By now nothing of this process works on the order any more.
 fn interrupted(folder: &DataFolder, order_id: &OrderId) -> Failure {
-    let entry = folder.has_journal().then(|| folder.open_journal().ok()?.get(order_id).ok()?).flatten();
+    let entry = folder
+        .has_journal()
+        .then(|| folder.open_journal().ok()?.get(order_id).ok()?)
+        .flatten();
     let (detail, hint) = match entry {
-        None => (String::from("interrupted before the order was accepted; nothing ran and nothing is kept"), None),
+        None => (
+            String::from(
+                "interrupted before the order was accepted; nothing ran and nothing is kept",
+            ),
+            None,
+        ),
         Some(entry) if entry.result.is_none() => (
             format!("interrupted; the skill was stopped and order {order_id} is still open"),
-            Some(format!("run the same command with --order-id {order_id} to execute it again")),
+            Some(format!(
+                "run the same command with --order-id {order_id} to execute it again"
+            )),
         ),
         Some(_) => (
             format!(
                 "interrupted after order {order_id} had ended; its result is kept, and its callback where it was not delivered"
             ),
-            Some(format!("the same command with --order-id {order_id} prints the result")),
+            Some(format!(
+                "the same command with --order-id {order_id} prints the result"
+            )),
         ),
     };
-    Failure { exit: Exit::Interrupted, code: "interrupted", detail, hint }
+    Failure {
+        exit: Exit::Interrupted,
+        code: "interrupted",
+        detail,
+        hint,
+    }
 }

@@ -22,7 +22,13 @@ const ORDER_LIMIT_BYTES: u64 = 48 << 20;
 /// # Errors
 /// Bad usage or bad input; the message names the argument or the position.
 pub fn read(args: NewOrderArgs) -> Result<OrderConfig, Failure> {
-    let NewOrderArgs { skill, input, order_file, order, sandbox } = args;
+    let NewOrderArgs {
+        skill,
+        input,
+        order_file,
+        order,
+        sandbox,
+    } = args;
     if let Some(file) = order_file {
         return read_order(&file);
     }
@@ -30,7 +36,9 @@ pub fn read(args: NewOrderArgs) -> Result<OrderConfig, Failure> {
     let id = order.order_id.unwrap_or_else(OrderConfig::generate_id);
     let mut config = OrderConfig::new(id, SkillPackage::Path(skill));
     config.input_data = read_input(input)?;
-    config.timeout_seconds = order.timeout_seconds.unwrap_or(OrderConfig::DEFAULT_TIMEOUT_SECONDS);
+    config.timeout_seconds = order
+        .timeout_seconds
+        .unwrap_or(OrderConfig::DEFAULT_TIMEOUT_SECONDS);
     config.max_retries = order.max_retries.unwrap_or(0);
     config.retry_on_timeout = order.retry_on_timeout;
     config.callback_url = order.callback_url;
@@ -43,7 +51,9 @@ fn read_order(file: &Path) -> Result<OrderConfig, Failure> {
     let name = format!("the order in {}", shown(file));
     let mut value = parse(&name, &read_file(file, &name, ORDER_LIMIT_BYTES)?)?;
     if let Value::Object(members) = &mut value {
-        members.entry("order_id").or_insert_with(|| OrderConfig::generate_id().as_str().into());
+        members
+            .entry("order_id")
+            .or_insert_with(|| OrderConfig::generate_id().as_str().into());
     }
     Ok(OrderConfig::from_json(value, LocalPaths::Allowed)?)
 }
@@ -54,8 +64,13 @@ fn read_order(file: &Path) -> Result<OrderConfig, Failure> {
 /// Bad usage or bad input; the message names the argument or the position.
 pub fn read_input(input: InputArgs) -> Result<Value, Failure> {
     let (name, text) = match input {
-        InputArgs { input: Some(text), .. } => (String::from("--input"), text.into_bytes()),
-        InputArgs { input_file: Some(file), .. } => {
+        InputArgs {
+            input: Some(text), ..
+        } => (String::from("--input"), text.into_bytes()),
+        InputArgs {
+            input_file: Some(file),
+            ..
+        } => {
             let name = format!("the input in {}", shown(&file));
             let text = read_file(&file, &name, INPUT_LIMIT_BYTES)?;
             (name, text)
@@ -88,17 +103,28 @@ fn read_file(file: &Path, name: &str, limit_bytes: u64) -> Result<Vec<u8>, Failu
         from.take(limit_bytes + 1).read_to_end(&mut text)?;
         Ok(text)
     };
-    let text =
-        if file == Path::new("-") { read(&mut io::stdin()) } else { File::open(file).and_then(|mut f| read(&mut f)) };
+    let text = if file == Path::new("-") {
+        read(&mut io::stdin())
+    } else {
+        File::open(file).and_then(|mut f| read(&mut f))
+    };
     match text {
-        Ok(text) if text.len() as u64 > limit_bytes => {
-            Err(Failure::usage("input_too_large", format!("{name} is longer than {limit_bytes} bytes")))
-        }
+        Ok(text) if text.len() as u64 > limit_bytes => Err(Failure::usage(
+            "input_too_large",
+            format!("{name} is longer than {limit_bytes} bytes"),
+        )),
         Ok(text) => Ok(text),
-        Err(error) => Err(Failure::usage("input_unreadable", format!("{name} cannot be read: {error}"))),
+        Err(error) => Err(Failure::usage(
+            "input_unreadable",
+            format!("{name} cannot be read: {error}"),
+        )),
     }
 }
 
 fn shown(file: &Path) -> String {
-    if file == Path::new("-") { String::from("standard input") } else { file.display().to_string() }
+    if file == Path::new("-") {
+        String::from("standard input")
+    } else {
+        file.display().to_string()
+    }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sre_core::{
-    BlobDigest, CommitResult, CommitStatus, Method, OrderId, OrderResult, OrderStatus, ReceiptDigest, SkillDigest,
-    Verdict, VerifyResult,
+    BlobDigest, CommitResult, CommitStatus, Method, OrderId, OrderResult, OrderStatus,
+    ReceiptDigest, SkillDigest, Verdict, VerifyResult,
 };
 use sre_da::format_uri;
 use sre_orchestrator::Embedded;
 use sre_receipt::{
-    Circumstances, Envelope, Examination, Examiner, Host, NodeKey, Policy, Receipt, Trust, VerdictStatement,
+    Circumstances, Envelope, Examination, Examiner, Host, NodeKey, Policy, Receipt, Trust,
+    VerdictStatement,
 };
 use sre_sandbox::Execution;
 use sre_verify::{Verifier, VerifyRequest};
@@ -61,7 +62,13 @@ impl Checker {
         sources.add_service(place.clone());
         let sources = Arc::new(sources);
         let verifier = embedded.verifier_over(Arc::clone(&sources) as _);
-        Self { place, sources, verifier, examiner: Examiner::new(trust, Policy::default()), key }
+        Self {
+            place,
+            sources,
+            verifier,
+            examiner: Examiner::new(trust, Policy::default()),
+            key,
+        }
     }
 
     /// Believes `trust` and signs with `key` from now on.
@@ -80,8 +87,15 @@ impl Checker {
             Ok(bytes) => (bytes, None),
             Err(silence) => (None, Some(silence)),
         };
-        let examination = self.examiner.examine(bytes.as_deref().unwrap_or_default(), None);
-        Fetched { digest, bytes, silence, examination }
+        let examination = self
+            .examiner
+            .examine(bytes.as_deref().unwrap_or_default(), None);
+        Fetched {
+            digest,
+            bytes,
+            silence,
+            examination,
+        }
     }
 
     async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
@@ -91,19 +105,31 @@ impl Checker {
 
     /// The verdict on it, signed, with what may be held against the executor.
     pub async fn check(&self, fetched: Fetched) -> Found {
-        let Fetched { digest, bytes, silence, examination } = fetched;
+        let Fetched {
+            digest,
+            bytes,
+            silence,
+            examination,
+        } = fetched;
         let Some(bytes) = bytes else {
-            let mut missing = format!("the receipt {digest} is in the log, and its bytes cannot be had");
+            let mut missing =
+                format!("the receipt {digest} is in the log, and its bytes cannot be had");
             if let Some(silence) = &silence {
                 missing.push_str(&format!(": {silence}"));
             }
             let result = alone(examination, Verdict::Unavailable, missing);
-            return Found { silence, ..self.found(digest, None, result, None) };
+            return Found {
+                silence,
+                ..self.found(digest, None, result, None)
+            };
         };
         let Some(claim) = examination.claim(format_uri) else {
             return self.found(digest, Some(&bytes), examination.without_replay(), None);
         };
-        let request = VerifyRequest { claim: claim.clone(), reported_output: None };
+        let request = VerifyRequest {
+            claim: claim.clone(),
+            reported_output: None,
+        };
         let before = self.sources.trouble().count;
         let (mut replayed, mut execution) = self.verifier.verify_and_show(request.clone()).await;
         if replayed.verdict == Verdict::Unavailable {
@@ -115,10 +141,21 @@ impl Checker {
         let trouble = self.sources.trouble();
         let is_silent = replayed.verdict == Verdict::Unavailable && trouble.count > before;
         let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
-        let is_repeated = replayed.divergence.as_ref().is_some_and(|found| found.repeated == Some(true));
+        let is_repeated = replayed
+            .divergence
+            .as_ref()
+            .is_some_and(|found| found.repeated == Some(true));
         let own = own.and_then(|execution| self.own_receipt(claim, &execution, is_repeated));
-        let found = self.found(digest, Some(&bytes), examination.conclude(replayed), own.as_ref());
-        Found { silence: trouble.last.filter(|_| is_silent), ..found }
+        let found = self.found(
+            digest,
+            Some(&bytes),
+            examination.conclude(replayed),
+            own.as_ref(),
+        );
+        Found {
+            silence: trouble.last.filter(|_| is_silent),
+            ..found
+        }
     }
 
     fn found(
@@ -130,8 +167,9 @@ impl Checker {
     ) -> Found {
         let parsed = receipt.and_then(|bytes| Receipt::read(Envelope::parse(bytes).ok()?).ok());
         let order_id = parsed.map(|receipt| receipt.predicate().order_id.clone());
-        let statement =
-            order_id.clone().map(|id| VerdictStatement::issue(digest, id, &result, Timestamp::now(), &self.key.secret));
+        let statement = order_id.clone().map(|id| {
+            VerdictStatement::issue(digest, id, &result, Timestamp::now(), &self.key.secret)
+        });
         let challenge = (!result.is_valid).then(|| {
             json!({
                 "format": "sre.challenge/v1",
@@ -146,23 +184,40 @@ impl Checker {
                 "signed_verdict": statement.as_ref().map(|statement| envelope(statement.envelope())),
             })
         });
-        Found { result, order_id, statement, challenge, silence: None }
+        Found {
+            result,
+            order_id,
+            statement,
+            challenge,
+            silence: None,
+        }
     }
 
     /// What this node says the order does: the same skill, input and limits, and the outcome of the replay. A replay
     /// that diverged was made twice; where both agree, that is this node's own verification.
-    fn own_receipt(&self, mut claim: CommitResult, execution: &Execution, is_repeated: bool) -> Option<Receipt> {
+    fn own_receipt(
+        &self,
+        mut claim: CommitResult,
+        execution: &Execution,
+        is_repeated: bool,
+    ) -> Option<Receipt> {
         let outcome = execution.outcome;
         claim.commitment.outcome = outcome.digest();
         claim.commitment_hash = claim.commitment.digest();
         claim.commitment_uri = format_uri(claim.commitment_hash.into());
         claim.result_hash = outcome.output();
         claim.result_uri = outcome.output().map(|output| format_uri(output.into()));
-        claim.status = if outcome.output().is_some() { CommitStatus::Success } else { CommitStatus::Failed };
+        claim.status = if outcome.output().is_some() {
+            CommitStatus::Success
+        } else {
+            CommitStatus::Failed
+        };
         (claim.resources, claim.isolation) = (execution.resources, execution.isolation.clone());
         let milliseconds = u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX);
         claim.execution_time_ms = milliseconds;
-        let hash = outcome.output().map_or_else(|| outcome.digest().to_string(), |output| output.to_string());
+        let hash = outcome
+            .output()
+            .map_or_else(|| outcome.digest().to_string(), |output| output.to_string());
         let verification = is_repeated.then(|| VerifyResult {
             is_valid: true,
             verdict: Verdict::Matched,
@@ -175,7 +230,11 @@ impl Checker {
         });
         let result = OrderResult {
             order_id: claim.order_id.clone(),
-            status: if outcome.error_code().is_none() { OrderStatus::Completed } else { OrderStatus::Failed },
+            status: if outcome.error_code().is_none() {
+                OrderStatus::Completed
+            } else {
+                OrderStatus::Failed
+            },
             commit_result: Some(claim),
             verification,
             execution_time_ms: milliseconds,
@@ -186,7 +245,11 @@ impl Checker {
             logs: String::new(),
         };
         let host = Host::this(receipts::PROGRAM);
-        let circumstances = Circumstances { finished_at: Timestamp::now(), outcome: Some(outcome), host };
+        let circumstances = Circumstances {
+            finished_at: Timestamp::now(),
+            outcome: Some(outcome),
+            host,
+        };
         Receipt::issue(&result, circumstances, &self.key.secret)
             .inspect_err(|error| tracing::error!(%error, "no receipt can be made of the replay"))
             .ok()
@@ -197,12 +260,19 @@ impl Fetched {
     /// What it ran; `None` where nothing was committed or the receipt cannot be read.
     pub fn skill(&self) -> Option<SkillDigest> {
         let receipt = self.examination.receipt.as_ref()?;
-        receipt.predicate().provable.as_ref().map(|provable| provable.commitment.skill)
+        receipt
+            .predicate()
+            .provable
+            .as_ref()
+            .map(|provable| provable.commitment.skill)
     }
 
     /// Which order; `None` where the receipt cannot be read.
     pub fn order_id(&self) -> Option<&OrderId> {
-        self.examination.receipt.as_ref().map(|receipt| &receipt.predicate().order_id)
+        self.examination
+            .receipt
+            .as_ref()
+            .map(|receipt| &receipt.predicate().order_id)
     }
 
     /// Its digest.
@@ -217,13 +287,17 @@ impl Fetched {
 
     /// When the order ended, in the executor's words.
     pub fn finished_at(&self) -> Option<Timestamp> {
-        self.examination.receipt.as_ref().map(|receipt| receipt.predicate().reported.finished_at)
+        self.examination
+            .receipt
+            .as_ref()
+            .map(|receipt| receipt.predicate().reported.finished_at)
     }
 
     /// Whether it is a sound receipt of an order that committed nothing: there is nothing to replay.
     pub fn has_nothing_committed(&self) -> bool {
         let receipt = self.examination.receipt.as_ref();
-        self.examination.flaw.is_none() && receipt.is_some_and(|receipt| receipt.predicate().provable.is_none())
+        self.examination.flaw.is_none()
+            && receipt.is_some_and(|receipt| receipt.predicate().provable.is_none())
     }
 
     /// Whether it is wrong in itself, which no sampling may overlook.

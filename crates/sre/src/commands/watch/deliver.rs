@@ -7,7 +7,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use sre_core::Digest;
-use sre_orchestrator::{AddressPolicy, Callback, CallbackError, CallbackMessage, DataFolder, HttpCallback, Network};
+use sre_orchestrator::{
+    AddressPolicy, Callback, CallbackError, CallbackMessage, DataFolder, HttpCallback, Network,
+};
 use url::Url;
 
 use super::memory::Memory;
@@ -73,24 +75,44 @@ impl Courier {
     ///
     /// # Errors
     /// An address that challenges may not go to; keys that cannot be used.
-    pub fn new(args: &WatchArgs, executor: HttpPlace, folder: &DataFolder) -> Result<Self, Failure> {
-        let Some(url) = args.challenge.clone() else { return Ok(Self { executor, challenges: None }) };
+    pub fn new(
+        args: &WatchArgs,
+        executor: HttpPlace,
+        folder: &DataFolder,
+    ) -> Result<Self, Failure> {
+        let Some(url) = args.challenge.clone() else {
+            return Ok(Self {
+                executor,
+                challenges: None,
+            });
+        };
         if has_credentials(&url) {
-            let detail = "--challenge: an address must not contain credentials: they would end up in logs";
+            let detail =
+                "--challenge: an address must not contain credentials: they would end up in logs";
             return Err(Failure::usage("challenge_forbidden", detail));
         }
         let network = |text: &String| {
-            text.parse::<Network>().map_err(|error| Failure::usage("usage", format!("--challenge-network: {error}")))
+            text.parse::<Network>()
+                .map_err(|error| Failure::usage("usage", format!("--challenge-network: {error}")))
         };
-        let networks = args.challenge_networks.iter().map(network).collect::<Result<_, _>>()?;
+        let networks = args
+            .challenge_networks
+            .iter()
+            .map(network)
+            .collect::<Result<_, _>>()?;
         let policy = AddressPolicy::new(networks, args.challenge_ports.clone());
         let policy = policy.set_by("--challenge-port", "--challenge-network");
-        policy
-            .check_url(&url)
-            .map_err(|error| Failure::usage("challenge_forbidden", format!("--challenge: {error}")))?;
-        let failed = |error: CallbackError| Failure::operating("callback_unavailable", error.to_string());
-        let callback = HttpCallback::new(policy, Arc::new(folder.open_callback_keys()?)).map_err(failed)?;
-        Ok(Self { executor, challenges: Some((url, callback)) })
+        policy.check_url(&url).map_err(|error| {
+            Failure::usage("challenge_forbidden", format!("--challenge: {error}"))
+        })?;
+        let failed =
+            |error: CallbackError| Failure::operating("callback_unavailable", error.to_string());
+        let callback =
+            HttpCallback::new(policy, Arc::new(folder.open_callback_keys()?)).map_err(failed)?;
+        Ok(Self {
+            executor,
+            challenges: Some((url, callback)),
+        })
     }
 
     /// Whether challenges go anywhere.
@@ -103,14 +125,28 @@ impl Courier {
     ///
     /// # Errors
     /// When the outbox cannot be read or written.
-    pub async fn deliver(&self, memory: &Memory, state: &mut State, told: &mut Remarks) -> Result<Waiting, Failure> {
-        let mut attempt = Attempt { now: Timestamp::now(), state, told, gone: BTreeSet::new() };
+    pub async fn deliver(
+        &self,
+        memory: &Memory,
+        state: &mut State,
+        told: &mut Remarks,
+    ) -> Result<Waiting, Failure> {
+        let mut attempt = Attempt {
+            now: Timestamp::now(),
+            state,
+            told,
+            gone: BTreeSet::new(),
+        };
         let mut left = Waiting::default();
         for name in memory.waiting()? {
             let parcels = memory.parcels(&name)?;
             let mut kept = Vec::new();
             for is_challenge in [true, false] {
-                let theirs = parcels.iter().filter(|parcel| parcel.is_challenge() == is_challenge).cloned().collect();
+                let theirs = parcels
+                    .iter()
+                    .filter(|parcel| parcel.is_challenge() == is_challenge)
+                    .cloned()
+                    .collect();
                 kept.extend(self.send_all(is_challenge, theirs, &mut attempt).await);
             }
             left.challenges += kept.iter().filter(|parcel| parcel.is_challenge()).count();
@@ -127,8 +163,14 @@ impl Courier {
     }
 
     /// Sends what is due to one receiver; what is kept.
-    async fn send_all(&self, is_challenge: bool, parcels: Vec<Parcel>, attempt: &mut Attempt<'_>) -> Vec<Parcel> {
-        let is_tried = |parcel: &Parcel| !attempt.gone.contains(&is_challenge) && parcel.is_due(attempt.now);
+    async fn send_all(
+        &self,
+        is_challenge: bool,
+        parcels: Vec<Parcel>,
+        attempt: &mut Attempt<'_>,
+    ) -> Vec<Parcel> {
+        let is_tried =
+            |parcel: &Parcel| !attempt.gone.contains(&is_challenge) && parcel.is_due(attempt.now);
         let (mut tried, mut kept): (Vec<_>, Vec<_>) = parcels.into_iter().partition(is_tried);
         if tried.is_empty() {
             return kept;
@@ -141,7 +183,9 @@ impl Courier {
                 kept.extend(parcels);
                 continue;
             }
-            let sent = stream::iter(&parcels).map(|parcel| self.send(parcel)).buffered(SENDS);
+            let sent = stream::iter(&parcels)
+                .map(|parcel| self.send(parcel))
+                .buffered(SENDS);
             let sent: Vec<Sent> = sent.collect().await;
             for (parcel, sent) in parcels.into_iter().zip(sent) {
                 reached |= matches!(sent, Sent::Taken | Sent::Refused(_) | Sent::NotYet(_));
@@ -160,13 +204,23 @@ impl Courier {
 
     async fn send(&self, parcel: &Parcel) -> Sent {
         let Some(order_id) = &parcel.order_id else {
-            return self.challenge(&parcel.body).await.map_or_else(Sent::Failed, |()| Sent::Taken);
+            return self
+                .challenge(&parcel.body)
+                .await
+                .map_or_else(Sent::Failed, |()| Sent::Taken);
         };
-        let VerdictAnswer { status, code, detail } =
-            match self.executor.send_verdict(order_id, parcel.body.clone()).await {
-                Ok(answer) => answer,
-                Err(error) => return Sent::Gone(error),
-            };
+        let VerdictAnswer {
+            status,
+            code,
+            detail,
+        } = match self
+            .executor
+            .send_verdict(order_id, parcel.body.clone())
+            .await
+        {
+            Ok(answer) => answer,
+            Err(error) => return Sent::Gone(error),
+        };
         let why = format!("{status}: {detail}");
         match (status, &*code) {
             (200 | 201, _) => Sent::Taken,
@@ -181,7 +235,9 @@ impl Courier {
 
     async fn challenge(&self, body: &str) -> Result<(), String> {
         let Some((url, callback)) = &self.challenges else {
-            return Err(String::from("there is no --challenge any more, and one waits"));
+            return Err(String::from(
+                "there is no --challenge any more, and one waits",
+            ));
         };
         let digest = Digest::of(body.as_bytes()).to_string();
         let message = CallbackMessage {
@@ -194,7 +250,10 @@ impl Courier {
             body: body.to_owned(),
             trace: None,
         };
-        callback.deliver(&message).await.map_err(|error| error.to_string())
+        callback
+            .deliver(&message)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -204,8 +263,16 @@ impl Attempt<'_> {
         let (kept, what, why) = match sent {
             Sent::Taken => return None,
             Sent::Refused(why) => (None, "the receiver does not take it", why),
-            Sent::NotYet(why) => (parcel.refused(self.now, true), "the receiver does not take it yet", why),
-            Sent::Shut(why) => (parcel.refused(self.now, false), "the receiver does not take it yet", why),
+            Sent::NotYet(why) => (
+                parcel.refused(self.now, true),
+                "the receiver does not take it yet",
+                why,
+            ),
+            Sent::Shut(why) => (
+                parcel.refused(self.now, false),
+                "the receiver does not take it yet",
+                why,
+            ),
             Sent::Failed(why) | Sent::Gone(why) => (Some(parcel), "it is not delivered yet", why),
         };
         if kept.is_none() {
@@ -252,14 +319,23 @@ fn give_up(memory: &Memory, state: &mut State, left: &mut Waiting) -> Result<(),
 impl Remarks {
     fn add(&mut self, what: &'static str, why: String) {
         let is_known = self.0.contains_key(&(what, why.clone()));
-        let why = if is_known || self.0.len() < REMARKS_LIMIT { why } else { String::from("other reasons") };
+        let why = if is_known || self.0.len() < REMARKS_LIMIT {
+            why
+        } else {
+            String::from("other reasons")
+        };
         *self.0.entry((what, why)).or_default() += 1;
     }
 
     /// Logs what there is, and forgets it.
     pub fn log(&mut self) {
         for ((what, why), count) in std::mem::take(&mut self.0) {
-            tracing::warn!(count, why, offered_days = OFFER_DAYS, "verdict or challenge: {what}");
+            tracing::warn!(
+                count,
+                why,
+                offered_days = OFFER_DAYS,
+                "verdict or challenge: {what}"
+            );
         }
     }
 }

@@ -19,7 +19,11 @@ use crate::output::{self, Progress};
 pub fn watch(args: &WatchArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     let mut options = super::super::embedded(global, progress);
-    options.trusted_runtimes = args.trusted_runtimes.iter().map(TrustedRuntime::named).collect();
+    options.trusted_runtimes = args
+        .trusted_runtimes
+        .iter()
+        .map(TrustedRuntime::named)
+        .collect();
     let embedded = Embedded::new(folder.clone(), options)?;
     let runtime = super::super::runtime()?;
     let (state, left) = runtime
@@ -53,7 +57,10 @@ async fn follow(
                 watcher = Some(Watcher::open(args, folder, embedded, progress).await?);
             }
             match &mut watcher {
-                Some(watcher) => watcher.round().await.map(|left| (watcher.state().clone(), left)),
+                Some(watcher) => watcher
+                    .round()
+                    .await
+                    .map(|left| (watcher.state().clone(), left)),
                 None => Ok(Default::default()),
             }
         };
@@ -62,7 +69,10 @@ async fn follow(
             Ok(_) => has_looked = true,
             // A log that misbehaves, or a folder that cannot be used, does not get better.
             Err(failure) if args.once || !is_passing(&failure, has_looked) => return Err(failure),
-            Err(failure) => tracing::warn!(error = failure.detail, "the executor cannot be followed; trying again"),
+            Err(failure) => tracing::warn!(
+                error = failure.detail,
+                "the executor cannot be followed; trying again"
+            ),
         }
         tokio::time::sleep(Duration::from_secs_f64(args.period)).await;
     }
@@ -70,6 +80,8 @@ async fn follow(
 
 /// Whether it may be better at the next look. A log that was trusted may have a new key, which is trusted in a moment.
 fn is_passing(failure: &Failure, has_looked: bool) -> bool {
-    matches!(failure.code, "service_unreachable" | "receipt_withheld" | "log_unreadable")
-        || (has_looked && failure.code == "log_untrusted")
+    matches!(
+        failure.code,
+        "service_unreachable" | "receipt_withheld" | "log_unreadable"
+    ) || (has_looked && failure.code == "log_untrusted")
 }

@@ -36,7 +36,10 @@ impl Lots {
         text[..SECRET_BYTES].copy_from_slice(&*self.0);
         text[SECRET_BYTES..].copy_from_slice(receipt.digest().as_bytes());
         let lot = Digest::of(&*text);
-        let lot = lot.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+        let lot = lot
+            .as_bytes()
+            .first_chunk()
+            .map_or(0, |first| u64::from_be_bytes(*first));
         // 53 bits are what a number of this kind holds: below 1 in any case.
         ((lot >> 11) as f64) / ((1_u64 << 53) as f64) < share
     }
@@ -51,13 +54,22 @@ mod tests {
         let lots = Lots::random();
         let again = Lots::parse(&lots.to_text()).expect("a secret");
         let other = Lots::random();
-        let receipts: Vec<ReceiptDigest> = (0..10_000_u32).map(|n| ReceiptDigest::of(&n.to_le_bytes())).collect();
-        let drawn =
-            |lots: &Lots, share| receipts.iter().map(|receipt| lots.is_drawn(*receipt, share)).collect::<Vec<_>>();
+        let receipts: Vec<ReceiptDigest> = (0..10_000_u32)
+            .map(|n| ReceiptDigest::of(&n.to_le_bytes()))
+            .collect();
+        let drawn = |lots: &Lots, share| {
+            receipts
+                .iter()
+                .map(|receipt| lots.is_drawn(*receipt, share))
+                .collect::<Vec<_>>()
+        };
         let count = |drawn: &[bool]| drawn.iter().filter(|drawn| **drawn).count();
         assert_eq!(drawn(&lots, 0.5), drawn(&again, 0.5));
         assert_ne!(drawn(&lots, 0.5), drawn(&other, 0.5));
-        assert_eq!((count(&drawn(&lots, 0.0)), count(&drawn(&lots, 1.0))), (0, 10_000));
+        assert_eq!(
+            (count(&drawn(&lots, 0.0)), count(&drawn(&lots, 1.0))),
+            (0, 10_000)
+        );
         // Ten standard deviations.
         assert!(count(&drawn(&lots, 0.1)).abs_diff(1000) < 300);
         assert!(Lots::parse("no secret").is_none());

@@ -36,20 +36,26 @@ impl Memory {
     /// When it cannot be made, or another watcher uses it.
     pub fn open(folder: &DataFolder, origin: &KeyName) -> Result<Self, Failure> {
         // A name may have any character; its digest has none that means something to a file system.
-        let path = folder.path().join("watch").join(Digest::of(origin.as_str().as_bytes()).to_string());
+        let path = folder
+            .path()
+            .join("watch")
+            .join(Digest::of(origin.as_str().as_bytes()).to_string());
         private_folder(&path.join("outbox")).map_err(|error| failed("make", &path, &error))?;
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let lock = options.open(&lock_path).map_err(|error| failed("open", &lock_path, &error))?;
+        let lock = options
+            .open(&lock_path)
+            .map_err(|error| failed("open", &lock_path, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path, &error)),
             Err(TryLockError::WouldBlock) => {
                 let detail = format!("another `sre watch` follows {origin} with this data folder");
-                Err(Failure::operating("watch_running", detail).hint("--data-dir gives this one a folder of its own"))
+                Err(Failure::operating("watch_running", detail)
+                    .hint("--data-dir gives this one a folder of its own"))
             }
         }
     }
@@ -68,7 +74,9 @@ impl Memory {
         for entry in entries {
             let entry = entry.map_err(|error| failed("read", &path, &error))?;
             let followed = read_state(&entry.path().join("state.json"))?.followed;
-            if let Some(Followed { origin, .. }) = followed.filter(|followed| followed.executor == executor) {
+            if let Some(Followed { origin, .. }) =
+                followed.filter(|followed| followed.executor == executor)
+            {
                 return Ok(Some(origin));
             }
         }
@@ -82,7 +90,8 @@ impl Memory {
     pub fn lots(&self) -> Result<Lots, Failure> {
         let path = self.path.join("lots");
         match fs::read_to_string(&path) {
-            Ok(text) => Lots::parse(&text).ok_or_else(|| failed("read", &path, &"it holds no secret; remove it")),
+            Ok(text) => Lots::parse(&text)
+                .ok_or_else(|| failed("read", &path, &"it holds no secret; remove it")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let lots = Lots::random();
                 write(&path, lots.to_text().as_bytes()).map(|()| lots)
@@ -117,7 +126,9 @@ impl Memory {
             return write_json(&path, &parcels);
         }
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove", &path, &error))
+            }
             _ => Ok(()),
         }
     }
@@ -128,10 +139,17 @@ impl Memory {
     /// When it cannot be read.
     pub fn waiting(&self) -> Result<Vec<String>, Failure> {
         let outbox = self.outbox();
-        let names = fs::read_dir(&outbox).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-        let paths: Vec<PathBuf> = names.map_err(|error: io::Error| failed("read", &outbox, &error))?;
-        let paths = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-        let mut names: Vec<String> = paths.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+        let names = fs::read_dir(&outbox)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        let paths: Vec<PathBuf> =
+            names.map_err(|error: io::Error| failed("read", &outbox, &error))?;
+        let paths = paths.iter().filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        });
+        let mut names: Vec<String> = paths
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect();
         names.sort();
         Ok(names)
     }
@@ -169,5 +187,8 @@ fn read_state(path: &Path) -> Result<State, Failure> {
 }
 
 fn failed(action: &str, path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    Failure::operating("watch_memory", format!("cannot {action} {}: {error}", path.display()))
+    Failure::operating(
+        "watch_memory",
+        format!("cannot {action} {}: {error}", path.display()),
+    )
 }

@@ -62,17 +62,26 @@ pub struct Measure<'a> {
 impl Part {
     /// Beginning with this entry.
     pub fn new(start: u64) -> Self {
-        Self { start, ..Self::default() }
+        Self {
+            start,
+            ..Self::default()
+        }
     }
 
     /// Checks those of `receipts` that are not settled. Returns those for which there was no answer, with what they
     /// come to if there never is one.
-    pub async fn settle(&mut self, receipts: &[(u64, ReceiptDigest)], measure: &Measure<'_>) -> BTreeMap<u64, Settled> {
-        let open = receipts.iter().filter(|(position, _)| !self.settled.contains_key(position));
+    pub async fn settle(
+        &mut self,
+        receipts: &[(u64, ReceiptDigest)],
+        measure: &Measure<'_>,
+    ) -> BTreeMap<u64, Settled> {
+        let open = receipts
+            .iter()
+            .filter(|(position, _)| !self.settled.contains_key(position));
         let open: Vec<(u64, ReceiptDigest)> = open.copied().collect();
         let firsts = &mut self.firsts;
-        let fetched =
-            stream::iter(open).map(async |(position, digest)| (position, measure.checker.fetch(digest).await));
+        let fetched = stream::iter(open)
+            .map(async |(position, digest)| (position, measure.checker.fetch(digest).await));
         let drawn = fetched.buffered(FETCHES).map(|(position, fetched)| {
             let (settled, is_drawn) = measure.draw(position, &fetched, firsts);
             (position, settled, is_drawn.then_some(fetched))
@@ -85,7 +94,9 @@ impl Part {
             (position, Settled { found, ..settled })
         });
         let checked: Vec<(u64, Settled)> = checked.buffered(CHECKS).collect().await;
-        let (silent, settled): (Vec<_>, Vec<_>) = checked.into_iter().partition(|(_, settled)| settled.is_silent());
+        let (silent, settled): (Vec<_>, Vec<_>) = checked
+            .into_iter()
+            .partition(|(_, settled)| settled.is_silent());
         self.settled.extend(settled);
         silent.into_iter().collect()
     }
@@ -93,29 +104,43 @@ impl Part {
 
 impl Settled {
     fn is_silent(&self) -> bool {
-        self.found.as_ref().is_some_and(|found| found.silence.is_some())
+        self.found
+            .as_ref()
+            .is_some_and(|found| found.silence.is_some())
     }
 }
 
 impl Measure<'_> {
     /// What is known of a receipt before it is checked, and whether it is. A lot is looked at only once the receipt was
     /// fetched, and is the same however often that happens.
-    fn draw(&self, position: u64, fetched: &Fetched, firsts: &mut BTreeMap<SkillDigest, u64>) -> (Settled, bool) {
+    fn draw(
+        &self,
+        position: u64,
+        fetched: &Fetched,
+        firsts: &mut BTreeMap<SkillDigest, u64>,
+    ) -> (Settled, bool) {
         let skill = fetched.skill();
         let nothing_committed = fetched.has_nothing_committed();
         let is_by_chance = !nothing_committed && self.lots.is_drawn(fetched.digest(), self.share);
         let is_first = skill.is_some_and(|skill| {
-            self.state.is_new(skill) && !nothing_committed && *firsts.entry(skill).or_insert(position) == position
+            self.state.is_new(skill)
+                && !nothing_committed
+                && *firsts.entry(skill).or_insert(position) == position
         });
         let settled = Settled {
             order_id: fetched.order_id().cloned(),
             skill,
-            misdated: self.state.misdated(position, fetched.finished_at(), Timestamp::now()),
+            misdated: self
+                .state
+                .misdated(position, fetched.finished_at(), Timestamp::now()),
             nothing_committed,
             is_missing: fetched.is_missing(),
             is_by_chance,
             found: None,
         };
-        (settled, !nothing_committed && (is_by_chance || is_first || fetched.is_flawed()))
+        (
+            settled,
+            !nothing_committed && (is_by_chance || is_first || fetched.is_flawed()),
+        )
     }
 }

@@ -117,7 +117,10 @@ impl State {
 
     /// Counts what was found.
     pub fn count(&mut self, verdict: Verdict) {
-        *self.verdicts.entry(verdict.as_str().to_owned()).or_default() += 1;
+        *self
+            .verdicts
+            .entry(verdict.as_str().to_owned())
+            .or_default() += 1;
     }
 
     /// Remembers a skill of which an order was checked.
@@ -130,7 +133,12 @@ impl State {
     /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long after a time at
     /// which the log was seen without it. So receipts are dated by who has a stolen key, or one that is not trusted any
     /// more.
-    pub fn misdated(&self, position: u64, finished_at: Option<Timestamp>, now: Timestamp) -> Option<Misdated> {
+    pub fn misdated(
+        &self,
+        position: u64,
+        finished_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Misdated> {
         let finished_at = finished_at?;
         if finished_at.duration_since(now) > TIME_TOLERANCE {
             return Some(Misdated::Ahead(finished_at));
@@ -152,7 +160,10 @@ impl std::fmt::Display for Misdated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Ahead(finished_at) => write!(f, "it says {finished_at}, which is yet to come"),
-            Self::Back(finished_at, at) => write!(f, "it says {finished_at}, and the log did not have it at {at}"),
+            Self::Back(finished_at, at) => write!(
+                f,
+                "it says {finished_at}, and the log did not have it at {at}"
+            ),
         }
     }
 }
@@ -160,12 +171,20 @@ impl std::fmt::Display for Misdated {
 impl Parcel {
     /// A verdict about an order.
     pub fn verdict(order_id: OrderId, body: String) -> Self {
-        Self { order_id: Some(order_id), body, refused: None }
+        Self {
+            order_id: Some(order_id),
+            body,
+            refused: None,
+        }
     }
 
     /// A challenge.
     pub fn challenge(body: String) -> Self {
-        Self { order_id: None, body, refused: None }
+        Self {
+            order_id: None,
+            body,
+            refused: None,
+        }
     }
 
     /// Whether it goes to the challenge URL.
@@ -181,13 +200,25 @@ impl Parcel {
     /// The same after it was refused, to be offered again after a pause that grows where `pauses`; `None` when it was
     /// offered long enough.
     pub fn refused(mut self, now: Timestamp, pauses: bool) -> Option<Self> {
-        let Refused { since, times, .. } = self.refused.unwrap_or(Refused { since: now, times: 0, again: now });
+        let Refused { since, times, .. } = self.refused.unwrap_or(Refused {
+            since: now,
+            times: 0,
+            again: now,
+        });
         if now.duration_since(since) > SignedDuration::from_hours(24 * OFFER_DAYS) {
             return None;
         }
         let pause = SignedDuration::from_secs(1 << times.min(12)).min(OFFER_PAUSE_LIMIT);
-        let again = if pauses { now.saturating_add(pause).unwrap_or(now) } else { now };
-        self.refused = Some(Refused { since, times: times.saturating_add(1), again });
+        let again = if pauses {
+            now.saturating_add(pause).unwrap_or(now)
+        } else {
+            now
+        };
+        self.refused = Some(Refused {
+            since,
+            times: times.saturating_add(1),
+            again,
+        });
         Some(self)
     }
 }

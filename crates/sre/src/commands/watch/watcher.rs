@@ -91,7 +91,10 @@ impl<'a> Watcher<'a> {
         let trust = key_folder.trust()?;
         let memory = Memory::open(folder, &origin)?;
         let mut state = memory.state()?;
-        let followed = Some(Followed { executor: place.address().to_owned(), origin: origin.clone() });
+        let followed = Some(Followed {
+            executor: place.address().to_owned(),
+            origin: origin.clone(),
+        });
         if state.followed != followed {
             state.followed = followed;
             memory.remember(&state)?;
@@ -141,7 +144,10 @@ impl<'a> Watcher<'a> {
         };
         match looked {
             Ok(seen) => {
-                self.state.looked = Some(Looked { size: seen.checkpoint.size, at });
+                self.state.looked = Some(Looked {
+                    size: seen.checkpoint.size,
+                    at,
+                });
                 self.memory.remember(&self.state)
             }
             Err(fault) => Err(self.accuse(&fault).await?),
@@ -152,7 +158,8 @@ impl<'a> Watcher<'a> {
     fn take_keys(&mut self) -> Result<(), Failure> {
         let trust = self.key_folder.trust()?;
         self.keys = log_check::keys(&self.args.keys, &trust, &self.origin);
-        self.checker.use_keys(trust, Arc::new(self.key_folder.load_or_create()?));
+        self.checker
+            .use_keys(trust, Arc::new(self.key_folder.load_or_create()?));
         Ok(())
     }
 
@@ -161,19 +168,32 @@ impl<'a> Watcher<'a> {
         let size = seen.checkpoint.size;
         while self.state.position < size {
             if self.waiting.challenges >= OUTBOX_LIMIT {
-                let detail = format!("{} challenges wait to be delivered", self.waiting.challenges);
+                let detail = format!(
+                    "{} challenges wait to be delivered",
+                    self.waiting.challenges
+                );
                 return Err(Failure::operating("service_unreachable", detail));
             }
             let start = self.state.position;
             let end = size.min((start / BUNDLE_ENTRIES + 1) * BUNDLE_ENTRIES);
             let mut entries = Vec::new();
-            let visit = |position, entry| entries.extend((start..end).contains(&position).then_some((position, entry)));
+            let visit = |position, entry| {
+                entries.extend(
+                    (start..end)
+                        .contains(&position)
+                        .then_some((position, entry)),
+                )
+            };
             if let Err(fault) = watch::entries_in(&self.log, seen, start..end, visit).await {
                 return Ok(Err(fault));
             }
             self.progress.show(&format!("entry {start} of {size}"));
-            let receipts = entries.into_iter().filter(|(_, entry)| entry.kind == EntryKind::Receipt);
-            let receipts: Vec<_> = receipts.map(|(position, entry)| (position, entry.sha256)).collect();
+            let receipts = entries
+                .into_iter()
+                .filter(|(_, entry)| entry.kind == EntryKind::Receipt);
+            let receipts: Vec<_> = receipts
+                .map(|(position, entry)| (position, entry.sha256))
+                .collect();
             self.check(start, &receipts).await?;
             let part = std::mem::take(&mut self.part);
             self.post(part)?;
@@ -185,12 +205,27 @@ impl<'a> Watcher<'a> {
     }
 
     /// Settles a part of the log, or says why it cannot be settled yet.
-    async fn check(&mut self, start: u64, receipts: &[(u64, ReceiptDigest)]) -> Result<(), Failure> {
+    async fn check(
+        &mut self,
+        start: u64,
+        receipts: &[(u64, ReceiptDigest)],
+    ) -> Result<(), Failure> {
         if self.part.start != start {
             self.part = Part::new(start);
         }
-        let Self { checker, lots, state, part, .. } = self;
-        let measure = Measure { checker, lots, share: self.args.share, state };
+        let Self {
+            checker,
+            lots,
+            state,
+            part,
+            ..
+        } = self;
+        let measure = Measure {
+            checker,
+            lots,
+            share: self.args.share,
+            state,
+        };
         let silent = part.settle(receipts, &measure).await;
         if !silent.is_empty() {
             self.wait_for(&silent).await?;
@@ -203,13 +238,19 @@ impl<'a> Watcher<'a> {
     /// answers for everything but some orders withholds these, and does not keep the others from being checked.
     async fn wait_for(&mut self, silent: &BTreeMap<u64, Settled>) -> Result<(), Failure> {
         let unreachable = |detail: String| Failure::operating("service_unreachable", detail);
-        let mut why = silent.values().filter_map(|settled| settled.found.as_ref()?.silence.as_ref()).peekable();
+        let mut why = silent
+            .values()
+            .filter_map(|settled| settled.found.as_ref()?.silence.as_ref())
+            .peekable();
         let first = why.peek().map(ToString::to_string).unwrap_or_default();
         if let Err(error) = self.log.checkpoint().await {
             return Err(unreachable(format!("{}: {error}", self.args.executor)));
         }
         let is_closed = self.part.settled.values().all(|settled| settled.is_missing);
-        if is_closed && why.all(|silence| silence.is_refusal()) && silent.values().all(|settled| settled.is_missing) {
+        if is_closed
+            && why.all(|silence| silence.is_refusal())
+            && silent.values().all(|settled| settled.is_missing)
+        {
             return Err(unreachable(format!("{}: {first}", self.args.executor)));
         }
         self.state.looks_held += 1;
@@ -224,7 +265,12 @@ impl<'a> Watcher<'a> {
             plural(silent.len() as u64, "receipt"),
             self.state.looks_held,
         );
-        Err(Failure { exit: Exit::Verdict(Verdict::Unavailable), code: "receipt_withheld", detail, hint: None })
+        Err(Failure {
+            exit: Exit::Verdict(Verdict::Unavailable),
+            code: "receipt_withheld",
+            detail,
+            hint: None,
+        })
     }
 
     /// Counts a part, and puts what follows from it into the outbox, from where it is delivered however often it takes.
@@ -234,12 +280,21 @@ impl<'a> Watcher<'a> {
         let name = format!("part-{:020}", part.start);
         for settled in part.settled.into_values() {
             self.count(&settled);
-            let Some(Found { order_id, statement, challenge, .. }) = settled.found else { continue };
+            let Some(Found {
+                order_id,
+                statement,
+                challenge,
+                ..
+            }) = settled.found
+            else {
+                continue;
+            };
             if let Some(challenge) = challenge.filter(|_| self.courier.takes_challenges()) {
                 parcels.push(Parcel::challenge(challenge.to_string()));
             }
             if let (Some(order_id), Some(statement)) = (order_id, statement) {
-                let body = String::from_utf8_lossy(&statement.envelope().to_canonical()).into_owned();
+                let body =
+                    String::from_utf8_lossy(&statement.envelope().to_canonical()).into_owned();
                 parcels.push(Parcel::verdict(order_id, body));
             }
         }
@@ -292,8 +347,15 @@ impl<'a> Watcher<'a> {
     async fn deliver(&mut self) -> Result<(), Failure> {
         let sums = |state: &State| (state.refused, state.dropped, state.last_reason.clone());
         let before = sums(&self.state);
-        self.waiting = self.courier.deliver(&self.memory, &mut self.state, &mut self.told).await?;
-        if sums(&self.state) == before { Ok(()) } else { self.memory.remember(&self.state) }
+        self.waiting = self
+            .courier
+            .deliver(&self.memory, &mut self.state, &mut self.told)
+            .await?;
+        if sums(&self.state) == before {
+            Ok(())
+        } else {
+            self.memory.remember(&self.state)
+        }
     }
 }
 
@@ -302,27 +364,55 @@ fn log_findings(part: &Part) {
     let mut bad = BTreeMap::<&str, Vec<&Settled>>::new();
     let mut misdated = BTreeMap::<bool, Vec<&Settled>>::new();
     for settled in part.settled.values() {
-        if let Some(found) = settled.found.as_ref().filter(|found| !found.result.is_valid) {
-            bad.entry(found.result.verdict.as_str()).or_default().push(settled);
+        if let Some(found) = settled
+            .found
+            .as_ref()
+            .filter(|found| !found.result.is_valid)
+        {
+            bad.entry(found.result.verdict.as_str())
+                .or_default()
+                .push(settled);
         }
         if let Some(why) = settled.misdated {
             misdated.entry(why.is_ahead()).or_default().push(settled);
         }
     }
     for (verdict, orders) in bad {
-        let error = orders[0].found.as_ref().and_then(|found| found.result.error.as_deref()).unwrap_or_default();
-        tracing::warn!(verdict, count = orders.len(), orders = named(&orders), error, "orders do not hold");
+        let error = orders[0]
+            .found
+            .as_ref()
+            .and_then(|found| found.result.error.as_deref())
+            .unwrap_or_default();
+        tracing::warn!(
+            verdict,
+            count = orders.len(),
+            orders = named(&orders),
+            error,
+            "orders do not hold"
+        );
     }
     for orders in misdated.into_values() {
-        let why = orders[0].misdated.map(|why| why.to_string()).unwrap_or_default();
-        tracing::warn!(count = orders.len(), orders = named(&orders), why, "receipts have a time that cannot be");
+        let why = orders[0]
+            .misdated
+            .map(|why| why.to_string())
+            .unwrap_or_default();
+        tracing::warn!(
+            count = orders.len(),
+            orders = named(&orders),
+            why,
+            "receipts have a time that cannot be"
+        );
     }
 }
 
 /// The first orders of some, in words.
 fn named(all: &[&Settled]) -> String {
-    let name =
-        |settled: &&Settled| settled.order_id.as_ref().map_or_else(|| String::from("(no receipt)"), OrderId::to_string);
+    let name = |settled: &&Settled| {
+        settled
+            .order_id
+            .as_ref()
+            .map_or_else(|| String::from("(no receipt)"), OrderId::to_string)
+    };
     let mut names: Vec<String> = all.iter().take(NAMED_LIMIT).map(name).collect();
     if all.len() > NAMED_LIMIT {
         names.push(format!("and {} more", all.len() - NAMED_LIMIT));

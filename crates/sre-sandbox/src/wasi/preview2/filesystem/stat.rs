@@ -23,5 +23,8 @@ pub(super) fn stat_record(stat: Stat) -> types::DescriptorStat {
 }
 
 pub(super) fn metadata_hash(stat: Stat) -> types::MetadataHashValue {
-    types::MetadataHashValue { lower: stat.inode, upper: stat.modified_ns ^ stat.size.rotate_left(32) }
+    types::MetadataHashValue {
+        lower: stat.inode,
+        upper: stat.modified_ns ^ stat.size.rotate_left(32),
+    }
 }

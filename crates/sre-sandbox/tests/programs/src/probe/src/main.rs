@@ -27,7 +27,10 @@ enum Memory {
 fn main() {
     let input = std::io::read_to_string(std::io::stdin()).expect("input");
     let texts = input.split('"').skip(1).step_by(2);
-    let answers: Vec<String> = texts.skip(1).map(|call| format!("\"{}\"", answer(call))).collect();
+    let answers: Vec<String> = texts
+        .skip(1)
+        .map(|call| format!("\"{}\"", answer(call)))
+        .collect();
     println!("[{}]", answers.join(","));
 }
 
@@ -39,7 +42,9 @@ fn answer(call: &str) -> String {
     for word in words {
         argument(word, &mut arguments, &mut memories);
     }
-    let Some(errno) = wasi::call(name, &arguments) else { return format!("no function {name}/{}", arguments.len()) };
+    let Some(errno) = wasi::call(name, &arguments) else {
+        return format!("no function {name}/{}", arguments.len());
+    };
     let mut answer = errno.to_string();
     for memory in &memories {
         if let Memory::Reported(bytes) = memory {
@@ -54,17 +59,27 @@ fn argument(word: &str, arguments: &mut Vec<i64>, memories: &mut Vec<Memory>) {
     let (kind, rest) = word.split_at(word.len().min(1));
     let number = |text: &str| match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).expect("digits") as i64,
-        None => text.parse::<i64>().unwrap_or_else(|_| text.parse::<u64>().expect("a number") as i64),
+        None => text
+            .parse::<i64>()
+            .unwrap_or_else(|_| text.parse::<u64>().expect("a number") as i64),
     };
     let bytes = match kind {
         "'" | "<" => unescape(rest),
         "&" | "@" | "[" => vec![0; number(rest) as usize],
-        "=" => rest.as_bytes().chunks(2).map(|pair| hex(pair[0]) << 4 | hex(pair[1])).collect(),
+        "=" => rest
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| hex(pair[0]) << 4 | hex(pair[1]))
+            .collect(),
         _ => return arguments.push(number(word)),
     };
     let (address, length) = (bytes.as_ptr() as u32, bytes.len() as u32);
     let reported = matches!(kind, "&" | "@" | "[");
-    memories.push(if reported { Memory::Reported(bytes) } else { Memory::Given(bytes) });
+    memories.push(if reported {
+        Memory::Reported(bytes)
+    } else {
+        Memory::Given(bytes)
+    });
     match kind {
         "[" | "<" => {
             let vectors = Box::new([address, length]);
