@@ -1,5 +1,5 @@
-//! Any bytes as the index and manifest of an image, and as its layers in every format, laid over each other. Whatever
-//! is accepted lies within the image, each name in a folder.
+//! Any bytes as the index and manifest of an image, and as its layers in every format, laid over
+//! each other. Whatever is accepted lies within the image, each name in a folder.
 #![no_main]
 
 use std::io::Read as _;

@@ -1,4 +1,5 @@
-//! Any bytes as `.zip`, `.tar.gz`, and as the tar stream inside a gzip (whose checksum would stop the fuzzer).
+//! Any bytes as `.zip`, `.tar.gz`, and as the tar stream inside a gzip (whose checksum would stop
+//! the fuzzer).
 #![no_main]
 
 use std::io::Write as _;

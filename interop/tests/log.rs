@@ -1,5 +1,6 @@
-//! A log that `sre-log` wrote to a disk, read by `tlog_tiles` and `signed_note`: the checkpoint's signature, every
-//! tile, proofs made by us and checked by them, proofs made by them from our tiles and equal to ours.
+//! A log that `sre-log` wrote to a disk, read by `tlog_tiles` and `signed_note`: the checkpoint's
+//! signature, every tile, proofs made by us and checked by them, proofs made by them from our tiles
+//! and equal to ours.
 
 use std::path::Path;
 use std::sync::Arc;

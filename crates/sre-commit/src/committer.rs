@@ -78,8 +78,8 @@ impl Commit for Committer {
             &mut evidence,
         );
         committed.result.backend_note = note;
-        // If the process dies before this returns, nobody knows of the commitment: the order is still open and runs
-        // again. After it, whatever the caller writes down can be fetched.
+        // If the process dies before this returns, nobody knows of the commitment: the order is
+        // still open and runs again. After it, whatever the caller writes down can be fetched.
         self.store.put(evidence.0).await?;
         Ok(committed)
     }
@@ -102,7 +102,8 @@ impl Committer {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years needs exactly this one.
+    /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years
+    /// needs exactly this one.
     async fn keep_language_runtime(
         &self,
         backend: Backend,

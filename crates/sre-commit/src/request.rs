@@ -14,8 +14,8 @@ use crate::CommitError;
 /// The commit stage.
 #[async_trait]
 pub trait Commit: Send + Sync {
-    /// Executes, commits and stores. When it returns, everything it names is durable. Dropping the future stops the
-    /// guest.
+    /// Executes, commits and stores. When it returns, everything it names is durable. Dropping the
+    /// future stops the guest.
     ///
     /// # Errors
     /// [`CommitError`]: nothing was committed, though some blobs may have been stored.

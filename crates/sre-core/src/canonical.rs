@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{BlobDigest, Digest, canonical_json};
 
-/// A value together with its canonical JSON and the digest of that, computed when it was made and never again.
+/// A value together with its canonical JSON and the digest of that, computed when it was made and
+/// never again.
 ///
 /// The bytes and the digest belong to the value by construction: it cannot be changed any more.
 #[derive(Debug, Clone, PartialEq)]

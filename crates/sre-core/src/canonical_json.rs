@@ -1,8 +1,9 @@
 //! JSON with one spelling: parsed strictly, written as RFC 8785 (JSON Canonicalization Scheme).
 //!
-//! RFC 8785 is defined over I-JSON (RFC 7493). What I-JSON leaves ambiguous is refused at parse time, where the
-//! position can still be named: duplicate member names, lone surrogates, and numbers that are integers beyond ±2⁵³ as
-//! written or in canonical form. Nesting beyond [`DEPTH_LIMIT`] levels is refused as well.
+//! RFC 8785 is defined over I-JSON (RFC 7493). What I-JSON leaves ambiguous is refused at parse
+//! time, where the position can still be named: duplicate member names, lone surrogates, and
+//! numbers that are integers beyond ±2⁵³ as written or in canonical form. Nesting beyond
+//! [`DEPTH_LIMIT`] levels is refused as well.
 
 mod writer;
 
@@ -18,14 +19,14 @@ pub const INTEGER_LIMIT: u64 = 1 << 53;
 /// Deepest nesting of arrays and objects that [`parse`] reads.
 pub const DEPTH_LIMIT: usize = 127;
 
-/// Deepest nesting of a value that others will wrap: a skill's input and output. An order, its result, a list of
-/// results and an event hold it some levels down, and whoever reads those, ourselves and receivers of callbacks
-/// included, stops at about [`DEPTH_LIMIT`].
+/// Deepest nesting of a value that others will wrap: a skill's input and output. An order, its
+/// result, a list of results and an event hold it some levels down, and whoever reads those,
+/// ourselves and receivers of callbacks included, stops at about [`DEPTH_LIMIT`].
 pub const VALUE_DEPTH_LIMIT: usize = 100;
 
-/// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it writes them as
-/// integers, whatever way they were written: accepted once, they would be refused when the canonical form is read
-/// again.
+/// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it
+/// writes them as integers, whatever way they were written: accepted once, they would be refused
+/// when the canonical form is read again.
 const EXPONENT_FROM: f64 = 1e21;
 
 /// JSON text that was refused.
@@ -56,7 +57,8 @@ impl JsonError {
     /// Whether a complete value was followed by something other than white space.
     #[must_use]
     pub fn is_trailing(&self) -> bool {
-        // serde_json has no category of its own for this; the message is part of its tested interface.
+        // serde_json has no category of its own for this; the message is part of its tested
+        // interface.
         matches!(self, Self::Syntax(e) if e.to_string().starts_with("trailing characters"))
     }
 
@@ -81,8 +83,8 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// Whether arrays and objects of `value` are nested at most `levels` deep; a number has none. Looks no deeper than
-/// that.
+/// Whether arrays and objects of `value` are nested at most `levels` deep; a number has none. Looks
+/// no deeper than that.
 #[must_use]
 pub fn is_within_depth(value: &Value, levels: usize) -> bool {
     let within = |inner: &Value| levels > 0 && is_within_depth(inner, levels - 1);
@@ -93,7 +95,8 @@ pub fn is_within_depth(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// Whether canonical JSON has `number`: not if it would be an integer beyond [`INTEGER_LIMIT`] there.
+/// Whether canonical JSON has `number`: not if it would be an integer beyond [`INTEGER_LIMIT`]
+/// there.
 #[must_use]
 pub fn is_writable(number: f64) -> bool {
     number.is_finite() && !(number.abs() > INTEGER_LIMIT as f64 && number.abs() < EXPONENT_FROM)
@@ -102,14 +105,16 @@ pub fn is_writable(number: f64) -> bool {
 /// Writes `value` as RFC 8785 canonical JSON.
 ///
 /// # Panics
-/// Never for values that [`parse`] returned or that were built from strings, booleans, finite numbers and maps with
-/// string keys, which is all that this project serialises. Numbers that are not finite become null.
+/// Never for values that [`parse`] returned or that were built from strings, booleans, finite
+/// numbers and maps with string keys, which is all that this project serialises. Numbers that are
+/// not finite become null.
 #[must_use]
 pub fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
     writer::to_vec(value).expect("values with string keys, each there once, serialise")
 }
 
-/// serde_json has two wordings for a lone surrogate; the one at the end of a string talks about something else.
+/// serde_json has two wordings for a lone surrogate; the one at the end of a string talks about
+/// something else.
 fn name_surrogates(error: serde_json::Error) -> JsonError {
     let text = error.to_string();
     if text.starts_with("lone leading surrogate")
@@ -123,8 +128,8 @@ fn name_surrogates(error: serde_json::Error) -> JsonError {
     error.into()
 }
 
-/// Integers are checked in the text, because a parsed double no longer says whether it was written as an integer.
-/// `text` is known to be valid JSON.
+/// Integers are checked in the text, because a parsed double no longer says whether it was written
+/// as an integer. `text` is known to be valid JSON.
 fn check_integers(text: &[u8]) -> Result<(), JsonError> {
     let mut at = 0;
     while at < text.len() {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ByteSize, Seed};
 
-/// Overrides of the sandbox's defaults. Every field is optional; none may exceed the operator's caps.
+/// Overrides of the sandbox's defaults. Every field is optional; none may exceed the operator's
+/// caps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxConfig {
@@ -21,7 +22,8 @@ pub struct SandboxConfig {
     /// Limit of one execution in seconds. Default 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<f64>,
-    /// Whether the network is cut off. Default true; false is refused by every backend of this version.
+    /// Whether the network is cut off. Default true; false is refused by every backend of this
+    /// version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_disabled: Option<bool>,
     /// Instructions a Wasm guest may execute. Default 10,000,000,000.
@@ -36,10 +38,12 @@ pub struct SandboxConfig {
     /// Which backend runs the skill. Default `auto`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendChoice>,
-    /// Refuses the order where less than this would hold the skill. Default: whatever the operator allows.
+    /// Refuses the order where less than this would hold the skill. Default: whatever the operator
+    /// allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_isolation: Option<MinIsolation>,
-    /// The moment at which the guest's clock starts, in whole seconds. Default: the moment of acceptance.
+    /// The moment at which the guest's clock starts, in whole seconds. Default: the moment of
+    /// acceptance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_start: Option<Timestamp>,
     /// Seed of the guest's randomness. Default: the SHA-256 of the order id.

@@ -1,7 +1,8 @@
 //! SHA-256 digests, one type per thing that is digested.
 //!
-//! A digest of a skill cannot be passed where a digest of an input is meant. [`BlobDigest`] is the address of bytes in
-//! a store; every other digest converts into it, because each of them *is* the address of the bytes it was taken over.
+//! A digest of a skill cannot be passed where a digest of an input is meant. [`BlobDigest`] is the
+//! address of bytes in a store; every other digest converts into it, because each of them *is* the
+//! address of the bytes it was taken over.
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,14 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a replay parted from what was committed. Reported, like all prose: the verdict does not depend on it.
+/// Where a replay parted from what was committed. Reported, like all prose: the verdict does not
+/// depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
     /// How what is committed and what the replay did differ.
     pub difference: Difference,
-    /// The first thing the guest did that contradicts what is committed; null where that cannot be said. Where
-    /// `repeated` is false, what is committed stands back: it is the first thing in which the second replay contradicts
-    /// the first.
+    /// The first thing the guest did that contradicts what is committed; null where that cannot be
+    /// said. Where `repeated` is false, what is committed stands back: it is the first thing in
+    /// which the second replay contradicts the first.
     pub event: Option<GuestEvent>,
     /// Why there is no event; null where there is one.
     pub no_event: Option<String>,
@@ -26,7 +27,8 @@ pub struct Divergence {
 pub struct Difference {
     /// The first byte of the results' canonical JSON that differs; null unless both are results.
     pub byte: Option<u64>,
-    /// The first place that differs, as a JSON pointer (RFC 6901); null unless both are results that can be read.
+    /// The first place that differs, as a JSON pointer (RFC 6901); null unless both are results
+    /// that can be read.
     pub pointer: Option<String>,
     /// What is committed there, shortened, or the committed outcome in words.
     pub committed: String,
@@ -39,7 +41,8 @@ pub struct Difference {
 pub struct GuestEvent {
     /// Of which kind.
     pub kind: GuestEventKind,
-    /// Of a call: which of the guest's calls of the host, counted from 1. Of an end: how many calls it had made.
+    /// Of a call: which of the guest's calls of the host, counted from 1. Of an end: how many calls
+    /// it had made.
     pub number: u64,
     /// What it did: `wasi_snapshot_preview1.fd_write(1, 64 bytes)`.
     pub what: String,

@@ -1,8 +1,9 @@
-//! The vocabulary of the skill runtime: what an order, a skill, an outcome, a commitment and a verdict are.
+//! The vocabulary of the skill runtime: what an order, a skill, an outcome, a commitment and a
+//! verdict are.
 //!
-//! This crate does no I/O, spawns nothing and reads no clock: every function is a function of its arguments.
-//! Anything that two parties must agree on byte for byte (canonical JSON, digests, the commitment) is defined here
-//! and nowhere else.
+//! This crate does no I/O, spawns nothing and reads no clock: every function is a function of its
+//! arguments. Anything that two parties must agree on byte for byte (canonical JSON, digests, the
+//! commitment) is defined here and nowhere else.
 
 mod canonical;
 pub mod canonical_json;

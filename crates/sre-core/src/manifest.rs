@@ -7,8 +7,9 @@ use crate::Digest;
 
 /// A skill, described completely: the normalised execution block and every file by digest.
 ///
-/// The skill's digest is the SHA-256 of this value's canonical JSON, so two packages have the same digest exactly when
-/// they run the same, whatever their archive format, time stamps or order of entries.
+/// The skill's digest is the SHA-256 of this value's canonical JSON, so two packages have the same
+/// digest exactly when they run the same, whatever their archive format, time stamps or order of
+/// entries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -37,7 +38,8 @@ pub struct Runtime {
     /// Image for the Docker backend; other backends ignore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker_image: Option<String>,
-    /// The author's own limit on execution, in seconds; it can shorten the order's limit, never lengthen it.
+    /// The author's own limit on execution, in seconds; it can shorten the order's limit, never
+    /// lengthen it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<f64>,
 }
@@ -57,8 +59,8 @@ pub enum RuntimeKind {
 }
 
 impl RuntimeKind {
-    /// The kind an entrypoint's name implies: `.wasm` and `.wat` are Wasm, `.py` Python, `.js`, `.mjs` and `.cjs`
-    /// JavaScript, anything else native.
+    /// The kind an entrypoint's name implies: `.wasm` and `.wat` are Wasm, `.py` Python, `.js`,
+    /// `.mjs` and `.cjs` JavaScript, anything else native.
     #[must_use]
     pub fn infer(entrypoint: &str) -> Self {
         match entrypoint.rsplit_once('.').map(|(_, extension)| extension) {

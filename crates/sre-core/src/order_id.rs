@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Seed};
 
-/// Identity and idempotency key of an order: 1 to 128 of `[A-Za-z0-9._:-]`, starting with a letter or digit.
+/// Identity and idempotency key of an order: 1 to 128 of `[A-Za-z0-9._:-]`, starting with a letter
+/// or digit.
 ///
-/// The alphabet is safe in a URL path, a log line and a terminal; a leading dot or dash is refused so that the id is
-/// safe as a file name and as a command-line argument too.
+/// The alphabet is safe in a URL path, a log line and a terminal; a leading dot or dash is refused
+/// so that the id is safe as a file name and as a command-line argument too.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OrderId(String);

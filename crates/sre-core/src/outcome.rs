@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{OutcomeDigest, OutputDigest, canonical_json};
 
-/// What a skill did, as a value: deterministic, committed and replayed, whether it is a success or not.
+/// What a skill did, as a value: deterministic, committed and replayed, whether it is a success or
+/// not.
 ///
-/// It carries codes and digests and no prose, so that a later version that words its messages better still reproduces
-/// it. A run that the host stopped or could not start has no outcome.
+/// It carries codes and digests and no prose, so that a later version that words its messages
+/// better still reproduces it. A run that the host stopped or could not start has no outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {

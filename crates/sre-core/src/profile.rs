@@ -9,10 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{Digest, DigestParseError};
 
-/// The sandbox profile: everything an order decides about its execution that can change the outcome.
+/// The sandbox profile: everything an order decides about its execution that can change the
+/// outcome.
 ///
-/// Two executions of one skill on one input under one profile have one outcome. Wall-clock limits of the host are not
-/// part of it, because a run that they stop is never committed.
+/// Two executions of one skill on one input under one profile have one outcome. Wall-clock limits
+/// of the host are not part of it, because a run that they stop is never committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -26,7 +27,8 @@ pub struct Profile {
     pub output_limit_bytes: u64,
     /// Files the guest may keep in `/tmp`, in bytes.
     pub tmp_limit_bytes: u64,
-    /// How far the guest's clock may advance, in milliseconds: sleeping past it ends the run as a timeout.
+    /// How far the guest's clock may advance, in milliseconds: sleeping past it ends the run as a
+    /// timeout.
     pub timeout_ms: u64,
     /// The moment at which the guest's clock starts.
     pub clock_start: Timestamp,
@@ -71,7 +73,8 @@ impl fmt::Display for Backend {
     }
 }
 
-/// The setting of an [`Engine`] that names the language runtime a script ran in: the SHA-256 of its artefact.
+/// The setting of an [`Engine`] that names the language runtime a script ran in: the SHA-256 of its
+/// artefact.
 pub const LANGUAGE_RUNTIME: &str = "language_runtime";
 
 /// The engine that ran a skill: its exact version and every setting that can change an outcome.

@@ -79,26 +79,28 @@ pub struct CommitResult {
     pub commitment_uri: String,
     /// Which backend ran it.
     pub backend: Backend,
-    /// What else there is to say about that, for people: a script's interpreter, an image that was not used.
+    /// What else there is to say about that, for people: a script's interpreter, an image that was
+    /// not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_note: Option<String>,
     /// What the execution used.
     pub resources: Resources,
-    /// What held the skill's processes, measured from inside; absent for the wasm backend, which has none.
+    /// What held the skill's processes, measured from inside; absent for the wasm backend, which
+    /// has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
 }
 
-/// What held a skill's processes and what was done to make their run repeatable. Reported, and not part of the
-/// commitment: it describes the host that ran the skill.
+/// What held a skill's processes and what was done to make their run repeatable. Reported, and not
+/// part of the commitment: it describes the host that ran the skill.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Isolation {
     /// Layers that held, by name, each with what was measured.
     pub enforced: BTreeMap<String, String>,
     /// Layers that this host lacks and the operator allowed to be missing, each with the reason.
     pub missing: BTreeMap<String, String>,
-    /// Sources of difference between two runs, by name: `fixed`, `virtual` (clock) or `seeded` (randomness) if both see
-    /// the same, else `host`.
+    /// Sources of difference between two runs, by name: `fixed`, `virtual` (clock) or `seeded`
+    /// (randomness) if both see the same, else `host`.
     pub repeatability: BTreeMap<String, String>,
 }
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A number of bytes. Read from an integer (`1048576`) or from a text with a binary suffix (`"512k"`, `"1m"`, `"2g"`);
-/// written as an integer.
+/// A number of bytes. Read from an integer (`1048576`) or from a text with a binary suffix
+/// (`"512k"`, `"1m"`, `"2g"`); written as an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 

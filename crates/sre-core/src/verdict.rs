@@ -100,7 +100,8 @@ pub struct VerifyResult {
     pub method: Method,
     /// The committed hash: of the result where the skill returned one, else of the outcome.
     pub expected_hash: String,
-    /// The hash found: of the replay, or of the stored bytes where nothing was replayed; null when it never got there.
+    /// The hash found: of the replay, or of the stored bytes where nothing was replayed; null when
+    /// it never got there.
     pub actual_hash: Option<String>,
     /// What is wrong; null when valid.
     pub error: Option<String>,

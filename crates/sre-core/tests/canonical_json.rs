@@ -162,7 +162,8 @@ fn respelled(value: &Value) -> String {
     }
 }
 
-/// Names that sort differently in UTF-8 and UTF-16, names that are written with escapes, and objects in objects.
+/// Names that sort differently in UTF-8 and UTF-16, names that are written with escapes, and
+/// objects in objects.
 #[test]
 fn members_are_sorted_by_utf_16_before_escaping() {
     let members = "{\"\u{10000}\":1,\"\u{fb33}\":2,\"\\\\\":{\"b\":[{\"z\":0,\"y\":{}}],\"a\":1},\"\\n\":3,\"]\":4,\"\":5}";
@@ -172,7 +173,8 @@ fn members_are_sorted_by_utf_16_before_escaping() {
 }
 
 proptest! {
-    /// Structs, like objects, may have their members in any order; serde_json's own objects are sorted in UTF-8.
+    /// Structs, like objects, may have their members in any order; serde_json's own objects are
+    /// sorted in UTF-8.
     #[test]
     fn another_implementation_writes_the_same(value in any_value(), whole in any::<i64>(), large in any::<u64>()) {
         #[derive(serde::Serialize)]

@@ -9,8 +9,9 @@ use crate::StoreError;
 
 /// Bytes and their address. Cheap to clone: the bytes are shared.
 ///
-/// The digest of a blob made by [`Blob::new`] is right by construction; that of [`Blob::with_digest`] is a claim, which
-/// [`Store::put`](crate::Store::put) checks before it writes anything.
+/// The digest of a blob made by [`Blob::new`] is right by construction; that of
+/// [`Blob::with_digest`] is a claim, which [`Store::put`](crate::Store::put) checks before it
+/// writes anything.
 #[derive(Clone)]
 pub struct Blob {
     digest: BlobDigest,

@@ -11,8 +11,8 @@
 //! ```
 //! The steps are a trait, so that a test can let each of them fail before or after it took effect.
 //!
-//! This module does not decide names, limits or what a crash leaves to repair; `local::large` does. For single files of
-//! the same kind outside the store there is [`crate::private`].
+//! This module does not decide names, limits or what a crash leaves to repair; `local::large` does.
+//! For single files of the same kind outside the store there is [`crate::private`].
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
@@ -20,7 +20,8 @@ use std::path::Path;
 
 use tempfile::TempPath;
 
-/// What a store needs from a file system to write durably. Calls block; they are made on threads that may.
+/// What a store needs from a file system to write durably. Calls block; they are made on threads
+/// that may.
 pub trait Disk: Send + Sync + 'static {
     /// Makes one folder with mode 0700. `false` when something of that name is there already.
     ///
@@ -28,8 +29,8 @@ pub trait Disk: Send + Sync + 'static {
     /// As `mkdir(2)`, except that an existing name is no error.
     fn create_dir(&self, path: &Path) -> io::Result<bool>;
 
-    /// Makes a new file with mode 0600 and a random name in `folder`, and returns when its bytes are durable. The file
-    /// is removed when the returned path is dropped.
+    /// Makes a new file with mode 0600 and a random name in `folder`, and returns when its bytes
+    /// are durable. The file is removed when the returned path is dropped.
     ///
     /// # Errors
     /// As `open(2)`, `write(2)` and `fsync(2)`.
@@ -89,7 +90,8 @@ impl Disk for OsDisk {
     }
 }
 
-/// Makes a folder and its missing parents, mode 0700 each, durable when this returns. What exists is left as it is.
+/// Makes a folder and its missing parents, mode 0700 each, durable when this returns. What exists
+/// is left as it is.
 pub(crate) fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -109,7 +111,8 @@ pub fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// What a person can do about a failure, ready to stand after its message; empty when there is nothing to add.
+/// What a person can do about a failure, ready to stand after its message; empty when there is
+/// nothing to add.
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

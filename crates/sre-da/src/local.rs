@@ -6,19 +6,20 @@
 //!   large/ab/<64 hex>    0600  each larger blob; `ab` are the first two digits, so 256 folders
 //!   tmp/.put-XXXXXX      0600  files being written
 //! ```
-//! A blob's size when it was put decides where it is, a reader looks in the database first: so the limit may change
-//! between runs. SQLite users can inspect `small.sqlite3`: `SELECT hex(digest), length(bytes) FROM blob`.
+//! A blob's size when it was put decides where it is, a reader looks in the database first: so the
+//! limit may change between runs. SQLite users can inspect `small.sqlite3`: `SELECT hex(digest),
+//! length(bytes) FROM blob`.
 //!
-//! Invariants: nothing is in place under a name before it is whole; what `put` acknowledged is durable; a put of the
-//! right bytes repairs wrong ones.
+//! Invariants: nothing is in place under a name before it is whole; what `put` acknowledged is
+//! durable; a put of the right bytes repairs wrong ones.
 //!
-//! Crash behaviour: small blobs see [`group_commit`](crate::group_commit). A process that dies while writing a large
-//! one leaves a file in `tmp/`, which any open sweeps once it is an hour old (a younger one may belong to a living
-//! process that shares the folder), or a complete file whose name may not be durable, which the next put of that blob
-//! makes so.
+//! Crash behaviour: small blobs see [`group_commit`](crate::group_commit). A process that dies
+//! while writing a large one leaves a file in `tmp/`, which any open sweeps once it is an hour old
+//! (a younger one may belong to a living process that shares the folder), or a complete file whose
+//! name may not be durable, which the next put of that blob makes so.
 //!
-//! Nothing but [`LocalStore::retain`] deletes a blob, and only while nobody else uses the folder: digests known to be
-//! durable are remembered by every process, and are not written again.
+//! Nothing but [`LocalStore::retain`] deletes a blob, and only while nobody else uses the folder:
+//! digests known to be durable are remembered by every process, and are not written again.
 
 mod known;
 mod large;

@@ -1,7 +1,9 @@
-//! Files and folders of one user that are written whole: keys, tokens, what a process must remember beside its journal.
+//! Files and folders of one user that are written whole: keys, tokens, what a process must remember
+//! beside its journal.
 //!
-//! Files have mode 0600, folders 0700. A file appears whole or not at all, under the steps of [`Disk`], and is durable
-//! when the call returns; a process that dies before leaves at most a temporary file, which nobody reads. Calls block.
+//! Files have mode 0600, folders 0700. A file appears whole or not at all, under the steps of
+//! [`Disk`], and is durable when the call returns; a process that dies before leaves at most a
+//! temporary file, which nobody reads. Calls block.
 //!
 //! Reading, and what to think of permissions that somebody has changed since, is the callers'.
 
@@ -24,13 +26,14 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 /// Writes a file in a folder that exists, in the place of what has that name.
 ///
 /// # Errors
-/// As `open(2)`, `write(2)`, `rename(2)` and `fsync(2)`. Either the old content stands there or the new one.
+/// As `open(2)`, `write(2)`, `rename(2)` and `fsync(2)`. Either the old content stands there or the
+/// new one.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place(path, bytes, |file| OsDisk.rename(file, path))
 }
 
-/// Writes a file in a folder that exists, unless the name is taken: `false`, and what has it stays. Of two that come at
-/// once, one makes it.
+/// Writes a file in a folder that exists, unless the name is taken: `false`, and what has it stays.
+/// Of two that come at once, one makes it.
 ///
 /// # Errors
 /// As [`replace_file`].

@@ -9,28 +9,32 @@ use crate::{Blob, StoreError, UriError, format_uri, parse_uri};
 
 /// A store of bytes by digest.
 ///
-/// Nothing is ever changed in place: a digest stands for the same bytes for ever, so every method may be repeated.
+/// Nothing is ever changed in place: a digest stands for the same bytes for ever, so every method
+/// may be repeated.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Stores all blobs and returns when all of them are durable. Idempotent. An empty list is fine.
+    /// Stores all blobs and returns when all of them are durable. Idempotent. An empty list is
+    /// fine.
     ///
-    /// Every digest is checked before anything is written, so a wrong blob leaves no trace and harms no other put. When
-    /// the future is dropped early, or after an error, some of the blobs may have been stored.
+    /// Every digest is checked before anything is written, so a wrong blob leaves no trace and
+    /// harms no other put. When the future is dropped early, or after an error, some of the blobs
+    /// may have been stored.
     ///
     /// # Errors
-    /// [`StoreError::Mismatch`] for a blob whose claimed digest is wrong, [`StoreError::TooLarge`] for one over the
-    /// store's limit, otherwise what the storage said. After an error, put again: nothing is remembered of the failure.
+    /// [`StoreError::Mismatch`] for a blob whose claimed digest is wrong, [`StoreError::TooLarge`]
+    /// for one over the store's limit, otherwise what the storage said. After an error, put again:
+    /// nothing is remembered of the failure.
     async fn put(&self, blobs: Vec<Blob>) -> Result<(), StoreError>;
 
     /// The bytes with this digest, recomputed before they are returned.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Mismatch`] when what is stored is not what was put, otherwise what the
-    /// storage said.
+    /// [`StoreError::NotFound`], [`StoreError::Mismatch`] when what is stored is not what was put,
+    /// otherwise what the storage said.
     async fn get(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError>;
 
-    /// The bytes of several digests, in the order asked for; each as [`Store::get`]. A store that can answer all at
-    /// once overrides this.
+    /// The bytes of several digests, in the order asked for; each as [`Store::get`]. A store that
+    /// can answer all at once overrides this.
     async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
         get_each(self, digests).await
     }
@@ -49,7 +53,8 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// The address of a digest in this store, whether or not it is there: `da:sha256:<hex>` unless overridden.
+    /// The address of a digest in this store, whether or not it is there: `da:sha256:<hex>` unless
+    /// overridden.
     fn uri(&self, digest: BlobDigest) -> String {
         format_uri(digest)
     }

@@ -1,7 +1,7 @@
 //! How a store fails.
 //!
-//! Every message names the digest or path it is about and, where the cause allows it, what to do. All of these are
-//! operating failures or signs of tampering, never the doing of a skill.
+//! Every message names the digest or path it is about and, where the cause allows it, what to do.
+//! All of these are operating failures or signs of tampering, never the doing of a skill.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,8 +21,8 @@ pub enum StoreError {
         /// The digest asked for.
         digest: BlobDigest,
     },
-    /// The bytes have another digest than they should. On reading: the storage was tampered with or is failing; putting
-    /// the right bytes again repairs it.
+    /// The bytes have another digest than they should. On reading: the storage was tampered with or
+    /// is failing; putting the right bytes again repairs it.
     #[error("digest mismatch: expected {expected}, found {actual} in {place}")]
     Mismatch {
         /// The digest the bytes should have.
@@ -102,8 +102,8 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing the request: a full or busy disk may, a missing
-    /// blob, wrong bytes or a missing permission will not.
+    /// Whether the same call may succeed later without anybody changing the request: a full or busy
+    /// disk may, a missing blob, wrong bytes or a missing permission will not.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

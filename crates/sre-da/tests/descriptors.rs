@@ -1,4 +1,5 @@
-//! A process that has no file descriptor left for a moment. Alone in its file: the limit is the process's.
+//! A process that has no file descriptor left for a moment. Alone in its file: the limit is the
+//! process's.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -11,8 +12,8 @@ use sre_da::group_commit::{GroupCommit, GroupCommitOptions};
 
 const MIGRATIONS: &[&str] = &["CREATE TABLE n (n INTEGER PRIMARY KEY, payload TEXT)"];
 
-/// Takes this process its file descriptors, and gives them back. A process of its own does that, started while there
-/// are some; `prlimit` is a program of util-linux.
+/// Takes this process its file descriptors, and gives them back. A process of its own does that,
+/// started while there are some; `prlimit` is a program of util-linux.
 struct Limit(Child, BufReader<ChildStdout>);
 
 impl Limit {

@@ -1,4 +1,5 @@
-//! Processes that are killed, and processes that share a folder. The test binary runs itself as the child.
+//! Processes that are killed, and processes that share a folder. The test binary runs itself as the
+//! child.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Write};
@@ -22,7 +23,8 @@ fn open(dir: &Path) -> LocalStore {
     LocalStore::open(dir, LocalStoreOptions::default()).unwrap()
 }
 
-/// Not a test by itself: the child. Writes blobs from four tasks and prints each digest once it is acknowledged.
+/// Not a test by itself: the child. Writes blobs from four tasks and prints each digest once it is
+/// acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(dir) = std::env::var(DIR) else { return };
@@ -69,8 +71,8 @@ fn start(dir: &Path, name: &str, puts: u32) -> Child {
         .unwrap()
 }
 
-/// What the child acknowledges, as it comes; the end of the child is the end of it. Read on a thread of its own, so
-/// that the child never waits for us.
+/// What the child acknowledges, as it comes; the end of the child is the end of it. Read on a
+/// thread of its own, so that the child never waits for us.
 fn acknowledged(child: &mut Child) -> Receiver<BlobDigest> {
     let output = BufReader::new(child.stdout.take().unwrap());
     let (sender, receiver) = channel();
@@ -92,7 +94,8 @@ async fn what_was_acknowledged_survives_a_kill() {
     for round in 0..20 {
         let mut child = start(dir.path(), &format!("round {round}"), u32::MAX);
         let output = acknowledged(&mut child);
-        // The moment is a number of acknowledgements, not a time: a slow machine gets as far as a fast one.
+        // The moment is a number of acknowledgements, not a time: a slow machine gets as far as a
+        // fast one.
         for _ in 0..round * 7 % 41 {
             all.push(output.recv_timeout(PATIENCE).unwrap());
         }

@@ -1,5 +1,5 @@
-//! What earlier versions stored must stay readable. `fixtures/v1` was written by the ignored test below, at schema
-//! version 1; it is never written again.
+//! What earlier versions stored must stay readable. `fixtures/v1` was written by the ignored test
+//! below, at schema version 1; it is never written again.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! What a jail costs, side by side with the nearest tools in one run: `cargo bench -p sre-jail`.
 //!
-//! Each line is the median over interleaved rounds, the bound of its fastest tenth, which a busy machine disturbs
-//! least, and their ratios to bubblewrap's. Nothing is judged. bubblewrap and Docker are left out, and it is said so,
-//! where they are not installed.
+//! Each line is the median over interleaved rounds, the bound of its fastest tenth, which a busy
+//! machine disturbs least, and their ratios to bubblewrap's. Nothing is judged. bubblewrap and
+//! Docker are left out, and it is said so, where they are not installed.
 
 #[cfg(target_os = "linux")]
 #[path = "../tests/common/mod.rs"]

@@ -1,6 +1,7 @@
 //! What this host can enforce: each requirement with its state, what follows, and the exact fix.
 //!
-//! The switches of kernels and distributions are read, and then a jail is made: what counts is whether that works.
+//! The switches of kernels and distributions are read, and then a jail is made: what counts is
+//! whether that works.
 
 use std::fs;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Runs one untrusted process in a Linux jail and says what held it.
 //!
-//! A jail is a set of namespaces with a root folder of its own, no capability, a system call filter, Landlock, limits
-//! per process and per cgroup. [`Jail::run`] makes one, runs one [`Order`] in it, takes it down and returns a
-//! [`Report`]: how the guest ended, what it printed and used, and what was measured from inside to hold it.
+//! A jail is a set of namespaces with a root folder of its own, no capability, a system call
+//! filter, Landlock, limits per process and per cgroup. [`Jail::run`] makes one, runs one [`Order`]
+//! in it, takes it down and returns a [`Report`]: how the guest ended, what it printed and used,
+//! and what was measured from inside to hold it.
 //!
 //! | module | holds |
 //! |---|---|
@@ -16,11 +17,12 @@
 //! | [`host`] | what this host can enforce |
 //! | `sys` | system calls, one safe function each: the only unsafe code |
 //!
-//! Besides, [`enlarge_pages`]: a system call of the WebAssembly backend, here because no other crate makes any.
+//! Besides, [`enlarge_pages`]: a system call of the WebAssembly backend, here because no other
+//! crate makes any.
 //!
-//! It knows nothing of skills, and it decides no policy: an order that this host cannot hold is refused, unless the
-//! caller named what may be missing ([`JailOptions::may_lack`]). Linux 5.14 or later, x86-64 or 64-bit ARM; elsewhere
-//! this crate is empty.
+//! It knows nothing of skills, and it decides no policy: an order that this host cannot hold is
+//! refused, unless the caller named what may be missing ([`JailOptions::may_lack`]). Linux 5.14 or
+//! later, x86-64 or 64-bit ARM; elsewhere this crate is empty.
 
 #![cfg(target_os = "linux")]
 #![deny(unsafe_code)]

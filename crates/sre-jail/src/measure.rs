@@ -1,7 +1,8 @@
 //! What holds a guest, as its own process sees it right before it becomes the guest.
 //!
-//! Nothing here is assumed: the process reads its status, maps, mounts, cgroups and namespaces from `/proc`, refuses to
-//! go on if one of the layers that every jail has is missing, and sends what it read to the host for the result.
+//! Nothing here is assumed: the process reads its status, maps, mounts, cgroups and namespaces from
+//! `/proc`, refuses to go on if one of the layers that every jail has is missing, and sends what it
+//! read to the host for the result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +42,8 @@ pub struct Measured {
     pub landlock_version: u32,
 }
 
-/// Reads everything as text. `entered` is what `/proc/self/cgroup` said before the cgroup namespace.
+/// Reads everything as text. `entered` is what `/proc/self/cgroup` said before the cgroup
+/// namespace.
 pub(crate) fn look_around(entered: &str) -> io::Result<Vec<u8>> {
     let mut found = Vec::with_capacity(16 << 10);
     found.extend_from_slice(b"\0entered\n");
@@ -196,7 +198,8 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The place of a mount, and its own options and those of its file system. Later mounts on one place win.
+/// The place of a mount, and its own options and those of its file system. Later mounts on one
+/// place win.
 fn mount(line: &str) -> Option<(String, String)> {
     let (mount, file_system) = line.split_once(" - ")?;
     let mut fields = mount.split(' ').skip(4);

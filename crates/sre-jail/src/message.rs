@@ -32,7 +32,8 @@ pub enum Message {
     Repeatable,
     /// A jail made ahead has an order, and its guest, which lives, is about to be let go on.
     Taken,
-    /// The guest of a jail made ahead ended before there was an order for it. Nothing of any order was done.
+    /// The guest of a jail made ahead ended before there was an order for it. Nothing of any order
+    /// was done.
     Unused,
     /// The guest ended by itself.
     Ended(Usage),

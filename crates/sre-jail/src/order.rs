@@ -55,7 +55,8 @@ pub struct File {
 pub struct Limits {
     /// Memory of all its processes and of its files in `/tmp`, in bytes.
     pub memory_bytes: u64,
-    /// Address space of one process, in bytes: a weak stand-in on hosts without a memory cgroup. Default none.
+    /// Address space of one process, in bytes: a weak stand-in on hosts without a memory cgroup.
+    /// Default none.
     pub address_space_bytes: Option<u64>,
     /// Processor time per period, in microseconds; with several processes running, of all together.
     pub cpu_quota_us: u64,
@@ -78,8 +79,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 512 MiB, half a processor, 64 processes, 64 MiB and 16,384 files in `/tmp`, 256 open files, 1 MiB of output,
-    /// 64 KiB of log, 30 s.
+    /// 512 MiB, half a processor, 64 processes, 64 MiB and 16,384 files in `/tmp`, 256 open files,
+    /// 1 MiB of output, 64 KiB of log, 30 s.
     fn default() -> Self {
         Self {
             memory_bytes: 512 << 20,

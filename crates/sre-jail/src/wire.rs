@@ -1,7 +1,9 @@
-//! How an order travels from the host to the first process of its jail: one memory file, written once and sealed.
+//! How an order travels from the host to the first process of its jail: one memory file, written
+//! once and sealed.
 //!
-//! Numbers are 64 bits, little endian; texts and contents carry their length. The reader trusts nothing: lengths are
-//! checked against what is there. Both sides are the same program, so there is no version to agree on.
+//! Numbers are 64 bits, little endian; texts and contents carry their length. The reader trusts
+//! nothing: lengths are checked against what is there. Both sides are the same program, so there is
+//! no version to agree on.
 
 use std::io;
 use std::sync::Arc;
@@ -54,8 +56,8 @@ pub fn encode(order: &Order, is_held: bool) -> Vec<u8> {
     out.0
 }
 
-/// The order that [`encode`] wrote, its standard input being empty, and whether the guest is to be held until another
-/// order comes.
+/// The order that [`encode`] wrote, its standard input being empty, and whether the guest is to be
+/// held until another order comes.
 ///
 /// # Errors
 /// `InvalidData` for anything that `encode` would not write.
@@ -112,8 +114,8 @@ pub fn decode(bytes: &[u8]) -> io::Result<(Order, bool)> {
     ))
 }
 
-/// Reads bytes as everything that travels between host, launcher and jail, for the fuzzer: each is refused, or is read
-/// back from what is written of it.
+/// Reads bytes as everything that travels between host, launcher and jail, for the fuzzer: each is
+/// refused, or is read back from what is written of it.
 ///
 /// # Panics
 /// When an order that was read is not the same after it was written.
@@ -204,7 +206,8 @@ impl<'a> Reader<'a> {
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> io::Result<T>) -> io::Result<Vec<T>> {
         let count = self.size()?;
-        // Every item takes at least 8 bytes: a count beyond that is a lie, and nothing is reserved for it.
+        // Every item takes at least 8 bytes: a count beyond that is a lie, and nothing is reserved
+        // for it.
         if count > self.0.len() / 8 {
             return Err(malformed());
         }

@@ -143,7 +143,8 @@ fn memory_and_time_are_counted() {
     );
 }
 
-/// A program that was started again without knowing of launchers would do its ordinary work a second time.
+/// A program that was started again without knowing of launchers would do its ordinary work a
+/// second time.
 #[test]
 fn a_program_that_never_called_enter_if_asked_is_not_started_again() {
     let options = sre_jail::JailOptions {

@@ -1,6 +1,8 @@
-//! Nothing is left of a jail: no process, mount, group, descriptor or file, here or in the launcher.
+//! Nothing is left of a jail: no process, mount, group, descriptor or file, here or in the
+//! launcher.
 //!
-//! `SRE_LEAK_RUNS=10000 cargo test -p sre-jail --test leaks` makes so many jails in a row; without it, 300.
+//! `SRE_LEAK_RUNS=10000 cargo test -p sre-jail --test leaks` makes so many jails in a row; without
+//! it, 300.
 
 #![cfg(target_os = "linux")]
 

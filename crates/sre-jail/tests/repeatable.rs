@@ -1,4 +1,5 @@
-//! A world of its own: what shows time or randomness shows the same in every run, and what waits waits as it should.
+//! A world of its own: what shows time or randomness shows the same in every run, and what waits
+//! waits as it should.
 
 #![cfg(target_os = "linux")]
 
@@ -23,7 +24,8 @@ fn can_repeat() -> bool {
     common::can_jail() && !common::lacks(Layer::Repeatability)
 }
 
-/// Runs an order several times, each on as busy a machine as two others make it; all must print the same.
+/// Runs an order several times, each on as busy a machine as two others make it; all must print the
+/// same.
 fn same_every_time(order: &Order) -> String {
     let first = common::printed(order);
     std::thread::scope(|scope| {
@@ -198,7 +200,8 @@ fn scripts_repeat_time_uuids_hashes_and_addresses() {
     );
 }
 
-/// Waiting with a limit for something that does happen is not cut short, on whatever clock the limit stands.
+/// Waiting with a limit for something that does happen is not cut short, on whatever clock the
+/// limit stands.
 #[test]
 fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
     if !can_repeat() {
@@ -223,7 +226,8 @@ fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
     }
 }
 
-/// A call that a signal interrupts before its answer is there is made again, and nothing is drawn or counted twice.
+/// A call that a signal interrupts before its answer is there is made again, and nothing is drawn
+/// or counted twice.
 #[test]
 fn signals_between_question_and_answer_change_nothing() {
     if !can_repeat() {
@@ -263,8 +267,8 @@ fn attacks_on_the_answers_hurt_nobody_else() {
     }
 }
 
-/// However a program asks, it sees one clock: by the C library's way and by the call itself, mixed, in threads and
-/// processes.
+/// However a program asks, it sees one clock: by the C library's way and by the call itself, mixed,
+/// in threads and processes.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn the_fast_clock_and_the_calls_show_one_clock() {
@@ -276,7 +280,8 @@ fn the_fast_clock_and_the_calls_show_one_clock() {
         (Program::FastClock, "kernels_time", "refused"),
         (Program::FastClockStatic, "kernels_time", "refused"),
         (Program::FastClockStatic, "day", "fast clock on day 20454"),
-        // Where its page has no place, a program starts without the fast clock, and with the same time.
+        // Where its page has no place, a program starts without the fast clock, and with the same
+        // time.
         (Program::OverTheClock, "day", "no fast clock on day 20454"),
     ] {
         let Some(order) = program(clock, name) else {

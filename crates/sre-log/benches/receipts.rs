@@ -1,9 +1,9 @@
 //! What receipts cost: signature, log entry, proof, check. Figures for people, no judgement.
 //!
-//! Times of a busy machine say little, so each row has the processor time of the whole process too, and the ratio is
-//! that of processor times: to one durable order's worth of storage in the same run: three group commits with six small
-//! blobs, which is what an order writes besides running. `SRE_BENCH_ENTRIES` sets how far the log grows, default
-//! 100,000.
+//! Times of a busy machine say little, so each row has the processor time of the whole process too,
+//! and the ratio is that of processor times: to one durable order's worth of storage in the same
+//! run: three group commits with six small blobs, which is what an order writes besides running.
+//! `SRE_BENCH_ENTRIES` sets how far the log grows, default 100,000.
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
-//! The right edge of the tree: the tiles that are not full yet. Everything else never changes again.
+//! The right edge of the tree: the tiles that are not full yet. Everything else never changes
+//! again.
 
 use std::mem;
 
@@ -6,7 +7,8 @@ use sre_receipt::tlog::{Hash, TILE_WIDTH};
 
 use crate::tile_nodes::{TILE_HEIGHT, TileNodes, to_bytes};
 
-/// The partial tile of each level, from the leaves up. With the number of entries it determines the root.
+/// The partial tile of each level, from the leaves up. With the number of entries it determines the
+/// root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fringe {
     size: u64,
@@ -71,7 +73,8 @@ impl Fringe {
         }
     }
 
-    /// The root of the whole tree: its complete subtrees, folded from the smallest, rightmost one to the left.
+    /// The root of the whole tree: its complete subtrees, folded from the smallest, rightmost one
+    /// to the left.
     pub(crate) fn root(&self) -> Hash {
         let mut root: Option<Hash> = None;
         for hashes in self.levels.iter().filter(|hashes| !hashes.is_empty()) {

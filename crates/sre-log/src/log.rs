@@ -7,16 +7,20 @@
 //!                              ─▶ sign the checkpoint         the receipt has a proof
 //! ```
 //! Invariants:
-//! - A checkpoint is signed after everything it stands for is durable: signing needs a head that was committed.
-//! - There is one head of a size. The head is replaced only by the process that read it, whatever others do meanwhile,
-//!   and the signature is a function of the head; so two processes sign the same bytes, or different sizes.
+//! - A checkpoint is signed after everything it stands for is durable: signing needs a head that
+//!   was committed.
+//! - There is one head of a size. The head is replaced only by the process that read it, whatever
+//!   others do meanwhile, and the signature is a function of the head; so two processes sign the
+//!   same bytes, or different sizes.
 //! - An entry that was submitted keeps its number.
 //!
-//! `integrate` is the way down that figure, `prove` makes proofs, `tiles` shows the tree to everybody.
+//! `integrate` is the way down that figure, `prove` makes proofs, `tiles` shows the tree to
+//! everybody.
 //!
-//! Crash behaviour: before the transaction, tiles in the store that nobody names; after it, a head that is signed by
-//! whoever opens the log next. A *restored backup* of the file is a fork, and this module cannot know it; whoever keeps
-//! a journal beside it notes there how many entries the log has had (`sre_orchestrator`'s registrar does).
+//! Crash behaviour: before the transaction, tiles in the store that nobody names; after it, a head
+//! that is signed by whoever opens the log next. A *restored backup* of the file is a fork, and
+//! this module cannot know it; whoever keeps a journal beside it notes there how many entries the
+//! log has had (`sre_orchestrator`'s registrar does).
 
 mod integrate;
 mod prove;
@@ -47,7 +51,8 @@ const TILES_LIMIT: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 pub struct Log {
     database: GroupCommit,
     store: Arc<dyn Store>,
-    /// Held while something is signed that stays, so that nothing stays under a key that was replaced meanwhile.
+    /// Held while something is signed that stays, so that nothing stays under a key that was
+    /// replaced meanwhile.
     key: RwLock<Arc<NodeKey>>,
     /// Held while a batch is hashed: two of them in one process would do the same work.
     integrating: tokio::sync::Mutex<()>,
@@ -99,7 +104,8 @@ pub enum LogError {
 }
 
 impl Log {
-    /// Opens the log at `path` whose tiles are in `store`, making it if need be, and signs its head.
+    /// Opens the log at `path` whose tiles are in `store`, making it if need be, and signs its
+    /// head.
     ///
     /// # Errors
     /// [`LogError`].
@@ -158,8 +164,8 @@ impl Log {
         Arc::clone(&self.key.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Signs with another key of the same name from now on, the newest checkpoint first. What was signed before stays
-    /// as it is.
+    /// Signs with another key of the same name from now on, the newest checkpoint first. What was
+    /// signed before stays as it is.
     ///
     /// # Errors
     /// [`LogError::Origin`] for a key of another name: nothing has changed.
@@ -180,9 +186,9 @@ impl Log {
         Ok(())
     }
 
-    /// Numbers entries. When this returns they survive, and the next batch takes them. An entry that is known of its
-    /// order keeps its number; of two receipts for one order the first stays. Returns what stands in the log, in the
-    /// order given.
+    /// Numbers entries. When this returns they survive, and the next batch takes them. An entry
+    /// that is known of its order keeps its number; of two receipts for one order the first stays.
+    /// Returns what stands in the log, in the order given.
     ///
     /// # Errors
     /// [`LogError`]; nothing was kept.
@@ -250,7 +256,8 @@ impl Log {
         Ok(schema::count(&*self.database.reader()?)?)
     }
 
-    /// The digests of the full tiles on the way from the entry at `position` to the root, from the leaves up.
+    /// The digests of the full tiles on the way from the entry at `position` to the root, from the
+    /// leaves up.
     ///
     /// # Errors
     /// [`LogError`].
@@ -269,7 +276,8 @@ impl Log {
         Ok(tiles)
     }
 
-    /// The digests of all blobs that the log stands for, for whoever removes others: receipts, verdicts, full tiles.
+    /// The digests of all blobs that the log stands for, for whoever removes others: receipts,
+    /// verdicts, full tiles.
     ///
     /// # Errors
     /// [`LogError`]: then nothing must be removed.

@@ -1,4 +1,5 @@
-//! What is remembered of other people's logs: the last good checkpoint of each, and the evidence of misbehaviour.
+//! What is remembered of other people's logs: the last good checkpoint of each, and the evidence of
+//! misbehaviour.
 //!
 //! ```text
 //! logs/<sha256 of the name>/checkpoint            the last good one
@@ -8,9 +9,10 @@
 //! logs/<sha256 of the name>/entries               how many of its entries were read and found in the signed tree
 //! logs/<sha256 of the name>/lock                  held while somebody looks
 //! ```
-//! A good checkpoint is remembered as soon as it is proven to continue the last one, before anything is read under it:
-//! else the log could take back what it signed while it is read. Processes look in turn, so what is remembered never
-//! goes back. Whoever deletes the folder forgets, and trusts the next checkpoint as he trusted the first.
+//! A good checkpoint is remembered as soon as it is proven to continue the last one, before
+//! anything is read under it: else the log could take back what it signed while it is read.
+//! Processes look in turn, so what is remembered never goes back. Whoever deletes the folder
+//! forgets, and trusts the next checkpoint as he trusted the first.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
@@ -80,11 +82,12 @@ impl LogMemory {
         Self(path.into())
     }
 
-    /// Looks at the log of this name, and remembers what it says if that continues all it has said before.
+    /// Looks at the log of this name, and remembers what it says if that continues all it has said
+    /// before.
     ///
     /// # Errors
-    /// [`LookError`]; the last good checkpoint stays what it was. One that the log signed and did not prove is kept,
-    /// and must be continued by all that follow.
+    /// [`LookError`]; the last good checkpoint stays what it was. One that the log signed and did
+    /// not prove is kept, and must be continued by all that follow.
     pub async fn look(
         &self,
         origin: &KeyName,

@@ -1,9 +1,9 @@
 //! Issues the receipts of finished orders: signed, stored under their digest, entered into the log.
 //!
-//! An order's receipt is issued once: of two processes that do it at the same time the first to be numbered stays, and
-//! both return that one. So whoever finds an order without a receipt may issue it, at any time after the order ended.
-//! What stands in the log under the order's id is looked at before it is returned: it may be the receipt of another
-//! order, where the id was used twice.
+//! An order's receipt is issued once: of two processes that do it at the same time the first to be
+//! numbered stays, and both return that one. So whoever finds an order without a receipt may issue
+//! it, at any time after the order ended. What stands in the log under the order's id is looked at
+//! before it is returned: it may be the receipt of another order, where the id was used twice.
 
 use std::sync::Arc;
 
@@ -18,8 +18,9 @@ use tokio::task::{JoinSet, yield_now};
 
 use crate::log::{Log, LogError, Submission};
 
-/// Receipts that are signed and stored in one go. Signing them takes two milliseconds, during which their thread runs
-/// nothing else; and orders that wait for the same group commit wait for no more of them.
+/// Receipts that are signed and stored in one go. Signing them takes two milliseconds, during which
+/// their thread runs nothing else; and orders that wait for the same group commit wait for no more
+/// of them.
 const GROUP_LIMIT_RECEIPTS: usize = 64;
 
 /// Issues receipts. May be shared between threads.
@@ -88,8 +89,8 @@ impl Notary {
         &self.log
     }
 
-    /// The receipt of a finished order, issued now unless there is one. When this returns it is durable and numbered;
-    /// its proof follows with the next batch.
+    /// The receipt of a finished order, issued now unless there is one. When this returns it is
+    /// durable and numbered; its proof follows with the next batch.
     ///
     /// # Errors
     /// [`NotaryError`]; trying again is safe.
@@ -111,12 +112,12 @@ impl Notary {
             .ok_or_else(|| LogError::Damaged(String::from("an entry without an answer")).into())
     }
 
-    /// The receipts of many finished orders at once, in the order given: few writes to the store and one to the log for
-    /// all of them, which costs each a fraction of what it would alone.
+    /// The receipts of many finished orders at once, in the order given: few writes to the store
+    /// and one to the log for all of them, which costs each a fraction of what it would alone.
     ///
     /// # Errors
-    /// [`NotaryError`]; some may have been issued. Trying again is safe. [`NotaryError::Taken`] is about one of them
-    /// only.
+    /// [`NotaryError`]; some may have been issued. Trying again is safe. [`NotaryError::Taken`] is
+    /// about one of them only.
     pub async fn issue_all(
         &self,
         finished: Vec<Finished<'_>>,
@@ -153,7 +154,8 @@ impl Notary {
                 blobs.push(blob);
                 receipts.push((entry, receipt));
             }
-            // These are written while the next ones are signed; and whoever else waits for this thread has a turn.
+            // These are written while the next ones are signed; and whoever else waits for this
+            // thread has a turn.
             let store = Arc::clone(&self.store);
             puts.spawn(async move { store.put(blobs).await });
             yield_now().await;
@@ -217,7 +219,8 @@ impl Notary {
         }
     }
 
-    /// Keeps somebody's verdict on the receipt of an order: stored under its digest and entered into the log.
+    /// Keeps somebody's verdict on the receipt of an order: stored under its digest and entered
+    /// into the log.
     ///
     /// The caller has checked the signature and decided whose verdicts he keeps.
     ///
@@ -258,8 +261,8 @@ impl Notary {
         order_id: &OrderId,
         commit: &CommitResult,
     ) -> Result<Outcome, NotaryError> {
-        // Of a success it is known from the result, and its digest says that it is the committed one; that spares a
-        // read.
+        // Of a success it is known from the result, and its digest says that it is the committed
+        // one; that spares a read.
         let returned = commit
             .result_hash
             .map(|output| Outcome::Returned { output });

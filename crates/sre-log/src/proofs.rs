@@ -1,7 +1,8 @@
-//! Which nodes a proof consists of (RFC 6962, sections 2.1.1 and 2.1.2), and how they are read from tiles.
+//! Which nodes a proof consists of (RFC 6962, sections 2.1.1 and 2.1.2), and how they are read from
+//! tiles.
 //!
-//! A proof of a tree of n entries has at most log₂ n nodes, each from one tile or from the few at the tree's right
-//! edge.
+//! A proof of a tree of n entries has at most log₂ n nodes, each from one tile or from the few at
+//! the tree's right edge.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -111,7 +112,8 @@ fn inclusion_ranges(index: u64, tree: Range<u64>) -> Vec<Range<u64>> {
     ranges
 }
 
-/// `SUBPROOF` of RFC 6962. `is_known`: the subtree is the whole old tree so far, whose root the reader has.
+/// `SUBPROOF` of RFC 6962. `is_known`: the subtree is the whole old tree so far, whose root the
+/// reader has.
 fn consistency_ranges(old: u64, tree: Range<u64>, is_known: bool) -> Vec<Range<u64>> {
     let mut ranges = Vec::new();
     let (mut tree, mut is_known) = (tree, is_known);
@@ -133,7 +135,8 @@ fn consistency_ranges(old: u64, tree: Range<u64>, is_known: bool) -> Vec<Range<u
     ranges
 }
 
-/// The complete subtrees a range consists of, the largest and leftmost first: height, and index among their like.
+/// The complete subtrees a range consists of, the largest and leftmost first: height, and index
+/// among their like.
 fn complete_subtrees(range: Range<u64>) -> Vec<(u8, u64)> {
     let mut subtrees = Vec::new();
     let mut start = range.start;

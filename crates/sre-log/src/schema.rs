@@ -55,8 +55,8 @@ const V1: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Receipts are found by their order. An index of their digests, which are random, wrote a page of its own for almost
-/// every receipt and was needed for verdicts only.
+/// Receipts are found by their order. An index of their digests, which are random, wrote a page of
+/// its own for almost every receipt and was needed for verdicts only.
 const V2: &str = "
     CREATE TABLE numbered (
         position INTEGER PRIMARY KEY,
@@ -133,7 +133,8 @@ pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Opti
     Ok((head, fringe))
 }
 
-/// Replaces the head `old` by that of `fringe`. `false`, and nothing changed, when the head is another by now.
+/// Replaces the head `old` by that of `fringe`. `false`, and nothing changed, when the head is
+/// another by now.
 pub(crate) fn replace_head(
     transaction: &Transaction<'_>,
     old: Head,
@@ -169,7 +170,8 @@ pub(crate) fn replace_head(
     Ok(true)
 }
 
-/// The digests of everything in the store that the log stands for: full tiles, receipts and verdicts.
+/// The digests of everything in the store that the log stands for: full tiles, receipts and
+/// verdicts.
 pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDigest>> {
     let mut query =
         connection.prepare_cached("SELECT digest FROM tile UNION ALL SELECT sha256 FROM entry")?;
@@ -179,8 +181,8 @@ pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDig
     rows.collect()
 }
 
-/// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one. Returns the entry that
-/// stands there.
+/// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one.
+/// Returns the entry that stands there.
 pub(crate) fn submit(
     transaction: &Transaction<'_>,
     entry: &Entry,
@@ -336,7 +338,8 @@ fn is_same(one: &NoteSignature, other: &NoteSignature) -> bool {
 /// Lines that are looked at for the best cosigned size.
 const COSIGNATURES_LIMIT: u32 = 256;
 
-/// What witnesses signed of heads not smaller than `least`, the newest of them: by size, of each witness one line.
+/// What witnesses signed of heads not smaller than `least`, the newest of them: by size, of each
+/// witness one line.
 pub(crate) fn cosigned(
     connection: &Connection,
     least: u64,

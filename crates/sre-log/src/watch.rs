@@ -28,8 +28,8 @@ pub struct Seen {
     pub before: u64,
 }
 
-/// What is wrong with a log. The first four are misbehaviour and have evidence: two signed checkpoints that cannot both
-/// be true, or the one to which bytes do not belong.
+/// What is wrong with a log. The first four are misbehaviour and have evidence: two signed
+/// checkpoints that cannot both be true, or the one to which bytes do not belong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Two histories of one size.
@@ -139,7 +139,8 @@ pub async fn look(
     Ok(seen)
 }
 
-/// Whether what the log says `now` continues what it signed in `old`, which the caller verified; the size it had then.
+/// Whether what the log says `now` continues what it signed in `old`, which the caller verified;
+/// the size it had then.
 ///
 /// # Errors
 /// [`Fault`].
@@ -185,8 +186,9 @@ pub async fn continues(source: &dyn LogSource, old: &Note, now: &Seen) -> Result
         .await
         .map_err(unproven)?;
     if verify_consistency((before_size, &old.root), (now_size, &now.root), &path).is_err() {
-        // Are the tiles wrong, or the history? It is the history if the new checkpoint stands for a tree that begins
-        // differently; a tile that belongs to no signed tree accuses nobody of more than that.
+        // Are the tiles wrong, or the history? It is the history if the new checkpoint stands for a
+        // tree that begins differently; a tile that belongs to no signed tree accuses nobody of
+        // more than that.
         let shown = proofs::root(&tiles, before_size, now_size)
             .await
             .map_err(unproven)?;
@@ -206,7 +208,8 @@ pub async fn continues(source: &dyn LogSource, old: &Note, now: &Seen) -> Result
 
 /// Reads the entries from `from` on, and checks that they are those of the signed tree.
 ///
-/// Reads whole bundles, so `visit` may be called with entries before `from` too; it gets each one's number.
+/// Reads whole bundles, so `visit` may be called with entries before `from` too; it gets each one's
+/// number.
 ///
 /// # Errors
 /// [`Fault`]; entries that were visited before it were checked.
@@ -251,8 +254,9 @@ pub async fn entries_in(
             .iter()
             .map(|entry| Hash::leaf(&entry.to_canonical()))
             .collect();
-        // The path of the first entry, computed with the bundle's own leaves in place of the tile that the log shows:
-        // its siblings cover the whole bundle, so it leads to the root only if every entry is right.
+        // The path of the first entry, computed with the bundle's own leaves in place of the tile
+        // that the log shows: its siblings cover the whole bundle, so it leads to the root only if
+        // every entry is right.
         let leaf = leaves.first().copied().ok_or_else(foreign)?;
         tiles.overlay = Some((index, Arc::new(TileNodes::new(leaves))));
         let proof = proofs::inclusion(&tiles, first, checkpoint.size).await?;
@@ -293,7 +297,8 @@ fn verify(note: &Note, keys: &[VerifierKey]) -> Result<Checkpoint, CheckpointErr
     Err(refused)
 }
 
-/// The tiles of a log that is not believed. Each is read once, so that two questions get one answer.
+/// The tiles of a log that is not believed. Each is read once, so that two questions get one
+/// answer.
 struct Theirs<'a> {
     source: &'a dyn LogSource,
     /// What was signed.

@@ -1,5 +1,5 @@
-//! Processes that are killed while they write the log, two at a time: whatever checkpoint any of them ever showed is
-//! part of one history. The test binary runs itself as the child.
+//! Processes that are killed while they write the log, two at a time: whatever checkpoint any of
+//! them ever showed is part of one history. The test binary runs itself as the child.
 #![cfg(unix)]
 
 mod common;
@@ -20,7 +20,8 @@ const FIRST: &str = "SRE_LOG_TEST_FIRST";
 /// Generous: a machine may be very busy.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Not a test by itself: the child. Prints what was acknowledged: numbers of entries, and signed checkpoints.
+/// Not a test by itself: the child. Prints what was acknowledged: numbers of entries, and signed
+/// checkpoints.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(folder) = std::env::var(FOLDER) else {
@@ -87,7 +88,8 @@ async fn whatever_was_shown_before_a_kill_stays_true() {
             start(folder.path(), round * 2_000_000 + 1_000_000),
         ];
         for (mut child, output) in children {
-            // The moment is a number of lines, not a time: a slow machine gets as far as a fast one.
+            // The moment is a number of lines, not a time: a slow machine gets as far as a fast
+            // one.
             let enough = (round * 31 % 97) as usize;
             let mut lines: Vec<String> = (0..enough)
                 .map(|_| output.recv_timeout(PATIENCE).expect("a child that goes on"))

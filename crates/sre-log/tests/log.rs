@@ -301,7 +301,8 @@ async fn a_log_keeps_its_name_and_may_change_its_key() {
     .expect("its own name");
 }
 
-/// Whatever is changed in the file: the log refuses to sign, or its proofs do not hold. It never vouches for it.
+/// Whatever is changed in the file: the log refuses to sign, or its proofs do not hold. It never
+/// vouches for it.
 #[tokio::test]
 async fn a_damaged_log_signs_nothing() {
     for damage in [
@@ -323,7 +324,8 @@ async fn a_damaged_log_signs_nothing() {
     }
 }
 
-/// Every step that can fail, fails once: before it and after it took effect. The next attempt repairs it.
+/// Every step that can fail, fails once: before it and after it took effect. The next attempt
+/// repairs it.
 #[tokio::test]
 async fn a_batch_that_was_cut_short_anywhere_is_repeated() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -23,12 +23,14 @@ pub struct OrderConfig {
     pub max_retries: u32,
     /// Whether reaching a time limit counts as retryable. Default false.
     pub retry_on_timeout: bool,
-    /// Matching verdicts of other nodes, each under another key that the service trusts, before the order counts as
-    /// final. Until then its callback is held. Default 0, at most [`OrderConfig::VERDICTS_LIMIT`].
+    /// Matching verdicts of other nodes, each under another key that the service trusts, before the
+    /// order counts as final. Until then its callback is held. Default 0, at most
+    /// [`OrderConfig::VERDICTS_LIMIT`].
     pub verdicts_required: u32,
     /// Where the result is posted. Default none.
     pub callback_url: Option<Url>,
-    /// Among the waiting orders of one submitter, larger ones go first. From -100 to 100, default 0.
+    /// Among the waiting orders of one submitter, larger ones go first. From -100 to 100, default
+    /// 0.
     pub priority: i32,
     /// Overrides of the sandbox's defaults. Default none.
     pub sandbox_config: Option<SandboxConfig>,
@@ -116,7 +118,8 @@ impl OrderConfig {
         Self::read(value, |package| SkillPackage::from_json(package, local))
     }
 
-    /// As [`OrderConfig::from_json`], for a skill that was found by other means than `skill_package`'s own.
+    /// As [`OrderConfig::from_json`], for a skill that was found by other means than
+    /// `skill_package`'s own.
     ///
     /// # Errors
     /// As [`OrderConfig::from_json`].

@@ -8,8 +8,8 @@ use reqwest::redirect::Policy;
 /// How long a connection may take to be made.
 const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// An HTTP client with this program's name and TLS provider, which follows no redirects and uses no proxy of the
-/// environment.
+/// An HTTP client with this program's name and TLS provider, which follows no redirects and uses no
+/// proxy of the environment.
 pub fn http_client() -> reqwest::ClientBuilder {
     // The one TLS provider of the process; a second call finds it installed, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());

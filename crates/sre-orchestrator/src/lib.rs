@@ -1,16 +1,18 @@
-//! Takes an order through execution, commitment, verification, result and callback, and loses nothing on the way.
+//! Takes an order through execution, commitment, verification, result and callback, and loses
+//! nothing on the way.
 //!
 //! ```text
 //! OrderConfig ─▶ accept ─▶ Orchestrator::execute ─▶ commit ─▶ verify ─▶ OrderResult ─▶ callback
 //!                              │ journal               (sre-commit) (sre-verify)
 //! ```
 //!
-//! Each arrow is a type: [`Acceptance::accept`] makes an [`AcceptedOrder`] of an [`OrderConfig`], and only that can be
-//! executed; [`Orchestrator::execute`] ends with an [`OrderResult`](sre_core::OrderResult) that the [`Journal`] holds.
-//! Retries, time limits and callbacks are decided here and nowhere else.
+//! Each arrow is a type: [`Acceptance::accept`] makes an [`AcceptedOrder`] of an [`OrderConfig`],
+//! and only that can be executed; [`Orchestrator::execute`] ends with an
+//! [`OrderResult`](sre_core::OrderResult) that the [`Journal`] holds. Retries, time limits and
+//! callbacks are decided here and nowhere else.
 //!
-//! With the feature `wasm`, `Embedded` and `execute_skill_order` put the parts together: the WebAssembly sandbox, a
-//! blob folder and a journal file below one data folder.
+//! With the feature `wasm`, `Embedded` and `execute_skill_order` put the parts together: the
+//! WebAssembly sandbox, a blob folder and a journal file below one data folder.
 
 mod accept;
 mod attempt;

@@ -43,8 +43,8 @@ impl Listeners {
         &self.failure
     }
 
-    /// Calls every listener that waits for such a result; one that panics is logged and the others are called all the
-    /// same.
+    /// Calls every listener that waits for such a result; one that panics is logged and the others
+    /// are called all the same.
     pub(crate) fn notify(&self, result: &OrderResult) {
         let (kind, registered) = match result.status {
             OrderStatus::Completed => ("success", &self.success),

@@ -1,8 +1,9 @@
 //! One order from acceptance to its result.
 //!
-//! Whoever works on an order holds its lease and makes one attempt; what becomes of the attempt goes into the journal
-//! before anything else happens. [`Orchestrator::execute`] does this for one order in this process,
-//! [`Workers`](crate::Workers) for whatever the journal has; both come by here.
+//! Whoever works on an order holds its lease and makes one attempt; what becomes of the attempt
+//! goes into the journal before anything else happens. [`Orchestrator::execute`] does this for one
+//! order in this process, [`Workers`](crate::Workers) for whatever the journal has; both come by
+//! here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +64,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// These parts with the defaults for the rest: backoff, schedule, nothing measured and nothing traced.
+    /// These parts with the defaults for the rest: backoff, schedule, nothing measured and nothing
+    /// traced.
     #[must_use]
     pub fn new(
         executor: Executor,
@@ -168,7 +170,8 @@ impl Orchestrator {
         }
     }
 
-    /// Calls `listener` with every result that is not `completed`. What it does, panicking included, changes nothing.
+    /// Calls `listener` with every result that is not `completed`. What it does, panicking
+    /// included, changes nothing.
     pub fn register_failure_callback(
         &self,
         listener: impl Fn(&OrderResult) + Send + Sync + 'static,
@@ -181,7 +184,8 @@ impl Orchestrator {
         self.listeners.failure().clear();
     }
 
-    /// Calls `listener` with every result that is `completed`. What it does, panicking included, changes nothing.
+    /// Calls `listener` with every result that is `completed`. What it does, panicking included,
+    /// changes nothing.
     pub fn register_success_callback(
         &self,
         listener: impl Fn(&OrderResult) + Send + Sync + 'static,
@@ -225,8 +229,9 @@ impl Orchestrator {
         &*self.meter
     }
 
-    /// Executes an order and returns its result once that is durable. The same order again returns the same result;
-    /// an order that was interrupted runs again; one that another process works on is waited for.
+    /// Executes an order and returns its result once that is durable. The same order again returns
+    /// the same result; an order that was interrupted runs again; one that another process works on
+    /// is waited for.
     ///
     /// # Errors
     /// [`ExecuteError`]: there is no result, and the order, if it was accepted, is still open.
@@ -258,7 +263,8 @@ impl Orchestrator {
         order: AcceptedOrder,
         observer: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<OrderResult, ExecuteError> {
-        // Before the order is accepted: whoever takes it over needs the skill. Without an order it harms nobody.
+        // Before the order is accepted: whoever takes it over needs the skill. Without an order it
+        // harms nobody.
         self.shelf.put(&order.skill).await?;
         let mut lease = match self
             .journal
@@ -279,8 +285,9 @@ impl Orchestrator {
             Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
             Accepted::Forgotten => return Err(ExecuteError::Forgotten(order.order_id)),
         };
-        // If the process dies from here on, the lease dies with it: a service that shares the folder makes the next
-        // attempt, or the order stays open until it is submitted again. Blobs that were stored meanwhile harm nobody.
+        // If the process dies from here on, the lease dies with it: a service that shares the
+        // folder makes the next attempt, or the order stays open until it is submitted again. Blobs
+        // that were stored meanwhile harm nobody.
         loop {
             let Some(held) = lease else {
                 return self.follow(&order.order_id, observer).await;
@@ -289,8 +296,8 @@ impl Orchestrator {
             let never = std::future::pending();
             match self.attempt(&order, held, observer, never).await? {
                 Ended::Finished(result) => {
-                    // From here on result and callback are durable. If the process dies now, the callback stays in the
-                    // outbox.
+                    // From here on result and callback are durable. If the process dies now, the
+                    // callback stays in the outbox.
                     observer(Stage::Reporting);
                     self.report(&order).await;
                     return Ok(*result);
@@ -338,7 +345,8 @@ impl Orchestrator {
         }
     }
 
-    /// Delivers the order's callback where it is pending. Nothing that happens here changes the result.
+    /// Delivers the order's callback where it is pending. Nothing that happens here changes the
+    /// result.
     async fn report(&self, order: &AcceptedOrder) {
         // The address is part of what makes two orders the same, so the journal has none either.
         if order.callback_url.is_none() {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Exponential backoff with jitter: after attempt `n` a random time between half and all of `base × 2ⁿ⁻¹`, at most
-/// `cap`.
+/// Exponential backoff with jitter: after attempt `n` a random time between half and all of `base ×
+/// 2ⁿ⁻¹`, at most `cap`.
 ///
 /// Jitter spreads orders that failed together, so that they do not come back together.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +24,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The pause after attempt number `failed` (from 1), for a random number in `0.0..1.0`. Never below half of the
-    /// bound: a pause of nothing would hammer whatever just failed.
+    /// The pause after attempt number `failed` (from 1), for a random number in `0.0..1.0`. Never
+    /// below half of the bound: a pause of nothing would hammer whatever just failed.
     #[must_use]
     pub fn pause(&self, failed: u32, random: f64) -> Duration {
         let bound = self

@@ -1,9 +1,10 @@
 //! Removing what nobody needs any more.
 //!
-//! Order matters: orders are forgotten first, then the blobs that no kept order names. A process that dies in between
-//! leaves blobs without orders, which the next sweep removes. Nobody else uses the data folder meanwhile: a blob that
-//! an order is about to name looks like one that nobody needs. So everything that says what is needed is read after the
-//! folder is ours, and where one of these files is missing nothing is removed.
+//! Order matters: orders are forgotten first, then the blobs that no kept order names. A process
+//! that dies in between leaves blobs without orders, which the next sweep removes. Nobody else uses
+//! the data folder meanwhile: a blob that an order is about to name looks like one that nobody
+//! needs. So everything that says what is needed is read after the folder is ours, and where one of
+//! these files is missing nothing is removed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,13 +27,13 @@ pub struct Swept {
     pub bytes: u64,
 }
 
-/// Forgets orders that ended longer ago than `retention` says, and removes every blob that no kept order and no
-/// uploaded skill needs, nor the log. Where there is a log, the receipts that are due are issued first, in the name of
-/// `program`; an order whose receipt cannot be issued is kept.
+/// Forgets orders that ended longer ago than `retention` says, and removes every blob that no kept
+/// order and no uploaded skill needs, nor the log. Where there is a log, the receipts that are due
+/// are issued first, in the name of `program`; an order whose receipt cannot be issued is kept.
 ///
 /// # Errors
-/// [`EmbeddedError`]: somebody else uses the folder, journal or log are missing or not what they were, or something could not be
-/// read; then no blob was removed.
+/// [`EmbeddedError`]: somebody else uses the folder, journal or log are missing or not what they
+/// were, or something could not be read; then no blob was removed.
 pub async fn sweep(
     folder: &DataFolder,
     retention: Retention,
@@ -95,8 +96,8 @@ async fn open_registrar(
     Ok(Some(registrar))
 }
 
-/// Issues what can be issued now: an order that is forgotten never gets its receipt. Where that fails, the orders are
-/// kept.
+/// Issues what can be issued now: an order that is forgotten never gets its receipt. Where that
+/// fails, the orders are kept.
 async fn issue_due(registrar: &Registrar) {
     loop {
         match registrar.issue_due().await {
@@ -176,7 +177,8 @@ async fn keep_skill(
     Ok(())
 }
 
-/// A value from the store. One that is missing or damaged keeps nothing and is no reason to stop: `None`.
+/// A value from the store. One that is missing or damaged keeps nothing and is no reason to stop:
+/// `None`.
 async fn stored<T: DeserializeOwned>(
     store: &LocalStore,
     digest: BlobDigest,

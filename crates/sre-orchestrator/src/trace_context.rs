@@ -1,4 +1,5 @@
-//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>): which trace of the submitter's an order belongs to.
+//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>): which trace of the submitter's an
+//! order belongs to.
 
 use std::fmt;
 use std::str::FromStr;

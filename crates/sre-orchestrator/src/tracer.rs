@@ -1,9 +1,9 @@
 //! Spans: what a request, an order, an attempt and its stages took, and which caused which.
 //!
-//! A span is made where something begins and ends when it is dropped, so that one whose work is cancelled is told of
-//! too. Who listens decides what becomes of it; this crate knows no protocol. Contexts travel as `traceparent` of W3C
-//! Trace Context, also through the journal, so an order's spans belong together although processes come and go between
-//! them.
+//! A span is made where something begins and ends when it is dropped, so that one whose work is
+//! cancelled is told of too. Who listens decides what becomes of it; this crate knows no protocol.
+//! Contexts travel as `traceparent` of W3C Trace Context, also through the journal, so an order's
+//! spans belong together although processes come and go between them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use crate::TraceParent;
 
 /// Is told of spans that have ended. Calls must not block.
 pub trait Tracer: Send + Sync {
-    /// Whether a trace that begins here is recorded. One that began elsewhere brings the answer with it.
+    /// Whether a trace that begins here is recorded. One that began elsewhere brings the answer
+    /// with it.
     fn samples(&self, trace_id: &str) -> bool;
     /// A span has ended.
     fn span_ended(&self, span: EndedSpan);
@@ -72,8 +73,8 @@ impl Tracing {
         self.0.is_some()
     }
 
-    /// Begins a span below `parent`, or a trace of its own. When nobody listens, nothing is made, and what is caused
-    /// belongs to `parent` itself.
+    /// Begins a span below `parent`, or a trace of its own. When nobody listens, nothing is made,
+    /// and what is caused belongs to `parent` itself.
     #[must_use]
     pub fn span(&self, name: &'static str, kind: SpanKind, parent: Option<&TraceParent>) -> Span {
         let Some(tracer) = &self.0 else {
@@ -101,7 +102,8 @@ impl Tracing {
         }
     }
 
-    /// Tells of the whole order, which may have begun in a process that is gone. `parent` is the submitter's.
+    /// Tells of the whole order, which may have begun in a process that is gone. `parent` is the
+    /// submitter's.
     pub(crate) fn order_ended(
         &self,
         parent: &TraceParent,

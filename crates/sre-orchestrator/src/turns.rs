@@ -1,9 +1,9 @@
 //! Submitters take turns for the sandbox's slots.
 //!
-//! The slots are first come, first served, so whoever has many orders there keeps everybody else waiting behind all of
-//! them. Here only a few orders at a time ask for a slot, as many as there are cores so that none stays empty, and the
-//! next one is that of the submitter whose turn it is. Replays ask for themselves: there are no more of them than
-//! orders that have had a slot.
+//! The slots are first come, first served, so whoever has many orders there keeps everybody else
+//! waiting behind all of them. Here only a few orders at a time ask for a slot, as many as there
+//! are cores so that none stays empty, and the next one is that of the submitter whose turn it is.
+//! Replays ask for themselves: there are no more of them than orders that have had a slot.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -71,8 +71,8 @@ impl Turns {
             let Some(next) = next else { return };
             match next.send(Turn(Some(self.clone()))) {
                 Ok(()) => return,
-                // It was dropped while waiting. The turn must not be passed on by its drop, which would come in here
-                // again.
+                // It was dropped while waiting. The turn must not be passed on by its drop, which
+                // would come in here again.
                 Err(mut refused) => refused.0 = None,
             }
         }
@@ -153,7 +153,8 @@ mod tests {
         assert!((&mut last).now_or_never().is_none());
         drop(gone.remove(1));
         drop(first);
-        // The turn lies ready for the first of them, who leaves without having taken it; so does the other.
+        // The turn lies ready for the first of them, who leaves without having taken it; so does
+        // the other.
         drop(gone);
         last.await;
         assert_eq!(had.into_inner(), 1);

@@ -11,8 +11,8 @@ use sre_orchestrator::OrderConfig;
 use sre_skill::LocalPaths;
 use support::{Act, Receiver, house, house_with, order, package, until};
 
-/// The module can be used by itself: its parts are put together here without the binary, the service or a real sandbox,
-/// and take an order from its JSON to its result in the journal.
+/// The module can be used by itself: its parts are put together here without the binary, the
+/// service or a real sandbox, and take an order from its JSON to its result in the journal.
 #[tokio::test]
 async fn ac_01_the_orchestrator_can_be_imported_by_itself() {
     let house = house(&[Act::Print("{}")]);

@@ -1,5 +1,5 @@
-//! Every put of an order's life × {lost, stored but reported as failed}, with the process going on and with a new one
-//! after it.
+//! Every put of an order's life × {lost, stored but reported as failed}, with the process going on
+//! and with a new one after it.
 //!
 //! The table of the journal's writes is in `journal.rs`, that of the steps of one put in `sre-da`.
 

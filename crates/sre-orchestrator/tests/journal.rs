@@ -119,7 +119,8 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
     accept(&journal, "taken", "x", 0).await;
     let old = claim(&journal, 1, "").await.remove(0);
     let sequence = old.lease.sequence();
-    // Somebody else decides meanwhile: another process that has heard nothing of this one for as long as a lease holds.
+    // Somebody else decides meanwhile: another process that has heard nothing of this one for as
+    // long as a lease holds.
     journal.renew().await.expect("renewed");
     let (other, clock) = clocked(&path(&data));
     clock.fetch_add(3_600_000, Ordering::SeqCst);
@@ -306,8 +307,8 @@ enum Write {
     Delivered,
 }
 
-/// Every write of an order's life × {lost, stored but reported as failed}, after which the process is gone. The next
-/// one finishes the order, once, and delivers its callback.
+/// Every write of an order's life × {lost, stored but reported as failed}, after which the process
+/// is gone. The next one finishes the order, once, and delivers its callback.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_fault_of_a_write_loses_an_order_or_does_it_twice() {
     use Write::{Accept, Claim, ClaimCallback, Delivered, Finish, Retry, Verifying};

@@ -1,7 +1,8 @@
 //! Journals that earlier versions wrote are read by this one.
 //!
-//! `fixtures/vN` holds a journal of schema version N with one finished and one open order. To add the fixture of a new
-//! version, run `SRE_WRITE_FIXTURE=tests/fixtures/v7 cargo test -p sre-orchestrator --test stored_format`.
+//! `fixtures/vN` holds a journal of schema version N with one finished and one open order. To add
+//! the fixture of a new version, run `SRE_WRITE_FIXTURE=tests/fixtures/v7 cargo test -p
+//! sre-orchestrator --test stored_format`.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! Bundles: one file for one order, which verifies offline. Made of what a data folder has, or of what a service shows.
+//! Bundles: one file for one order, which verifies offline. Made of what a data folder has, or of
+//! what a service shows.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub(crate) async fn of_folder(
     )
 }
 
-/// The same of what a service has. Nothing of it is believed: whoever verifies the bundle checks it.
+/// The same of what a service has. Nothing of it is believed: whoever verifies the bundle checks
+/// it.
 pub(crate) async fn of_service(
     door: &Arc<Door>,
     order_id: &OrderId,

@@ -10,7 +10,8 @@ use sre_core::{
     Outcome, OutputDigest, RuntimeDigest, SkillDigest,
 };
 
-/// What a commitment says about an order whose commit stage was replaced, where the stage does not say it itself.
+/// What a commitment says about an order whose commit stage was replaced, where the stage does not
+/// say it itself.
 pub(crate) struct Claim {
     order_id: sre_core::OrderId,
     skill: SkillDigest,
@@ -28,9 +29,9 @@ impl Claim {
         }
     }
 
-    /// A stage may return the six fields of the specification alone. The commitment is then made here: it names the
-    /// true skill, input and profile, and as runtime the replaced stage. Nobody stored evidence for it, which a real
-    /// verifier will find.
+    /// A stage may return the six fields of the specification alone. The commitment is then made
+    /// here: it names the true skill, input and profile, and as runtime the replaced stage. Nobody
+    /// stored evidence for it, which a real verifier will find.
     pub(crate) fn complete(&self, value: Value) -> Result<CommitResult, String> {
         let Value::Object(mut fields) = value else {
             return Err(String::from("commit_result: must be an object"));

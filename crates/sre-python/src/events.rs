@@ -1,4 +1,5 @@
-//! What happens to an order, as it happens: the service's stream of events, followed over broken connections.
+//! What happens to an order, as it happens: the service's stream of events, followed over broken
+//! connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,8 @@ struct Stream {
 
 #[pymethods]
 impl Events {
-    /// Answers the next event, or `None` when there will be no more. Whoever stops waiting has lost nothing.
+    /// Answers the next event, or `None` when there will be no more. Whoever stops waiting has lost
+    /// nothing.
     fn next(&self, py: Python<'_>, waiter: Waiter) -> PyResult<Py<PyAny>> {
         let stream = Arc::clone(&self.0);
         start(py, waiter, async move {

@@ -1,8 +1,9 @@
 //! Python values as JSON, strictly, and JSON as Python values.
 //!
-//! The rules are those of [`sre_core::canonical_json`], said in Python's terms: what would not come back as it went is
-//! refused, with the field that holds it. Only exact built-in types are read. A subclass may look different from what
-//! it stores; and reading exact types runs no Python code, so nothing can change while it is read.
+//! The rules are those of [`sre_core::canonical_json`], said in Python's terms: what would not come
+//! back as it went is refused, with the field that holds it. Only exact built-in types are read. A
+//! subclass may look different from what it stores; and reading exact types runs no Python code, so
+//! nothing can change while it is read.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -11,8 +12,9 @@ use sre_core::canonical_json::{self, DEPTH_LIMIT, INTEGER_LIMIT};
 
 use crate::failure::Failure;
 
-/// Bytes of text in one field, every value counting for [`VALUE_SIZE`]. A package of 16 MiB as base64 fits; a list that
-/// is small because it shares its parts, and would be huge written out, does not.
+/// Bytes of text in one field, every value counting for [`VALUE_SIZE`]. A package of 16 MiB as
+/// base64 fits; a list that is small because it shares its parts, and would be huge written out,
+/// does not.
 const SIZE_LIMIT: usize = 32 << 20;
 
 /// About what a value takes in memory, in bytes.

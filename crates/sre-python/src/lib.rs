@@ -1,15 +1,18 @@
 //! The pipeline for Python: `sre_runtime._native`, the native half of the package in `python/`.
 //!
-//! Python gets the Rust pipeline with a Python face. This crate is the seam and no more: it reads Python values
-//! strictly (`json`, `order`), runs futures on threads of its own (`threads`, `task`, `mailbox`), puts the orchestrator
-//! together (`parts`, `runtime`, `native`, `receipts`), lets Python replace stages (`stage`, `claim`), talks to a
-//! service (`service`, `events`), and turns errors into exceptions (`failure`). Retries, time limits and callbacks are
-//! decided in `sre-orchestrator`; dataclasses and exceptions are Python's.
+//! Python gets the Rust pipeline with a Python face. This crate is the seam and no more: it reads
+//! Python values strictly (`json`, `order`), runs futures on threads of its own (`threads`, `task`,
+//! `mailbox`), puts the orchestrator together (`parts`, `runtime`, `native`, `receipts`), lets
+//! Python replace stages (`stage`, `claim`), talks to a service (`service`, `events`), and turns
+//! errors into exceptions (`failure`). Retries, time limits and callbacks are decided in
+//! `sre-orchestrator`; dataclasses and exceptions are Python's.
 //!
 //! Rules of the seam:
-//! - No Python code runs while a value is read: only exact built-in types are, and they have no methods of their own.
+//! - No Python code runs while a value is read: only exact built-in types are, and they have no
+//!   methods of their own.
 //! - The interpreter lock is never held while waiting.
-//! - Only the courier (see `threads`), mailboxes, listeners and Python's own threads touch Python objects.
+//! - Only the courier (see `threads`), mailboxes, listeners and Python's own threads touch Python
+//!   objects.
 //! - A panic is an exception of its own kind, and never crosses the seam.
 
 mod bundles;

@@ -1,8 +1,8 @@
 //! How outcomes come to an event loop: a queue, and a pair of sockets that wakes the loop.
 //!
-//! Whoever has an outcome puts it here without the interpreter's lock; the loop fetches it with the lock it has anyway.
-//! So between a result and the coroutine that waits for it there is one thread change, and no thread of the pipeline
-//! ever waits for Python.
+//! Whoever has an outcome puts it here without the interpreter's lock; the loop fetches it with the
+//! lock it has anyway. So between a result and the coroutine that waits for it there is one thread
+//! change, and no thread of the pipeline ever waits for Python.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;

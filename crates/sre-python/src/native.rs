@@ -1,7 +1,8 @@
 //! Native skills: processes in the jail, where the caller allows them.
 //!
-//! The jail is made by a small process, the launcher, that must be started afresh and have one thread. Here it is the
-//! interpreter, started with nothing but this module: see [`become_launcher`].
+//! The jail is made by a small process, the launcher, that must be started afresh and have one
+//! thread. Here it is the interpreter, started with nothing but this module: see
+//! [`become_launcher`].
 
 use std::path::{Path, PathBuf};
 
@@ -139,7 +140,8 @@ fn is_layer(_name: &str) -> bool {
     false
 }
 
-/// Makes this process the launcher of jails, and never returns, if it was started as one; else does nothing.
+/// Makes this process the launcher of jails, and never returns, if it was started as one; else does
+/// nothing.
 #[pyfunction]
 pub(crate) fn become_launcher() {
     #[cfg(target_os = "linux")]

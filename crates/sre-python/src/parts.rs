@@ -1,5 +1,5 @@
-//! What a runtime has open: the sandbox, the store, the journal, the log of receipts. Each is opened when it is first
-//! needed.
+//! What a runtime has open: the sandbox, the store, the journal, the log of receipts. Each is
+//! opened when it is first needed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -176,7 +176,8 @@ impl Inner {
         }
     }
 
-    /// Tells Python, if it wants to know. Runs on a thread of the pipeline, which another one replaces meanwhile.
+    /// Tells Python, if it wants to know. Runs on a thread of the pipeline, which another one
+    /// replaces meanwhile.
     fn notify(&self, result: &OrderResult) {
         if !self
             .wants(result.status == OrderStatus::Completed)

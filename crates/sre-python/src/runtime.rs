@@ -75,7 +75,8 @@ impl Runtime {
                 let (orchestrator, order_id) = (inner.orchestrator()?, accepted.order_id().clone());
                 let needs_verdicts = accepted.verdicts_required() > 0;
                 match orchestrator.execute(accepted).await {
-                    // The same order was run twice at once, and the other run was first: its result is this one's too.
+                    // The same order was run twice at once, and the other run was first: its result
+                    // is this one's too.
                     Err(ExecuteError::Journal(JournalError::LeaseLost(_))) => answer(
                         &finished(&orchestrator, &order_id)?
                             .ok_or_else(|| Failure::order_lost(&order_id))?,
@@ -88,8 +89,8 @@ impl Runtime {
         )
     }
 
-    /// Runs orders, `in_flight` at once, and answers how many seconds it took: what `scripts/bench-python.py` compares
-    /// with.
+    /// Runs orders, `in_flight` at once, and answers how many seconds it took: what
+    /// `scripts/bench-python.py` compares with.
     fn execute_many(
         &self,
         py: Python<'_>,
@@ -213,7 +214,8 @@ impl Runtime {
         self.put(py, canonical_json::to_vec(&value).into(), waiter)
     }
 
-    /// Fetches the bytes at an address, or, with `as_json`, the value they are the canonical JSON of.
+    /// Fetches the bytes at an address, or, with `as_json`, the value they are the canonical JSON
+    /// of.
     fn fetch(
         &self,
         py: Python<'_>,
@@ -235,7 +237,8 @@ impl Runtime {
         })
     }
 
-    /// What the journal knows of an order: its `OrderResult`, or `None` while it is open or was never accepted.
+    /// What the journal knows of an order: its `OrderResult`, or `None` while it is open or was
+    /// never accepted.
     fn result(
         &self,
         py: Python<'_>,
@@ -249,8 +252,8 @@ impl Runtime {
         })
     }
 
-    /// The receipt of an order that has ended, with the proof of its place in the log; `None` for an order without a
-    /// result.
+    /// The receipt of an order that has ended, with the proof of its place in the log; `None` for
+    /// an order without a result.
     fn receipt(
         &self,
         py: Python<'_>,
@@ -260,7 +263,8 @@ impl Runtime {
         let order_id = order::id(order_id).map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
-            // Before anything is opened that has to be made: an order without a result has no receipt.
+            // Before anything is opened that has to be made: an order without a result has no
+            // receipt.
             if finished(&*inner.orchestrator()?, &order_id)?.is_none() {
                 return answer(&());
             }
@@ -268,7 +272,8 @@ impl Runtime {
         })
     }
 
-    /// The bundle of an order that has ended, as bytes of a file; `None` for an order without a result.
+    /// The bundle of an order that has ended, as bytes of a file; `None` for an order without a
+    /// result.
     fn bundle(
         &self,
         py: Python<'_>,

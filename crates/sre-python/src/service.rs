@@ -1,7 +1,8 @@
-//! A client of the service. Its requests are futures: whoever stops waiting for one ends it, and its connection.
+//! A client of the service. Its requests are futures: whoever stops waiting for one ends it, and
+//! its connection.
 //!
-//! What is asked is read as strictly as an order that runs here. What is answered is checked for its length and its
-//! form and no further: the service is somebody whose orders one runs.
+//! What is asked is read as strictly as an order that runs here. What is answered is checked for
+//! its length and its form and no further: the service is somebody whose orders one runs.
 
 use std::sync::Arc;
 use std::time::Duration;

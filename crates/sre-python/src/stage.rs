@@ -1,9 +1,9 @@
 //! Stages that Python replaces, for one order at a time.
 //!
-//! The orchestrator has one commit and one verify stage, which look at the order's task for a replacement. A
-//! replacement runs as a coroutine on the event loop that waits for the order; its answer comes back through a
-//! [`Reply`]. Retries and time limits are the orchestrator's, as ever: when it gives up on a stage, the coroutine is
-//! cancelled.
+//! The orchestrator has one commit and one verify stage, which look at the order's task for a
+//! replacement. A replacement runs as a coroutine on the event loop that waits for the order; its
+//! answer comes back through a [`Reply`]. Retries and time limits are the orchestrator's, as ever:
+//! when it gives up on a stage, the coroutine is cancelled.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -99,7 +99,8 @@ struct Desk {
 
 #[pymethods]
 impl Reply {
-    /// What to call on the loop when the answer is no longer wanted; false if it is not wanted already.
+    /// What to call on the loop when the answer is no longer wanted; false if it is not wanted
+    /// already.
     fn on_cancel(&self, cancel: Py<PyAny>) -> bool {
         let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         desk.cancel = Some(cancel);
@@ -308,8 +309,8 @@ fn unverifiable(expected_hash: String, error: String) -> VerifyResult {
     }
 }
 
-/// A stage may return the fields of the specification alone. Without a verdict, `is_valid` means that hashes held:
-/// nothing says that there was a replay.
+/// A stage may return the fields of the specification alone. Without a verdict, `is_valid` means
+/// that hashes held: nothing says that there was a replay.
 fn complete_verdict(value: Value, expected: &str) -> Result<VerifyResult, String> {
     let Value::Object(mut fields) = value else {
         return Err(String::from("verify_result: must be an object"));

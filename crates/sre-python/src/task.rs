@@ -66,12 +66,12 @@ impl Task {
     }
 }
 
-/// Where the outcome goes: an event loop, a future of it and the loop's `Mailbox` where it has one; or `None` for the
-/// calling thread.
+/// Where the outcome goes: an event loop, a future of it and the loop's `Mailbox` where it has one;
+/// or `None` for the calling thread.
 pub(crate) type Waiter = Option<(Py<PyAny>, Py<PyAny>, Option<Py<PyAny>>)>;
 
-/// Starts `future`. With an event loop, returns its [`Task`]; else runs it on the calling thread, without the
-/// interpreter's lock, and returns the answer.
+/// Starts `future`. With an event loop, returns its [`Task`]; else runs it on the calling thread,
+/// without the interpreter's lock, and returns the answer.
 pub(crate) fn start<F>(py: Python<'_>, waiter: Waiter, future: F) -> PyResult<Py<PyAny>>
 where
     F: Future<Output = Result<Answer, Failure>> + Send + 'static,
@@ -136,8 +136,8 @@ impl Address {
     }
 }
 
-/// Runs the future on the calling thread: nothing is woken that need not be. Guests and everything else that takes long
-/// have threads of their own. Looks for signals in between.
+/// Runs the future on the calling thread: nothing is woken that need not be. Guests and everything
+/// else that takes long have threads of their own. Looks for signals in between.
 fn run_here(
     py: Python<'_>,
     threads: Threads,

@@ -1,15 +1,18 @@
 //! The threads behind Python's: where futures run, and the courier that brings results back.
 //!
-//! Both are made at the first order and belong to the process that made them. Results go to event loops through
-//! mailboxes (see `mailbox`). What needs the interpreter before a loop can go on, which is replaced stages and loops
-//! that cannot watch a socket, goes through one thread, the courier: threads that run guests never wait for Python.
+//! Both are made at the first order and belong to the process that made them. Results go to event
+//! loops through mailboxes (see `mailbox`). What needs the interpreter before a loop can go on,
+//! which is replaced stages and loops that cannot watch a socket, goes through one thread, the
+//! courier: threads that run guests never wait for Python.
 //!
-//! **Interpreter shutdown.** [`close`] runs at exit, before the interpreter goes: it drops all orders, which stops
-//! their guests, and joins the threads. Their journal entries stay open, and submitting the order again runs it again.
+//! **Interpreter shutdown.** [`close`] runs at exit, before the interpreter goes: it drops all
+//! orders, which stops their guests, and joins the threads. Their journal entries stay open, and
+//! submitting the order again runs it again.
 //!
-//! **Fork.** A forked child has no threads but the one that forked, and must not touch a database its parent has open.
-//! [`before_fork`] therefore closes everything when no order is in flight; parent and child open it again at their next
-//! order. A child that was forked while orders ran says so instead of waiting for threads it does not have.
+//! **Fork.** A forked child has no threads but the one that forked, and must not touch a database
+//! its parent has open. [`before_fork`] therefore closes everything when no order is in flight;
+//! parent and child open it again at their next order. A child that was forked while orders ran
+//! says so instead of waiting for threads it does not have.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -44,8 +47,8 @@ pub(crate) enum Parcel {
 pub(crate) struct Threads {
     pub(crate) tokio: Handle,
     pub(crate) courier: mpsc::Sender<Parcel>,
-    /// Turns true before the threads end. Whoever runs a future on a thread of its own drops it then, and this after
-    /// it.
+    /// Turns true before the threads end. Whoever runs a future on a thread of its own drops it
+    /// then, and this after it.
     pub(crate) closing: watch::Receiver<bool>,
 }
 
@@ -85,8 +88,8 @@ impl Drop for InFlight {
 
 /// The threads, started if need be.
 ///
-/// The lock is only ever held by a thread that is attached to the interpreter and is not given up in between, so no
-/// fork happens while it is held.
+/// The lock is only ever held by a thread that is attached to the interpreter and is not given up
+/// in between, so no fork happens while it is held.
 pub(crate) fn threads() -> Result<Threads, Failure> {
     let mut state = lock();
     if matches!(*state, State::NotStarted) {
@@ -200,7 +203,8 @@ fn stop(py: Python<'_>, state: State) {
         return;
     };
     if running.process != std::process::id() {
-        // Neither the threads nor the open files are this process's; nothing of them may be touched.
+        // Neither the threads nor the open files are this process's; nothing of them may be
+        // touched.
         Box::leak(Box::new(running));
         return;
     }
@@ -212,7 +216,8 @@ fn stop(py: Python<'_>, state: State) {
             courier,
             ..
         } = running;
-        // Threads of Python's that run a future stop first: it would panic without the runtime around it.
+        // Threads of Python's that run a future stop first: it would panic without the runtime
+        // around it.
         closing.send_replace(true);
         drop(tokio.block_on(async { tokio::time::timeout(CLOSING_TIME, closing.closed()).await }));
         tokio.shutdown_timeout(CLOSING_TIME);

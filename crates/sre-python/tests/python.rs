@@ -1,8 +1,9 @@
-//! The tests of the Python package, in `tests/` at the repository's root, against the module that this build made.
+//! The tests of the Python package, in `tests/` at the repository's root, against the module that
+//! this build made.
 //!
-//! `scripts/test-python.sh` makes a virtual environment below the target folder and runs pytest in it. Without Python
-//! 3.10 or its `venv` there is nothing to test with: that is said loudly, and `SRE_REQUIRE_PYTHON=1` makes it a
-//! failure.
+//! `scripts/test-python.sh` makes a virtual environment below the target folder and runs pytest in
+//! it. Without Python 3.10 or its `venv` there is nothing to test with: that is said loudly, and
+//! `SRE_REQUIRE_PYTHON=1` makes it a failure.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,8 +40,8 @@ fn the_python_package_passes_its_tests() {
     println!("{out}");
 }
 
-/// The module lies beside this test: cargo builds it for this test, with the profile and the features of the whole
-/// build.
+/// The module lies beside this test: cargo builds it for this test, with the profile and the
+/// features of the whole build.
 fn library() -> PathBuf {
     let name = format!(
         "{}sre_python{}",

@@ -6,10 +6,11 @@
 //! receipt.json         the signed envelope
 //! receipt.tlog-proof   the proof of its place in the log, if there is one yet
 //! ```
-//! A plain tar archive, so that anybody can look into it with tools they have, in one canonical form, so that no byte
-//! of it is without meaning. It is not compressed: nothing can expand, the limit on the file is the limit on
-//! everything. *Rejected:* `.tar.gz` and `.zip`, which have many spellings of one content, unauthenticated fields, and
-//! bombs; JSON with base64, which is a third larger and needs a program to be looked into.
+//! A plain tar archive, so that anybody can look into it with tools they have, in one canonical
+//! form, so that no byte of it is without meaning. It is not compressed: nothing can expand, the
+//! limit on the file is the limit on everything. *Rejected:* `.tar.gz` and `.zip`, which have many
+//! spellings of one content, unauthenticated fields, and bombs; JSON with base64, which is a third
+//! larger and needs a program to be looked into.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ const BLOBS: &str = "blobs/";
 const RECEIPT: &str = "receipt.json";
 const PROOF: &str = "receipt.tlog-proof";
 
-/// A receipt and what belongs to it. Every blob has the digest it stands under; nothing else is checked.
+/// A receipt and what belongs to it. Every blob has the digest it stands under; nothing else is
+/// checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bundle {
     /// The envelope.

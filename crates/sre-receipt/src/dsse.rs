@@ -1,8 +1,9 @@
-//! The signed envelope: DSSE 1.0 (<https://github.com/secure-systems-lab/dsse>) with one Ed25519 signature.
+//! The signed envelope: DSSE 1.0 (<https://github.com/secure-systems-lab/dsse>) with one Ed25519
+//! signature.
 //!
-//! An envelope is accepted in its canonical JSON (RFC 8785) only, so that it has one digest and no byte of it is
-//! without meaning. DSSE allows several signatures, several encodings and a key id that may be absent; a receipt has
-//! one of each.
+//! An envelope is accepted in its canonical JSON (RFC 8785) only, so that it has one digest and no
+//! byte of it is without meaning. DSSE allows several signatures, several encodings and a key id
+//! that may be absent; a receipt has one of each.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -113,8 +114,8 @@ impl Envelope {
     /// The canonical JSON: what is stored, sent and logged.
     #[must_use]
     pub fn to_canonical(&self) -> Vec<u8> {
-        // Written down, because it is made and compared for every receipt: names in order, and no text that JSON
-        // escapes.
+        // Written down, because it is made and compared for every receipt: names in order, and no
+        // text that JSON escapes.
         let (payload, signature) = (
             STANDARD.encode(&self.payload),
             STANDARD.encode(self.signature.as_bytes()),

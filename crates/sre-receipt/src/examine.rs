@@ -1,8 +1,8 @@
 //! One receipt, checked: form, statement, signature, place in the log, witnesses, trust.
 //!
-//! What does not hold is `tampered` and ends the examination. What holds but is vouched for by nobody who is trusted
-//! here is `unanchored`, and the rest is still checked. Neither is ever `matched`: that word needs a replay, which is
-//! `sre-verify`'s.
+//! What does not hold is `tampered` and ends the examination. What holds but is vouched for by
+//! nobody who is trusted here is `unanchored`, and the rest is still checked. Neither is ever
+//! `matched`: that word needs a replay, which is `sre-verify`'s.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -23,9 +23,11 @@ const CHECKPOINTS_LIMIT: NonZeroUsize = NonZeroUsize::new(256).expect("not zero"
 /// What is demanded besides what always is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// A receipt without a proof of its place in a trusted log is `unanchored`. Default: it may be pending.
+    /// A receipt without a proof of its place in a trusted log is `unanchored`. Default: it may be
+    /// pending.
     pub require_proof: bool,
-    /// Trusted witnesses that must have cosigned the checkpoint. Default 0; more than that requires a proof.
+    /// Trusted witnesses that must have cosigned the checkpoint. Default 0; more than that requires
+    /// a proof.
     pub witnesses_required: usize,
 }
 
@@ -60,7 +62,8 @@ pub struct Flaw {
 /// A checkpoint that a trusted log signed.
 #[derive(Debug, Clone, Copy)]
 struct Witnessed {
-    /// Until when the log's key is trusted; `None` for ever. What ended later cannot be in a log under this key.
+    /// Until when the log's key is trusted; `None` for ever. What ended later cannot be in a log
+    /// under this key.
     log_until: Option<Timestamp>,
     /// Trusted witnesses that cosigned it while the log's key was trusted.
     witnesses: usize,
@@ -118,7 +121,8 @@ impl Examiner {
             .find(|key| key.public_key.id() == envelope.key());
         let is_forged = known.is_some_and(|key| envelope.verify(&key.public_key).is_err());
         let read = Receipt::read(envelope).map_err(|error| {
-            // Who alters a version number turns a forgery into an unknown version, unless the key is known.
+            // Who alters a version number turns a forgery into an unknown version, unless the key
+            // is known.
             let is_unknown = error.is_unknown_version() && !is_forged;
             flaw(
                 if is_unknown {
@@ -249,7 +253,8 @@ impl Examiner {
             let seen = note.signed_by(&key.as_witness()).map_err(tampered)?;
             let at =
                 seen.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
-            // Who has an expired key of the log can sign what it likes with it, and have it cosigned today.
+            // Who has an expired key of the log can sign what it likes with it, and have it
+            // cosigned today.
             let in_time = |at: &Timestamp| log_until.is_none_or(|end| *at <= end);
             if at
                 .filter(in_time)
@@ -301,8 +306,8 @@ impl Examination {
         examination
     }
 
-    /// What a replay is held against; `None` when it could say no more: something does not hold, or nothing was
-    /// committed. `uri` gives the address of a digest.
+    /// What a replay is held against; `None` when it could say no more: something does not hold, or
+    /// nothing was committed. `uri` gives the address of a digest.
     #[must_use]
     pub fn claim(&self, uri: impl Fn(BlobDigest) -> String) -> Option<CommitResult> {
         let is_sound = self
@@ -312,7 +317,8 @@ impl Examination {
         self.receipt.as_ref().filter(|_| is_sound)?.claim(uri)
     }
 
-    /// The examination alone, where nothing can be replayed: something does not hold, or nothing was committed.
+    /// The examination alone, where nothing can be replayed: something does not hold, or nothing
+    /// was committed.
     #[must_use]
     pub fn without_replay(mut self) -> VerifyResult {
         let provable = self
@@ -341,7 +347,8 @@ impl Examination {
         }
     }
 
-    /// The examination and the replay together. A replay that holds under a key that is not trusted is `unanchored`.
+    /// The examination and the replay together. A replay that holds under a key that is not trusted
+    /// is `unanchored`.
     #[must_use]
     pub fn conclude(self, mut replay: VerifyResult) -> VerifyResult {
         replay.checks = [self.checks, replay.checks].concat();

@@ -1,7 +1,7 @@
 //! Ed25519 keys (RFC 8032) and what they are called.
 //!
-//! Verification is the strict kind: one message and one key have few signatures nobody else can vary, and keys of small
-//! order, under which anything verifies, are refused.
+//! Verification is the strict kind: one message and one key have few signatures nobody else can
+//! vary, and keys of small order, under which anything verifies, are refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -81,7 +81,8 @@ impl PublicKey {
     /// [`KeyError::Point`] for bytes that are no key, or a key of small order.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Point)?;
-        // A second spelling of a point would give one key two names. The library keeps the bytes as they came.
+        // A second spelling of a point would give one key two names. The library keeps the bytes as
+        // they came.
         let spelling = key.to_edwards().compress().to_bytes();
         if key.is_weak() || spelling != *bytes {
             Err(KeyError::Point)

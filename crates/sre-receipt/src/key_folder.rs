@@ -7,12 +7,12 @@
 //!   trust.json           0600
 //!   trust.lock                 empty; who changes anything here holds it
 //! ```
-//! A secret key that anybody else can read is refused, and so is a trust file that anybody else can write. Files are
-//! replaced whole: temporary file, fsync, rename, fsync of the folder.
+//! A secret key that anybody else can read is refused, and so is a trust file that anybody else can
+//! write. Files are replaced whole: temporary file, fsync, rename, fsync of the folder.
 //!
-//! Crash behaviour: a new key is trusted here before it is used, and an old one loses trust after it is no longer used.
-//! So whatever was signed between any two steps is trusted. A rotation that was cut short is finished by the next: it
-//! ends the trust in every predecessor that still has it.
+//! Crash behaviour: a new key is trusted here before it is used, and an old one loses trust after
+//! it is no longer used. So whatever was signed between any two steps is trusted. A rotation that
+//! was cut short is finished by the next: it ends the trust in every predecessor that still has it.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -153,8 +153,8 @@ impl KeyFolder {
         }
     }
 
-    /// Replaces the node's key. The name stays; the old key is trusted until the new one is in place, which is when
-    /// `now` is asked. Returns both, and that moment.
+    /// Replaces the node's key. The name stays; the old key is trusted until the new one is in
+    /// place, which is when `now` is asked. Returns both, and that moment.
     ///
     /// # Errors
     /// [`KeyFolderError`].
@@ -175,7 +175,8 @@ impl KeyFolder {
         let old_file = retired.join(format!("{}.pem", old.secret.public().id()));
         self.write(&old_file, old.to_file().as_bytes())?;
         self.write(&self.signing(), new.to_file().as_bytes())?;
-        // Dies here: the old key is trusted until the next rotation, though nothing signs with it any more.
+        // Dies here: the old key is trusted until the next rotation, though nothing signs with it
+        // any more.
         let end = now();
         self.edit_trust(|trust| trust.end_all_but(new.secret.public().id(), &new.name, end))?;
         Ok((old, new, end))
@@ -207,7 +208,8 @@ impl KeyFolder {
         self.edit_trust(change)
     }
 
-    /// Waits until no other process changes anything here, and keeps others waiting until it is dropped.
+    /// Waits until no other process changes anything here, and keeps others waiting until it is
+    /// dropped.
     fn take_turn(&self) -> Result<File, KeyFolderError> {
         self.make_folder(&self.0)?;
         let path = self.0.join("trust.lock");
@@ -270,8 +272,8 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyF
     }
 }
 
-/// The content of a file that is this user's and has none of the forbidden permissions, in a folder in which nobody
-/// else may write. The file that is checked is the one that is read.
+/// The content of a file that is this user's and has none of the forbidden permissions, in a folder
+/// in which nobody else may write. The file that is checked is the one that is read.
 fn read(
     path: &Path,
     limit_bytes: u64,

@@ -1,8 +1,10 @@
-//! Receipts that a stranger can check: who vouches for a result, and that he vouches for the same to everybody.
+//! Receipts that a stranger can check: who vouches for a result, and that he vouches for the same
+//! to everybody.
 //!
-//! A [`Receipt`] is an in-toto statement about one order in a signed DSSE [`Envelope`]. [`tlog`] has the formats of the
-//! transparency log that lists every receipt; a [`Bundle`] holds a receipt, its proof and all bytes it names in one
-//! file. [`Examiner`] checks all of it against a [`Trust`] file and says what holds; the replay is `sre-verify`'s.
+//! A [`Receipt`] is an in-toto statement about one order in a signed DSSE [`Envelope`]. [`tlog`]
+//! has the formats of the transparency log that lists every receipt; a [`Bundle`] holds a receipt,
+//! its proof and all bytes it names in one file. [`Examiner`] checks all of it against a [`Trust`]
+//! file and says what holds; the replay is `sre-verify`'s.
 //!
 //! | room | holds |
 //! |---|---|
@@ -13,8 +15,8 @@
 //! | `ustar`, `bundle` | the one file that verifies offline |
 //! | `examine` | one receipt, checked |
 //!
-//! Every decoder here takes hostile bytes, accepts exactly one spelling of a value, and has a limit. Nothing here runs
-//! a skill, opens a database or talks to a network.
+//! Every decoder here takes hostile bytes, accepts exactly one spelling of a value, and has a
+//! limit. Nothing here runs a skill, opens a database or talks to a network.
 
 mod bundle;
 mod dsse;

@@ -40,8 +40,9 @@ impl NodeKey {
         VerifierKey::log(self.name.clone(), self.secret.public())
     }
 
-    /// How this node trusts itself: for receipts, its log and verdicts, until the key is replaced. From the beginning,
-    /// because a receipt has the date of its order's end, and that may lie before its key was made.
+    /// How this node trusts itself: for receipts, its log and verdicts, until the key is replaced.
+    /// From the beginning, because a receipt has the date of its order's end, and that may lie
+    /// before its key was made.
     #[must_use]
     pub fn trusted(&self) -> TrustedKey {
         TrustedKey {

@@ -1,5 +1,5 @@
-//! Keys as PEM text (RFC 7468): secret keys as PKCS #8, public keys as SubjectPublicKeyInfo, both as RFC 8410 has them,
-//! so that OpenSSL and every library read them.
+//! Keys as PEM text (RFC 7468): secret keys as PKCS #8, public keys as SubjectPublicKeyInfo, both
+//! as RFC 8410 has them, so that OpenSSL and every library read them.
 //!
 //! The DER of an Ed25519 key is a constant and 32 bytes, so it is compared and not parsed.
 

@@ -1,9 +1,9 @@
 //! A receipt: what an executor signs about an order that has ended.
 //!
-//! The subject is the outcome. The predicate keeps two kinds of facts apart by name: `provable` is what anybody can
-//! recompute and replay, `reported` is the executor's word. Failures of the skill are provable like successes; an order
-//! that committed nothing (a time limit, a full disk) has a receipt with `provable: null`, which says how it ended and
-//! proves nothing more.
+//! The subject is the outcome. The predicate keeps two kinds of facts apart by name: `provable` is
+//! what anybody can recompute and replay, `reported` is the executor's word. Failures of the skill
+//! are provable like successes; an order that committed nothing (a time limit, a full disk) has a
+//! receipt with `provable: null`, which says how it ended and proves nothing more.
 //!
 //! The schema is published as `docs/schemas/receipt-v1.json`; a test holds this file to it.
 
@@ -104,8 +104,8 @@ pub struct OwnVerification {
 pub struct Isolation {
     /// Which backend ran it.
     pub backend: Backend,
-    /// What the backend measured of it from inside; null where there is nothing to measure: a WebAssembly guest is kept
-    /// by the engine that `runtime` names.
+    /// What the backend measured of it from inside; null where there is nothing to measure: a
+    /// WebAssembly guest is kept by the engine that `runtime` names.
     pub measured: Option<Measured>,
 }
 
@@ -132,8 +132,8 @@ pub struct Circumstances {
     pub host: Host,
 }
 
-/// A signed receipt. Its parts belong together; whether the signature holds is [`Receipt::verify_signature`]'s
-/// question.
+/// A signed receipt. Its parts belong together; whether the signature holds is
+/// [`Receipt::verify_signature`]'s question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Receipt {
     envelope: Envelope,
@@ -199,7 +199,8 @@ impl Receipt {
     /// Signs what is known about an order that has ended.
     ///
     /// # Errors
-    /// [`ReceiptError::Contradiction`] when the outcome in `circumstances` is missing or is not the committed one.
+    /// [`ReceiptError::Contradiction`] when the outcome in `circumstances` is missing or is not the
+    /// committed one.
     pub fn issue(
         result: &OrderResult,
         circumstances: Circumstances,
@@ -254,7 +255,8 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// Reads what an envelope says, and that it does not contradict itself. The signature is not checked here.
+    /// Reads what an envelope says, and that it does not contradict itself. The signature is not
+    /// checked here.
     ///
     /// # Errors
     /// [`ReceiptError`].
@@ -351,7 +353,8 @@ impl Receipt {
         )
     }
 
-    /// Checks the signature with the key that the receipt itself names. That key is anybody's until it is trusted.
+    /// Checks the signature with the key that the receipt itself names. That key is anybody's until
+    /// it is trusted.
     ///
     /// # Errors
     /// [`BadSignature`](crate::BadSignature).
@@ -377,7 +380,8 @@ impl Receipt {
         self.envelope.digest()
     }
 
-    /// The claim that a verifier replays; `None` when the order committed nothing. `uri` gives the address of a digest.
+    /// The claim that a verifier replays; `None` when the order committed nothing. `uri` gives the
+    /// address of a digest.
     #[must_use]
     pub fn claim(&self, uri: impl Fn(BlobDigest) -> String) -> Option<CommitResult> {
         let predicate = self.predicate();

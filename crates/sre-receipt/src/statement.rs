@@ -98,7 +98,8 @@ impl<P: Serialize + DeserializeOwned> Statement<P> {
     /// Reads a statement with this predicate type.
     ///
     /// # Errors
-    /// [`StatementError`]; [`StatementError::Unknown`] when it is a well-formed statement about something else.
+    /// [`StatementError`]; [`StatementError::Unknown`] when it is a well-formed statement about
+    /// something else.
     pub fn parse(payload: &[u8], predicate_type: &'static str) -> Result<Self, StatementError> {
         // Whatever this tolerates, the comparison below does not.
         let parsed = serde_json::from_slice::<Self>(payload);

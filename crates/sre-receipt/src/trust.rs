@@ -1,8 +1,9 @@
 //! Whom to believe: the trust file.
 //!
-//! A JSON file that people may edit: for each key its name, what it is trusted for, and from when to when. A key that
-//! is rotated out keeps its entry with an end, so what it signed before stays good. Names are those of signed notes,
-//! because a log is its key and its name together: one key could otherwise keep two histories under two names.
+//! A JSON file that people may edit: for each key its name, what it is trusted for, and from when
+//! to when. A key that is rotated out keeps its entry with an end, so what it signed before stays
+//! good. Names are those of signed notes, because a log is its key and its name together: one key
+//! could otherwise keep two histories under two names.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -217,14 +218,16 @@ impl Trust {
         Ok(())
     }
 
-    /// Removes every entry of a key; what it signed is no longer believed. Returns what was removed.
+    /// Removes every entry of a key; what it signed is no longer believed. Returns what was
+    /// removed.
     pub fn remove(&mut self, id: KeyId) -> Vec<TrustedKey> {
         self.keys
             .extract_if(.., |key| key.public_key.id() == id)
             .collect()
     }
 
-    /// Ends the trust in every other key of this name after `at`; what they signed before stays good.
+    /// Ends the trust in every other key of this name after `at`; what they signed before stays
+    /// good.
     pub(crate) fn end_all_but(&mut self, kept: KeyId, name: &KeyName, at: Timestamp) {
         for key in self
             .keys

@@ -1,8 +1,10 @@
-//! A strict subset of the ustar format (POSIX.1-1988): plain files, fixed metadata, names in ascending order.
+//! A strict subset of the ustar format (POSIX.1-1988): plain files, fixed metadata, names in
+//! ascending order.
 //!
-//! For a list of names and contents there is exactly one archive. The reader takes name and size from a header, writes
-//! the header again and compares all 512 bytes, so links, folders, modes, owners, times and extensions need no rules of
-//! their own. Any `tar` unpacks such an archive; one packed by `tar` is refused.
+//! For a list of names and contents there is exactly one archive. The reader takes name and size
+//! from a header, writes the header again and compares all 512 bytes, so links, folders, modes,
+//! owners, times and extensions need no rules of their own. Any `tar` unpacks such an archive; one
+//! packed by `tar` is refused.
 
 const BLOCK_BYTES: usize = 512;
 /// Longest name, in bytes.
@@ -27,7 +29,8 @@ pub(crate) enum UstarError {
     TooMany(usize),
 }
 
-/// Writes an archive. Names must be ascending, not empty and at most 100 bytes, contents below 8 GiB.
+/// Writes an archive. Names must be ascending, not empty and at most 100 bytes, contents below 8
+/// GiB.
 pub(crate) fn write<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, content) in files {

@@ -1,6 +1,7 @@
 //! A verdict: what a verifier signs about somebody else's receipt.
 //!
-//! The same envelope and statement as a receipt, with another predicate type, so that neither can stand for the other.
+//! The same envelope and statement as a receipt, with another predicate type, so that neither can
+//! stand for the other.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,8 @@ use crate::{BadSignature, Envelope, ReceiptError, SecretKey, Signer, Statement};
 pub const VERDICT_PREDICATE_TYPE: &str = "urn:sre:verdict:v1";
 const FORMAT: &str = "sre.verdict/v1";
 const SUBJECT: &str = "receipt";
-/// Longest `error`, in characters. It may quote what a stranger wrote, and the envelope must stay within its limit.
+/// Longest `error`, in characters. It may quote what a stranger wrote, and the envelope must stay
+/// within its limit.
 const ERROR_LIMIT_CHARS: usize = 4096;
 
 /// What a verdict says. All of it is the verifier's word; whoever doubts it replays.

@@ -1,5 +1,5 @@
-//! Receipts are read by programs of others: securesystemslib and in-toto-attestation, and the script of the
-//! documentation, which uses nothing but Python's library and `cryptography`.
+//! Receipts are read by programs of others: securesystemslib and in-toto-attestation, and the
+//! script of the documentation, which uses nothing but Python's library and `cryptography`.
 
 #[path = "independent/environment.rs"]
 mod environment;

@@ -1,4 +1,5 @@
-//! What the documentation says about formats that others read and write: verdicts, and the trust file.
+//! What the documentation says about formats that others read and write: verdicts, and the trust
+//! file.
 
 mod common;
 

@@ -1,8 +1,10 @@
-//! What this version writes, later versions read: receipts, keys, trust, checkpoint, proof and bundle, byte for byte.
+//! What this version writes, later versions read: receipts, keys, trust, checkpoint, proof and
+//! bundle, byte for byte.
 //!
-//! The files in `fixtures/v1` were written by the first version and do not change. Keys and signatures are
-//! deterministic, so a version that still writes the format writes these very bytes. A new format gets a new folder, by
-//! `cargo test -p sre-receipt --test stored_format -- --ignored`, and this one stays.
+//! The files in `fixtures/v1` were written by the first version and do not change. Keys and
+//! signatures are deterministic, so a version that still writes the format writes these very bytes.
+//! A new format gets a new folder, by `cargo test -p sre-receipt --test stored_format --
+//! --ignored`, and this one stays.
 
 mod common;
 

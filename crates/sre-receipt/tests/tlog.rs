@@ -1,4 +1,5 @@
-//! The formats of the log against their specifications, and proofs against a tree that is computed naively.
+//! The formats of the log against their specifications, and proofs against a tree that is computed
+//! naively.
 
 use proptest::prelude::*;
 use sre_receipt::tlog::{

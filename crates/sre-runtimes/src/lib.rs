@@ -1,10 +1,12 @@
 //! The language runtimes as they are shipped: Python and JavaScript, compiled to WebAssembly.
 //!
-//! Nine megabytes of data and their names, and nothing else; a crate of its own so that whoever brings other runtimes,
-//! or none, need not carry them. Where they come from and what is in them: `runtimes/` in the repository.
+//! Nine megabytes of data and their names, and nothing else; a crate of its own so that whoever
+//! brings other runtimes, or none, need not carry them. Where they come from and what is in them:
+//! `runtimes/` in the repository.
 //!
-//! The digests are part of every commitment to a script's outcome. When a runtime is replaced, its old digest stays in
-//! [`shipped`] without bytes, so that older orders can be replayed with what their store has kept.
+//! The digests are part of every commitment to a script's outcome. When a runtime is replaced, its
+//! old digest stays in [`shipped`] without bytes, so that older orders can be replayed with what
+//! their store has kept.
 
 use std::borrow::Cow;
 

@@ -1,11 +1,14 @@
-//! What a guest told its host, call by call: for whoever must say which call contradicts somebody's word.
+//! What a guest told its host, call by call: for whoever must say which call contradicts somebody's
+//! word.
 //!
-//! Only a recorded run has an account ([`Sandbox::execute_recorded`](crate::Sandbox::execute_recorded)). It keeps the
-//! calls that decide the outcome, which are those that print and the one that exits; the others are counted.
+//! Only a recorded run has an account
+//! ([`Sandbox::execute_recorded`](crate::Sandbox::execute_recorded)). It keeps the calls that
+//! decide the outcome, which are those that print and the one that exits; the others are counted.
 
 use crate::Ending;
 
-/// Calls that are kept one by one. What a result of the default output limit needs at most, one byte each.
+/// Calls that are kept one by one. What a result of the default output limit needs at most, one
+/// byte each.
 #[cfg(feature = "wasm")]
 const KEPT_LIMIT: usize = 1 << 20;
 
@@ -27,8 +30,8 @@ pub struct Account {
     pub printed: Vec<u8>,
     /// How it ended.
     pub ending: Ending,
-    /// The call that ended it: an exit, or the write that was too much. `None` where it came back by itself, or was
-    /// stopped in its own code.
+    /// The call that ended it: an exit, or the write that was too much. `None` where it came back
+    /// by itself, or was stopped in its own code.
     pub ended_by: Option<HostCall>,
     /// How many calls it made.
     pub calls: u64,

@@ -17,7 +17,8 @@ pub trait Sandbox: Send + Sync {
     /// Which backend this is.
     fn backend(&self) -> Backend;
 
-    /// The engine that runs `skill`, as it is bound into commitments. `language_runtime` is as in [`Job`].
+    /// The engine that runs `skill`, as it is bound into commitments. `language_runtime` is as in
+    /// [`Job`].
     ///
     /// # Errors
     /// [`SandboxError::Rejected`] when the skill cannot run here at all.
@@ -32,13 +33,14 @@ pub trait Sandbox: Send + Sync {
         None
     }
 
-    /// Whether the same job always has the same outcome, so that a run may be abandoned and repeated. Default false.
+    /// Whether the same job always has the same outcome, so that a run may be abandoned and
+    /// repeated. Default false.
     fn is_deterministic(&self) -> bool {
         false
     }
 
-    /// Layers of isolation that this host lacks although the backend has them elsewhere, each with the reason. Default
-    /// none.
+    /// Layers of isolation that this host lacks although the backend has them elsewhere, each with
+    /// the reason. Default none.
     ///
     /// # Errors
     /// When the backend cannot run anything here.
@@ -46,12 +48,14 @@ pub trait Sandbox: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Whether [`Sandbox::prepare`] has nothing left to do for `skill`. Must not block. Default false.
+    /// Whether [`Sandbox::prepare`] has nothing left to do for `skill`. Must not block. Default
+    /// false.
     fn is_ready(&self, _skill: &Skill) -> bool {
         false
     }
 
-    /// Checks that `skill` can run here and does what need only be done once for it (compilation, for instance).
+    /// Checks that `skill` can run here and does what need only be done once for it (compilation,
+    /// for instance).
     ///
     /// # Errors
     /// [`SandboxError::Rejected`] when it cannot run here.
@@ -63,8 +67,8 @@ pub trait Sandbox: Send + Sync {
     /// Whatever kept it from finding the outcome; see [`SandboxError`].
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError>;
 
-    /// As [`Sandbox::execute`], if the guest can start at once: nothing is compiled, read from disk or waited for
-    /// first. `None` where it cannot, and then nothing ran. Default `None`.
+    /// As [`Sandbox::execute`], if the guest can start at once: nothing is compiled, read from disk
+    /// or waited for first. `None` where it cannot, and then nothing ran. Default `None`.
     fn execute_if_ready(
         &self,
         _job: &Job<'_>,
@@ -73,8 +77,8 @@ pub trait Sandbox: Send + Sync {
         None
     }
 
-    /// As [`Sandbox::execute`], and keeps what the guest told its host. Slower. Default: `None`, because the backend
-    /// does not see its guests' calls.
+    /// As [`Sandbox::execute`], and keeps what the guest told its host. Slower. Default: `None`,
+    /// because the backend does not see its guests' calls.
     ///
     /// # Errors
     /// As [`Sandbox::execute`].
@@ -168,7 +172,8 @@ impl Stop {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// A guard that asks the job to stop when it is dropped, for callers that may be dropped themselves.
+    /// A guard that asks the job to stop when it is dropped, for callers that may be dropped
+    /// themselves.
     #[must_use]
     pub fn on_drop(&self) -> StopOnDrop {
         StopOnDrop(self.clone())

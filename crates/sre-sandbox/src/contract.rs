@@ -1,7 +1,8 @@
 //! What a skill sees and what it must print; the same for every backend.
 //!
-//! In: the input as canonical JSON on standard input and in `INPUT_JSON`, the package as working directory, an empty
-//! `/tmp`. Out: exactly one JSON value on standard output and exit code 0. Standard error is the log.
+//! In: the input as canonical JSON on standard input and in `INPUT_JSON`, the package as working
+//! directory, an empty `/tmp`. Out: exactly one JSON value on standard output and exit code 0.
+//! Standard error is the log.
 
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use sre_skill::{CheckError, Skill};
 
 use crate::SandboxError;
 
-/// Version of what is said here, as engines name it: what becomes of what a skill printed decides the outcome. 2: work
-/// in all parts of an output schema counts, and a value has at most [`VALUE_DEPTH_LIMIT`] levels.
+/// Version of what is said here, as engines name it: what becomes of what a skill printed decides
+/// the outcome. 2: work in all parts of an output schema counts, and a value has at most
+/// [`VALUE_DEPTH_LIMIT`] levels.
 pub const CONTRACT_VERSION: &str = "2";
 
 /// How much of a skill's standard error is kept, in bytes.
@@ -64,11 +66,12 @@ pub struct Printed {
     pub failure: Option<String>,
 }
 
-/// Applies the contract to an ending and what was printed. Checking an output may take some hundred milliseconds, in
-/// which `may_go_on` is asked now and then.
+/// Applies the contract to an ending and what was printed. Checking an output may take some hundred
+/// milliseconds, in which `may_go_on` is asked now and then.
 ///
 /// # Errors
-/// What `may_go_on` answers, and [`SandboxError::Unavailable`] when the host lacks what the check needs.
+/// What `may_go_on` answers, and [`SandboxError::Unavailable`] when the host lacks what the check
+/// needs.
 pub fn judge(
     skill: &Skill,
     ending: Ending,
@@ -183,7 +186,8 @@ fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) ->
     }
 }
 
-/// The start of what was printed, quoted, with control characters escaped: it may be shown on a terminal.
+/// The start of what was printed, quoted, with control characters escaped: it may be shown on a
+/// terminal.
 fn first_characters(bytes: &[u8]) -> String {
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SHOWN_CHARS)]);
     let shown: String = start.chars().take(SHOWN_CHARS).collect();

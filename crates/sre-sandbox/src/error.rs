@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Why there is no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The skill cannot run on this backend: wrong kind, invalid module, imports that are not offered. Trying again
-    /// will not help.
+    /// The skill cannot run on this backend: wrong kind, invalid module, imports that are not
+    /// offered. Trying again will not help.
     #[error("{0}")]
     Rejected(String),
     /// The wall-clock limit was reached, or the guest slept past it on its own clock.

@@ -1,11 +1,12 @@
-//! The asynchronous face of the blocking backends: chooses the backend of a profile and runs no more guests at once
-//! than there are slots.
+//! The asynchronous face of the blocking backends: chooses the backend of a profile and runs no
+//! more guests at once than there are slots.
 //!
-//! A guest that may run for seconds belongs on a thread that may block. But handing a job to such a thread and its
-//! result back costs more than most skills take. So a skill whose last run was brief runs where the caller stands, with
-//! [`BRIEF_LIMIT`] to do it in. If it takes longer this time, it is stopped, forgotten and repeated on a thread that
-//! may block, which only a deterministic backend allows; and its next run goes there at once. So does a run that cannot
-//! start at once, because its program must be compiled or read from disk first.
+//! A guest that may run for seconds belongs on a thread that may block. But handing a job to such a
+//! thread and its result back costs more than most skills take. So a skill whose last run was brief
+//! runs where the caller stands, with [`BRIEF_LIMIT`] to do it in. If it takes longer this time, it
+//! is stopped, forgotten and repeated on a thread that may block, which only a deterministic
+//! backend allows; and its next run goes there at once. So does a run that cannot start at once,
+//! because its program must be compiled or read from disk first.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Account, Execution, Job, Sandbox, SandboxError, Stop};
 
-/// How long a guest may keep an asynchronous thread, in wall-clock time. Twice the backend's own granularity.
+/// How long a guest may keep an asynchronous thread, in wall-clock time. Twice the backend's own
+/// granularity.
 const BRIEF_LIMIT: Duration = Duration::from_millis(10);
 
 /// What counts as brief.
@@ -27,8 +29,8 @@ const BRIEF: Duration = Duration::from_millis(1);
 /// Skills that are known to be brief.
 const BRIEF_SKILLS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
-/// Skills that are made ready at once. Others wait without a thread: there are not many threads that may block, and
-/// guests run on them too.
+/// Skills that are made ready at once. Others wait without a thread: there are not many threads
+/// that may block, and guests run on them too.
 const PREPARATIONS: usize = 16;
 
 /// Runs jobs on the backends it was given. Cheap to clone; clones share the slots.
@@ -40,7 +42,8 @@ pub struct Executor {
     brief: Arc<Mutex<LruCache<SkillDigest, ()>>>,
 }
 
-/// The right to run one guest. Waiting for it is queueing; a caller's time limit starts when it has one.
+/// The right to run one guest. Waiting for it is queueing; a caller's time limit starts when it has
+/// one.
 #[derive(Debug)]
 pub struct Slot {
     _permit: OwnedSemaphorePermit,
@@ -129,7 +132,8 @@ impl Executor {
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         let backend = self.backend(backend)?;
-        // Such a one knows itself; another may have to start a process, or read interpreters and root folders.
+        // Such a one knows itself; another may have to start a process, or read interpreters and
+        // root folders.
         if backend.is_deterministic() {
             return backend.engine(skill, language_runtime);
         }
@@ -172,7 +176,8 @@ impl Executor {
         blocking(move || backend.lacking()).await
     }
 
-    /// Runs `job` on its profile's backend. Dropping the future stops the guest; the slot is free once it has stopped.
+    /// Runs `job` on its profile's backend. Dropping the future stops the guest; the slot is free
+    /// once it has stopped.
     ///
     /// # Errors
     /// As [`Sandbox::execute`].
@@ -198,7 +203,8 @@ impl Executor {
         Ok(execution)
     }
 
-    /// As [`Executor::execute`], and keeps what the guest told its host; see [`Sandbox::execute_recorded`].
+    /// As [`Executor::execute`], and keeps what the guest told its host; see
+    /// [`Sandbox::execute_recorded`].
     ///
     /// # Errors
     /// As [`Sandbox::execute`].
@@ -217,8 +223,8 @@ impl Executor {
         .await
     }
 
-    /// Runs a skill that is known to be brief, and whose program is ready, here and now; `None` if not, or not this
-    /// time.
+    /// Runs a skill that is known to be brief, and whose program is ready, here and now; `None` if
+    /// not, or not this time.
     fn execute_briefly(
         &self,
         backend: &dyn Sandbox,

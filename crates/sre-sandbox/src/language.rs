@@ -1,8 +1,9 @@
 //! Interpreters for skills that are scripts.
 //!
-//! A language runtime decides what a script does, as much as the script itself. So it is named by the digest of exactly
-//! the bytes it is shipped as, that digest is part of the engine a commitment names, and only runtimes that were
-//! named to the backend before are ever run: whoever could choose the interpreter could choose the result.
+//! A language runtime decides what a script does, as much as the script itself. So it is named by
+//! the digest of exactly the bytes it is shipped as, that digest is part of the engine a commitment
+//! names, and only runtimes that were named to the backend before are ever run: whoever could
+//! choose the interpreter could choose the result.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -82,7 +83,8 @@ impl LanguageRuntimes {
                 .is_some_and(|runtime| runtime.packed.is_some())
     }
 
-    /// The bytes with this digest, if they are here. A copy of megabytes, unless they were supplied.
+    /// The bytes with this digest, if they are here. A copy of megabytes, unless they were
+    /// supplied.
     #[must_use]
     pub fn packed(&self, digest: Digest) -> Option<Arc<[u8]>> {
         if let Some(packed) = self

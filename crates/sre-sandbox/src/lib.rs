@@ -1,15 +1,16 @@
 //! Runs a skill on an input under limits and says what it did.
 //!
-//! A backend takes a [`Job`] and returns an [`Execution`], whose [`Outcome`](sre_core::Outcome) is a value: the skill
-//! returned, exited, trapped, ran out of something, or printed no result. Whatever kept the backend from finding out
-//! is a [`SandboxError`] and never an outcome. The rooms:
+//! A backend takes a [`Job`] and returns an [`Execution`], whose [`Outcome`](sre_core::Outcome) is
+//! a value: the skill returned, exited, trapped, ran out of something, or printed no result.
+//! Whatever kept the backend from finding out is a [`SandboxError`] and never an outcome. The
+//! rooms:
 //!
 //! - [`Sandbox`], [`Job`], [`Execution`]: the interface that every backend implements.
 //! - [`Executor`]: the same for asynchronous callers, with a bound on how many guests run at once.
 //! - [`LanguageRuntimes`]: interpreters for scripts, by digest.
 //! - `contract`: what a skill sees and what it must print; the same for every backend.
-//! - [`wasm`] (feature `wasm`): the WebAssembly backend. `wasi` translates the two WASI versions to the calls of
-//!   `world`, the deterministic machine the guest lives in.
+//! - [`wasm`] (feature `wasm`): the WebAssembly backend. `wasi` translates the two WASI versions to
+//!   the calls of `world`, the deterministic machine the guest lives in.
 //! - `native` (feature `native`, Linux): processes in the jail of `sre-jail`.
 //!
 //! This crate stores nothing and decides nothing about trust: see `sre-commit` and `sre-verify`.

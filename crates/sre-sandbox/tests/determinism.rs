@@ -209,9 +209,9 @@ fn the_clock_starts_where_the_profile_says() {
     assert_eq!(first("9999-01-01T00:00:00Z"), u64::MAX);
 }
 
-/// Under the seed of 32 zero bytes the randomness is the ChaCha20 key stream for the all-zero key and nonce, counter 0:
-/// RFC 8439, appendix A.1, test vector 1 (also draft-agl-tls-chacha20poly1305, section 7), and from byte 64 on
-/// test vector 2.
+/// Under the seed of 32 zero bytes the randomness is the ChaCha20 key stream for the all-zero key
+/// and nonce, counter 0: RFC 8439, appendix A.1, test vector 1 (also
+/// draft-agl-tls-chacha20poly1305, section 7), and from byte 64 on test vector 2.
 #[test]
 fn randomness_is_the_published_key_stream() {
     const VECTOR_1: &str = "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7\
@@ -236,8 +236,8 @@ fn randomness_is_the_published_key_stream() {
     );
 }
 
-/// Requests that are no multiple of four bytes use up whole words. Whoever replays with another implementation needs
-/// to know; a new version of the generator must not change it.
+/// Requests that are no multiple of four bytes use up whole words. Whoever replays with another
+/// implementation needs to know; a new version of the generator must not change it.
 #[test]
 fn odd_requests_use_up_whole_words() {
     let answers = probe(

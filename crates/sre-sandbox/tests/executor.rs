@@ -1,4 +1,5 @@
-//! Brief skills run where the caller stands, and one that is brief no more is repeated where it may take its time.
+//! Brief skills run where the caller stands, and one that is brief no more is repeated where it may
+//! take its time.
 
 #[path = "common/played.rs"]
 mod played;

@@ -125,7 +125,8 @@ fn a_module_without_memory() {
     );
 }
 
-/// Growth that the type of the memory rules out is answered, not punished; the guest sees the same everywhere.
+/// Growth that the type of the memory rules out is answered, not punished; the guest sees the same
+/// everywhere.
 #[test]
 fn impossible_growth_is_answered() {
     let body = "(func (export \"_start\")
@@ -194,7 +195,8 @@ fn a_huge_frame_is_a_stack_overflow() {
     assert_eq!(outcome(&body), trapped(TrapKind::StackOverflow));
 }
 
-/// Many orders of greedy guests at once: each takes all the memories and tables it may, and all run.
+/// Many orders of greedy guests at once: each takes all the memories and tables it may, and all
+/// run.
 #[test]
 fn greedy_guests_take_no_others_place() {
     let (memories, tables) = ("(memory 1)".repeat(4), "(table 1 funcref)".repeat(16));
@@ -282,8 +284,8 @@ fn a_host_without_memory_is_no_outcome() {
     const NAME: &str = "a_host_without_memory_is_no_outcome";
     const INSIDE: &str = "SRE_TEST_WITHOUT_MEMORY";
     if std::env::var_os(INSIDE).is_none() {
-        // Addresses for a test, and none for 4 GiB of linear memory. The limit is a process's, so this takes another
-        // one.
+        // Addresses for a test, and none for 4 GiB of linear memory. The limit is a process's, so
+        // this takes another one.
         let program = std::env::current_exe().expect("this test");
         let mut limited = std::process::Command::new("sh");
         limited

@@ -1,6 +1,8 @@
-//! Valid programs with bytes changed at random: whatever comes of them, the host survives and stays healthy.
+//! Valid programs with bytes changed at random: whatever comes of them, the host survives and stays
+//! healthy.
 //!
-//! The mutations are the same in every run. `SRE_MUTATIONS=1000000` makes more of them; `SRE_MUTATION_SEED` others.
+//! The mutations are the same in every run. `SRE_MUTATIONS=1000000` makes more of them;
+//! `SRE_MUTATION_SEED` others.
 
 mod common;
 

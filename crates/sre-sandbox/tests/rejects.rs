@@ -47,7 +47,8 @@ fn what_is_no_webassembly() {
     );
 }
 
-/// Cut at any place, a program is refused or (where only sections at the end are missing) is another program.
+/// Cut at any place, a program is refused or (where only sections at the end are missing) is
+/// another program.
 #[test]
 fn truncated_programs() {
     for length in [9, 100, 1_000, PROBE.len() / 2, PROBE.len() - 1] {
@@ -267,7 +268,8 @@ fn many_programs_in_one_that_would_take_too_long_to_compile() {
     );
 }
 
-/// Nested without end, a text must not exhaust the stack of whoever parses it. Where a level is accepted, good.
+/// Nested without end, a text must not exhaust the stack of whoever parses it. Where a level is
+/// accepted, good.
 #[test]
 fn deeply_nested_texts() {
     text(&"(".repeat(200_000), &["not a WebAssembly text"]);

@@ -1,4 +1,5 @@
-//! WASI 0.2 components: a shipped example, and small ones that try to make the host hold more than it should.
+//! WASI 0.2 components: a shipped example, and small ones that try to make the host hold more than
+//! it should.
 
 mod common;
 
@@ -76,7 +77,8 @@ fn a_trap_is_told() {
     );
 }
 
-/// What a start function does wrong happens while the component is instantiated, and is the guest's doing all the same.
+/// What a start function does wrong happens while the component is instantiated, and is the guest's
+/// doing all the same.
 #[test]
 fn faults_before_run_are_the_guests() {
     let unreachable =

@@ -34,7 +34,8 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together. While no tokens are required, whoever can connect may do everything.
+    /// Puts the parts together. While no tokens are required, whoever can connect may do
+    /// everything.
     #[must_use]
     pub fn new(
         workers: Workers,

@@ -74,8 +74,8 @@ pub(crate) async fn authenticate(
 fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
     let tokens = &app.tokens;
     if !tokens.are_required() {
-        // No tokens: only programs of this machine come here, but a browser of this machine would carry a stranger's
-        // page along, under the stranger's name.
+        // No tokens: only programs of this machine come here, but a browser of this machine would
+        // carry a stranger's page along, under the stranger's name.
         let host = headers
             .get(HOST)
             .and_then(|host| host.to_str().ok())
@@ -122,7 +122,8 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
     }
 }
 
-/// Whether a browser says that a page of another site asks. A request without a body needs no leave of ours to be sent.
+/// Whether a browser says that a page of another site asks. A request without a body needs no leave
+/// of ours to be sent.
 fn is_of_another_site(headers: &HeaderMap) -> bool {
     let text = |name| {
         headers

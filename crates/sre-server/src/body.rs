@@ -1,4 +1,5 @@
-//! Request bodies: typed, bounded, in time, and never left half-read on a connection that stays open.
+//! Request bodies: typed, bounded, in time, and never left half-read on a connection that stays
+//! open.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,8 @@ use crate::{App, Problem};
 /// Bodies up to this size are read without asking for memory.
 pub(crate) const SMALL_BYTES: usize = 64 << 10;
 
-/// What is still read of a body nobody wants, so that its sender gets to the answer: bytes, and for how long.
+/// What is still read of a body nobody wants, so that its sender gets to the answer: bytes, and for
+/// how long.
 const DRAIN_BYTES: usize = 1 << 20;
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
@@ -79,8 +81,8 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 /// Reads a body whole, of at most `limit_bytes` and what the service takes at all.
 ///
 /// # Errors
-/// 415 when it is compressed, 413 when it is too long, 408 when it is too slow, 429 when there is no memory for it at
-/// the moment.
+/// 415 when it is compressed, 413 when it is too long, 408 when it is too slow, 429 when there is
+/// no memory for it at the moment.
 pub(crate) async fn read(
     app: &App,
     caller: &Caller,
@@ -159,9 +161,10 @@ async fn collect(
     })
 }
 
-/// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would reset the connection
-/// under a client that still writes, and keeping it would let the rest of the body meet the next request; so a little
-/// more is read (RFC 9112, section 9.6), and where that is not all of it the answer says that the connection ends here.
+/// Ends a request whose body was not read to its end, a refused one mostly. Closing at once would
+/// reset the connection under a client that still writes, and keeping it would let the rest of the
+/// body meet the next request; so a little more is read (RFC 9112, section 9.6), and where that is
+/// not all of it the answer says that the connection ends here.
 pub(crate) async fn settle(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;

@@ -1,8 +1,9 @@
 //! JSON bodies: parsed strictly, and within the memory that is there for them.
 //!
-//! A JSON text of a few bytes can stand for many values: `[0,0,…]` takes thirty times its size as a tree, `[{"":0},…]`
-//! a hundred times. So what a tree can take is counted in the text before it is made, asked for like the memory of the
-//! body, and given back when the tree is dropped, wherever that is: permit and value are one thing.
+//! A JSON text of a few bytes can stand for many values: `[0,0,…]` takes thirty times its size as a
+//! tree, `[{"":0},…]` a hundred times. So what a tree can take is counted in the text before it is
+//! made, asked for like the memory of the body, and given back when the tree is dropped, wherever
+//! that is: permit and value are one thing.
 
 use std::ops::Deref;
 
@@ -15,8 +16,9 @@ use crate::auth::Caller;
 use crate::body::{Memory, Received, SMALL_BYTES, blocking, media_type, read};
 use crate::{App, Problem};
 
-/// What parts of a text can take as a tree, in bytes: measured on a 64-bit machine, and rounded up. An array has room
-/// for four values, and twice as many when it is full; a map begins with a node for eleven members.
+/// What parts of a text can take as a tree, in bytes: measured on a 64-bit machine, and rounded up.
+/// An array has room for four values, and twice as many when it is full; a map begins with a node
+/// for eleven members.
 const ARRAY_BYTES: usize = 192;
 const ITEM_BYTES: usize = 64;
 const MAP_BYTES: usize = 704;
@@ -36,7 +38,8 @@ impl JsonBody {
         self.is_small
     }
 
-    /// Takes the value out. The memory is to be kept as long as it, or what was made of it, is used.
+    /// Takes the value out. The memory is to be kept as long as it, or what was made of it, is
+    /// used.
     pub(crate) fn into_parts(self) -> (Value, [Memory; 2]) {
         (self.value, self.memory)
     }
@@ -53,8 +56,8 @@ impl Deref for JsonBody {
 /// Reads a JSON body of at most `limit_bytes`, strictly.
 ///
 /// # Errors
-/// As [`read`]; 415 for another media type, 400 for what is no JSON, 413 for more values than the service has memory
-/// for.
+/// As [`read`]; 415 for another media type, 400 for what is no JSON, 413 for more values than the
+/// service has memory for.
 pub(crate) async fn read_json(
     app: &App,
     caller: &Caller,
@@ -130,8 +133,8 @@ pub(crate) async fn parse(
     }
 }
 
-/// The most that the tree of this text can take. Text that is no JSON is parsed no further than to where it is none,
-/// and is read here as the parser would up to there.
+/// The most that the tree of this text can take. Text that is no JSON is parsed no further than to
+/// where it is none, and is read here as the parser would up to there.
 fn tree_bytes(text: &[u8]) -> usize {
     let (mut cost, mut at) = (ITEM_BYTES, 0);
     while at < text.len() {

@@ -6,11 +6,12 @@
 //!               size limits  do what                      JSON out
 //! ```
 //!
-//! This crate decides nothing about orders: it reads requests, asks the workers and the journal, and writes answers. It
-//! keeps no state of its own that must survive. HTTP/1.1 without TLS: a reverse proxy in front of it speaks the rest.
+//! This crate decides nothing about orders: it reads requests, asks the workers and the journal,
+//! and writes answers. It keeps no state of its own that must survive. HTTP/1.1 without TLS: a
+//! reverse proxy in front of it speaks the rest.
 //!
-//! Every error is a problem document (RFC 9457) with a stable `code`; see [`Problem`]. `openapi` describes every route,
-//! and the routes are made from the same table.
+//! Every error is a problem document (RFC 9457) with a stable `code`; see [`Problem`]. `openapi`
+//! describes every route, and the routes are made from the same table.
 
 mod app;
 mod audits;

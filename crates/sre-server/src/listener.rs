@@ -1,7 +1,7 @@
 //! Connections: as many as allowed, each with time limits.
 //!
-//! A slow client costs one connection for at most the time limits: the head of a request, its whole body, and every
-//! write have one.
+//! A slow client costs one connection for at most the time limits: the head of a request, its whole
+//! body, and every write have one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -48,7 +48,8 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` ends; then takes no more connections, lets requests end for `grace`, and cuts the rest.
+    /// Serves until `stop` ends; then takes no more connections, lets requests end for `grace`, and
+    /// cuts the rest.
     pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) {
         let Self { app, listener } = self;
         let limit = app.options.connections_limit.max(1);
@@ -62,7 +63,8 @@ impl Server {
                         tokio::spawn(connection(Arc::clone(&app), service, stream, place));
                     }
                     Err(error) => {
-                        // Too many open files, for instance. Trying again at once would only burn the processor.
+                        // Too many open files, for instance. Trying again at once would only burn
+                        // the processor.
                         tracing::warn!(%error, "a connection cannot be accepted");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }

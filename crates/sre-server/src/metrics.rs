@@ -1,5 +1,5 @@
-//! The four golden signals (latency, traffic, errors, saturation) in Prometheus' text form, per route, backend and
-//! stage.
+//! The four golden signals (latency, traffic, errors, saturation) in Prometheus' text form, per
+//! route, backend and stage.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use sre_orchestrator::{Journal, Meter, MeteredStage, Registrar, Workers};
 use crate::AuditReport;
 use crate::receipt_metrics::ReceiptMetrics;
 
-/// A quarter of a millisecond to a minute: from a stage that waits for nothing to one that waits for a timeout.
+/// A quarter of a millisecond to a minute: from a stage that waits for nothing to one that waits
+/// for a timeout.
 const BUCKETS: [f64; 17] = [
     0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
     30.0, 60.0,

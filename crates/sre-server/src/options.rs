@@ -9,8 +9,9 @@ pub struct ServerOptions {
     pub connections_limit: usize,
     /// Longest request body, in bytes. Default 48 MiB: the largest package as base64, and an input.
     pub body_limit_bytes: usize,
-    /// Memory for bodies longer than 64 KiB and for JSON values that take more than that, all of them together, in
-    /// bytes; and as much again for answers longer than 64 KiB. One token may hold half.
+    /// Memory for bodies longer than 64 KiB and for JSON values that take more than that, all of
+    /// them together, in bytes; and as much again for answers longer than 64 KiB. One token may
+    /// hold half.
     ///
     /// Default 256 MiB.
     pub bodies_limit_bytes: usize,

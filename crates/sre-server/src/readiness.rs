@@ -16,7 +16,8 @@ const SANDBOX_PERIOD: Duration = Duration::from_secs(5);
 pub(crate) struct Check {
     pub(crate) name: &'static str,
     pub(crate) ok: bool,
-    /// What keeps it from working, in a stable word; details are in the log, because anybody may ask.
+    /// What keeps it from working, in a stable word; details are in the log, because anybody may
+    /// ask.
     reason: Option<&'static str>,
 }
 
@@ -93,7 +94,8 @@ fn has_space(app: &App) -> Result<(), &'static str> {
 }
 
 impl SandboxTrial {
-    /// Runs a tiny skill, or tells what the last run showed. Those who ask meanwhile wait for the same run.
+    /// Runs a tiny skill, or tells what the last run showed. Those who ask meanwhile wait for the
+    /// same run.
     async fn result(&self, app: &App) -> Result<(), &'static str> {
         let mut last = self.0.lock().await;
         if let Some((at, result)) = *last

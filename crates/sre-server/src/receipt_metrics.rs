@@ -1,4 +1,5 @@
-//! Metrics of receipts: how far they are, what others say of them, and whether their bytes are still there.
+//! Metrics of receipts: how far they are, what others say of them, and whether their bytes are
+//! still there.
 
 use std::sync::atomic::AtomicU64;
 

@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::tokens::LOCAL;
 
-/// Places (event streams, verifications, kibibytes of memory) of which one token may hold half, so that none keeps the
-/// service from the others. Cheap to clone; clones are the same places.
+/// Places (event streams, verifications, kibibytes of memory) of which one token may hold half, so
+/// that none keeps the service from the others. Cheap to clone; clones are the same places.
 #[derive(Clone)]
 pub(crate) struct Shares {
     places: Arc<Semaphore>,
@@ -34,8 +34,8 @@ impl Shares {
         }
     }
 
-    /// So many of them for `caller`, if they are there and it does not hold its share already. Who holds nothing may
-    /// take more than its share at once: it would never get it otherwise.
+    /// So many of them for `caller`, if they are there and it does not hold its share already. Who
+    /// holds nothing may take more than its share at once: it would never get it otherwise.
     pub(crate) fn take(&self, caller: &str, count: usize) -> Option<Places> {
         // Without tokens there is one caller only.
         let share = if caller == LOCAL {

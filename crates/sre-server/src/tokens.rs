@@ -1,9 +1,9 @@
 //! Who may do what: bearer tokens with names and scopes.
 //!
-//! A token is 256 random bits, so its plain SHA-256 is as good as a slow hash and is all that is stored. The file is
-//! JSON, owner-only, and replaced whole, by one process after the other (`tokens.json.lock`). A running service notices
-//! a new file within two seconds. Where there has ever been a file, tokens are required, also after the last was
-//! revoked.
+//! A token is 256 random bits, so its plain SHA-256 is as good as a slow hash and is all that is
+//! stored. The file is JSON, owner-only, and replaced whole, by one process after the other
+//! (`tokens.json.lock`). A running service notices a new file within two seconds. Where there has
+//! ever been a file, tokens are required, also after the last was revoked.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
@@ -207,7 +207,8 @@ impl Tokens {
         self.store(tokens)
     }
 
-    /// Reads the file again if it was replaced. A file that has become unreadable changes nothing and is logged.
+    /// Reads the file again if it was replaced. A file that has become unreadable changes nothing
+    /// and is logged.
     pub fn refresh(&self) {
         let file = fs::metadata(&self.path)
             .and_then(|metadata| identity(&metadata))

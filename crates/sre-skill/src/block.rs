@@ -1,7 +1,7 @@
 //! The execution block: from what an author wrote to the one normalised form that is digested.
 //!
-//! Knows nothing of where the block stood (front matter, `skill.toml`, JSON object): every source ends here, so equal
-//! content gives an equal manifest. It does not compile schemas.
+//! Knows nothing of where the block stood (front matter, `skill.toml`, JSON object): every source
+//! ends here, so equal content gives an equal manifest. It does not compile schemas.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -1,4 +1,5 @@
-//! The one error that leaves this crate. What exactly failed is defined where it fails; this joins and sorts it.
+//! The one error that leaves this crate. What exactly failed is defined where it fails; this joins
+//! and sorts it.
 
 use std::io;
 use std::path::Path;
@@ -24,8 +25,8 @@ pub struct SkillError(Box<Reason>);
 /// What kind of failure a [`SkillError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SkillErrorKind {
-    /// The file system, or the system otherwise, refused or failed: an operating failure, not the package's fault.
-    /// Everything else is final.
+    /// The file system, or the system otherwise, refused or failed: an operating failure, not the
+    /// package's fault. Everything else is final.
     Unreadable,
     /// The archive, YAML, TOML or JSON is damaged or is none.
     Malformed,
@@ -33,7 +34,8 @@ pub enum SkillErrorKind {
     Refused,
     /// A limit on number or size was reached.
     TooLarge,
-    /// The package can be read, but does not describe a skill: a missing or wrong field, entrypoint or schema.
+    /// The package can be read, but does not describe a skill: a missing or wrong field, entrypoint
+    /// or schema.
     Invalid,
     /// Stored files and manifest do not belong together.
     Mismatch,

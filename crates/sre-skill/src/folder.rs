@@ -1,9 +1,9 @@
 //! Reads a package from a folder of the local file system.
 //!
-//! Links are refused, not followed (only the folder's own path may be one). A file that is exchanged between the look
-//! at it and the opening is noticed on Unix and refused. Hard links look like plain files here and are read as such.
-//! Elsewhere than on Unix files have no executable bit, so a package with executables gets another digest there: pack
-//! it as an archive instead.
+//! Links are refused, not followed (only the folder's own path may be one). A file that is
+//! exchanged between the look at it and the opening is noticed on Unix and refused. Hard links look
+//! like plain files here and are read as such. Elsewhere than on Unix files have no executable bit,
+//! so a package with executables gets another digest there: pack it as an archive instead.
 
 use std::fs::{self, File, Metadata};
 use std::io;

@@ -1,7 +1,8 @@
 //! Reads `SKILL.md` (Agent Skills, <https://agentskills.io/specification>) and `skill.toml`.
 //!
-//! A `SKILL.md` starts with YAML front matter between two lines `---`. The YAML is a plain subset: one document, no
-//! anchors, aliases, tags or merge keys, no duplicate keys, at most 64 KiB. The Markdown after it is not looked at.
+//! A `SKILL.md` starts with YAML front matter between two lines `---`. The YAML is a plain subset:
+//! one document, no anchors, aliases, tags or merge keys, no duplicate keys, at most 64 KiB. The
+//! Markdown after it is not looked at.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -135,7 +136,8 @@ pub(crate) fn parse_skill_md(bytes: &[u8]) -> Result<FrontMatter, FrontMatterErr
             expected: "text",
         });
     }
-    // A metadata.version that is no text is somebody else's business, like the rest of the metadata.
+    // A metadata.version that is no text is somebody else's business, like the rest of the
+    // metadata.
     let versions = if scalar(
         metadata
             .as_ref()
@@ -192,7 +194,8 @@ fn toml_error(text: &str, error: &toml::de::Error) -> FrontMatterError {
     })
 }
 
-/// The text between the two `---` lines, with the first one's line end, so that line numbers are the file's.
+/// The text between the two `---` lines, with the first one's line end, so that line numbers are
+/// the file's.
 fn split(bytes: &[u8]) -> Result<&str, FrontMatterError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let is_mark = |line: &[u8]| line.trim_ascii_end() == b"---";
@@ -217,7 +220,8 @@ fn split(bytes: &[u8]) -> Result<&str, FrontMatterError> {
     Err(FrontMatterError::Unclosed)
 }
 
-/// Refuses what the deserialiser would accept or silently ignore: it works on values, this on what is written.
+/// Refuses what the deserialiser would accept or silently ignore: it works on values, this on what
+/// is written.
 fn refuse_special(yaml: &str) -> Result<(), FrontMatterError> {
     let mut parser = Parser::new_from_str(yaml);
     let (mut documents, mut depth) = (0, 0usize);

@@ -1,13 +1,15 @@
 //! Skill packages: a folder, an archive or a JSON object in, a checked [`Skill`] with a digest out.
 //!
-//! A package is hostile until it is checked: its author wants to read the host's files, exhaust its memory or look
-//! like another package. This crate reads it without writing anything to disk, within [`PackageLimits`], and refuses
-//! everything a plain set of files does not need. Equal content gives an equal digest, whatever form it came in.
+//! A package is hostile until it is checked: its author wants to read the host's files, exhaust its
+//! memory or look like another package. This crate reads it without writing anything to disk,
+//! within [`PackageLimits`], and refuses everything a plain set of files does not need. Equal
+//! content gives an equal digest, whatever form it came in.
 //!
 //! [`Skill::with_wheels`] adds Python dependencies to one.
 //!
-//! It runs nothing and fetches nothing. The walk: a *form* (folder, tarball, zipball, object) fills a *tree* of files,
-//! the *front matter* gives the raw *block*, which is normalised and becomes, with the files, the manifest.
+//! It runs nothing and fetches nothing. The walk: a *form* (folder, tarball, zipball, object) fills
+//! a *tree* of files, the *front matter* gives the raw *block*, which is normalised and becomes,
+//! with the files, the manifest.
 
 mod block;
 mod error;

@@ -14,8 +14,8 @@ pub const SCHEMA_DEPTH_LIMIT: usize = 64;
 
 /// How large a package may be. The default is 512 files and 16 MiB.
 ///
-/// Reading stops at the limit: what lies beyond it is never decompressed and never held in memory, and sizes that an
-/// archive declares are never trusted.
+/// Reading stops at the limit: what lies beyond it is never decompressed and never held in memory,
+/// and sizes that an archive declares are never trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackageLimits {
     /// Most files. Folders may be four times as many.
@@ -34,14 +34,16 @@ impl Default for PackageLimits {
 }
 
 impl PackageLimits {
-    /// Most bytes of a packed package: base64 and JSON escapes can double the content, headers add a little.
+    /// Most bytes of a packed package: base64 and JSON escapes can double the content, headers add
+    /// a little.
     pub(crate) fn packed_bytes(&self) -> u64 {
         self.unpacked_bytes
             .saturating_mul(2)
             .saturating_add(self.overhead_bytes())
     }
 
-    /// Most bytes of a decompressed tar stream: the content, headers, padding, long names, ignored entries.
+    /// Most bytes of a decompressed tar stream: the content, headers, padding, long names, ignored
+    /// entries.
     pub(crate) fn tar_bytes(&self) -> u64 {
         self.unpacked_bytes.saturating_add(self.overhead_bytes())
     }

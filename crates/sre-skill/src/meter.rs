@@ -1,13 +1,14 @@
 //! Bounds the work of checking one value against a schema.
 //!
-//! The `jsonschema` crate has no limit of its own, and a schema can make it work for hours or overflow the stack. So
-//! [`schema_graph`](crate::schema_graph) plants a keyword before everything in a schema that can cost more than a
-//! moment; each time it is reached it takes what the schema [weighs](crate::weight) for that value from the thread's
-//! meter. When that is used up, the check is unwound (without the panic hook, so nothing is printed) and [`run`] says
-//! so.
+//! The `jsonschema` crate has no limit of its own, and a schema can make it work for hours or
+//! overflow the stack. So [`schema_graph`](crate::schema_graph) plants a keyword before everything
+//! in a schema that can cost more than a moment; each time it is reached it takes what the schema
+//! [weighs](crate::weight) for that value from the thread's meter. When that is used up, the check
+//! is unwound (without the panic hook, so nothing is printed) and [`run`] says so.
 //!
-//! Invariants: the meter is set only while [`run`] is on the stack. Whether a check is [`Halt::Exhausted`] depends on
-//! schema and value alone; time, the caller's wish and the stack end it in ways that are no verdict on the value.
+//! Invariants: the meter is set only while [`run`] is on the stack. Whether a check is
+//! [`Halt::Exhausted`] depends on schema and value alone; time, the caller's wish and the stack end
+//! it in ways that are no verdict on the value.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

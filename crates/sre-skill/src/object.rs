@@ -1,8 +1,9 @@
 //! The JSON object form of a package.
 //!
-//! `{"name", "version", "runtime", "io", "annotations", "files"}`; a file is its text, or an object with `text` or
-//! `base64` (RFC 4648, section 4, with padding) and optionally `executable`. The object's own fields are the execution
-//! block; a `SKILL.md` among the files is a file like any other.
+//! `{"name", "version", "runtime", "io", "annotations", "files"}`; a file is its text, or an object
+//! with `text` or `base64` (RFC 4648, section 4, with padding) and optionally `executable`. The
+//! object's own fields are the execution block; a `SKILL.md` among the files is a file like any
+//! other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -182,7 +183,8 @@ pub(crate) fn write(manifest: &Manifest, files: &[SkillFile]) -> Value {
 }
 
 fn write_file(file: &SkillFile) -> Value {
-    // Control characters would grow sixfold as JSON escapes; base64 keeps the object's size bounded.
+    // Control characters would grow sixfold as JSON escapes; base64 keeps the object's size
+    // bounded.
     let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     let text = std::str::from_utf8(&file.bytes)
         .ok()

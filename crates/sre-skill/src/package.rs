@@ -30,8 +30,8 @@ pub enum SkillPackage {
 }
 
 impl SkillPackage {
-    /// Takes the value of `skill_package`. An object without `path` is the object form; one with `path` may
-    /// have nothing else.
+    /// Takes the value of `skill_package`. An object without `path` is the object form; one with
+    /// `path` may have nothing else.
     ///
     /// # Errors
     /// When it is no object, or a path where paths are refused.

@@ -1,13 +1,15 @@
 //! Which names a package may contain.
 //!
-//! A path is relative, UTF-8, at most 255 bytes long, has `/` between its parts and no part that is empty, `.` or
-//! `..`; it has neither backslashes nor control characters. Names that Unicode normalisation makes equal are *not*
-//! detected (a known hole: such a package can be ambiguous on file systems that normalise).
+//! A path is relative, UTF-8, at most 255 bytes long, has `/` between its parts and no part that is
+//! empty, `.` or `..`; it has neither backslashes nor control characters. Names that Unicode
+//! normalisation makes equal are *not* detected (a known hole: such a package can be ambiguous on
+//! file systems that normalise).
 
 use crate::limits::PATH_LIMIT_BYTES;
 
-/// Names that are left out of a package, wherever they stand in a path, in every form: version control, editors' and
-/// operating systems' droppings, Python's compiled files. Nothing else is left out.
+/// Names that are left out of a package, wherever they stand in a path, in every form: version
+/// control, editors' and operating systems' droppings, Python's compiled files. Nothing else is
+/// left out.
 pub const IGNORED_NAMES: [&str; 4] = [".git", ".DS_Store", "__pycache__", "__MACOSX"];
 
 /// Why a path is refused.
@@ -75,8 +77,8 @@ pub(crate) fn is_ignored(path: &str) -> bool {
     path.split('/').any(|part| IGNORED_NAMES.contains(&part))
 }
 
-/// The form under which names that differ in case only are equal. Upper case first, so that `ß` and `SS`, `ſ` and `s`
-/// meet; character by character, so that it does not depend on context.
+/// The form under which names that differ in case only are equal. Upper case first, so that `ß` and
+/// `SS`, `ſ` and `s` meet; character by character, so that it does not depend on context.
 pub(crate) fn fold_case(path: &str) -> String {
     path.chars()
         .flat_map(char::to_uppercase)

@@ -1,8 +1,8 @@
 //! Values that mean the same in YAML, TOML and JSON.
 //!
-//! YAML and TOML know more than JSON does. What JSON cannot say is refused here, and so are integers beyond ±2⁵³ (RFC
-//! 7493), also such that are written as `1.0e+18`: canonical JSON would write them as integers. A manifest contains
-//! only values that passed through this module.
+//! YAML and TOML know more than JSON does. What JSON cannot say is refused here, and so are
+//! integers beyond ±2⁵³ (RFC 7493), also such that are written as `1.0e+18`: canonical JSON would
+//! write them as integers. A manifest contains only values that passed through this module.
 
 use std::fmt;
 

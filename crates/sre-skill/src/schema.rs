@@ -1,8 +1,10 @@
-//! JSON Schema (Draft 2020-12, <https://json-schema.org/draft/2020-12>) of a skill's input and output.
+//! JSON Schema (Draft 2020-12, <https://json-schema.org/draft/2020-12>) of a skill's input and
+//! output.
 //!
-//! Closed: a schema refers to nothing outside itself, so checking needs no network and is the same for everybody.
-//! Bounded: patterns are matched by the linear-time `regex` engine (no look-around, no back-references) and the whole
-//! check by a [`meter`]. `format` is an annotation, as the draft says by default, and is not checked.
+//! Closed: a schema refers to nothing outside itself, so checking needs no network and is the same
+//! for everybody. Bounded: patterns are matched by the linear-time `regex` engine (no look-around,
+//! no back-references) and the whole check by a [`meter`]. `format` is an annotation, as the draft
+//! says by default, and is not checked.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,12 +28,14 @@ const CHECK_LIMIT_UNITS: u64 = 1_000_000 * STEP_UNITS;
 const MESSAGE_LIMIT_UNITS: u64 = 100_000 * STEP_UNITS;
 const MESSAGE_LIMIT_CHARS: usize = 400;
 const PATTERN_LIMIT_BYTES: usize = 1 << 20;
-/// Stack for compiling a schema, and for checking by one with references. A chain of references for every level of a
-/// value is 64 × 128 schemas, for each of which unoptimised code needs less than 6 KiB.
+/// Stack for compiling a schema, and for checking by one with references. A chain of references for
+/// every level of a value is 64 × 128 schemas, for each of which unoptimised code needs less than 6
+/// KiB.
 const STACK_BYTES: usize = 64 << 20;
 /// How much of it a check may use, which leaves room for what does not ask the meter.
 const STACK_LIMIT_BYTES: usize = STACK_BYTES - (1 << 20);
-/// Stack that a check by a schema without references may use: it goes no deeper than the schema is nested.
+/// Stack that a check by a schema without references may use: it goes no deeper than the schema is
+/// nested.
 const SHALLOW_STACK_LIMIT_BYTES: usize = 1 << 20;
 
 /// A schema that cannot be used. `field` is `input_schema` or `output_schema`.
@@ -100,7 +104,8 @@ impl std::error::Error for SchemaViolation {}
 /// Why a value was not found to satisfy a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
-    /// It does not, or finding out takes more work than any check may: a function of schema and value.
+    /// It does not, or finding out takes more work than any check may: a function of schema and
+    /// value.
     #[error("{0}")]
     Violation(SchemaViolation),
     /// The caller ended the check. No verdict on the value.
@@ -251,7 +256,8 @@ fn build(prepared: &Prepared) -> Result<Validator, ValidationError<'static>> {
         .build(&prepared.schema)
 }
 
-/// The message of an error, without a value that would fill the screen and without the planted keyword.
+/// The message of an error, without a value that would fill the screen and without the planted
+/// keyword.
 fn message_of(error: &ValidationError<'_>) -> String {
     if matches!(error.kind(), ValidationErrorKind::Not { .. }) {
         return "the schema under \"not\" matches it".to_owned();

@@ -1,13 +1,13 @@
 //! Looks at a schema before it is compiled: which schema leads to which.
 //!
-//! Refuses what would need another document, what refers to itself without going into the value (it would never end)
-//! and what would be applied to one value more than [`PATHS_LIMIT`] times (a short schema can ask for 2¹⁰⁰⁰) or in a
-//! chain that might not fit the stack. Plants the meter. It does not check that keywords have values of the right type;
-//! the compiler does.
+//! Refuses what would need another document, what refers to itself without going into the value (it
+//! would never end) and what would be applied to one value more than [`PATHS_LIMIT`] times (a short
+//! schema can ask for 2¹⁰⁰⁰) or in a chain that might not fit the stack. Plants the meter. It does
+//! not check that keywords have values of the right type; the compiler does.
 //!
-//! The compiler puts a schema's keywords in an order of its own, in which nothing of ours comes first. So a schema `S`
-//! that is not [light](crate::weight) becomes `{"allOf": [meter, S]}`, and references are written anew to where their
-//! targets went.
+//! The compiler puts a schema's keywords in an order of its own, in which nothing of ours comes
+//! first. So a schema `S` that is not [light](crate::weight) becomes `{"allOf": [meter, S]}`, and
+//! references are written anew to where their targets went.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,8 @@ use crate::weight::{Weight, is_light};
 
 /// Most ways in which one schema may be applied to one and the same value.
 const PATHS_LIMIT: u64 = 10_000;
-/// Longest chain of schemas applied to one and the same value. Times the depth of a value it fits the stack of a check.
+/// Longest chain of schemas applied to one and the same value. Times the depth of a value it fits
+/// the stack of a check.
 const CHAIN_LIMIT: u64 = 64;
 /// What a schema says of itself rather than of values.
 const IDENTITY: [&str; 4] = ["$schema", "$id", "$anchor", "$dynamicAnchor"];
@@ -214,7 +215,8 @@ fn subschemas<'a>(keyword: &str, value: &'a mut Value) -> Vec<(String, &'a mut V
 }
 
 impl Graph {
-    /// Visits the schema at `pointer`, which goes to `place`, and everything below it; returns its node.
+    /// Visits the schema at `pointer`, which goes to `place`, and everything below it; returns its
+    /// node.
     fn walk(
         &mut self,
         schema: &mut Value,
@@ -352,8 +354,8 @@ impl Graph {
         }
     }
 
-    /// The number of schemas that applying `node` to one value applies to it, itself included, and the longest chain of
-    /// them.
+    /// The number of schemas that applying `node` to one value applies to it, itself included, and
+    /// the longest chain of them.
     fn count(
         &self,
         node: usize,

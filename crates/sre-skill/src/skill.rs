@@ -1,7 +1,8 @@
 //! A checked skill.
 //!
-//! Invariants: the files are sorted by path and obey [`path`]'s rules; the manifest describes exactly
-//! them; the digest is the manifest's; the entrypoint is among the files; the schemas are compiled.
+//! Invariants: the files are sorted by path and obey [`path`]'s rules; the manifest describes
+//! exactly them; the digest is the manifest's; the entrypoint is among the files; the schemas are
+//! compiled.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,8 +24,8 @@ use crate::{folder, front_matter, object, path, tarball, wheel, zipball};
 
 const SKILL_MD: &str = "SKILL.md";
 const SKILL_TOML: &str = "skill.toml";
-/// The execution block of an archive whose other files do not say it; never part of a skill's files. It is the JSON
-/// object form without `files`, and wins over `SKILL.md`.
+/// The execution block of an archive whose other files do not say it; never part of a skill's
+/// files. It is the JSON object form without `files`, and wins over `SKILL.md`.
 pub(crate) const SIDECAR: &str = ".sre-skill.json";
 
 /// A checked skill: manifest, digest, files and compiled schemas.
@@ -36,12 +37,12 @@ pub struct Skill {
 }
 
 impl Skill {
-    /// Opens whatever stands at `path`: a folder, a `.tar.gz`, a `.zip` or a JSON object. The content decides which,
-    /// not the name.
+    /// Opens whatever stands at `path`: a folder, a `.tar.gz`, a `.zip` or a JSON object. The
+    /// content decides which, not the name.
     ///
     /// # Errors
-    /// [`SkillErrorKind::Unreadable`](crate::SkillErrorKind::Unreadable) when the file system refuses, other kinds
-    /// when the package is at fault.
+    /// [`SkillErrorKind::Unreadable`](crate::SkillErrorKind::Unreadable) when the file system
+    /// refuses, other kinds when the package is at fault.
     pub fn open(path: &Path, limits: &PackageLimits) -> Result<Self, SkillError> {
         let unreadable = |source: io::Error| SkillError::unreadable(path, source);
         let metadata = fs::metadata(path).map_err(unreadable)?;
@@ -80,7 +81,8 @@ impl Skill {
         let files = folder::read(folder, limits)
             .map_err(SkillError::from)
             .map_err(|error| {
-                // Whoever names a folder that is no package at all is better told so than that it is large.
+                // Whoever names a folder that is no package at all is better told so than that it
+                // is large.
                 let is_package = [SKILL_MD, SIDECAR]
                     .iter()
                     .any(|name| folder.join(name).exists());
@@ -111,7 +113,8 @@ impl Skill {
         Self::from_files(zipball::read(packed, limits, &[SKILL_MD, SIDECAR])?)
     }
 
-    /// Reads the JSON object form. It needs no `SKILL.md`; one among the files is a file like any other.
+    /// Reads the JSON object form. It needs no `SKILL.md`; one among the files is a file like any
+    /// other.
     ///
     /// # Errors
     /// When the package is at fault.
@@ -120,13 +123,13 @@ impl Skill {
         Self::assemble(Block::new(name, raw, &files)?, files)
     }
 
-    /// Rebuilds a skill from a stored manifest and its files by path, checking everything anew: the manifest's own
-    /// rules, and that the files are exactly those it names, each with its size and SHA-256. Limits on number and size
-    /// are the caller's, who already holds the bytes.
+    /// Rebuilds a skill from a stored manifest and its files by path, checking everything anew: the
+    /// manifest's own rules, and that the files are exactly those it names, each with its size and
+    /// SHA-256. Limits on number and size are the caller's, who already holds the bytes.
     ///
     /// # Errors
-    /// [`SkillErrorKind::Mismatch`](crate::SkillErrorKind::Mismatch) when files and manifest differ, other kinds when
-    /// the manifest is none of a skill.
+    /// [`SkillErrorKind::Mismatch`](crate::SkillErrorKind::Mismatch) when files and manifest
+    /// differ, other kinds when the manifest is none of a skill.
     pub fn from_manifest(
         manifest: Manifest,
         files: BTreeMap<String, Arc<[u8]>>,
@@ -151,11 +154,13 @@ impl Skill {
         Self::assemble(block, files)
     }
 
-    /// The same skill with the content of Python wheels under `vendor/`, where a script's `import` finds it. A wheel is
-    /// its file name and its bytes. Nothing is resolved or fetched: the wheels are all there is.
+    /// The same skill with the content of Python wheels under `vendor/`, where a script's `import`
+    /// finds it. A wheel is its file name and its bytes. Nothing is resolved or fetched: the wheels
+    /// are all there is.
     ///
     /// # Errors
-    /// When a wheel is damaged or holds compiled code, two files have one path, or the whole is over `limits`.
+    /// When a wheel is damaged or holds compiled code, two files have one path, or the whole is
+    /// over `limits`.
     pub fn with_wheels(
         &self,
         wheels: &[(String, Vec<u8>)],
@@ -244,9 +249,10 @@ impl Skill {
         object::write(&self.manifest, &self.files)
     }
 
-    /// A `.tar.gz` that [`from_tar_gz`](Self::from_tar_gz) reads back to the same digest. The bytes depend on the
-    /// skill alone (and on this program's version). Where the files do not say the execution block themselves, as in a
-    /// package that came as a JSON object, the archive gets one more file, `.sre-skill.json`, that does.
+    /// A `.tar.gz` that [`from_tar_gz`](Self::from_tar_gz) reads back to the same digest. The bytes
+    /// depend on the skill alone (and on this program's version). Where the files do not say the
+    /// execution block themselves, as in a package that came as a JSON object, the archive gets one
+    /// more file, `.sre-skill.json`, that does.
     #[must_use]
     pub fn to_tar_gz(&self) -> Vec<u8> {
         let own =
@@ -293,7 +299,8 @@ impl Skill {
             .expect("checked by every constructor")
     }
 
-    /// Checks an input against the skill's schema; without one, anything goes. It may take some hundred milliseconds.
+    /// Checks an input against the skill's schema; without one, anything goes. It may take some
+    /// hundred milliseconds.
     ///
     /// # Errors
     /// [`CheckError::Violation`] names the first violation, by JSON pointer.
@@ -301,8 +308,8 @@ impl Skill {
         self.check_input_until(input, || false)
     }
 
-    /// As [`check_input`](Self::check_input), and ends when `should_stop` says so, which is asked every few
-    /// milliseconds.
+    /// As [`check_input`](Self::check_input), and ends when `should_stop` says so, which is asked
+    /// every few milliseconds.
     ///
     /// # Errors
     /// As [`check_input`](Self::check_input), and [`CheckError::Stopped`].

@@ -1,7 +1,9 @@
-//! Reads and writes packages as `.tar.gz` (POSIX.1-2017 pax, ustar and GNU headers inside RFC 1952 gzip).
+//! Reads and writes packages as `.tar.gz` (POSIX.1-2017 pax, ustar and GNU headers inside RFC 1952
+//! gzip).
 //!
-//! Nothing is unpacked to disk. The decompressed stream ends with an error at a fixed distance beyond the content's
-//! limit, so a bomb is never inflated. Written archives depend on the files alone: no times, no owners, fixed order.
+//! Nothing is unpacked to disk. The decompressed stream ends with an error at a fixed distance
+//! beyond the content's limit, so a bomb is never inflated. Written archives depend on the files
+//! alone: no times, no owners, fixed order.
 
 use std::io::{self, Read, Write as _};
 
@@ -51,7 +53,8 @@ pub(crate) fn read(
     };
     let result = read_stream(&mut stream, limits, markers);
     match result {
-        // The tar reader wraps errors; the flag says for certain that it met the end of what is allowed.
+        // The tar reader wraps errors; the flag says for certain that it met the end of what is
+        // allowed.
         Err(error) if stream.exceeded && error.kind() == SkillErrorKind::Malformed => {
             Err(TarError::TooLong { limit })
         }
@@ -123,7 +126,8 @@ fn special(kind: EntryType) -> Option<&'static str> {
     }
 }
 
-/// Refuses pax records that make a file sparse, or that give it two names of which every reader takes another.
+/// Refuses pax records that make a file sparse, or that give it two names of which every reader
+/// takes another.
 fn check_extensions(entry: &mut Entry<'_, impl Read>, path: &str) -> Result<(), TarError> {
     let Some(extensions) = entry.pax_extensions().map_err(TarError::Damaged)? else {
         return Ok(());

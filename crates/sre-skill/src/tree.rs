@@ -1,10 +1,11 @@
 //! The files of a package while it is read, whatever it is read from.
 //!
-//! Every form (folder, tar, zip, JSON object) hands its entries to one [`Tree`], which applies the same rules to all
-//! of them: names, duplicates, number and size. It does not know what a `SKILL.md` says.
+//! Every form (folder, tar, zip, JSON object) hands its entries to one [`Tree`], which applies the
+//! same rules to all of them: names, duplicates, number and size. It does not know what a
+//! `SKILL.md` says.
 //!
-//! Invariants: every file's path passed [`path::check`]; no two names differ in case only; no file is also a folder;
-//! neither limit is ever exceeded, not even in memory.
+//! Invariants: every file's path passed [`path::check`]; no two names differ in case only; no file
+//! is also a folder; neither limit is ever exceeded, not even in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -102,7 +103,8 @@ impl TreeError {
         }
     }
 
-    /// What kind of failure this is; `unreadable` is what a failed read means for the form that is read.
+    /// What kind of failure this is; `unreadable` is what a failed read means for the form that is
+    /// read.
     pub(crate) fn kind(&self, unreadable: SkillErrorKind) -> SkillErrorKind {
         match self {
             Self::TooMany { .. } | Self::TooLarge { .. } => SkillErrorKind::TooLarge,
@@ -229,8 +231,8 @@ impl Tree {
         Ok(())
     }
 
-    /// The files, sorted by path. With `markers`, a single top folder that holds one of them is stripped when the
-    /// root holds none.
+    /// The files, sorted by path. With `markers`, a single top folder that holds one of them is
+    /// stripped when the root holds none.
     pub(crate) fn into_files(self, markers: &[&str]) -> Result<Vec<SkillFile>, TreeError> {
         let mut files: Vec<SkillFile> = self.files.into_values().collect();
         if let Some(top) = top_folder(&files, markers) {

@@ -1,8 +1,9 @@
 //! What it costs to apply one schema to one value, without the schemas that it leads to.
 //!
-//! Counted in units of about 4 ns: comparing two short texts. An upper bound for what the `jsonschema` crate does, by
-//! keyword; a function of schema and value alone, so that whoever replays an order counts the same. A schema whose cost
-//! is bounded by a few units whatever the value is *light* and not weighed: who leads to it pays for it.
+//! Counted in units of about 4 ns: comparing two short texts. An upper bound for what the
+//! `jsonschema` crate does, by keyword; a function of schema and value alone, so that whoever
+//! replays an order counts the same. A schema whose cost is bounded by a few units whatever the
+//! value is *light* and not weighed: who leads to it pays for it.
 
 use serde_json::{Map, Value};
 
@@ -97,8 +98,8 @@ impl Weight {
         }
     }
 
-    /// The units that applying the schema to `value` takes; anything above `limit` may be returned as a lower number
-    /// that is above it too.
+    /// The units that applying the schema to `value` takes; anything above `limit` may be returned
+    /// as a lower number that is above it too.
     pub(crate) fn of(&self, value: &Value, limit: u64) -> u64 {
         let per_text = |bytes: usize| bytes as u64 / TEXT_BYTES + 1;
         let more = match value {
@@ -160,8 +161,9 @@ fn comparison(value: &Value, limit: u64) -> u64 {
     }
 }
 
-/// What matching a pattern takes for each [`TEXT_BYTES`] of text: it grows with the states that its automaton may be in
-/// at once, which are about its characters, each as often as the counted repetitions around it say.
+/// What matching a pattern takes for each [`TEXT_BYTES`] of text: it grows with the states that its
+/// automaton may be in at once, which are about its characters, each as often as the counted
+/// repetitions around it say.
 fn pattern(text: &str) -> u64 {
     let mut states = 0u64;
     // Of the open groups, what stood before them; and the size of what a repetition would repeat.

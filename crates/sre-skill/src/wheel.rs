@@ -1,7 +1,8 @@
 //! Reads Python wheels (binary distribution format 1.0, PyPA) for `vendor/`.
 //!
-//! A wheel is a zip archive with the rules of every archive here, and a `.dist-info` folder that says what it is.
-//! Only wheels of pure Python are accepted: there is no processor here that their machine code could run on.
+//! A wheel is a zip archive with the rules of every archive here, and a `.dist-info` folder that
+//! says what it is. Only wheels of pure Python are accepted: there is no processor here that their
+//! machine code could run on.
 
 use crate::limits::PackageLimits;
 use crate::tree::SkillFile;
@@ -35,8 +36,8 @@ impl WheelError {
     }
 }
 
-/// The files that installing the wheel would put beside each other, sorted by path: modules, data and `.dist-info`.
-/// Scripts, headers and files for elsewhere in a system are left out.
+/// The files that installing the wheel would put beside each other, sorted by path: modules, data
+/// and `.dist-info`. Scripts, headers and files for elsewhere in a system are left out.
 pub(crate) fn read(
     wheel: &str,
     packed: &[u8],

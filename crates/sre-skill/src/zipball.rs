@@ -1,8 +1,8 @@
 //! Reads packages from `.zip` archives (PKWARE APPNOTE 6.3).
 //!
-//! Nothing is unpacked to disk. Entries are read from the central directory, and only where the local headers say the
-//! same, so that two readers cannot see two packages. Encrypted entries and compression methods other than "stored"
-//! and "deflated" are refused.
+//! Nothing is unpacked to disk. Entries are read from the central directory, and only where the
+//! local headers say the same, so that two readers cannot see two packages. Encrypted entries and
+//! compression methods other than "stored" and "deflated" are refused.
 
 use std::io::Cursor;
 
@@ -114,7 +114,8 @@ fn unix_mode(entry: &ZipFileEntry<'_>) -> u32 {
     }
 }
 
-/// What an entry is, unless it is a plain file or a folder that is named as one. The type is that of `stat.st_mode`.
+/// What an entry is, unless it is a plain file or a folder that is named as one. The type is that
+/// of `stat.st_mode`.
 fn special(mode: u32, is_folder: bool) -> Option<&'static str> {
     match (mode & 0o170_000, is_folder) {
         (0, _) | (0o100_000, false) | (0o040_000, true) => None,
@@ -125,7 +126,8 @@ fn special(mode: u32, is_folder: bool) -> Option<&'static str> {
     }
 }
 
-/// The first name that the central directory holds twice, for the message; the reader itself keeps only one of them.
+/// The first name that the central directory holds twice, for the message; the reader itself keeps
+/// only one of them.
 fn duplicate_name(packed: &[u8], start: u64) -> Vec<u8> {
     let mut seen = std::collections::HashSet::new();
     let mut at = usize::try_from(start).unwrap_or(usize::MAX);

@@ -30,7 +30,8 @@ fn an_exo_package_reads_as_it_is() {
     assert_eq!(skill.digest(), manifest.digest());
 }
 
-/// The digest is a stored format: it must not change with the code. The expected one was computed in Python.
+/// The digest is a stored format: it must not change with the code. The expected one was computed
+/// in Python.
 #[test]
 fn the_digest_of_a_known_package_is_fixed() {
     let object = json!({

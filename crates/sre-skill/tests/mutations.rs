@@ -1,4 +1,5 @@
-//! Damaged packages never panic, and what is still accepted still keeps the rules. Seeded, so every run is the same.
+//! Damaged packages never panic, and what is still accepted still keeps the rules. Seeded, so every
+//! run is the same.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Schemas: what violations say, what is refused at load, and that no schema can hang or overflow the checker.
+//! Schemas: what violations say, what is refused at load, and that no schema can hang or overflow
+//! the checker.
 
 mod common;
 
@@ -224,7 +225,8 @@ fn try_explosive_schemas() {
     }
 }
 
-/// The last of `length` definitions that refer to the next one applies the whole to what is in the value.
+/// The last of `length` definitions that refer to the next one applies the whole to what is in the
+/// value.
 fn chain(length: usize, more: &Value) -> Value {
     // Named backwards, so that the chain is not found from its beginning.
     let name = |at: usize| format!("d{:03}", length - at);

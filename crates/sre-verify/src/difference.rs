@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-/// Longest pointer, and longest value, in characters: both are a stranger's, and are signed with the verdict.
+/// Longest pointer, and longest value, in characters: both are a stranger's, and are signed with
+/// the verdict.
 const POINTER_LIMIT_CHARS: usize = 200;
 const VALUE_LIMIT_CHARS: usize = 60;
 
-/// The JSON pointer (RFC 6901) of the first place, in canonical order, where `expected` and `actual` differ, and what
-/// stands there; `None` when they are equal.
+/// The JSON pointer (RFC 6901) of the first place, in canonical order, where `expected` and
+/// `actual` differ, and what stands there; `None` when they are equal.
 pub(crate) fn first_difference(expected: &Value, actual: &Value) -> Option<Place> {
     let mut pointer = String::new();
     let (expected, actual) = descend(expected, actual, &mut pointer)?;

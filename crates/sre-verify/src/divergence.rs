@@ -1,4 +1,5 @@
-//! Says where a replay parted from what is committed, from two replays on this machine: one as any other, one recorded.
+//! Says where a replay parted from what is committed, from two replays on this machine: one as any
+//! other, one recorded.
 
 use serde_json::Value;
 use sre_core::{Difference, Divergence, Outcome};
@@ -10,7 +11,8 @@ use crate::parting::{Told, first_contradiction};
 /// What the second replay gave.
 pub(crate) type Recorded = Result<(Execution, Option<Account>), SandboxError>;
 
-/// Where `first`, which had another outcome than was committed, parted from it; and the same in words.
+/// Where `first`, which had another outcome than was committed, parted from it; and the same in
+/// words.
 pub(crate) fn find(
     committed: Told<'_>,
     first: &Execution,
@@ -21,7 +23,8 @@ pub(crate) fn find(
         .as_ref()
         .ok()
         .map(|(second, _)| second.outcome == first.outcome);
-    // A machine that does not repeat itself has nothing to say about others. What it can say is where it did not.
+    // A machine that does not repeat itself has nothing to say about others. What it can say is
+    // where it did not.
     let itself = Told {
         outcome: &first.outcome,
         output: first.output_canonical.as_deref(),

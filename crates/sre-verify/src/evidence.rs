@@ -1,7 +1,8 @@
 //! Fetching what a commitment names, and checking that it is what the commitment names.
 //!
-//! The store already recomputes the digest of everything it returns; what is checked here is that the bytes *mean* what
-//! they should: that they are the canonical form of a value of the right type, so that one digest has one reading.
+//! The store already recomputes the digest of everything it returns; what is checked here is that
+//! the bytes *mean* what they should: that they are the canonical form of a value of the right
+//! type, so that one digest has one reading.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -24,8 +25,8 @@ use crate::report::Finding;
 pub(crate) struct Fetched(HashMap<BlobDigest, Result<Arc<[u8]>, Finding>>);
 
 impl Fetched {
-    /// Fetches everything that belongs to this claim alone, in one request. What many claims share, the skill and the
-    /// engine, is fetched by itself.
+    /// Fetches everything that belongs to this claim alone, in one request. What many claims share,
+    /// the skill and the engine, is fetched by itself.
     pub(crate) async fn all(store: &dyn Store, claim: &CommitResult) -> Self {
         let commitment = &claim.commitment;
         let mut digests = vec![
@@ -123,7 +124,8 @@ impl Fetched {
     }
 }
 
-/// Reads a value and checks that `bytes` are its canonical form, so that one digest has one reading.
+/// Reads a value and checks that `bytes` are its canonical form, so that one digest has one
+/// reading.
 fn read_value<T>(what: &str, digest: BlobDigest, bytes: &[u8]) -> Result<Canonical<T>, Finding>
 where
     T: DeserializeOwned + Serialize,
@@ -176,7 +178,8 @@ pub(crate) fn commitment(fetched: &Fetched, claim: &CommitResult) -> Result<(), 
     Ok(())
 }
 
-/// The skill, rebuilt from its manifest and files. Fetches no more than is granted, and nothing twice.
+/// The skill, rebuilt from its manifest and files. Fetches no more than is granted, and nothing
+/// twice.
 pub(crate) async fn skill(
     store: &dyn Store,
     digest: SkillDigest,
@@ -192,7 +195,8 @@ pub(crate) async fn skill(
             Entry::Occupied(entry) => Arc::clone(entry.get()),
             Entry::Vacant(entry) => Arc::clone(entry.insert(store.get(file.sha256.into()).await?)),
         };
-        // Before the next is fetched: what was granted is what the manifest says, and not what the store has.
+        // Before the next is fetched: what was granted is what the manifest says, and not what the
+        // store has.
         if bytes.len() as u64 != file.size {
             let (found, said) = (bytes.len(), file.size);
             return Err(Finding::tampered(format!(

@@ -1,8 +1,9 @@
 //! Reads what a guest printed against the value it is said to have printed.
 //!
-//! What is committed is a value, and a value has many spellings: white space, the order of members, escapes, numbers.
-//! So the first byte that contradicts it is the first one after which nothing that could follow makes it the value.
-//! Numbers are judged as a whole, at the byte where they leave the canonical spelling.
+//! What is committed is a value, and a value has many spellings: white space, the order of members,
+//! escapes, numbers. So the first byte that contradicts it is the first one after which nothing
+//! that could follow makes it the value. Numbers are judged as a whole, at the byte where they
+//! leave the canonical spelling.
 
 use std::collections::HashSet;
 

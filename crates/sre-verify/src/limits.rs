@@ -1,4 +1,5 @@
-//! What a verifier grants: the receipt comes from the one whose word is in question, and so do the limits in it.
+//! What a verifier grants: the receipt comes from the one whose word is in question, and so do the
+//! limits in it.
 
 use std::time::Duration;
 
@@ -7,10 +8,12 @@ use sre_skill::PackageLimits;
 
 use crate::report::Finding;
 
-/// Longest manifest, profile, engine or outcome, in bytes of JSON. A manifest of 512 files has 200,000.
+/// Longest manifest, profile, engine or outcome, in bytes of JSON. A manifest of 512 files has
+/// 200,000.
 pub(crate) const VALUE_LIMIT_BYTES: usize = 4 << 20;
 
-/// What a replay may cost here at most. A commitment that asks for more is `unverifiable`, and nothing of it is run.
+/// What a replay may cost here at most. A commitment that asks for more is `unverifiable`, and
+/// nothing of it is run.
 ///
 /// The defaults are what the service lets orders ask for unless its operator says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +52,8 @@ impl Default for ReplayLimits {
 }
 
 impl ReplayLimits {
-    /// That a replay under `profile` costs no more than is granted. Processor time of a native guest is bounded by its
-    /// time.
+    /// That a replay under `profile` costs no more than is granted. Processor time of a native
+    /// guest is bounded by its time.
     pub(crate) fn admit(&self, profile: &Profile) -> Result<(), Finding> {
         let time_ms = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         let pids = profile

@@ -1,8 +1,9 @@
 //! Which of a guest's doings contradicts an outcome first.
 //!
-//! No trace of the other run is needed for that. An outcome fixes what its guest must have told the host, in every
-//! respect that decides: the value on standard output, the exit code, the fault. So the calls of one run, compared with
-//! the outcome of another, tell the first call that cannot have been made on the way there.
+//! No trace of the other run is needed for that. An outcome fixes what its guest must have told the
+//! host, in every respect that decides: the value on standard output, the exit code, the fault. So
+//! the calls of one run, compared with the outcome of another, tell the first call that cannot have
+//! been made on the way there.
 
 use serde_json::Value;
 use sre_core::{BadOutputReason, GuestEvent, GuestEventKind, Outcome, canonical_json};
@@ -23,8 +24,8 @@ pub(crate) struct Told<'a> {
     pub(crate) is: &'static str,
 }
 
-/// The first thing in `account` that contradicts `told`, given that the run used `fuel` and had another outcome; or why
-/// it cannot be named.
+/// The first thing in `account` that contradicts `told`, given that the run used `fuel` and had
+/// another outcome; or why it cannot be named.
 pub(crate) fn first_contradiction(
     account: &Account,
     fuel: u64,

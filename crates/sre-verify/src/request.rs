@@ -16,6 +16,7 @@ pub trait Verify: Send + Sync {
 pub struct VerifyRequest {
     /// What the executor says it committed.
     pub claim: CommitResult,
-    /// The value it reports as the skill's output, where it is to be checked against the committed one.
+    /// The value it reports as the skill's output, where it is to be checked against the committed
+    /// one.
     pub reported_output: Option<Value>,
 }

@@ -21,8 +21,8 @@ use crate::parting::Told;
 use crate::report::{Finding, Report};
 use crate::{ReplayLimits, Verify, VerifyRequest};
 
-/// Skills and engines kept in memory after they were fetched and checked. They are addressed by content: what was right
-/// once stays right.
+/// Skills and engines kept in memory after they were fetched and checked. They are addressed by
+/// content: what was right once stays right.
 const CHECKED_LIMIT: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
 /// Least wall-clock time a replay gets, however short the profile's limit: this host may be slower.
@@ -38,7 +38,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier that replays on `executor` and fetches from `store`, within the default [`ReplayLimits`].
+    /// A verifier that replays on `executor` and fetches from `store`, within the default
+    /// [`ReplayLimits`].
     #[must_use]
     pub fn new(executor: Executor, store: Arc<dyn Store>) -> Self {
         let (skills, engines) = (LruCache::new(CHECKED_LIMIT), LruCache::new(CHECKED_LIMIT));
@@ -58,7 +59,8 @@ impl Verifier {
         Self { limits, ..self }
     }
 
-    /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever wants to show it.
+    /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever
+    /// wants to show it.
     pub async fn verify_and_show(
         &self,
         request: VerifyRequest,
@@ -203,16 +205,18 @@ impl Verifier {
         )))
     }
 
-    /// The same once more, with a record of what the guest tells its host. Only who diverged pays for it.
+    /// The same once more, with a record of what the guest tells its host. Only who diverged pays
+    /// for it.
     async fn replay_recorded(&self, job: OwnedJob) -> Recorded {
         let slot = self.executor.slot().await?;
         self.executor.execute_recorded(slot, job).await
     }
 
-    /// The language runtime that the committed engine names, made available here if the store has it.
+    /// The language runtime that the committed engine names, made available here if the store has
+    /// it.
     ///
-    /// Only a runtime that the backend was told of is run. The executor chose the one it names, and an interpreter that
-    /// was made to give a certain answer would give it in every replay.
+    /// Only a runtime that the backend was told of is run. The executor chose the one it names, and
+    /// an interpreter that was made to give a certain answer would give it in every replay.
     async fn language_runtime(
         &self,
         backend: Backend,

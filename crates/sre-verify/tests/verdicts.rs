@@ -1,5 +1,5 @@
-//! Which lie gets which verdict. Committer and verifier are real; the store lies and the sandbox plays as told, because
-//! neither does so by itself.
+//! Which lie gets which verdict. Committer and verifier are real; the store lies and the sandbox
+//! plays as told, because neither does so by itself.
 
 #[path = "../../sre-sandbox/tests/common/played.rs"]
 mod played;
@@ -310,7 +310,8 @@ impl Case {
 
 #[tokio::test]
 async fn bytes_of_the_right_digest_and_the_wrong_meaning_are_tampered() {
-    // One value must not have two digests, whether or not a replay would give the committed outcome.
+    // One value must not have two digests, whether or not a replay would give the committed
+    // outcome.
     let mut case = honest().await;
     let outcome = case
         .store

@@ -28,7 +28,8 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
-/// The object on standard error under `--format json`, in the members of RFC 9457 (problem details).
+/// The object on standard error under `--format json`, in the members of RFC 9457 (problem
+/// details).
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: String,

@@ -1,4 +1,5 @@
-//! Logs: structured lines on standard error, each with the `order_id` and `attempt` of the spans it stands in.
+//! Logs: structured lines on standard error, each with the `order_id` and `attempt` of the spans it
+//! stands in.
 
 use std::io::{self, Write};
 
@@ -21,7 +22,8 @@ pub fn start(global: &Global, progress: &Progress) {
         }
         EnvFilter::new(default_filter(global))
     });
-    // A warning must say which order it is about, so the spans stay on when only warnings are logged.
+    // A warning must say which order it is about, so the spans stay on when only warnings are
+    // logged.
     let filter = chosen.or(filter_fn(is_own_span));
     let progress = progress.clone();
     let lines = fmt::layer()

@@ -1,10 +1,12 @@
-//! `sre`: runs skills, commits to what they did, replays and checks them. The command line over the workspace's crates.
+//! `sre`: runs skills, commits to what they did, replays and checks them. The command line over the
+//! workspace's crates.
 //!
-//! The rooms: `cli` says which commands and flags there are, `commands` does what they ask, `config` holds the
-//! service's settings, `client` talks to a service, `receipts` holds what a data folder signs and keeps, `telemetry`
-//! sends traces, `output` writes for people and programs, `exit` and `failure` say how a command ends. Standard output
-//! is data; everything else goes to standard error. Nothing here decides what a result is: that is `sre-orchestrator`'s
-//! and `sre-verify`'s.
+//! The rooms: `cli` says which commands and flags there are, `commands` does what they ask,
+//! `config` holds the service's settings, `client` talks to a service, `receipts` holds what a data
+//! folder signs and keeps, `telemetry` sends traces, `output` writes for people and programs,
+//! `exit` and `failure` say how a command ends. Standard output is data; everything else goes to
+//! standard error. Nothing here decides what a result is: that is `sre-orchestrator`'s and
+//! `sre-verify`'s.
 
 mod cli;
 mod client;
@@ -20,7 +22,8 @@ mod telemetry;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The launcher of jails is this program, started again. It must be alone in its process, so this comes first.
+    // The launcher of jails is this program, started again. It must be alone in its process, so
+    // this comes first.
     #[cfg(target_os = "linux")]
     sre_sandbox::native::enter_if_asked();
 

@@ -1,4 +1,5 @@
-//! Bad input is refused by name, with exit code 2, and leaves nothing behind; bad skills fail and leave nothing behind.
+//! Bad input is refused by name, with exit code 2, and leaves nothing behind; bad skills fail and
+//! leave nothing behind.
 
 mod common;
 
@@ -11,7 +12,8 @@ use common::{Home, Ran, examples, skill_md};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Refused: exit code 2, a message that names the thing, nothing on standard output, no data folder.
+/// Refused: exit code 2, a message that names the thing, nothing on standard output, no data
+/// folder.
 #[track_caller]
 fn refused(home: &Home, ran: Ran, names: &str) {
     let ran = ran.exits(2);
@@ -476,7 +478,8 @@ fn bad_skills_fail_and_leave_nothing_behind() {
         assert!(found.contains(message), "{program}: {found}");
         assert_eq!(result["output"], serde_json::Value::Null, "{program}");
         assert_eq!(home.droppings(), Vec::<PathBuf>::new(), "{program}");
-        // What a skill did wrong is committed and verified like what it does right. A time limit commits nothing.
+        // What a skill did wrong is committed and verified like what it does right. A time limit
+        // commits nothing.
         let verified = if *status == "timeout" { 25 } else { 0 };
         home.words(&format!("verify bad-{n}")).exits(verified);
     }
@@ -559,7 +562,8 @@ fn zipball(content: &[u8]) -> Vec<u8> {
     writer.finish().expect("an archive").into_inner()
 }
 
-/// Whatever a result is wrapped in is read again: the deepest that a skill may print is one of an order that has all.
+/// Whatever a result is wrapped in is read again: the deepest that a skill may print is one of an
+/// order that has all.
 #[test]
 fn the_deepest_output_is_read_again_and_a_deeper_one_is_no_output() {
     let home = Home::new();

@@ -1,13 +1,14 @@
 //! Every error code that can leave the process is documented, and every documented one exists.
 //!
-//! Codes are found in the sources as they are written: the first argument of what makes a failure or a problem, and any
-//! such word in a statement that speaks of a `code`.
+//! Codes are found in the sources as they are written: the first argument of what makes a failure
+//! or a problem, and any such word in a statement that speaks of a `code`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where codes are made that reach a user. Errors of the other crates have none, or get theirs in one of these.
+/// Where codes are made that reach a user. Errors of the other crates have none, or get theirs in
+/// one of these.
 const CRATES: [&str; 5] = [
     "sre",
     "sre-orchestrator",
@@ -16,8 +17,8 @@ const CRATES: [&str; 5] = [
     "sre-skill",
 ];
 
-/// Pages with tables of codes, and the headings they stand below. The tables' first column is about codes; in
-/// service.md the second one.
+/// Pages with tables of codes, and the headings they stand below. The tables' first column is about
+/// codes; in service.md the second one.
 const PAGES: [&str; 4] = [
     "results.md",
     "receipts.md",
@@ -78,8 +79,8 @@ fn speaks_of_code(text: &str) -> bool {
         .any(|word| word == "code")
 }
 
-/// The statements of a source, as its formatter lays them out. One that begins a block and speaks of a code has the
-/// block in it: `let code = match error {`.
+/// The statements of a source, as its formatter lays them out. One that begins a block and speaks
+/// of a code has the block in it: `let code = match error {`.
 fn statements(source: &str) -> Vec<String> {
     let (mut statements, mut current, mut until) = (Vec::new(), String::new(), None::<String>);
     for line in source

@@ -1,5 +1,5 @@
-//! What the command line says where a line cannot be, where a part of what was asked cannot be done, and where the text
-//! is somebody else's.
+//! What the command line says where a line cannot be, where a part of what was asked cannot be
+//! done, and where the text is somebody else's.
 
 mod common;
 
@@ -272,7 +272,8 @@ fn evidence_is_for_tokens_with_the_scope_read() {
     service.signal("TERM");
 }
 
-/// Names in a receipt are its sender's. They stand in messages, and must not look like lines of this program.
+/// Names in a receipt are its sender's. They stand in messages, and must not look like lines of
+/// this program.
 #[test]
 fn a_receipt_cannot_forge_lines() {
     let home = Home::new();

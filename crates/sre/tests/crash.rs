@@ -58,7 +58,8 @@ fn a_killed_run_leaves_a_readable_folder_and_an_order_to_run_again() {
     journal.busy_timeout(Duration::from_secs(60)).expect("set");
     let mut random = Random(2);
     let (mut open, mut n) = (0, 0);
-    // Some are killed at any moment, others once they stand in the journal; until two were hit that were open.
+    // Some are killed at any moment, others once they stand in the journal; until two were hit that
+    // were open.
     while n < 8 || open < 2 {
         assert!(n < 100, "no kill hits an order that is open");
         let id = format!("killed-{n}");

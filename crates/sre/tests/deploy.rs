@@ -5,7 +5,8 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-/// On systemd's scale from 0 (safe) to 100, what a service that needs the network and a compiler can reach.
+/// On systemd's scale from 0 (safe) to 100, what a service that needs the network and a compiler
+/// can reach.
 const EXPOSURE_LIMIT: &str = "--threshold=20";
 
 #[test]

@@ -1,4 +1,5 @@
-//! `sre determinism`: every example is the same in all surroundings, and what is different is named.
+//! `sre determinism`: every example is the same in all surroundings, and what is different is
+//! named.
 //!
 //! `SRE_DETERMINISM_RUNS=10000 cargo test -p sre --test determinism` is the long form.
 
@@ -24,7 +25,8 @@ fn script(home: &Home, name: &str, source: &str) -> String {
     name.to_owned()
 }
 
-/// The digests that `examples/outcomes.json` names were made by an earlier build; this one must give the same.
+/// The digests that `examples/outcomes.json` names were made by an earlier build; this one must
+/// give the same.
 #[test]
 fn every_example_is_identical_in_all_surroundings_and_after_a_rebuild() {
     let home = Home::new();

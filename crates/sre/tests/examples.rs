@@ -1,4 +1,5 @@
-//! Every example of the repository goes through the whole pipeline and is confirmed by `sre verify`.
+//! Every example of the repository goes through the whole pipeline and is confirmed by `sre
+//! verify`.
 
 mod common;
 

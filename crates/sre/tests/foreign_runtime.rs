@@ -1,5 +1,5 @@
-//! A script's interpreter is part of the claim: a verifier that lacks it fetches it by digest, runs none that it was
-//! not told of, and says which one it lacks.
+//! A script's interpreter is part of the claim: a verifier that lacks it fetches it by digest, runs
+//! none that it was not told of, and says which one it lacks.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -119,7 +119,8 @@ async fn a_verifier_fetches_the_interpreter_it_lacks_and_runs_no_other() {
         "{found:?}"
     );
 
-    // It was never told of it, although the store has the bytes: an interpreter can be made to say anything.
+    // It was never told of it, although the store has the bytes: an interpreter can be made to say
+    // anything.
     let found = verify(executor(Vec::new(), &place("stranger")), &kept, &claim).await;
     assert_eq!(found.verdict, Verdict::Unverifiable, "{found:?}");
     let error = found.error.unwrap_or_default();

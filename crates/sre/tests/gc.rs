@@ -1,5 +1,5 @@
-//! `sre gc` and what must be there for it: nothing is removed where it is not certain what is needed. And what an audit
-//! says afterwards.
+//! `sre gc` and what must be there for it: nothing is removed where it is not certain what is
+//! needed. And what an audit says afterwards.
 
 mod common;
 

@@ -1,9 +1,9 @@
-//! The shape of the workspace, as `ARCHITECTURE.md` draws it: which crate may depend on which, who may compile
-//! wasmtime, and that every dependency says why it is there.
+//! The shape of the workspace, as `ARCHITECTURE.md` draws it: which crate may depend on which, who
+//! may compile wasmtime, and that every dependency says why it is there.
 //!
-//! Reads what `cargo metadata` and `cargo tree` say, as JSON and text: the crate `cargo_metadata` would turn on
-//! features of `semver` and `serde_json` for tests only, and Cargo would compile wasmtime once for `cargo run` and once
-//! more for `cargo test`.
+//! Reads what `cargo metadata` and `cargo tree` say, as JSON and text: the crate `cargo_metadata`
+//! would turn on features of `semver` and `serde_json` for tests only, and Cargo would compile
+//! wasmtime once for `cargo run` and once more for `cargo test`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Every crate of the workspace and the crates it depends on, all of them and no other. The tops may depend on any, and
-/// none on them.
+/// Every crate of the workspace and the crates it depends on, all of them and no other. The tops
+/// may depend on any, and none on them.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
@@ -64,7 +64,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
 const TOPS: [&str; 2] = ["sre", "sre-python"];
 const BINARY: &str = TOPS[0];
 
-/// What tests may depend on besides: the claims that a verifier is to refuse come from the stage that makes claims.
+/// What tests may depend on besides: the claims that a verifier is to refuse come from the stage
+/// that makes claims.
 const TEST_ARROWS: [(&str, &str); 1] = [("sre-verify", "sre-commit")];
 
 #[test]
@@ -202,7 +203,8 @@ fn every_dependency_says_why_it_is_here() {
     assert!(reasons > 20, "the section was not found");
 }
 
-/// The manifests of the two workspaces beside this one, whose dependencies have versions of their own.
+/// The manifests of the two workspaces beside this one, whose dependencies have versions of their
+/// own.
 #[test]
 fn dependencies_beside_the_workspace_say_why_they_are_here() {
     for (name, heading) in [("fuzz", "dependencies"), ("interop", "dev-dependencies")] {

@@ -135,7 +135,8 @@ fn a_native_order_is_replayed_and_says_what_held_it() {
     assert_eq!(sre(&data, &["verify", "n1"]).status.code(), Some(25));
 }
 
-/// Time and randomness are the order's: a replay sees them again, and so do many runs in many surroundings.
+/// Time and randomness are the order's: a replay sees them again, and so do many runs in many
+/// surroundings.
 #[test]
 fn what_shows_time_and_randomness_is_repeated() {
     if !can_jail() {
@@ -196,7 +197,8 @@ fn what_shows_time_and_randomness_is_repeated() {
     );
 }
 
-/// A result that depends on the machine is found out; but who cannot repeat it himself accuses nobody of it.
+/// A result that depends on the machine is found out; but who cannot repeat it himself accuses
+/// nobody of it.
 #[test]
 fn what_cannot_be_repeated_is_not_confirmed_unless_the_skill_says_so() {
     if !can_jail() {

@@ -1,8 +1,8 @@
-//! Where a replay parts from what is committed: the first call of the guest that contradicts it is named, whatever was
-//! altered.
+//! Where a replay parts from what is committed: the first call of the guest that contradicts it is
+//! named, whatever was altered.
 //!
-//! Committer, verifier, store and sandbox are the real ones; what is committed is altered in between, with every digest
-//! made anew.
+//! Committer, verifier, store and sandbox are the real ones; what is committed is altered in
+//! between, with every digest made anew.
 
 mod common;
 
@@ -417,8 +417,8 @@ async fn components_and_scripts_are_no_different() {
     }
 }
 
-/// A machine that does not repeat itself: a recorded run has another seed. Doubles the fault of a machine, which no
-/// test can cause.
+/// A machine that does not repeat itself: a recorded run has another seed. Doubles the fault of a
+/// machine, which no test can cause.
 struct Unsteady(Arc<WasmSandbox>);
 
 impl Sandbox for Unsteady {

@@ -1,10 +1,10 @@
-//! The transcripts of the README and of the pages about determinism, the service and languages are what the program
-//! prints.
+//! The transcripts of the README and of the pages about determinism, the service and languages are
+//! what the program prints.
 //!
-//! A block of `console` begins with a command line after `$ `; everything up to the next one is its output. Lines that
-//! hold a duration are compared up to it, and all moments are equal. In `docs/python.md` and `docs/javascript.md` a
-//! block of a script followed by one of `text` shows lines that `sre run` prints for it; `…` at the end stands for more
-//! on the line.
+//! A block of `console` begins with a command line after `$ `; everything up to the next one is its
+//! output. Lines that hold a duration are compared up to it, and all moments are equal. In
+//! `docs/python.md` and `docs/javascript.md` a block of a script followed by one of `text` shows
+//! lines that `sre run` prints for it; `…` at the end stands for more on the line.
 
 mod common;
 
@@ -67,7 +67,8 @@ fn without_moments(line: &str) -> String {
     out + rest
 }
 
-/// Runs a command line of a page and compares what it prints. `settings` are variables beside those of the home.
+/// Runs a command line of a page and compares what it prints. `settings` are variables beside those
+/// of the home.
 fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]) {
     let script = format!(
         "sre() {{ {:?} \"$@\"; }}; {command}",
@@ -110,7 +111,8 @@ fn the_page_about_the_service_shows_what_a_service_does() {
 
 #[test]
 fn the_transcripts_are_what_the_program_prints() {
-    // The engine's description, and with it a commitment's digest, names the processor's architecture.
+    // The engine's description, and with it a commitment's digest, names the processor's
+    // architecture.
     if !cfg!(target_arch = "x86_64") {
         return;
     }

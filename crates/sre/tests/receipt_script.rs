@@ -1,5 +1,5 @@
-//! The script of the documentation, as a stranger uses it: on bundles, on what a service shows, and after the
-//! executor's key was replaced.
+//! The script of the documentation, as a stranger uses it: on bundles, on what a service shows, and
+//! after the executor's key was replaced.
 
 #[path = "../../sre-receipt/tests/independent/environment.rs"]
 mod environment;
@@ -87,7 +87,8 @@ fn the_documented_script_checks_the_receipt_of_an_example() {
     let other = script(python, &home, "other.json", &[&key], &BUNDLE);
     assert_eq!(other.code, Some(1), "the proof is of another receipt");
 
-    // An honest receipt stays one when the executor replaces its key: the old one signed it, the new one the log.
+    // An honest receipt stays one when the executor replaces its key: the old one signed it, the
+    // new one the log.
     let new = home.words("key rotate").exits(0).stdout;
     unpack(&home, "t");
     script(python, &home, "receipt.json", &[&key, &new], &BUNDLE).exits(0);

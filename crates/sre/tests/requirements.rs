@@ -1,6 +1,8 @@
-//! `sre skill pack --requirements`: the user's pip fetches, the wheels are checked, and the packed skill imports them.
+//! `sre skill pack --requirements`: the user's pip fetches, the wheels are checked, and the packed
+//! skill imports them.
 //!
-//! The wheels are files made here, so that no index is asked. Needs `python3` with pip, as the command does.
+//! The wheels are files made here, so that no index is asked. Needs `python3` with pip, as the
+//! command does.
 
 mod common;
 

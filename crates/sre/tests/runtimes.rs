@@ -1,6 +1,8 @@
-//! The cases of `runtimes/*/tests` in the real sandbox: what a script may rely on, and how it ends when it goes wrong.
+//! The cases of `runtimes/*/tests` in the real sandbox: what a script may rely on, and how it ends
+//! when it goes wrong.
 //!
-//! Compiled runtimes are kept below the target folder, so that one of all test binaries compiles them, once.
+//! Compiled runtimes are kept below the target folder, so that one of all test binaries compiles
+//! them, once.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -40,7 +42,8 @@ struct Case {
     /// What must not be in the log.
     #[serde(default)]
     stderr_lacks: Vec<String>,
-    /// The outcome's name, where it is neither a result nor an exit; and the reason of a bad output.
+    /// The outcome's name, where it is neither a result nor an exit; and the reason of a bad
+    /// output.
     outcome: Option<String>,
     reason: Option<String>,
     /// Fields of the profile.
@@ -222,7 +225,8 @@ fn javascript_programs_end_as_a_programmer_would_expect() {
     run_cases("javascript/tests", "javascript/tests/package");
 }
 
-/// Recursions that are too deep are exceptions of the language and never traps, wherever in the engine they happen.
+/// Recursions that are too deep are exceptions of the language and never traps, wherever in the
+/// engine they happen.
 #[test]
 fn no_javascript_recursion_reaches_the_end_of_the_stack() {
     #[derive(Deserialize)]

@@ -1,7 +1,9 @@
-//! schemathesis (<https://schemathesis.io>) makes requests from the OpenAPI document and holds the answers against it.
+//! schemathesis (<https://schemathesis.io>) makes requests from the OpenAPI document and holds the
+//! answers against it.
 //!
-//! It comes from PyPI into a virtual environment below the target folder. Where Python or PyPI cannot be had, the test
-//! says so and passes; with `SRE_REQUIRE_SCHEMATHESIS=1`, as in CI, it fails.
+//! It comes from PyPI into a virtual environment below the target folder. Where Python or PyPI
+//! cannot be had, the test says so and passes; with `SRE_REQUIRE_SCHEMATHESIS=1`, as in CI, it
+//! fails.
 
 mod common;
 

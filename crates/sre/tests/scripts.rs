@@ -1,7 +1,8 @@
-//! Scripts that go wrong end as their authors would expect: an outcome like any other, with a message that says where.
+//! Scripts that go wrong end as their authors would expect: an outcome like any other, with a
+//! message that says where.
 //!
-//! Every row runs through the real binary and is confirmed by `sre verify`. What a script may rely on when nothing goes
-//! wrong is tested in `runtimes.rs` and by the examples.
+//! Every row runs through the real binary and is confirmed by `sre verify`. What a script may rely
+//! on when nothing goes wrong is tested in `runtimes.rs` and by the examples.
 
 mod common;
 

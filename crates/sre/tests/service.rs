@@ -344,7 +344,8 @@ async fn bad_requests_are_refused_by_name() {
         "media_type_unsupported",
     )
     .await;
-    // What is refused unread, and the requests that follow on the same connection: the client never meets a broken one.
+    // What is refused unread, and the requests that follow on the same connection: the client never
+    // meets a broken one.
     for bytes in [200_001, 1_000_000] {
         let too_large = raw(&" ".repeat(bytes), "application/json")
             .await

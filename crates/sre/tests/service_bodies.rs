@@ -1,4 +1,5 @@
-//! Bodies that take more memory than their size shows, and bodies that are too long for what they are.
+//! Bodies that take more memory than their size shows, and bodies that are too long for what they
+//! are.
 
 mod common;
 
@@ -7,8 +8,8 @@ use common::service::{Service, object};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-/// Memory that the service may have used at its peak besides what it needs anyway, in KiB: far less than one of these
-/// bodies takes as a tree, far more than its limit for them all.
+/// Memory that the service may have used at its peak besides what it needs anyway, in KiB: far less
+/// than one of these bodies takes as a tree, far more than its limit for them all.
 const ALLOWED_KIB: u64 = 200 << 10;
 
 async fn post(service: &Service, path: &str, body: String) -> Response {

@@ -1,5 +1,5 @@
-//! The commands around the service: clients of a real one, and what an operator does beside it. Each as text and as
-//! JSON.
+//! The commands around the service: clients of a real one, and what an operator does beside it.
+//! Each as text and as JSON.
 
 mod common;
 
@@ -400,7 +400,8 @@ async fn old_orders_are_forgotten_and_what_is_needed_stays() {
             .json()[0]["order_id"],
         "new"
     );
-    // An id is in the log for ever and so never new again, neither for another order nor for the same.
+    // An id is in the log for ever and so never new again, neither for another order nor for the
+    // same.
     let same = serde_json::json!({ "order_id": "old", "skill_package": object("returns_2") });
     for again in [order("old"), same] {
         let refused = service.post("/v1/orders", &again).await;

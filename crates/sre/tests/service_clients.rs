@@ -1,5 +1,5 @@
-//! Clients of the service that behave badly: slow ones, silent ones, too many, some that stop reading, and
-//! contradictions.
+//! Clients of the service that behave badly: slow ones, silent ones, too many, some that stop
+//! reading, and contradictions.
 
 mod common;
 

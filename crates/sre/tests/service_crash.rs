@@ -1,5 +1,5 @@
-//! The service is killed at random moments under load, again and again. No acknowledged order is lost, none has two
-//! results, every one ends, and every callback arrives, always under one id.
+//! The service is killed at random moments under load, again and again. No acknowledged order is
+//! lost, none has two results, every one ends, and every callback arrives, always under one id.
 //!
 //! `SRE_CRASHES=2000 cargo test -p sre --test service_crash` for a longer run.
 
@@ -29,7 +29,8 @@ fn order(id: &str, skill: &str, url: &str, number: u64) -> Value {
     })
 }
 
-/// An order whose only attempt is under way when this returns, and would be for longer than its time limit.
+/// An order whose only attempt is under way when this returns, and would be for longer than its
+/// time limit.
 async fn interrupt(service: &Service, url: &str) {
     let mut order = order(HIT, &service.upload("burns").await, url, 1);
     order["input_data"] = json!({ "n": "x".repeat(80_000) });
@@ -96,7 +97,8 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
                 &acknowledged,
             )
         });
-        // A life lasts until so many orders were acknowledged, however long that takes, and a moment more.
+        // A life lasts until so many orders were acknowledged, however long that takes, and a
+        // moment more.
         let enough = acknowledged.lock().expect("no panic").len() as u64 + random.below(40);
         let moment = Duration::from_micros(random.below(10_000));
         let life = async {
@@ -106,7 +108,8 @@ async fn nothing_acknowledged_is_lost_or_done_twice() {
             .await;
             tokio::time::sleep(moment).await;
         };
-        // Dropping the futures drops the requests under way; their orders may or may not have been accepted.
+        // Dropping the futures drops the requests under way; their orders may or may not have been
+        // accepted.
         tokio::select! {
             () = life => {}
             _ = futures_util::future::join_all(clients) => panic!("the service went by itself"),

@@ -1,4 +1,5 @@
-//! The service on a bad day: full, locked, read-only and damaged disks, blobs that vanish, clocks that jump.
+//! The service on a bad day: full, locked, read-only and damaged disks, blobs that vanish, clocks
+//! that jump.
 
 mod common;
 
@@ -410,8 +411,8 @@ async fn blobs_that_vanish_or_change_under_the_service_are_noticed() {
     assert_eq!(service.ended("repaired").await["status"], "completed");
 }
 
-/// A clock that was set back leaves rows of the future behind. Retries and callbacks that are due in an hour from then
-/// would wait for ten years.
+/// A clock that was set back leaves rows of the future behind. Retries and callbacks that are due
+/// in an hour from then would wait for ten years.
 #[tokio::test]
 async fn a_clock_that_was_set_back_holds_nothing_up() {
     const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;

@@ -1,5 +1,6 @@
-//! A database is moved, replaced or deleted under the running service. It notices, writes nothing more there, says why,
-//! saves what it had, and ends; and no later one begins with an empty file as if nothing had happened.
+//! A database is moved, replaced or deleted under the running service. It notices, writes nothing
+//! more there, says why, saves what it had, and ends; and no later one begins with an empty file as
+//! if nothing had happened.
 
 mod common;
 
@@ -33,7 +34,8 @@ const DEEDS: [(&str, Deed); 4] = [
     }),
 ];
 
-/// Submits orders until one is refused, which is returned, or the service is gone; notes those that were acknowledged.
+/// Submits orders until one is refused, which is returned, or the service is gone; notes those that
+/// were acknowledged.
 async fn load(
     service: &Service,
     lane: usize,

@@ -1,4 +1,5 @@
-//! Every order that ends in the service has one receipt in one log, whatever happens, and a stranger can check it.
+//! Every order that ends in the service has one receipt in one log, whatever happens, and a
+//! stranger can check it.
 
 mod common;
 
@@ -138,7 +139,8 @@ async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
         .exits(0);
 }
 
-/// The name and id of the key that signed the newest checkpoint: the beginning of its last line but the signature.
+/// The name and id of the key that signed the newest checkpoint: the beginning of its last line but
+/// the signature.
 async fn signer(service: &Service) -> String {
     let note = service
         .get("/log/checkpoint")
@@ -193,7 +195,8 @@ async fn a_running_service_takes_the_key_that_replaces_its_own() {
     let last = predicate(&receipt(&service, "last").await);
     assert_eq!(last["executor"]["key"], new["key"], "{last}");
 
-    // Here the old key is trusted until it was replaced. A receipt by either key is anchored, with its proof.
+    // Here the old key is trusted until it was replaced. A receipt by either key is anchored, with
+    // its proof.
     for id in &ids {
         let file = home.path("shown");
         fs::write(&file, receipt(&service, id).await.to_string()).expect("a file");
@@ -270,8 +273,8 @@ async fn the_log_is_served_as_tlog_tiles_has_it() {
     }
 }
 
-/// Every life of the service begins with what the last one left: orders without a receipt, receipts without a number,
-/// entries without a checkpoint.
+/// Every life of the service begins with what the last one left: orders without a receipt, receipts
+/// without a number, entries without a checkpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
     let home = Home::new();

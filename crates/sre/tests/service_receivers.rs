@@ -1,5 +1,5 @@
-//! Receivers of callbacks that behave badly. Each leaves its delivery in the right state, for everybody to see, and
-//! keeps nobody else waiting.
+//! Receivers of callbacks that behave badly. Each leaves its delivery in the right state, for
+//! everybody to see, and keeps nobody else waiting.
 
 mod common;
 
@@ -38,8 +38,8 @@ impl Rogue {
         Self { port, connections }
     }
 
-    /// One that takes the request, a JSON object, and answers with these bytes, again and again, with pauses, until the
-    /// service has enough.
+    /// One that takes the request, a JSON object, and answers with these bytes, again and again,
+    /// with pauses, until the service has enough.
     fn answering(head: &'static str, again: &'static [u8], pause: Duration) -> Self {
         Self::start(move |mut stream| {
             let mut request = Vec::new();
@@ -250,7 +250,8 @@ async fn every_kind_of_bad_answer_ends_in_the_right_state() {
         assert_eq!(message.is_empty(), *state == "delivered", "{found}");
         let deliveries = if *state == "given_up" { 2 } else { 1 };
         assert_eq!(found["attempts"], deliveries, "{found}");
-        // A client may make a connection anew when the one it made was closed before it sent anything.
+        // A client may make a connection anew when the one it made was closed before it sent
+        // anything.
         assert!(
             rogue.connections.load(Ordering::SeqCst) >= deliveries,
             "{found}"

@@ -77,8 +77,8 @@ async fn a_blob_that_looks_like_a_skill_is_none() {
         .await;
     assert_eq!(refused(blob).await, (403, String::from("scope_missing")));
 
-    // The manifest of a skill of his own that has alice's input among its files, stored as the input of an order of
-    // his.
+    // The manifest of a skill of his own that has alice's input among its files, stored as the
+    // input of an order of his.
     let uploaded = bob
         .call(Method::POST, "/v1/skills", Some(&object("returns_1")))
         .await;
@@ -99,7 +99,8 @@ async fn a_blob_that_looks_like_a_skill_is_none() {
     order =
         json!({ "order_id": "plant", "skill_package": { "digest": own }, "input_data": manifest });
     assert_eq!(bob.submit(&order).await.status(), 200);
-    // Whatever the store has under a digest, and whether it has anything: only what was uploaded is a skill.
+    // Whatever the store has under a digest, and whether it has anything: only what was uploaded is
+    // a skill.
     for (id, digest) in [
         ("steal", &*planted),
         ("guess", &*stolen),
@@ -276,7 +277,8 @@ async fn one_token_never_has_all_places() {
 async fn the_memory_of_large_answers_is_given_back() {
     let home = Home::new();
     let service = Service::start(&home, &["server.bodies_limit_bytes=1048576"]);
-    // Larger than what the kernel keeps for a connection, so that an answer is not over before it is read.
+    // Larger than what the kernel keeps for a connection, so that an answer is not over before it
+    // is read.
     let text = "x".repeat(90_000);
     let order = json!({ "order_id": "one", "skill_package": object("echoes"), "input_data": { "text": text } });
     assert!(

@@ -193,7 +193,8 @@ fn a_swapped_skill_diverges_or_is_tampered() {
     });
     expect(&home, Verdict::Tampered, "commitment");
 
-    // Everything that can be recomputed is recomputed, so that every digest holds: the replay tells.
+    // Everything that can be recomputed is recomputed, so that every digest holds: the replay
+    // tells.
     change_result(&home, |result| {
         let claim = &mut result["commit_result"];
         let commitment: Commitment =

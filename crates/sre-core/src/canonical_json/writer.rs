@@ -1,10 +1,11 @@
 //! RFC 8785 as a formatter of serde_json's serialiser.
 //!
-//! Everything is appended to one buffer as it comes. An object whose members came in order stays as it was written; one
-//! whose members did not is put in order when it ends. An order brings a dozen small values, so what a value costs is
-//! mostly allocations, and this makes none per member. *Rejected:* the crate `serde_json_canonicalizer`, which keeps
-//! each key and each value in a buffer of its own and takes eight times as long for a receipt (17 against 2.2 µs); it
-//! is the judge in the tests.
+//! Everything is appended to one buffer as it comes. An object whose members came in order stays as
+//! it was written; one whose members did not is put in order when it ends. An order brings a dozen
+//! small values, so what a value costs is mostly allocations, and this makes none per member.
+//! *Rejected:* the crate `serde_json_canonicalizer`, which keeps each key and each value in a
+//! buffer of its own and takes eight times as long for a receipt (17 against 2.2 µs); it is the
+//! judge in the tests.
 
 use std::cmp::Ordering;
 use std::io::{self, ErrorKind};
@@ -43,7 +44,8 @@ struct Text {
     sorted: Vec<u8>,
 }
 
-/// Where one member is: in `names`, and in `out` from the quotation mark of its name to the end of its value.
+/// Where one member is: in `names`, and in `out` from the quotation mark of its name to the end of
+/// its value.
 #[derive(Clone, Copy)]
 struct Member {
     name: (usize, usize),
@@ -266,7 +268,8 @@ impl Formatter for Canonical<'_> {
     }
 
     fn end_object_value<W: ?Sized + io::Write>(&mut self, _: &mut W) -> io::Result<()> {
-        // Objects within this value have ended and taken their members along: the last one is this value's.
+        // Objects within this value have ended and taken their members along: the last one is this
+        // value's.
         if let Some(member) = self.0.members.last_mut() {
             member.text.1 = self.0.out.len();
         }

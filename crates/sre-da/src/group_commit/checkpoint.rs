@@ -1,12 +1,13 @@
 //! Moving the write-ahead log into the file, beside the writer.
 //!
-//! A checkpoint of a large file writes pages all over it and waits for the disk. SQLite's own runs in the middle of a
-//! commit, and everybody waits for it. Here a thread with a connection of its own does nearly all of it while the
-//! writer goes on. What the writer has added meanwhile is little; it moves that itself between two transactions,
-//! because only when all is moved does the log begin anew instead of growing.
+//! A checkpoint of a large file writes pages all over it and waits for the disk. SQLite's own runs
+//! in the middle of a commit, and everybody waits for it. Here a thread with a connection of its
+//! own does nearly all of it while the writer goes on. What the writer has added meanwhile is
+//! little; it moves that itself between two transactions, because only when all is moved does the
+//! log begin anew instead of growing.
 //!
-//! Nothing here decides what is durable: commits are in the log, synced, before they are answered. A process that dies
-//! during a checkpoint leaves a log that the next open reads.
+//! Nothing here decides what is durable: commits are in the log, synced, before they are answered.
+//! A process that dies during a checkpoint leaves a log that the next open reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,7 +107,8 @@ impl Checkpoints {
         }
     }
 
-    /// Until the thread has done what it was asked for. Nothing is added meanwhile, so that is soon.
+    /// Until the thread has done what it was asked for. Nothing is added meanwhile, so that is
+    /// soon.
     fn wait(&self) {
         let Some((_, thread)) = &self.thread else {
             return;
@@ -139,8 +141,8 @@ impl Checkpoints {
             .as_ref()
             .is_none_or(|(asks, _)| asks.try_send(()).is_err())
         {
-            // No thread could be made, or it had no connection: another one is tried soon. Should that fail for ever,
-            // the log grows to its limit, and the writer moves it.
+            // No thread could be made, or it had no connection: another one is tried soon. Should
+            // that fail for ever, the log grows to its limit, and the writer moves it.
             self.give_up();
         }
     }
@@ -183,8 +185,8 @@ fn work(connection: &Connection, asked: &Receiver<()>, state: &State) {
     }
 }
 
-/// Moves what no reader needs where it is. Returns how many pages of the log have been moved by now, `None` while
-/// somebody else is at it. Keeps nobody waiting but its caller.
+/// Moves what no reader needs where it is. Returns how many pages of the log have been moved by
+/// now, `None` while somebody else is at it. Keeps nobody waiting but its caller.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     connection
         .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?

@@ -1,9 +1,10 @@
 //! How long the writer waits for company before it commits.
 //!
-//! A commit costs about the same for one job as for thirty. When many callers write, those that were answered together
-//! come back within a fraction of a millisecond of each other; committing at the first of them makes many small commits
-//! of what could be a large one. So the writer waits until as many are there as came the last times, but never longer
-//! than [`PATIENCE`]. A caller who is alone is expected alone and does not wait at all.
+//! A commit costs about the same for one job as for thirty. When many callers write, those that
+//! were answered together come back within a fraction of a millisecond of each other; committing at
+//! the first of them makes many small commits of what could be a large one. So the writer waits
+//! until as many are there as came the last times, but never longer than [`PATIENCE`]. A caller who
+//! is alone is expected alone and does not wait at all.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
-//! A copy of a database that is open, made through the connection: the file may have no name any more.
+//! A copy of a database that is open, made through the connection: the file may have no name any
+//! more.
 //!
-//! It lies beside the database's place, and as long as it does nobody opens a database there: an empty one in its place
-//! would look like one that never held anything.
+//! It lies beside the database's place, and as long as it does nobody opens a database there: an
+//! empty one in its place would look like one that never held anything.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ pub(super) fn save(connection: &Connection, to: &Path) -> Result<(), OpenError> 
 }
 
 fn fill(connection: &Connection, file: &Path) -> rusqlite::Result<()> {
-    // `VACUUM INTO` reads this database and writes another one, for which it must be allowed to write at all.
+    // `VACUUM INTO` reads this database and writes another one, for which it must be allowed to
+    // write at all.
     connection.pragma_update(None, "query_only", false)?;
     let name = file
         .to_str()

@@ -8,8 +8,8 @@ use rusqlite::ErrorCode;
 
 use crate::durable;
 
-/// Why a database could not be opened. The file is as it was, except that missing folders and the empty file may have
-/// been made.
+/// Why a database could not be opened. The file is as it was, except that missing folders and the
+/// empty file may have been made.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file system refused.
@@ -74,7 +74,8 @@ pub enum OpenError {
         /// Where the database was.
         path: PathBuf,
     },
-    /// A process saved what a database held whose file was moved, and nobody has decided yet which of the two counts.
+    /// A process saved what a database held whose file was moved, and nobody has decided yet which
+    /// of the two counts.
     #[error(
         "{} is what a process saved when {} was moved, replaced or deleted while it was open; to go on with what was saved, \
          rename it to that (without a -wal or -shm beside it); to go on without, remove it",
@@ -105,8 +106,8 @@ impl OpenError {
         }
     }
 
-    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`, `damaged`,
-    /// `io_failed`, `moved` or `failed`.
+    /// What kind of failure it is, in a word without a path: `disk_full`, `locked`, `read_only`,
+    /// `damaged`, `io_failed`, `moved` or `failed`.
     #[must_use]
     pub fn cause(&self) -> &'static str {
         match self {
@@ -147,7 +148,8 @@ pub(crate) fn io_cause(error: &io::Error) -> &'static str {
 /// Why a write is not in the database.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {
-    /// The job returned an error. Nothing of it was kept; the other jobs of its batch were not harmed.
+    /// The job returned an error. Nothing of it was kept; the other jobs of its batch were not
+    /// harmed.
     #[error("database {}: {source}{}", path.display(), advice_for(source))]
     Job {
         /// The database file.
@@ -155,8 +157,9 @@ pub enum WriteError {
         /// What the job returned.
         source: Arc<rusqlite::Error>,
     },
-    /// The transaction could not be begun or committed; no job of the batch was kept. If the disk failed during the
-    /// commit itself and the process then dies, SQLite may still find the transaction whole at the next open.
+    /// The transaction could not be begun or committed; no job of the batch was kept. If the disk
+    /// failed during the commit itself and the process then dies, SQLite may still find the
+    /// transaction whole at the next open.
     #[error("database {}: the transaction failed: {source}{}", path.display(), advice_for(source))]
     Commit {
         /// The database file.
@@ -170,7 +173,8 @@ pub enum WriteError {
         /// What it panicked with.
         message: String,
     },
-    /// The file is not the one that was opened: it was moved, replaced or deleted, and the job is in the file that was.
+    /// The file is not the one that was opened: it was moved, replaced or deleted, and the job is
+    /// in the file that was.
     #[error("database {} was moved, replaced or deleted while it was open; {MOVED_ADVICE}", path.display())]
     Moved {
         /// Where the database was.
@@ -217,7 +221,8 @@ pub fn sqlite_cause(error: &rusqlite::Error) -> &'static str {
     }
 }
 
-/// What a person can do about a failure, ready to stand after its message; empty when there is nothing to add.
+/// What a person can do about a failure, ready to stand after its message; empty when there is
+/// nothing to add.
 pub(crate) fn advice_for(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "; free some space or choose another data folder",

@@ -7,8 +7,8 @@ use super::place::Place;
 use super::reader::Readers;
 use super::{OpenError, copy};
 
-/// The file of a [`GroupCommit`](super::GroupCommit). Once that is closed, nothing can be saved of a file without a
-/// name.
+/// The file of a [`GroupCommit`](super::GroupCommit). Once that is closed, nothing can be saved of
+/// a file without a name.
 #[derive(Clone)]
 pub struct DatabaseFile {
     pub(super) path: Arc<Path>,
@@ -32,13 +32,14 @@ impl DatabaseFile {
         self.place.check()
     }
 
-    /// Saves all that was ever answered to be written, and maybe more, in a new file beside the place, mode 0600,
-    /// durable when this returns; for a file that was moved. Its write-ahead log, which would be taken for that of
-    /// whatever is in its place now, is removed. Blocks, for minutes if there are gigabytes.
+    /// Saves all that was ever answered to be written, and maybe more, in a new file beside the
+    /// place, mode 0600, durable when this returns; for a file that was moved. Its write-ahead log,
+    /// which would be taken for that of whatever is in its place now, is removed. Blocks, for
+    /// minutes if there are gigabytes.
     ///
     /// # Errors
-    /// [`OpenError::Io`], for instance when the folder is gone too or the disk is full, [`OpenError::Sqlite`]; then no
-    /// copy is left.
+    /// [`OpenError::Io`], for instance when the folder is gone too or the disk is full,
+    /// [`OpenError::Sqlite`]; then no copy is left.
     pub fn save_copy(&self) -> Result<PathBuf, OpenError> {
         let to = copy::name_beside(&self.path);
         copy::save(&*self.readers.lend()?, &to)?;

@@ -16,7 +16,8 @@ use super::reader::Readers;
 use super::writer::{Counters, Writer};
 use super::{DatabaseFile, GroupCommitOptions, OpenError, Reader, WriteError, copy};
 
-/// A SQLite file with one writer thread and a pool of readers; see the [module](crate::group_commit).
+/// A SQLite file with one writer thread and a pool of readers; see the
+/// [module](crate::group_commit).
 ///
 /// Dropping it waits until the queued writes are committed and the file is closed.
 pub struct GroupCommit {
@@ -41,11 +42,11 @@ pub struct GroupCommitStats {
 }
 
 impl GroupCommit {
-    /// Opens the database at `path`, makes it if it is missing (its folder must exist), applies the missing migrations
-    /// and starts the writer. Blocks for a few fsyncs.
+    /// Opens the database at `path`, makes it if it is missing (its folder must exist), applies the
+    /// missing migrations and starts the writer. Blocks for a few fsyncs.
     ///
-    /// `migrations[n]` is SQL that brings schema version `n` to `n + 1`; entries are only ever appended. They run in
-    /// one transaction.
+    /// `migrations[n]` is SQL that brings schema version `n` to `n + 1`; entries are only ever
+    /// appended. They run in one transaction.
     ///
     /// # Errors
     /// [`OpenError`], whose message names the path and what to do.
@@ -91,11 +92,12 @@ impl GroupCommit {
 
     /// Runs `job` in the writer's next transaction and returns its result once that is durable.
     ///
-    /// The job shares its transaction with others and sees what they wrote. It must not end the transaction, must not
-    /// wait for anything, and must not violate *deferred* constraints, which only the commit would notice, failing its
-    /// neighbours too.
+    /// The job shares its transaction with others and sees what they wrote. It must not end the
+    /// transaction, must not wait for anything, and must not violate *deferred* constraints, which
+    /// only the commit would notice, failing its neighbours too.
     ///
-    /// Waits while the queue is full. When the future is dropped after the job was queued, the job runs nevertheless.
+    /// Waits while the queue is full. When the future is dropped after the job was queued, the job
+    /// runs nevertheless.
     ///
     /// # Errors
     /// [`WriteError`]; unless it is [`WriteError::Closed`], nothing of the job was kept.
@@ -107,8 +109,8 @@ impl GroupCommit {
         self.enqueue(job).await?.await
     }
 
-    /// As [`GroupCommit::write`], but returns once the job is queued. The future it returns ends with the commit and
-    /// may be dropped. Jobs run in the order in which they were queued.
+    /// As [`GroupCommit::write`], but returns once the job is queued. The future it returns ends
+    /// with the commit and may be dropped. Jobs run in the order in which they were queued.
     ///
     /// # Errors
     /// [`WriteError::Closed`].
@@ -129,8 +131,8 @@ impl GroupCommit {
         Ok(async { answer.await.unwrap_or(Err(WriteError::Closed)) })
     }
 
-    /// A connection that sees all answered writes and cannot write. Does not wait; opens another connection when all
-    /// are lent out.
+    /// A connection that sees all answered writes and cannot write. Does not wait; opens another
+    /// connection when all are lent out.
     ///
     /// # Errors
     /// [`OpenError::Sqlite`] when a connection has to be opened and cannot be.
@@ -169,13 +171,15 @@ impl Drop for GroupCommit {
     fn drop(&mut self) {
         self.readers.close();
         drop(self.queue.take());
-        // A job that holds the last handle drops it on the writer thread, which cannot wait for itself.
+        // A job that holds the last handle drops it on the writer thread, which cannot wait for
+        // itself.
         if let Some(thread) = self
             .thread
             .take()
             .filter(|thread| thread.thread().id() != thread::current().id())
         {
-            // The writer catches what jobs panic with; anything else has been reported by the panic hook.
+            // The writer catches what jobs panic with; anything else has been reported by the panic
+            // hook.
             let _ = thread.join();
         }
     }

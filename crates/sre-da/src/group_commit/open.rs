@@ -1,8 +1,9 @@
 //! Opening a database: the file, whose it is, its schema.
 //!
-//! Order matters for crashes. The empty file is made first, with its mode, because SQLite would make it readable for
-//! others; a process that dies then leaves an empty file, which the next open takes for a new database. All missing
-//! migrations run in one transaction together with the version number, so there is no half-migrated state.
+//! Order matters for crashes. The empty file is made first, with its mode, because SQLite would
+//! make it readable for others; a process that dies then leaves an empty file, which the next open
+//! takes for a new database. All missing migrations run in one transaction together with the
+//! version number, so there is no half-migrated state.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -52,8 +53,9 @@ pub(super) fn open_writer(
     Ok(connection)
 }
 
-/// Opens a connection that can only read. Not memory-mapped: a read error of a mapped page would end the process
-/// (SIGBUS), and one run with 1 GiB mapped, on a busy machine, showed no gain that would be worth it.
+/// Opens a connection that can only read. Not memory-mapped: a read error of a mapped page would
+/// end the process (SIGBUS), and one run with 1 GiB mapped, on a busy machine, showed no gain that
+/// would be worth it.
 pub(super) fn open_reader(
     path: &Path,
     options: &GroupCommitOptions,
@@ -64,15 +66,16 @@ pub(super) fn open_reader(
 }
 
 pub(super) fn connect(path: &Path, options: &GroupCommitOptions) -> rusqlite::Result<Connection> {
-    // No CREATE: the file exists, and one that vanishes must not come back with another mode. No mutex: a connection is
-    // used by one thread at a time, which its type ensures.
+    // No CREATE: the file exists, and one that vanishes must not come back with another mode. No
+    // mutex: a connection is used by one thread at a time, which its type ensures.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.pragma_update(None, "trusted_schema", false)?;
-    // A plan stays what it was when it was prepared. Otherwise SQLite, built with STAT4, prepares a cached statement
-    // again whenever a value is bound that might have led to another plan: a fifth of what an order cost.
+    // A plan stays what it was when it was prepared. Otherwise SQLite, built with STAT4, prepares a
+    // cached statement again whenever a value is bound that might have led to another plan: a fifth
+    // of what an order cost.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
@@ -96,7 +99,8 @@ fn create_file(path: &Path) -> io::Result<()> {
     OsDisk.sync_dir(folder_of(path))
 }
 
-/// How many migrations the file has seen, once it is known to be ours (or empty) and not newer than the program.
+/// How many migrations the file has seen, once it is known to be ours (or empty) and not newer than
+/// the program.
 fn applied_migrations(
     connection: &Connection,
     path: &Path,
@@ -104,8 +108,8 @@ fn applied_migrations(
     options: &GroupCommitOptions,
 ) -> Result<usize, OpenError> {
     let sqlite = OpenError::sqlite(path);
-    // One snapshot for all questions: another process may be migrating between two of them. Inside the caller's
-    // transaction there is one already.
+    // One snapshot for all questions: another process may be migrating between two of them. Inside
+    // the caller's transaction there is one already.
     let snapshot = connection
         .is_autocommit()
         .then(|| connection.unchecked_transaction())

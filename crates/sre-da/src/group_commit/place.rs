@@ -1,9 +1,9 @@
 //! Whether the files are still where they were opened.
 //!
-//! A file that is renamed, replaced or deleted stays open: SQLite would go on writing to it, and whoever opens the path
-//! next would find none of that. So an answer is sent only after a look at the names (two `stat(2)`, 2 µs). Once they
-//! were found to mean something else nothing is written any more, also if they come back: then what was read meanwhile
-//! stays true.
+//! A file that is renamed, replaced or deleted stays open: SQLite would go on writing to it, and
+//! whoever opens the path next would find none of that. So an answer is sent only after a look at
+//! the names (two `stat(2)`, 2 µs). Once they were found to mean something else nothing is written
+//! any more, also if they come back: then what was read meanwhile stays true.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -39,8 +39,9 @@ impl Place {
         })
     }
 
-    /// Whether both names mean the files that are open, and have done so at every look before. A name that cannot be
-    /// looked at for another reason than that it is gone is believed: what cannot be written says so itself.
+    /// Whether both names mean the files that are open, and have done so at every look before. A
+    /// name that cannot be looked at for another reason than that it is gone is believed: what
+    /// cannot be written says so itself.
     pub(super) fn is_kept(&self) -> bool {
         let is_kept = self
             .files
@@ -72,7 +73,8 @@ impl Place {
         }
     }
 
-    /// Removes the log if it is still ours. Beside another database it would be taken for that one's.
+    /// Removes the log if it is still ours. Beside another database it would be taken for that
+    /// one's.
     pub(super) fn remove_log(&self) -> io::Result<()> {
         let (log, opened) = &self.files[1];
         match identity(log) {

@@ -11,8 +11,8 @@ use super::open::open_reader;
 use super::place::Place;
 use super::{GroupCommitOptions, OpenError};
 
-/// Idle read connections to one file. Never waits: when none is idle, another is opened, and closed again when it comes
-/// back to a full pool.
+/// Idle read connections to one file. Never waits: when none is idle, another is opened, and closed
+/// again when it comes back to a full pool.
 pub(super) struct Readers {
     path: Arc<Path>,
     place: Place,
@@ -53,7 +53,8 @@ impl Readers {
     }
 
     fn take_back(&self, connection: Connection) {
-        // A transaction left open would show the next borrower an old state, and keep the log from being emptied.
+        // A transaction left open would show the next borrower an old state, and keep the log from
+        // being emptied.
         if !connection.is_autocommit() {
             return;
         }
@@ -75,8 +76,8 @@ impl Readers {
     }
 }
 
-/// A borrowed read connection, which returns to its pool when dropped. It sees every write that was answered before its
-/// statement (or its transaction) began, and refuses to write.
+/// A borrowed read connection, which returns to its pool when dropped. It sees every write that was
+/// answered before its statement (or its transaction) began, and refuses to write.
 pub struct Reader<'a> {
     readers: &'a Readers,
     // Empty only while dropping.

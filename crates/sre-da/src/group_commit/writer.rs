@@ -59,7 +59,8 @@ impl Writer {
                 Ok(()) => &self.counters.transactions,
                 Err(_) => &self.counters.failed_transactions,
             };
-            // Counted before the answers, so that a caller who looks afterwards finds its own transaction.
+            // Counted before the answers, so that a caller who looks afterwards finds its own
+            // transaction.
             counter.fetch_add(1, Ordering::Relaxed);
             if let Err(error) = &outcome {
                 tracing::warn!(%error, jobs = batch.len(), "a group commit failed");
@@ -89,8 +90,8 @@ impl Writer {
     }
 }
 
-/// Runs and commits the batch. On return it holds the jobs that share the outcome of the transaction; those that failed
-/// by themselves have been answered and taken out.
+/// Runs and commits the batch. On return it holds the jobs that share the outcome of the
+/// transaction; those that failed by themselves have been answered and taken out.
 fn commit_batch(
     connection: &mut Connection,
     batch: &mut Vec<Box<dyn Job>>,
@@ -114,7 +115,8 @@ fn commit_batch(
             job.run(&transaction)
         };
         if transaction.is_autocommit() {
-            // SQLite has undone the whole transaction (disk full, I/O error, out of memory), or a job has ended it.
+            // SQLite has undone the whole transaction (disk full, I/O error, out of memory), or a
+            // job has ended it.
             return Err(refused(cause_of(ran)));
         }
         match ran {
@@ -125,13 +127,14 @@ fn commit_batch(
     if batch.is_empty() {
         return transaction.rollback().map_err(refused);
     }
-    // Dying before this line: nothing of the batch exists. After it: all of it does, and no caller knows yet. Callers
-    // that have had no answer repeat their write.
+    // Dying before this line: nothing of the batch exists. After it: all of it does, and no caller
+    // knows yet. Callers that have had no answer repeat their write.
     transaction.commit().map_err(refused)
 }
 
 fn run_in_savepoint(transaction: &Transaction<'_>, job: &mut dyn Job) -> Result<(), JobFailure> {
-    // Prepared once per connection; rusqlite's own `Savepoint` would parse its statements for every job.
+    // Prepared once per connection; rusqlite's own `Savepoint` would parse its statements for every
+    // job.
     let step = |sql| {
         transaction
             .prepare_cached(sql)

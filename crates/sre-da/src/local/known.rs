@@ -1,8 +1,9 @@
 //! Digests this process knows to be durable.
 //!
-//! An optimisation only: leaving one out costs a write, having a wrong one loses a blob. So a digest enters after its
-//! blob was acknowledged by the disk, and only if nothing was forgotten since that put began: otherwise a put that
-//! overlaps a deletion could bring the digest back after the bytes are gone.
+//! An optimisation only: leaving one out costs a write, having a wrong one loses a blob. So a
+//! digest enters after its blob was acknowledged by the disk, and only if nothing was forgotten
+//! since that put began: otherwise a put that overlaps a deletion could bring the digest back after
+//! the bytes are gone.
 
 use std::collections::HashSet;
 use std::mem;
@@ -10,8 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sre_core::BlobDigest;
 
-/// A bounded set. Two generations instead of an order of use: when the young one is full it becomes the old one, and
-/// the old one is dropped; a digest found in the old one is moved to the young one.
+/// A bounded set. Two generations instead of an order of use: when the young one is full it becomes
+/// the old one, and the old one is dropped; a digest found in the old one is moved to the young
+/// one.
 pub(super) struct Known {
     generation_limit: usize,
     sets: Mutex<Sets>,

@@ -22,8 +22,9 @@ pub(super) struct Large {
     large: PathBuf,
     temporary: PathBuf,
     limit_bytes: u64,
-    /// Which of the 256 folders have durable names, as far as this process has seen to it. One that another process
-    /// made is not known to be: that process may have died between making it and making it durable.
+    /// Which of the 256 folders have durable names, as far as this process has seen to it. One that
+    /// another process made is not known to be: that process may have died between making it and
+    /// making it durable.
     durable_folders: [AtomicBool; 256],
 }
 
@@ -100,8 +101,8 @@ impl Large {
         } else {
             self.ensure_folder(blob.digest(), &folder)?;
         }
-        // Dying here leaves a whole file whose name may be lost with the power. Nobody was told that it is stored; the
-        // next put of the blob finds the file and comes by here again.
+        // Dying here leaves a whole file whose name may be lost with the power. Nobody was told
+        // that it is stored; the next put of the blob finds the file and comes by here again.
         self.disk
             .sync_dir(&folder)
             .map_err(StoreError::io("make durable the folder", &folder))
@@ -155,7 +156,8 @@ impl Large {
         place_in(&self.large, digest)
     }
 
-    /// Whether the file has exactly these bytes. A file that cannot be read is replaced like a wrong one.
+    /// Whether the file has exactly these bytes. A file that cannot be read is replaced like a
+    /// wrong one.
     fn holds(&self, blob: &Blob, path: &Path) -> bool {
         let same_size =
             fs::metadata(path).is_ok_and(|metadata| metadata.len() == blob.bytes().len() as u64);

@@ -1,4 +1,5 @@
-//! A store that is only looked at: somebody's backup, a medium that cannot be written, another user's folder.
+//! A store that is only looked at: somebody's backup, a medium that cannot be written, another
+//! user's folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +13,8 @@ use super::small::{APPLICATION_ID, GET};
 use crate::StoreError;
 use crate::group_commit::OpenError;
 
-/// Reads the blobs in the folder of a [`LocalStore`](super::LocalStore) and changes nothing there. May be used while
-/// others write.
+/// Reads the blobs in the folder of a [`LocalStore`](super::LocalStore) and changes nothing there.
+/// May be used while others write.
 #[derive(Debug)]
 pub struct LocalReader {
     path: PathBuf,
@@ -87,9 +88,10 @@ impl LocalReader {
     }
 }
 
-/// Opens the file as it is. Where nobody has it open it is read as if it could not change: otherwise SQLite makes a
-/// `-shm` beside it, and where it may not, refuses. So does one that was copied with its log to where nothing can be
-/// written; then what stands only in the log is not seen.
+/// Opens the file as it is. Where nobody has it open it is read as if it could not change:
+/// otherwise SQLite makes a `-shm` beside it, and where it may not, refuses. So does one that was
+/// copied with its log to where nothing can be written; then what stands only in the log is not
+/// seen.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let is_open = path.with_extension("sqlite3-wal").exists();
     match is_open.then(|| connect_as(path, "mode=ro")) {

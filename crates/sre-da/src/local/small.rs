@@ -1,9 +1,10 @@
 //! Small blobs: rows of one table.
 //!
-//! Digests are random, so whatever is sorted by digest is written all over. The bytes are therefore appended in order
-//! of arrival, and only the narrow index pays. One run each on a busy machine, 600,000 blobs of 300 bytes in groups of
-//! 256: the table itself sorted by digest (`WITHOUT ROWID`) 8,700 blobs/s, as below 19,100/s, an index over the first 8
-//! bytes only 18,200/s. The first gap is wide enough to decide; the second is not, so the simpler schema stays.
+//! Digests are random, so whatever is sorted by digest is written all over. The bytes are therefore
+//! appended in order of arrival, and only the narrow index pays. One run each on a busy machine,
+//! 600,000 blobs of 300 bytes in groups of 256: the table itself sorted by digest (`WITHOUT ROWID`)
+//! 8,700 blobs/s, as below 19,100/s, an index over the first 8 bytes only 18,200/s. The first gap
+//! is wide enough to decide; the second is not, so the simpler schema stays.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -73,8 +74,8 @@ impl Small {
         Ok(())
     }
 
-    /// The stored bytes, not yet checked. Blocks for microseconds: an index descent and a row, mostly from the page
-    /// cache.
+    /// The stored bytes, not yet checked. Blocks for microseconds: an index descent and a row,
+    /// mostly from the page cache.
     pub(super) fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
         let reader = self.database.reader()?;
         let row = || {
@@ -88,7 +89,8 @@ impl Small {
         row().map_err(|source| self.failed(source))
     }
 
-    /// As [`Small::get`] for several, in one transaction: locking the database costs more than reading a row.
+    /// As [`Small::get`] for several, in one transaction: locking the database costs more than
+    /// reading a row.
     pub(super) fn get_many(
         &self,
         digests: &[BlobDigest],
@@ -121,7 +123,8 @@ impl Small {
         row().map_err(|source| self.failed(source))
     }
 
-    /// Removes the rows that `keep` does not want, some at a time. Returns how many and their bytes.
+    /// Removes the rows that `keep` does not want, some at a time. Returns how many and their
+    /// bytes.
     pub(super) async fn retain(
         &self,
         keep: &(dyn Fn(BlobDigest) -> bool + Sync),

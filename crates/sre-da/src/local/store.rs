@@ -17,13 +17,15 @@ use crate::group_commit::{DatabaseFile, OpenError};
 use crate::store::get_each;
 use crate::{Blob, Disk, OsDisk, Store, StoreError};
 
-/// Up to this many bytes are hashed where the caller stands, a tenth of a millisecond; more, on a blocking thread.
+/// Up to this many bytes are hashed where the caller stands, a tenth of a millisecond; more, on a
+/// blocking thread.
 const HASH_INLINE_LIMIT_BYTES: usize = 128 << 10;
 
-/// A store in a folder of this machine: `small.sqlite3` holds small blobs, `large/ab/<64 hex>` each larger one, `tmp/`
-/// files being written. Folders have mode 0700, files 0600.
+/// A store in a folder of this machine: `small.sqlite3` holds small blobs, `large/ab/<64 hex>` each
+/// larger one, `tmp/` files being written. Folders have mode 0700, files 0600.
 ///
-/// Several stores, also in several processes, may share the folder. Dropping the store waits for its writer thread.
+/// Several stores, also in several processes, may share the folder. Dropping the store waits for
+/// its writer thread.
 pub struct LocalStore {
     dir: PathBuf,
     options: LocalStoreOptions,
@@ -57,7 +59,8 @@ pub struct Removed {
 }
 
 impl LocalStore {
-    /// Opens the store in `dir`, making the folder and its missing parents. Blocks for a few fsyncs.
+    /// Opens the store in `dir`, making the folder and its missing parents. Blocks for a few
+    /// fsyncs.
     ///
     /// # Errors
     /// [`StoreError::Open`], whose message names the path and what to do.
@@ -65,7 +68,8 @@ impl LocalStore {
         Self::open_on(Arc::new(OsDisk), dir, options)
     }
 
-    /// As [`LocalStore::open`], with another way to make large blobs durable. SQLite does its own file access.
+    /// As [`LocalStore::open`], with another way to make large blobs durable. SQLite does its own
+    /// file access.
     ///
     /// # Errors
     /// As [`LocalStore::open`].
@@ -77,12 +81,13 @@ impl LocalStore {
         create_folder(&*disk, dir).map_err(OpenError::io("create folder", dir))?;
         let large = Arc::new(Large::open(dir, disk.clone(), options.blob_limit_bytes)?);
         let small = Small::open(&dir.join("small.sqlite3"), options.busy_timeout)?;
-        // Whoever made these names, perhaps a process that died right after: from here on they are durable.
+        // Whoever made these names, perhaps a process that died right after: from here on they are
+        // durable.
         disk.sync_dir(dir)
             .map_err(OpenError::io("make durable the folder", dir))?;
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            // Reported only where this process made the folder, in `create_folder`: an existing one may stand in a
-            // folder that we may pass through but not read.
+            // Reported only where this process made the folder, in `create_folder`: an existing one
+            // may stand in a folder that we may pass through but not read.
             let _ = disk.sync_dir(parent);
         }
         let known = Known::new(options.known_limit_digests);
@@ -122,8 +127,8 @@ impl LocalStore {
         }
     }
 
-    /// Removes every blob that `keep` does not want. Nobody else may put into this folder meanwhile, in any process: a
-    /// blob that is known to be durable is not written again.
+    /// Removes every blob that `keep` does not want. Nobody else may put into this folder
+    /// meanwhile, in any process: a blob that is known to be durable is not written again.
     ///
     /// # Errors
     /// [`StoreError`]; some blobs may have been removed.
@@ -140,8 +145,9 @@ impl LocalStore {
         })
     }
 
-    /// Stops assuming that these digests are durable: the next put of each writes again. A put that is under way is not
-    /// remembered either. For whoever changes the folder behind the store's back.
+    /// Stops assuming that these digests are durable: the next put of each writes again. A put that
+    /// is under way is not remembered either. For whoever changes the folder behind the store's
+    /// back.
     pub fn forget(&self, digests: &[BlobDigest]) {
         self.known.forget(digests);
     }
@@ -191,8 +197,8 @@ impl LocalStore {
         .await
     }
 
-    /// Small blobs are read where the caller stands: it takes microseconds, less than handing it to another thread
-    /// would.
+    /// Small blobs are read where the caller stands: it takes microseconds, less than handing it to
+    /// another thread would.
     async fn read(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
         self.finish_read(digest, self.small.get(digest)?).await
     }
@@ -230,8 +236,9 @@ impl Store for LocalStore {
         self.puts.fetch_add(1, Ordering::Relaxed);
         let epoch = self.known.epoch();
         let offered = blobs.len();
-        // Before they are checked: whatever bytes come with a digest that is durable, they are not needed. A skill's
-        // files come with every order, and hashing them again would cost more than all the rest.
+        // Before they are checked: whatever bytes come with a digest that is durable, they are not
+        // needed. A skill's files come with every order, and hashing them again would cost more
+        // than all the rest.
         blobs.retain(|blob| !self.known.contains(&blob.digest()));
         self.skipped
             .fetch_add((offered - blobs.len()) as u64, Ordering::Relaxed);
@@ -242,7 +249,8 @@ impl Store for LocalStore {
         let digests: Vec<_> = blobs.iter().map(Blob::digest).collect();
         let is_small = |blob: &Blob| blob.bytes().len() as u64 <= self.options.small_limit_bytes;
         let (small, large): (Vec<_>, Vec<_>) = blobs.into_iter().partition(is_small);
-        // Both to their end, also when one fails: an error must not leave work running behind the caller's back.
+        // Both to their end, also when one fails: an error must not leave work running behind the
+        // caller's back.
         let (small, large) = tokio::join!(self.small.put(small), self.put_large(large));
         small.and(large)?;
         self.known.insert(epoch, digests);

@@ -1,5 +1,5 @@
-//! The launcher as a program of its own, for whoever cannot put a line at the start of its `main`: test harnesses, and
-//! programs in other languages. Name it in `LauncherProgram::Other`.
+//! The launcher as a program of its own, for whoever cannot put a line at the start of its `main`:
+//! test harnesses, and programs in other languages. Name it in `LauncherProgram::Other`.
 
 fn main() {
     #[cfg(target_os = "linux")]

@@ -29,8 +29,8 @@ pub struct GroupUsage {
     pub peak_memory_bytes: Option<u64>,
     /// Processor time in microseconds.
     pub cpu_us: Option<u64>,
-    /// Processes that the kernel killed because memory was used up: the group's, or the machine's, or that of a group
-    /// around this one.
+    /// Processes that the kernel killed because memory was used up: the group's, or the machine's,
+    /// or that of a group around this one.
     pub memory_kills: u64,
     /// Whether the group's own limit was ever in the way of a process.
     pub was_at_memory_limit: bool,
@@ -60,7 +60,8 @@ impl Group {
         Ok(group)
     }
 
-    /// What the launcher needs: files to write to, the version 2 group's first, and that group itself.
+    /// What the launcher needs: files to write to, the version 2 group's first, and that group
+    /// itself.
     ///
     /// # Errors
     /// What the system said.
@@ -88,7 +89,8 @@ impl Group {
         Ok((files, born_into))
     }
 
-    /// Whether a process that was in `cgroups` (lines of `/proc/self/cgroup`) was in this group with every controller.
+    /// Whether a process that was in `cgroups` (lines of `/proc/self/cgroup`) was in this group
+    /// with every controller.
     ///
     /// # Errors
     /// The controller for which it was not.
@@ -148,7 +150,8 @@ impl Part {
                 }
                 (Controller::Memory, false) => {
                     set("memory.limit_in_bytes", limits.memory_bytes.to_string())?;
-                    // With the limit on memory and swap together at the same height, there is no swap.
+                    // With the limit on memory and swap together at the same height, there is no
+                    // swap.
                     set_if_there(
                         "memory.memsw.limit_in_bytes",
                         &limits.memory_bytes.to_string(),
@@ -186,7 +189,8 @@ impl Part {
                     usage.was_at_memory_limit = self.reached_memory_limit();
                 }
                 (Controller::Cpu, true) => usage.cpu_us = self.field("cpu.stat", "usage_usec "),
-                // Version 1 counts it in a hierarchy of its own, `cpuacct`, which may be mounted with this one.
+                // Version 1 counts it in a hierarchy of its own, `cpuacct`, which may be mounted
+                // with this one.
                 (Controller::Cpu, false) => {
                     usage.cpu_us = self.number("cpuacct.usage").map(|nanos| nanos / 1000)
                 }
@@ -195,9 +199,9 @@ impl Part {
         }
     }
 
-    /// For version 1, which does not count it: its failures are not counted by every kernel where the limit with swap
-    /// is at the same height. Cached files count too, so one that read many and was then killed for others' memory
-    /// looks as if it had used up its own.
+    /// For version 1, which does not count it: its failures are not counted by every kernel where
+    /// the limit with swap is at the same height. Cached files count too, so one that read many and
+    /// was then killed for others' memory looks as if it had used up its own.
     fn reached_memory_limit(&self) -> bool {
         /// More than the kernel asks for in one piece when it has to have it.
         const PIECE_BYTES: u64 = 256 << 10;
@@ -234,7 +238,8 @@ impl Drop for Group {
             if fs::remove_dir(&part.folder).is_ok() {
                 continue;
             }
-            // The processes are dead when a run is over; the kernel may need a moment to see the group empty.
+            // The processes are dead when a run is over; the kernel may need a moment to see the
+            // group empty.
             kill(&part.folder, part.is_version_2);
             for pause_ms in [1, 2, 4, 8, 16, 32, 64, 128] {
                 std::thread::sleep(std::time::Duration::from_millis(pause_ms));
@@ -246,7 +251,8 @@ impl Drop for Group {
     }
 }
 
-/// Version 2 kills a whole group by one write; in version 1 the jail's process namespace has done it.
+/// Version 2 kills a whole group by one write; in version 1 the jail's process namespace has done
+/// it.
 fn kill(folder: &Path, is_version_2: bool) {
     if is_version_2 {
         drop(fs::write(folder.join("cgroup.kill"), "1"));

@@ -1,8 +1,9 @@
 //! Limits for all processes of a jail together: memory, processor time, number of processes.
 //!
-//! The host makes one group per jail below the cgroup it is in itself, so that whatever limits it has hold for its
-//! jails too, and removes it afterwards. Version 2 is used where it has the controller, version 1 elsewhere; on a host
-//! with both, each controller is where the system put it.
+//! The host makes one group per jail below the cgroup it is in itself, so that whatever limits it
+//! has hold for its jails too, and removes it afterwards. Version 2 is used where it has the
+//! controller, version 1 elsewhere; on a host with both, each controller is where the system put
+//! it.
 //!
 //! | file | holds |
 //! |---|---|

@@ -60,8 +60,8 @@ const SUPERVISOR: &str = "sre-supervisor";
 const PREFIX: &str = "sre-jail-";
 
 impl Places {
-    /// Looks for them. Changes nothing but this process's place inside a version 2 cgroup that it has for itself, and
-    /// removes groups that dead processes of this program left.
+    /// Looks for them. Changes nothing but this process's place inside a version 2 cgroup that it
+    /// has for itself, and removes groups that dead processes of this program left.
     #[must_use]
     pub fn find() -> Self {
         let host = Host::read();
@@ -126,7 +126,8 @@ impl Places {
 
 /// What the kernel says about mounts and this process's place in them.
 struct Host {
-    /// Controllers of version 1, and the unified hierarchy as the empty name: where each is mounted.
+    /// Controllers of version 1, and the unified hierarchy as the empty name: where each is
+    /// mounted.
     mounts: BTreeMap<String, (PathBuf, PathBuf)>,
     /// This process's path in each.
     own: BTreeMap<String, PathBuf>,
@@ -200,8 +201,8 @@ impl Host {
     }
 }
 
-/// Lets children of `folder` have a controller. A cgroup with processes of its own may not have such children, so this
-/// process steps aside into a child first, if nobody else is in there.
+/// Lets children of `folder` have a controller. A cgroup with processes of its own may not have
+/// such children, so this process steps aside into a child first, if nobody else is in there.
 fn enable(folder: &Path, controller: &str) -> io::Result<()> {
     let control = folder.join("cgroup.subtree_control");
     if fs::write(&control, format!("+{controller}")).is_ok() {

@@ -6,14 +6,16 @@ use crate::sys::process::limit;
 
 /// Sets them for this process and everything it becomes.
 pub fn limits(limits: &Limits) -> Result<(), StepError> {
-    // Processor time cannot exceed the wall-clock limit times the processes; one process, the wall-clock limit.
+    // Processor time cannot exceed the wall-clock limit times the processes; one process, the
+    // wall-clock limit.
     let seconds = limits.wall.as_secs().saturating_add(2);
     let table = [
         (libc::RLIMIT_CORE, 0, "core files"),
         (libc::RLIMIT_CPU, seconds, "processor time of a process"),
         (libc::RLIMIT_FSIZE, limits.tmp_bytes, "size of a file"),
         (libc::RLIMIT_NOFILE, limits.open_files, "open files"),
-        // Counted for the guest's user in the jail's user namespace, so it limits this jail and no other.
+        // Counted for the guest's user in the jail's user namespace, so it limits this jail and no
+        // other.
         (libc::RLIMIT_NPROC, limits.processes, "processes"),
         (libc::RLIMIT_STACK, 8 << 20, "stack"),
         (libc::RLIMIT_MEMLOCK, 64 << 10, "locked memory"),

@@ -22,7 +22,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Waits for the order, writes its package and lets the guest go on. `None` if the guest ended before.
+    /// Waits for the order, writes its package and lets the guest go on. `None` if the guest ended
+    /// before.
     pub fn release(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
         let mut waiting = [
             Waiting::to_read(&seed.control),
@@ -37,8 +38,8 @@ impl Held {
         self.carry_out(seed, shared)
     }
 
-    /// Receives the order that has come. `None` if there is no guest any more to carry it out: then nothing of the
-    /// order has been done.
+    /// Receives the order that has come. `None` if there is no guest any more to carry it out: then
+    /// nothing of the order has been done.
     pub fn carry_out(self, seed: &Seed, shared: &Shared) -> Result<Option<Released>, StepError> {
         let (length, mut passed) =
             socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
@@ -68,7 +69,8 @@ impl Held {
 
     /// Writes to the gate while there is a guest to read from it; whether there was, to the end.
     fn open(&self, told: &[u8]) -> Result<bool, StepError> {
-        // A socket that has room has room for so much; a longer write could wait for a guest that is gone.
+        // A socket that has room has room for so much; a longer write could wait for a guest that
+        // is gone.
         for piece in told.chunks(libc::PIPE_BUF) {
             let mut waiting = [Waiting::to_read(&self.guest), Waiting::to_write(&self.gate)];
             while !waiting.iter().any(Waiting::happened) {
@@ -91,8 +93,9 @@ pub(super) struct Released {
 }
 
 impl Released {
-    /// Whether the guest, which has ended, said before that it has its order, so that its end is the order's. One that
-    /// was killed may be seen to live for a moment, and the kernel even reads for it, but it says nothing any more.
+    /// Whether the guest, which has ended, said before that it has its order, so that its end is
+    /// the order's. One that was killed may be seen to live for a moment, and the kernel even reads
+    /// for it, but it says nothing any more.
     pub fn was_read(&self) -> bool {
         let mut said = [Waiting::to_read(&self.gate)];
         let is_over = fd::poll(&mut said, 0).is_ok() && said[0].happened();

@@ -1,7 +1,8 @@
 //! The second layer over the files: what holds even if a mount were not what it should be.
 //!
-//! Folders of programs may be read and executed, `/tmp` may be changed, nothing else may be touched. TCP is refused,
-//! and signals and abstract sockets that leave the jail, where the kernel knows these rights.
+//! Folders of programs may be read and executed, `/tmp` may be changed, nothing else may be
+//! touched. TCP is refused, and signals and abstract sockets that leave the jail, where the kernel
+//! knows these rights.
 
 use std::os::fd::AsFd;
 
@@ -26,7 +27,8 @@ const TCP: u64 = 3;
 /// Version 6: abstract sockets and signals that leave the domain.
 const SCOPES: u64 = 3;
 
-/// Places, and whether they are for reading and running, for writing to a device, or for everything.
+/// Places, and whether they are for reading and running, for writing to a device, or for
+/// everything.
 const PLACES: [(&str, u64); 11] = [
     ("/usr", READ_FILE | READ_DIR | EXECUTE),
     ("/bin", READ_FILE | READ_DIR | EXECUTE),
@@ -42,7 +44,8 @@ const PLACES: [(&str, u64); 11] = [
     ("/", READ_DIR),
 ];
 
-/// Restricts this process, as far as the kernel can. Without Landlock it does nothing; what held is measured.
+/// Restricts this process, as far as the kernel can. Without Landlock it does nothing; what held is
+/// measured.
 pub fn restrict() -> Result<(), StepError> {
     let version = landlock::version();
     if version == 0 {

@@ -9,9 +9,9 @@
 //! | `held` | one that was started before its order came |
 //! | `world` | time and randomness of its own, for guests that are given one |
 //!
-//! It has every capability inside the jail's user namespace while it builds, none afterwards, and none outside at any
-//! time. The guest is its child, number 2, so that signals and orphans behave as anywhere; when this process ends, the
-//! kernel ends all others.
+//! It has every capability inside the jail's user namespace while it builds, none afterwards, and
+//! none outside at any time. The guest is its child, number 2, so that signals and orphans behave
+//! as anywhere; when this process ends, the kernel ends all others.
 
 mod confine;
 mod guest;
@@ -77,7 +77,8 @@ struct Started {
     held: Option<Held>,
 }
 
-/// Answers the guest's calls to its end, and in between, if it is held, gives it its order. `None` if it ended before.
+/// Answers the guest's calls to its end, and in between, if it is held, gives it its order. `None`
+/// if it ended before.
 fn run_in_world(
     mut world: World,
     held: Option<Held>,

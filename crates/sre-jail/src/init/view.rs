@@ -23,7 +23,8 @@ pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Built, 
     process::set_host_name("skill").step("the host name")?;
     let root = File::open("/").step("opening the root folder")?;
 
-    // Only processes, and of these only the guest's own: nothing of the machine, and no switch of the kernel's.
+    // Only processes, and of these only the guest's own: nothing of the machine, and no switch of
+    // the kernel's.
     let options = [("hidepid", "invisible"), ("subset", "pid")];
     let processes =
         mount::new_file_system("proc", &options, Attributes::NO_PROGRAMS).step("mounting /proc")?;
@@ -46,10 +47,11 @@ pub fn build(order: &Order, is_held: bool, newest_first: bool) -> Result<Built, 
     Ok(Built { package, devices })
 }
 
-/// A pipe in the place of `/dev/random` and, by the template's link, of `/dev/urandom`; this process writes to it.
+/// A pipe in the place of `/dev/random` and, by the template's link, of `/dev/urandom`; this
+/// process writes to it.
 ///
-/// It holds one page. So how much a read returns never depends on when it is filled: a read takes what is left of a
-/// page, and waits for the next where nothing is.
+/// It holds one page. So how much a read returns never depends on when it is filled: a read takes
+/// what is left of a page, and waits for the next where nothing is.
 fn random_devices(
     tmp: &OwnedFd,
     root: BorrowedFd<'_>,
@@ -146,7 +148,8 @@ fn write(folder: &OwnedFd, path: &str, file: &crate::order::File) -> Result<(), 
     fd::write_all(opened.as_fd(), &file.bytes).step(format_args!("writing {path:?}"))
 }
 
-/// A time namespace in which the machine has just started: its uptime is no business of the guest's.
+/// A time namespace in which the machine has just started: its uptime is no business of the
+/// guest's.
 fn clocks() -> Result<(), StepError> {
     process::unshare(libc::CLONE_NEWTIME).step("a time namespace")?;
     let (monotonic, since_boot) = (
@@ -161,7 +164,8 @@ fn clocks() -> Result<(), StepError> {
     fs::write("/proc/self/timens_offsets", offsets).step("the clocks' start")
 }
 
-/// Seconds and nanoseconds that take a clock back to zero; the nanoseconds of an offset are never negative.
+/// Seconds and nanoseconds that take a clock back to zero; the nanoseconds of an offset are never
+/// negative.
 fn minus((seconds, ns): (i64, i64)) -> String {
     if ns == 0 {
         format!("-{seconds} 0")

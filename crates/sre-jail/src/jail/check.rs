@@ -3,7 +3,8 @@
 use super::error::JailError;
 use crate::order::Order;
 
-/// Longest string of an argument list or environment that the kernel takes, in bytes, its end included.
+/// Longest string of an argument list or environment that the kernel takes, in bytes, its end
+/// included.
 const STRING_LIMIT_BYTES: usize = 128 << 10;
 
 /// Refuses an order without sense.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::jail::options::Layer;
 use crate::step::StepError;
 
-/// Why there is no report. None of these is the guest's doing, except that it may have used up its time.
+/// Why there is no report. None of these is the guest's doing, except that it may have used up its
+/// time.
 #[derive(Debug, thiserror::Error)]
 pub enum JailError {
     /// The host lacks a layer, and nobody said that it may.
@@ -23,10 +24,12 @@ pub enum JailError {
     /// The launcher could not be started.
     #[error("the launcher of jails cannot start: {0}; `sre doctor` says what this host lacks")]
     Launcher(StepError),
-    /// The launcher ended while the jail was alive, and the jail with it. The next order starts a new one.
+    /// The launcher ended while the jail was alive, and the jail with it. The next order starts a
+    /// new one.
     #[error("the launcher of jails ended unexpectedly, and this jail with it")]
     LauncherDied,
-    /// A jail made ahead had ended before it took its order: nothing of the order was done, and it may run in another.
+    /// A jail made ahead had ended before it took its order: nothing of the order was done, and it
+    /// may run in another.
     #[error("the jail that was made ahead had ended before its order came")]
     Gone,
     /// A step between the order and the guest failed.
@@ -49,7 +52,8 @@ pub enum JailError {
         /// What the system said.
         source: io::Error,
     },
-    /// The kernel killed a process of the jail for want of memory that was not the jail's own limit.
+    /// The kernel killed a process of the jail for want of memory that was not the jail's own
+    /// limit.
     #[error(
         "the machine, or the group this service runs in, ran out of memory, and the kernel killed a process of the skill"
     )]

@@ -43,7 +43,8 @@ impl Held {
         &self.limits
     }
 
-    /// Whether its guest still waits, as far as is known. One that ends a moment later says so when it is run.
+    /// Whether its guest still waits, as far as is known. One that ends a moment later says so when
+    /// it is run.
     pub fn is_waiting(&mut self) -> bool {
         self.running.still_waits()
     }
@@ -51,8 +52,8 @@ impl Held {
     /// Carries out an order.
     ///
     /// # Errors
-    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits, and [`JailError::Gone`] if the jail
-    /// has ended without it.
+    /// As [`Jail::run`]; [`JailError::Invalid`] too if the order has other limits, and
+    /// [`JailError::Gone`] if the jail has ended without it.
     pub fn run(
         mut self,
         jail: &Jail,
@@ -95,7 +96,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Its first process ends when nobody holds this end any more; a kill is surer, and the group waits for it.
+        // Its first process ends when nobody holds this end any more; a kill is surer, and the
+        // group waits for it.
         if !self.running.is_gone && self.running.kill().is_ok() {
             drop(self.running.until_gone());
         }

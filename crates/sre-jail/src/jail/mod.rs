@@ -36,7 +36,8 @@ pub use held::Held;
 
 use starter::{Starter, lock};
 
-/// Makes jails. Cheap to use from many threads at once; each call of [`Jail::run`] is a jail of its own.
+/// Makes jails. Cheap to use from many threads at once; each call of [`Jail::run`] is a jail of its
+/// own.
 #[derive(Debug)]
 pub struct Jail {
     places: Places,
@@ -49,8 +50,8 @@ impl Jail {
     /// Checks what this host can enforce and starts the launcher.
     ///
     /// # Errors
-    /// [`JailError::Lacking`] when the host lacks a layer that the options do not allow to be missing;
-    /// [`JailError::Launcher`] when no jail can be made here at all.
+    /// [`JailError::Lacking`] when the host lacks a layer that the options do not allow to be
+    /// missing; [`JailError::Launcher`] when no jail can be made here at all.
     pub fn new(options: JailOptions) -> Result<Self, JailError> {
         let places = Places::find();
         let landlock_version = sys::landlock::version();
@@ -78,9 +79,9 @@ impl Jail {
         }
     }
 
-    /// Runs one order in a jail of its own, which is gone when this returns: no process or group of it is left, and its
-    /// mounts, which nobody can reach any more, are taken down a moment later. Blocks until then. `should_stop` is
-    /// asked every few milliseconds.
+    /// Runs one order in a jail of its own, which is gone when this returns: no process or group of
+    /// it is left, and its mounts, which nobody can reach any more, are taken down a moment later.
+    /// Blocks until then. `should_stop` is asked every few milliseconds.
     ///
     /// # Errors
     /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
@@ -88,12 +89,14 @@ impl Jail {
         run::run(self, order, should_stop)
     }
 
-    /// Makes a jail ahead: its guest starts with `order`, whose package and standard input must be empty, and waits.
+    /// Makes a jail ahead: its guest starts with `order`, whose package and standard input must be
+    /// empty, and waits.
     ///
-    /// The guest finds a socket at descriptor 3. When [`Held::run`] gives it an order, the package and standard input
-    /// are there, and it reads the order's arguments, each with a zero byte after it, and then each variable of its
-    /// environment with a zero byte before it, to the end. Then it writes one byte there: what ends a guest that has
-    /// not said so is no end of the order ([`JailError::Gone`]).
+    /// The guest finds a socket at descriptor 3. When [`Held::run`] gives it an order, the package
+    /// and standard input are there, and it reads the order's arguments, each with a zero byte
+    /// after it, and then each variable of its environment with a zero byte before it, to the end.
+    /// Then it writes one byte there: what ends a guest that has not said so is no end of the order
+    /// ([`JailError::Gone`]).
     ///
     /// # Errors
     /// As [`Jail::run`].

@@ -14,15 +14,17 @@ pub struct JailOptions {
     pub launcher: LauncherProgram,
     /// Where the guests' programs come from. Default: the host's `/usr`.
     pub root: Root,
-    /// Layers without which jails are made all the same. Default: none; a host that lacks one is refused.
+    /// Layers without which jails are made all the same. Default: none; a host that lacks one is
+    /// refused.
     pub may_lack: BTreeSet<Layer>,
 }
 
-/// The program that becomes the launcher: one whose `main` begins with [`enter_if_asked`](crate::enter_if_asked).
+/// The program that becomes the launcher: one whose `main` begins with
+/// [`enter_if_asked`](crate::enter_if_asked).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LauncherProgram {
-    /// This program. Refused if it has not called [`enter_if_asked`](crate::enter_if_asked), because starting it again
-    /// would then do its ordinary work again.
+    /// This program. Refused if it has not called [`enter_if_asked`](crate::enter_if_asked),
+    /// because starting it again would then do its ordinary work again.
     #[default]
     ThisProgram,
     /// Another program, with arguments.
@@ -34,14 +36,17 @@ pub enum LauncherProgram {
     },
 }
 
-/// A layer that some hosts cannot enforce. All others have no name here because no jail is made without them.
+/// A layer that some hosts cannot enforce. All others have no name here because no jail is made
+/// without them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// Memory of the whole jail. Without it, each process is limited by its address space.
     MemoryLimit,
-    /// Processor time per period. Without it, a guest may use as many processors as it has processes.
+    /// Processor time per period. Without it, a guest may use as many processors as it has
+    /// processes.
     CpuLimit,
-    /// Processes of the whole jail, by the cgroup. The limit of the user namespace holds without it.
+    /// Processes of the whole jail, by the cgroup. The limit of the user namespace holds without
+    /// it.
     ProcessLimit,
     /// The second layer over the files.
     Landlock,

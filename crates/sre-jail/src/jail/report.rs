@@ -15,15 +15,18 @@ pub struct Report {
     pub stderr: Output,
     /// Processor time of all its processes.
     pub cpu: Duration,
-    /// Most memory at one time, in bytes: of the whole jail where a cgroup counts it, else of its largest process.
+    /// Most memory at one time, in bytes: of the whole jail where a cgroup counts it, else of its
+    /// largest process.
     pub peak_memory_bytes: u64,
     /// From the order to the jail's end.
     pub elapsed: Duration,
     /// What the guest's process saw of itself right before it became the guest.
     pub measured: Measured,
-    /// Whether time and randomness were the order's, as its first process saw when the guest's first program began.
+    /// Whether time and randomness were the order's, as its first process saw when the guest's
+    /// first program began.
     pub is_repeatable: bool,
-    /// Limits of the whole jail, by the cgroup that keeps them: `memory`, `cpu`, `pids` and the version.
+    /// Limits of the whole jail, by the cgroup that keeps them: `memory`, `cpu`, `pids` and the
+    /// version.
     pub group_limits: Vec<(&'static str, u32)>,
 }
 

@@ -1,8 +1,8 @@
 //! One run.
 //!
-//! The host makes the descriptors, hands them to the launcher and waits: for what the guest prints, for what the jail
-//! tells, for the jail's first process to be gone, for the deadline. When that process is gone, so is every other in
-//! the jail; the kernel sees to it before it lets us know.
+//! The host makes the descriptors, hands them to the launcher and waits: for what the guest prints,
+//! for what the jail tells, for the jail's first process to be gone, for the deadline. When that
+//! process is gone, so is every other in the jail; the kernel sees to it before it lets us know.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;

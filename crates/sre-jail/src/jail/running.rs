@@ -1,4 +1,5 @@
-//! A jail that was asked for and is not gone yet: waiting for what it prints and tells, ending it, and what came of it.
+//! A jail that was asked for and is not gone yet: waiting for what it prints and tells, ending it,
+//! and what came of it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -18,8 +19,8 @@ use crate::sys::{process, socket};
 /// How often the caller is asked whether to stop.
 const TICK: Duration = Duration::from_millis(5);
 
-/// How long after a kill the jail may take to be gone, and the launcher to say that it started one. Never reached on a
-/// machine that works.
+/// How long after a kill the jail may take to be gone, and the launcher to say that it started one.
+/// Never reached on a machine that works.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A jail that was asked for and is not gone yet.
@@ -68,7 +69,8 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// One that a launcher has been asked for, the one of this number. `is_held` if its order comes later.
+    /// One that a launcher has been asked for, the one of this number. `is_held` if its order comes
+    /// later.
     pub fn new(
         control: OwnedFd,
         (stdout, stderr): (Stream, Stream),
@@ -132,7 +134,8 @@ impl Running {
     /// Waits until one made ahead has taken its order.
     ///
     /// # Errors
-    /// [`JailError::Gone`] if it never will, for whatever reason; the limit and the caller's wish as ever.
+    /// [`JailError::Gone`] if it never will, for whatever reason; the limit and the caller's wish
+    /// as ever.
     pub fn until_taken(
         &mut self,
         started: Instant,
@@ -180,7 +183,8 @@ impl Running {
         ];
         if (self.process.is_some() && self.taking != Some(Taking::Waits)) || self.failure.is_some()
         {
-            // The rest of what the jail tells is read when it is gone; waking up for it would only delay the guest.
+            // The rest of what the jail tells is read when it is gone; waking up for it would only
+            // delay the guest.
             waiting[0] = const { Waiting::nothing() };
         }
         fd::poll(&mut waiting, at_most_ms).map_err(JailError::host("waiting for the jail"))?;
@@ -276,7 +280,8 @@ impl Running {
         let elapsed = started.elapsed();
         let used = group.usage();
         if used.memory_kills > 0 && !used.was_at_memory_limit {
-            // Whatever the skill made of it: with more memory around it, it would have done otherwise.
+            // Whatever the skill made of it: with more memory around it, it would have done
+            // otherwise.
             return Err(JailError::HostMemory);
         }
         if self.measured.is_none() && used.memory_kills > 0 {
@@ -344,8 +349,8 @@ impl Running {
     }
 }
 
-/// Whether the kernel may have ended the guest before its first program began: no world was told of then, and none
-/// seen.
+/// Whether the kernel may have ended the guest before its first program began: no world was told of
+/// then, and none seen.
 fn ended_early(ending: Ending) -> bool {
     !matches!(ending, Ending::Exited(_))
 }

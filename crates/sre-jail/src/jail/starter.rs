@@ -13,11 +13,12 @@ use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
 use crate::sys::{process, socket};
 
-/// How long a launcher may take to be ready. Far more than it needs, so that it never decides on a busy machine.
+/// How long a launcher may take to be ready. Far more than it needs, so that it never decides on a
+/// busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Holds the launcher of a [`Jail`](crate::Jail). Dropping it closes the socket, which ends the launcher and every
-/// jail.
+/// Holds the launcher of a [`Jail`](crate::Jail). Dropping it closes the socket, which ends the
+/// launcher and every jail.
 #[derive(Debug)]
 pub struct Starter {
     options: JailOptions,
@@ -73,7 +74,8 @@ impl Starter {
         let Some(launcher) = &self.launcher else {
             return false;
         };
-        // It never writes on this socket after the start, so anything that happens on it is its end.
+        // It never writes on this socket after the start, so anything that happens on it is its
+        // end.
         let mut waiting = [Waiting::to_read(&launcher.socket)];
         fd::poll(&mut waiting, 0).is_ok() && !waiting[0].happened()
     }
@@ -120,7 +122,8 @@ fn start(options: &JailOptions) -> Result<Launcher, StepError> {
             command
         }
     };
-    // An own standard input and nothing else: nobody forks here, the standard library uses `posix_spawn`.
+    // An own standard input and nothing else: nobody forks here, the standard library uses
+    // `posix_spawn`.
     command
         .env_clear()
         .env(MARKER, options.root.to_marker())

@@ -14,8 +14,8 @@ pub struct Shared {
     pub filter: Vec<libc::sock_filter>,
     /// The same for guests with a world of their own.
     pub repeatable_filter: Vec<libc::sock_filter>,
-    /// How many bytes of the kernel's time are mapped in front of its fast clock in every program, if there are any and
-    /// nothing else is between.
+    /// How many bytes of the kernel's time are mapped in front of its fast clock in every program,
+    /// if there are any and nothing else is between.
     pub kernel_time_bytes: Option<u64>,
     /// See [`super::template::enter`].
     pub newest_first: bool,
@@ -23,16 +23,18 @@ pub struct Shared {
     pub ids: u32,
 }
 
-/// The byte of a message whose last descriptor is a version 2 cgroup: a jail can be born there, if the launcher may do
-/// that. What follows the first five descriptors otherwise are files to which a process writes in order to enter a
-/// cgroup; with a version 2 cgroup, the first of them is that one's.
+/// The byte of a message whose last descriptor is a version 2 cgroup: a jail can be born there, if
+/// the launcher may do that. What follows the first five descriptors otherwise are files to which a
+/// process writes in order to enter a cgroup; with a version 2 cgroup, the first of them is that
+/// one's.
 pub(crate) const INTO_CGROUP: u8 = 1;
 
 /// Serves until the host closes its end.
 ///
-/// A network namespace takes longer to make than all others together. So the launcher is always in an unused one, which
-/// the next jail inherits, and steps into another as soon as a jail has started. It belongs to the launcher's user
-/// namespace: not even with every capability in its own could a guest set it up.
+/// A network namespace takes longer to make than all others together. So the launcher is always in
+/// an unused one, which the next jail inherits, and steps into another as soon as a jail has
+/// started. It belongs to the launcher's user namespace: not even with every capability in its own
+/// could a guest set it up.
 pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
     let mut counter = 0_u32;
     let mut leftovers: Vec<Leftover> = Vec::new();
@@ -61,8 +63,8 @@ pub fn run(socket: &OwnedFd, shared: &Shared) -> ! {
     }
 }
 
-/// What is kept of a jail until it has ended: its mounts, which take longer to take down than all else, and would be
-/// taken down by its first process before anybody hears that it has ended.
+/// What is kept of a jail until it has ended: its mounts, which take longer to take down than all
+/// else, and would be taken down by its first process before anybody hears that it has ended.
 struct Leftover {
     process: OwnedFd,
     _mounts: OwnedFd,
@@ -134,8 +136,8 @@ fn start(
     // The jail maps its own user, who must be this one.
     process::act_as(id).step("another user for the jail")?;
     let forked = match process::fork_into(process::NAMESPACES, cgroup.map(AsFd::as_fd)) {
-        // Started by root, the launcher is nobody who may put processes into root's cgroups; the jail enters by a file
-        // that root has opened.
+        // Started by root, the launcher is nobody who may put processes into root's cgroups; the
+        // jail enters by a file that root has opened.
         Err(error) if cgroup.is_some() && error.raw_os_error() == Some(libc::EACCES) => {
             process::fork_into(process::NAMESPACES, None)
         }

@@ -11,12 +11,14 @@ use crate::sys::process::{self, Forked};
 use crate::sys::{self, fd, socket};
 use crate::{message, seccomp};
 
-/// The first user and group number on the host that jails started by root use, and how many. Above what
-/// distributions give out, below 2^31; the same idea as the container ranges of systemd, behind its own.
+/// The first user and group number on the host that jails started by root use, and how many. Above
+/// what distributions give out, below 2^31; the same idea as the container ranges of systemd,
+/// behind its own.
 pub const FIRST_HOST_ID: u32 = 0x7000_0000;
 const HOST_IDS: u32 = 65_536;
 
-/// The launcher as it starts: tells the other end of standard input that it is ready, or why it is not.
+/// The launcher as it starts: tells the other end of standard input that it is ready, or why it is
+/// not.
 pub fn run(marker: &OsStr) -> ! {
     let stdin = io::stdin();
     let Ok(socket) = fd::duplicate_above(stdin.as_fd(), 10) else {
@@ -95,7 +97,8 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     }
     let programs = root.open()?;
     process::become_user(0, 0).step("becoming the user of the namespace")?;
-    // Each jail maps its user to the one this process acts as while it is made; that must not cost it its rights.
+    // Each jail maps its user to the one this process acts as while it is made; that must not cost
+    // it its rights.
     process::keep_rights_of_any_user().step("keeping its rights")?;
     // Another user's number took it away, and without it the maps of jails cannot be written.
     process::set_dumpable(true).step("owning its own /proc entries")?;
@@ -126,8 +129,8 @@ fn second_stage(socket: &OwnedFd, go: &OwnedFd, root: &template::Root) -> Result
     )
 }
 
-/// What [`serve::Shared::kernel_time_bytes`] says: the lengths of all mappings right in front of `[vdso]` whose names
-/// begin with `[vvar`.
+/// What [`serve::Shared::kernel_time_bytes`] says: the lengths of all mappings right in front of
+/// `[vdso]` whose names begin with `[vvar`.
 fn kernel_time_bytes(maps: &str) -> Option<u64> {
     let (mut bytes, mut end) = (0, 0);
     for line in maps.lines() {

@@ -1,8 +1,9 @@
 //! The root folder of all jails, made once.
 //!
-//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs' tree and four
-//! devices mounted into it; all of it read-only. Its `/proc` shows the launcher's own process namespace and stays below
-//! each jail's own: the kernel mounts a new one only where an old one can be seen whole.
+//! A small file system in memory with links, a few files in `/etc` and empty folders; the programs'
+//! tree and four devices mounted into it; all of it read-only. Its `/proc` shows the launcher's own
+//! process namespace and stays below each jail's own: the kernel mounts a new one only where an old
+//! one can be seen whole.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,11 +19,13 @@ use crate::sys::mount::{self, Attributes};
 /// Where the programs of a jail come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Root {
-    /// The host's `/usr`, read-only, and of its `/etc` the linker's cache and the alternatives. Default.
+    /// The host's `/usr`, read-only, and of its `/etc` the linker's cache and the alternatives.
+    /// Default.
     #[default]
     Host,
-    /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. The folder itself may be private; what
-    /// is in it must be readable by every user: the launcher is nobody in particular.
+    /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. The folder itself
+    /// may be private; what is in it must be readable by every user: the launcher is nobody in
+    /// particular.
     Folder(PathBuf),
 }
 
@@ -45,7 +48,8 @@ impl Root {
         }
     }
 
-    /// Opens the folder that `usr` and the others are in, while this process is still who started it.
+    /// Opens the folder that `usr` and the others are in, while this process is still who started
+    /// it.
     pub(super) fn open(&self) -> Result<fs::File, StepError> {
         let folder = match self {
             Self::Host => Path::new("/"),
@@ -64,7 +68,8 @@ impl Root {
 const PROGRAM_FOLDERS: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 impl Root {
-    /// Whether a jail shows the folder of this name, right below the root, as it is where its programs come from.
+    /// Whether a jail shows the folder of this name, right below the root, as it is where its
+    /// programs come from.
     #[must_use]
     pub fn shows(name: &OsStr) -> bool {
         name == "usr" || PROGRAM_FOLDERS.iter().any(|folder| name == *folder)
@@ -74,13 +79,15 @@ impl Root {
 /// Devices that hold no state of the host's. `random` never blocks on the kernels this runs on.
 const DEVICES: [&str; 4] = ["null", "zero", "full", "random"];
 
-/// Files of the host's `/etc` that programs need to start; no account, key or name of the host's is among them.
+/// Files of the host's `/etc` that programs need to start; no account, key or name of the host's is
+/// among them.
 const ETC_FILES: [&str; 2] = ["ld.so.cache", "ld.so.conf"];
 
 /// The template's size, without what is mounted into it.
 const SIZE: &str = "4m";
 
-/// Builds the template and makes it the root. Returns whether file systems in memory list the newest name first here.
+/// Builds the template and makes it the root. Returns whether file systems in memory list the
+/// newest name first here.
 pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
     // A path to what was opened, whoever may walk to it by its name.
     let root = PathBuf::from(format!("/proc/self/fd/{}", programs_root.as_raw_fd()));
@@ -228,12 +235,14 @@ fn accounts(root: &Path) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Whether it is a folder and no link to one: in a folder that somebody else made, a link could lead out of it.
+/// Whether it is a folder and no link to one: in a folder that somebody else made, a link could
+/// lead out of it.
 fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
-/// Kernels differ in the order in which such a file system lists its names, but not within one kernel.
+/// Kernels differ in the order in which such a file system lists its names, but not within one
+/// kernel.
 fn lists_newest_first() -> Result<bool, StepError> {
     fs::create_dir("tmp/probe").step("probing the order of names")?;
     for name in ["1", "2"] {

@@ -1,8 +1,8 @@
 //! From the table to the kernel's filter program.
 //!
-//! A balanced tree over call numbers, not a chain: when a filter is put on a process, the kernel runs it once for every
-//! call number to learn which answers are constant. With a chain that is some 400 walks over some 300 comparisons for
-//! every jail, with a tree some 400 walks over ten.
+//! A balanced tree over call numbers, not a chain: when a filter is put on a process, the kernel
+//! runs it once for every call number to learn which answers are constant. With a chain that is
+//! some 400 walks over some 300 comparisons for every jail, with a tree some 400 walks over ten.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,8 @@ pub fn compile(rules: &BTreeMap<u32, Rule>) -> Vec<sock_filter> {
     program
 }
 
-/// Ranges of call numbers with one rule: where each starts. The first starts at 0, the last has no end.
+/// Ranges of call numbers with one rule: where each starts. The first starts at 0, the last has no
+/// end.
 fn ranges(rules: &BTreeMap<u32, Rule>) -> Vec<(u32, Rule)> {
     let unknown = Rule::Fail(libc::ENOSYS);
     let mut ranges: Vec<(u32, Rule)> = vec![(0, unknown)];
@@ -70,7 +71,8 @@ fn tree(program: &mut Vec<sock_filter>, ranges: &[(u32, Rule)]) {
         return;
     }
     let (low, high) = ranges.split_at(ranges.len() / 2);
-    // At or above the middle: jump over the lower half. Conditional jumps reach 255 instructions, plain ones any.
+    // At or above the middle: jump over the lower half. Conditional jumps reach 255 instructions,
+    // plain ones any.
     let mut lower = Vec::new();
     tree(&mut lower, low);
     match u8::try_from(lower.len()) {
@@ -149,7 +151,8 @@ fn ask_unless_null(program: &mut Vec<sock_filter>, argument: u32) {
     ]);
 }
 
-/// One answer if the argument is listed, another if not. The kernel looks at the low 32 bits of these arguments too.
+/// One answer if the argument is listed, another if not. The kernel looks at the low 32 bits of
+/// these arguments too.
 fn listed(
     program: &mut Vec<sock_filter>,
     argument: u32,

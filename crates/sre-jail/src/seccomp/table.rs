@@ -1,7 +1,7 @@
 //! The table. Every call that is not named here answers `ENOSYS`.
 //!
-//! The lists are those of the architecture this is compiled for; numbers come from the kernel's headers by way of
-//! `libc`.
+//! The lists are those of the architecture this is compiled for; numbers come from the kernel's
+//! headers by way of `libc`.
 
 use std::collections::BTreeMap;
 
@@ -16,23 +16,27 @@ pub enum Rule {
     Fail(i32),
     /// The process is killed.
     Kill,
-    /// It is made if the argument at this index is one of these, else it fails with the error number.
-    AllowOnly(u32, &'static [u32], i32),
-    /// It is made unless the argument at this index is one of these; then it fails with the error number.
-    AllowExcept(u32, &'static [u32], i32),
-    /// It is made if the arguments at these indexes, numbers of 32 bits, are all zero, else it fails with the error
+    /// It is made if the argument at this index is one of these, else it fails with the error
     /// number.
+    AllowOnly(u32, &'static [u32], i32),
+    /// It is made unless the argument at this index is one of these; then it fails with the error
+    /// number.
+    AllowExcept(u32, &'static [u32], i32),
+    /// It is made if the arguments at these indexes, numbers of 32 bits, are all zero, else it
+    /// fails with the error number.
     AllowZeros(&'static [u32], i32),
     /// It is made if the argument at this index has none of these bits, else the process is killed.
     AllowWithout(u32, u32),
     /// It waits for an answer of the jail's first process.
     Ask,
-    /// It waits for an answer if the argument at this index, an address, is not null; else it is made.
+    /// It waits for an answer if the argument at this index, an address, is not null; else it is
+    /// made.
     AskUnlessNull(u32),
-    /// It waits for an answer if the argument at this index, a number of 32 bits, is above zero; else it is made.
+    /// It waits for an answer if the argument at this index, a number of 32 bits, is above zero;
+    /// else it is made.
     AskIfPositive(u32),
-    /// It is `futex`: it waits for an answer if it is one of the two operations that have a time limit as their fourth
-    /// argument, and has one; else it is made.
+    /// It is `futex`: it waits for an answer if it is one of the two operations that have a time
+    /// limit as their fourth argument, and has one; else it is made.
     AskIfTimedFutex,
 }
 
@@ -46,13 +50,16 @@ const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_PTRACE) as u32;
 
-/// Local sockets only: no network family, no packets, no netlink, no kernel interfaces behind rare families.
+/// Local sockets only: no network family, no packets, no netlink, no kernel interfaces behind rare
+/// families.
 const LOCAL_SOCKETS: &[u32] = &[libc::AF_UNIX as u32];
 
-/// Typing into a terminal for its owner, and the console's equivalent (`TIOCSTI`, `TIOCLINUX`, `TIOCSETD`).
+/// Typing into a terminal for its owner, and the console's equivalent (`TIOCSTI`, `TIOCLINUX`,
+/// `TIOCSETD`).
 const TERMINAL_INJECTION: &[u32] = &[0x5412, 0x541C, 0x5423];
 
-/// What a process may ask of `prctl`: names, dumpability, signals of the parent, timers, reading of its own state.
+/// What a process may ask of `prctl`: names, dumpability, signals of the parent, timers, reading of
+/// its own state.
 const PROCESS_CONTROLS: &[u32] = &[
     // First, so that it can be left out.
     libc::PR_SET_DUMPABLE as u32,
@@ -79,7 +86,8 @@ const PROCESS_CONTROLS: &[u32] = &[
 /// Reading one's own personality; changing it would undo fixed addresses.
 const READ_PERSONALITY: &[u32] = &[0xffff_ffff, libc::ADDR_NO_RANDOMIZE as u32];
 
-/// Ordinary work of an unprivileged program on its own files, memory, processes, timers and local sockets.
+/// Ordinary work of an unprivileged program on its own files, memory, processes, timers and local
+/// sockets.
 #[rustfmt::skip]
 const ALLOWED: &[c_long] = &[
     // Files.
@@ -178,7 +186,8 @@ const KILLED_HERE: &[c_long] = &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kex
 #[rustfmt::skip]
 const KILLED_HERE: &[c_long] = &[libc::SYS_kexec_file_load];
 
-/// Ways to map the kernel's fast clock once more (`ARCH_MAP_VDSO_…`), which would show the machine's time.
+/// Ways to map the kernel's fast clock once more (`ARCH_MAP_VDSO_…`), which would show the
+/// machine's time.
 #[cfg(target_arch = "x86_64")]
 const KERNELS_FAST_CLOCK: &[u32] = &[0x2001, 0x2002, 0x2003];
 
@@ -225,13 +234,15 @@ pub fn rules() -> BTreeMap<u32, Rule> {
         (libc::SYS_clone, Rule::AllowWithout(0, NEW_NAMESPACES)),
         // Its flags are in memory, where a filter cannot look. The C library falls back to `clone`.
         (libc::SYS_clone3, Rule::Fail(libc::ENOSYS)),
-        // Programs try these when they start and do without: io_uring would go around this very table.
+        // Programs try these when they start and do without: io_uring would go around this very
+        // table.
         (libc::SYS_io_uring_setup, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_io_uring_enter, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_io_uring_register, Rule::Fail(libc::ENOSYS)),
         (libc::SYS_memfd_secret, Rule::Fail(libc::ENOSYS)),
-        // Limits and priority of the caller itself. The jail's first process is the same user: without its descriptors
-        // or its processor time the run would fail as if it was the machine's fault. (`PRIO_PROCESS` is 0.)
+        // Limits and priority of the caller itself. The jail's first process is the same user:
+        // without its descriptors or its processor time the run would fail as if it was the
+        // machine's fault. (`PRIO_PROCESS` is 0.)
         (libc::SYS_prlimit64, Rule::AllowZeros(&[0], libc::EPERM)),
         (
             libc::SYS_setpriority,
@@ -285,7 +296,8 @@ fn controls_without_hiding() -> &'static [u32] {
     &PROCESS_CONTROLS[1..]
 }
 
-/// The same for a guest in a repeatable world, where calls that would show this machine's time or randomness ask.
+/// The same for a guest in a repeatable world, where calls that would show this machine's time or
+/// randomness ask.
 #[must_use]
 pub fn repeatable_rules() -> BTreeMap<u32, Rule> {
     let mut rules = rules();

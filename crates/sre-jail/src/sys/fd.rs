@@ -1,6 +1,7 @@
 //! Descriptors: pipes, memory files, reading, writing and waiting.
 //!
-//! Every descriptor made here is close-on-exec: what a guest gets is moved to 0, 1 and 2 on purpose.
+//! Every descriptor made here is close-on-exec: what a guest gets is moved to 0, 1 and 2 on
+//! purpose.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -13,7 +14,8 @@ use super::{c_string, check, check_int};
 pub(super) fn own(answer: libc::c_long) -> io::Result<OwnedFd> {
     let raw =
         RawFd::try_from(check(answer)?).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: the kernel has just returned this number for a new descriptor, which nobody else knows.
+    // SAFETY: the kernel has just returned this number for a new descriptor, which nobody else
+    // knows.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
@@ -57,8 +59,8 @@ pub fn place(file: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
         // SAFETY: F_SETFD takes a number; no memory is touched.
         return check_int(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }).map(drop);
     }
-    // SAFETY: numbers in, number out. The caller owns what is at `number`: it is 0, 1 or 2 of a process about to
-    // `exec`.
+    // SAFETY: numbers in, number out. The caller owns what is at `number`: it is 0, 1 or 2 of a
+    // process about to `exec`.
     check_int(unsafe { libc::dup3(file.as_raw_fd(), number, 0) }).map(drop)
 }
 
@@ -70,8 +72,8 @@ pub fn duplicate_above(file: BorrowedFd<'_>, least: RawFd) -> io::Result<OwnedFd
 
 /// Closes every descriptor from `first` on except `kept`, which must be sorted.
 ///
-/// For a process that starts anew (the launcher) or a copy that drops what it inherited: values that believe they own
-/// one of them must be leaked or never touched again.
+/// For a process that starts anew (the launcher) or a copy that drops what it inherited: values
+/// that believe they own one of them must be leaked or never touched again.
 pub fn close_all_from(first: RawFd, kept: &[RawFd]) -> io::Result<()> {
     let mut next = first;
     for &keep in kept.iter().filter(|&&keep| keep >= first) {
@@ -134,7 +136,8 @@ impl Waiting {
 /// Waits for the first of `waiting`; at most so many milliseconds, or for ever with -1.
 pub fn poll(waiting: &mut [Waiting], timeout_ms: i32) -> io::Result<()> {
     let count = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
-    // SAFETY: `Waiting` holds a pollfd and nothing else (`transparent` below), and `count` is their number.
+    // SAFETY: `Waiting` holds a pollfd and nothing else (`transparent` below), and `count` is their
+    // number.
     let answer = unsafe {
         libc::poll(
             waiting.as_mut_ptr().cast::<libc::pollfd>(),

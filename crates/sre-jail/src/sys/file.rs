@@ -49,8 +49,8 @@ pub fn open_at(
     .into())
 }
 
-/// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so its length is
-/// unknown.
+/// Appends the content of a small file to `bytes`: one that the kernel makes up as it is read, so
+/// its length is unknown.
 pub fn append_file(folder: BorrowedFd<'_>, path: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
     append(
         open_at(folder, path, libc::O_RDONLY, 0)?.as_fd(),
@@ -97,7 +97,8 @@ pub fn read_link(folder: BorrowedFd<'_>, path: &[u8]) -> io::Result<Vec<u8>> {
     let path = c_string(path)?;
     let mut target = vec![0; 64];
     let room = target.as_mut_ptr().cast();
-    // SAFETY: `path` is a C string and `target` has room for the length that is told; both outlive the call.
+    // SAFETY: `path` is a C string and `target` has room for the length that is told; both outlive
+    // the call.
     let answer = unsafe { libc::readlinkat(folder.as_raw_fd(), path.as_ptr(), room, target.len()) };
     target.truncate(usize::try_from(check(answer as libc::c_long)?).unwrap_or(0));
     Ok(target)

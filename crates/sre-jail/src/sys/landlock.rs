@@ -7,7 +7,8 @@ use std::ptr;
 use super::check;
 use super::fd::own;
 
-/// `struct landlock_ruleset_attr` of interface version 6; older kernels are given the part they know.
+/// `struct landlock_ruleset_attr` of interface version 6; older kernels are given the part they
+/// know.
 #[repr(C)]
 struct Ruleset {
     handled_files: u64,

@@ -7,37 +7,40 @@ use std::ptr;
 
 use super::check_int;
 
-/// What the kernel calls a huge page, in bytes, on both architectures with pages of 4 KiB. Where it is another size, it
-/// refuses.
+/// What the kernel calls a huge page, in bytes, on both architectures with pages of 4 KiB. Where it
+/// is another size, it refuses.
 const LARGE_PAGE_BYTES: usize = 2 << 20;
 
-/// Asks the kernel to keep a memory file (`memfd_create(2)`) in pages of 2 MiB instead of 4 KiB, as far as whole ones
-/// fit. What is in it stays, and so do all its mappings, whoever reads or writes there meanwhile. Whoever maps the file
-/// in small pieces afterwards has less work: the kernel keeps its books once for 512 small pages. Takes some 20 ms for
-/// 32 MiB.
+/// Asks the kernel to keep a memory file (`memfd_create(2)`) in pages of 2 MiB instead of 4 KiB, as
+/// far as whole ones fit. What is in it stays, and so do all its mappings, whoever reads or writes
+/// there meanwhile. Whoever maps the file in small pieces afterwards has less work: the kernel
+/// keeps its books once for 512 small pages. Takes some 20 ms for 32 MiB.
 ///
 /// # Errors
-/// `EINVAL` where the kernel cannot do that (before Linux 6.1, or compiled without huge pages, or for another kind of
-/// file), `EAGAIN` or `EBUSY` where some page cannot be moved now, `ENOMEM` where there is no large page. Then some of
-/// the file may be in large pages.
+/// `EINVAL` where the kernel cannot do that (before Linux 6.1, or compiled without huge pages, or
+/// for another kind of file), `EAGAIN` or `EBUSY` where some page cannot be moved now, `ENOMEM`
+/// where there is no large page. Then some of the file may be in large pages.
 pub fn enlarge_pages(file: &File) -> io::Result<()> {
     let length =
         usize::try_from(file.metadata()?.len()).unwrap_or(0) / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
     if length == 0 {
         return Ok(());
     }
-    // The kernel wants a mapping in which large pages would fit: one that begins at a multiple of their size.
+    // The kernel wants a mapping in which large pages would fit: one that begins at a multiple of
+    // their size.
     let area = Area::reserve(length + LARGE_PAGE_BYTES)?;
     let start = area
         .start
         .wrapping_add(area.start.align_offset(LARGE_PAGE_BYTES));
     let (protection, kind) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_FIXED);
-    // SAFETY: `start` and what follows lie in `area`, which nobody else knows and which is longer by one large page.
+    // SAFETY: `start` and what follows lie in `area`, which nobody else knows and which is longer
+    // by one large page.
     let mapped = unsafe { libc::mmap(start, length, protection, kind, file.as_raw_fd(), 0) };
     if mapped == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: this range has just been mapped. The advice changes where the kernel keeps bytes, never what they are.
+    // SAFETY: this range has just been mapped. The advice changes where the kernel keeps bytes,
+    // never what they are.
     check_int(unsafe { libc::madvise(start, length, libc::MADV_COLLAPSE) }).map(drop)
 }
 
@@ -62,7 +65,8 @@ impl Area {
 
 impl Drop for Area {
     fn drop(&mut self) {
-        // SAFETY: the area is ours, and no reference into it was ever made. It cannot fail for a range that was mapped.
+        // SAFETY: the area is ours, and no reference into it was ever made. It cannot fail for a
+        // range that was mapped.
         unsafe { libc::munmap(self.start, self.length) };
     }
 }

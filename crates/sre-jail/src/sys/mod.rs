@@ -1,7 +1,9 @@
-//! System calls, one safe function each. The only unsafe code of the workspace besides the loading of compiled modules.
+//! System calls, one safe function each. The only unsafe code of the workspace besides the loading
+//! of compiled modules.
 //!
-//! Nothing here decides anything. Each function takes owned or borrowed descriptors and Rust strings, makes one call
-//! and turns its error number into an [`io::Error`]. `unsafe` blocks hold one operation and say why it is sound.
+//! Nothing here decides anything. Each function takes owned or borrowed descriptors and Rust
+//! strings, makes one call and turns its error number into an [`io::Error`]. `unsafe` blocks hold
+//! one operation and say why it is sound.
 
 pub mod fast_clock;
 pub mod fd;

@@ -26,7 +26,8 @@ impl Attributes {
     }
 }
 
-/// A new file system of a kind with options, attached nowhere yet. An option without a value is a flag.
+/// A new file system of a kind with options, attached nowhere yet. An option without a value is a
+/// flag.
 pub fn new_file_system(
     kind: &str,
     options: &[(&str, &str)],
@@ -113,7 +114,8 @@ fn set_attributes(
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let size = size_of::<libc::mount_attr>();
     let number = mount.as_raw_fd();
-    // SAFETY: the path is a C string and `attributes` has the size that is told; both outlive the call.
+    // SAFETY: the path is a C string and `attributes` has the size that is told; both outlive the
+    // call.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,

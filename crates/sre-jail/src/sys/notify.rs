@@ -1,5 +1,5 @@
-//! System calls that wait for an answer: seccomp's user notification, Linux 5.0 and later. Kernel interface:
-//! `Documentation/userspace-api/seccomp_filter.rst`.
+//! System calls that wait for an answer: seccomp's user notification, Linux 5.0 and later. Kernel
+//! interface: `Documentation/userspace-api/seccomp_filter.rst`.
 
 use std::io;
 use std::mem;
@@ -21,8 +21,8 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
-/// Has whoever answers run on the caller's processor, which halves what an answer takes. Linux 6.6 and later; earlier
-/// ones answer all the same.
+/// Has whoever answers run on the caller's processor, which halves what an answer takes. Linux 6.6
+/// and later; earlier ones answer all the same.
 pub fn answer_nearby(listener: BorrowedFd<'_>) {
     const SYNC_WAKE_UP: u64 = 1;
     // SAFETY: numbers in, number out; a kernel that does not know the command says so.
@@ -73,8 +73,8 @@ pub fn answer(listener: BorrowedFd<'_>, id: u64, outcome: Result<i64, i32>) -> b
     )
 }
 
-/// Lets the kernel carry a call out after all. Its memory may have changed since anybody looked at it, so this is for
-/// calls that are allowed whatever they ask.
+/// Lets the kernel carry a call out after all. Its memory may have changed since anybody looked at
+/// it, so this is for calls that are allowed whatever they ask.
 pub fn let_go(listener: BorrowedFd<'_>, id: u64) -> bool {
     const CONTINUE: u32 = 1;
     respond(

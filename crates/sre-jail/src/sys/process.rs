@@ -11,8 +11,8 @@ use super::{check, check_int};
 /// A process number as the kernel counts them.
 pub type Pid = libc::pid_t;
 
-/// Namespaces of a jail that `clone3` makes. Network, cgroup and time are not among them: see `launcher::serve` and
-/// `init`.
+/// Namespaces of a jail that `clone3` makes. Network, cgroup and time are not among them: see
+/// `launcher::serve` and `init`.
 pub const NAMESPACES: u64 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
@@ -32,8 +32,9 @@ pub enum Forked {
 
 /// Makes a copy of this process in new namespaces and, if given, in a version 2 cgroup.
 ///
-/// The caller must be single-threaded: the copy goes on with Rust code, and a lock that another thread held would stay
-/// locked in it. The launcher checks that when it starts ([`crate::launcher`]).
+/// The caller must be single-threaded: the copy goes on with Rust code, and a lock that another
+/// thread held would stay locked in it. The launcher checks that when it starts
+/// ([`crate::launcher`]).
 pub fn fork_into(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Forked> {
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args of zeroes asks for nothing.
@@ -46,8 +47,8 @@ pub fn fork_into(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<
         arguments.cgroup = cgroup.as_raw_fd() as u64;
     }
     let size = size_of::<libc::clone_args>();
-    // SAFETY: without CLONE_VM this is a fork: the child runs on a copy of this stack, and no memory is shared. The
-    // process is single-threaded. `pidfd` outlives the call.
+    // SAFETY: without CLONE_VM this is a fork: the child runs on a copy of this stack, and no
+    // memory is shared. The process is single-threaded. `pidfd` outlives the call.
     let answer = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size) };
     match Pid::try_from(check(answer)?).unwrap_or(-1) {
         0 => Ok(Forked::Child),
@@ -58,7 +59,8 @@ pub fn fork_into(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<
 
 /// Leaves namespaces of the given `CLONE_NEW…` flags for new ones.
 pub fn unshare(flags: libc::c_int) -> io::Result<()> {
-    // SAFETY: none of the flags used in this crate (network, cgroup, time) unshares memory or descriptors.
+    // SAFETY: none of the flags used in this crate (network, cgroup, time) unshares memory or
+    // descriptors.
     check_int(unsafe { libc::unshare(flags) }).map(drop)
 }
 
@@ -154,7 +156,8 @@ pub fn ignore_children(ignored: bool) -> io::Result<()> {
     } else {
         libc::SIG_DFL
     };
-    // SAFETY: neither is a function of ours; for SIGCHLD, SIG_IGN means that ended children are forgotten.
+    // SAFETY: neither is a function of ours; for SIGCHLD, SIG_IGN means that ended children are
+    // forgotten.
     let before = unsafe { libc::signal(libc::SIGCHLD, meaning) };
     if before == libc::SIG_ERR {
         Err(io::Error::last_os_error())
@@ -165,12 +168,13 @@ pub fn ignore_children(ignored: bool) -> io::Result<()> {
 
 /// Gives every signal its default meaning and blocks none.
 pub fn reset_signals() -> io::Result<()> {
-    // The kernel's own structure; of zeroes it is SIG_DFL, without flags. The C library would refuse the two signals
-    // that it keeps for itself, and a guest would inherit whether whoever started all this ignores them.
+    // The kernel's own structure; of zeroes it is SIG_DFL, without flags. The C library would
+    // refuse the two signals that it keeps for itself, and a guest would inherit whether whoever
+    // started all this ignores them.
     let default = [0_u64; 4];
     for signal in 1..=64 {
-        // SAFETY: `default` has the kernel's layout and outlives the call. Signals that cannot be changed answer an
-        // error, which is fine.
+        // SAFETY: `default` has the kernel's layout and outlives the call. Signals that cannot be
+        // changed answer an error, which is fine.
         unsafe {
             libc::syscall(
                 libc::SYS_rt_sigaction,
@@ -227,7 +231,8 @@ pub fn kill(process: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// The number of the process that a descriptor stands for, as this process counts; `None` once it is gone.
+/// The number of the process that a descriptor stands for, as this process counts; `None` once it
+/// is gone.
 pub fn number(process: BorrowedFd<'_>) -> Option<Pid> {
     let text =
         std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
@@ -259,7 +264,8 @@ pub fn act_as(id: u32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_setresuid, UNCHANGED, id, UNCHANGED) }).map(drop)
 }
 
-/// From now on capabilities do not depend on the user that this process acts as. New user namespaces forget this.
+/// From now on capabilities do not depend on the user that this process acts as. New user
+/// namespaces forget this.
 pub fn keep_rights_of_any_user() -> io::Result<()> {
     // SAFETY: numbers in, number out.
     check_int(unsafe {
@@ -291,12 +297,14 @@ pub fn who() -> (u32, u32) {
 /// Gives up every capability, for this process and all programs it becomes.
 pub fn drop_capabilities() -> io::Result<()> {
     for capability in 0..64 {
-        // SAFETY: numbers in, number out. A capability the kernel does not know answers an error: there are no more.
+        // SAFETY: numbers in, number out. A capability the kernel does not know answers an error:
+        // there are no more.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } < 0 {
             break;
         }
     }
-    // No program gains anything by being set-uid or by running as user 0, and none of this can be undone.
+    // No program gains anything by being set-uid or by running as user 0, and none of this can be
+    // undone.
     let bits = libc::SECBIT_NOROOT
         | libc::SECBIT_NOROOT_LOCKED
         | libc::SECBIT_NO_SETUID_FIXUP
@@ -329,7 +337,8 @@ pub fn set_no_new_privileges() -> io::Result<()> {
     check_int(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map(drop)
 }
 
-/// Whether other processes of the same user may read and trace this one, and whether its own `/proc` entries are its.
+/// Whether other processes of the same user may read and trace this one, and whether its own
+/// `/proc` entries are its.
 pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
     // SAFETY: numbers in, number out.
     check_int(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_int::from(dumpable), 0, 0, 0) })

@@ -11,7 +11,8 @@ pub fn install(program: &[libc::sock_filter]) -> io::Result<()> {
     set(program, 0).map(drop)
 }
 
-/// The same for a program that has calls wait for an answer; the descriptor is where they are answered.
+/// The same for a program that has calls wait for an answer; the descriptor is where they are
+/// answered.
 pub fn install_with_listener(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     const NEW_LISTENER: libc::c_uint = 1 << 3;
     own(set(program, NEW_LISTENER)?)
@@ -26,6 +27,7 @@ fn set(program: &[libc::sock_filter], flags: libc::c_uint) -> io::Result<libc::c
         len: length,
         filter: program.as_ptr().cast_mut(),
     };
-    // SAFETY: `header` points to `length` instructions; both outlive the call, and the kernel copies them.
+    // SAFETY: `header` points to `length` instructions; both outlive the call, and the kernel
+    // copies them.
     check(unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const header) })
 }

@@ -1,8 +1,9 @@
-//! A page of memory that this process shares with others, as numbers that anybody may change at any time.
+//! A page of memory that this process shares with others, as numbers that anybody may change at any
+//! time.
 //!
-//! It is a System V segment: a jail has a namespace of its own for these, so its first segment has the number 0, and a
-//! program can put it in place with one call, without a descriptor, a file or anybody to ask. Nobody can change its
-//! size.
+//! It is a System V segment: a jail has a namespace of its own for these, so its first segment has
+//! the number 0, and a program can put it in place with one call, without a descriptor, a file or
+//! anybody to ask. Nobody can change its size.
 
 use std::io;
 use std::ptr::{self, NonNull};
@@ -20,8 +21,8 @@ pub struct SharedPage {
 }
 
 impl SharedPage {
-    /// A page of zeroes, which other processes of this user and IPC namespace can attach by the number it is given; 0
-    /// is the first.
+    /// A page of zeroes, which other processes of this user and IPC namespace can attach by the
+    /// number it is given; 0 is the first.
     pub fn new() -> io::Result<(Self, i32)> {
         // SAFETY: numbers in, number out.
         let number = check_int(unsafe { libc::shmget(libc::IPC_PRIVATE, PAGE_BYTES, 0o600) })?;
@@ -56,8 +57,8 @@ impl SharedPage {
         );
         // SAFETY: the offset is within the mapping, which is one allocation.
         let word = unsafe { self.words.add(offset / 8) };
-        // SAFETY: the mapping lives as long as the process, and the word is aligned. All that others can do is to store
-        // numbers, each of which is valid; every access here is atomic.
+        // SAFETY: the mapping lives as long as the process, and the word is aligned. All that
+        // others can do is to store numbers, each of which is valid; every access here is atomic.
         unsafe { word.as_ref() }
     }
 }

@@ -81,7 +81,8 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
     if !passed.is_empty() {
         // SAFETY: `message` points to the control part, which is alive.
         let first = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-        // SAFETY: the control part is aligned, zeroed and longer than a header, so the first header exists.
+        // SAFETY: the control part is aligned, zeroed and longer than a header, so the first header
+        // exists.
         let first = unsafe { &mut *first };
         first.cmsg_level = libc::SOL_SOCKET;
         first.cmsg_type = libc::SCM_RIGHTS;
@@ -90,14 +91,16 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
         // SAFETY: `first` is a header inside the control part.
         let data = unsafe { libc::CMSG_DATA(first) }.cast::<RawFd>();
         for (at, file) in passed.iter().enumerate() {
-            // SAFETY: `at` is below PASSED_LIMIT, and 16 descriptors and a header need 80 of the 128 bytes.
+            // SAFETY: `at` is below PASSED_LIMIT, and 16 descriptors and a header need 80 of the
+            // 128 bytes.
             let place = unsafe { data.add(at) };
             // SAFETY: `place` lies in the control part; the write needs no alignment.
             unsafe { place.write_unaligned(file.as_raw_fd()) };
         }
     }
     loop {
-        // SAFETY: the message points to `iov`, `bytes` and `control`, which live until the call is over.
+        // SAFETY: the message points to `iov`, `bytes` and `control`, which live until the call is
+        // over.
         let answer =
             unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
         match check(answer as libc::c_long) {
@@ -108,7 +111,8 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], passed: &[BorrowedFd<'_>]) -> 
     }
 }
 
-/// Receives one message into `buffer`: its length and the descriptors that came with it. Length 0 is the end.
+/// Receives one message into `buffer`: its length and the descriptors that came with it. Length 0
+/// is the end.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut iov = libc::iovec {
         iov_base: buffer.as_mut_ptr().cast(),
@@ -117,7 +121,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, 
     let mut control = Control([0; 128]);
     let mut message = header(&mut iov, &mut control, size_of::<Control>());
     let length = loop {
-        // SAFETY: the message points to `iov`, `buffer` and `control`, which live until the call is over.
+        // SAFETY: the message points to `iov`, `buffer` and `control`, which live until the call is
+        // over.
         let answer =
             unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
         match check(answer as libc::c_long) {

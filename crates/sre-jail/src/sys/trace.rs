@@ -1,5 +1,5 @@
-//! Another process's memory, and stops where it becomes another program. For processes of the same jail only: no
-//! capability is there that would reach further.
+//! Another process's memory, and stops where it becomes another program. For processes of the same
+//! jail only: no capability is there that would reach further.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -21,7 +21,8 @@ pub fn read_memory(process: Pid, address: u64, bytes: &mut [u8]) -> io::Result<u
         iov_len: bytes.len(),
     };
     let (count, call) = (1_u64, libc::SYS_process_vm_readv);
-    // SAFETY: `here` is writable for its length; `there` is an address of the other process, which the kernel checks.
+    // SAFETY: `here` is writable for its length; `there` is an address of the other process, which
+    // the kernel checks.
     let answer = unsafe {
         libc::syscall(
             call,
@@ -47,7 +48,8 @@ pub fn write_memory(process: Pid, address: u64, bytes: &[u8]) -> io::Result<()> 
         iov_len: bytes.len(),
     };
     let (count, call) = (1_u64, libc::SYS_process_vm_writev);
-    // SAFETY: `here` is readable for its length; `there` is an address of the other process, which the kernel checks.
+    // SAFETY: `here` is readable for its length; `there` is an address of the other process, which
+    // the kernel checks.
     let answer = unsafe {
         libc::syscall(
             call,
@@ -65,8 +67,8 @@ pub fn write_memory(process: Pid, address: u64, bytes: &[u8]) -> io::Result<()> 
     }
 }
 
-/// Writes memory of a stopped thread that is attached to, also where it may not write itself: into its own copy of a
-/// page of code. All of it, or an error.
+/// Writes memory of a stopped thread that is attached to, also where it may not write itself: into
+/// its own copy of a page of code. All of it, or an error.
 pub fn write_code(thread: Pid, address: u64, bytes: &[u8]) -> io::Result<()> {
     let memory = OpenOptions::new()
         .write(true)
@@ -132,7 +134,8 @@ impl Registers {
             iov_len: size_of::<Self>(),
         };
         let kind = GENERAL as *mut libc::c_void;
-        // SAFETY: `room` points to all general registers, as both requests want, and outlives the call.
+        // SAFETY: `room` points to all general registers, as both requests want, and outlives the
+        // call.
         check(unsafe { libc::ptrace(request, thread, kind, &raw mut room) })?;
         Ok(room.iov_len)
     }

@@ -1,8 +1,10 @@
-//! Attacks on the jail, each with the containment it must meet, run as root and as an ordinary user.
+//! Attacks on the jail, each with the containment it must meet, run as root and as an ordinary
+//! user.
 //!
-//! `attacks.c` is compiled when the suite starts; Python and shell attacks stand in `table.rs`. The suite runs in a
-//! process of its own for each user, with a secret in its environment, a secret file beside it, listening sockets and a
-//! process to be killed: what the attacks are after. Where a tool or a layer is missing, it says so aloud.
+//! `attacks.c` is compiled when the suite starts; Python and shell attacks stand in `table.rs`. The
+//! suite runs in a process of its own for each user, with a secret in its environment, a secret
+//! file beside it, listening sockets and a process to be killed: what the attacks are after. Where
+//! a tool or a layer is missing, it says so aloud.
 
 #![cfg(target_os = "linux")]
 
@@ -53,7 +55,8 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
-/// Runs `the_suite` in a process of its own, as `user` if given. That user may not read the build folder.
+/// Runs `the_suite` in a process of its own, as `user` if given. That user may not read the build
+/// folder.
 fn run_suite(user: Option<u32>) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");

@@ -28,7 +28,8 @@ pub fn options() -> JailOptions {
     }
 }
 
-/// Whether this host can make jails at all. One that cannot says so aloud: a container without user namespaces, say.
+/// Whether this host can make jails at all. One that cannot says so aloud: a container without user
+/// namespaces, say.
 pub fn can_jail() -> bool {
     static REASON: OnceLock<Option<String>> = OnceLock::new();
     let reason = REASON.get_or_init(|| {
@@ -44,7 +45,8 @@ pub fn can_jail() -> bool {
     reason.is_none()
 }
 
-/// One jail for all tests of a binary. Layers that this host lacks may be missing, and the tests say so.
+/// One jail for all tests of a binary. Layers that this host lacks may be missing, and the tests
+/// say so.
 pub fn jail() -> &'static Jail {
     static JAIL: OnceLock<Jail> = OnceLock::new();
     JAIL.get_or_init(|| {

@@ -14,8 +14,8 @@ use crate::schema;
 
 /// Entries hashed in one batch. More wait for the next one, which follows at once.
 const BATCH_LIMIT_ENTRIES: u32 = 16_384;
-/// How often another process's work is looked for: what it has integrated is served here too, and what it numbered
-/// before it died waits for nobody else.
+/// How often another process's work is looked for: what it has integrated is served here too, and
+/// what it numbered before it died waits for nobody else.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 impl Log {
@@ -67,9 +67,9 @@ impl Log {
         self.refresh().map(drop)
     }
 
-    /// Integrates whenever something was submitted, at most once per `interval`; until it is dropped. Every second, or
-    /// every `interval` if that is longer, it looks for what other processes did with the log. What fails is logged and
-    /// tried again.
+    /// Integrates whenever something was submitted, at most once per `interval`; until it is
+    /// dropped. Every second, or every `interval` if that is longer, it looks for what other
+    /// processes did with the log. What fails is logged and tried again.
     pub async fn run(&self, interval: Duration) {
         loop {
             let begun = Instant::now();

@@ -13,9 +13,9 @@ use crate::schema::{self, Head};
 use crate::tile_nodes::{TILE_HEIGHT, TileNodes};
 
 impl Log {
-    /// The proof of the entry at `position`; `None` while it is pending. Where witnesses cosigned, it leads to the
-    /// checkpoint that most of them did, and of those to the newest; a reader may demand several witnesses of one
-    /// checkpoint.
+    /// The proof of the entry at `position`; `None` while it is pending. Where witnesses cosigned,
+    /// it leads to the checkpoint that most of them did, and of those to the newest; a reader may
+    /// demand several witnesses of one checkpoint.
     ///
     /// # Errors
     /// [`LogError`].
@@ -79,8 +79,9 @@ impl Log {
         Ok(note)
     }
 
-    /// What a witness that last saw the log at size `old` is sent beside the checkpoint of `size` (C2SP `tlog-witness`,
-    /// `add-checkpoint`): the path from there. `None` unless the log has had both sizes, one after the other.
+    /// What a witness that last saw the log at size `old` is sent beside the checkpoint of `size`
+    /// (C2SP `tlog-witness`, `add-checkpoint`): the path from there. `None` unless the log has had
+    /// both sizes, one after the other.
     ///
     /// # Errors
     /// [`LogError`].
@@ -101,7 +102,8 @@ impl Log {
         .map(Some)
     }
 
-    /// Keeps what a witness signed of `note`, a checkpoint of this log, after checking that `witness` did sign it.
+    /// Keeps what a witness signed of `note`, a checkpoint of this log, after checking that
+    /// `witness` did sign it.
     ///
     /// # Errors
     /// [`LogError::Cosignature`]; nothing was kept.

@@ -1,4 +1,5 @@
-//! What everybody may read of the log: its checkpoint, tiles of hashes, bundles of entries (C2SP `tlog-tiles`).
+//! What everybody may read of the log: its checkpoint, tiles of hashes, bundles of entries (C2SP
+//! `tlog-tiles`).
 
 use std::sync::Arc;
 

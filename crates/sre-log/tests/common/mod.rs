@@ -59,7 +59,8 @@ pub fn now() -> jiff::Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a time")
 }
 
-/// The result of an order whose skill failed like that; everything else about it follows from its id.
+/// The result of an order whose skill failed like that; everything else about it follows from its
+/// id.
 pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
     let any = Digest::of(order_id.as_bytes());
     let commitment = Commitment {

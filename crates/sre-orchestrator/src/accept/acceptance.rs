@@ -42,7 +42,8 @@ impl Acceptance {
         &self.limits
     }
 
-    /// Reads the package, checks every field, resolves the sandbox profile and makes the skill ready to run.
+    /// Reads the package, checks every field, resolves the sandbox profile and makes the skill
+    /// ready to run.
     ///
     /// # Errors
     /// [`AcceptError`], which names the field.
@@ -96,7 +97,8 @@ impl Acceptance {
         })
     }
 
-    /// Makes a skill ready to run where it would run by default, as far as that can be done without an order.
+    /// Makes a skill ready to run where it would run by default, as far as that can be done without
+    /// an order.
     ///
     /// # Errors
     /// [`AcceptError::Sandbox`].
@@ -108,15 +110,16 @@ impl Acceptance {
             .map_err(AcceptError::Sandbox)
     }
 
-    /// Package and input. What takes more than a moment is done on a thread where it may take its time: a hostile one
-    /// takes some hundred milliseconds.
+    /// Package and input. What takes more than a moment is done on a thread where it may take its
+    /// time: a hostile one takes some hundred milliseconds.
     async fn read(
         &self,
         config: OrderConfig,
     ) -> Result<(OrderConfig, Arc<Skill>, Arc<[u8]>), AcceptError> {
         if let SkillPackage::Loaded(skill) = &config.skill_package {
             let (skill, begun) = (Arc::clone(skill), Instant::now());
-            // What is refused is looked at again: the words for it must not depend on how long finding them took.
+            // What is refused is looked at again: the words for it must not depend on how long
+            // finding them took.
             if let Ok(input) = read_input(&self.limits, &skill, &config.input_data, move || {
                 begun.elapsed() > A_MOMENT
             }) {

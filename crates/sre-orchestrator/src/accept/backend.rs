@@ -10,8 +10,8 @@ use super::error::field;
 use super::{AcceptError, Acceptance};
 
 impl Acceptance {
-    /// The backend that runs the skill, ready to do so. A script that the language runtimes cannot run goes to the
-    /// jail, if the operator has one and the order leaves the choice.
+    /// The backend that runs the skill, ready to do so. A script that the language runtimes cannot
+    /// run goes to the jail, if the operator has one and the order leaves the choice.
     pub(super) async fn prepared_backend(
         &self,
         skill: &Arc<Skill>,

@@ -21,7 +21,8 @@ pub(super) fn fingerprint(config: &OrderConfig, skill: &Skill, input: &[u8]) -> 
         max_retries: u32,
         retry_on_timeout: bool,
         callback_url: Option<&'a str>,
-        // Left out where it is the default, so that orders of earlier versions keep their fingerprint.
+        // Left out where it is the default, so that orders of earlier versions keep their
+        // fingerprint.
         #[serde(skip_serializing_if = "is_default")]
         priority: i32,
         #[serde(skip_serializing_if = "is_default")]

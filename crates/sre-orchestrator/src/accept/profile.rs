@@ -147,8 +147,8 @@ fn capped(
     }
 }
 
-/// The default is the moment of acceptance in whole seconds. WASI clocks count nanoseconds from 1970 in 64 bits, which
-/// end in 2554.
+/// The default is the moment of acceptance in whole seconds. WASI clocks count nanoseconds from
+/// 1970 in 64 bits, which end in 2554.
 fn clock_start(asked: Option<Timestamp>) -> Result<Timestamp, AcceptError> {
     let name = "sandbox_config.clock_start";
     let Some(asked) = asked else {

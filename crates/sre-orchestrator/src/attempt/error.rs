@@ -50,7 +50,8 @@ impl std::fmt::Display for AttemptError {
 }
 
 impl AttemptError {
-    /// An operating failure may pass; a timeout is retried only where the order asks for it; nothing else is.
+    /// An operating failure may pass; a timeout is retried only where the order asks for it;
+    /// nothing else is.
     pub(super) fn is_retryable(&self, policy: RetryPolicy) -> bool {
         match self {
             Self::Timeout(_) => policy.retry_on_timeout,

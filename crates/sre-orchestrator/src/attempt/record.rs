@@ -26,8 +26,8 @@ pub(crate) enum Ended {
 }
 
 impl Orchestrator {
-    /// Makes one attempt and records what became of it. An attempt that panics is a bug and fails the order; any other
-    /// way out gives the order back.
+    /// Makes one attempt and records what became of it. An attempt that panics is a bug and fails
+    /// the order; any other way out gives the order back.
     pub(crate) async fn attempt(
         &self,
         order: &AcceptedOrder,
@@ -85,7 +85,8 @@ impl Orchestrator {
         recorded
     }
 
-    /// The order that was claimed, with its lease; `None` when it cannot be had, which is an attempt that failed.
+    /// The order that was claimed, with its lease; `None` when it cannot be had, which is an
+    /// attempt that failed.
     pub(crate) async fn load(
         &self,
         claimed: Claimed,

@@ -1,10 +1,10 @@
 //! To which addresses callbacks may go.
 //!
-//! A submitter chooses the URL, the operator's machine makes the request: without a limit, the URL could name whatever
-//! only that machine can reach (server-side request forgery). So requests go to public addresses alone, unless the
-//! operator allows more. What is checked is the address that is connected to: a literal in the URL, or everything its
-//! name resolves to, resolved once and pinned for the connection. A name of which any address is forbidden is refused
-//! as a whole.
+//! A submitter chooses the URL, the operator's machine makes the request: without a limit, the URL
+//! could name whatever only that machine can reach (server-side request forgery). So requests go to
+//! public addresses alone, unless the operator allows more. What is checked is the address that is
+//! connected to: a literal in the URL, or everything its name resolves to, resolved once and pinned
+//! for the connection. A name of which any address is forbidden is refused as a whole.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -45,8 +45,8 @@ pub struct Network {
 #[error("a network is an address and a prefix length, for instance 10.1.0.0/16, found {0:?}")]
 pub struct NetworkError(String);
 
-/// Why a request must not be made. The message does not name the address a name resolves to: a submitter could map the
-/// operator's network with it.
+/// Why a request must not be made. The message does not name the address a name resolves to: a
+/// submitter could map the operator's network with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressPolicyError {
     /// The URL's port is not allowed.
@@ -155,7 +155,8 @@ impl AddressPolicy {
     }
 }
 
-/// Not in a block that IANA's special-purpose registry (RFC 6890 and what updates it) calls not globally reachable.
+/// Not in a block that IANA's special-purpose registry (RFC 6890 and what updates it) calls not
+/// globally reachable.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     const NOT_PUBLIC: [([u8; 4], u8); 16] = [
         ([0, 0, 0, 0], 8),
@@ -184,8 +185,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     })
 }
 
-/// Within 2000::/3, the only block that is handed out, and not in a part of it that is special or leads to IPv4
-/// addresses.
+/// Within 2000::/3, the only block that is handed out, and not in a part of it that is special or
+/// leads to IPv4 addresses.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let is_global_unicast = segments[0] & 0xe000 == 0x2000;

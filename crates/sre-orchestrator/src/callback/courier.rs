@@ -1,7 +1,7 @@
 //! From the outbox to the receivers.
 //!
-//! If the process dies after a delivery and before its record, the callback is delivered again by whoever finds this
-//! holder dead: at least once, with the same id.
+//! If the process dies after a delivery and before its record, the callback is delivered again by
+//! whoever finds this holder dead: at least once, with the same id.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -168,7 +168,8 @@ impl Courier {
         let Some(context) = context else {
             return Span::none();
         };
-        // Where nobody listens the receiver belongs to the submitter's span, the last one that is known to anybody.
+        // Where nobody listens the receiver belongs to the submitter's span, the last one that is
+        // known to anybody.
         let parent = if self.tracing.is_on() {
             Some(&context)
         } else {

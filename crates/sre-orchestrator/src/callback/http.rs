@@ -11,11 +11,12 @@ use reqwest::header::CONTENT_TYPE;
 use super::{AddressPolicy, Callback, CallbackError, CallbackKeys, CallbackMessage};
 use crate::http::{http_client, with_causes};
 
-/// How long a delivery may take in all where nobody says otherwise. The specification recommends 15 to 30 s.
+/// How long a delivery may take in all where nobody says otherwise. The specification recommends 15
+/// to 30 s.
 const DELIVERY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
-/// Posts results as Standard Webhooks. Redirects are not followed, proxies of the environment are not used, and the
-/// answer's body is not read, so that its size does not matter.
+/// Posts results as Standard Webhooks. Redirects are not followed, proxies of the environment are
+/// not used, and the answer's body is not read, so that its size does not matter.
 pub struct HttpCallback {
     client: reqwest::Client,
     policy: Arc<AddressPolicy>,
@@ -32,8 +33,8 @@ impl HttpCallback {
         let policy = Arc::new(policy);
         let client = http_client()
             .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&policy))))
-            // Receivers under ever new names would each leave a connection open, until there are no file handles for
-            // clients.
+            // Receivers under ever new names would each leave a connection open, until there are no
+            // file handles for clients.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| request_error(&error))?;
@@ -45,7 +46,8 @@ impl HttpCallback {
         })
     }
 
-    /// The same with another limit for one delivery in all, from the connection to the head of the answer.
+    /// The same with another limit for one delivery in all, from the connection to the head of the
+    /// answer.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }

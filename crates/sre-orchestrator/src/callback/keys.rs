@@ -1,11 +1,12 @@
 //! The secrets that sign callbacks.
 //!
-//! One file in the data folder, owner-only, holds two random seeds. Each submitter's symmetric secret is derived from
-//! the first, so that a receiver who can check its own callbacks cannot forge another submitter's; the second is the
-//! seed of the Ed25519 key that all receivers can check and none can forge with.
+//! One file in the data folder, owner-only, holds two random seeds. Each submitter's symmetric
+//! secret is derived from the first, so that a receiver who can check its own callbacks cannot
+//! forge another submitter's; the second is the seed of the Ed25519 key that all receivers can
+//! check and none can forge with.
 //!
-//! Crash behaviour: the file appears whole or not at all; of two processes that make it at once, the slower one reads
-//! the faster one's.
+//! Crash behaviour: the file appears whole or not at all; of two processes that make it at once,
+//! the slower one reads the faster one's.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -50,7 +51,8 @@ pub enum KeysError {
 }
 
 impl CallbackKeys {
-    /// Reads the keys from the file at `path`, making them if there are none. Its folder must exist.
+    /// Reads the keys from the file at `path`, making them if there are none. Its folder must
+    /// exist.
     ///
     /// # Errors
     /// [`KeysError`].

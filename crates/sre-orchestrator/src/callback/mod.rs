@@ -9,7 +9,8 @@
 //! | `schedule` | when it is tried again |
 //! | `courier` | takes callbacks from the outbox and records what became of them |
 //!
-//! Specification: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
+//! Specification:
+//! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 mod address;
 mod courier;

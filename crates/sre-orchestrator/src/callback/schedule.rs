@@ -13,10 +13,11 @@ impl Schedule {
         Self(pauses)
     }
 
-    /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None` when it is given
-    /// up.
+    /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None`
+    /// when it is given up.
     ///
-    /// Jitter adds up to a fifth, so that the callbacks of an outage do not come back together, and never too early.
+    /// Jitter adds up to a fifth, so that the callbacks of an outage do not come back together, and
+    /// never too early.
     #[must_use]
     pub fn pause(&self, failed: u32, random: f64) -> Option<Duration> {
         let index = usize::try_from(failed).ok()?.checked_sub(1)?;
@@ -27,7 +28,8 @@ impl Schedule {
 }
 
 impl Default for Schedule {
-    /// The schedule that the Standard Webhooks specification recommends: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 h.
+    /// The schedule that the Standard Webhooks specification recommends: 5 s, 5 min, 30 min, 2, 5,
+    /// 10, 14, 20 and 24 h.
     fn default() -> Self {
         const SECONDS: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
         Self(SECONDS.map(Duration::from_secs).to_vec())

@@ -1,7 +1,7 @@
 //! The three headers of Standard Webhooks.
 //!
-//! Signed is `id.timestamp.body`: with HMAC-SHA256 (`v1`) under the submitter's secret, and with Ed25519 (`v1a`, RFC
-//! 8032) under the key of the data folder. A receiver checks the one it knows.
+//! Signed is `id.timestamp.body`: with HMAC-SHA256 (`v1`) under the submitter's secret, and with
+//! Ed25519 (`v1a`, RFC 8032) under the key of the data folder. A receiver checks the one it knows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

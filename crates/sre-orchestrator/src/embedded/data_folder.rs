@@ -137,8 +137,8 @@ impl DataFolder {
         Ok(())
     }
 
-    /// Opens key and log, making what is missing, and puts the registrar of `journal` together. `program` is named in
-    /// receipts as what made them.
+    /// Opens key and log, making what is missing, and puts the registrar of `journal` together.
+    /// `program` is named in receipts as what made them.
     ///
     /// # Errors
     /// [`EmbeddedError::Registrar`]; also for a log that was lost, or is shorter than it was.

@@ -9,8 +9,9 @@
 //! | `log.sqlite3` | the transparency log; receipts and full tiles are in `blobs/` |
 //! | `blobs/` | everything content-addressed, see [`sre_da::LocalStore`] |
 //!
-//! Compiled programs are kept in the platform's cache folder and not here: they belong to the machine and to no order,
-//! and compiling a language runtime takes long enough that all data folders should share it.
+//! Compiled programs are kept in the platform's cache folder and not here: they belong to the
+//! machine and to no order, and compiling a language runtime takes long enough that all data
+//! folders should share it.
 
 mod data_folder;
 mod error;

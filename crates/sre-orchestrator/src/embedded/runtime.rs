@@ -27,12 +27,13 @@ pub struct Embedded {
 pub struct EmbeddedOptions {
     /// What orders may ask for.
     pub limits: OperatorLimits,
-    /// Where compiled programs are kept; may be deleted at any time. Default: the platform's cache folder.
+    /// Where compiled programs are kept; may be deleted at any time. Default: the platform's cache
+    /// folder.
     pub cache_folder: Option<PathBuf>,
     /// Told before a language runtime is compiled. Default nobody.
     pub notice: Option<CompilationNotice>,
-    /// Language runtimes besides those this program ships, for replays that name them. Whoever made one decides what
-    /// scripts return in it. Default none.
+    /// Language runtimes besides those this program ships, for replays that name them. Whoever made
+    /// one decides what scripts return in it. Default none.
     pub trusted_runtimes: Vec<LanguageRuntime>,
     /// How native skills run, if the operator allows them at all. Default: they are refused.
     #[cfg(all(feature = "native", target_os = "linux"))]
@@ -40,8 +41,8 @@ pub struct EmbeddedOptions {
 }
 
 impl Embedded {
-    /// Builds the sandbox for `folder`, with two slots per core: while one guest's result is on its way, the next one
-    /// runs. Writes nothing.
+    /// Builds the sandbox for `folder`, with two slots per core: while one guest's result is on its
+    /// way, the next one runs. Writes nothing.
     ///
     /// # Errors
     /// [`EmbeddedError::Sandbox`].
@@ -96,8 +97,8 @@ impl Embedded {
         &self.executor
     }
 
-    /// Opens store and journal and puts the orchestrator together, for the operator's own orders: their callbacks may
-    /// go to any address.
+    /// Opens store and journal and puts the orchestrator together, for the operator's own orders:
+    /// their callbacks may go to any address.
     ///
     /// # Errors
     /// [`EmbeddedError`].
@@ -147,8 +148,8 @@ impl Embedded {
         Ok(self.verifier_over(Arc::new(self.folder.open_store()?)))
     }
 
-    /// A verifier over other bytes than those of this data folder, which is not touched. It grants replays what orders
-    /// may ask for here.
+    /// A verifier over other bytes than those of this data folder, which is not touched. It grants
+    /// replays what orders may ask for here.
     #[must_use]
     pub fn verifier_over(&self, store: Arc<dyn Store>) -> Verifier {
         Verifier::new(self.executor.clone(), store).with_limits(self.acceptance.limits().replay())
@@ -157,8 +158,8 @@ impl Embedded {
 
 /// Executes one order on the embedded default, in the platform's data folder.
 ///
-/// Builds the sandbox and opens the folder each time; a program with more than one order keeps an [`Embedded`] and an
-/// [`Orchestrator`].
+/// Builds the sandbox and opens the folder each time; a program with more than one order keeps an
+/// [`Embedded`] and an [`Orchestrator`].
 ///
 /// # Errors
 /// [`EmbeddedError`]; an order that ran and failed is an [`OrderResult`] and no error.

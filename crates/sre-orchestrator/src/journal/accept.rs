@@ -51,7 +51,8 @@ pub enum ClaimWish {
     Never,
     /// A new order is worked on at once.
     IfNew,
-    /// An order that nobody works on is worked on at once, also one that was interrupted; that attempt does not count.
+    /// An order that nobody works on is worked on at once, also one that was interrupted; that
+    /// attempt does not count.
     Always,
 }
 
@@ -83,7 +84,8 @@ pub enum Accepted {
     },
     /// Another order was accepted under this id.
     Conflict,
-    /// An order was accepted under this id and has been forgotten since, with its result; see [`Journal::forget`].
+    /// An order was accepted under this id and has been forgotten since, with its result; see
+    /// [`Journal::forget`].
     Forgotten,
 }
 
@@ -108,7 +110,8 @@ struct Claim {
 }
 
 impl Journal {
-    /// Records an order, unless it is known, and claims it if wished. When this returns, what it returns survives.
+    /// Records an order, unless it is known, and claims it if wished. When this returns, what it
+    /// returns survives.
     ///
     /// # Errors
     /// [`JournalError`]; the order was not accepted.

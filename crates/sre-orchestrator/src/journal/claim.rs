@@ -42,8 +42,9 @@ struct ClaimRow {
 }
 
 impl Journal {
-    /// Claims up to `limit` orders that are ready for `backend`, one submitter after the other, beginning behind
-    /// `after` (by name); each submitter's orders by priority, then by age. Begins an attempt of each.
+    /// Claims up to `limit` orders that are ready for `backend`, one submitter after the other,
+    /// beginning behind `after` (by name); each submitter's orders by priority, then by age. Begins
+    /// an attempt of each.
     ///
     /// # Errors
     /// [`JournalError`]; nothing was claimed.

@@ -35,8 +35,8 @@ pub struct Outgoing {
 const COLUMNS: &str = "sequence, token, message_id, url, host, attempt, trace, submitter";
 
 impl Journal {
-    /// Claims callbacks that are due, one submitter after the other, each submitter's by age, as many as `places`
-    /// allows.
+    /// Claims callbacks that are due, one submitter after the other, each submitter's by age, as
+    /// many as `places` allows.
     ///
     /// # Errors
     /// [`JournalError`]; nothing was claimed.
@@ -113,7 +113,8 @@ fn waiting(connection: &Connection, turn: &str) -> rusqlite::Result<VecDeque<Str
     Ok(round)
 }
 
-/// The next callback that is due and has a place, which it takes. Whoever has nothing more leaves the round.
+/// The next callback that is due and has a place, which it takes. Whoever has nothing more leaves
+/// the round.
 fn next(
     connection: &Connection,
     now: i64,

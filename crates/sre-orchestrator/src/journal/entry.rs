@@ -47,8 +47,8 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    /// What is shown as the status of an order, the open ones first: the states, and for one that is finished how it
-    /// ended ([`OrderStatus`](sre_core::OrderStatus)).
+    /// What is shown as the status of an order, the open ones first: the states, and for one that
+    /// is finished how it ended ([`OrderStatus`](sre_core::OrderStatus)).
     pub const SHOWN: [&'static str; 6] = [
         "queued",
         "running",

@@ -57,8 +57,8 @@ impl JournalError {
         }
     }
 
-    /// What kind of failure it is, in a word that names no path: `disk_full`, `locked`, `read_only`, `damaged`,
-    /// `io_failed`, `moved` or `failed`.
+    /// What kind of failure it is, in a word that names no path: `disk_full`, `locked`,
+    /// `read_only`, `damaged`, `io_failed`, `moved` or `failed`.
     #[must_use]
     pub fn cause(&self) -> &'static str {
         match self {

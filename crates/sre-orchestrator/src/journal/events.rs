@@ -93,9 +93,9 @@ pub(super) fn add(
 }
 
 impl Journal {
-    /// Records that the attempt's commit is done and its replay begins. Does not wait for the disk: this is told to
-    /// whoever watches once it is durable, and a crash before that takes the attempt with it. Does nothing under an old
-    /// lease.
+    /// Records that the attempt's commit is done and its replay begins. Does not wait for the disk:
+    /// this is told to whoever watches once it is durable, and a crash before that takes the
+    /// attempt with it. Does nothing under an old lease.
     ///
     /// # Errors
     /// [`JournalError::Write`] when the journal is closed.
@@ -124,7 +124,8 @@ impl Journal {
         Ok(())
     }
 
-    /// The order's events after number `after`, oldest first, at most `limit`; `None` if the order was never accepted.
+    /// The order's events after number `after`, oldest first, at most `limit`; `None` if the order
+    /// was never accepted.
     ///
     /// # Errors
     /// [`JournalError`].

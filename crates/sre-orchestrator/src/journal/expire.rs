@@ -13,8 +13,8 @@ const EXPIRED: Ending<'_> = Ending {
 };
 
 impl Journal {
-    /// Ends the orders that have waited for their first attempt longer than they may, at most `limit`. Returns how
-    /// many.
+    /// Ends the orders that have waited for their first attempt longer than they may, at most
+    /// `limit`. Returns how many.
     ///
     /// # Errors
     /// [`JournalError`].

@@ -36,8 +36,8 @@ pub(super) struct OpenRow {
 }
 
 impl Journal {
-    /// Records how an order ended, together with its callback. When this returns, both survive. After an error the
-    /// order is given back.
+    /// Records how an order ended, together with its callback. When this returns, both survive.
+    /// After an error the order is given back.
     ///
     /// # Errors
     /// [`JournalError::LeaseLost`] when somebody else decides; otherwise what the storage said.

@@ -36,14 +36,16 @@ pub struct Journal {
     clock: Clock,
     /// Milliseconds that nobody sets back or ahead.
     pub(super) steady: Clock,
-    /// Until when each other holder says that it lives, and since when, by `steady`, it has not said more.
+    /// Until when each other holder says that it lives, and since when, by `steady`, it has not
+    /// said more.
     pub(super) silent: Mutex<HashMap<String, (i64, i64)>>,
     /// The latest that the clock has shown since it was last found set back.
     latest_ms: AtomicI64,
 }
 
 impl Journal {
-    /// Opens the journal at `path`, making it if need be; its folder must exist. Blocks for a few fsyncs.
+    /// Opens the journal at `path`, making it if need be; its folder must exist. Blocks for a few
+    /// fsyncs.
     ///
     /// # Errors
     /// [`JournalError::Open`], [`JournalError::Holder`].
@@ -63,7 +65,8 @@ impl Journal {
         Self::open_as(path, Use::Shared, Arc::clone(&clock), clock)
     }
 
-    /// As [`Journal::open`], when nobody else uses the journal, and nobody does as long as this one is open.
+    /// As [`Journal::open`], when nobody else uses the journal, and nobody does as long as this one
+    /// is open.
     ///
     /// # Errors
     /// As [`Journal::open`]; [`JournalError::InUse`].
@@ -88,7 +91,8 @@ impl Journal {
             // Whatever happened before this start, the clock may have been set back since.
             latest_ms: AtomicI64::new(i64::MAX),
         };
-        // The first look into the tables: a file that is damaged behind its first page is found out here.
+        // The first look into the tables: a file that is damaged behind its first page is found out
+        // here.
         journal.count_open().map_err(|error| match error {
             JournalError::Read(source) => OpenError::Sqlite {
                 path: path.to_path_buf(),
@@ -215,7 +219,8 @@ impl Journal {
             .optional()?)
     }
 
-    /// Wakes whoever holds it when something is recorded about the order at `sequence` by this process.
+    /// Wakes whoever holds it when something is recorded about the order at `sequence` by this
+    /// process.
     #[must_use]
     pub fn watch(&self, sequence: i64) -> Watch {
         self.watches.of(sequence)
@@ -268,8 +273,8 @@ impl Journal {
         Ok(())
     }
 
-    /// What is done from time to time: makes orders ready that wait for a moment the clock has jumped away from, and
-    /// counts.
+    /// What is done from time to time: makes orders ready that wait for a moment the clock has
+    /// jumped away from, and counts.
     ///
     /// # Errors
     /// [`JournalError`].

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sre_core::OrderId;
 
-/// The right to work on one attempt of one order. Dropping it without finishing gives the order back: the attempt does
-/// not count, and the next claim of this process can take it again.
+/// The right to work on one attempt of one order. Dropping it without finishing gives the order
+/// back: the attempt does not count, and the next claim of this process can take it again.
 #[derive(Debug)]
 pub struct Lease {
     pub(super) order_id: OrderId,

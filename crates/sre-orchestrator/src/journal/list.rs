@@ -63,8 +63,8 @@ impl Journal {
     }
 }
 
-/// The table that leads is the one whose index finds the orders in order, so that a page costs what is on it; and a
-/// page of one submitter's nothing that others have.
+/// The table that leads is the one whose index finds the orders in order, so that a page costs what
+/// is on it; and a page of one submitter's nothing that others have.
 fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let (tables, lead) = match filter.status.as_deref() {
         // CROSS JOIN keeps SQLite from beginning with the results, which are everybody's.
@@ -89,7 +89,8 @@ fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let mut sql =
         format!("{COLUMNS}{tables} LEFT JOIN finality f USING (sequence) WHERE {lead} < ?");
     match filter.status.as_deref() {
-        // Those that were forgotten are nearly all older than any that is kept: a page does not go through them.
+        // Those that were forgotten are nearly all older than any that is kept: a page does not go
+        // through them.
         None => sql.push_str(
             " AND coalesce(r.status, p.state) IS NOT NULL AND o.sequence >= min(
                  coalesce((SELECT min(sequence) FROM results), 9223372036854775807),

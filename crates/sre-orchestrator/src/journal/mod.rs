@@ -1,8 +1,8 @@
 //! What must survive: which orders were accepted, where they are, how they ended, and whom to tell.
 //!
-//! One SQLite file with one writer thread and group commit (see [`sre_da::group_commit`]). Every answer waits for its
-//! fsync. This is the one seam of the service: whatever stages and workers must remember goes through it, so that a
-//! fleet can replace it by something distributed.
+//! One SQLite file with one writer thread and group commit (see [`sre_da::group_commit`]). Every
+//! answer waits for its fsync. This is the one seam of the service: whatever stages and workers
+//! must remember goes through it, so that a fleet can replace it by something distributed.
 //!
 //! | table | holds |
 //! |---|---|
@@ -18,13 +18,15 @@
 //! | `holders` | processes that hold leases |
 //!
 //! Invariants:
-//! - An order has a row in exactly one of `open_orders` and `results`; one that was forgotten in neither.
-//! - Whoever works on an order holds a [`Lease`] with a fencing token, which grows with every claim. Nothing is
-//!   recorded or finished under an older token.
-//! - A lease ends when its holder has died, which the kernel tells by a file lock (`holders`), or when the holder has
-//!   not renewed it in time. An attempt that ended like that is an operating failure and counts.
-//! - All tables but `open_orders` grow at their end, which keeps the cost of an order the same however many there were
-//!   before.
+//! - An order has a row in exactly one of `open_orders` and `results`; one that was forgotten in
+//!   neither.
+//! - Whoever works on an order holds a [`Lease`] with a fencing token, which grows with every
+//!   claim. Nothing is recorded or finished under an older token.
+//! - A lease ends when its holder has died, which the kernel tells by a file lock (`holders`), or
+//!   when the holder has not renewed it in time. An attempt that ended like that is an operating
+//!   failure and counts.
+//! - All tables but `open_orders` grow at their end, which keeps the cost of an order the same
+//!   however many there were before.
 //! - No time limit trusts the wall clock to go forward: what was set in the future of now is due.
 
 mod accept;

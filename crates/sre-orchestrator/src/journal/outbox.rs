@@ -1,8 +1,8 @@
 //! Callbacks that are still to be delivered, and what became of the others.
 //!
-//! A row is made in the transaction that ends its order, so a result whose callback nobody knows of cannot exist.
-//! Delivery is at least once: a process that dies between a delivery and its record delivers again, under the same
-//! message id.
+//! A row is made in the transaction that ends its order, so a result whose callback nobody knows of
+//! cannot exist. Delivery is at least once: a process that dies between a delivery and its record
+//! delivers again, under the same message id.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -85,7 +85,8 @@ impl OpenCallback {
     }
 }
 
-/// Adds the order's callback, if it has one: due at once, or held where the order waits for verdicts.
+/// Adds the order's callback, if it has one: due at once, or held where the order waits for
+/// verdicts.
 pub(super) fn insert(
     transaction: &Transaction<'_>,
     now: i64,
@@ -175,7 +176,8 @@ impl Journal {
             .optional()?)
     }
 
-    /// Makes a callback due at once, whatever became of it, with the whole schedule before it; `None` if there is none.
+    /// Makes a callback due at once, whatever became of it, with the whole schedule before it;
+    /// `None` if there is none.
     ///
     /// # Errors
     /// [`JournalError`]; nothing has changed.

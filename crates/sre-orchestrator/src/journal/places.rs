@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-/// Deliveries at once of one submitter to one receiver, so that one that hangs does not keep the others waiting.
+/// Deliveries at once of one submitter to one receiver, so that one that hangs does not keep the
+/// others waiting.
 const PER_RECEIVER_LIMIT: usize = 4;
 
 /// The deliveries under way, and who may begin another.
 ///
-/// A submitter may have as many as places are free: alone half of all places, one of `n` that want many an `n + 1`th
-/// part. So there is a free place for whoever comes next, however many receivers of the others hang, as long as fewer
-/// submitters than places want some. Rejected: a fixed part for each submitter, of which a few together fill all
-/// places.
+/// A submitter may have as many as places are free: alone half of all places, one of `n` that want
+/// many an `n + 1`th part. So there is a free place for whoever comes next, however many receivers
+/// of the others hang, as long as fewer submitters than places want some. Rejected: a fixed part
+/// for each submitter, of which a few together fill all places.
 #[derive(Debug, Clone)]
 pub struct DeliveryPlaces {
     free: usize,

@@ -1,8 +1,8 @@
 //! Which orders still need a receipt.
 //!
-//! A row is made in the transaction that ends its order and removed when the receipt is durable in the log, so an order
-//! that has ended and has no receipt is always found again. Whoever dies in between issues it twice, and of two the log
-//! keeps the first.
+//! A row is made in the transaction that ends its order and removed when the receipt is durable in
+//! the log, so an order that has ended and has no receipt is always found again. Whoever dies in
+//! between issues it twice, and of two the log keeps the first.
 
 use std::time::Duration;
 
@@ -103,8 +103,8 @@ fn due(row: &Row<'_>) -> rusqlite::Result<DueReceipt> {
 }
 
 impl Journal {
-    /// Orders that need a receipt now: at most `limit_orders`, and none after the one whose result makes it
-    /// `limit_bytes`.
+    /// Orders that need a receipt now: at most `limit_orders`, and none after the one whose result
+    /// makes it `limit_bytes`.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -114,8 +114,8 @@ impl Journal {
         limit_bytes: usize,
     ) -> Result<DueReceipts, JournalError> {
         let reader = self.database.reader()?;
-        // What was set in the future of now is due: the clock has jumped. CROSS JOIN keeps SQLite from going through
-        // all results, of which there are many, to find the few that are due.
+        // What was set in the future of now is due: the clock has jumped. CROSS JOIN keeps SQLite
+        // from going through all results, of which there are many, to find the few that are due.
         let mut statement = reader.prepare_cached(&format!(
             "{COLUMNS} receipts_due CROSS JOIN results USING (sequence) CROSS JOIN orders USING (sequence)
              WHERE due_ms <= ?1 OR set_at_ms > ?1 ORDER BY receipts_due.sequence LIMIT ?2"
@@ -155,7 +155,8 @@ impl Journal {
         Ok(statement.query_row([order_id.as_str()], due).optional()?)
     }
 
-    /// Records that these orders have a receipt, durable and numbered in the log, which has this length by now.
+    /// Records that these orders have a receipt, durable and numbered in the log, which has this
+    /// length by now.
     ///
     /// # Errors
     /// [`JournalError::Write`]; they stay due, and the same receipts are found.
@@ -192,8 +193,8 @@ impl Journal {
         Ok(())
     }
 
-    /// The entries that the log of this name has had at least. Where none was ever noted, of whatever name, it is what
-    /// an earlier version counted that tells whether there was one.
+    /// The entries that the log of this name has had at least. Where none was ever noted, of
+    /// whatever name, it is what an earlier version counted that tells whether there was one.
     ///
     /// # Errors
     /// [`JournalError`].

@@ -1,4 +1,5 @@
-//! What dead workers leave behind. This is no special path: every worker loop comes by here from time to time.
+//! What dead workers leave behind. This is no special path: every worker loop comes by here from
+//! time to time.
 
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -25,8 +26,8 @@ pub struct Recovered {
 }
 
 impl Journal {
-    /// Ends the leases of holders that have died: an interrupted attempt is an operating failure and follows the
-    /// order's retry policy. Their deliveries are due at once.
+    /// Ends the leases of holders that have died: an interrupted attempt is an operating failure
+    /// and follows the order's retry policy. Their deliveries are due at once.
     ///
     /// # Errors
     /// [`JournalError`]; nothing has changed.
@@ -69,7 +70,8 @@ impl Journal {
         })
     }
 
-    /// Holders other than this process whose process has ended, or which have not renewed their leases for so long.
+    /// Holders other than this process whose process has ended, or which have not renewed their
+    /// leases for so long.
     fn dead_holders(&self) -> Result<Vec<String>, JournalError> {
         let reader = self.database.reader()?;
         let mut statement = reader.prepare_cached(
@@ -94,8 +96,8 @@ impl Journal {
             .collect())
     }
 
-    /// Whether the holder's time is over, and it has not said anything since this process first saw that time. By the
-    /// wall clock alone, one that jumps would end leases of the living.
+    /// Whether the holder's time is over, and it has not said anything since this process first saw
+    /// that time. By the wall clock alone, one that jumps would end leases of the living.
     fn is_late(&self, holder: &str, until_ms: i64) -> bool {
         let now = (self.steady)();
         let mut silent = self.silent();

@@ -1,8 +1,8 @@
 //! Forgetting old orders.
 //!
-//! Of an order that was forgotten its row in `orders` stays: id, digest of the request, submitter, time. An id stands
-//! in the log for ever, and so does its receipt; if it were new again, another order would get the receipt of the old
-//! one.
+//! Of an order that was forgotten its row in `orders` stays: id, digest of the request, submitter,
+//! time. An id stands in the log for ever, and so does its receipt; if it were new again, another
+//! order would get the receipt of the old one.
 
 use std::time::Duration;
 
@@ -48,7 +48,8 @@ pub struct Forgotten {
     pub never_final: u64,
     /// The first [`NEVER_FINAL_LIMIT`] of those.
     pub never_final_orders: Vec<NeverFinal>,
-    /// How many orders are old enough and were kept, because their receipt could not be issued so far.
+    /// How many orders are old enough and were kept, because their receipt could not be issued so
+    /// far.
     pub without_receipt: u64,
 }
 
@@ -70,8 +71,9 @@ pub const NEVER_FINAL_LIMIT: usize = 1000;
 const BATCH: i64 = 1000;
 
 impl Journal {
-    /// Forgets orders that ended too long ago and whose callback is not pending. One that is held for verdicts nobody
-    /// has given waits longer, and is dropped with its order. An id that was forgotten is never new again.
+    /// Forgets orders that ended too long ago and whose callback is not pending. One that is held
+    /// for verdicts nobody has given waits longer, and is dropped with its order. An id that was
+    /// forgotten is never new again.
     ///
     /// # Errors
     /// [`JournalError`]; some may have been forgotten.
@@ -164,7 +166,8 @@ impl Journal {
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
-    /// Who submitted an order that was forgotten; `None` for one that is kept, or was never accepted.
+    /// Who submitted an order that was forgotten; `None` for one that is kept, or was never
+    /// accepted.
     ///
     /// # Errors
     /// [`JournalError`].

@@ -21,8 +21,8 @@ const V1: &str = "
     ) STRICT;
 ";
 
-/// Leases, events, callbacks and uploaded skills. Version 1 did not keep what an order needs to run: an open order of
-/// that time is `incomplete` until it is submitted again.
+/// Leases, events, callbacks and uploaded skills. Version 1 did not keep what an order needs to
+/// run: an open order of that time is `incomplete` until it is submitted again.
 const V2: &str = "
     ALTER TABLE orders ADD COLUMN submitter TEXT NOT NULL DEFAULT 'local';
     ALTER TABLE orders ADD COLUMN skill BLOB;
@@ -91,8 +91,9 @@ const V2: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Receipts that are to be issued, verdicts of others, and orders that need some of these. Every order of an earlier
-/// version that has ended is due: those that have a receipt already are found to have it.
+/// Receipts that are to be issued, verdicts of others, and orders that need some of these. Every
+/// order of an earlier version that has ended is due: those that have a receipt already are found
+/// to have it.
 const V3: &str = "
     CREATE TABLE receipts_due (
         sequence INTEGER PRIMARY KEY REFERENCES orders,
@@ -132,7 +133,8 @@ const V4: &str = "
     ALTER TABLE outbox ADD COLUMN trace TEXT; -- traceparent
 ";
 
-/// Callbacks know who submitted the order, so that submitters can take turns without a look at all that waits.
+/// Callbacks know who submitted the order, so that submitters can take turns without a look at all
+/// that waits.
 const V5: &str = "
     ALTER TABLE outbox ADD COLUMN submitter TEXT NOT NULL DEFAULT 'local';
     UPDATE outbox SET submitter = (SELECT submitter FROM orders WHERE orders.sequence = outbox.sequence);
@@ -140,8 +142,8 @@ const V5: &str = "
     CREATE INDEX outbox_pending ON outbox (submitter, due_ms, host, holder) WHERE state = 'pending';
 ";
 
-/// Checks that came to nothing are counted: they are no clean ones. Those of orders that were forgotten before are not
-/// known.
+/// Checks that came to nothing are counted: they are no clean ones. Those of orders that were
+/// forgotten before are not known.
 const V6: &str = "
     ALTER TABLE coverage ADD COLUMN inconclusive INTEGER NOT NULL DEFAULT 0;
     UPDATE coverage SET inconclusive = (
@@ -150,7 +152,8 @@ const V6: &str = "
             HAVING max(verdict IN ('matched', 'hash_only', 'diverged', 'tampered')) = 0));
 ";
 
-/// How long the log was when it was last used: one that is shorter was lost, or put back from an older copy.
+/// How long the log was when it was last used: one that is shorter was lost, or put back from an
+/// older copy.
 const V7: &str = "
     CREATE TABLE log_seen (
         origin TEXT PRIMARY KEY,       -- the log's name

@@ -1,8 +1,8 @@
 //! What others found about orders, and which orders wait for that.
 //!
-//! Every verdict that was accepted is kept. Of those that one key gave about one order the latest counts. An order that
-//! needs `required` verdicts is final from the moment when so many keys say `matched`; it stays so, whatever comes
-//! later, and what comes later is shown beside it.
+//! Every verdict that was accepted is kept. Of those that one key gave about one order the latest
+//! counts. An order that needs `required` verdicts is final from the moment when so many keys say
+//! `matched`; it stays so, whatever comes later, and what comes later is shown beside it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -96,10 +96,11 @@ impl Coverage {
         }
     }
 
-    /// The largest share of wrong results, from 0 to 1, that goes along with this finding: were more of them wrong,
-    /// then a sample of as many as matched, chosen by chance, would show at least one with this `confidence`. 0 where
-    /// all matched. `None` where nothing matched, where something is disputed, which says more than any estimate, and
-    /// where a check came to nothing: whoever may withhold what was drawn may withhold what is wrong.
+    /// The largest share of wrong results, from 0 to 1, that goes along with this finding: were
+    /// more of them wrong, then a sample of as many as matched, chosen by chance, would show at
+    /// least one with this `confidence`. 0 where all matched. `None` where nothing matched, where
+    /// something is disputed, which says more than any estimate, and where a check came to nothing:
+    /// whoever may withhold what was drawn may withhold what is wrong.
     #[must_use]
     pub fn undetected_share(&self, confidence: f64) -> Option<f64> {
         let is_clean = self.matched > 0 && self.disputed == 0 && self.inconclusive == 0;
@@ -257,8 +258,8 @@ fn standing(
     })
 }
 
-/// Whether anybody has ever said anything about the order, that it matched, that it did not; and whether all that was
-/// ever said is that it could not be found out.
+/// Whether anybody has ever said anything about the order, that it matched, that it did not; and
+/// whether all that was ever said is that it could not be found out.
 fn said(connection: &Connection, sequence: i64) -> rusqlite::Result<[bool; 4]> {
     connection
         .prepare_cached(
@@ -270,8 +271,8 @@ fn said(connection: &Connection, sequence: i64) -> rusqlite::Result<[bool; 4]> {
         .query_row([sequence], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
 }
 
-/// An order with enough verdicts is final. Then its callback is due, and also as soon as somebody disputes it: its
-/// submitter must learn of that, too.
+/// An order with enough verdicts is final. Then its callback is due, and also as soon as somebody
+/// disputes it: its submitter must learn of that, too.
 fn decide(transaction: &Transaction<'_>, now: i64, sequence: i64) -> rusqlite::Result<()> {
     let Some(found) = finality(transaction, sequence)?.filter(|found| !found.is_final) else {
         return Ok(());

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Whom to wake when something was recorded about an order. Other processes' records wake nobody: whoever waits looks
-/// again from time to time.
+/// Whom to wake when something was recorded about an order. Other processes' records wake nobody:
+/// whoever waits looks again from time to time.
 #[derive(Default)]
 pub(super) struct Watches(Mutex<HashMap<i64, watch::Sender<News>>>);
 
@@ -15,8 +15,8 @@ pub(super) struct Watches(Mutex<HashMap<i64, watch::Sender<News>>>);
 pub struct News {
     /// Whether it has ended.
     pub ended: bool,
-    /// How it ended, as the JSON of an [`OrderResult`](sre_core::OrderResult), where that is at hand; else it is in the
-    /// journal.
+    /// How it ended, as the JSON of an [`OrderResult`](sre_core::OrderResult), where that is at
+    /// hand; else it is in the journal.
     pub result: Option<Arc<str>>,
 }
 
@@ -74,8 +74,8 @@ impl Watches {
 }
 
 impl Watch {
-    /// Waits until something was recorded since the last call (or since the watch was made), and says what is known by
-    /// then.
+    /// Waits until something was recorded since the last call (or since the watch was made), and
+    /// says what is known by then.
     pub async fn changed(&mut self) -> News {
         if self.changed.changed().await.is_err() {
             // The sender lives in the table as long as this watch does.

@@ -87,8 +87,9 @@ impl Evidence {
     }
 }
 
-/// Fetches everything a receipt leads to, as far as a bundle can hold it: commitment, input, profile, runtime, outcome,
-/// output, and the skill with its files. `with_runtime`: the language runtime too, where the engine names one.
+/// Fetches everything a receipt leads to, as far as a bundle can hold it: commitment, input,
+/// profile, runtime, outcome, output, and the skill with its files. `with_runtime`: the language
+/// runtime too, where the engine names one.
 pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) -> Evidence {
     let mut found = Evidence::default();
     let Some(provable) = &receipt.predicate().provable else {
@@ -109,7 +110,8 @@ pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) 
         found.fetch(store, output.into()).await;
     }
     let manifest = found.fetch(store, commitment.skill.into()).await;
-    // Whether it is the canonical form is the verifier's question; what cannot be read leads nowhere.
+    // Whether it is the canonical form is the verifier's question; what cannot be read leads
+    // nowhere.
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
     for file in manifest.iter().flat_map(|manifest| &manifest.files) {
         found.fetch(store, file.sha256.into()).await;

@@ -13,7 +13,8 @@ use crate::journal::{DueReceipt, DueReceipts, JournalError};
 
 /// Receipts in one batch. Signing so many takes some milliseconds.
 const BATCH_LIMIT_ORDERS: usize = 256;
-/// Results in one batch, in bytes of JSON; one more than fits is taken. An output may be as large as the whole limit.
+/// Results in one batch, in bytes of JSON; one more than fits is taken. An output may be as large
+/// as the whole limit.
 const BATCH_LIMIT_BYTES: usize = 16 << 20;
 /// Batches begin no faster than this, so that one fsync serves many orders.
 const BATCH_PERIOD: Duration = Duration::from_millis(100);
@@ -42,7 +43,8 @@ pub enum Batch {
 }
 
 impl Registrar {
-    /// Issues receipts as orders end, until `stop` turns true. What fails is logged and tried again.
+    /// Issues receipts as orders end, until `stop` turns true. What fails is logged and tried
+    /// again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let (mut failure, mut noted) = (Failure::default(), 0);
         while !*stop.borrow() {
@@ -73,8 +75,8 @@ impl Registrar {
     /// Issues the receipts of one batch of orders that have none.
     ///
     /// # Errors
-    /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own evidence is at fault
-    /// is logged, put off, and does not hold up others.
+    /// [`RegistrarError`] when nothing can be issued at the moment. An order of which only its own
+    /// evidence is at fault is logged, put off, and does not hold up others.
     pub async fn issue_due(&self) -> Result<Batch, RegistrarError> {
         let due = self
             .journal
@@ -106,8 +108,8 @@ impl Registrar {
         Ok(batch)
     }
 
-    /// The receipt of an order, issued now unless there is one, with the proof of its place in the log, which grows now
-    /// if it must; `None` for an order without a result.
+    /// The receipt of an order, issued now unless there is one, with the proof of its place in the
+    /// log, which grows now if it must; `None` for an order without a result.
     ///
     /// # Errors
     /// [`RegistrarError`]. Trying again is safe.
@@ -118,7 +120,8 @@ impl Registrar {
         let Some(receipt) = self.issue(order_id).await? else {
             return Ok(None);
         };
-        // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes it.
+        // Dies here: the receipt is in the log and not yet in a checkpoint; asking again completes
+        // it.
         self.log().integrate().await?;
         let proof = self.notary.proof(order_id).await?;
         Ok(Some((
@@ -127,8 +130,8 @@ impl Registrar {
         )))
     }
 
-    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is open, or when it was
-    /// forgotten.
+    /// The receipt of one order that has ended, issued now unless there is one; `None` while it is
+    /// open, or when it was forgotten.
     ///
     /// # Errors
     /// [`RegistrarError`]; trying again is safe.
@@ -158,7 +161,8 @@ impl Registrar {
             finished_at: order.finished_at,
         });
         self.notary.issue_all(finished.collect()).await?;
-        // Dies here: the orders stay due; the next batch signs the same, and the log keeps what it has.
+        // Dies here: the orders stay due; the next batch signs the same, and the log keeps what it
+        // has.
         let issued = parsed.iter().map(|(order, _)| order.sequence).collect();
         self.journal
             .receipts_issued(issued, self.log_length()?)

@@ -1,16 +1,18 @@
 //! Whether the log is as long as it was.
 //!
-//! A log that is shorter than it was would number other entries where there were some, and sign a second history of the
-//! same sizes. The journal notes how long the log is, in the transaction that counts receipts as issued and whenever it
-//! has grown otherwise; what it notes is durable in the log before. So a log that was lost, or put back from an older
-//! copy, is found out before anything is signed. A journal and a log that are put back together are not: only others,
-//! who have seen more, can tell.
+//! A log that is shorter than it was would number other entries where there were some, and sign a
+//! second history of the same sizes. The journal notes how long the log is, in the transaction that
+//! counts receipts as issued and whenever it has grown otherwise; what it notes is durable in the
+//! log before. So a log that was lost, or put back from an older copy, is found out before anything
+//! is signed. A journal and a log that are put back together are not: only others, who have seen
+//! more, can tell.
 
 use super::{Registrar, RegistrarError};
 use crate::journal::LogLength;
 
 impl Registrar {
-    /// Refuses a log that is shorter than it was, and notes how long it is; to be called before anything is signed.
+    /// Refuses a log that is shorter than it was, and notes how long it is; to be called before
+    /// anything is signed.
     ///
     /// # Errors
     /// [`RegistrarError::LogBehind`]; [`RegistrarError::Journal`].

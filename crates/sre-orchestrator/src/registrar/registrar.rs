@@ -14,7 +14,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::RegistrarError;
 use crate::Journal;
 
-/// Issues the receipts of a journal's orders, and takes verdicts on them. May be shared between threads.
+/// Issues the receipts of a journal's orders, and takes verdicts on them. May be shared between
+/// threads.
 pub struct Registrar {
     pub(super) journal: Arc<Journal>,
     pub(super) notary: Notary,
@@ -38,7 +39,8 @@ pub struct ReceiptState {
 }
 
 impl Registrar {
-    /// A registrar of `journal` that signs and keeps with `notary`, and believes whom the trust file in `keys` names.
+    /// A registrar of `journal` that signs and keeps with `notary`, and believes whom the trust
+    /// file in `keys` names.
     #[must_use]
     pub fn new(journal: Arc<Journal>, notary: Notary, keys: KeyFolder) -> Self {
         Self {
@@ -81,7 +83,8 @@ impl Registrar {
         })
     }
 
-    /// The receipt of an order and its number in the log; `None` while it has none, or when it was forgotten.
+    /// The receipt of an order and its number in the log; `None` while it has none, or when it was
+    /// forgotten.
     pub(super) async fn receipt_of(
         &self,
         order_id: &OrderId,
@@ -92,8 +95,8 @@ impl Registrar {
         Ok(self.notary.receipt_of(&order.result()?).await?)
     }
 
-    /// Whether an order is kept, and with it the evidence that its receipt leads to; of one that was forgotten only the
-    /// receipt is.
+    /// Whether an order is kept, and with it the evidence that its receipt leads to; of one that
+    /// was forgotten only the receipt is.
     ///
     /// # Errors
     /// [`RegistrarError::Journal`].
@@ -110,7 +113,8 @@ impl Registrar {
             .await
     }
 
-    /// The keys whose verdicts count now: all that are trusted for it but this node's own, present and past.
+    /// The keys whose verdicts count now: all that are trusted for it but this node's own, present
+    /// and past.
     ///
     /// # Errors
     /// [`RegistrarError::Keys`].
@@ -130,9 +134,9 @@ impl Registrar {
 
     /// Signs with the key in the folder from now on, if it was replaced (`sre key rotate`).
     ///
-    /// Called after the orders of a batch were read: so an order that the old key signs had ended before the new one
-    /// was in place, and until then the old one is trusted. Where the file cannot be used nothing is signed: receipts
-    /// wait, as they would at a start.
+    /// Called after the orders of a batch were read: so an order that the old key signs had ended
+    /// before the new one was in place, and until then the old one is trusted. Where the file
+    /// cannot be used nothing is signed: receipts wait, as they would at a start.
     pub(super) fn take_new_key(&self) -> Result<(), RegistrarError> {
         let key = self
             .keys

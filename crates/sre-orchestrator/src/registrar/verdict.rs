@@ -19,8 +19,9 @@ pub struct KeptVerdict {
 }
 
 impl Registrar {
-    /// Takes somebody's verdict on the receipt of `order_id`, an envelope in canonical JSON: checked, stored, entered
-    /// into the log, counted. When this returns, all of it is durable. The same again changes nothing.
+    /// Takes somebody's verdict on the receipt of `order_id`, an envelope in canonical JSON:
+    /// checked, stored, entered into the log, counted. When this returns, all of it is durable. The
+    /// same again changes nothing.
     ///
     /// # Errors
     /// [`VerdictError`]; the verdict does not count.
@@ -48,7 +49,8 @@ impl Registrar {
         if predicate.order_id != *order_id || verdict.receipt() != Some(receipt.digest()) {
             return Err(VerdictError::Other(order_id.clone()));
         }
-        // The log keeps for ever what it is given, so nobody else adds between this look and the journal's count.
+        // The log keeps for ever what it is given, so nobody else adds between this look and the
+        // journal's count.
         let _turn = self.turn(order_id).await;
         let standing = self
             .journal
@@ -63,7 +65,8 @@ impl Registrar {
                 .keep_verdict(&verdict)
                 .await
                 .map_err(RegistrarError::from)?;
-            // Dies here: the verdict is in the log and does not count. Its signer was told nothing and sends it again.
+            // Dies here: the verdict is in the log and does not count. Its signer was told nothing
+            // and sends it again.
             let new = NewVerdict {
                 sequence,
                 key: key.into(),

@@ -13,7 +13,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Orders that reach the queue's time limit in one transaction.
 const EXPIRY_LIMIT: usize = 256;
 
-/// Runs until the pool stops. At first at once: what dead processes left behind is this pool's to finish.
+/// Runs until the pool stops. At first at once: what dead processes left behind is this pool's to
+/// finish.
 pub(super) async fn maintain(pool: Arc<Pool>) {
     let mut stop = pool.stop.subscribe();
     let (mut recovered, mut renewed) = (None, None);

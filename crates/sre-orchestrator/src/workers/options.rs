@@ -8,14 +8,15 @@ use sre_core::Backend;
 /// How a pool of workers behaves.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
-    /// Orders of each backend that are worked on at once. Most of their time they wait for the disk, so this is more
-    /// than the sandbox has slots. Default 64 for Wasm.
+    /// Orders of each backend that are worked on at once. Most of their time they wait for the
+    /// disk, so this is more than the sandbox has slots. Default 64 for Wasm.
     pub concurrency: HashMap<Backend, usize>,
     /// Open orders beyond which new ones are refused. Default 10,000.
     pub queue_limit_orders: usize,
     /// How long an order may wait for its first attempt. Default 1 h.
     pub queue_time_limit: Option<Duration>,
-    /// How often the journal is looked at when nobody says that there is work in it. Default 500 ms.
+    /// How often the journal is looked at when nobody says that there is work in it. Default 500
+    /// ms.
     pub poll_period: Duration,
 }
 

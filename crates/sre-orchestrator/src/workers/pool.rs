@@ -107,8 +107,8 @@ impl Workers {
             if journal.open_orders() >= limit {
                 return Err(SubmitError::Full { limit });
             }
-            // Before the order is accepted: whoever takes it over needs the skill. One that is known has it, and one
-            // that is refused must leave nothing behind.
+            // Before the order is accepted: whoever takes it over needs the skill. One that is
+            // known has it, and one that is refused must leave nothing behind.
             pool.orchestrator.shelf().put(order.skill()).await?;
         }
         // Nobody is overtaken: a place is taken at once only while nobody waits.
@@ -130,7 +130,8 @@ impl Workers {
                 entry,
                 watch,
             } => {
-                // A lease comes only where there is a place for it. One without would be given back when it is dropped.
+                // A lease comes only where there is a place for it. One without would be given back
+                // when it is dropped.
                 match lease.zip(place) {
                     Some((lease, place)) => {
                         pool.orchestrator.meter().stage_ended(
@@ -171,7 +172,8 @@ impl Workers {
         Ok(answer)
     }
 
-    /// Makes the callback of an order due at once; see [`Journal::redeliver`](crate::Journal::redeliver).
+    /// Makes the callback of an order due at once; see
+    /// [`Journal::redeliver`](crate::Journal::redeliver).
     ///
     /// # Errors
     /// [`JournalError`].
@@ -204,8 +206,8 @@ impl Pool {
                 return;
             };
             if self.stopping.load(Ordering::Acquire) {
-                // The place may be that of an order that the shutdown has just given back: it must not be claimed again
-                // here.
+                // The place may be that of an order that the shutdown has just given back: it must
+                // not be claimed again here.
                 return;
             }
             let claimed = match self

@@ -9,8 +9,8 @@ use super::Workers;
 use super::pool::Running;
 
 impl Workers {
-    /// Refuses new orders, claims no more, lets attempts end for `grace`, and gives back those that have not: their
-    /// guests are stopped, and the attempt does not count.
+    /// Refuses new orders, claims no more, lets attempts end for `grace`, and gives back those that
+    /// have not: their guests are stopped, and the attempt does not count.
     pub async fn shutdown(&self, grace: Duration) {
         let pool = &self.pool;
         pool.stopping.store(true, Ordering::Release);

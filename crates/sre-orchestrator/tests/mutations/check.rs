@@ -1,6 +1,6 @@
-//! What strangers and operators write into the service's small texts: `traceparent`, order ids, orders, callback URLs,
-//! networks. Whatever is read is written as it was read, and no callback URL that is let through leads to this machine
-//! or its neighbours.
+//! What strangers and operators write into the service's small texts: `traceparent`, order ids,
+//! orders, callback URLs, networks. Whatever is read is written as it was read, and no callback URL
+//! that is let through leads to this machine or its neighbours.
 //!
 //! Shared by the mutations of every test run and by the fuzz target `service`.
 

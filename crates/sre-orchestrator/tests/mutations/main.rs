@@ -1,4 +1,5 @@
-//! A little of what a fuzzer does, in every test run and without tools: seeds of every kind, changed at random places.
+//! A little of what a fuzzer does, in every test run and without tools: seeds of every kind,
+//! changed at random places.
 
 mod check;
 

@@ -1,8 +1,9 @@
-//! Parts for orchestrators under test: a sandbox that does as it is told, and stages that are watched.
+//! Parts for orchestrators under test: a sandbox that does as it is told, and stages that are
+//! watched.
 //!
-//! The sandbox is a double because the faults it plays (an engine that is unavailable twice and then works, a guest
-//! that hangs until it is stopped) cannot be caused at will in a real one. Store, journal, committer and verifier are
-//! real.
+//! The sandbox is a double because the faults it plays (an engine that is unavailable twice and
+//! then works, a guest that hangs until it is stopped) cannot be caused at will in a real one.
+//! Store, journal, committer and verifier are real.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
@@ -259,7 +260,8 @@ pub fn order(id: &str) -> OrderConfig {
     OrderConfig::new(id.parse().expect("an id"), Arc::new(skill))
 }
 
-/// Waits until `is_so`, for three minutes at most: a busy machine may be slow, but a test must not wait for ever.
+/// Waits until `is_so`, for three minutes at most: a busy machine may be slow, but a test must not
+/// wait for ever.
 pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     eventually(what, || is_so().then_some(())).await;
 }

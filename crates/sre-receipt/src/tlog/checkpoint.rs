@@ -1,4 +1,5 @@
-//! Checkpoints (C2SP `tlog-checkpoint`): a log's name, its size and the root of its tree, as the text of a signed note.
+//! Checkpoints (C2SP `tlog-checkpoint`): a log's name, its size and the root of its tree, as the
+//! text of a signed note.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,8 +40,8 @@ impl Checkpoint {
     /// Reads the text of a note.
     ///
     /// # Errors
-    /// [`CheckpointError::Text`]. Extension lines are refused: no log of this project writes any, and nobody can audit
-    /// what they say.
+    /// [`CheckpointError::Text`]. Extension lines are refused: no log of this project writes any,
+    /// and nobody can audit what they say.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.split('\n');
         let mut line = || {

@@ -72,7 +72,8 @@ impl Entry {
     /// The bytes that are hashed into the tree.
     #[must_use]
     pub fn to_canonical(&self) -> Vec<u8> {
-        // The canonical form written down, because a log writes millions of them; `parse` and a test hold it to that.
+        // The canonical form written down, because a log writes millions of them; `parse` and a
+        // test hold it to that.
         format!(
             r#"{{"format":"{FORMAT}","kind":"{}","sha256":"{}"}}"#,
             self.kind.as_str(),

@@ -1,5 +1,5 @@
-//! The Merkle tree of RFC 6962, section 2.1: hashing and the verification of proofs (algorithms of RFC 9162, sections
-//! 2.1.3.2 and 2.1.4.2).
+//! The Merkle tree of RFC 6962, section 2.1: hashing and the verification of proofs (algorithms of
+//! RFC 9162, sections 2.1.3.2 and 2.1.4.2).
 
 use std::fmt;
 
@@ -58,7 +58,8 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// Checks that the entry with hash `leaf` stands at `index` of the tree with `size` entries and this root.
+/// Checks that the entry with hash `leaf` stands at `index` of the tree with `size` entries and
+/// this root.
 ///
 /// # Errors
 /// [`MerkleError`].
@@ -92,7 +93,8 @@ pub fn verify_inclusion(
     }
 }
 
-/// Checks that the tree with `size` entries begins with the one of `old_size` entries: nothing was changed or removed.
+/// Checks that the tree with `size` entries begins with the one of `old_size` entries: nothing was
+/// changed or removed.
 ///
 /// # Errors
 /// [`MerkleError`].

@@ -1,5 +1,6 @@
-//! The formats of a transparency log, as C2SP specifies them (<https://c2sp.org>): `signed-note`, `tlog-checkpoint`,
-//! `tlog-tiles`, `tlog-proof`, and version 1 of `tlog-cosignature` over the Merkle tree of RFC 6962.
+//! The formats of a transparency log, as C2SP specifies them (<https://c2sp.org>): `signed-note`,
+//! `tlog-checkpoint`, `tlog-tiles`, `tlog-proof`, and version 1 of `tlog-cosignature` over the
+//! Merkle tree of RFC 6962.
 //!
 //! Formats and checks only; `sre-log` keeps a log.
 

@@ -1,7 +1,7 @@
 //! Signed notes (C2SP `signed-note`): text, an empty line, and lines of signatures.
 //!
-//! Signatures by unknown keys are ignored, as the specification demands; a signature that says it is by a known key and
-//! does not hold refuses the whole note.
+//! Signatures by unknown keys are ignored, as the specification demands; a signature that says it
+//! is by a known key and does not hold refuses the whole note.
 
 use std::fmt;
 
@@ -61,7 +61,8 @@ pub enum NoteError {
 }
 
 impl Note {
-    /// A note with this text, which ends with a line end and has no control characters, and no signature yet.
+    /// A note with this text, which ends with a line end and has no control characters, and no
+    /// signature yet.
     ///
     /// # Errors
     /// [`NoteError::Text`].
@@ -123,7 +124,8 @@ impl Note {
         self.signatures.push(NoteSignature { name, id, bytes });
     }
 
-    /// Signs as the witness `name`, at `time_seconds` since 1970 (C2SP `tlog-cosignature`, version 1).
+    /// Signs as the witness `name`, at `time_seconds` since 1970 (C2SP `tlog-cosignature`, version
+    /// 1).
     pub fn cosign(&mut self, name: KeyName, key: &SecretKey, time_seconds: u64) {
         let id = VerifierKey::witness(name.clone(), key.public()).id();
         let signature = key.sign(cosigned(&self.text, time_seconds).as_bytes());
@@ -131,7 +133,8 @@ impl Note {
         self.signatures.push(NoteSignature { name, id, bytes });
     }
 
-    /// Adds the signatures of another copy of the same note, unless they are there or there are too many.
+    /// Adds the signatures of another copy of the same note, unless they are there or there are too
+    /// many.
     pub fn merge(&mut self, signatures: &[NoteSignature]) {
         for signature in signatures {
             if self.signatures.len() < SIGNATURE_LIMIT && !self.signatures.contains(signature) {
@@ -140,7 +143,8 @@ impl Note {
         }
     }
 
-    /// Whether `key` signed. For a witness the answer has the time it saw the note, in seconds since 1970.
+    /// Whether `key` signed. For a witness the answer has the time it saw the note, in seconds
+    /// since 1970.
     ///
     /// # Errors
     /// [`NoteError::Bad`] when a signature says it is by this key and does not hold.

@@ -1,4 +1,5 @@
-//! Proofs that need no network (C2SP `tlog-proof`): where an entry stands, the path to the root, and the checkpoint.
+//! Proofs that need no network (C2SP `tlog-proof`): where an entry stands, the path to the root,
+//! and the checkpoint.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -36,7 +37,8 @@ pub enum TlogProofError {
     /// The first line says it is something else.
     #[error("the proof does not begin with {HEADER:?}")]
     Header,
-    /// Index or path are malformed. The `extra` line of the format is refused: nothing authenticates it.
+    /// Index or path are malformed. The `extra` line of the format is refused: nothing
+    /// authenticates it.
     #[error("the proof's {0} is malformed")]
     Line(&'static str),
     /// The checkpoint in it is malformed.
@@ -88,8 +90,8 @@ impl TlogProof {
         })
     }
 
-    /// Checks that the entry stands in the tree of the checkpoint, and returns that checkpoint. Whether the checkpoint
-    /// is signed by whom is another question: see [`Checkpoint::verify`].
+    /// Checks that the entry stands in the tree of the checkpoint, and returns that checkpoint.
+    /// Whether the checkpoint is signed by whom is another question: see [`Checkpoint::verify`].
     ///
     /// # Errors
     /// [`TlogProofError`].

@@ -1,5 +1,6 @@
-//! Names of tiles (C2SP `tlog-tiles`): `tile/<level>/<index>[.p/<width>]` and `tile/entries/<index>[.p/<width>]`, the
-//! index in groups of three digits, all but the last marked with an `x`.
+//! Names of tiles (C2SP `tlog-tiles`): `tile/<level>/<index>[.p/<width>]` and
+//! `tile/entries/<index>[.p/<width>]`, the index in groups of three digits, all but the last marked
+//! with an `x`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,5 @@
-//! Keys of signed notes: a name and a public key in one line of text, the vkey of C2SP `signed-note`.
+//! Keys of signed notes: a name and a public key in one line of text, the vkey of C2SP
+//! `signed-note`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +14,12 @@ use crate::{KeyError, PublicKey};
 /// Longest key name, in bytes.
 const NAME_LIMIT_BYTES: usize = 255;
 
-/// Name of a log or a witness, by convention a URL without its scheme: 1 to 255 bytes without white space, control
-/// characters and `+`.
+/// Name of a log or a witness, by convention a URL without its scheme: 1 to 255 bytes without white
+/// space, control characters and `+`.
 ///
-/// What a key signs as a note begins with such a name and a line end. `DSSEv1 …`, which a receipt's signed bytes begin
-/// with, has a space and cannot be one; `cosignature/v1` is refused. So no signature over a note can stand for anything
-/// else that a key of this program signs.
+/// What a key signs as a note begins with such a name and a line end. `DSSEv1 …`, which a receipt's
+/// signed bytes begin with, has a space and cannot be one; `cosignature/v1` is refused. So no
+/// signature over a note can stand for anything else that a key of this program signs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName(String);

@@ -1,6 +1,8 @@
-//! A virtual environment with the independent readers, below the target folder, made once from PyPI.
+//! A virtual environment with the independent readers, below the target folder, made once from
+//! PyPI.
 //!
-//! Where Python or PyPI cannot be had the tests say so on standard error and pass; where `CI` is set they fail.
+//! Where Python or PyPI cannot be had the tests say so on standard error and pass; where `CI` is
+//! set they fail.
 
 use std::fs;
 use std::path::{Path, PathBuf};

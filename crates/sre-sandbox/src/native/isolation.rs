@@ -45,7 +45,8 @@ pub fn isolation(
         .map(|(layer, why)| (layer.name().to_owned(), why.clone()))
         .collect();
 
-    // What an interpreter that waited has read and drawn before the order differs from what it would have at its start.
+    // What an interpreter that waited has read and drawn before the order differs from what it
+    // would have at its start.
     let has_world = report.is_repeatable && !is_warm;
     let fixed = |holds: bool| if holds { "fixed" } else { "host" };
     let has = |name: &str| {

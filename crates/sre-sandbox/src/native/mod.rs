@@ -10,10 +10,11 @@
 //! | `image` | OCI image layouts as root folders |
 //! | `isolation` | what held, for the result |
 //!
-//! Runs are *best-effort repeatable*: addresses, environment, names, process numbers, hash seed, time and randomness
-//! are fixed; scheduling is the host's; and the result says which of these held. So it is not deterministic in the
-//! sense of [`Sandbox::is_deterministic`](crate::Sandbox::is_deterministic); its orders are replayed and compared all
-//! the same, unless the skill declares itself not repeatable.
+//! Runs are *best-effort repeatable*: addresses, environment, names, process numbers, hash seed,
+//! time and randomness are fixed; scheduling is the host's; and the result says which of these
+//! held. So it is not deterministic in the sense of
+//! [`Sandbox::is_deterministic`](crate::Sandbox::is_deterministic); its orders are replayed and
+//! compared all the same, unless the skill declares itself not repeatable.
 
 pub mod image;
 mod isolation;

@@ -1,10 +1,12 @@
 //! Jails made ahead, with Python started and waiting. Off by default.
 //!
-//! A jail of the pool is used once and thrown away, like any other; only its making lies before the order. It fits
-//! orders with the limits that an earlier one had: the first of a kind starts cold and causes others to be made.
+//! A jail of the pool is used once and thrown away, like any other; only its making lies before the
+//! order. It fits orders with the limits that an earlier one had: the first of a kind starts cold
+//! and causes others to be made.
 //!
-//! What a script sees is the same, but for what Python keeps to itself: addresses of objects, `sys.flags`, and the
-//! processor time that starting took. So a warm run does not call its addresses fixed.
+//! What a script sees is the same, but for what Python keeps to itself: addresses of objects,
+//! `sys.flags`, and the processor time that starting took. So a warm run does not call its
+//! addresses fixed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -75,7 +77,8 @@ struct Kind {
 }
 
 impl Pool {
-    /// A pool of up to `size` jails for each kind of limits, and of no more in the making at once; 0 is no pool.
+    /// A pool of up to `size` jails for each kind of limits, and of no more in the making at once;
+    /// 0 is no pool.
     pub fn new(size: usize) -> Self {
         Self {
             size,
@@ -91,8 +94,9 @@ impl Pool {
         let (held, number, missing, unused) = {
             let mut shelf = lock(&self.shelf);
             let mut kind = shelf.kind(order.limits);
-            // One that waits may be killed at any time: it is the first to go when the machine's memory runs out. All
-            // are looked at, or one that is never reached would keep its place for ever.
+            // One that waits may be killed at any time: it is the first to go when the machine's
+            // memory runs out. All are looked at, or one that is never reached would keep its place
+            // for ever.
             let dead: Vec<Held> = kind
                 .ready
                 .extract_if(.., |held| !held.is_waiting())

@@ -1,7 +1,8 @@
 //! From a package's entrypoint to a command, or why it cannot run.
 //!
-//! Everything that can be known without running it is said here, when the order is accepted: a missing interpreter, a
-//! program for another machine, an interpreter line with a carriage return, a file that may not be executed.
+//! Everything that can be known without running it is said here, when the order is accepted: a
+//! missing interpreter, a program for another machine, an interpreter line with a carriage return,
+//! a file that may not be executed.
 
 use std::path::Path;
 
@@ -25,7 +26,8 @@ pub struct Command {
     pub environment: Vec<(String, String)>,
 }
 
-/// Python's text hashes are the one source of difference between runs that an environment variable closes.
+/// Python's text hashes are the one source of difference between runs that an environment variable
+/// closes.
 const HASH_SEED: (&str, &str) = ("PYTHONHASHSEED", "0");
 
 /// Longest interpreter line that Linux reads, in bytes.

@@ -1,10 +1,11 @@
 //! The root folder, and its digest.
 //!
-//! A folder may be a root file system or an OCI image layout, which is unpacked first ([`super::image`]).
+//! A folder may be a root file system or an OCI image layout, which is unpacked first
+//! ([`super::image`]).
 //!
-//! The host's own `/usr` is not addressed by content: packages are updated, and a commitment can only say which
-//! interpreter was used. A folder that the operator names is: its digest covers every name, type, executable bit, link
-//! and content.
+//! The host's own `/usr` is not addressed by content: packages are updated, and a commitment can
+//! only say which interpreter was used. A folder that the operator names is: its digest covers
+//! every name, type, executable bit, link and content.
 
 use std::ffi::OsString;
 use std::fs;
@@ -35,7 +36,8 @@ pub struct Resolved {
     pub identity: String,
 }
 
-/// What an operator named: the host's, a root file system, or an image that is unpacked below `images`.
+/// What an operator named: the host's, a root file system, or an image that is unpacked below
+/// `images`.
 ///
 /// # Errors
 /// What is wrong with it, and where.
@@ -83,8 +85,8 @@ const LINKS_LIMIT: usize = 40;
 /// Links that a jail has too, from its own root on: those of the system for alternatives.
 const ALTERNATIVES: &str = "etc/alternatives";
 
-/// The program of the host that a path of the jail is, all links being followed within `root`: no link leads out of it.
-/// Nothing is looked at that a jail does not show.
+/// The program of the host that a path of the jail is, all links being followed within `root`: no
+/// link leads out of it. Nothing is looked at that a jail does not show.
 pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
     let parts = |path: &Path| -> Vec<OsString> {
         let names = path.components().filter_map(|part| match part {
@@ -126,7 +128,8 @@ pub fn find(root: &Path, path: &str) -> Option<PathBuf> {
     (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then_some(found)
 }
 
-/// One line per entry, sorted by name within each folder: type, executable bit, length of the path, path, digest.
+/// One line per entry, sorted by name within each folder: type, executable bit, length of the path,
+/// path, digest.
 fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -167,8 +170,8 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a path, relative to the root, is in what a jail shows of the root folder, or on the way to a link it has
-/// too.
+/// Whether a path, relative to the root, is in what a jail shows of the root folder, or on the way
+/// to a link it has too.
 fn is_shown(path: &Path) -> bool {
     let first = path.components().next().map(Component::as_os_str);
     first.is_some_and(Root::shows)

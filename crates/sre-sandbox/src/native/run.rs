@@ -25,11 +25,12 @@ use crate::backend::Deadline;
 use crate::contract::{CONTRACT_VERSION, Ending, LOG_LIMIT_BYTES, environment, judge};
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
-/// Version of everything in this module and the jail that a guest can observe. Raise it with every observable change.
+/// Version of everything in this module and the jail that a guest can observe. Raise it with every
+/// observable change.
 const VIEW_VERSION: &str = "4";
 
-/// Largest interpreter, in bytes: each is read whole for its digest, once. The largest that are in use have some 150
-/// MiB.
+/// Largest interpreter, in bytes: each is read whole for its digest, once. The largest that are in
+/// use have some 150 MiB.
 const INTERPRETER_LIMIT_BYTES: u64 = 1 << 30;
 
 /// Interpreters whose digests are remembered.
@@ -38,7 +39,8 @@ const INTERPRETERS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// Files in `/tmp` for each MiB of it.
 const TMP_FILES_PER_MIB: u64 = 256;
 
-/// The native backend. Building it costs nothing: the launcher starts when the first skill needs it.
+/// The native backend. Building it costs nothing: the launcher starts when the first skill needs
+/// it.
 pub struct NativeSandbox {
     options: NativeOptions,
     jail: Mutex<Option<Arc<Jail>>>,
@@ -54,8 +56,8 @@ struct Interpreter {
     digest: Digest,
 }
 
-/// What tells a file from another one in its place, or from itself with other content: device, number, size, and when
-/// content and number were last changed, in seconds and nanoseconds.
+/// What tells a file from another one in its place, or from itself with other content: device,
+/// number, size, and when content and number were last changed, in seconds and nanoseconds.
 type State = (u64, u64, u64, [i64; 4]);
 
 fn state(metadata: &Metadata) -> State {

@@ -1,7 +1,7 @@
 //! The two WASI versions, as translations to the calls of [`crate::world`].
 //!
-//! An adapter decodes arguments, calls the world, encodes results and keeps a table of handles. What a call *means* is
-//! decided in the world, once for both versions.
+//! An adapter decodes arguments, calls the world, encodes results and keeps a table of handles.
+//! What a call *means* is decided in the world, once for both versions.
 
 pub(crate) mod preview1;
 pub(crate) mod preview2;
@@ -39,7 +39,8 @@ impl Guest {
             resources,
         }
     }
-    /// Gives the guest `/tmp` under another name as its only folder, or no folder: what the public test-suite expects.
+    /// Gives the guest `/tmp` under another name as its only folder, or no folder: what the public
+    /// test-suite expects.
     #[cfg(test)]
     pub(crate) fn give_folder(&mut self, name: Option<&'static str>) {
         self.descriptors = preview1::Descriptors::with_folder(name);

@@ -2,8 +2,8 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Compilations of this process at once. One alone uses all cores for most of its time; the second fills the gaps, and
-/// a small program need not wait for a large one.
+/// Compilations of this process at once. One alone uses all cores for most of its time; the second
+/// fills the gaps, and a small program need not wait for a large one.
 const AT_ONCE: usize = 2;
 
 /// Whoever compiles takes a turn first: a compilation has no time limit and takes much memory.

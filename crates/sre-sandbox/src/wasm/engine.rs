@@ -13,17 +13,20 @@ use crate::{LanguageRuntime, SandboxError};
 /// The version `Cargo.toml` pins; a test compares it with `Cargo.lock`.
 const WASMTIME_VERSION: &str = "48.0.8";
 
-/// Version of everything in `world` and `wasi` that a guest can observe. Raise it with every observable change.
+/// Version of everything in `world` and `wasi` that a guest can observe. Raise it with every
+/// observable change.
 const WORLD_VERSION: &str = "1";
 
 /// What differs between the engines for small programs and for large interpreters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tuning {
-    /// Stack of a guest, in bytes. Part of the runtime's identity: a deeper stack turns an overflow into a success.
+    /// Stack of a guest, in bytes. Part of the runtime's identity: a deeper stack turns an overflow
+    /// into a success.
     pub(super) stack_limit_bytes: usize,
     /// Stack of the thread a guest runs on, in bytes; `None` where any thread's is enough.
     pub(super) thread_stack_bytes: Option<usize>,
-    /// Memory that stays mapped in a pool slot between two guests, in bytes: most guests never fault again.
+    /// Memory that stays mapped in a pool slot between two guests, in bytes: most guests never
+    /// fault again.
     memory_keep_resident_bytes: usize,
 }
 
@@ -54,8 +57,8 @@ pub(super) const INSTANCES_PER_GUEST: u32 = 16;
 pub(super) const MEMORIES_PER_GUEST: u32 = 4;
 pub(super) const TABLES_PER_GUEST: u32 = 16;
 
-/// Builds the engine; `slots` guests may live at once. Without `pooling` every guest gets memory of its own from the
-/// system, which is slower and must not matter to anything a guest sees.
+/// Builds the engine; `slots` guests may live at once. Without `pooling` every guest gets memory of
+/// its own from the system, which is slower and must not matter to anything a guest sees.
 pub(super) fn build(tuning: &Tuning, slots: u32, pooling: bool) -> Result<Engine, SandboxError> {
     let mut config = Config::new();
     // Determinism.
@@ -84,7 +87,8 @@ pub(super) fn build(tuning: &Tuning, slots: u32, pooling: bool) -> Result<Engine
 fn pool(tuning: &Tuning, slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots);
-    // Enough for every guest's limit at once, or a greedy guest would take the places of others. It costs addresses.
+    // Enough for every guest's limit at once, or a greedy guest would take the places of others. It
+    // costs addresses.
     pool.total_core_instances(slots.saturating_mul(INSTANCES_PER_GUEST));
     pool.total_memories(slots.saturating_mul(MEMORIES_PER_GUEST));
     pool.total_tables(slots.saturating_mul(TABLES_PER_GUEST));

@@ -1,10 +1,11 @@
-//! Memory images: what a program's memory holds before its first instruction, as a file in memory that every instance
-//! maps.
+//! Memory images: what a program's memory holds before its first instruction, as a file in memory
+//! that every instance maps.
 //!
-//! An instance writes to a few of the image's pages and reads a few more; the kernel maps each at its first touch and
-//! forgets them all at the end. For CPython, whose image is 33 MiB, this is nearly half of a brief run. It is much less
-//! where the file consists of large pages, since then the kernel counts users once for 512 pages and finds them side by
-//! side. wasmtime makes the file of small ones; [`Images`] has those enlarged that are used often.
+//! An instance writes to a few of the image's pages and reads a few more; the kernel maps each at
+//! its first touch and forgets them all at the end. For CPython, whose image is 33 MiB, this is
+//! nearly half of a brief run. It is much less where the file consists of large pages, since then
+//! the kernel counts users once for 512 pages and finds them side by side. wasmtime makes the file
+//! of small ones; [`Images`] has those enlarged that are used often.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +15,15 @@ use std::time::Duration;
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Runs after which images are enlarged; again after twice as many, and so on, for programs that came later and for
-/// pages that could not be moved. It takes tens of milliseconds, which a command that runs one order does not have.
+/// Runs after which images are enlarged; again after twice as many, and so on, for programs that
+/// came later and for pages that could not be moved. It takes tens of milliseconds, which a command
+/// that runs one order does not have.
 const FIRST_AFTER_RUNS: u64 = 32;
 
-/// Makes the image of a program, now rather than in its first run, and patiently. The kernel seals it only while nobody
-/// else holds one of its pages, waits 150 ms for that, and gives up (EBUSY); a machine that is short of memory moves
-/// pages all the time. Where that does not help, the first run tries once more, and says why it cannot start.
+/// Makes the image of a program, now rather than in its first run, and patiently. The kernel seals
+/// it only while nobody else holds one of its pages, waits 150 ms for that, and gives up (EBUSY); a
+/// machine that is short of memory moves pages all the time. Where that does not help, the first
+/// run tries once more, and says why it cannot start.
 pub(super) fn make(make: impl Fn() -> wasmtime::Result<()>) {
     for _ in 0..ATTEMPTS {
         match make() {
@@ -60,7 +63,8 @@ mod large {
     use std::path::Path;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    /// What wasmtime calls its files. If it called them something else, they would stay as they are.
+    /// What wasmtime calls its files. If it called them something else, they would stay as they
+    /// are.
     const NAME: &[u8] = b"/memfd:wasm-memory-image";
 
     /// Images below this size, in bytes, are left alone: there is little to gain.
@@ -86,7 +90,8 @@ mod large {
         }
     }
 
-    /// Enlarges the pages of all images of this process; says how many there are, and how many of them are large now.
+    /// Enlarges the pages of all images of this process; says how many there are, and how many of
+    /// them are large now.
     pub(super) fn enlarge_all() -> (usize, usize) {
         let (mut found, mut enlarged) = (0, 0);
         for entry in fs::read_dir("/proc/self/fd")
@@ -107,8 +112,8 @@ mod large {
         (found, enlarged)
     }
 
-    /// The image behind a descriptor of this process, if it is one. If others close it meanwhile and open something
-    /// else, that is opened once more, for reading, and not read.
+    /// The image behind a descriptor of this process, if it is one. If others close it meanwhile
+    /// and open something else, that is opened once more, for reading, and not read.
     fn open_image(descriptor: &Path) -> Option<File> {
         if !fs::read_link(descriptor)
             .ok()?

@@ -133,8 +133,9 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Defines every function of `wasi:sockets` that `component` imports as one that ends the guest.
 ///
-/// CPython's C library imports them; the runtime's own `socket` module raises an ordinary exception before it gets
-/// there. The interfaces are defined under exactly the names they are imported by, so that they shadow nothing.
+/// CPython's C library imports them; the runtime's own `socket` module raises an ordinary exception
+/// before it gets there. The interfaces are defined under exactly the names they are imported by,
+/// so that they shadow nothing.
 pub(super) fn refuse_sockets(
     linker: &mut Linker<Guest>,
     component: &Component,

@@ -7,8 +7,9 @@ use super::engine::{
 };
 use crate::SandboxError;
 
-/// Counts a guest's linear memories together and refuses growth beyond the profile's limit. A refusal is what a C
-/// program sees as a failed `malloc`; if it then fails, the outcome says "out of memory" rather than "trapped".
+/// Counts a guest's linear memories together and refuses growth beyond the profile's limit. A
+/// refusal is what a C program sees as a failed `malloc`; if it then fails, the outcome says "out
+/// of memory" rather than "trapped".
 pub(crate) struct MemoryLimiter {
     limit_bytes: usize,
     used_bytes: usize,
@@ -35,7 +36,8 @@ impl MemoryLimiter {
     }
 }
 
-/// Whether the system said no, or the process has no memory left, however much the engine says around it.
+/// Whether the system said no, or the process has no memory left, however much the engine says
+/// around it.
 pub(super) fn is_from_the_host(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| {
         #[cfg(unix)]
@@ -67,7 +69,8 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(true)
     }
 
-    /// A host that has no memory left must not look like a limit to the guest: a replay would take another path.
+    /// A host that has no memory left must not look like a limit to the guest: a replay would take
+    /// another path.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         // Other failures are growth beyond what the memory's type allows, and the same everywhere.
         if is_from_the_host(&error) {

@@ -37,9 +37,11 @@ pub(super) enum Code {
 /// Who wrote a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Author {
-    /// A stranger: it may be made to keep the compiler busy, and gets what the command world offers.
+    /// A stranger: it may be made to keep the compiler busy, and gets what the command world
+    /// offers.
     Stranger,
-    /// We: a language runtime, known by its digest. It may import sockets, which its C library does and nobody calls.
+    /// We: a language runtime, known by its digest. It may import sockets, which its C library does
+    /// and nobody calls.
     House,
 }
 
@@ -135,7 +137,8 @@ impl Machine {
         }
     }
 
-    /// Keeps other processes from compiling the same program at the same time, where there is a cache to share.
+    /// Keeps other processes from compiling the same program at the same time, where there is a
+    /// cache to share.
     pub(super) fn compilation_lock(&self, digest: Digest) -> Option<std::fs::File> {
         self.cache.as_ref()?.lock(digest)
     }
@@ -200,9 +203,9 @@ mod deserialize {
 
     /// Loads a module that [`CodeCache::load`](super::CodeCache::load) returned.
     pub(super) fn module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
-        // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified an HMAC over it,
-        // under a key that only this user can read, after reading it into memory that nobody else can change. wasmtime
-        // checks version and settings itself.
+        // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified
+        // an HMAC over it, under a key that only this user can read, after reading it into memory
+        // that nobody else can change. wasmtime checks version and settings itself.
         #[expect(
             unsafe_code,
             reason = "compiled code cannot be loaded otherwise; see the cache's documentation"
@@ -214,8 +217,9 @@ mod deserialize {
 
     /// Loads a component that [`CodeCache::load`](super::CodeCache::load) returned.
     pub(super) fn component(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-        // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a component's: the
-        // name under the HMAC is derived from the program's digest, and a program is one or the other.
+        // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a
+        // component's: the name under the HMAC is derived from the program's digest, and a program
+        // is one or the other.
         #[expect(
             unsafe_code,
             reason = "compiled code cannot be loaded otherwise; see the cache's documentation"

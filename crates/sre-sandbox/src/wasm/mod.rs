@@ -1,4 +1,5 @@
-//! The WebAssembly backend: WASI preview 1 command modules and WASI 0.2 command components, deterministic.
+//! The WebAssembly backend: WASI preview 1 command modules and WASI 0.2 command components,
+//! deterministic.
 //!
 //! | file | holds |
 //! |---|---|
@@ -14,9 +15,10 @@
 //! | `ticker` | the epoch that lets the host interrupt a guest |
 //! | `run` | one execution |
 //!
-//! Why no call here is `async`: every host function works on memory of its own and returns at once; sleeping moves the
-//! guest's virtual clock. So a guest is always either in its own code, which the epoch interrupts, or in a short host
-//! call. There is nothing for an asynchronous timeout to interrupt.
+//! Why no call here is `async`: every host function works on memory of its own and returns at once;
+//! sleeping moves the guest's virtual clock. So a guest is always either in its own code, which the
+//! epoch interrupts, or in a short host call. There is nothing for an asynchronous timeout to
+//! interrupt.
 
 mod cache;
 mod compilers;

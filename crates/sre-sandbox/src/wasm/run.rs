@@ -20,15 +20,18 @@ use crate::{
     Account, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop,
 };
 
-/// What a component may hand over in one call, in bytes: the host copies it before anybody can look at it.
+/// What a component may hand over in one call, in bytes: the host copies it before anybody can look
+/// at it.
 const HOSTCALL_LIMIT_BYTES: usize = 32 << 20;
 
 /// How to build a [`WasmSandbox`].
 #[derive(Clone)]
 pub struct WasmOptions {
-    /// Folder of the compiled-code cache; `None` compiles every program once per process. Default `None`.
+    /// Folder of the compiled-code cache; `None` compiles every program once per process. Default
+    /// `None`.
     pub cache_folder: Option<PathBuf>,
-    /// Most that this folder holds, in bytes: what has been of no use for longest goes first. Default 4 GiB.
+    /// Most that this folder holds, in bytes: what has been of no use for longest goes first.
+    /// Default 4 GiB.
     pub cache_limit_bytes: u64,
     /// Guests that may live at once. Each reserves address space, not memory. Default 64.
     pub slots: u32,
@@ -36,7 +39,8 @@ pub struct WasmOptions {
     pub language_runtimes: Vec<LanguageRuntime>,
     /// Told before a language runtime is compiled. Default nobody.
     pub notice: Option<CompilationNotice>,
-    /// Whether guests get their memory from a pool. Nothing a guest sees depends on it. Default true.
+    /// Whether guests get their memory from a pool. Nothing a guest sees depends on it. Default
+    /// true.
     pub pooling: bool,
 }
 
@@ -62,12 +66,12 @@ pub struct WasmSandbox {
 }
 
 impl WasmSandbox {
-    /// Builds the engine. Takes some milliseconds; do it once per process. Writes nothing: the cache folder is made
-    /// when the first program that can run has been compiled.
+    /// Builds the engine. Takes some milliseconds; do it once per process. Writes nothing: the
+    /// cache folder is made when the first program that can run has been compiled.
     ///
     /// # Errors
-    /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache folder that cannot be
-    /// used is reported in the log and done without.
+    /// [`SandboxError::Unavailable`] when the host cannot provide what the engine needs. A cache
+    /// folder that cannot be used is reported in the log and done without.
     pub fn new(options: WasmOptions) -> Result<Self, SandboxError> {
         let WasmOptions {
             cache_folder,
@@ -163,7 +167,8 @@ impl Sandbox for WasmSandbox {
     }
 }
 
-/// The time limit is the guest's: that others are compiled first, or it itself is, is not its doing.
+/// The time limit is the guest's: that others are compiled first, or it itself is, is not its
+/// doing.
 fn run_program(
     program: &Program,
     job: &Job<'_>,
@@ -178,7 +183,8 @@ fn run_program(
     }
 }
 
-/// Runs `work` on a thread with a stack of its own: a guest's stack is its thread's, and the caller's may be small.
+/// Runs `work` on a thread with a stack of its own: a guest's stack is its thread's, and the
+/// caller's may be small.
 fn on_a_deep_stack<T: Send>(
     bytes: usize,
     work: impl FnOnce() -> Result<T, SandboxError> + Send,
@@ -342,7 +348,8 @@ fn ending(
             _ => SandboxError::Cancelled,
         });
     }
-    // A component's modules start one after another: one may have run when the host has no memory for the next.
+    // A component's modules start one after another: one may have run when the host has no memory
+    // for the next.
     if error.is::<PoolConcurrencyLimitError>() || is_from_the_host(&error) {
         return Err(SandboxError::Unavailable(format!("{error:#}")));
     }

@@ -1,8 +1,8 @@
 //! The public WASI preview 1 test-suite, against a copy of it that lies outside the repository.
 //!
-//! `scripts/wasi-testsuite.sh` runs it and keeps the table in `docs/wasi-testsuite.md`. A test there wants arguments,
-//! an environment and a writable folder of its own choice, which no skill gets; so it is run in the same machine,
-//! linker and world, but from in here.
+//! `scripts/wasi-testsuite.sh` runs it and keeps the table in `docs/wasi-testsuite.md`. A test
+//! there wants arguments, an environment and a writable folder of its own choice, which no skill
+//! gets; so it is run in the same machine, linker and world, but from in here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,8 +35,8 @@ struct Spec {
     stdout: Option<String>,
 }
 
-/// Tests that cannot pass, and why. There are no links of any kind: a package refuses them, and a path that leads to
-/// another is one more way out.
+/// Tests that cannot pass, and why. There are no links of any kind: a package refuses them, and a
+/// path that leads to another is one more way out.
 const NEEDS_LINKS: &[&str] = &[
     "rust/nofollow_errors",
     "rust/path_exists",

@@ -10,7 +10,8 @@ use wasmtime::Engine;
 /// How often a running guest is asked whether it must stop.
 const TICK: Duration = Duration::from_millis(5);
 
-/// One thread per engine. It sleeps for good while no guest runs, so an idle process has no wake-ups.
+/// One thread per engine. It sleeps for good while no guest runs, so an idle process has no
+/// wake-ups.
 pub(super) struct Ticker {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -65,7 +66,8 @@ impl Shared {
     fn park(&self) {
         let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
         *parked = true;
-        // Checked again under the lock: whoever starts a guest after this check finds `parked` set and wakes us.
+        // Checked again under the lock: whoever starts a guest after this check finds `parked` set
+        // and wakes us.
         while *parked
             && self.running.load(Ordering::SeqCst) == 0
             && !self.closing.load(Ordering::SeqCst)

@@ -1,8 +1,9 @@
 //! The guest's clock.
 //!
-//! It starts at the order's `clock_start` and moves for two reasons only: a read takes a virtual microsecond, so that
-//! a guest that waits for time to pass does not wait for ever; a sleep takes as long as it says and costs the host
-//! nothing. Where the guest sleeps past the profile's time limit it is stopped, as it would be by a wall clock.
+//! It starts at the order's `clock_start` and moves for two reasons only: a read takes a virtual
+//! microsecond, so that a guest that waits for time to pass does not wait for ever; a sleep takes
+//! as long as it says and costs the host nothing. Where the guest sleeps past the profile's time
+//! limit it is stopped, as it would be by a wall clock.
 
 use jiff::Timestamp;
 
@@ -20,7 +21,8 @@ pub(crate) struct VirtualClock {
 
 impl VirtualClock {
     pub(crate) fn new(start: Timestamp, limit_ms: u64, witness: Witness) -> Self {
-        // WASI counts nanoseconds since 1970 in 64 bits, which end in 2554; moments outside are moved to the near end.
+        // WASI counts nanoseconds since 1970 in 64 bits, which end in 2554; moments outside are
+        // moved to the near end.
         let start_ns =
             u64::try_from(start.as_nanosecond().clamp(0, i128::from(u64::MAX))).unwrap_or(u64::MAX);
         Self {
@@ -55,7 +57,8 @@ impl VirtualClock {
         self.elapsed_ns
     }
 
-    /// The monotonic instant that is `realtime_ns` on the other clock; 0 if that lies before the start.
+    /// The monotonic instant that is `realtime_ns` on the other clock; 0 if that lies before the
+    /// start.
     pub(crate) fn monotonic_at(&self, realtime_ns: u64) -> u64 {
         realtime_ns.saturating_sub(self.start_ns)
     }

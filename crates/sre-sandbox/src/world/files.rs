@@ -1,8 +1,8 @@
 //! The guest's files: the package, read-only, at `/`, and a private `/tmp`.
 //!
-//! There is no path from here to the host's file system. Metadata is fixed: inode numbers count sorted paths, times
-//! are those of the guest's clock, listings are sorted. Links do not exist and cannot be made. `..` stops at the root
-//! of the folder a guest was given.
+//! There is no path from here to the host's file system. Metadata is fixed: inode numbers count
+//! sorted paths, times are those of the guest's clock, listings are sorted. Links do not exist and
+//! cannot be made. `..` stops at the root of the folder a guest was given.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -242,8 +242,9 @@ impl Files {
         Ok(stat)
     }
 
-    /// The entry of a folder whose name is the first after `after`, or the first of all; a listing is sorted by name.
-    /// A listing that remembers the last name and nothing else skips and repeats nothing while entries come and go.
+    /// The entry of a folder whose name is the first after `after`, or the first of all; a listing
+    /// is sorted by name. A listing that remembers the last name and nothing else skips and repeats
+    /// nothing while entries come and go.
     pub(crate) fn entry_after(
         &self,
         folder: NodeId,
@@ -259,7 +260,8 @@ impl Files {
         Ok(next.map(|(name, &index)| (name.as_str(), folder.sibling(index))))
     }
 
-    /// The entries of a folder as they stand, sorted by name, to be looked up with [`Files::entry`] later.
+    /// The entries of a folder as they stand, sorted by name, to be looked up with [`Files::entry`]
+    /// later.
     pub(crate) fn snapshot(&self, folder: NodeId) -> Result<Vec<u32>, FileError> {
         // A package has 512 files and `/tmp` makes no more nodes than this holds.
         self.entries(folder)?
@@ -268,7 +270,8 @@ impl Files {
             .collect()
     }
 
-    /// Name and node of an entry from a [`snapshot`](Files::snapshot) of `folder`; `None` once it is gone from there.
+    /// Name and node of an entry from a [`snapshot`](Files::snapshot) of `folder`; `None` once it
+    /// is gone from there.
     pub(crate) fn entry(&self, folder: NodeId, index: u32) -> Option<(&str, NodeId)> {
         let index = index as usize;
         let name = match folder {

@@ -1,8 +1,10 @@
-//! The deterministic machine a Wasm guest lives in: clock, randomness, standard streams and files, all in memory.
+//! The deterministic machine a Wasm guest lives in: clock, randomness, standard streams and files,
+//! all in memory.
 //!
-//! No function here reads the host's clock, entropy, environment or file system, so nothing of them can reach a guest
-//! through any import: determinism holds by construction, not by care. The WASI adapters in [`crate::wasi`] translate
-//! calls to this machine and back and keep no state of their own but handles.
+//! No function here reads the host's clock, entropy, environment or file system, so nothing of them
+//! can reach a guest through any import: determinism holds by construction, not by care. The WASI
+//! adapters in [`crate::wasi`] translate calls to this machine and back and keep no state of their
+//! own but handles.
 
 mod clock;
 mod files;

@@ -82,7 +82,8 @@ impl Stdout {
     }
 }
 
-/// What the guest logged. Exceeding the limit cuts the log and goes on: a talkative skill is not a failed one.
+/// What the guest logged. Exceeding the limit cuts the log and goes on: a talkative skill is not a
+/// failed one.
 pub(crate) struct Log {
     bytes: Vec<u8>,
     limit: usize,

@@ -1,4 +1,5 @@
-//! The guest's private `/tmp`: files in memory, limited in bytes and in number, gone with the instance.
+//! The guest's private `/tmp`: files in memory, limited in bytes and in number, gone with the
+//! instance.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +9,14 @@ use super::tree::NodeKind;
 /// Files and folders `/tmp` may hold.
 const NODE_LIMIT: usize = 4096;
 
-/// What an entry costs against the byte limit besides its content, so that a million empty files are not free.
+/// What an entry costs against the byte limit besides its content, so that a million empty files
+/// are not free.
 const ENTRY_COST_BYTES: u64 = 256;
 
 pub(super) const ROOT: usize = 0;
 
-/// Slots are never reused, so an inode number names one file for the whole run; a removed file's content is freed
-/// with its last handle.
+/// Slots are never reused, so an inode number names one file for the whole run; a removed file's
+/// content is freed with its last handle.
 pub(super) struct Tmp {
     nodes: Vec<Option<TmpNode>>,
     live: usize,
@@ -27,7 +29,8 @@ pub(super) struct TmpNode {
     pub(super) modified_ns: u64,
     pub(super) accessed_ns: u64,
     handles: u32,
-    /// Where it can be found: the folder and the name there. `None` for the root and once it is removed.
+    /// Where it can be found: the folder and the name there. `None` for the root and once it is
+    /// removed.
     link: Option<(usize, String)>,
 }
 
@@ -130,7 +133,8 @@ impl Tmp {
         if !self.is_linked(directory)? {
             return Err(FileError::NotFound);
         }
-        // Slots are not reused, so all that were ever made count a little: the vector itself is bounded too.
+        // Slots are not reused, so all that were ever made count a little: the vector itself is
+        // bounded too.
         if self.live >= NODE_LIMIT || self.nodes.len() >= 64 * NODE_LIMIT {
             return Err(FileError::NoSpace);
         }
@@ -252,8 +256,8 @@ impl Tmp {
         Ok(())
     }
 
-    /// Whether `inner` is `outer` or lies below it. Walks upwards and without recursion: a guest can nest folders as
-    /// deep as it has entries, and this runs on what its own stack left over.
+    /// Whether `inner` is `outer` or lies below it. Walks upwards and without recursion: a guest
+    /// can nest folders as deep as it has entries, and this runs on what its own stack left over.
     fn contains(&self, outer: usize, inner: usize) -> bool {
         let above = |&node: &usize| {
             self.get(node)

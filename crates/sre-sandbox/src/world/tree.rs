@@ -1,4 +1,5 @@
-//! The package as a guest sees it: a read-only tree, built once per skill and shared by all its instances.
+//! The package as a guest sees it: a read-only tree, built once per skill and shared by all its
+//! instances.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ pub(crate) enum NodeKind {
     Directory,
 }
 
-/// The package's files. Node 0 is the root; numbers follow the sorted paths, so they are the same on every host.
+/// The package's files. Node 0 is the root; numbers follow the sorted paths, so they are the same
+/// on every host.
 pub(crate) struct PackageTree {
     nodes: Vec<PackageNode>,
 }

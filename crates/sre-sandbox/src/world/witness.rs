@@ -1,8 +1,8 @@
-//! Writes down what a guest was told, so that two runs can be compared call by call, and what it told the host, so that
-//! a run can be compared with somebody's word.
+//! Writes down what a guest was told, so that two runs can be compared call by call, and what it
+//! told the host, so that a run can be compared with somebody's word.
 //!
-//! Everything that comes to a guest from outside comes through the world, so this sees all of it. It is for finding
-//! where two runs part, and costs a normal run one test for `None` per call.
+//! Everything that comes to a guest from outside comes through the world, so this sees all of it.
+//! It is for finding where two runs part, and costs a normal run one test for `None` per call.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,5 @@
-//! A backend that does what a test tells it, for what no real one can be made to do; and the smallest order for it.
+//! A backend that does what a test tells it, for what no real one can be made to do; and the
+//! smallest order for it.
 //!
 //! Other crates' tests include this file by its path.
 

@@ -52,7 +52,8 @@ pub fn input_is_the_same_on_every_way(bench: &impl Bench) {
     assert_eq!(in_environment.as_bytes(), canonical);
 }
 
-/// Standard input holds the canonical bytes themselves: what comes back untouched is canonical already.
+/// Standard input holds the canonical bytes themselves: what comes back untouched is canonical
+/// already.
 pub fn input_survives_any_text(bench: &impl Bench) {
     let long = "x".repeat(90_000);
     for text in [

@@ -1,8 +1,9 @@
 //! What every backend must do: the contract of a skill, as one suite.
 //!
-//! The cases are generic over [`Bench`]: a backend and the programs that show it. Cases of `contract` hold for every
-//! backend; those of `metered` for backends that count instructions and memory exactly. A new backend adds a bench and
-//! one line at the end of this file. Without a feature there is no backend and nothing to test.
+//! The cases are generic over [`Bench`]: a backend and the programs that show it. Cases of
+//! `contract` hold for every backend; those of `metered` for backends that count instructions and
+//! memory exactly. A new backend adds a bench and one line at the end of this file. Without a
+//! feature there is no backend and nothing to test.
 
 #![cfg(any(feature = "wasm", all(feature = "native", target_os = "linux")))]
 
@@ -29,8 +30,8 @@ use sre_skill::Skill;
 trait Bench {
     fn sandbox(&self) -> &(dyn Sandbox + Sync);
 
-    /// The backend's version of a program, in a package with the files `data/note.txt` ("a note"), `b.txt` and `a.txt`.
-    /// `package` replaces fields of the package.
+    /// The backend's version of a program, in a package with the files `data/note.txt` ("a note"),
+    /// `b.txt` and `a.txt`. `package` replaces fields of the package.
     fn skill(&self, program: Program, package: Value) -> Skill;
 
     /// The names in the package's top folder: the files above and the program.
@@ -48,7 +49,8 @@ trait Bench {
 enum Program {
     /// Copies standard input to standard output.
     Echo,
-    /// Returns its environment in hexadecimal, `NAME=value` and a zero byte each, in the order found.
+    /// Returns its environment in hexadecimal, `NAME=value` and a zero byte each, in the order
+    /// found.
     Environment,
     /// Returns its arguments in hexadecimal, with a zero byte after each.
     Arguments,
@@ -58,7 +60,8 @@ enum Program {
     ReadPackage,
     /// Tries four ways to change the package; returns how many were refused.
     WritePackage,
-    /// Returns a list: names in `/tmp`; the names after a file `note` was written; its content in hexadecimal.
+    /// Returns a list: names in `/tmp`; the names after a file `note` was written; its content in
+    /// hexadecimal.
     Tmp,
     /// Returns 0 if fresh memory holds nothing of an earlier run, and leaves something there.
     Remember,

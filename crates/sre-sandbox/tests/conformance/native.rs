@@ -1,4 +1,5 @@
-//! The native backend: programs are `tests/programs/native.c`, compiled here, each with its name defined.
+//! The native backend: programs are `tests/programs/native.c`, compiled here, each with its name
+//! defined.
 
 use std::collections::{BTreeSet, HashMap};
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The native backend beyond the contract: bad programs, scripts, what the result says, faults of the launcher.
+//! The native backend beyond the contract: bad programs, scripts, what the result says, faults of
+//! the launcher.
 
 #![cfg(target_os = "linux")]
 

@@ -36,7 +36,8 @@ fn warm_jails_give_the_same_results_and_are_used_once() {
     let bad = skill_of_python("import sys; sys.exit(7)");
     let cold = run_in(sandbox(), &skill, &profile()).expect("an outcome");
     let (mut runs, mut warm_runs) = (0, 0);
-    // A jail is made ahead while nothing else is to be done, which on a busy machine may be a while away.
+    // A jail is made ahead while nothing else is to be done, which on a busy machine may be a while
+    // away.
     let waiting = Instant::now();
     while runs < 40 || warm_runs == 0 {
         assert!(waiting.elapsed() < PATIENCE, "no run was warm");

@@ -1,4 +1,5 @@
-//! OCI image layouts as root folders: what is good runs, what is bad is refused by name and leaves nothing.
+//! OCI image layouts as root folders: what is good runs, what is bad is refused by name and leaves
+//! nothing.
 
 #![cfg(target_os = "linux")]
 
@@ -106,8 +107,8 @@ fn script(text: &str) -> Skill {
     Skill::from_object(&object, &PackageLimits::default()).expect("a skill")
 }
 
-/// Three layers in three formats, links between them, whiteouts: a skill runs in what they make together, and the
-/// commitment names it as it would name the same tree given as a folder.
+/// Three layers in three formats, links between them, whiteouts: a skill runs in what they make
+/// together, and the commitment names it as it would name the same tree given as a folder.
 #[test]
 fn a_skill_runs_in_an_image_that_is_bound_by_its_digest() {
     let (layout, images) = (a_shell(), images_folder());
@@ -446,7 +447,8 @@ fn images_in_a_folder_that_others_can_write_to_are_not_used() {
     assert_eq!(layout.unpack(images.path()), Ok(unpacked));
 }
 
-/// A few kilobytes that become many megabytes: the limit counts what comes out, and nothing of it is left.
+/// A few kilobytes that become many megabytes: the limit counts what comes out, and nothing of it
+/// is left.
 #[test]
 fn bombs_are_refused_when_they_reach_the_limit() {
     const LIMIT_BYTES: u64 = 4 << 20;

@@ -27,7 +27,8 @@ fn stat(kind: u8, inode: u64, size: u64, accessed: u64, modified: u64) -> String
 #[test]
 fn metadata_is_fixed() {
     check(&steps! {
-        // Inode numbers of the package follow its sorted paths: /, a.txt, data, data/note.txt, main.wasm.
+        // Inode numbers of the package follow its sorted paths: /, a.txt, data, data/note.txt,
+        // main.wasm.
         "fd_filestat_get 3 &64" => stat(FOLDER_TYPE, 1, 0, START_NS, START_NS);
         format!("path_filestat_get 3 0 'data/note.txt &64") => stat(FILE_TYPE, 4, 5, START_NS, START_NS);
         format!("path_filestat_get 3 1 'data &64") => stat(FOLDER_TYPE, 3, 0, START_NS, START_NS);

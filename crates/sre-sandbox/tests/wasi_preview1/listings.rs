@@ -7,7 +7,8 @@ use crate::{CREATE, READ, answers, common, open, open_with};
 /// Bytes of an entry before its name: next cookie, inode, length of the name, type.
 const HEADER: usize = 24;
 
-/// Descriptor 4, listed with a buffer of `size` bytes as programs do: again from the last complete entry's cookie.
+/// Descriptor 4, listed with a buffer of `size` bytes as programs do: again from the last complete
+/// entry's cookie.
 fn list(prepare: &[String], size: usize, between: &[String]) -> Vec<String> {
     let mut calls: Vec<String> = prepare.to_vec();
     let mut names = Vec::new();
@@ -100,7 +101,8 @@ fn removing_on_the_way_passes_over_nothing() {
         .collect();
     let mut expected = vec![String::from("."), String::from("..")];
     expected.extend(names.clone());
-    // The first call lists `.`, `..` and three names and a part of the fourth; that one is removed before it is seen.
+    // The first call lists `.`, `..` and three names and a part of the fourth; that one is removed
+    // before it is seen.
     expected.remove(5);
     assert_eq!(
         list(&files(&borrowed), 25 + 26 + 3 * 26 + 10, &removals),

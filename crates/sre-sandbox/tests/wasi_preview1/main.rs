@@ -1,7 +1,8 @@
 //! WASI preview 1, function by function, through a scripted program: see `programs/src/probe`.
 //!
-//! A step is a call and what it must answer: the errno by name, then what the call filled in, as hexadecimal digits.
-//! Descriptor 3 is the package, 4 is `/tmp`, and the first that a script opens is 5.
+//! A step is a call and what it must answer: the errno by name, then what the call filled in, as
+//! hexadecimal digits. Descriptor 3 is the package, 4 is `/tmp`, and the first that a script opens
+//! is 5.
 
 #[path = "../common/mod.rs"]
 mod common;

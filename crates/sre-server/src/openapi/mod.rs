@@ -1,5 +1,5 @@
-//! The OpenAPI 3.1 document, made from the same table as the routes. `openapi.json` in this crate is its committed
-//! copy.
+//! The OpenAPI 3.1 document, made from the same table as the routes. `openapi.json` in this crate
+//! is its committed copy.
 
 mod operation;
 mod order_schemas;

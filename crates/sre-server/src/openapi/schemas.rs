@@ -1,4 +1,5 @@
-//! The schemas of what goes over the wire, as JSON Schema 2020-12. A test holds real answers against them.
+//! The schemas of what goes over the wire, as JSON Schema 2020-12. A test holds real answers
+//! against them.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,5 @@
-//! Bytes by digest: what a verifier needs. A digest stands for the same bytes for ever, so caches may keep them.
+//! Bytes by digest: what a verifier needs. A digest stands for the same bytes for ever, so caches
+//! may keep them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -119,8 +120,8 @@ enum Wanted {
     Nothing,
 }
 
-/// A Range header (RFC 9110, section 14). One that is malformed, or asks for several parts, is ignored, as the RFC
-/// allows.
+/// A Range header (RFC 9110, section 14). One that is malformed, or asks for several parts, is
+/// ignored, as the RFC allows.
 fn parse_range(text: &str, size: usize) -> Wanted {
     let Some((first, last)) = text
         .trim()

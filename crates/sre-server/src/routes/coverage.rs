@@ -29,9 +29,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     }]
 }
 
-/// Counts, and what they say if those that matched were chosen by chance. Shares are numbers from 0 to 1. The last is
-/// the largest share of wrong results that goes along with the counts, with a confidence of 95 %; null where there is
-/// no estimate.
+/// Counts, and what they say if those that matched were chosen by chance. Shares are numbers from 0
+/// to 1. The last is the largest share of wrong results that goes along with the counts, with a
+/// confidence of 95 %; null where there is no estimate.
 #[derive(Serialize)]
 struct Shown {
     receipts: u64,

@@ -1,9 +1,9 @@
 //! What happens to an order, as it happens: server-sent events
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 //!
-//! Events are read from the journal, by number: whatever the client has seen, it gets the next one, and none is lost
-//! between two connections. A client that stops reading is disconnected by the connection's time limit; nothing is
-//! buffered for it.
+//! Events are read from the journal, by number: whatever the client has seen, it gets the next one,
+//! and none is lost between two connections. A client that stops reading is disconnected by the
+//! connection's time limit; nothing is buffered for it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ use crate::openapi::{event_stream, last_event_id_parameter, operation, order_par
 use crate::share::Places;
 use crate::{App, Problem};
 
-/// A comment is sent after this time without an event, so that both sides notice a connection that has died.
+/// A comment is sent after this time without an event, so that both sides notice a connection that
+/// has died.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How often events that another process recorded are looked for.
@@ -134,7 +135,8 @@ async fn events(
 }
 
 impl Follower {
-    /// The next frame; `None` at the end of the order, of the service, or of the journal's patience.
+    /// The next frame; `None` at the end of the order, of the service, or of the journal's
+    /// patience.
     async fn next(&mut self) -> Option<Bytes> {
         let mut silent = Duration::ZERO;
         loop {

@@ -1,4 +1,5 @@
-//! The transparency log, for everybody (C2SP `tlog-tiles`): a checkpoint that changes, and tiles that never do.
+//! The transparency log, for everybody (C2SP `tlog-tiles`): a checkpoint that changes, and tiles
+//! that never do.
 
 use std::sync::Arc;
 

@@ -99,7 +99,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Measures and logs a request. Paths are logged as their pattern: what stands in them may be anything.
+/// Measures and logs a request. Paths are logged as their pattern: what stands in them may be
+/// anything.
 async fn observe(
     state: axum::extract::State<Arc<App>>,
     mut request: Request,
@@ -165,7 +166,8 @@ fn trace(app: &App, request: &mut Request, method: &str, route: &str) -> Span {
     span
 }
 
-/// A request being answered. One whose client goes away is counted too, with nginx's status for that.
+/// A request being answered. One whose client goes away is counted too, with nginx's status for
+/// that.
 struct InFlight {
     app: Arc<App>,
     method: String,

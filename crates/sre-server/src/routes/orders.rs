@@ -134,14 +134,14 @@ async fn submit(
     ))
 }
 
-/// The order that a body asks for. Its memory is free again when it is accepted: of the body's values none is left
-/// then.
+/// The order that a body asks for. Its memory is free again when it is accepted: of the body's
+/// values none is left then.
 async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
     let (order, _memory) = body.into_parts();
     let config = match uploaded(&order)? {
         Some(digest) => {
-            // Only what was uploaded as a skill: any blob may look like one, an input for instance that names as its
-            // files what its author may not read.
+            // Only what was uploaded as a skill: any blob may look like one, an input for instance
+            // that names as its files what its author may not read.
             if app.journal().skill(digest)?.is_none() {
                 let detail = format!(
                     "skill_package: there is no skill {digest}; upload it with POST /v1/skills"
@@ -224,8 +224,8 @@ async fn look_and_wait(
     wait_for(app, entry, watch, wait).await
 }
 
-/// The order once it has ended, or as it is when the time is over or the service stops. What this process records comes
-/// with the watch; the journal is read for what other processes do.
+/// The order once it has ended, or as it is when the time is over or the service stops. What this
+/// process records comes with the watch; the journal is read for what other processes do.
 async fn wait_for(
     app: &App,
     entry: JournalEntry,

@@ -44,7 +44,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     }]
 }
 
-/// A receipt as it is shown. Its canonical JSON has the digest, under which it is found among the blobs, too.
+/// A receipt as it is shown. Its canonical JSON has the digest, under which it is found among the
+/// blobs, too.
 #[derive(Serialize)]
 struct View<'a> {
     order_id: &'a OrderId,

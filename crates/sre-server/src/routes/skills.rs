@@ -124,7 +124,8 @@ async fn upload(
         .put(&skill)
         .await
         .map_err(|error| Problem::operating("store_failed", &error))?;
-    // If the process dies here, the bytes are stored and nobody knows of them; the next upload makes up for it.
+    // If the process dies here, the bytes are stored and nobody knows of them; the next upload
+    // makes up for it.
     let is_new = app
         .journal()
         .add_skill(skill.digest(), skill.manifest(), &caller.name)

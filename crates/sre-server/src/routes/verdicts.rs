@@ -116,7 +116,8 @@ async fn take(
     request: Body,
 ) -> Result<Response, Problem> {
     let entry = view::find(&app, &caller, &id)?;
-    // No envelope is longer, however it is spelled: the canonical form is what is signed, stored and named.
+    // No envelope is longer, however it is spelled: the canonical form is what is signed, stored
+    // and named.
     let envelope = read_json(&app, &caller, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
     let envelope = canonical_json::to_vec(&*envelope);
     let taken = app

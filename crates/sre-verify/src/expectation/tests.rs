@@ -86,8 +86,8 @@ fn the_first_byte_that_contradicts_is_named() {
     assert_eq!(read(b"\"\xff", &json!("a")), Contradicts(1));
 }
 
-/// Whatever becomes of a spelling: it is read as the value where the strict parser reads it as the value and nowhere
-/// else, and what stands before a byte that contradicts does not.
+/// Whatever becomes of a spelling: it is read as the value where the strict parser reads it as the
+/// value and nowhere else, and what stands before a byte that contradicts does not.
 #[test]
 fn mutated_spellings_are_read_as_the_parser_reads_them() {
     const PUT: &[u8] = b" \n\t\r\"\\,:[]{}019eE+-./u\x00\xc3";

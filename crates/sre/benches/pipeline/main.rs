@@ -1,8 +1,9 @@
 //! What a verified, durable order costs, as ratios to bare wasmtime measured in the same run.
 //!
-//! `cargo bench -p sre --bench pipeline [-- ORDERS]`. The module is `examples/word-count`; the baseline is wasmtime
-//! with the same allocator settings and nothing else: no fuel, no epoch, no limits, and only the five imports the
-//! module needs, each as short as it can be. The unit is two bare runs, because a verified order runs the skill twice.
+//! `cargo bench -p sre --bench pipeline [-- ORDERS]`. The module is `examples/word-count`; the
+//! baseline is wasmtime with the same allocator settings and nothing else: no fuel, no epoch, no
+//! limits, and only the five imports the module needs, each as short as it can be. The unit is two
+//! bare runs, because a verified order runs the skill twice.
 
 mod bare;
 

@@ -1,10 +1,10 @@
 //! What receipts add to verified durable orders, as ratios of one run.
 //!
-//! `cargo bench -p sre --bench receipts [-- ORDERS]`. Rounds without and with receipts take turns, each on a data
-//! folder of its own, so that what else the machine does meets both. A round with receipts ends when the last order's
-//! proof is there: signed, stored, numbered, hashed into the tree, and under a signed checkpoint. Beside the time
-//! stands the processor time of the whole process, which other people's load does not change. The module is
-//! `examples/word-count`.
+//! `cargo bench -p sre --bench receipts [-- ORDERS]`. Rounds without and with receipts take turns,
+//! each on a data folder of its own, so that what else the machine does meets both. A round with
+//! receipts ends when the last order's proof is there: signed, stored, numbered, hashed into the
+//! tree, and under a signed checkpoint. Beside the time stands the processor time of the whole
+//! process, which other people's load does not change. The module is `examples/word-count`.
 
 use std::path::Path;
 use std::sync::Arc;

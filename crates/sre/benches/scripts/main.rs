@@ -1,8 +1,8 @@
 //! What a script costs here, as ratios to starting its interpreter, measured in the same run.
 //!
-//! `cargo bench -p sre --bench scripts [-- ORDERS]`. The baselines are `python3 -c pass` and `node -e 0`: whole
-//! processes that do nothing. Our scripts count words. A language whose interpreter is not installed is measured
-//! without ratios.
+//! `cargo bench -p sre --bench scripts [-- ORDERS]`. The baselines are `python3 -c pass` and `node
+//! -e 0`: whole processes that do nothing. Our scripts count words. A language whose interpreter is
+//! not installed is measured without ratios.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,7 +28,8 @@ struct Language {
     program: &'static str,
     /// Makes the interpreter do nothing.
     idle: [&'static str; 2],
-    /// Makes it print where it is: the name on the path may be a script of a version manager, which is slower.
+    /// Makes it print where it is: the name on the path may be a script of a version manager, which
+    /// is slower.
     itself: [&'static str; 2],
     script: (&'static str, &'static str),
 }
@@ -262,7 +263,8 @@ impl Bench {
 }
 
 fn idle_process(language: &Language) -> Option<Duration> {
-    // The fastest of those installed: the system's own, and the one that a version manager has put before it.
+    // The fastest of those installed: the system's own, and the one that a version manager has put
+    // before it.
     let itself = Command::new(language.program)
         .args(language.itself)
         .output()

@@ -1,9 +1,10 @@
-//! What an order costs over HTTP, as ratios to the same order without the service, measured in one run.
+//! What an order costs over HTTP, as ratios to the same order without the service, measured in one
+//! run.
 //!
-//! `cargo bench -p sre --bench service [-- ORDERS]`. The real binary serves on the loopback, this process is the load:
-//! 64 connections, each submitting `examples/word-count` by digest with `?wait=` and checking the verdict. Client and
-//! service share the machine's cores. With `--finished N`, N orders are finished first, to see that a long journal
-//! costs nothing.
+//! `cargo bench -p sre --bench service [-- ORDERS]`. The real binary serves on the loopback, this
+//! process is the load: 64 connections, each submitting `examples/word-count` by digest with
+//! `?wait=` and checking the verdict. Client and service share the machine's cores. With
+//! `--finished N`, N orders are finished first, to see that a long journal costs nothing.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

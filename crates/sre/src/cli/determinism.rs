@@ -9,11 +9,12 @@ use super::{InputArgs, SandboxArgs};
 
 /// `sre determinism`.
 ///
-/// Runs the skill many times, in several processes, and changes from one process to the next what must not matter: the
-/// environment's names, order and size, the working folder, the number of cores, load, the compiled-code cache (cold
-/// and warm), where memory comes from, and what changes by itself: host time, entropy, process ids, addresses. Then
-/// it compares outcome, log and fuel. Where two runs differ it names the first answer of the host that differed, or
-/// else the first byte of the output.
+/// Runs the skill many times, in several processes, and changes from one process to the next what
+/// must not matter: the environment's names, order and size, the working folder, the number of
+/// cores, load, the compiled-code cache (cold and warm), where memory comes from, and what changes
+/// by itself: host time, entropy, process ids, addresses. Then it compares outcome, log and fuel.
+/// Where two runs differ it names the first answer of the host that differed, or else the first
+/// byte of the output.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "sre determinism [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]",
@@ -38,7 +39,8 @@ pub struct DeterminismArgs {
     /// How many runs
     #[arg(long, value_name = "N", default_value = "48")]
     pub runs: NonZeroU32,
-    /// Let no process start with a cold cache: compiling a script's language runtime anew takes seconds
+    /// Let no process start with a cold cache: compiling a script's language runtime anew takes
+    /// seconds
     #[arg(long)]
     pub warm: bool,
     /// Also change something that an order decides, to see whether the skill depends on it

@@ -50,8 +50,8 @@ pub struct Global {
         help_heading = "Native skills"
     )]
     pub native_without: Vec<String>,
-    /// A folder with the programs that native skills may use, instead of this host's /usr: a root file system, or an
-    /// OCI image layout
+    /// A folder with the programs that native skills may use, instead of this host's /usr: a root
+    /// file system, or an OCI image layout
     #[arg(
         long,
         global = true,
@@ -118,7 +118,8 @@ pub enum LogFormat {
 }
 
 impl Global {
-    /// Where compiled programs are kept: as asked for, or the platform's folder; `None` where there is none.
+    /// Where compiled programs are kept: as asked for, or the platform's folder; `None` where there
+    /// is none.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {
         self.cache_dir

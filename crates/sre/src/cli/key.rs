@@ -13,7 +13,8 @@ pub enum KeyCommand {
     /// `sre run` makes one by itself where there is none.
     #[command(after_long_help = "Example:\n  sre key new --name skills.example.org/log")]
     New {
-        /// The node's name, which is its log's name too: a URL without its scheme [default: after the key]
+        /// The node's name, which is its log's name too: a URL without its scheme [default: after
+        /// the key]
         #[arg(long, value_name = "NAME")]
         name: Option<KeyName>,
     },

@@ -1,4 +1,5 @@
-//! From the words of the command line and the environment to a [`Cli`], and what is said where they do not make one.
+//! From the words of the command line and the environment to a [`Cli`], and what is said where they
+//! do not make one.
 
 use std::ffi::OsString;
 
@@ -10,8 +11,9 @@ use super::{Cli, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Flags that mean nothing without another one. They are refused on the command line only: `requires` of clap would
-/// also refuse a line that says nothing of them, because a variable is set that other commands need.
+/// Flags that mean nothing without another one. They are refused on the command line only:
+/// `requires` of clap would also refuse a line that says nothing of them, because a variable is set
+/// that other commands need.
 const NEEDS: [(&str, &str); 4] = [
     ("token_file", "from"),
     ("native_without", "allow_native"),
@@ -61,8 +63,8 @@ fn read(words: &[OsString]) -> Result<Cli, Error> {
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Cli::command()))
 }
 
-/// The same error about the line as it was typed: clap counts what the environment gives as typed, and would show it as
-/// if it were required. And without what is no command for people.
+/// The same error about the line as it was typed: clap counts what the environment gives as typed,
+/// and would show it as if it were required. And without what is no command for people.
 fn explained(error: Error, words: &[OsString]) -> Error {
     if matches!(
         error.kind(),

@@ -8,8 +8,8 @@ use sre_receipt::tlog::VerifierKey;
 
 /// `sre bundle`.
 ///
-/// The file is a plain tar archive with the receipt, the proof of its place in the log, and every blob the receipt
-/// leads to. `sre verify` checks it on a machine that has never seen this one.
+/// The file is a plain tar archive with the receipt, the proof of its place in the log, and every
+/// blob the receipt leads to. `sre verify` checks it on a machine that has never seen this one.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -47,8 +47,9 @@ pub enum LogCommand {
     Checkpoint,
     /// Have witnesses cosign this node's checkpoint, after each checked that the log only grew
     ///
-    /// Proofs made afterwards carry the cosignatures. Whoever demands several witnesses demands them of one checkpoint,
-    /// and a log in use has another one a second later: name all witnesses in one command.
+    /// Proofs made afterwards carry the cosignatures. Whoever demands several witnesses demands
+    /// them of one checkpoint, and a log in use has another one a second later: name all witnesses
+    /// in one command.
     #[command(
         after_long_help = "Example:\n  sre log cosign https://witness.example.org --key 'witness.example.org/w1+5e6f7a8b+BP…'\n  sre log cosign https://witness.example.org https://witness.example.com"
     )]
@@ -93,9 +94,9 @@ Exit codes:
 
 /// `sre audit`.
 ///
-/// Reads a random sample of the entries in this node's log, the log's tiles over them and everything that receipts lead
-/// to, and recomputes every digest. Of an order that `sre gc` has forgotten only the receipt is kept, and only that is
-/// read.
+/// Reads a random sample of the entries in this node's log, the log's tiles over them and
+/// everything that receipts lead to, and recomputes every digest. Of an order that `sre gc` has
+/// forgotten only the receipt is kept, and only that is read.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Exit codes:

@@ -44,7 +44,8 @@ pub struct NewOrderArgs {
     pub input: InputArgs,
     /// A whole order as JSON ("-": standard input) instead of all other arguments
     ///
-    /// `order_id` may be left out. `skill_package` may be {"path": "…"}, which counts from the current folder.
+    /// `order_id` may be left out. `skill_package` may be {"path": "…"}, which counts from the
+    /// current folder.
     #[arg(
         long = "order",
         id = "order_file",
@@ -150,7 +151,8 @@ pub enum BackendArg {
     Wasm,
     /// A process in the jail
     Native,
-    // Known, so that an order file and a flag get the same answer; not offered, because there is none.
+    // Known, so that an order file and a flag get the same answer; not offered, because there is
+    // none.
     /// A Docker container
     #[value(hide = true)]
     Docker,
@@ -189,7 +191,8 @@ impl From<BackendArg> for BackendChoice {
 }
 
 impl SandboxArgs {
-    /// The overrides; `None` when there are none, so that an order reads the same with and without this feature.
+    /// The overrides; `None` when there are none, so that an order reads the same with and without
+    /// this feature.
     #[must_use]
     pub fn config(&self) -> Option<SandboxConfig> {
         let config = SandboxConfig {

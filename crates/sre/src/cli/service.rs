@@ -142,7 +142,8 @@ pub struct SubmitArgs {
     /// Wait for the end and print the result, with the exit codes of `sre run`
     #[arg(long)]
     pub wait: bool,
-    /// Matching verdicts of other nodes before the order counts as final; its callback waits for that
+    /// Matching verdicts of other nodes before the order counts as final; its callback waits for
+    /// that
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub verdicts_required: u32,
     /// The service.

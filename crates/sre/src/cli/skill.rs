@@ -54,10 +54,12 @@ An existing file is replaced.")]
 pub struct PackArgs {
     /// A folder with a SKILL.md, a .tar.gz, a .zip, or a file with the JSON form
     pub skill: PathBuf,
-    /// Where to write it, "-" for standard output [default: NAME-VERSION.tar.gz; JSON: standard output]
+    /// Where to write it, "-" for standard output [default: NAME-VERSION.tar.gz; JSON: standard
+    /// output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Fetch these Python requirements with pip and add them as vendor/; wheels with compiled code are refused
+    /// Fetch these Python requirements with pip and add them as vendor/; wheels with compiled code
+    /// are refused
     #[arg(long, value_name = "FILE")]
     pub requirements: Option<PathBuf>,
     /// The Python whose pip fetches them

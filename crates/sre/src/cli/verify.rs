@@ -10,9 +10,10 @@ use crate::exit::VERIFY_CODES;
 
 /// `sre verify`.
 ///
-/// Fetches everything that the commitment names, recomputes every digest, runs the skill again in a fresh instance, and
-/// compares. Of a receipt or a bundle also: the signature, whether the key is trusted here, and the place in the log.
-/// Needs no data folder for a bundle; reads it for an order, and adds nothing to it.
+/// Fetches everything that the commitment names, recomputes every digest, runs the skill again in a
+/// fresh instance, and compares. Of a receipt or a bundle also: the signature, whether the key is
+/// trusted here, and the place in the log. Needs no data folder for a bundle; reads it for an
+/// order, and adds nothing to it.
 #[derive(Debug, Args)]
 #[command(override_usage = "sre verify [OPTIONS] <ORDER | FILE>", after_long_help = format!("\
 Examples:
@@ -25,8 +26,8 @@ pub struct VerifyArgs {
     /// An order of the local data folder, or a file with a receipt or a bundle
     #[arg(value_name = "ORDER | FILE")]
     pub target: PathBuf,
-    /// Fetch what a file lacks from there: a service, a data folder, or a folder of files named by their SHA-256
-    /// [default: the local data folder]
+    /// Fetch what a file lacks from there: a service, a data folder, or a folder of files named by
+    /// their SHA-256 [default: the local data folder]
     #[arg(long = "from", value_name = "URL | FOLDER")]
     pub from: Vec<String>,
     /// The proof of a receipt's place in the log; a bundle has its own
@@ -41,7 +42,8 @@ pub struct VerifyArgs {
     /// So many trusted witnesses must have cosigned the checkpoint
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub witnesses: usize,
-    /// Also trust this language runtime to be an interpreter; whoever made it decides what scripts return in it
+    /// Also trust this language runtime to be an interpreter; whoever made it decides what scripts
+    /// return in it
     #[arg(long = "trust-runtime", value_name = "LANGUAGE=DIGEST", value_parser = TrustedRuntime::parse)]
     pub trusted_runtimes: Vec<TrustedRuntime>,
 }

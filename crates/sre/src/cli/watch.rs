@@ -10,10 +10,11 @@ use super::TrustedRuntime;
 
 /// `sre watch`.
 ///
-/// Follows the transparency log of another node: checks that it only grew, reads every new entry, fetches what the
-/// receipts lead to, replays all or a share of the orders, chosen by chance, and always the first of every skill. Each
-/// verdict is signed with this node's key and sent to the executor; one that is not matched also to the challenge URL,
-/// with the executor's receipt and one of this node's own about what the replay did. Goes on where it stopped.
+/// Follows the transparency log of another node: checks that it only grew, reads every new entry,
+/// fetches what the receipts lead to, replays all or a share of the orders, chosen by chance, and
+/// always the first of every skill. Each verdict is signed with this node's key and sent to the
+/// executor; one that is not matched also to the challenge URL, with the executor's receipt and one
+/// of this node's own about what the replay did. Goes on where it stopped.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -37,10 +38,12 @@ pub struct WatchArgs {
     /// The service to follow
     #[arg(long, value_name = "URL")]
     pub executor: String,
-    /// Which share of the orders to replay, from 0 to 1; the first of every skill is replayed in any case
+    /// Which share of the orders to replay, from 0 to 1; the first of every skill is replayed in
+    /// any case
     #[arg(long, default_value_t = 1.0, value_parser = share)]
     pub share: f64,
-    /// Where challenges go: a Standard Webhook for each order that is not matched, and for a log that misbehaves
+    /// Where challenges go: a Standard Webhook for each order that is not matched, and for a log
+    /// that misbehaves
     #[arg(long, value_name = "URL")]
     pub challenge: Option<Url>,
     /// A network that challenges may go to besides public addresses, for instance 10.1.0.0/16
@@ -61,7 +64,8 @@ pub struct WatchArgs {
     /// A file with the token for the executor; SRE_TOKEN holds the token itself
     #[arg(long, env = "SRE_TOKEN_FILE", hide_env = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Also trust this language runtime to be an interpreter; whoever made it decides what scripts return in it
+    /// Also trust this language runtime to be an interpreter; whoever made it decides what scripts
+    /// return in it
     #[arg(long = "trust-runtime", value_name = "LANGUAGE=DIGEST", value_parser = TrustedRuntime::parse)]
     pub trusted_runtimes: Vec<TrustedRuntime>,
 }

@@ -184,7 +184,8 @@ async fn refused(response: Response) -> Failure {
     }
 }
 
-/// The service's code as the command's own. What is no code, another program's perhaps, is not passed on as one.
+/// The service's code as the command's own. What is no code, another program's perhaps, is not
+/// passed on as one.
 fn stable(code: String) -> &'static str {
     let is_code = (1..=64).contains(&code.len())
         && code

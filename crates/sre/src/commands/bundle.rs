@@ -102,7 +102,8 @@ async fn make(
     .map_err(|failure| failure.hint("`sre audit` looks for more that is lost"))
 }
 
-/// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks it.
+/// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks
+/// it.
 async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let order_id = &args.order;
     let place =

@@ -56,8 +56,8 @@ fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one. With `--entries` also reads
-/// what no such look has read before.
+/// Looks, and remembers what was seen: a good checkpoint, or the evidence of a bad one. With
+/// `--entries` also reads what no such look has read before.
 async fn look(
     source: &HttpLog,
     args: &LogCheckArgs,
@@ -120,8 +120,8 @@ pub(super) fn blamed(
     )
 }
 
-/// Whose log it says it is; not to be believed before a key of that name verified it. Where there is no log,
-/// `elsewhere` says what was asked for and where it might be.
+/// Whose log it says it is; not to be believed before a key of that name verified it. Where there
+/// is no log, `elsewhere` says what was asked for and where it might be.
 ///
 /// # Errors
 /// When it cannot be read, or is none.

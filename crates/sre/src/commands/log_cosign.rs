@@ -10,12 +10,12 @@ use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, number};
 use crate::receipts::{self, HttpWitness, Receipts, WitnessAnswer};
 
-/// Has witnesses cosign the newest checkpoint: all of them the same one, because that is what a reader demands. What
-/// one of them refuses does not undo what another signed.
+/// Has witnesses cosign the newest checkpoint: all of them the same one, because that is what a
+/// reader demands. What one of them refuses does not undo what another signed.
 ///
 /// # Errors
-/// When there is no log, no witness cosigns, or the only one refuses, cannot be reached or answers what is not its
-/// signature.
+/// When there is no log, no witness cosigns, or the only one refuses, cannot be reached or answers
+/// what is not its signature.
 pub fn cosign(
     addresses: &[String],
     keys: &[VerifierKey],

@@ -1,5 +1,5 @@
-//! What `sre serve` does when one of its databases is moved, replaced or deleted: it saves what that one held, says so
-//! for a while, and ends.
+//! What `sre serve` does when one of its databases is moved, replaced or deleted: it saves what
+//! that one held, says so for a while, and ends.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ pub struct Watched {
     pub file: DatabaseFile,
 }
 
-/// Ends with `stop`, or some time after a file was lost: for `notice` everybody who asks is told that the service is
-/// not ready. Returns why it had to end, if it had to.
+/// Ends with `stop`, or some time after a file was lost: for `notice` everybody who asks is told
+/// that the service is not ready. Returns why it had to end, if it had to.
 pub async fn watch(
     files: &[Watched],
     notice: Duration,

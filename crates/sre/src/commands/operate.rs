@@ -100,7 +100,8 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
 /// `sre gc`.
 ///
 /// # Errors
-/// When somebody else uses the data folder, or it is not whole, or cannot be read; then no blob was removed.
+/// When somebody else uses the data folder, or it is not whole, or cannot be read; then no blob was
+/// removed.
 pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
     let retention = service_config(&args.config)?.settings()?.retention()?;
     let folder = global.data_folder()?;

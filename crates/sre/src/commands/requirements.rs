@@ -1,9 +1,10 @@
 //! Fetches a skill's Python requirements, as wheels of pure Python, with the user's own pip.
 //!
-//! pip resolves versions, knows the user's index and proxy settings, and checks hashes where the requirements name
-//! them; nothing is installed and no code of a package is run: what would make pip do so is refused before it starts
-//! (see [`Requirements`]), and it works in an empty folder, where no module and no archive can be taken for what was
-//! meant. What the wheels hold is checked afterwards, when they are added to the skill.
+//! pip resolves versions, knows the user's index and proxy settings, and checks hashes where the
+//! requirements name them; nothing is installed and no code of a package is run: what would make
+//! pip do so is refused before it starts (see [`Requirements`]), and it works in an empty folder,
+//! where no module and no archive can be taken for what was meant. What the wheels hold is checked
+//! afterwards, when they are added to the skill.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +15,12 @@ use sre_core::RuntimeKind;
 use super::requirements_file::{Requirements, normalised};
 use crate::failure::Failure;
 
-/// The wheels of everything that `requirements` names, and of what that needs: file name and content.
+/// The wheels of everything that `requirements` names, and of what that needs: file name and
+/// content.
 ///
 /// # Errors
-/// When there is no such file, it says what is not accepted, there is no pip, or pip finds no wheel of pure Python for
-/// one of them.
+/// When there is no such file, it says what is not accepted, there is no pip, or pip finds no wheel
+/// of pure Python for one of them.
 pub fn fetch(requirements: &Path, python: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let requirements = Requirements::read(requirements)?;
     let failed = |what: &str, error: std::io::Error| {

@@ -1,8 +1,9 @@
 //! What a requirements file may say.
 //!
-//! pip reads much more into one: paths and addresses, whose source distributions it builds with their own code whatever
-//! it was told about wheels; other files; options that take back ours; values of environment variables. So only what
-//! names a package, and where the index is, is let through, and pip is given what was understood and not the file.
+//! pip reads much more into one: paths and addresses, whose source distributions it builds with
+//! their own code whatever it was told about wheels; other files; options that take back ours;
+//! values of environment variables. So only what names a package, and where the index is, is let
+//! through, and pip is given what was understood and not the file.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -108,7 +108,8 @@ pub(super) fn stored_result(
     })
 }
 
-/// What the order claims. A value that the journal no longer reports counts as the reported value `null`.
+/// What the order claims. A value that the journal no longer reports counts as the reported value
+/// `null`.
 fn claim(result: &OrderResult) -> Result<VerifyRequest, Failure> {
     let Some(claim) = result.commit_result.clone() else {
         let why = result

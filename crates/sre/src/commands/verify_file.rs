@@ -1,4 +1,5 @@
-//! `sre verify FILE`: an independent verdict on a receipt or a bundle, on a machine that need not know the executor.
+//! `sre verify FILE`: an independent verdict on a receipt or a bundle, on a machine that need not
+//! know the executor.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -121,7 +122,8 @@ impl About {
     }
 }
 
-/// The bundle in the file, or a receipt as a bundle without blobs: the envelope, or what a service shows of it.
+/// The bundle in the file, or a receipt as a bundle without blobs: the envelope, or what a service
+/// shows of it.
 fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleError>, Failure> {
     if Bundle::looks_like(&bytes) {
         if args.proof.is_some() {

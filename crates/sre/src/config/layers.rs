@@ -42,7 +42,8 @@ impl Config {
     /// Reads all layers. `flags` are `NAME=VALUE`.
     ///
     /// # Errors
-    /// A file that cannot be read, a setting that does not exist or has a value of another type; the message names it.
+    /// A file that cannot be read, a setting that does not exist or has a value of another type;
+    /// the message names it.
     pub fn read(
         file: Option<&Path>,
         environment: impl Iterator<Item = (OsString, OsString)>,
@@ -100,7 +101,8 @@ impl Config {
             .map_err(|message| self.blame().unwrap_or_else(|| invalid(&message)))
     }
 
-    /// Which setting it is that cannot be read: each alone among the defaults. The reader itself does not tell.
+    /// Which setting it is that cannot be read: each alone among the defaults. The reader itself
+    /// does not tell.
     fn blame(&self) -> Option<Failure> {
         self.0.iter().find_map(|(name, (value, origin))| {
             let mut alone = Self::defaults().ok()?;
@@ -283,8 +285,8 @@ mod tests {
         );
     }
 
-    /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated. Whatever is read can
-    /// be shown, and whatever is refused says why.
+    /// A little of what a fuzzer does: the default file with bytes changed, removed and repeated.
+    /// Whatever is read can be shown, and whatever is refused says why.
     #[test]
     fn any_file_is_read_or_refused() {
         // SplitMix64 with a fixed seed.

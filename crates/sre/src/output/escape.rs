@@ -1,12 +1,12 @@
 //! Makes text that others wrote safe on a terminal.
 //!
-//! A skill's log could otherwise move the cursor, rename the window, or reverse the text of the line that says
-//! "failed".
+//! A skill's log could otherwise move the cursor, rename the window, or reverse the text of the
+//! line that says "failed".
 
 use std::fmt::Write;
 
-/// Control characters (C0 without tab and line feed, DEL, C1), the characters that change the writing direction, and
-/// the separators that some terminals take for line ends.
+/// Control characters (C0 without tab and line feed, DEL, C1), the characters that change the
+/// writing direction, and the separators that some terminals take for line ends.
 fn is_hostile(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -18,8 +18,8 @@ pub fn escape(text: &str) -> String {
     escape_as(text, |safe, c| write!(safe, "\\u{{{:x}}}", u32::from(c)))
 }
 
-/// JSON with every hostile character as `\uXXXX`: the same value, safe on a terminal. In JSON that `serde_json` wrote,
-/// such characters stand in strings only, and all of them take four digits.
+/// JSON with every hostile character as `\uXXXX`: the same value, safe on a terminal. In JSON that
+/// `serde_json` wrote, such characters stand in strings only, and all of them take four digits.
 #[must_use]
 pub fn escape_json(json: &str) -> String {
     escape_as(json, |safe, c| write!(safe, "\\u{:04x}", u32::from(c)))

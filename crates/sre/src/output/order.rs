@@ -6,8 +6,8 @@ use sre_skill::Skill;
 use super::verdict::{paint_verdict, summary};
 use super::{Sheet, Style, bytes, duration, escape_json, number};
 
-/// What ran, where, how long, what came out, and whether it was confirmed. The output comes last, as a block of its
-/// own.
+/// What ran, where, how long, what came out, and whether it was confirmed. The output comes last,
+/// as a block of its own.
 #[must_use]
 pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> String {
     let mut sheet = Sheet::new(style);
@@ -72,7 +72,8 @@ fn effort(sheet: &mut Sheet, result: &OrderResult) {
         }
         used.push_str(&format!(", {} memory", bytes(resources.peak_memory_bytes)));
         sheet.row("ran on", &used);
-        // A script's interpreter goes without saying; an image that the author named and nobody used does not.
+        // A script's interpreter goes without saying; an image that the author named and nobody
+        // used does not.
         if let Some(note) = backend_note
             .as_ref()
             .filter(|note| note.contains("docker_image"))

@@ -17,8 +17,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing is drawn until [`Progress::show`]. Never drawn when standard error is no terminal, with `-q`, or with
-    /// `-v`, whose log says more.
+    /// Nothing is drawn until [`Progress::show`]. Never drawn when standard error is no terminal,
+    /// with `-q`, or with `-v`, whose log says more.
     #[must_use]
     pub fn new(global: &Global) -> Self {
         let wanted = !global.quiet && global.verbose == 0;

@@ -60,7 +60,8 @@ impl Sheet {
             .push_str(&format!("  {label} {}\n", paint(self.style, &lines)));
     }
 
-    /// A line with a mark before it. It stays one line: what others wrote must not look like the next mark.
+    /// A line with a mark before it. It stays one line: what others wrote must not look like the
+    /// next mark.
     pub fn marked(&mut self, mark: &str, text: &str) {
         self.text
             .push_str(&format!("  {mark} {}\n", one_line(text)));

@@ -1,4 +1,5 @@
-//! The two output streams. `println!` would panic when the reader has gone away, as in `sre … | head -1`.
+//! The two output streams. `println!` would panic when the reader has gone away, as in `sre … |
+//! head -1`.
 
 use std::io::{self, ErrorKind, Write};
 

@@ -1,5 +1,5 @@
-//! Colours, only where they are wanted: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>) or the
-//! terminal is dumb.
+//! Colours, only where they are wanted: on a terminal, unless `NO_COLOR` is set
+//! (<https://no-color.org>) or the terminal is dumb.
 
 use std::io::IsTerminal;
 

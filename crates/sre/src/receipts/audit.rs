@@ -1,4 +1,5 @@
-//! Whether everything is still there that receipts point to: a sample, chosen by chance, read and recomputed.
+//! Whether everything is still there that receipts point to: a sample, chosen by chance, read and
+//! recomputed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,8 +40,8 @@ pub struct Lost {
 }
 
 impl Audit {
-    /// Reads `count` entries of the log, chosen by chance, the log's tiles over them, and everything that receipts of
-    /// orders that are kept lead to.
+    /// Reads `count` entries of the log, chosen by chance, the log's tiles over them, and
+    /// everything that receipts of orders that are kept lead to.
     ///
     /// # Errors
     /// When log or journal cannot be read.

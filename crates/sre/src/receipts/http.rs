@@ -1,5 +1,5 @@
-//! Blobs and logs over HTTP. What comes from there is checked by whoever asked for it; here it is only kept from taking
-//! more time and memory than it may.
+//! Blobs and logs over HTTP. What comes from there is checked by whoever asked for it; here it is
+//! only kept from taking more time and memory than it may.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,8 +153,9 @@ impl HttpPlace {
             .await
     }
 
-    /// As [`HttpPlace::blob`], where the blob can only be an envelope. Of a longer one the beginning: its digest is
-    /// another, so an executor that answers without end has no envelope, which is not the same as not answering.
+    /// As [`HttpPlace::blob`], where the blob can only be an envelope. Of a longer one the
+    /// beginning: its digest is another, so an executor that answers without end has no envelope,
+    /// which is not the same as not answering.
     ///
     /// # Errors
     /// What kept it from answering.
@@ -248,8 +249,8 @@ impl HttpPlace {
         })
     }
 
-    /// The receipt of an order as the service shows it, waited for until its proof is there; `None` where there is
-    /// none.
+    /// The receipt of an order as the service shows it, waited for until its proof is there; `None`
+    /// where there is none.
     ///
     /// # Errors
     /// What kept it from answering.

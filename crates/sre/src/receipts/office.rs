@@ -1,4 +1,5 @@
-//! What the service does about receipts while it runs: signs them as orders end, and lets the log grow.
+//! What the service does about receipts while it runs: signs them as orders end, and lets the log
+//! grow.
 
 use std::sync::Arc;
 use std::time::Duration;

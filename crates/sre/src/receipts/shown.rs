@@ -6,8 +6,9 @@ use sre_core::canonical_json;
 use sre_receipt::ENVELOPE_LIMIT_BYTES;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
 
-/// Longest answer, in bytes: twice what envelope and proof may have, because JSON may escape and indent them. What is
-/// longer is not parsed: as a tree of values it would take many times its size.
+/// Longest answer, in bytes: twice what envelope and proof may have, because JSON may escape and
+/// indent them. What is longer is not parsed: as a tree of values it would take many times its
+/// size.
 const LIMIT_BYTES: usize = 2 * (ENVELOPE_LIMIT_BYTES + PROOF_LIMIT_BYTES);
 
 /// What is in it. Nothing is checked.

@@ -1,5 +1,5 @@
-//! Blobs from several places, none of which is believed: whatever has another digest than was asked for is passed over,
-//! with a warning that names the place.
+//! Blobs from several places, none of which is believed: whatever has another digest than was asked
+//! for is passed over, with a warning that names the place.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -79,7 +79,8 @@ impl Sources {
         self.add_place(Place::Http(place));
     }
 
-    /// Also from there: an address of a service, a data folder, or a folder of files named by their digest.
+    /// Also from there: an address of a service, a data folder, or a folder of files named by their
+    /// digest.
     ///
     /// # Errors
     /// When it is none of these. No folder is made.
@@ -118,7 +119,8 @@ impl Sources {
 /// Said where a service refuses.
 const OWN_TOKEN_HINT: &str = "SRE_TOKEN or SRE_TOKEN_FILE holds the token for the service that SRE_SERVER names; it needs the scope `read`";
 
-/// The token of the environment, where it belongs: to the service that SRE_SERVER names, and to no stranger.
+/// The token of the environment, where it belongs: to the service that SRE_SERVER names, and to no
+/// stranger.
 fn own_token(place: &str) -> Result<Option<String>, Failure> {
     let own = std::env::var("SRE_SERVER").unwrap_or_default();
     if own.trim_end_matches('/') == place.trim_end_matches('/') {

@@ -1,4 +1,5 @@
-//! What telemetry is in a program that was built without the feature `otel`: an error where the settings ask for it.
+//! What telemetry is in a program that was built without the feature `otel`: an error where the
+//! settings ask for it.
 
 use sre_orchestrator::Tracing;
 

@@ -32,8 +32,8 @@ const TRIES: u32 = 3;
 /// Bytes of an error that are sent.
 const ERROR_LIMIT_BYTES: usize = 1024;
 
-/// Headers for the collector, `name=value` with commas between, values percent-encoded; the name is the
-/// specification's.
+/// Headers for the collector, `name=value` with commas between, values percent-encoded; the name is
+/// the specification's.
 const HEADERS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 
 /// Sends spans until it is shut down.
@@ -45,7 +45,8 @@ struct Running {
 }
 
 impl Telemetry {
-    /// Starts sending to the collector that the settings name, if they do. To be called within a tokio runtime.
+    /// Starts sending to the collector that the settings name, if they do. To be called within a
+    /// tokio runtime.
     ///
     /// # Errors
     /// Settings that cannot be used.

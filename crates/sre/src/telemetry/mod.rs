@@ -6,8 +6,8 @@
 //! | `otlp` | a batch of spans as OTLP's JSON |
 //! | `absent` | what stands for both without the feature `otel` |
 //!
-//! Specification: <https://opentelemetry.io/docs/specs/otlp/>. Spans come ready from `sre-orchestrator`. When the
-//! collector is slow or gone, spans are dropped and orders are not.
+//! Specification: <https://opentelemetry.io/docs/specs/otlp/>. Spans come ready from
+//! `sre-orchestrator`. When the collector is slow or gone, spans are dropped and orders are not.
 
 #[cfg(not(feature = "otel"))]
 mod absent;

@@ -1,12 +1,13 @@
-//! A batch of spans as an `ExportTraceServiceRequest` in OTLP's JSON encoding: ids in hexadecimal, 64-bit numbers as
-//! text.
+//! A batch of spans as an `ExportTraceServiceRequest` in OTLP's JSON encoding: ids in hexadecimal,
+//! 64-bit numbers as text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use sre_orchestrator::{EndedSpan, SpanKind};
 
-/// The flags that say whether the parent is another program's (bits 8 and 9), and that the trace is recorded (bit 0).
+/// The flags that say whether the parent is another program's (bits 8 and 9), and that the trace is
+/// recorded (bit 0).
 const REMOTE_KNOWN: u32 = 0x100;
 const REMOTE: u32 = 0x200;
 const SAMPLED: u32 = 0x1;

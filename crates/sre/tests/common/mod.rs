@@ -10,11 +10,12 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Where compiled programs are kept: below the target folder, so that a language runtime is compiled once for all
-/// tests.
+/// Where compiled programs are kept: below the target folder, so that a language runtime is
+/// compiled once for all tests.
 pub(crate) const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/compiled");
 
-/// A folder with a place for data (not made yet) and one for temporary files; nothing of the host's is used.
+/// A folder with a place for data (not made yet) and one for temporary files; nothing of the host's
+/// is used.
 pub(crate) struct Home {
     root: TempDir,
 }
@@ -53,9 +54,9 @@ impl Home {
         self.surround(Command::new(env!("CARGO_BIN_EXE_sre")))
     }
 
-    /// `sre` with mounts of its own: `script` makes them for the data folder, which it knows as `$0`. Works for root
-    /// and for ordinary users. `None`, with a message, where the host allows no user namespaces; under `CI` that is an
-    /// error.
+    /// `sre` with mounts of its own: `script` makes them for the data folder, which it knows as
+    /// `$0`. Works for root and for ordinary users. `None`, with a message, where the host allows
+    /// no user namespaces; under `CI` that is an error.
     pub(crate) fn command_with_mounts(&self, script: &str) -> Option<Command> {
         let alone = ["--user", "--map-root-user", "--mount"];
         let may = Command::new("unshare")

@@ -296,8 +296,8 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     .await;
 }
 
-/// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be slow, but a test
-/// must not wait for ever. The last `Err` is shown when nothing comes of it.
+/// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be
+/// slow, but a test must not wait for ever. The last `Err` is shown when nothing comes of it.
 pub(crate) async fn eventually<T, E: Debug>(
     what: &str,
     mut ask: impl AsyncFnMut() -> Result<T, E>,

@@ -19,7 +19,8 @@ fn a_bundle_that_was_changed_anywhere_is_tampered() {
     let stranger = stranger(&executor);
     let good = fs::read(&bundle).expect("the bundle");
     let file = stranger.path("changed");
-    // Every byte is flipped in the tests of sre-receipt; here some of them go through the front door.
+    // Every byte is flipped in the tests of sre-receipt; here some of them go through the front
+    // door.
     for at in (0..good.len()).step_by(good.len() / 12) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
@@ -27,7 +28,8 @@ fn a_bundle_that_was_changed_anywhere_is_tampered() {
         let ran = verify(&stranger, &file, &[]);
         assert_eq!(ran.code, Some(22), "byte {at}: {ran:?}");
     }
-    // Blobs of another content under a right list of sums, and the receipt of another order with this proof.
+    // Blobs of another content under a right list of sums, and the receipt of another order with
+    // this proof.
     executor
         .words("run returns_1 --order-id other --receipt other.json")
         .exits(0);
@@ -110,7 +112,8 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
         fs::write(&file, bytes).expect("a file");
         let ran = verify(&stranger, &file, &[]);
         let found = ran.json();
-        // What diverged names the guest's doing that contradicts the receipt, for people and for programs.
+        // What diverged names the guest's doing that contradicts the receipt, for people and for
+        // programs.
         let event = &found["divergence"]["event"];
         assert_eq!(event.is_object(), found["verdict"] == "diverged", "{found}");
         let human = stranger.sre(&["verify", "lie"]).stdout;
@@ -148,7 +151,8 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
     // A failure that was none.
     let (code, verdict, _) = judge(lie(&executor, &good, |_, _| Outcome::Exited { code: 3 }));
     assert_eq!((code, &*verdict), (Some(21), "diverged"));
-    // The input: of a skill that returns it the outcome would differ; of this one only what is there can tell.
+    // The input: of a skill that returns it the outcome would differ; of this one only what is
+    // there can tell.
     let (code, verdict, _) = judge(lie(&executor, &good, |result, _| {
         let commit = result.commit_result.as_mut().expect("a commitment");
         commit.commitment.input = Digest::of(b"an input that nobody has").into();

@@ -268,7 +268,8 @@ fn several_witnesses_stand_on_one_proof() {
         json!(["one.example/w", "two.example/w"]),
         "{both}"
     );
-    // The log goes on, and later checkpoints have fewer witnesses; one of them says the same thrice.
+    // The log goes on, and later checkpoints have fewer witnesses; one of them says the same
+    // thrice.
     executor.words("run returns_1 --order-id more").exits(0);
     for _ in 0..3 {
         executor.sre(&["log", "cosign", &three]).exits(0);

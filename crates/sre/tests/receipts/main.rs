@@ -1,4 +1,5 @@
-//! Receipts between two people: an executor, and a stranger with a data folder and a key of his own.
+//! Receipts between two people: an executor, and a stranger with a data folder and a key of his
+//! own.
 
 mod audit;
 #[path = "../common/mod.rs"]

@@ -56,7 +56,8 @@ async fn a_log_cannot_take_back_what_it_signed_before_its_entries_were_read() {
         .exits(23);
     drop((web, service));
 
-    // Another tree that continues the two entries of the look before. Asked a third time, the log shows nothing.
+    // Another tree that continues the two entries of the look before. Asked a third time, the log
+    // shows nothing.
     let service = Service::start(&forked, &[]);
     run(&service, &["three", "four"], 4).await;
     let questions = Arc::new(AtomicU32::new(0));

@@ -109,8 +109,8 @@ impl Verify for Blind {
     }
 }
 
-/// Runs orders in the data folder of `home`, with the patched stages. Their receipts are issued by the service. One of
-/// them needs a verdict before `client` is called back.
+/// Runs orders in the data folder of `home`, with the patched stages. Their receipts are issued by
+/// the service. One of them needs a verdict before `client` is called back.
 pub(crate) async fn run_patched(home: &Home, orders: &[(&str, &str)], client: &str) {
     let options = EmbeddedOptions {
         cache_folder: Some(CACHE.into()),

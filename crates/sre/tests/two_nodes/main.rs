@@ -1,5 +1,5 @@
-//! Two nodes on one machine, each with its own data folder and key: an executor, patched in some of its orders to lie,
-//! and a verifier that follows it over HTTP and catches every lie.
+//! Two nodes on one machine, each with its own data folder and key: an executor, patched in some of
+//! its orders to lie, and a verifier that follows it over HTTP and catches every lie.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -37,7 +37,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Each believes the other: the verifier the executor's receipts and log, the executor the verifier's verdicts.
+/// Each believes the other: the verifier the executor's receipts and log, the executor the
+/// verifier's verdicts.
 fn introduce(executor: &Home, verifier: &Home) {
     executor
         .words("key new --name executor.example.org/log")
@@ -78,7 +79,8 @@ fn challenges(receiver: &Receiver) -> Vec<Value> {
         .collect()
 }
 
-/// The call of the guest that contradicts the receipt stands in the challenge, and in the verdict under its signature.
+/// The call of the guest that contradicts the receipt stands in the challenge, and in the verdict
+/// under its signature.
 fn names_the_call(challenge: &Value) {
     let base64 = base64::engine::general_purpose::STANDARD;
     let payload = base64
@@ -558,7 +560,8 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
             .expect("JSON");
         assert_eq!(said["verdicts"].as_array().map(Vec::len), Some(1), "{said}");
     }
-    // A share of nothing: of every skill the first, and no more. It is another verifier, who knows nothing yet.
+    // A share of nothing: of every skill the first, and no more. It is another verifier, who knows
+    // nothing yet.
     let other = Home::new();
     let key = executor.words("key show").exits(0).stdout;
     other.sre(&["key", "trust", key.trim()]).exits(0);
@@ -584,8 +587,8 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
     );
 }
 
-/// A receipt is dated by whoever signs it, so whoever has an old key could go on signing in its time. The watcher knows
-/// what the log had and when.
+/// A receipt is dated by whoever signs it, so whoever has an old key could go on signing in its
+/// time. The watcher knows what the log had and when.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_that_is_dated_back_or_ahead_is_remarked_on() {
     let (executor, verifier) = (Home::new(), Home::new());

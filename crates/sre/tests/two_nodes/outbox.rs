@@ -1,4 +1,5 @@
-//! What is to be said is said, also to somebody who does not want to hear it yet, and holds nothing up.
+//! What is to be said is said, also to somebody who does not want to hear it yet, and holds nothing
+//! up.
 
 use std::fs;
 use std::path::PathBuf;

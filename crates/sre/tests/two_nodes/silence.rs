@@ -11,8 +11,8 @@ use crate::common::service::Service;
 use crate::proxy::{before, failing};
 use crate::{introduce, size_is};
 
-/// Runs orders with these numbers until the log has `size` entries, and returns their receipts' digests, each with that
-/// of the commitment.
+/// Runs orders with these numbers until the log has `size` entries, and returns their receipts'
+/// digests, each with that of the commitment.
 async fn run(service: &Service, numbers: Range<u64>, size: u64) -> BTreeMap<String, String> {
     let skill = service.upload("returns_1").await;
     let mut all = BTreeMap::new();
@@ -60,7 +60,8 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
         .sre(&["watch", "--once", "--executor", &service.base])
         .exits(0);
     let receipts = run(&service, 1..ORDERS + 1, ORDERS + 2).await;
-    // Nobody has the commitment of an order that was drawn, and the next question for its receipt fails.
+    // Nobody has the commitment of an order that was drawn, and the next question for its receipt
+    // fails.
     let commitments: BTreeMap<String, String> = receipts
         .iter()
         .map(|(receipt, commitment)| (commitment.clone(), receipt.clone()))
@@ -101,7 +102,8 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
     for _ in 0..3 {
         held(&watch());
     }
-    // The executor had answered for the receipts long ago; in the end the verdict is what it can be.
+    // The executor had answered for the receipts long ago; in the end the verdict is what it can
+    // be.
     let found = watch().exits(23).json();
     assert_eq!(
         *drawn.lock().expect("a lock"),

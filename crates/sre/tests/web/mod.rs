@@ -39,8 +39,8 @@ impl Web {
                 if over.load(Ordering::Acquire) {
                     return;
                 }
-                // A client may hold a connection on which it asks nothing, or go away in the middle of an endless
-                // answer.
+                // A client may hold a connection on which it asks nothing, or go away in the middle
+                // of an endless answer.
                 let answer = Arc::clone(&answer);
                 thread::spawn(move || {
                     let _ = stream.and_then(|stream| {

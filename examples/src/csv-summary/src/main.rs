@@ -1,8 +1,10 @@
-//! Summarises a CSV table column by column: type, missing values, range, mean, median, spread and outliers.
+//! Summarises a CSV table column by column: type, missing values, range, mean, median, spread and
+//! outliers.
 //!
-//! Definitions. Standard deviation: of the sample (n − 1). Quartiles: linear interpolation between the two nearest
-//! values, as in spreadsheets and NumPy. Outlier: beyond 1.5 interquartile ranges below the first or above the third
-//! quartile, looked for in columns of at least four numbers. Rows are counted from 1 without the header.
+//! Definitions. Standard deviation: of the sample (n − 1). Quartiles: linear interpolation between
+//! the two nearest values, as in spreadsheets and NumPy. Outlier: beyond 1.5 interquartile ranges
+//! below the first or above the third quartile, looked for in columns of at least four numbers.
+//! Rows are counted from 1 without the header.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -22,7 +24,8 @@ struct Input {
     delimiter: char,
     #[serde(default = "yes")]
     has_header: bool,
-    /// Cells with one of these texts count as missing, besides empty ones. Upper and lower case are the same.
+    /// Cells with one of these texts count as missing, besides empty ones. Upper and lower case are
+    /// the same.
     #[serde(default = "usual_marks")]
     missing_marks: Vec<String>,
 }
@@ -252,8 +255,8 @@ fn type_of<'a>(mut cells: impl Iterator<Item = &'a str> + Clone) -> Type {
     }
 }
 
-/// A decimal number. What starts with a superfluous zero, and what lies beyond the integers that a double holds
-/// exactly, is a code (a postcode, an account number) and not a number.
+/// A decimal number. What starts with a superfluous zero, and what lies beyond the integers that a
+/// double holds exactly, is a code (a postcode, an account number) and not a number.
 fn number(cell: &str) -> Option<f64> {
     let digits = cell.trim_start_matches(['+', '-']);
     let has_leading_zero =

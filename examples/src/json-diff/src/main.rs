@@ -1,8 +1,10 @@
-//! Compares two JSON documents and prints the JSON Patch (RFC 6902) that turns the first into the second.
+//! Compares two JSON documents and prints the JSON Patch (RFC 6902) that turns the first into the
+//! second.
 //!
-//! Object members are visited in order of their names; arrays are aligned along a longest common subsequence, so that
-//! an inserted item is one `add` and not a rewrite of all that follows. The patch uses `add`, `remove` and `replace`
-//! only and applies strictly in order. The same two documents always give the same patch.
+//! Object members are visited in order of their names; arrays are aligned along a longest common
+//! subsequence, so that an inserted item is one `add` and not a rewrite of all that follows. The
+//! patch uses `add`, `remove` and `replace` only and applies strictly in order. The same two
+//! documents always give the same patch.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,8 +14,8 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Alignment needs a table of `before` × `after` cells of 4 bytes; beyond this many cells items are compared by
-/// position.
+/// Alignment needs a table of `before` × `after` cells of 4 bytes; beyond this many cells items are
+/// compared by position.
 const ALIGNMENT_LIMIT_CELLS: usize = 1 << 20;
 
 #[derive(Deserialize)]
@@ -131,13 +133,15 @@ fn diff(before: &Value, after: &Value, path: &str, patch: &mut Vec<Operation>) {
     }
 }
 
-/// Left of `j` the patched array already equals `after`, so `j` is always the index that an operation must name.
+/// Left of `j` the patched array already equals `after`, so `j` is always the index that an
+/// operation must name.
 fn diff_arrays(before: &[Value], after: &[Value], path: &str, patch: &mut Vec<Operation>) {
     let (mut i, mut j) = (0, 0);
     let mut common = common_items(before, after);
     common.push((before.len(), after.len()));
     for (next_i, next_j) in common {
-        // Between two common items: what stands on both sides was edited, the rest was removed or added.
+        // Between two common items: what stands on both sides was edited, the rest was removed or
+        // added.
         while i < next_i && j < next_j {
             diff(&before[i], &after[j], &child(path, &j.to_string()), patch);
             (i, j) = (i + 1, j + 1);

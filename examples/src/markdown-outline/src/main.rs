@@ -1,8 +1,9 @@
-//! Turns a Markdown document into its outline: nested sections with the anchors that GitHub would give them and the
-//! number of words in each.
+//! Turns a Markdown document into its outline: nested sections with the anchors that GitHub would
+//! give them and the number of words in each.
 //!
-//! The document is parsed (CommonMark with the GitHub extensions), not searched, so that a `#` inside a code block or
-//! in YAML front matter is not a heading, and underlined headings are. Built as a WASI 0.2 component.
+//! The document is parsed (CommonMark with the GitHub extensions), not searched, so that a `#`
+//! inside a code block or in YAML front matter is not a heading, and underlined headings are. Built
+//! as a WASI 0.2 component.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -181,8 +182,8 @@ fn nest(flat: &mut Peekable<impl Iterator<Item = Section>>, above: u8) -> Vec<Se
     siblings
 }
 
-/// Anchors as GitHub makes them: lower case, punctuation dropped, a hyphen for each space, and `-1`, `-2`, … when a
-/// slug was taken already.
+/// Anchors as GitHub makes them: lower case, punctuation dropped, a hyphen for each space, and
+/// `-1`, `-2`, … when a slug was taken already.
 #[derive(Default)]
 struct Slugs {
     /// Every slug given, with the last number appended to it.

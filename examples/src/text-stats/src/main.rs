@@ -1,8 +1,9 @@
 //! Measures an English text: its length, how hard it is to read, and which phrases carry it.
 //!
-//! Readability is Flesch's reading ease and the Flesch–Kincaid grade, over syllables counted by rule. Key phrases are
-//! found as RAKE does (Rose et al. 2010, "Automatic keyword extraction from individual documents"): runs of words
-//! between stop words and punctuation, scored by how much company their words keep.
+//! Readability is Flesch's reading ease and the Flesch–Kincaid grade, over syllables counted by
+//! rule. Key phrases are found as RAKE does (Rose et al. 2010, "Automatic keyword extraction from
+//! individual documents"): runs of words between stop words and punctuation, scored by how much
+//! company their words keep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -197,8 +198,8 @@ fn readability(words: f64, sentences: f64, syllables: f64) -> Readability {
     }
 }
 
-/// A word's weight is its degree (the summed length of the phrases it occurs in) over its frequency; a phrase's score
-/// is the sum of its words' weights, times how often the phrase occurs.
+/// A word's weight is its degree (the summed length of the phrases it occurs in) over its
+/// frequency; a phrase's score is the sum of its words' weights, times how often the phrase occurs.
 fn key_phrases(clauses: &[&[String]], max_phrases: usize) -> Vec<KeyPhrase> {
     let stop_words: BTreeSet<&str> = STOP_WORDS.split_whitespace().collect();
     let ends_phrase = |word: &String| {

@@ -1,7 +1,7 @@
 //! Counts the words of a text.
 //!
-//! A skill is a command: one JSON object on standard input, one JSON value on standard output, exit code 0. On bad
-//! input it writes a message to standard error and exits 1.
+//! A skill is a command: one JSON object on standard input, one JSON value on standard output, exit
+//! code 0. On bad input it writes a message to standard error and exits 1.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -70,8 +70,8 @@ fn report(input: &Input) -> Report {
     }
 }
 
-/// Runs of letters and digits. Apostrophes and single hyphens inside a word belong to it: "don't" and "well-known" are
-/// one word each, while a double hyphen is a dash.
+/// Runs of letters and digits. Apostrophes and single hyphens inside a word belong to it: "don't"
+/// and "well-known" are one word each, while a double hyphen is a dash.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split("--")
         .flat_map(|part| {
@@ -92,7 +92,8 @@ fn most_frequent(counts: BTreeMap<String, usize>, top: usize) -> Vec<Frequency> 
         .into_iter()
         .map(|(word, count)| Frequency { word, count })
         .collect();
-    // The map was sorted by word and this sort is stable, so equal counts stay in alphabetical order.
+    // The map was sorted by word and this sort is stable, so equal counts stay in alphabetical
+    // order.
     list.sort_by_key(|frequency| Reverse(frequency.count));
     list.truncate(top);
     list

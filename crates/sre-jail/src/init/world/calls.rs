@@ -20,11 +20,12 @@ enum Shows {
     SinceStart,
 }
 
-/// Of the clocks that exist, four show the date; all others, those of processor time among them, the time since the
-/// start.
+/// Of the clocks that exist, four show the date; all others, those of processor time among them,
+/// the time since the start.
 fn shows(clock: u64) -> Result<Shows, i32> {
     const LAST: i32 = 11;
-    // A clock's number is an `int`, and so are those of other processes' clocks, which are negative.
+    // A clock's number is an `int`, and so are those of other processes' clocks, which are
+    // negative.
     match clock as u32 as i32 {
         libc::CLOCK_REALTIME
         | libc::CLOCK_REALTIME_COARSE
@@ -115,7 +116,8 @@ impl World {
         Ok(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 
-    /// Processor time in hundredths of a second: all of the time since the start, as nothing else can be repeated.
+    /// Processor time in hundredths of a second: all of the time since the start, as nothing else
+    /// can be repeated.
     fn times(&mut self, call: &Call) -> Result<i64, i32> {
         let ticks = self.now(&Shows::SinceStart) / 10_000_000;
         let mut bytes = [0; 32];

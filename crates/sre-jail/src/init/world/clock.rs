@@ -1,12 +1,13 @@
 //! The time the guest sees: the same as in the Wasm world.
 //!
-//! It starts at the order's moment and moves for two reasons only: a read takes a virtual microsecond, and a wait that
-//! ran its full length takes that length.
+//! It starts at the order's moment and moves for two reasons only: a read takes a virtual
+//! microsecond, and a wait that ran its full length takes that length.
 //!
-//! It stands on a page that is shared with the guest, whose fast clock ([`fast_clock`]) reads and moves it by the same
-//! rules without asking; so both ways show one clock. *The guest can write there what it likes.* All it gains is
-//! another time for itself, as with a clock it may set: here any number is a valid time, nothing is computed from it
-//! that could overflow, and the start that counts is kept here.
+//! It stands on a page that is shared with the guest, whose fast clock ([`fast_clock`]) reads and
+//! moves it by the same rules without asking; so both ways show one clock. *The guest can write
+//! there what it likes.* All it gains is another time for itself, as with a clock it may set: here
+//! any number is a valid time, nothing is computed from it that could overflow, and the start that
+//! counts is kept here.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +31,8 @@ pub struct Clock {
 impl Clock {
     /// A clock at its start, in nanoseconds since 1970.
     pub fn new(start_ns: u64) -> io::Result<Self> {
-        // A kernel without such pages, or a number that programs do not know: they do without, and ask.
+        // A kernel without such pages, or a number that programs do not know: they do without, and
+        // ask.
         let page = match SharedPage::new() {
             Ok((page, SEGMENT)) => page,
             _ => SharedPage::private()?,
@@ -81,7 +83,8 @@ impl Clock {
         self.moved = None;
     }
 
-    /// Takes back the last move since the mark; unless somebody has read the clock since, for whom it was that late.
+    /// Takes back the last move since the mark; unless somebody has read the clock since, for whom
+    /// it was that late.
     pub fn take_back(&mut self) {
         if let Some((from, to)) = self.moved.take() {
             // Refused if somebody has.

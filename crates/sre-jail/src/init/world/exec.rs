@@ -1,15 +1,16 @@
-//! New programs: each begins with the order's fast clock in place of the kernel's, and with the order's start-up
-//! randomness.
+//! New programs: each begins with the order's fast clock in place of the kernel's, and with the
+//! order's start-up randomness.
 //!
-//! The kernel hands a program a list beside its arguments (`getauxval(3)`). Two entries are the machine's: where the
-//! code is that answers clocks without a system call (`AT_SYSINFO_EHDR`, the vDSO), and 16 random bytes (`AT_RANDOM`).
-//! A thread that is about to become another program is attached to; when it has, it stops before the first instruction,
-//! the bytes are replaced, the order's [`fast_clock`] is written over the kernel's, and it is let go. It then begins in
-//! there: takes away the kernel's time, puts the page that the clock stands on in place, and goes on where it would
-//! have begun.
+//! The kernel hands a program a list beside its arguments (`getauxval(3)`). Two entries are the
+//! machine's: where the code is that answers clocks without a system call (`AT_SYSINFO_EHDR`, the
+//! vDSO), and 16 random bytes (`AT_RANDOM`). A thread that is about to become another program is
+//! attached to; when it has, it stops before the first instruction, the bytes are replaced, the
+//! order's [`fast_clock`] is written over the kernel's, and it is let go. It then begins in there:
+//! takes away the kernel's time, puts the page that the clock stands on in place, and goes on where
+//! it would have begun.
 //!
-//! Where the fast clock cannot be replaced, or its page cannot be mapped, its entry is made one to be ignored: the
-//! program then asks for the time each time. What it sees is the same.
+//! Where the fast clock cannot be replaced, or its page cannot be mapped, its entry is made one to
+//! be ignored: the program then asks for the time each time. What it sees is the same.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -24,7 +25,8 @@ const IGNORE: u64 = 1;
 const RANDOM: u64 = 25;
 const FAST_CLOCK: u64 = 33;
 
-/// Arguments, environment and the list are within a quarter of the largest stack that the jail allows, which is 8 MiB.
+/// Arguments, environment and the list are within a quarter of the largest stack that the jail
+/// allows, which is 8 MiB.
 const LIMIT_BYTES: usize = 2 << 20;
 
 /// What is read at a time.
@@ -100,7 +102,8 @@ struct Entries {
     random: Option<u64>,
 }
 
-/// Finds both entries: behind the count of arguments, the arguments, a zero, the environment and a zero.
+/// Finds both entries: behind the count of arguments, the arguments, a zero, the environment and a
+/// zero.
 fn find(read: &mut dyn FnMut(u64, &mut [u8]) -> io::Result<usize>) -> io::Result<Entries> {
     let mut words = Words {
         read,

@@ -1,7 +1,7 @@
 //! The guest's memory, as the calls that wait name it.
 //!
-//! What is read may change the next moment and is read once. A place that cannot be read or written is the guest's
-//! mistake and is answered as the kernel would: `EFAULT`.
+//! What is read may change the next moment and is read once. A place that cannot be read or written
+//! is the guest's mistake and is answered as the kernel would: `EFAULT`.
 
 use crate::sys::process::Pid;
 use crate::sys::trace;
@@ -27,7 +27,8 @@ pub fn read<const LENGTH: usize>(thread: Pid, address: u64) -> Result<[u8; LENGT
     }
 }
 
-/// Reads seconds and a part of a second, as `timespec` (`unit_ns` 1) or `timeval` (1000) has them, in nanoseconds.
+/// Reads seconds and a part of a second, as `timespec` (`unit_ns` 1) or `timeval` (1000) has them,
+/// in nanoseconds.
 pub fn read_time(thread: Pid, address: u64, unit_ns: u64) -> Result<u64, i32> {
     let bytes: [u8; 16] = read(thread, address)?;
     let (seconds, part) = bytes.split_at(8);

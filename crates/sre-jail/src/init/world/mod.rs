@@ -9,16 +9,19 @@
 //! | `exec` | new programs: with the order's fast clock and start-up randomness in place of the kernel's |
 //! | `guest` | the guest's memory |
 //!
-//! The filter has such calls wait (seccomp's user notification), and the jail's first process answers them. It is not
-//! confusable: it has no capability, its processes are the jail's own, so whatever it is told to read or write, the
-//! guest could have read or written itself. It cannot be stalled: it never waits for a guest, only for the next thing
-//! that happens; signals of the guest's do not reach it, and it ends the jail when it ends.
+//! The filter has such calls wait (seccomp's user notification), and the jail's first process
+//! answers them. It is not confusable: it has no capability, its processes are the jail's own, so
+//! whatever it is told to read or write, the guest could have read or written itself. It cannot be
+//! stalled: it never waits for a guest, only for the next thing that happens; signals of the
+//! guest's do not reach it, and it ends the jail when it ends.
 //!
-//! A call whose answer could not be delivered, because a signal came first, is undone: the guest makes it again.
+//! A call whose answer could not be delivered, because a signal came first, is undone: the guest
+//! makes it again.
 //!
-//! *Known holes*, which a replay finds out: the processor's own clock and random instructions; the kernel's timers
-//! (`setitimer`, `timer_create`, `timerfd`), which run on the machine's time; times of files in `/tmp`; where it could
-//! not be taken away, the kernel's fast clock, for a program that searches its memory for it.
+//! *Known holes*, which a replay finds out: the processor's own clock and random instructions; the
+//! kernel's timers (`setitimer`, `timer_create`, `timerfd`), which run on the machine's time; times
+//! of files in `/tmp`; where it could not be taken away, the kernel's fast clock, for a program
+//! that searches its memory for it.
 
 mod calls;
 mod clock;
@@ -58,7 +61,8 @@ pub struct World {
     waits: Waits,
     /// Threads that were attached to and have not let be seen since.
     attached: BTreeSet<Pid>,
-    /// How many bytes of the kernel's time are in front of its fast clock, if that is where ours can be.
+    /// How many bytes of the kernel's time are in front of its fast clock, if that is where ours
+    /// can be.
     kernel_time_bytes: Option<u64>,
     memory_bytes: u64,
     /// Whether the first program started as it should.
@@ -97,13 +101,15 @@ impl World {
         self.random = Random::new(told.seed);
     }
 
-    /// Answers until the guest has ended or, if given, something can be read from `order`: then `None`.
+    /// Answers until the guest has ended or, if given, something can be read from `order`: then
+    /// `None`.
     pub fn run(
         &mut self,
         control: &OwnedFd,
         order: Option<&OwnedFd>,
     ) -> Result<Option<Usage>, StepError> {
-        // Randomness of a guest that still waits for its order is not the order's: nothing is put into the pipe yet.
+        // Randomness of a guest that still waits for its order is not the order's: nothing is put
+        // into the pipe yet.
         let devices = |world: &Self| {
             if order.is_none() {
                 Waiting::to_write(&world.devices)
@@ -179,7 +185,8 @@ impl World {
         }
     }
 
-    /// A thread that was attached to has stopped: it has become another program, or was about to get a signal.
+    /// A thread that was attached to has stopped: it has become another program, or was about to
+    /// get a signal.
     fn stopped(&mut self, thread: Pid, status: i32, control: &OwnedFd) -> Result<(), StepError> {
         self.attached.remove(&thread);
         if status >> 8 != libc::SIGTRAP | (libc::PTRACE_EVENT_EXEC << 8) {

@@ -1,7 +1,8 @@
 //! The bytes the guest draws: the ChaCha20 key stream under the order's seed, as in the Wasm world.
 //!
-//! Each thread has a stream of its own, so what one draws does not depend on when another does; all who open
-//! `/dev/random` or `/dev/urandom` share one. Identical for whoever replays, and not secret: the seed is published.
+//! Each thread has a stream of its own, so what one draws does not depend on when another does; all
+//! who open `/dev/random` or `/dev/urandom` share one. Identical for whoever replays, and not
+//! secret: the seed is published.
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,15 @@
 //! Calls that wait: sleeping, and waiting for something with a time limit.
 //!
-//! Both take as long in the machine's time as the guest said, so that threads and processes that wait for each other
-//! meet as they would anywhere; the guest's clock then moves by exactly that length.
+//! Both take as long in the machine's time as the guest said, so that threads and processes that
+//! wait for each other meet as they would anywhere; the guest's clock then moves by exactly that
+//! length.
 //!
-//! *Sleeping* is answered from here when it is over. *Waiting for something* is left to the kernel and noted; when the
-//! thread makes its next call, the machine's time tells whether the limit was reached; as long as anything is noted,
-//! the guest's fast clock leaves every question to us. Limits that are a moment and not a length (`futex`) mean the
-//! guest's clock, which the kernel does not know: as long as both are close, the kernel may wait; else the word in
-//! memory is looked at every millisecond from here, and the guest looks again.
+//! *Sleeping* is answered from here when it is over. *Waiting for something* is left to the kernel
+//! and noted; when the thread makes its next call, the machine's time tells whether the limit was
+//! reached; as long as anything is noted, the guest's fast clock leaves every question to us.
+//! Limits that are a moment and not a length (`futex`) mean the guest's clock, which the kernel
+//! does not know: as long as both are close, the kernel may wait; else the word in memory is looked
+//! at every millisecond from here, and the guest looks again.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,7 +20,8 @@ use super::guest;
 use crate::sys::notify::{self, Call};
 use crate::sys::process::{self, Pid};
 
-/// How far the guest's clock and the kernel's may differ for the kernel to wait for a moment of the guest's.
+/// How far the guest's clock and the kernel's may differ for the kernel to wait for a moment of the
+/// guest's.
 const CLOSE_NS: u64 = 20_000_000;
 
 /// How often a word in memory is looked at.
@@ -30,7 +33,8 @@ const LOOKS_LIMIT: u32 = 50;
 /// Waits that are kept; beyond it, those of threads that are gone are forgotten.
 const KEPT_LIMIT: usize = 4096;
 
-/// After how many calls of others notes of threads that are gone are forgotten: while there is a note, everybody asks.
+/// After how many calls of others notes of threads that are gone are forgotten: while there is a
+/// note, everybody asks.
 const LOOK_FOR_GONE: u32 = 64;
 
 /// A call, and when it came.
@@ -93,7 +97,8 @@ impl Waits {
         }
     }
 
-    /// A thread makes another call: a wait of its that the kernel had has ended, and one that was held was given up.
+    /// A thread makes another call: a wait of its that the kernel had has ended, and one that was
+    /// held was given up.
     pub fn settle(&mut self, thread: Pid, now: Instant, clock: &mut Clock) {
         if let Some(limit) = self.noted.remove(&thread)
             && now >= limit.due
@@ -154,7 +159,8 @@ impl Waits {
 
     /// What becomes of a call that may wait.
     pub fn decide(&mut self, asked: &Asked<'_>, clock: &Clock) -> Decision {
-        // A call of a thread whose sleep is still held: a signal came in between. The same sleep goes on where it was.
+        // A call of a thread whose sleep is still held: a signal came in between. The same sleep
+        // goes on where it was.
         let call = asked.call;
         let given_up = self
             .held
@@ -259,7 +265,8 @@ impl Waits {
         ))
     }
 
-    /// Waiting for a word in memory. The filter passes only the two kinds that have a limit as their fourth argument.
+    /// Waiting for a word in memory. The filter passes only the two kinds that have a limit as
+    /// their fourth argument.
     fn futex(&mut self, asked: &Asked<'_>, clock: &Clock) -> Result<Decision, i32> {
         const WAIT: u32 = libc::FUTEX_WAIT as u32;
         let [_, operation, value, address, ..] = asked.call.arguments;

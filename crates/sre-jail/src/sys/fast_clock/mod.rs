@@ -1,9 +1,10 @@
 //! A guest's fast clock: code that answers clocks in the guest itself, without a system call.
 //!
-//! The kernel gives every program such code (the vDSO, `man 7 vdso`), which shows the machine's time. Ours counts on a
-//! page that a jail's first process and all of its guest's processes share, by the rules of `init::world::clock`; both
-//! ways show one clock. It is written in assembly because it lives in other programs: it must not call, allocate or
-//! refer to anything. This is the place of its bytes only; `init::world::exec` puts it there.
+//! The kernel gives every program such code (the vDSO, `man 7 vdso`), which shows the machine's
+//! time. Ours counts on a page that a jail's first process and all of its guest's processes share,
+//! by the rules of `init::world::clock`; both ways show one clock. It is written in assembly
+//! because it lives in other programs: it must not call, allocate or refer to anything. This is the
+//! place of its bytes only; `init::world::exec` puts it there.
 //!
 //! x86-64 only. Elsewhere there is none, and every clock call asks.
 
@@ -13,7 +14,8 @@ pub mod page {
     pub const ELAPSED: usize = 0;
     /// The start in nanoseconds since 1970.
     pub const START: usize = 8;
-    /// How many waits are noted whose end may move the clock: as long as it is not zero, everybody asks.
+    /// How many waits are noted whose end may move the clock: as long as it is not zero, everybody
+    /// asks.
     pub const NOTED: usize = 16;
 }
 
@@ -40,8 +42,8 @@ pub struct Slots {
     pub kernel_bytes: u64,
 }
 
-/// The code for one program, to be put at its first page of the kernel's; and where in it the program is to start.
-/// `None` on other processors.
+/// The code for one program, to be put at its first page of the kernel's; and where in it the
+/// program is to start. `None` on other processors.
 #[must_use]
 pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
     here::image(slots)
@@ -65,8 +67,9 @@ mod here {
         options(att_syntax),
     );
 
-    /// Where the page of the clock is in every program: above all that the kernel places by itself where addresses are
-    /// not randomised (from 128 MiB below the end downwards), and below the largest stack (8 MiB).
+    /// Where the page of the clock is in every program: above all that the kernel places by itself
+    /// where addresses are not randomised (from 128 MiB below the end downwards), and below the
+    /// largest stack (8 MiB).
     const PAGE_ADDRESS: u64 = 0x7fff_fc00_0000;
 
     /// The clocks that show the date, one bit each.
@@ -93,8 +96,8 @@ mod here {
     )]
     pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
         let length = offset(&raw const sre_fast_clock_end);
-        // SAFETY: the assembly file puts both labels into one section that is readable and never written, the second
-        // behind the first.
+        // SAFETY: the assembly file puts both labels into one section that is readable and never
+        // written, the second behind the first.
         let mut image =
             unsafe { slice::from_raw_parts(&raw const sre_fast_clock, length) }.to_vec();
         let mut at = offset(&raw const sre_fast_clock_slots);
@@ -127,7 +130,8 @@ mod tests {
 
     use super::*;
 
-    /// Programs of the tests find the functions through the C library; this is another reader, for all else.
+    /// Programs of the tests find the functions through the C library; this is another reader, for
+    /// all else.
     #[test]
     fn others_read_it_as_a_whole_shared_object() {
         let slots = Slots {

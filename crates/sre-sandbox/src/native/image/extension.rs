@@ -1,5 +1,5 @@
-//! What an archive says of its next entry in entries of their own: names and links too long for a header, by GNU tar's
-//! way or by pax's (POSIX.1-2001).
+//! What an archive says of its next entry in entries of their own: names and links too long for a
+//! header, by GNU tar's way or by pax's (POSIX.1-2001).
 //!
 //! Their sizes are looked at before they are read, for they are kept in memory.
 
@@ -70,7 +70,8 @@ impl Told {
         Ok(())
     }
 
-    /// Checks that the entry is as long as was told. What is longer than its header can say is longer than any limit.
+    /// Checks that the entry is as long as was told. What is longer than its header can say is
+    /// longer than any limit.
     ///
     /// # Errors
     /// What differs.

@@ -22,7 +22,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Of a media type of the specification or of Docker's; `None` for others, encrypted ones for instance.
+    /// Of a media type of the specification or of Docker's; `None` for others, encrypted ones for
+    /// instance.
     #[must_use]
     pub fn of(media_type: &str) -> Option<Self> {
         match media_type {
@@ -64,8 +65,8 @@ const PATH_LIMIT_BYTES: usize = 4096;
 /// Deepest path.
 const DEPTH_LIMIT: usize = 128;
 
-/// Reads a decompressed layer: what it removes, then what it adds. `keep` takes the content of a file and answers with
-/// its number.
+/// Reads a decompressed layer: what it removes, then what it adds. `keep` takes the content of a
+/// file and answers with its number.
 ///
 /// # Errors
 /// The first entry that may not be in a root folder, by its path.

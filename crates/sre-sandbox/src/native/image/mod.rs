@@ -9,16 +9,18 @@
 //! | `tree` | the layers laid over each other, in memory |
 //! | `unpack` | the tree on disk |
 //!
-//! Format: OCI image specification 1.1 (`image-layout.md`, `layer.md`), also with the media types that Docker writes.
+//! Format: OCI image specification 1.1 (`image-layout.md`, `layer.md`), also with the media types
+//! that Docker writes.
 //!
-//! Nothing of an image is believed. Blobs are compared with their digests before they are read and layers again after
-//! they are decompressed. Names and links are resolved in memory, within the image, and only folders and files that
-//! were made here are written to: no path of an image can lead out of its folder. Devices, sockets and what is too
-//! large or too much are refused; owners, set-uid bits and attributes are left out, as no jail would honour them.
+//! Nothing of an image is believed. Blobs are compared with their digests before they are read and
+//! layers again after they are decompressed. Names and links are resolved in memory, within the
+//! image, and only folders and files that were made here are written to: no path of an image can
+//! lead out of its folder. Devices, sockets and what is too large or too much are refused; owners,
+//! set-uid bits and attributes are left out, as no jail would honour them.
 //!
-//! *On disk*: `<folder>/sha256-<manifest>/root`, and beside it the digest of the tree that was written. Both appear at
-//! once, by a rename; what a crash leaves are folders that begin with `.`, which the next unpacking may be told from. A
-//! tree that has been changed since is refused.
+//! *On disk*: `<folder>/sha256-<manifest>/root`, and beside it the digest of the tree that was
+//! written. Both appear at once, by a rename; what a crash leaves are folders that begin with `.`,
+//! which the next unpacking may be told from. A tree that has been changed since is refused.
 
 mod blob;
 mod extension;
@@ -48,8 +50,8 @@ pub const UNPACKED_LIMIT_BYTES: u64 = 8 << 30;
 /// Most entries of all layers together, and most files, folders and links of the whole.
 pub const ENTRIES_LIMIT: usize = 500_000;
 
-/// Most bytes of all paths and links together: they are kept in memory until the image is on disk. In the largest
-/// images they are some tens of millions.
+/// Most bytes of all paths and links together: they are kept in memory until the image is on disk.
+/// In the largest images they are some tens of millions.
 pub const PATHS_LIMIT_BYTES: usize = 128 << 20;
 
 /// Why an image cannot be a root folder.

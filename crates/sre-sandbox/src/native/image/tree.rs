@@ -1,7 +1,8 @@
 //! The layers laid over each other, in memory.
 //!
-//! A path of an image may go through links that lower layers have made (`lib/x` where `lib` is a link to `usr/lib`).
-//! They are followed here, within the image, where an absolute link begins at the image's root and `..` ends there.
+//! A path of an image may go through links that lower layers have made (`lib/x` where `lib` is a
+//! link to `usr/lib`). They are followed here, within the image, where an absolute link begins at
+//! the image's root and `..` ends there.
 
 use std::collections::BTreeMap;
 
@@ -152,7 +153,8 @@ impl Tree {
         Ok(())
     }
 
-    /// The place of a folder, made if it is not there. A file in its way gives way, as a layer says it is a folder.
+    /// The place of a folder, made if it is not there. A file in its way gives way, as a layer says
+    /// it is a folder.
     fn folder(&mut self, path: &[u8]) -> Result<Vec<u8>, String> {
         let place = self
             .resolve(path)

@@ -21,8 +21,8 @@ pub fn is_layout(folder: &Path) -> bool {
     folder.join("oci-layout").is_file()
 }
 
-/// Unpacks the image of a layout below `images`, unless it is there already; the root folder, and the digest of its
-/// tree.
+/// Unpacks the image of a layout below `images`, unless it is there already; the root folder, and
+/// the digest of its tree.
 ///
 /// # Errors
 /// See [`ImageError`]. Nothing but the whole tree ever has the name that is looked for.

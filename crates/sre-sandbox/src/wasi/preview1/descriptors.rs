@@ -11,7 +11,8 @@ const DESCRIPTOR_LIMIT: usize = 1024;
 
 pub(in crate::wasi) struct Descriptors {
     open: Vec<Option<Descriptor>>,
-    /// What an open folder is listing, as a snapshot; see [`Files::snapshot`](crate::world::Files::snapshot).
+    /// What an open folder is listing, as a snapshot; see
+    /// [`Files::snapshot`](crate::world::Files::snapshot).
     listings: BTreeMap<u32, Vec<u32>>,
 }
 

@@ -41,7 +41,8 @@ pub(super) fn prestat_dir_name(
     Ok(memory.write(path, name.as_bytes())?)
 }
 
-/// Entries from `cookie` on, the last one cut where the buffer ends: the guest then asks again with a larger one.
+/// Entries from `cookie` on, the last one cut where the buffer ends: the guest then asks again with
+/// a larger one.
 pub(super) fn readdir(
     memory: &mut GuestMemory<'_>,
     guest: &mut Guest,
@@ -52,8 +53,8 @@ pub(super) fn readdir(
     out: u32,
 ) -> Answer {
     let directory = guest.descriptors.directory(fd)?;
-    // The first call and one after a rewind list the folder anew. Later ones follow that list, so that no entry is
-    // passed over when the guest removes others on the way.
+    // The first call and one after a rewind list the folder anew. Later ones follow that list, so
+    // that no entry is passed over when the guest removes others on the way.
     if cookie == 0 || !guest.descriptors.has_listing(fd) {
         guest
             .descriptors

@@ -68,13 +68,15 @@ pub(super) fn allocate(
     Ok(())
 }
 
-// Rights, by the numbers of the witx. They say what makes sense on a descriptor; it is the calls that refuse.
+// Rights, by the numbers of the witx. They say what makes sense on a descriptor; it is the calls
+// that refuse.
 const RIGHT_READ: u64 = 1 << 1;
 pub(super) const RIGHT_WRITE: u64 = 1 << 6;
 const RIGHT_POLL: u64 = 1 << 27;
 /// `fd_datasync` to `fd_allocate`, `fd_filestat_*` and `poll_fd_readwrite`.
 const FILE_RIGHTS: u64 = 0x1ff | (0b111 << 21) | RIGHT_POLL;
-/// `path_*` and `fd_readdir` without `path_filestat_set_size`, `fd_filestat_get` and `fd_filestat_set_times`.
+/// `path_*` and `fd_readdir` without `path_filestat_set_size`, `fd_filestat_get` and
+/// `fd_filestat_set_times`.
 const FOLDER_RIGHTS: u64 = (0x3ff << 9) | (1 << 20) | (1 << 21) | (0b1111 << 23);
 
 pub(super) fn fdstat_get(

@@ -5,7 +5,8 @@ use super::memory::GuestMemory;
 use super::{Answer, Guest};
 use crate::world::{NodeId, NodeKind, Stat};
 
-/// The type of the standard streams. A character device without seeking would be a terminal to `isatty`.
+/// The type of the standard streams. A character device without seeking would be a terminal to
+/// `isatty`.
 pub(super) const UNKNOWN_TYPE: u8 = 0;
 
 pub(super) fn filetype(kind: NodeKind) -> u8 {

@@ -1,6 +1,7 @@
 //! `poll_oneoff`: wait for the first of several things.
 //!
-//! Streams and files are always ready here, so only clocks make a guest wait, and waiting moves the virtual clock.
+//! Streams and files are always ready here, so only clocks make a guest wait, and waiting moves the
+//! virtual clock.
 
 use super::descriptors::Descriptor;
 use super::errno::Errno;

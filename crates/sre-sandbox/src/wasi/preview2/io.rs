@@ -1,6 +1,7 @@
 //! `wasi:io`: streams, pollables, errors.
 //!
-//! Nothing blocks: input is in memory, output has room or ends the guest, and waiting moves the virtual clock.
+//! Nothing blocks: input is in memory, output has room or ends the guest, and waiting moves the
+//! virtual clock.
 
 use wasmtime::component::Resource;
 

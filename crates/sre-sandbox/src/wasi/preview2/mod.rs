@@ -1,6 +1,7 @@
 //! WASI 0.2 for command components: everything of `wasi:cli/command` but the sockets.
 //!
-//! The traits are generated from the standard's WIT in `wit/`; this folder implements them on [`Guest`].
+//! The traits are generated from the standard's WIT in `wit/`; this folder implements them on
+//! [`Guest`].
 
 mod cli;
 mod clocks;

@@ -1,4 +1,5 @@
-//! `wasi:random` from the order's seed. Secure and insecure are the same stream: both are repeatable here.
+//! `wasi:random` from the order's seed. Secure and insecure are the same stream: both are
+//! repeatable here.
 
 use super::Guest;
 use super::bindings::wasi::random::{insecure, insecure_seed, random};

@@ -1,7 +1,7 @@
 //! The calls by which a component decides its outcome: those that reach standard output, and exit.
 //!
-//! They do what the generated ones do, in whose place they stand. But they have the store, so a witness can be told how
-//! much fuel had been used.
+//! They do what the generated ones do, in whose place they stand. But they have the store, so a
+//! witness can be told how much fuel had been used.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};

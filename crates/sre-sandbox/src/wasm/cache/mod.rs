@@ -1,16 +1,22 @@
 //! Compiled code on disk, so that a program is compiled once per machine.
 //!
-//! Compiled code is native code: loading a file that somebody else wrote would hand them this process. So
-//! - the folder belongs to this user and to nobody else (mode 0700), or the cache is not used at all;
-//! - every entry carries an HMAC-SHA-256 under a key that was made at random in that folder (mode 0600), over the
-//!   entry's name and its content; an entry without a valid one is removed and compiled again;
-//! - an entry is read into memory, checked there and loaded from there, so that it cannot change in between.
+//! Compiled code is native code: loading a file that somebody else wrote would hand them this
+//! process. So
+//! - the folder belongs to this user and to nobody else (mode 0700), or the cache is not used at
+//!   all;
+//! - every entry carries an HMAC-SHA-256 under a key that was made at random in that folder (mode
+//!   0600), over the entry's name and its content; an entry without a valid one is removed and
+//!   compiled again;
+//! - an entry is read into memory, checked there and loaded from there, so that it cannot change in
+//!   between.
 //!
-//! Layout: `key` (64 bytes), `<name>.cwasm` (32 bytes of MAC, then the code) and `<name>.lock` (empty, held while a
-//! language runtime is compiled). A name is the SHA-256 of the program's digest and of everything that wasmtime says
-//! its compiled code depends on: full version, settings, target. Entries are written to a temporary file and renamed; a
-//! crash leaves at most a temporary file, which a start an hour later or more removes. The folder is made with the
-//! first entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit: see `room`.
+//! Layout: `key` (64 bytes), `<name>.cwasm` (32 bytes of MAC, then the code) and `<name>.lock`
+//! (empty, held while a language runtime is compiled). A name is the SHA-256 of the program's
+//! digest and of everything that wasmtime says its compiled code depends on: full version,
+//! settings, target. Entries are written to a temporary file and renamed; a crash leaves at most a
+//! temporary file, which a start an hour later or more removes. The folder is made with the first
+//! entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit:
+//! see `room`.
 
 mod room;
 
@@ -45,7 +51,8 @@ pub(super) struct CodeCache {
 }
 
 impl CodeCache {
-    /// A cache of at most `limit_bytes` in `folder`, which is opened at the first use and made with the first entry.
+    /// A cache of at most `limit_bytes` in `folder`, which is opened at the first use and made with
+    /// the first entry.
     pub(super) fn new(folder: &Path, limit_bytes: u64, engine: &Engine) -> Self {
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -58,7 +65,8 @@ impl CodeCache {
         }
     }
 
-    /// The key, from a folder that is made if need be. A folder that cannot be used is reported once and done without.
+    /// The key, from a folder that is made if need be. A folder that cannot be used is reported
+    /// once and done without.
     fn key(&self) -> Option<&Key> {
         let opened = self.key.get_or_init(|| match open(&self.folder) {
             Ok(key) => Some(key),
@@ -117,8 +125,9 @@ impl CodeCache {
         }
     }
 
-    /// Waits until no other process compiles `program`. The lock ends with the file that is returned, or with the
-    /// process; `None` where the folder cannot be used, and then everybody compiles.
+    /// Waits until no other process compiles `program`. The lock ends with the file that is
+    /// returned, or with the process; `None` where the folder cannot be used, and then everybody
+    /// compiles.
     pub(super) fn lock(&self, program: Digest) -> Option<fs::File> {
         self.key()?;
         let path = self.path(program).with_extension("lock");
@@ -161,8 +170,8 @@ fn open(folder: &Path) -> io::Result<Key> {
     load_key(folder)
 }
 
-/// Removes temporary files of processes that died while writing. One that is younger may belong to a process that
-/// lives.
+/// Removes temporary files of processes that died while writing. One that is younger may belong to
+/// a process that lives.
 fn remove_leftovers(folder: &Path) {
     const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -177,7 +186,8 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// The key, made at the first use. Two processes that start at once agree on the one that was linked first.
+/// The key, made at the first use. Two processes that start at once agree on the one that was
+/// linked first.
 fn load_key(folder: &Path) -> io::Result<Key> {
     let path = folder.join("key");
     if !path.exists() {

@@ -1,16 +1,19 @@
-//! Keeps the cache within its limit: whoever may bring programs could otherwise fill the disk with them.
+//! Keeps the cache within its limit: whoever may bring programs could otherwise fill the disk with
+//! them.
 //!
-//! An entry's modification time says when it was last of use. When there is too much, the entries that have been of no
-//! use for longest go. Several processes may do this at once: each looks at what is there, an entry that another one
-//! removed is removed, and one that is removed while somebody reads it is read to its end. Between two looks a process
-//! counts what it writes itself, so that with n processes the folder may hold n times [`UNSEEN`] more than the limit.
+//! An entry's modification time says when it was last of use. When there is too much, the entries
+//! that have been of no use for longest go. Several processes may do this at once: each looks at
+//! what is there, an entry that another one removed is removed, and one that is removed while
+//! somebody reads it is read to its end. Between two looks a process counts what it writes itself,
+//! so that with n processes the folder may hold n times [`UNSEEN`] more than the limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// After writing the limit divided by this, a process looks at the folder again: others write there too.
+/// After writing the limit divided by this, a process looks at the folder again: others write there
+/// too.
 const UNSEEN: u64 = 64;
 
 /// Times of use are kept to the day, so that loading seldom writes.
@@ -44,7 +47,8 @@ impl Room {
         bytes <= self.limit_bytes
     }
 
-    /// Notes that an entry of this size was written into `folder`, and removes others if there is too much now.
+    /// Notes that an entry of this size was written into `folder`, and removes others if there is
+    /// too much now.
     pub(super) fn note_written(&self, folder: &Path, bytes: u64) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = &mut *seen {
@@ -82,8 +86,8 @@ pub(super) fn touch(path: &Path) {
     }
 }
 
-/// Removes entries until an eighth of the limit is free, if there are more than the limit; returns the bytes of the
-/// others.
+/// Removes entries until an eighth of the limit is free, if there are more than the limit; returns
+/// the bytes of the others.
 fn make_room(folder: &Path, limit_bytes: u64) -> u64 {
     let mut entries: Vec<_> = fs::read_dir(folder)
         .into_iter()

@@ -1,14 +1,15 @@
 //! Refuses programs that would keep the compiler busy for minutes.
 //!
-//! A compilation cannot be interrupted and no fuel pays for it, and the compiler's time grows with the square of some
-//! things a program can have: two `br_table`s of 65,000 targets each, 130 KB of code, take it more than a minute. So
-//! each thing has a limit for one function, which bounds the square, and one for all functions, which bounds how many
-//! functions may be at the first. What stays within both costs some seconds at most beyond time in proportion to its
-//! size.
+//! A compilation cannot be interrupted and no fuel pays for it, and the compiler's time grows with
+//! the square of some things a program can have: two `br_table`s of 65,000 targets each, 130 KB of
+//! code, take it more than a minute. So each thing has a limit for one function, which bounds the
+//! square, and one for all functions, which bounds how many functions may be at the first. What
+//! stays within both costs some seconds at most beyond time in proportion to its size.
 //!
-//! Compilers of real languages stay far below. The largest that was measured, in one function / in the program: CPython
-//! 3.14 (29 MB, clang), QuickJS-ng (1.7 MB, clang), and the examples of the repository, built by rustc as they are
-//! shipped (up to 434 KB) and without optimisation (up to 7.6 MB):
+//! Compilers of real languages stay far below. The largest that was measured, in one function / in
+//! the program: CPython 3.14 (29 MB, clang), QuickJS-ng (1.7 MB, clang), and the examples of the
+//! repository, built by rustc as they are shipped (up to 434 KB) and without optimisation (up to
+//! 7.6 MB):
 //!
 //! | | CPython | QuickJS | Rust, optimised | Rust, not optimised |
 //! |---|---|---|---|---|
@@ -29,7 +30,8 @@ use wasmparser::{Parser, Payload};
 use signatures::Signatures;
 use weight::Weight;
 
-/// How much of one thing there may be. The comments give what a function at the limit takes one core, measured.
+/// How much of one thing there may be. The comments give what a function at the limit takes one
+/// core, measured.
 struct Limit {
     what: &'static str,
     of: fn(&Weight) -> u64,
@@ -123,7 +125,8 @@ fn weigh(
     binary: &[u8],
     mut visit: impl FnMut(usize, &Weight) -> Result<(), String>,
 ) -> Result<(), String> {
-    // What is open, components and the modules in them, each with the number of bodies that were read.
+    // What is open, components and the modules in them, each with the number of bodies that were
+    // read.
     let mut open: Vec<(Signatures, usize)> = Vec::new();
     for payload in Parser::new(0).parse_all(binary).map_while(Result::ok) {
         if let Payload::Version { .. } = payload {

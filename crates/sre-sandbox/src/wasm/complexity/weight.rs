@@ -4,7 +4,8 @@ use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::signatures::{Signature, Signatures};
 
-/// Counts of one function. None of them is a time; each bounds a part of the compiler whose time grows with it.
+/// Counts of one function. None of them is a time; each bounds a part of the compiler whose time
+/// grows with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weight {
     /// Blocks, loops and branches.
@@ -15,12 +16,13 @@ pub(super) struct Weight {
     pub(super) targets: u64,
     /// Values that these hand over.
     pub(super) target_values: u64,
-    /// Values that blocks, branches and calls hand over: each is moved, or merged with others, however few bytes say
-    /// so.
+    /// Values that blocks, branches and calls hand over: each is moved, or merged with others,
+    /// however few bytes say so.
     pub(super) values: u64,
     /// Loops.
     pub(super) loops: u64,
-    /// Ways through it: blocks and the targets of all branches. Where ways meet, every local may have to be merged.
+    /// Ways through it: blocks and the targets of all branches. Where ways meet, every local may
+    /// have to be merged.
     pub(super) ways: u64,
     /// Parameters and locals.
     pub(super) locals: u64,

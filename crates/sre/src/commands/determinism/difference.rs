@@ -76,8 +76,8 @@ pub fn between(one: &Run, other: &Run) -> Option<Difference> {
     })
 }
 
-/// The same for runs that were told different things on purpose: only a difference in what they did counts, and it is
-/// explained by the first answer that differed.
+/// The same for runs that were told different things on purpose: only a difference in what they did
+/// counts, and it is explained by the first answer that differed.
 pub fn in_effect(one: &Run, other: &Run) -> Option<Difference> {
     let effect = |run: &Run| (run.outcome, run.output.clone(), run.logs.clone());
     if effect(one) == effect(other) {

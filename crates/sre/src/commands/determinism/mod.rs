@@ -1,7 +1,7 @@
 //! `sre determinism`: many runs in many surroundings, compared.
 //!
-//! Each process runs the skill in surroundings of its own ([`surroundings`]), writing down what the host tells it
-//! ([`mod@probe`]); what two runs differ in is found here ([`difference`]).
+//! Each process runs the skill in surroundings of its own ([`surroundings`]), writing down what the
+//! host tells it ([`mod@probe`]); what two runs differ in is found here ([`difference`]).
 
 mod difference;
 mod probe;
@@ -33,7 +33,8 @@ use crate::output::{self, Progress, Sheet, Style};
 /// The name of the command that does one process's runs.
 pub const PROBE: &str = "determinism-probe";
 
-/// Processes for any number of runs: every combination of surroundings that is worth having, and no more.
+/// Processes for any number of runs: every combination of surroundings that is worth having, and no
+/// more.
 const PROCESSES_LIMIT: u32 = 12;
 
 /// Runs the skill many times and compares.
@@ -88,7 +89,8 @@ pub fn determinism(
     })
 }
 
-/// Checks skill, input and limits as an order's, and compiles what the warm processes will find compiled.
+/// Checks skill, input and limits as an order's, and compiles what the warm processes will find
+/// compiled.
 fn accept(
     args: DeterminismArgs,
     global: &Global,
@@ -146,7 +148,8 @@ fn assignment(
     }
 }
 
-/// Two processes at a time, so that they disturb each other. The reports come in the order of the assignments.
+/// Two processes at a time, so that they disturb each other. The reports come in the order of the
+/// assignments.
 fn run_all(
     assignments: Vec<Assignment>,
     runs: u32,

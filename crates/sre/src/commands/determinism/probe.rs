@@ -1,4 +1,5 @@
-//! The other side: one process in its surroundings, which runs the skill some times and says what it saw.
+//! The other side: one process in its surroundings, which runs the skill some times and says what
+//! it saw.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// The surroundings of one process. Host time, entropy, process ids and addresses change without being told to.
+/// The surroundings of one process. Host time, entropy, process ids and addresses change without
+/// being told to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Surroundings {
     /// Processes before this one.
@@ -23,8 +24,8 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Different in every respect from the process before. `cold` is a folder nobody has compiled into; it is used
-    /// once, because compiling a language runtime takes its time.
+    /// Different in every respect from the process before. `cold` is a folder nobody has compiled
+    /// into; it is used once, because compiling a language runtime takes its time.
     pub fn of(number: usize, warm: Option<&Path>, cold: Option<&Path>) -> Self {
         Self {
             number,
@@ -39,7 +40,8 @@ impl Surroundings {
     /// Gives `command` an environment and a working folder of its own.
     pub fn apply(&self, command: &mut Command, folder: &Path) {
         command.env_clear().current_dir(folder);
-        // Names that sort before and after each other differently in every process, and a size that moves the stack.
+        // Names that sort before and after each other differently in every process, and a size that
+        // moves the stack.
         for index in 0..1 + self.number % 7 {
             let letter =
                 char::from(b'A' + u8::try_from((self.number * 5 + index * 11) % 26).unwrap_or(0));
@@ -62,7 +64,8 @@ impl Surroundings {
         if let Some(core) = self.core {
             use nix::sched::{CpuSet, sched_setaffinity};
             let mut only = CpuSet::new();
-            // A host that does not allow it varies this less; everything else is varied all the same.
+            // A host that does not allow it varies this less; everything else is varied all the
+            // same.
             let confined = only
                 .set(core)
                 .and_then(|()| sched_setaffinity(nix::unistd::Pid::from_raw(0), &only));

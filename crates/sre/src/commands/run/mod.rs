@@ -1,7 +1,8 @@
 //! `sre run`: the whole pipeline on one order, in this process.
 //!
-//! Order of work: read everything, accept (nothing is written up to here), open the data folder, execute. Ctrl-C at any
-//! moment stops the guest; whatever the journal says then is the truth, and it is what the message says.
+//! Order of work: read everything, accept (nothing is written up to here), open the data folder,
+//! execute. Ctrl-C at any moment stops the guest; whatever the journal says then is the truth, and
+//! it is what the message says.
 
 pub(super) mod order;
 
@@ -23,8 +24,8 @@ use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
 use crate::receipts::Receipts;
 
-/// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be told and is left
-/// behind.
+/// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be
+/// told and is left behind.
 const STOP_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// An order that has a result.
@@ -85,14 +86,15 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     output::stdout(text.as_bytes())?;
     let exit = Exit::of(&result);
     match hand_over(receipt, receipt_file.as_deref(), &order_id, global) {
-        // The order's own code says more. Only a success must not hide that a file which was asked for is not there.
+        // The order's own code says more. Only a success must not hide that a file which was asked
+        // for is not there.
         false if exit == Exit::Success && receipt_file.is_some() => Ok(Exit::Operating),
         _ => Ok(exit),
     }
 }
 
-/// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result is durable and
-/// printed by now, so what fails here is reported beside it.
+/// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result
+/// is durable and printed by now, so what fails here is reported beside it.
 fn hand_over(
     receipt: Result<Receipt, Failure>,
     file: Option<&Path>,
@@ -132,7 +134,8 @@ async fn pipeline(
         progress.update(&describe(stage, &skill));
     };
     let result = orchestrator.execute_observed(order, &observe).await?;
-    // The result is durable. Dies here: the order has no receipt, and the same order again, or `sre bundle`, issues it.
+    // The result is durable. Dies here: the order has no receipt, and the same order again, or `sre
+    // bundle`, issues it.
     let receipt = match Receipts::over(folder, Arc::clone(orchestrator.journal())).await {
         Ok(receipts) => receipts
             .issue(&result.order_id)
@@ -158,7 +161,8 @@ fn describe(stage: Stage, skill: &Skill) -> String {
     }
 }
 
-/// Ends when the user asks to stop. Where that cannot be listened for, the system's default applies.
+/// Ends when the user asks to stop. Where that cannot be listened for, the system's default
+/// applies.
 async fn ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

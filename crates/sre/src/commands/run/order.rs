@@ -12,7 +12,8 @@ use sre_skill::{LocalPaths, SkillPackage};
 use crate::cli::{InputArgs, NewOrderArgs};
 use crate::failure::Failure;
 
-/// Longest input as text, in bytes: far more than an input may have once white space and escapes are gone.
+/// Longest input as text, in bytes: far more than an input may have once white space and escapes
+/// are gone.
 const INPUT_LIMIT_BYTES: u64 = 4 << 20;
 /// Longest order as text, in bytes: the largest package as base64, and an input.
 const ORDER_LIMIT_BYTES: u64 = 48 << 20;

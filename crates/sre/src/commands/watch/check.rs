@@ -20,8 +20,8 @@ use sre_verify::{Verifier, VerifyRequest};
 
 use crate::receipts::{self, HttpPlace, NoAnswer, Sources};
 
-/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no verdict. Bytes for
-/// which there is no answer are asked for at the next looks.
+/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no
+/// verdict. Bytes for which there is no answer are asked for at the next looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Checks receipts of one executor.
@@ -51,7 +51,8 @@ pub struct Found {
     pub statement: Option<VerdictStatement>,
     /// What is sent to the challenge URL; `None` when there is nothing to challenge.
     pub challenge: Option<Value>,
-    /// The verdict is `unavailable` because the executor did not answer, and may be another when it does.
+    /// The verdict is `unavailable` because the executor did not answer, and may be another when it
+    /// does.
     pub silence: Option<NoAnswer>,
 }
 
@@ -136,8 +137,8 @@ impl Checker {
             tokio::time::sleep(SECOND_LOOK).await;
             (replayed, execution) = self.verifier.verify_and_show(request).await;
         }
-        // A question of another check may have been the one without an answer; then this order is checked once more,
-        // too.
+        // A question of another check may have been the one without an answer; then this order is
+        // checked once more, too.
         let trouble = self.sources.trouble();
         let is_silent = replayed.verdict == Verdict::Unavailable && trouble.count > before;
         let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
@@ -193,8 +194,9 @@ impl Checker {
         }
     }
 
-    /// What this node says the order does: the same skill, input and limits, and the outcome of the replay. A replay
-    /// that diverged was made twice; where both agree, that is this node's own verification.
+    /// What this node says the order does: the same skill, input and limits, and the outcome of the
+    /// replay. A replay that diverged was made twice; where both agree, that is this node's own
+    /// verification.
     fn own_receipt(
         &self,
         mut claim: CommitResult,
@@ -293,7 +295,8 @@ impl Fetched {
             .map(|receipt| receipt.predicate().reported.finished_at)
     }
 
-    /// Whether it is a sound receipt of an order that committed nothing: there is nothing to replay.
+    /// Whether it is a sound receipt of an order that committed nothing: there is nothing to
+    /// replay.
     pub fn has_nothing_committed(&self) -> bool {
         let receipt = self.examination.receipt.as_ref();
         self.examination.flaw.is_none()

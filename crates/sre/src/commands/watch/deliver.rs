@@ -1,5 +1,5 @@
-//! Delivering verdicts and challenges. What fails stays in the outbox, and so does, for a time, what the executor
-//! refuses: its operator may trust the verifier's key only later.
+//! Delivering verdicts and challenges. What fails stays in the outbox, and so does, for a time,
+//! what the executor refuses: its operator may trust the verifier's key only later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::receipts::{HttpPlace, VerdictAnswer, has_credentials};
 const SENDS: usize = 16;
 /// Different reasons that are logged after one attempt to deliver everything.
 const REMARKS_LIMIT: usize = 8;
-/// Verdicts that wait at most; of more the oldest are given up. Challenges are never given up: as many of them hold up
-/// the watcher.
+/// Verdicts that wait at most; of more the oldest are given up. Challenges are never given up: as
+/// many of them hold up the watcher.
 pub const OUTBOX_LIMIT: usize = 10_000;
 
 /// What became of a delivery.
@@ -70,8 +70,8 @@ struct Attempt<'a> {
 }
 
 impl Courier {
-    /// Sends verdicts to `executor`, and challenges where the arguments say, signed with the data folder's callback
-    /// keys.
+    /// Sends verdicts to `executor`, and challenges where the arguments say, signed with the data
+    /// folder's callback keys.
     ///
     /// # Errors
     /// An address that challenges may not go to; keys that cannot be used.
@@ -120,8 +120,8 @@ impl Courier {
         self.challenges.is_some()
     }
 
-    /// Sends everything that waits and is due, once. What there is to say about it stands in `state` and `told`; what
-    /// changed of the state is to be remembered.
+    /// Sends everything that waits and is due, once. What there is to say about it stands in
+    /// `state` and `told`; what changed of the state is to be remembered.
     ///
     /// # Errors
     /// When the outbox cannot be read or written.

@@ -15,7 +15,8 @@ use crate::output::{self, Progress};
 /// Follows another node until it is stopped, or once.
 ///
 /// # Errors
-/// When the executor cannot be read (with `--once`) or misbehaves, or this node's own folder cannot be used.
+/// When the executor cannot be read (with `--once`) or misbehaves, or this node's own folder cannot
+/// be used.
 pub fn watch(args: &WatchArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     let mut options = super::super::embedded(global, progress);
@@ -78,7 +79,8 @@ async fn follow(
     }
 }
 
-/// Whether it may be better at the next look. A log that was trusted may have a new key, which is trusted in a moment.
+/// Whether it may be better at the next look. A log that was trusted may have a new key, which is
+/// trusted in a moment.
 fn is_passing(failure: &Failure, has_looked: bool) -> bool {
     matches!(
         failure.code,

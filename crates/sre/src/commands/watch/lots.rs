@@ -1,7 +1,8 @@
-//! Which receipts are drawn: by a lot that is the same whenever it is asked for, and that nobody else can know.
+//! Which receipts are drawn: by a lot that is the same whenever it is asked for, and that nobody
+//! else can know.
 //!
-//! An executor sees which of its orders are looked at. Were a lot drawn afresh for each attempt, it would only have to
-//! fail once to have another chance.
+//! An executor sees which of its orders are looked at. Were a lot drawn afresh for each attempt, it
+//! would only have to fail once to have another chance.
 
 use sre_core::{Digest, ReceiptDigest};
 use zeroize::Zeroizing;
@@ -31,7 +32,8 @@ impl Lots {
 
     /// Whether a receipt is among the `share` that is drawn, from 0 for none to 1 for all.
     pub fn is_drawn(&self, receipt: ReceiptDigest, share: f64) -> bool {
-        // Secret and digest have fixed lengths, so nothing can be appended and a plain hash is as good as an HMAC.
+        // Secret and digest have fixed lengths, so nothing can be appended and a plain hash is as
+        // good as an HMAC.
         let mut text = Zeroizing::new([0; 2 * SECRET_BYTES]);
         text[..SECRET_BYTES].copy_from_slice(&*self.0);
         text[SECRET_BYTES..].copy_from_slice(receipt.digest().as_bytes());

@@ -116,7 +116,8 @@ impl Memory {
         write_json(&self.path.join("state.json"), state)
     }
 
-    /// Puts deliveries into the outbox, in place of what has this name there. None of them: the name is removed.
+    /// Puts deliveries into the outbox, in place of what has this name there. None of them: the
+    /// name is removed.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,7 +1,7 @@
 //! One part of a log: which of its receipts are checked, and what was found.
 //!
-//! A part is done when there is a verdict on every receipt that was drawn. What is settled stays settled while the rest
-//! is asked for again.
+//! A part is done when there is a verdict on every receipt that was drawn. What is settled stays
+//! settled while the rest is asked for again.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ const FETCHES: usize = 16;
 /// Receipts that are checked at once. How many replay at once is the sandbox's to say.
 const CHECKS: usize = 8;
 
-/// What a part of the log came to so far. Nothing is counted yet: who is stopped here begins the part again.
+/// What a part of the log came to so far. Nothing is counted yet: who is stopped here begins the
+/// part again.
 #[derive(Default)]
 pub struct Part {
     /// Number of its first entry.
@@ -68,8 +69,8 @@ impl Part {
         }
     }
 
-    /// Checks those of `receipts` that are not settled. Returns those for which there was no answer, with what they
-    /// come to if there never is one.
+    /// Checks those of `receipts` that are not settled. Returns those for which there was no
+    /// answer, with what they come to if there never is one.
     pub async fn settle(
         &mut self,
         receipts: &[(u64, ReceiptDigest)],
@@ -111,8 +112,8 @@ impl Settled {
 }
 
 impl Measure<'_> {
-    /// What is known of a receipt before it is checked, and whether it is. A lot is looked at only once the receipt was
-    /// fetched, and is the same however often that happens.
+    /// What is known of a receipt before it is checked, and whether it is. A lot is looked at only
+    /// once the receipt was fetched, and is the same however often that happens.
     fn draw(
         &self,
         position: u64,

@@ -40,7 +40,8 @@ impl Confidence {
         let coverage = Coverage {
             receipts: state.receipts,
             checked: state.verdicts.values().sum(),
-            // Not those that were looked at for being the first of a skill: they say nothing about the others.
+            // Not those that were looked at for being the first of a skill: they say nothing about
+            // the others.
             matched: state.matched_by_chance,
             disputed: count(Verdict::Diverged) + count(Verdict::Tampered),
             inconclusive: inconclusive.into_iter().map(count).sum(),

@@ -1,4 +1,5 @@
-//! How far a watcher has come, and what waits to be delivered: the contents of the files of `memory`.
+//! How far a watcher has come, and what waits to be delivered: the contents of the files of
+//! `memory`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use sre_core::{OrderId, SkillDigest, Verdict};
 use sre_receipt::tlog::KeyName;
 
-/// Skills that are remembered as seen. Beyond that every skill counts as new, which checks more and not less.
+/// Skills that are remembered as seen. Beyond that every skill counts as new, which checks more and
+/// not less.
 const SKILLS_LIMIT: usize = 100_000;
-/// How far clocks may be apart, and how long a receipt may take into the log, before its time is remarked on.
+/// How far clocks may be apart, and how long a receipt may take into the log, before its time is
+/// remarked on.
 const TIME_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
-/// How long a verdict is offered to an executor that refuses it. Until then its operator may trust the key.
+/// How long a verdict is offered to an executor that refuses it. Until then its operator may trust
+/// the key.
 pub const OFFER_DAYS: i64 = 30;
 /// Longest pause before a refused verdict is offered again.
 const OFFER_PAUSE_LIMIT: SignedDuration = SignedDuration::from_hours(1);
@@ -20,7 +24,8 @@ const OFFER_PAUSE_LIMIT: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// Whom it follows, so that what waits can be delivered while the executor does not say its name.
+    /// Whom it follows, so that what waits can be delivered while the executor does not say its
+    /// name.
     #[serde(default)]
     pub followed: Option<Followed>,
     /// Entries of the log that are done with.
@@ -130,9 +135,9 @@ impl State {
         }
     }
 
-    /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long after a time at
-    /// which the log was seen without it. So receipts are dated by who has a stolen key, or one that is not trusted any
-    /// more.
+    /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long
+    /// after a time at which the log was seen without it. So receipts are dated by who has a stolen
+    /// key, or one that is not trusted any more.
     pub fn misdated(
         &self,
         position: u64,
@@ -197,8 +202,8 @@ impl Parcel {
         self.refused.is_none_or(|refused| refused.again <= now)
     }
 
-    /// The same after it was refused, to be offered again after a pause that grows where `pauses`; `None` when it was
-    /// offered long enough.
+    /// The same after it was refused, to be offered again after a pause that grows where `pauses`;
+    /// `None` when it was offered long enough.
     pub fn refused(mut self, now: Timestamp, pauses: bool) -> Option<Self> {
         let Refused { since, times, .. } = self.refused.unwrap_or(Refused {
             since: now,

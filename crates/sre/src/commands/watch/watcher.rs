@@ -1,9 +1,9 @@
-//! One watcher of one executor: looks at its log, checks what is new, and keeps what is to be said until it is
-//! delivered.
+//! One watcher of one executor: looks at its log, checks what is new, and keeps what is to be said
+//! until it is delivered.
 //!
-//! Entries are taken in parts. A part's verdicts lie in the outbox before the position moves past it, so whoever is
-//! killed in between checks the part again and says the same again, which changes nothing at the executor. No part
-//! needs more than four waits for the disk.
+//! Entries are taken in parts. A part's verdicts lie in the outbox before the position moves past
+//! it, so whoever is killed in between checks the part again and says the same again, which changes
+//! nothing at the executor. No part needs more than four waits for the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ use crate::receipts::{self, HttpLog, HttpPlace};
 
 /// Entries that are taken together: those of one bundle of the log.
 const BUNDLE_ENTRIES: u64 = TILE_WIDTH as u64;
-/// Looks at which the log answers and a receipt, or what it leads to, does not. After these the verdict is
-/// `unavailable`.
+/// Looks at which the log answers and a receipt, or what it leads to, does not. After these the
+/// verdict is `unavailable`.
 const PATIENCE_LOOKS: u32 = 5;
 /// Orders that one line of the log names.
 const NAMED_LIMIT: usize = 5;
@@ -64,11 +64,12 @@ pub struct Watcher<'a> {
 }
 
 impl<'a> Watcher<'a> {
-    /// A watcher that goes on where it stopped. One that followed this address before needs no answer for that: what
-    /// waits for the challenge URL is delivered while the executor is away.
+    /// A watcher that goes on where it stopped. One that followed this address before needs no
+    /// answer for that: what waits for the challenge URL is delivered while the executor is away.
     ///
     /// # Errors
-    /// When an executor that was never followed does not answer, or this node's own folder cannot be used.
+    /// When an executor that was never followed does not answer, or this node's own folder cannot
+    /// be used.
     pub async fn open(
         args: &'a WatchArgs,
         folder: &DataFolder,
@@ -123,7 +124,8 @@ impl<'a> Watcher<'a> {
         &self.state
     }
 
-    /// One look at the log, with everything that follows from it. Returns how much could not be delivered.
+    /// One look at the log, with everything that follows from it. Returns how much could not be
+    /// delivered.
     ///
     /// # Errors
     /// When the executor does not answer or misbehaves, or this node's own folder cannot be used.
@@ -154,7 +156,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Takes the keys as they are now: neither an executor's new key nor an own one needs a restart.
+    /// Takes the keys as they are now: neither an executor's new key nor an own one needs a
+    /// restart.
     fn take_keys(&mut self) -> Result<(), Failure> {
         let trust = self.key_folder.trust()?;
         self.keys = log_check::keys(&self.args.keys, &trust, &self.origin);
@@ -234,8 +237,9 @@ impl<'a> Watcher<'a> {
         Ok(())
     }
 
-    /// Is it these receipts that are not answered for, or nothing at all? Who answers nothing gets no verdict; who
-    /// answers for everything but some orders withholds these, and does not keep the others from being checked.
+    /// Is it these receipts that are not answered for, or nothing at all? Who answers nothing gets
+    /// no verdict; who answers for everything but some orders withholds these, and does not keep
+    /// the others from being checked.
     async fn wait_for(&mut self, silent: &BTreeMap<u64, Settled>) -> Result<(), Failure> {
         let unreachable = |detail: String| Failure::operating("service_unreachable", detail);
         let mut why = silent
@@ -273,7 +277,8 @@ impl<'a> Watcher<'a> {
         })
     }
 
-    /// Counts a part, and puts what follows from it into the outbox, from where it is delivered however often it takes.
+    /// Counts a part, and puts what follows from it into the outbox, from where it is delivered
+    /// however often it takes.
     fn post(&mut self, part: Part) -> Result<(), Failure> {
         log_findings(&part);
         let mut parcels = Vec::new();
@@ -317,7 +322,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Keeps and sends the evidence against a log: what was seen, and not what it says when it is asked again.
+    /// Keeps and sends the evidence against a log: what was seen, and not what it says when it is
+    /// asked again.
     async fn accuse(&mut self, fault: &Fault) -> Result<Failure, Failure> {
         let failure = log_check::blamed(&self.seen, &self.origin, fault)?;
         if !fault.is_misbehaviour() {

@@ -1,7 +1,7 @@
 //! Calls WASI preview 1 functions as a script tells it and reports what came back.
 //!
-//! Input: a JSON object whose every string after the first is one call (so `{"calls": ["…", "…"]}`): the function's
-//! name and its arguments, separated by spaces.
+//! Input: a JSON object whose every string after the first is one call (so `{"calls": ["…",
+//! "…"]}`): the function's name and its arguments, separated by spaces.
 //!
 //! | argument | becomes |
 //! |---|---|
@@ -13,7 +13,8 @@
 //! | `<text` | two arguments: a list of one buffer with the text |
 //! | `=00ff` | address of these bytes |
 //!
-//! Output: a JSON list with one text per call: the errno, then what was reported, as hexadecimal digits.
+//! Output: a JSON list with one text per call: the errno, then what was reported, as hexadecimal
+//! digits.
 
 mod wasi;
 

@@ -1,4 +1,5 @@
-//! The functions of `wasi_snapshot_preview1` by name. `proc_exit` is missing: nothing could be reported of it.
+//! The functions of `wasi_snapshot_preview1` by name. `proc_exit` is missing: nothing could be
+//! reported of it.
 
 /// Declares the imports and the table of them from one list: name and argument types.
 macro_rules! functions {
@@ -8,11 +9,12 @@ macro_rules! functions {
             $(fn $name($($argument: $type),*) -> i32;)*
         }
 
-        /// The errno of `name` called with `arguments`; `None` if there is no such function or their number is wrong.
+        /// The errno of `name` called with `arguments`; `None` if there is no such function or
+        /// their number is wrong.
         pub fn call(name: &str, arguments: &[i64]) -> Option<i32> {
             match (name, arguments) {
-                // SAFETY: every address among the arguments is one of a buffer that the caller keeps, or is meant to
-                // be refused; the sandbox writes nowhere else.
+                // SAFETY: every address among the arguments is one of a buffer that the caller
+                // keeps, or is meant to be refused; the sandbox writes nowhere else.
                 $((stringify!($name), &[$($argument),*]) => Some(unsafe { $name($($argument as $type),*) }),)*
                 _ => None,
             }
