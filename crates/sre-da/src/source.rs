@@ -27,7 +27,7 @@ impl<S: Source> Store for S {
         if blobs.is_empty() {
             Ok(())
         } else {
-            Err(StoreError::Closed)
+            Err(StoreError::ReadOnly)
         }
     }
 

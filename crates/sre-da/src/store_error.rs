@@ -1,16 +1,17 @@
 //! How a store fails.
 //!
 //! Every message names the digest or path it is about and, where the cause allows it, what to do.
-//! All of these are operating failures or signs of tampering, never the doing of a skill.
+//! All of these are operating failures or signs of tampering, never the doing of a skill. No type
+//! of a database or of a client library appears here, so that a store over another medium fails in
+//! the same words.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use sre_core::BlobDigest;
-
-use crate::durable;
-use crate::group_commit::{OpenError, WriteError, advice_for, io_cause, is_passing, sqlite_cause};
+use sre_durable::{StorageCause, advice, is_transient};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +46,11 @@ pub enum StoreError {
     /// The store is shutting down, or its writer has died.
     #[error("the store is closed")]
     Closed,
-    /// The store could not be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+    /// The store cannot be written through this handle.
+    #[error("the store is read-only")]
+    ReadOnly,
     /// The file system refused.
-    #[error("cannot {action} {}: {source}{}", path.display(), durable::advice(source))]
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
     Io {
         /// What was attempted, as a verb.
         action: &'static str,
@@ -58,13 +59,15 @@ pub enum StoreError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The database of small blobs refused.
-    #[error("database {}: {source}{}", path.display(), advice_for(source))]
-    Sqlite {
-        /// The database file.
-        path: PathBuf,
-        /// What SQLite said; shared by all puts of one failed transaction.
-        source: Arc<rusqlite::Error>,
+    /// The medium below the store refused: a database, or a server.
+    #[error("{source}")]
+    Backend {
+        /// What kind of failure it is.
+        cause: StorageCause,
+        /// Whether the same call may succeed later without a change to the request.
+        retryable: bool,
+        /// The medium's own error; its message stands alone.
+        source: Arc<dyn Error + Send + Sync>,
     },
 }
 
@@ -79,12 +82,12 @@ pub enum StoreErrorKind {
     TooLarge,
     /// [`StoreError::Closed`].
     Closed,
-    /// [`StoreError::Open`].
-    Open,
+    /// [`StoreError::ReadOnly`].
+    ReadOnly,
     /// [`StoreError::Io`].
     Io,
-    /// [`StoreError::Sqlite`].
-    Sqlite,
+    /// [`StoreError::Backend`].
+    Backend,
 }
 
 impl StoreError {
@@ -96,13 +99,13 @@ impl StoreError {
             Self::Mismatch { .. } => StoreErrorKind::Mismatch,
             Self::TooLarge { .. } => StoreErrorKind::TooLarge,
             Self::Closed => StoreErrorKind::Closed,
-            Self::Open(_) => StoreErrorKind::Open,
+            Self::ReadOnly => StoreErrorKind::ReadOnly,
             Self::Io { .. } => StoreErrorKind::Io,
-            Self::Sqlite { .. } => StoreErrorKind::Sqlite,
+            Self::Backend { .. } => StoreErrorKind::Backend,
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing the request: a full or busy
+    /// Whether the same call may succeed later without a change to the request: a full or busy
     /// disk may, a missing blob, wrong bytes or a missing permission will not.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -110,24 +113,24 @@ impl StoreError {
             Self::NotFound { .. }
             | Self::Mismatch { .. }
             | Self::TooLarge { .. }
-            | Self::Closed => false,
-            Self::Open(error) => error.is_retryable(),
-            Self::Io { source, .. } => durable::is_passing(source),
-            Self::Sqlite { source, .. } => is_passing(source),
+            | Self::Closed
+            | Self::ReadOnly => false,
+            Self::Io { source, .. } => is_transient(source),
+            Self::Backend { retryable, .. } => *retryable,
         }
     }
 
-    /// What kind of failure it is, in a word without a path, as [`OpenError::cause`].
+    /// What kind of failure of the medium it is.
     #[must_use]
-    pub fn cause(&self) -> &'static str {
+    pub fn cause(&self) -> StorageCause {
         match self {
-            Self::Open(error) => error.cause(),
-            Self::Sqlite { source, .. } => sqlite_cause(source),
-            Self::Io { source, .. } => io_cause(source),
+            Self::Io { source, .. } => StorageCause::of_io(source),
+            Self::Backend { cause, .. } => *cause,
+            Self::ReadOnly => StorageCause::ReadOnly,
             Self::NotFound { .. }
             | Self::Mismatch { .. }
             | Self::TooLarge { .. }
-            | Self::Closed => "failed",
+            | Self::Closed => StorageCause::Failed,
         }
     }
 
@@ -157,24 +160,6 @@ impl StoreError {
                 actual,
                 place: place(),
             })
-        }
-    }
-}
-
-impl From<WriteError> for StoreError {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Job { path, source } | WriteError::Commit { path, source } => {
-                Self::Sqlite {
-                    path: path.to_path_buf(),
-                    source,
-                }
-            }
-            WriteError::Moved { path } => Self::Open(OpenError::Moved {
-                path: path.to_path_buf(),
-            }),
-            // A panicking insert is a bug that has been reported loudly by the panic hook already.
-            WriteError::Panicked { .. } | WriteError::Closed => Self::Closed,
         }
     }
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sre_da::{Blob, Disk, LocalStore, LocalStoreOptions, OsDisk, Store, StoreErrorKind};
+use sre_da::{Blob, LocalStore, LocalStoreOptions, Store, StoreErrorKind};
+use sre_durable::{Disk, OsDisk};
 use tempfile::TempPath;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -176,7 +177,7 @@ async fn a_small_blob_fails_while_the_database_is_locked_and_passes() {
     let blob = Blob::new(&b"small"[..]);
     let error = store.put(vec![blob.clone(), large()]).await.unwrap_err();
     assert!(
-        error.kind() == StoreErrorKind::Sqlite && error.is_retryable(),
+        error.kind() == StoreErrorKind::Backend && error.is_retryable(),
         "{error}"
     );
     assert!(error.to_string().contains("small.sqlite3"), "{error}");

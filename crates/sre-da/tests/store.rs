@@ -226,7 +226,7 @@ async fn a_reader_sees_what_is_there_and_leaves_no_trace() {
     let before = listing(other.path());
     assert_eq!(
         LocalReader::open(other.path()).unwrap_err().kind(),
-        StoreErrorKind::Open
+        StoreErrorKind::Backend
     );
     assert_eq!(listing(other.path()), before);
 }
@@ -381,7 +381,7 @@ fn folders_that_cannot_be_are_named_with_advice() {
     fs::write(&file, b"").unwrap();
     for path in [file.clone(), file.join("below")] {
         let error = LocalStore::open(&path, LocalStoreOptions::default()).unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Open);
+        assert_eq!(error.kind(), StoreErrorKind::Backend);
         assert!(!error.is_retryable());
         let message = error.to_string();
         assert!(

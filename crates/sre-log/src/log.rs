@@ -34,10 +34,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use lru::LruCache;
 use sre_core::{BlobDigest, OrderId};
-use sre_da::group_commit::{DatabaseFile, GroupCommit, GroupCommitOptions, OpenError, WriteError};
 use sre_da::{Store, StoreError};
 use sre_receipt::NodeKey;
 use sre_receipt::tlog::{Entry, Note, NoteError, TILE_WIDTH, VerifierKey};
+use sre_sqlite::{DatabaseFile, GroupCommit, GroupCommitOptions, OpenError, WriteError};
 use tokio::sync::Notify;
 
 use self::snapshot::{Snapshot, read_snapshot};

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sre_core::Digest;
-use sre_da::private::{private_folder, replace_file};
+use sre_durable::{private_folder, replace_file};
 use sre_receipt::tlog::{
     Checkpoint, CheckpointError, KeyName, NOTE_LIMIT_BYTES, Note, VerifierKey,
 };

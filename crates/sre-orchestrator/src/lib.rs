@@ -21,13 +21,11 @@ mod config;
 #[cfg(feature = "wasm")]
 mod embedded;
 mod http;
-pub mod journal;
 mod limits;
 mod listeners;
 mod meter;
 mod orchestrator;
 mod registrar;
-mod retry;
 mod shelf;
 #[cfg(feature = "wasm")]
 mod sweep;
@@ -49,16 +47,12 @@ pub use embedded::{
     default_data_folder, execute_skill_order,
 };
 pub use http::{BodyError, http_client, read_body, with_causes};
-pub use journal::{
-    Finality, Forgotten, Journal, JournalEntry, JournalError, NeverFinal, Retention,
-};
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
 pub use registrar::{
     Batch, Evidence, KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError, evidence,
 };
-pub use retry::Backoff;
 pub use shelf::{Shelf, ShelfError};
 #[cfg(feature = "wasm")]
 pub use sweep::{Swept, sweep};

@@ -17,12 +17,12 @@ use tracing::Instrument;
 
 use crate::attempt::Ended;
 use crate::callback::{Callback, Courier, Schedule};
-use crate::journal::{Accepted, ClaimWish, Journal, JournalError};
 use crate::listeners::Listeners;
 use crate::meter::{Meter, NoMeter};
 use crate::shelf::Shelf;
 use crate::turns::Turns;
-use crate::{AcceptedOrder, Backoff, Tracing};
+use crate::{AcceptedOrder, Tracing};
+use sre_journal::{Accepted, Backoff, ClaimWish, Journal, JournalError};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {

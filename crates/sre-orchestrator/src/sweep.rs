@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
 use sre_da::{LocalStore, Store};
 
-use crate::journal::{Forgotten, Kept, Receiptless, Retention};
-use crate::{Batch, DataFolder, EmbeddedError, Journal, Registrar, RegistrarError};
+use crate::{Batch, DataFolder, EmbeddedError, Registrar, RegistrarError};
+use sre_journal::{Forgotten, Journal, Kept, Receiptless, Retention};
 
 /// What a sweep removed.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sre_core::{BlobDigest, OrderResult, OrderStatus};
 use sre_da::{Blob, LocalStore, Store, StoreError};
-use sre_orchestrator::journal::EventKind;
-use sre_orchestrator::{Journal, SubmitError, WorkerOptions, Workers};
+use sre_journal::{EventKind, Journal};
+use sre_orchestrator::{SubmitError, WorkerOptions, Workers};
 use support::{Act, House, Receiver, eventually, house_in, house_on, order, store_in};
 use tempfile::TempDir;
 

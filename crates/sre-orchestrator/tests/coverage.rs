@@ -7,8 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use sre_core::{Digest, Verdict};
-use sre_orchestrator::Journal;
-use sre_orchestrator::journal::{Coverage, NewVerdict};
+use sre_journal::{Coverage, Journal, NewVerdict};
 use support::{Act, house, order};
 
 fn verdict(key: u8, verdict: Verdict) -> NewVerdict {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use sre_core::{Backend, OrderStatus};
-use sre_orchestrator::journal::{
-    Accepted, Cancelled, ClaimWish, Claimed, DeliveryOutcome, DeliveryPlaces, DeliveryState, Event,
-    EventKind, NewOrder, Retry,
+use sre_journal::{
+    Accepted, Backoff, Cancelled, ClaimWish, Claimed, DeliveryOutcome, DeliveryPlaces,
+    DeliveryState, Event, EventKind, Journal, JournalError, NewOrder, Retry,
 };
-use sre_orchestrator::{Backoff, Journal, JournalError, Submitted, WorkerOptions, Workers};
+use sre_orchestrator::{Submitted, WorkerOptions, Workers};
 use support::{Act, House, Receiver, house, house_in, house_over, order, until};
 use tempfile::TempDir;
 

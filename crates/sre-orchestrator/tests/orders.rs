@@ -159,7 +159,7 @@ async fn a_result_survives_the_orchestrator() {
     let result = orchestrator.execute(accepted).await.expect("a result");
     drop(orchestrator);
     let journal =
-        sre_orchestrator::Journal::open(&data.path().join("journal.sqlite3")).expect("the journal");
+        sre_journal::Journal::open(&data.path().join("journal.sqlite3")).expect("the journal");
     let entry = journal
         .get(&result.order_id)
         .expect("readable")

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sre_core::{OrderStatus, Verdict};
-use sre_orchestrator::{ExecuteError, Journal};
+use sre_journal::Journal;
+use sre_orchestrator::ExecuteError;
 use support::{Act, Receiver, house, house_in, order};
 
 fn fixtures() -> PathBuf {

@@ -10,10 +10,8 @@ use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
-use sre_orchestrator::journal::Finality;
-use sre_orchestrator::{
-    AcceptedOrder, EmbeddedError, ExecuteError, JournalError, Orchestrator, OrderConfig,
-};
+use sre_journal::{Finality, JournalError};
+use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, Orchestrator, OrderConfig};
 use sre_sandbox::{Executor, OwnedJob};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tokio::task::block_in_place;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sre_da::Store;
-use sre_orchestrator::{Acceptance, AddressPolicy, Journal, Registrar, Workers};
+use sre_journal::Journal;
+use sre_orchestrator::{Acceptance, AddressPolicy, Registrar, Workers};
 use tokio::sync::watch;
 
 use crate::rate::RateLimit;

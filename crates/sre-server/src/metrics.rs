@@ -12,7 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use sre_core::{Backend, OrderStatus};
-use sre_orchestrator::{Journal, Meter, MeteredStage, Registrar, Workers};
+use sre_journal::Journal;
+use sre_orchestrator::{Meter, MeteredStage, Registrar, Workers};
 
 use crate::AuditReport;
 use crate::receipt_metrics::ReceiptMetrics;

@@ -6,9 +6,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use sre_orchestrator::{
-    AcceptError, AcceptErrorKind, ConfigError, JournalError, ShelfError, SubmitError,
-};
+use sre_journal::JournalError;
+use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, ShelfError, SubmitError};
 use sre_skill::SkillError;
 
 /// Why a request was not done.

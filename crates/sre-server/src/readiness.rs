@@ -36,18 +36,18 @@ pub(crate) async fn checks(app: &App) -> Vec<Check> {
         .journal()
         .probe()
         .await
-        .map_err(|error| logged("journal", &error, error.cause()));
+        .map_err(|error| logged("journal", &error, error.cause().as_str()));
     let store = app
         .store
         .probe()
         .await
-        .map_err(|error| logged("store", &error, error.cause()));
+        .map_err(|error| logged("store", &error, error.cause().as_str()));
     let log = app
         .registrar
         .log()
         .probe()
         .await
-        .map_err(|error| logged("log", &error, error.cause()));
+        .map_err(|error| logged("log", &error, error.cause().as_str()));
     vec![
         check("accepting", accepting),
         check("journal", journal),

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicU64;
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use sre_orchestrator::{Journal, Registrar};
+use sre_journal::Journal;
+use sre_orchestrator::Registrar;
 
 use crate::AuditReport;
 

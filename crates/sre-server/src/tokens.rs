@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use crate::{Scope, Scopes};
 use serde::{Deserialize, Serialize};
 use sre_core::Digest;
-use sre_da::private::{folder_of, private_folder, replace_file};
+use sre_durable::{folder_of, private_folder, replace_file};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// A token as it is stored.

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use sre_core::OrderIdError;
+use sre_journal::JournalError;
 use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{
     AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError,
-    JournalError, RegistrarError,
+    RegistrarError,
 };
 use sre_receipt::KeyFolderError;
 use sre_server::TokenError;

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use sre_da::group_commit::GroupCommit;
 use sre_receipt::NodeKey;
 use sre_receipt::tlog::{Checkpoint, Note};
+use sre_sqlite::GroupCommit;
 
 use super::LogError;
 use crate::fringe::Fringe;

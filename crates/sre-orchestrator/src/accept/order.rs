@@ -8,8 +8,8 @@ use sre_core::{Backend, Canonical, Digest, OrderId, Profile};
 use sre_skill::Skill;
 use url::Url;
 
-use crate::journal::{Claimed, JournalError, NewOrder};
 use crate::trace_context::TraceParent;
+use sre_journal::{Claimed, JournalError, NewOrder};
 
 /// An order that can be executed: everything was read, checked and resolved.
 #[derive(Debug, Clone)]
@@ -48,17 +48,15 @@ pub(crate) struct Work {
     trace: Option<String>,
 }
 
-impl Claimed {
+impl Work {
     /// What the journal kept.
-    pub(crate) fn recorded(&self) -> Result<Work, JournalError> {
-        serde_json::from_str(&self.work).map_err(|error| JournalError::Damaged {
-            order_id: self.lease.order_id().to_string(),
+    pub(crate) fn decode(claimed: &Claimed) -> Result<Self, JournalError> {
+        serde_json::from_str(&claimed.work).map_err(|error| JournalError::Damaged {
+            order_id: claimed.lease.order_id().to_string(),
             message: error.to_string(),
         })
     }
-}
 
-impl Work {
     pub(crate) fn policy(&self) -> RetryPolicy {
         RetryPolicy {
             max_retries: self.max_retries,

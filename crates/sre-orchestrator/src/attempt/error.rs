@@ -7,8 +7,8 @@ use sre_core::OrderStatus;
 use sre_sandbox::{ErrorKind, SandboxError};
 
 use crate::accept::RetryPolicy;
-use crate::journal::JournalError;
 use crate::shelf::ShelfError;
+use sre_journal::JournalError;
 
 /// Why an attempt committed nothing.
 #[derive(Debug)]

@@ -10,11 +10,11 @@ use tracing::Instrument;
 use super::AttemptError;
 use super::result::{failed, finished, milliseconds};
 use crate::AcceptedOrder;
-use crate::accept::RetryPolicy;
-use crate::journal::{Claimed, JournalError, Lease, Retry};
+use crate::accept::{RetryPolicy, Work};
 use crate::meter::MeteredStage;
 use crate::orchestrator::{Orchestrator, Stage};
 use crate::tracer::order_context;
+use sre_journal::{Claimed, JournalError, Lease, Retry};
 
 /// What became of an attempt. It is in the journal already.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Orchestrator {
         &self,
         claimed: Claimed,
     ) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
-        let recorded = match claimed.recorded() {
+        let recorded = match Work::decode(&claimed) {
             Ok(recorded) => recorded,
             Err(error) => {
                 tracing::error!(%error, "an order in the journal cannot be read");

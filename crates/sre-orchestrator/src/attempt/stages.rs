@@ -9,11 +9,11 @@ use sre_sandbox::Slot;
 use sre_verify::VerifyRequest;
 
 use super::AttemptError;
-use crate::journal::Lease;
 use crate::meter::MeteredStage;
 use crate::orchestrator::{Orchestrator, Stage};
 use crate::tracer::Span;
 use crate::{AcceptedOrder, TraceParent};
+use sre_journal::Lease;
 
 impl Orchestrator {
     /// From the wait for a slot to the verdict.

@@ -11,9 +11,9 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{Callback, CallbackError, CallbackMessage, Schedule};
-use crate::journal::{DeliveryOutcome, DeliveryPlaces, Journal, JournalError, Outgoing};
 use crate::tracer::order_context;
 use crate::{Meter, Span, SpanKind, TraceParent, Tracing};
+use sre_journal::{DeliveryOutcome, DeliveryPlaces, Journal, JournalError, Outgoing};
 
 /// Deliveries at once.
 const IN_FLIGHT_LIMIT: usize = 128;
@@ -161,9 +161,10 @@ impl Courier {
     /// The span of a delivery, within its order's; whoever is called belongs to it.
     fn span(&self, outgoing: &Outgoing) -> Span {
         let order_id = outgoing.order_id.parse();
+        let trace = submitters_trace(outgoing);
         let context = order_id
             .ok()
-            .zip(outgoing.trace.as_ref())
+            .zip(trace.as_ref())
             .map(|(id, trace)| order_context(&id, trace));
         let Some(context) = context else {
             return Span::none();
@@ -173,7 +174,7 @@ impl Courier {
         let parent = if self.tracing.is_on() {
             Some(&context)
         } else {
-            outgoing.trace.as_ref()
+            trace.as_ref()
         };
         let mut span = self.tracing.span("callback", SpanKind::Client, parent);
         span.attribute("server.address", || outgoing.host.clone());
@@ -243,4 +244,9 @@ impl Courier {
     fn places(&self) -> std::sync::MutexGuard<'_, DeliveryPlaces> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The submitter's trace; one that cannot be read is left out.
+fn submitters_trace(outgoing: &Outgoing) -> Option<TraceParent> {
+    outgoing.trace.as_deref()?.parse().ok()
 }

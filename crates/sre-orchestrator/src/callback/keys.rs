@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use sha2::Sha256;
-use sre_da::private::create_file;
+use sre_durable::create_file;
 
 /// The secrets of one data folder.
 pub struct CallbackKeys {

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcetera::BaseStrategy;
-use sre_da::group_commit::refuse_beside_copy;
-use sre_da::private::private_folder;
 use sre_da::{LocalStore, LocalStoreOptions, Store};
+use sre_durable::private_folder;
+use sre_journal::{Journal, JournalError};
 use sre_log::{Log, LogError, Notary};
 use sre_receipt::{Host, KeyFolder};
+use sre_sqlite::refuse_beside_copy;
 
-use crate::{CallbackKeys, EmbeddedError, Journal, JournalError, Registrar, RegistrarError};
+use crate::{CallbackKeys, EmbeddedError, Registrar, RegistrarError};
 
 /// A data folder and the places in it.
 #[derive(Debug, Clone)]

@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use sre_da::StoreError;
+use sre_journal::JournalError;
 use sre_sandbox::SandboxError;
 
-use crate::{AcceptError, CallbackError, ExecuteError, JournalError, KeysError, RegistrarError};
+use crate::{AcceptError, CallbackError, ExecuteError, KeysError, RegistrarError};
 
 /// Why the embedded runtime cannot work.
 #[derive(Debug, thiserror::Error)]

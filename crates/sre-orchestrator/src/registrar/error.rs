@@ -1,10 +1,9 @@
 //! Why there is no receipt, or a verdict is not taken.
 
 use sre_core::OrderId;
+use sre_journal::JournalError;
 use sre_log::{LogError, NotaryError};
 use sre_receipt::{EnvelopeError, KeyFolderError, ReceiptError, TrustError};
-
-use crate::JournalError;
 
 /// Why receipts cannot be issued or read.
 #[derive(Debug, thiserror::Error)]

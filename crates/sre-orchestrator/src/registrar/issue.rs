@@ -9,7 +9,7 @@ use sre_receipt::tlog::TlogProof;
 use tokio::sync::watch;
 
 use super::{Registrar, RegistrarError};
-use crate::journal::{DueReceipt, DueReceipts, JournalError};
+use sre_journal::{DueReceipt, DueReceipts, JournalError};
 
 /// Receipts in one batch. Signing so many takes some milliseconds.
 const BATCH_LIMIT_ORDERS: usize = 256;

@@ -8,7 +8,7 @@
 //! more, can tell.
 
 use super::{Registrar, RegistrarError};
-use crate::journal::LogLength;
+use sre_journal::LogLength;
 
 impl Registrar {
     /// Refuses a log that is shorter than it was, and notes how long it is; to be called before

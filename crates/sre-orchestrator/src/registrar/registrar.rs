@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sre_core::OrderId;
+use sre_journal::Journal;
 use sre_log::{Log, Notary};
 use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, KeyFolderError, KeyId, Purpose, Receipt, Trust};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::RegistrarError;
-use crate::Journal;
 
 /// Issues the receipts of a journal's orders, and takes verdicts on them. May be shared between
 /// threads.

@@ -5,7 +5,7 @@ use sre_core::{OrderId, ReceiptDigest};
 use sre_receipt::{Envelope, KeyId, Purpose, VerdictStatement};
 
 use super::{Registrar, RegistrarError, VerdictError};
-use crate::journal::{Finality, NewVerdict, VerdictKept};
+use sre_journal::{Finality, NewVerdict, VerdictKept};
 
 /// What became of a verdict that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pool::Pool;
-use crate::journal::{JournalError, RECOVERY_PERIOD};
 use crate::orchestrator::RENEW_PERIOD;
+use sre_journal::{JournalError, RECOVERY_PERIOD};
 
 /// How often the rest is done.
 const PERIOD: Duration = Duration::from_secs(1);

@@ -12,9 +12,9 @@ use tracing::Instrument;
 
 use super::{SubmitError, Submitted, WorkerOptions, maintenance};
 use crate::attempt::Ended;
-use crate::journal::{Accepted, Cancelled, ClaimWish, Claimed, Delivery, JournalError, Lease};
 use crate::meter::MeteredStage;
 use crate::{AcceptedOrder, Orchestrator};
+use sre_journal::{Accepted, Cancelled, ClaimWish, Claimed, Delivery, JournalError, Lease};
 
 /// A pool of workers over one journal. Cheap to clone.
 #[derive(Clone)]
@@ -173,7 +173,7 @@ impl Workers {
     }
 
     /// Makes the callback of an order due at once; see
-    /// [`Journal::redeliver`](crate::Journal::redeliver).
+    /// [`Journal::redeliver`](sre_journal::Journal::redeliver).
     ///
     /// # Errors
     /// [`JournalError`].

@@ -3,7 +3,7 @@
 use sre_core::{Backend, OrderId, OrderResult};
 use sre_da::StoreError;
 
-use crate::journal::{JournalEntry, JournalError, Watch};
+use sre_journal::{JournalEntry, JournalError, Watch};
 
 /// Answer to [`Workers::submit`](super::Workers::submit).
 #[derive(Debug)]

@@ -20,9 +20,10 @@ use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
 use sre_core::{OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
+use sre_journal::{Backoff, Journal};
 use sre_orchestrator::{
-    Acceptance, Backoff, Callback, CallbackError, CallbackMessage, Journal, OperatorLimits,
-    Orchestrator, OrderConfig, Parts, Schedule,
+    Acceptance, Callback, CallbackError, CallbackMessage, OperatorLimits, Orchestrator,
+    OrderConfig, Parts, Schedule,
 };
 use sre_sandbox::{Ending, Execution, Executor, Job, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};

@@ -1,7 +1,7 @@
 //! The schemas of orders: what is asked for, what is committed, what was verified.
 
 use serde_json::{Value, json};
-use sre_orchestrator::journal::OrderState;
+use sre_journal::OrderState;
 
 use super::schemas::{nullable, page, reference, time};
 

@@ -6,7 +6,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use sre_orchestrator::journal::Cancelled;
+use sre_journal::Cancelled;
 
 use super::{Endpoint, OWN, json, view};
 use crate::auth::Caller;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
-use sre_orchestrator::journal::Coverage;
+use sre_journal::Coverage;
 
 use super::{Endpoint, OWN, json};
 use crate::openapi::{answer, operation};

@@ -17,7 +17,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
 use sre_core::OrderId;
-use sre_orchestrator::journal::{Event, EventKind, Watch};
+use sre_journal::{Event, EventKind, Watch};
 use tokio::sync::watch;
 
 use super::{Endpoint, OWN, view};

@@ -10,7 +10,7 @@ use axum::routing::MethodRouter;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sre_core::SkillDigest;
-use sre_orchestrator::journal::{OrderFilter, OrderState, OrderSummary};
+use sre_journal::{OrderFilter, OrderState, OrderSummary};
 
 use super::page::Page;
 use super::{Endpoint, OWN, json};

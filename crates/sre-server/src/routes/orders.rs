@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::Value;
 use sre_core::{OrderId, SkillDigest};
-use sre_orchestrator::journal::{News, OrderState, Watch};
-use sre_orchestrator::{AcceptedOrder, JournalEntry, OrderConfig, SubmitError, Submitted};
+use sre_journal::{JournalEntry, News, OrderState, Watch};
+use sre_orchestrator::{AcceptedOrder, OrderConfig, SubmitError, Submitted};
 use sre_skill::LocalPaths;
 use tokio::runtime::Handle;
 

@@ -11,8 +11,8 @@ use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
 use sre_core::{OrderId, ReceiptDigest};
+use sre_journal::OrderState;
 use sre_orchestrator::ReceiptState;
-use sre_orchestrator::journal::OrderState;
 
 use super::orders::{Wait, waiting};
 use super::{Endpoint, OWN, json, view};

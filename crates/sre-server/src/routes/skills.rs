@@ -12,12 +12,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sre_core::{Manifest, SkillDigest};
-use sre_orchestrator::journal::UploadedSkill;
+use sre_journal::UploadedSkill;
 use sre_skill::{PackageLimits, Skill};
 
 use super::page::Page;
 use super::{Endpoint, OWN};
 use crate::auth::Caller;
+use crate::body::Received;
 use crate::openapi::{answer, digest_parameter, operation};
 use crate::{App, Problem, Scope, body, json_body};
 
@@ -151,11 +152,12 @@ async fn upload(
     Ok(response)
 }
 
-fn unpack(media_type: &str, bytes: &[u8]) -> Result<Skill, Problem> {
+/// Holds what was received, and with it the memory it was granted, until it is unpacked.
+fn unpack(media_type: &str, received: Received) -> Result<Skill, Problem> {
     let limits = PackageLimits::default();
     Ok(match media_type {
-        "application/gzip" => Skill::from_tar_gz(bytes, &limits)?,
-        _ => Skill::from_zip(bytes, &limits)?,
+        "application/gzip" => Skill::from_tar_gz(&received.bytes, &limits)?,
+        _ => Skill::from_zip(&received.bytes, &limits)?,
     })
 }
 

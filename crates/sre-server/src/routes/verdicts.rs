@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Serialize;
 use sre_core::{OrderId, canonical_json};
-use sre_orchestrator::journal::{Finality, StoredVerdict};
+use sre_journal::{Finality, StoredVerdict};
 use sre_orchestrator::{RegistrarError, VerdictError};
 use sre_receipt::{ENVELOPE_LIMIT_BYTES, KeyId};
 

@@ -5,8 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use sre_core::OrderId;
-use sre_orchestrator::JournalEntry;
-use sre_orchestrator::journal::{Finality, OrderState};
+use sre_journal::{Finality, JournalEntry, OrderState};
 
 use super::{json, json_text};
 use crate::auth::Caller;

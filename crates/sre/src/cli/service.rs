@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use sre_core::OrderId;
-use sre_orchestrator::journal::OrderState;
+use sre_journal::OrderState;
 
 use crate::cli::NewOrderArgs;
 use crate::exit::RUN_CODES;

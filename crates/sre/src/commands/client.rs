@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use sre_core::OrderResult;
+use sre_journal::Finality;
 use sre_orchestrator::OrderConfig;
-use sre_orchestrator::journal::Finality;
 use sre_skill::{PackageLimits, SkillPackage};
 
 use super::run::order as read_order;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sre_da::group_commit::DatabaseFile;
+use sre_sqlite::DatabaseFile;
 
 use crate::failure::Failure;
 

@@ -27,7 +27,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sre_da::private::folder_of;
+use sre_durable::folder_of;
 use sre_orchestrator::EmbeddedOptions;
 use sre_sandbox::wasm::CompilationNotice;
 

@@ -1,7 +1,6 @@
 //! `sre config`, `sre token` and `sre gc`: what an operator does besides serving.
 
 use serde_json::json;
-use sre_orchestrator::{Finality, Forgotten};
 
 use super::{serve, service_config};
 use crate::cli::{ConfigCommand, Format, GcArgs, Global, TokenArgs, TokenCommand};
@@ -9,6 +8,7 @@ use crate::config::DEFAULT;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{output, receipts};
+use sre_journal::{Finality, Forgotten};
 
 /// `sre config`.
 ///

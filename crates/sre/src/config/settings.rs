@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use sre_core::Backend;
-use sre_orchestrator::{AddressPolicy, Backoff, Network, Schedule, WorkerOptions};
+use sre_journal::Backoff;
+use sre_orchestrator::{AddressPolicy, Network, Schedule, WorkerOptions};
 use sre_server::ServerOptions;
 
 use crate::failure::Failure;
@@ -279,8 +280,8 @@ impl Settings {
     ///
     /// # Errors
     /// A time that is none.
-    pub fn retention(&self) -> Result<sre_orchestrator::Retention, Failure> {
-        Ok(sre_orchestrator::Retention {
+    pub fn retention(&self) -> Result<sre_journal::Retention, Failure> {
+        Ok(sre_journal::Retention {
             age: days("retention.days", self.retention.days)?,
             verdicts_age: days("retention.verdicts_days", self.retention.verdicts_days)?,
         })

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use sre_core::OrderId;
 use sre_da::Store;
+use sre_journal::Journal;
 use sre_log::{Log, LogMemory};
-use sre_orchestrator::{DataFolder, Journal, Registrar};
+use sre_orchestrator::{DataFolder, Registrar};
 use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 

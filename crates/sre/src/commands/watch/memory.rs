@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sre_core::Digest;
-use sre_da::private::{private_folder, replace_file};
+use sre_durable::{private_folder, replace_file};
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::KeyName;
 

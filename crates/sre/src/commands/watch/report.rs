@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sre_core::Verdict;
-use sre_orchestrator::journal::Coverage;
+use sre_journal::Coverage;
 
 use super::state::State;
 use crate::cli::{Format, WatchArgs};

@@ -1,0 +1,62 @@
+//! Small files of one user, whole or not at all.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use sre_durable::{create_file, private_folder, replace_file};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn files_and_folders_are_this_users_alone_and_nothing_is_left_beside_them() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("a/b");
+    private_folder(&folder).unwrap();
+    private_folder(&folder).unwrap();
+    assert_eq!(
+        (mode(&folder), mode(&root.path().join("a"))),
+        (0o700, 0o700)
+    );
+
+    let file = folder.join("file");
+    assert!(create_file(&file, b"first").unwrap());
+    assert!(!create_file(&file, b"second").unwrap());
+    assert_eq!(
+        (fs::read(&file).unwrap(), mode(&file)),
+        (b"first".to_vec(), 0o600)
+    );
+    // Whatever the old one could be read by.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    replace_file(&file, b"third").unwrap();
+    assert_eq!(
+        (fs::read(&file).unwrap(), mode(&file)),
+        (b"third".to_vec(), 0o600)
+    );
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_in_the_way_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let (file, folder) = (root.path().join("file"), root.path().join("folder"));
+    fs::write(&file, "x").unwrap();
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(
+        private_folder(&file).unwrap_err().kind(),
+        ErrorKind::NotADirectory
+    );
+    assert!(private_folder(&file.join("below")).is_err());
+    assert!(replace_file(&folder, b"y").is_err());
+    assert!(replace_file(&root.path().join("missing/file"), b"y").is_err());
+    assert_eq!(fs::read(&file).unwrap(), b"x");
+    assert_eq!(
+        fs::read_dir(root.path()).unwrap().count(),
+        2,
+        "a temporary file is left"
+    );
+}

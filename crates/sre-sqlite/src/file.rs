@@ -1,0 +1,61 @@
+//! The file of an open database, for whoever watches over it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::place::Place;
+use crate::reader::Readers;
+use crate::{OpenError, copy};
+
+/// The file of a [`GroupCommit`](super::GroupCommit). Once that is closed, nothing can be saved of
+/// a file without a name.
+#[derive(Clone)]
+pub struct DatabaseFile {
+    pub(super) path: Arc<Path>,
+    pub(super) place: Place,
+    pub(super) readers: Arc<Readers>,
+}
+
+impl DatabaseFile {
+    /// Where it was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is still there. Costs some microseconds.
+    ///
+    /// # Errors
+    /// [`OpenError::Moved`]; from the first time on nothing is written any more, see
+    /// [`WriteError::Moved`](super::WriteError::Moved).
+    pub fn check(&self) -> Result<(), OpenError> {
+        self.place.check()
+    }
+
+    /// Saves all that was ever answered to be written, and maybe more, in a new file beside the
+    /// place, mode 0600, durable when this returns; for a file that was moved. Its write-ahead log,
+    /// which would be taken for that of whatever is in its place now, is removed. Blocks, for
+    /// minutes if there are gigabytes.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`], for instance when the folder is gone too or the disk is full,
+    /// [`OpenError::Sqlite`]; then no copy is left.
+    pub fn save_copy(&self) -> Result<PathBuf, OpenError> {
+        let to = copy::name_beside(&self.path);
+        copy::save(&*self.readers.lend()?, &to)?;
+        if !self.place.is_kept() {
+            self.place
+                .remove_log()
+                .map_err(OpenError::io("remove the log of", &self.path))?;
+        }
+        Ok(to)
+    }
+}
+
+impl std::fmt::Debug for DatabaseFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

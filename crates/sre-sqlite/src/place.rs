@@ -1,0 +1,103 @@
+//! Whether the files are still where they were opened.
+//!
+//! A file that is renamed, replaced or deleted stays open: SQLite would go on writing to it, and
+//! whoever opens the path next would find none of that. So an answer is sent only after a look at
+//! the names (two `stat(2)`, 2 µs). Once they were found to mean something else nothing is written
+//! any more, also if they come back: then what was read meanwhile stays true.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::OpenError;
+
+/// The names of a database and its write-ahead log, and which files they meant when it was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    path: PathBuf,
+    files: [(PathBuf, Option<Identity>); 2],
+    was_left: Arc<AtomicBool>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+impl Place {
+    /// Of the database at `path`, which is open and has a log.
+    pub(super) fn of(path: &Path) -> Result<Self, OpenError> {
+        let mark = |path: PathBuf| match identity(&path) {
+            Ok(identity) => Ok((path, identity)),
+            Err(error) => Err(OpenError::io("look at", &path)(error)),
+        };
+        let files = [mark(path.to_path_buf())?, mark(log_of(path))?];
+        Ok(Self {
+            path: path.to_path_buf(),
+            files,
+            was_left: Arc::default(),
+        })
+    }
+
+    /// Whether both names mean the files that are open, and have done so at every look before. A
+    /// name that cannot be looked at for another reason than that it is gone is believed: what
+    /// cannot be written says so itself.
+    pub(super) fn is_kept(&self) -> bool {
+        let is_kept = self
+            .files
+            .iter()
+            .all(|(path, opened)| match identity(path) {
+                Ok(found) => found == *opened,
+                Err(error) => {
+                    !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                }
+            });
+        if !is_kept {
+            self.was_left.store(true, Ordering::Release);
+        }
+        !self.was_left()
+    }
+
+    /// Whether a look at the names has found something else.
+    pub(super) fn was_left(&self) -> bool {
+        self.was_left.load(Ordering::Acquire)
+    }
+
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        if self.is_kept() {
+            Ok(())
+        } else {
+            Err(OpenError::Moved {
+                path: self.path.clone(),
+            })
+        }
+    }
+
+    /// Removes the log if it is still ours. Beside another database it would be taken for that
+    /// one's.
+    pub(super) fn remove_log(&self) -> io::Result<()> {
+        let (log, opened) = &self.files[1];
+        match identity(log) {
+            Ok(found) if found == *opened => fs::remove_file(log),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> io::Result<Option<Identity>> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).map(|file| Some((file.dev(), file.ino())))
+}
+
+/// Elsewhere files that are open keep their names.
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> io::Result<Option<Identity>> {
+    Ok(None)
+}

@@ -1,0 +1,115 @@
+//! Read connections, lent one at a time.
+
+use std::mem;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use crate::open::open_reader;
+use crate::place::Place;
+use crate::{GroupCommitOptions, OpenError};
+
+/// Idle read connections to one file. Never waits: when none is idle, another is opened, and closed
+/// again when it comes back to a full pool.
+pub(super) struct Readers {
+    path: Arc<Path>,
+    place: Place,
+    options: GroupCommitOptions,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: Arc<Path>, place: Place, options: GroupCommitOptions) -> Self {
+        Self {
+            path,
+            place,
+            options,
+            idle: Mutex::default(),
+        }
+    }
+
+    pub(super) fn lend(&self) -> Result<Reader<'_>, OpenError> {
+        // The last returned comes first: its page cache is the warmest.
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let opened = open_reader(&self.path, &self.options);
+                // Before anything is said about it: the path may lead to another file by now.
+                self.place.check()?;
+                opened.map_err(OpenError::sqlite(&self.path))?
+            }
+        };
+        Ok(Reader {
+            readers: self,
+            connection: Some(connection),
+        })
+    }
+
+    fn take_back(&self, connection: Connection) {
+        // A transaction left open would show the next borrower an old state, and keep the log from
+        // being emptied.
+        if !connection.is_autocommit() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.options.idle_readers_limit {
+            idle.push(connection);
+        } else {
+            // Not under the lock: closing a connection is a system call or two.
+            drop(idle);
+            drop(connection);
+        }
+    }
+
+    /// Closes the idle connections, so that the writer's is the last and tidies up the log.
+    pub(super) fn close(&self) {
+        drop(mem::take(
+            &mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner),
+        ));
+    }
+}
+
+/// A borrowed read connection, which returns to its pool when dropped. It sees every write that was
+/// answered before its statement (or its transaction) began, and refuses to write.
+pub struct Reader<'a> {
+    readers: &'a Readers,
+    // Empty only while dropping.
+    connection: Option<Connection>,
+}
+
+impl Deref for Reader<'_> {
+    type Target = Connection;
+
+    #[expect(
+        clippy::expect_used,
+        reason = "the connection is taken in `drop` alone"
+    )]
+    fn deref(&self) -> &Connection {
+        self.connection
+            .as_ref()
+            .expect("a reader has its connection until it is dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.readers.take_back(connection);
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("path", &self.readers.path)
+            .finish_non_exhaustive()
+    }
+}
