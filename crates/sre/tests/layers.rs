@@ -13,13 +13,27 @@ use serde_json::Value;
 
 /// Every crate of the workspace and the crates it depends on, all of them and no other. The tops
 /// may depend on any, and none on them.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
-    ("sre-da", &["sre-core"]),
+    ("sre-durable", &[]),
+    // The only group commit; what it keeps is its users' business.
+    ("sre-sqlite", &["sre-durable"]),
+    ("sre-da", &["sre-core", "sre-durable", "sre-sqlite"]),
+    // Knows no stage, no engine and no service: a fleet replaces it by another one.
+    ("sre-journal", &["sre-core", "sre-durable", "sre-sqlite"]),
     // No store, no engine: what a stranger needs to check a signature and a proof.
     ("sre-receipt", &["sre-core"]),
-    ("sre-log", &["sre-core", "sre-da", "sre-receipt"]),
+    (
+        "sre-log",
+        &[
+            "sre-core",
+            "sre-da",
+            "sre-durable",
+            "sre-receipt",
+            "sre-sqlite",
+        ],
+    ),
     // The only unsafe code besides the loading of compiled modules; it knows nothing of skills.
     ("sre-jail", &[]),
     ("sre-sandbox", &["sre-core", "sre-jail", "sre-skill"]),
@@ -39,11 +53,14 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "sre-commit",
             "sre-core",
             "sre-da",
+            "sre-durable",
+            "sre-journal",
             "sre-log",
             "sre-receipt",
             "sre-runtimes",
             "sre-sandbox",
             "sre-skill",
+            "sre-sqlite",
             "sre-verify",
         ],
     ),
@@ -52,6 +69,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
         &[
             "sre-core",
             "sre-da",
+            "sre-durable",
+            "sre-journal",
             "sre-log",
             "sre-orchestrator",
             "sre-receipt",
