@@ -2,8 +2,11 @@
 //!
 //! RFC 8785 is defined over I-JSON (RFC 7493). What I-JSON leaves ambiguous is refused at parse
 //! time, where the position can still be named: duplicate member names, lone surrogates, and
-//! numbers that are integers beyond ±2⁵³ as written or in canonical form. Nesting beyond
-//! [`DEPTH_LIMIT`] levels is refused as well.
+//! integers that would change. Nesting beyond [`DEPTH_LIMIT`] levels is refused as well.
+//!
+//! Every finite double is a value (RFC 8785, section 3.2.2.3). A number with a point or an exponent
+//! is always read as the nearest double. An integer without either looks exact, so it is accepted
+//! only if it stays what it says: if it lies within ±2⁵³, or is the canonical form of its double.
 
 mod writer;
 
@@ -24,10 +27,8 @@ pub const DEPTH_LIMIT: usize = 127;
 /// ourselves and receivers of callbacks included, stops at about [`DEPTH_LIMIT`].
 pub const VALUE_DEPTH_LIMIT: usize = 100;
 
-/// From here on RFC 8785 writes numbers with an exponent. Between [`INTEGER_LIMIT`] and this it
-/// writes them as integers, whatever way they were written: accepted once, they would be refused
-/// when the canonical form is read again.
-const EXPONENT_FROM: f64 = 1e21;
+/// The byte order mark in UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// JSON text that was refused.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum JsonError {
     /// Not JSON, or I-JSON ambiguity. The message names line and column.
     #[error("{0}")]
     Syntax(#[from] serde_json::Error),
+    /// Text in another encoding than UTF-8, or with a byte order mark, which JSON does not allow.
+    #[error("{0}")]
+    Encoding(&'static str),
     /// Half of a character that JSON writes as a pair of escapes.
     #[error("lone surrogate in a \\u escape at line {line} column {column}")]
     Surrogate {
@@ -44,7 +48,9 @@ pub enum JsonError {
         column: usize,
     },
     /// An integer that a double cannot hold exactly.
-    #[error("integer {token} at byte {offset} is beyond ±2^53; write it as a string")]
+    #[error(
+        "integer {token} at byte {offset} is beyond ±2^53 and no double holds it exactly; write it as a string"
+    )]
     Integer {
         /// The first 40 characters of the number as written.
         token: String,
@@ -77,7 +83,7 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Strict
         .deserialize(&mut deserializer)
-        .map_err(name_surrogates)?;
+        .map_err(|error| name_encoding(text).unwrap_or_else(|| name_surrogates(error)))?;
     deserializer.end()?;
     check_integers(text)?;
     Ok(value)
@@ -95,11 +101,19 @@ pub fn is_within_depth(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// Whether canonical JSON has `number`: not if it would be an integer beyond [`INTEGER_LIMIT`]
-/// there.
+/// Whether an integer, written in decimal without a point or an exponent, stays the same number in
+/// canonical JSON: it lies within ±[`INTEGER_LIMIT`], or it is the canonical form of its double.
 #[must_use]
-pub fn is_writable(number: f64) -> bool {
-    number.is_finite() && !(number.abs() > INTEGER_LIMIT as f64 && number.abs() < EXPONENT_FROM)
+pub fn is_exact_integer(decimal: &str) -> bool {
+    let digits = decimal.strip_prefix('-').unwrap_or(decimal);
+    // Fifteen digits always fit; RFC 8785 writes no integer of more than 21.
+    match digits.len() {
+        ..=15 => true,
+        16..=21 => decimal
+            .parse::<f64>()
+            .is_ok_and(|double| writer::number(double) == decimal),
+        _ => false,
+    }
 }
 
 /// Writes `value` as RFC 8785 canonical JSON.
@@ -111,6 +125,27 @@ pub fn is_writable(number: f64) -> bool {
 #[must_use]
 pub fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
     writer::to_vec(value).expect("values with string keys, each there once, serialise")
+}
+
+/// The text without one UTF-8 byte order mark at its start, for files that people wrote with an
+/// editor that adds one.
+#[must_use]
+pub fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BOM).unwrap_or(text)
+}
+
+/// What the first bytes of a refused text say about its encoding. JSON begins with an ASCII
+/// character, so a NUL beside the first one is UTF-16 (or UTF-32).
+fn name_encoding(text: &[u8]) -> Option<JsonError> {
+    Some(JsonError::Encoding(match text {
+        [0xEF, 0xBB, 0xBF, ..] => {
+            "the text starts with a byte order mark (BOM); save it as UTF-8 without BOM"
+        }
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..] => {
+            "the text is UTF-16, not UTF-8; save it as UTF-8"
+        }
+        _ => return None,
+    }))
 }
 
 /// serde_json has two wordings for a lone surrogate; the one at the end of a string talks about
@@ -158,21 +193,15 @@ fn end_of_string(text: &[u8], start: usize) -> usize {
 }
 
 fn check_integer(token: &[u8], offset: usize) -> Result<(), JsonError> {
-    let digits = token.strip_prefix(b"-").unwrap_or(token);
-    // Fifteen digits always fit.
-    if digits.len() <= 15 || !digits.iter().all(u8::is_ascii_digit) {
+    let text = String::from_utf8_lossy(token);
+    let is_integer = !token.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
+    if !is_integer || is_exact_integer(&text) {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(token);
-    match digits.iter().try_fold(0u64, |n, d| {
-        n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
-    }) {
-        Some(n) if n <= INTEGER_LIMIT => Ok(()),
-        _ => Err(JsonError::Integer {
-            token: text.chars().take(40).collect(),
-            offset,
-        }),
-    }
+    Err(JsonError::Integer {
+        token: text.chars().take(40).collect(),
+        offset,
+    })
 }
 
 struct Strict;
@@ -209,11 +238,6 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        if value.is_finite() && !is_writable(value) {
-            return Err(E::custom(format_args!(
-                "number {value:e} is beyond ±2^53; write it as a string"
-            )));
-        }
         Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(|| E::custom("number out of range"))

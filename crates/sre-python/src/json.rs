@@ -8,7 +8,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde_json::{Map, Number, Value};
-use sre_core::canonical_json::{self, DEPTH_LIMIT, INTEGER_LIMIT};
+use sre_core::canonical_json::{self, DEPTH_LIMIT};
 
 use crate::failure::Failure;
 
@@ -142,11 +142,11 @@ impl Reader {
 
     fn integer(&self, integer: &Bound<'_, PyInt>) -> Result<Value, Failure> {
         match integer.extract::<i64>() {
-            Ok(value) if value.unsigned_abs() <= INTEGER_LIMIT => Ok(value.into()),
+            Ok(value) if canonical_json::is_exact_integer(&value.to_string()) => Ok(value.into()),
             // Not the number itself: it may have a million digits.
             _ => Err(Failure::of_value(
                 &self.field,
-                "is an integer beyond ±2**53; write it as a str",
+                "is an integer beyond ±2**53 that no double holds exactly; write it as a str",
             )),
         }
     }
@@ -158,12 +158,6 @@ impl Reader {
                 format!("is {value}, which JSON cannot hold"),
             ));
         };
-        if !canonical_json::is_writable(value) {
-            return Err(Failure::of_value(
-                &self.field,
-                format!("is {value:e}, beyond ±2**53; write it as a str"),
-            ));
-        }
         Ok(Value::Number(number))
     }
 

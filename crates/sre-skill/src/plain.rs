@@ -1,15 +1,15 @@
 //! Values that mean the same in YAML, TOML and JSON.
 //!
-//! YAML and TOML know more than JSON does. What JSON cannot say is refused here, and so are
-//! integers beyond ±2⁵³ (RFC 7493), also such that are written as `1.0e+18`: canonical JSON would
-//! write them as integers. A manifest contains only values that passed through this module.
+//! YAML and TOML know more than JSON does. What JSON cannot say is refused here, and so are integers
+//! that canonical JSON would change (see [`canonical_json`]). A manifest contains only values that
+//! passed through this module.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use sre_core::canonical_json::{self, DEPTH_LIMIT, INTEGER_LIMIT};
+use sre_core::canonical_json::{self, DEPTH_LIMIT};
 
 /// The key under which the `toml` crate hands out its date type.
 const TOML_DATE: &str = "$__toml_private_datetime";
@@ -70,29 +70,16 @@ impl<'de> Visitor<'de> for Seed {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        if value.unsigned_abs() > INTEGER_LIMIT {
-            return Err(E::custom(format_args!(
-                "integer {value} is beyond ±2^53; write it as a string"
-            )));
-        }
+        exact_integer(value)?;
         Ok(value.into())
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        if value > INTEGER_LIMIT {
-            return Err(E::custom(format_args!(
-                "integer {value} is beyond ±2^53; write it as a string"
-            )));
-        }
+        exact_integer(value)?;
         Ok(value.into())
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        if value.is_finite() && !canonical_json::is_writable(value) {
-            return Err(E::custom(format_args!(
-                "number {value:e} is beyond ±2^53; write it as a string"
-            )));
-        }
         Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(|| E::custom("a number that is not finite"))
@@ -129,4 +116,14 @@ impl<'de> Visitor<'de> for Seed {
         }
         Ok(Value::Object(members))
     }
+}
+
+fn exact_integer<E: de::Error>(value: impl fmt::Display) -> Result<(), E> {
+    let decimal = value.to_string();
+    if canonical_json::is_exact_integer(&decimal) {
+        return Ok(());
+    }
+    Err(E::custom(format_args!(
+        "integer {decimal} is beyond ±2^53 and no double holds it exactly; write it as a string"
+    )))
 }

@@ -29,6 +29,11 @@ pub(super) fn to_vec<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
     Ok(text.out)
 }
 
+/// A finite double as ECMAScript's `Number::toString` writes it.
+pub(super) fn number(value: f64) -> String {
+    ryu_js::Buffer::new().format_finite(value).to_owned()
+}
+
 /// What was written so far.
 #[derive(Default)]
 struct Text {

@@ -87,7 +87,7 @@ pub fn read_input(input: InputArgs) -> Result<Value, Failure> {
 }
 
 fn parse(name: &str, text: &[u8]) -> Result<Value, Failure> {
-    canonical_json::parse(text).map_err(|error| {
+    canonical_json::parse(canonical_json::without_bom(text)).map_err(|error| {
         let failure = Failure::usage("json_invalid", format!("{name} is not valid JSON: {error}"));
         if text.iter().all(u8::is_ascii_whitespace) {
             failure.hint("it is empty; an empty input is {}")
