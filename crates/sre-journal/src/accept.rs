@@ -1,4 +1,4 @@
-//! From a submitted order to a row: new, the same again, a conflict, or forgotten.
+//! From a submitted order to a row: new, the same again, a conflict, or purged.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,9 +44,9 @@ pub struct NewOrder {
     pub input: Arc<[u8]>,
 }
 
-/// Whether accepting also claims.
+/// Whether accepting also acquires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClaimWish {
+pub enum AcquirePolicy {
     /// The order waits for a worker.
     Never,
     /// A new order is worked on at once.
@@ -84,39 +84,43 @@ pub enum Accepted {
     },
     /// Another order was accepted under this id.
     Conflict,
-    /// An order was accepted under this id and has been forgotten since, with its result; see
-    /// [`Journal::forget`].
-    Forgotten,
+    /// An order was accepted under this id and has been purged since, with its result; see
+    /// [`Journal::purge`].
+    Reserved,
 }
 
 /// What stands in the journal after the transaction.
 enum Stored {
     New {
         sequence: i64,
-        claim: Option<Claim>,
+        acquired: Option<Acquired>,
         watch: Watch,
     },
-    Open(Option<Claim>, String),
+    Open(Option<Acquired>, String),
     Finished(String, String),
     Conflict,
-    Forgotten,
+    Reserved,
 }
 
-/// A claim as the transaction made it.
-struct Claim {
+/// What the transaction acquired.
+struct Acquired {
     key: LeaseKey,
     attempt: u32,
     accepted_at_ms: i64,
 }
 
 impl Journal {
-    /// Records an order, unless it is known, and claims it if wished. When this returns, what it
+    /// Records an order, unless it is known, and acquires it if wished. When this returns, what it
     /// returns survives.
     ///
     /// # Errors
     /// [`JournalError`]; the order was not accepted.
-    pub async fn accept(&self, order: NewOrder, wish: ClaimWish) -> Result<Accepted, JournalError> {
-        self.give_back().await?;
+    pub async fn accept(
+        &self,
+        order: NewOrder,
+        policy: AcquirePolicy,
+    ) -> Result<Accepted, JournalError> {
+        self.release().await?;
         let (id, now, holder) = (
             order.order_id.clone(),
             self.now_ms(),
@@ -130,15 +134,15 @@ impl Journal {
         );
         let stored = self
             .database
-            .write(move |transaction| store(transaction, &order, wish, now, &holder, &watches))
+            .write(move |transaction| store(transaction, &order, policy, now, &holder, &watches))
             .await?;
-        let lease = |claim: Option<Claim>, submitter: &str| {
-            claim.map(|claim| {
-                let Claim {
+        let lease = |acquired: Option<Acquired>, submitter: &str| {
+            acquired.map(|acquired| {
+                let Acquired {
                     key,
                     attempt,
                     accepted_at_ms,
-                } = claim;
+                } = acquired;
                 Lease::new(
                     id.clone(),
                     submitter.to_owned(),
@@ -152,12 +156,12 @@ impl Journal {
         Ok(match stored {
             Stored::New {
                 sequence,
-                claim,
+                acquired,
                 watch,
             } => {
                 self.open.fetch_add(1, Ordering::Relaxed);
-                let is_claimed = claim.is_some();
-                let lease = lease(claim, &submitter);
+                let is_acquired = acquired.is_some();
+                let lease = lease(acquired, &submitter);
                 let entry = JournalEntry {
                     order_id: id.clone(),
                     sequence,
@@ -165,12 +169,12 @@ impl Journal {
                     skill: Some(skill),
                     accepted_at: Timestamp::from_millisecond(now)
                         .map_err(|error| JournalError::damaged(id.as_str(), &error))?,
-                    state: if is_claimed {
+                    state: if is_acquired {
                         OrderState::Running
                     } else {
                         OrderState::Queued
                     },
-                    attempts: u32::from(is_claimed),
+                    attempts: u32::from(is_acquired),
                     result: None,
                     finality: Finality::required(required),
                 };
@@ -180,8 +184,8 @@ impl Journal {
                     watch,
                 }
             }
-            Stored::Open(claim, submitter) => Accepted::Open {
-                lease: lease(claim, &submitter),
+            Stored::Open(acquired, submitter) => Accepted::Open {
+                lease: lease(acquired, &submitter),
                 submitter,
             },
             Stored::Finished(text, submitter) => Accepted::Finished {
@@ -189,7 +193,7 @@ impl Journal {
                 submitter,
             },
             Stored::Conflict => Accepted::Conflict,
-            Stored::Forgotten => Accepted::Forgotten,
+            Stored::Reserved => Accepted::Reserved,
         })
     }
 }
@@ -197,7 +201,7 @@ impl Journal {
 fn store(
     transaction: &Transaction<'_>,
     order: &NewOrder,
-    wish: ClaimWish,
+    policy: AcquirePolicy,
     now: i64,
     holder: &Holder,
     watches: &Arc<Watches>,
@@ -215,37 +219,37 @@ fn store(
             order.skill.digest().as_bytes()
         ])?;
     if inserted == 0 {
-        return known(transaction, order, wish, now, holder);
+        return known(transaction, order, policy, now, holder);
     }
     let sequence = transaction.last_insert_rowid();
     verdicts::require(transaction, sequence, order.verdicts_required)?;
-    let claims = wish != ClaimWish::Never;
+    let acquires = policy != AcquirePolicy::Never;
     insert_open(
         transaction,
         sequence,
         order,
         now,
-        claims.then_some(holder.name()),
+        acquires.then_some(holder.name()),
     )?;
     events::add(transaction, now, sequence, 0, EventKind::Accepted, None)?;
     // From before the commit, so that nothing that follows is missed.
     let watch = watches.of(sequence);
-    if !claims {
+    if !acquires {
         return Ok(Stored::New {
             sequence,
-            claim: None,
+            acquired: None,
             watch,
         });
     }
     events::add(transaction, now, sequence, 1, EventKind::Running, None)?;
-    let claim = Claim {
+    let acquired = Acquired {
         key: LeaseKey { sequence, token: 1 },
         attempt: 1,
         accepted_at_ms: now,
     };
     Ok(Stored::New {
         sequence,
-        claim: Some(claim),
+        acquired: Some(acquired),
         watch,
     })
 }
@@ -257,7 +261,7 @@ fn insert_open(
     now: i64,
     holder: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let claims = holder.is_some();
+    let acquires = holder.is_some();
     let queue_until_ms = order
         .queue_time
         .map(|time| now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
@@ -269,11 +273,11 @@ fn insert_open(
         )?
         .execute(params![
             sequence,
-            if claims { "running" } else { "ready" },
+            if acquires { "running" } else { "ready" },
             entry::backend_name(order.backend),
             order.submitter,
             order.priority,
-            i64::from(claims),
+            i64::from(acquires),
             order.max_retries,
             holder,
             now,
@@ -289,7 +293,7 @@ fn insert_open(
 fn known(
     transaction: &Transaction<'_>,
     order: &NewOrder,
-    wish: ClaimWish,
+    policy: AcquirePolicy,
     now: i64,
     holder: &Holder,
 ) -> rusqlite::Result<Stored> {
@@ -318,7 +322,7 @@ fn known(
         .optional()?;
     // Whatever is asked for: the log has a receipt under this id, and an id has one receipt.
     let Some((state, held_by)) = open else {
-        return Ok(Stored::Forgotten);
+        return Ok(Stored::Reserved);
     };
     if !is_same {
         return Ok(Stored::Conflict);
@@ -330,7 +334,7 @@ fn known(
         None => true,
         Some(other) => other != holder.name() && holder.is_dead(other),
     };
-    if wish != ClaimWish::Always || !is_free {
+    if policy != AcquirePolicy::Always || !is_free {
         return Ok(Stored::Open(None, submitter));
     }
     // The attempt of a dead holder is replaced: whoever asks again has decided.
@@ -350,7 +354,7 @@ fn known(
         None,
     )?;
     Ok(Stored::Open(
-        Some(Claim {
+        Some(Acquired {
             key: LeaseKey { sequence, token },
             attempt,
             accepted_at_ms,

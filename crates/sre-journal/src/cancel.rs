@@ -9,7 +9,7 @@ use crate::{EventKind, Journal, JournalError, entry, events};
 /// Answer to [`Journal::cancel`].
 #[derive(Debug)]
 pub enum Cancelled {
-    /// The order was never accepted, or was forgotten.
+    /// The order was never accepted, or was purged.
     Unknown,
     /// It had ended before; this is how.
     Finished(Box<OrderResult>),
@@ -45,7 +45,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]; nothing has changed.
     pub async fn cancel(&self, order_id: &OrderId) -> Result<Cancelled, JournalError> {
-        self.give_back().await?;
+        self.release().await?;
         let Some(entry) = self.get(order_id)? else {
             return Ok(Cancelled::Unknown);
         };

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::outbox::HELD_MS;
-use crate::{DeliveryPlaces, Journal, JournalError, verdicts};
+use crate::outbox::NEVER_DUE;
+use crate::{DeliverySlots, Journal, JournalError, verdicts};
 
 /// A callback to be delivered now.
 #[derive(Debug, Clone)]
@@ -34,14 +34,14 @@ pub struct Outgoing {
 const COLUMNS: &str = "sequence, token, message_id, url, host, attempt, trace, submitter";
 
 impl Journal {
-    /// Claims callbacks that are due, one submitter after the other, each submitter's by age, as
+    /// Acquires callbacks that are due, one submitter after the other, each submitter's by age, as
     /// many as `places` allows.
     ///
     /// # Errors
-    /// [`JournalError`]; nothing was claimed.
-    pub async fn claim_callbacks(
+    /// [`JournalError`]; nothing was acquired.
+    pub async fn acquire_callbacks(
         &self,
-        mut places: DeliveryPlaces,
+        mut places: DeliverySlots,
     ) -> Result<Vec<Outgoing>, JournalError> {
         let now = self.now_ms();
         // Without the writer, because mostly there is nothing.
@@ -52,24 +52,24 @@ impl Journal {
         }
         drop(reader);
         let holder = self.holder.name().to_owned();
-        let claimed = self.database.write(move |transaction| {
+        let acquired = self.database.write(move |transaction| {
             let mut round = waiting(transaction, places.turn())?;
-            let mut claimed = Vec::new();
+            let mut acquired = Vec::new();
             while let Some(row) = next(transaction, now, &mut places, &mut round)? {
-                claimed.push(take(transaction, row, &holder)?);
+                acquired.push(take(transaction, row, &holder)?);
             }
-            Ok(claimed)
+            Ok(acquired)
         });
-        Ok(claimed.await?)
+        Ok(acquired.await?)
     }
 
-    /// Claims the callback of one order, if it is pending and nobody delivers it, due or not.
+    /// Acquires the callback of one order, if it is pending and nobody delivers it, due or not.
     ///
     /// # Errors
-    /// [`JournalError`]; nothing was claimed.
-    pub async fn claim_callback(&self, sequence: i64) -> Result<Option<Outgoing>, JournalError> {
+    /// [`JournalError`]; nothing was acquired.
+    pub async fn acquire_callback(&self, sequence: i64) -> Result<Option<Outgoing>, JournalError> {
         let one = format!(
-            "SELECT {COLUMNS} FROM outbox WHERE sequence = ?1 AND state = 'pending' AND holder IS NULL AND due_ms <> {HELD_MS}"
+            "SELECT {COLUMNS} FROM outbox WHERE sequence = ?1 AND state = 'pending' AND holder IS NULL AND due_ms <> {NEVER_DUE}"
         );
         if !self
             .database
@@ -80,14 +80,14 @@ impl Journal {
             return Ok(None);
         }
         let holder = self.holder.name().to_owned();
-        let claimed = self.database.write(move |transaction| {
+        let acquired = self.database.write(move |transaction| {
             let row = transaction
                 .prepare_cached(&one)?
                 .query_row([sequence], outgoing)
                 .optional()?;
             row.map(|row| take(transaction, row, &holder)).transpose()
         });
-        Ok(claimed.await?)
+        Ok(acquired.await?)
     }
 }
 
@@ -117,7 +117,7 @@ fn waiting(connection: &Connection, turn: &str) -> rusqlite::Result<VecDeque<Str
 fn next(
     connection: &Connection,
     now: i64,
-    places: &mut DeliveryPlaces,
+    places: &mut DeliverySlots,
     round: &mut VecDeque<String>,
 ) -> rusqlite::Result<Option<Outgoing>> {
     while let Some(submitter) = round.pop_front() {
@@ -171,7 +171,7 @@ fn take(
         )?
         .query_row([row.sequence], |found| Ok((found.get(0)?, found.get(1)?)))?;
     if let Some(finality) = verdicts::finality(transaction, row.sequence)? {
-        row.body = finality.beside(&row.body);
+        row.body = finality.with_finality(&row.body);
     }
     row.token += 1;
     row.attempt += 1;

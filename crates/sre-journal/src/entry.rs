@@ -73,7 +73,7 @@ impl JournalEntry {
 }
 
 impl Journal {
-    /// What is known of an order; `None` if it was never accepted, or was forgotten.
+    /// What is known of an order; `None` if it was never accepted, or was purged.
     ///
     /// # Errors
     /// [`JournalError`].

@@ -42,7 +42,7 @@ pub enum JournalError {
         message: String,
     },
     /// The lease is not the order's last one, or the order has ended: somebody else decides.
-    #[error("order {0} is no longer ours: it has ended or was claimed by another worker")]
+    #[error("order {0} is no longer ours: it has ended or was acquired by another worker")]
     LeaseLost(OrderId),
 }
 

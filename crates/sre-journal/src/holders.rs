@@ -1,6 +1,6 @@
 //! Who holds leases: processes, and how others know that one has died.
 //!
-//! Each process that claims orders has a file in `holders/` beside the journal and keeps an
+//! Each process that acquires orders has a file in `holders/` beside the journal and keeps an
 //! exclusive lock on it. The kernel drops the lock when the process ends, however it ends, so
 //! nobody has to wait for a time limit after a crash and no clock is involved. For a process that
 //! hangs, and for journals that span machines one day, there is a time limit as well, which the

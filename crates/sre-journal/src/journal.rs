@@ -114,7 +114,7 @@ impl Journal {
         Duration::from_millis(u64::try_from(self.now_ms() - lease.accepted_at_ms).unwrap_or(0))
     }
 
-    /// Whether an order is ready for `backend`, or will be with the next claim.
+    /// Whether an order is ready for `backend`, or will be with the next acquisition.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -153,14 +153,14 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`].
     pub async fn probe(&self) -> Result<(), JournalError> {
-        self.renew().await
+        self.heartbeat().await
     }
 
     /// Says that this process lives: its leases hold for another `LEASE_TIME`.
     ///
     /// # Errors
     /// [`JournalError::Write`].
-    pub async fn renew(&self) -> Result<(), JournalError> {
+    pub async fn heartbeat(&self) -> Result<(), JournalError> {
         let (holder, until_ms) = (
             self.holder.name().to_owned(),
             self.now_ms() + LEASE_TIME.as_millis() as i64,
@@ -181,7 +181,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Write`].
-    pub async fn leave(&self) -> Result<(), JournalError> {
+    pub async fn deregister(&self) -> Result<(), JournalError> {
         let holder = self.holder.name().to_owned();
         self.database
             .write(move |transaction| {
@@ -193,7 +193,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether an order was ever accepted under this id, also one that was forgotten.
+    /// Whether an order was ever accepted under this id, also one that was purged.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -203,7 +203,7 @@ impl Journal {
         Ok(statement.exists([order_id.as_str()])?)
     }
 
-    /// The order's place in the journal; `None` if it was never accepted, or was forgotten.
+    /// The order's place in the journal; `None` if it was never accepted, or was purged.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -241,7 +241,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Write`]; they are given back another time.
-    pub async fn give_back(&self) -> Result<(), JournalError> {
+    pub async fn release(&self) -> Result<(), JournalError> {
         let keys = self.abandoned.pending();
         if keys.is_empty() {
             return Ok(());
@@ -266,7 +266,7 @@ impl Journal {
             })
             .await?;
         // Only now: whoever was dropped while waiting has it done again, which changes nothing.
-        self.abandoned.forget(&keys);
+        self.abandoned.remove(&keys);
         keys.iter()
             .for_each(|key| self.watches.notify(key.sequence));
         Ok(())
@@ -278,7 +278,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub async fn tick(&self) -> Result<(), JournalError> {
-        self.give_back().await?;
+        self.release().await?;
         let now = self.now_ms();
         // Processes that share the journal share the clock, and each looks for itself.
         if self.latest_ms.load(Ordering::Relaxed) > now {
@@ -308,7 +308,7 @@ impl Journal {
                     transaction.execute(
                         "UPDATE outbox SET due_ms = ?1, set_at_ms = ?1
                          WHERE state = 'pending' AND set_at_ms > ?1 AND due_ms <> ?2",
-                        [now, outbox::HELD_MS],
+                        [now, outbox::NEVER_DUE],
                     )
                 })
                 .await?;

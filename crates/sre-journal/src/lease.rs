@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sre_core::OrderId;
 
 /// The right to work on one attempt of one order. Dropping it without finishing gives the order
-/// back: the attempt does not count, and the next claim of this process can take it again.
+/// back: the attempt does not count, and the next acquisition by this process can take it again.
 #[derive(Debug)]
 pub struct Lease {
     pub(super) order_id: OrderId,
@@ -35,7 +35,7 @@ impl Abandoned {
             .clone()
     }
 
-    pub(super) fn forget(&self, keys: &[LeaseKey]) {
+    pub(super) fn remove(&self, keys: &[LeaseKey]) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -6,7 +6,7 @@
 //!
 //! | table | holds |
 //! |---|---|
-//! | `orders` | every order ever accepted; of one that was forgotten no more than its id is left, so that no id is ever new again |
+//! | `orders` | every order ever accepted; of one that was purged no more than its id is left, so that no id is ever new again |
 //! | `open_orders` | the few that have not ended, with all that running them needs; a row goes when its order ends |
 //! | `results` | how the others ended; rows are only ever inserted, so a result never changes |
 //! | `events` | what happened to an order, numbered from 1 |
@@ -18,10 +18,10 @@
 //! | `holders` | processes that hold leases |
 //!
 //! Invariants:
-//! - An order has a row in exactly one of `open_orders` and `results`; one that was forgotten in
+//! - An order has a row in exactly one of `open_orders` and `results`; one that was purged in
 //!   neither.
 //! - Whoever works on an order holds a [`Lease`] with a fencing token, which grows with every
-//!   claim. Nothing is recorded or finished under an older token.
+//!   acquisition. Nothing is recorded or finished under an older token.
 //! - A lease ends when its holder has died, which the kernel tells by a file lock (`holders`), or
 //!   when the holder has not renewed it in time. An attempt that ended like that is an operating
 //!   failure and counts.
@@ -30,9 +30,9 @@
 //! - No time limit trusts the wall clock to go forward: what was set in the future of now is due.
 
 mod accept;
+mod acquire;
 mod backoff;
 mod cancel;
-mod claim;
 mod deliveries;
 mod entry;
 mod error;
@@ -44,19 +44,19 @@ mod journal;
 mod lease;
 mod list;
 mod outbox;
-mod places;
 mod receipts;
 mod recover;
 mod retention;
 mod schema;
 mod skills;
+mod slots;
 mod verdicts;
 mod watch;
 
-pub use accept::{Accepted, ClaimWish, NewOrder};
+pub use accept::{Accepted, AcquirePolicy, NewOrder};
+pub use acquire::AcquiredOrder;
 pub use backoff::Backoff;
 pub use cancel::Cancelled;
-pub use claim::Claimed;
 pub use deliveries::Outgoing;
 pub use entry::{JournalEntry, OrderState};
 pub use error::JournalError;
@@ -65,12 +65,14 @@ pub use finish::Retry;
 pub use journal::Journal;
 pub use lease::Lease;
 pub use list::{OrderFilter, OrderSummary};
-pub use outbox::{Delivery, DeliveryState, Outcome as DeliveryOutcome};
-pub use places::DeliveryPlaces;
-pub use receipts::{DueReceipt, DueReceipts, LogLength, ReceiptsDue};
+pub use outbox::{Delivery, DeliveryOutcome, DeliveryState};
+pub use receipts::{DueReceipt, DueReceipts, LogSize, ReceiptsDue};
 pub use recover::RECOVERY_PERIOD;
 pub use recover::Recovered;
-pub use retention::{Forgotten, Kept, NEVER_FINAL_LIMIT, NeverFinal, Receiptless, Retention};
+pub use retention::{
+    GcRoot, NEVER_FINAL_LIMIT, NeverFinal, Purged, RetentionPolicy, WithoutReceipt,
+};
 pub use skills::UploadedSkill;
-pub use verdicts::{Coverage, Finality, NewVerdict, StoredVerdict, VerdictKept};
+pub use slots::DeliverySlots;
+pub use verdicts::{Coverage, Finality, NewVerdict, StoredVerdict, VerdictStanding};
 pub use watch::{News, Watch};

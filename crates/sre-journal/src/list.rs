@@ -89,7 +89,7 @@ fn query(filter: &OrderFilter, limit: usize) -> (String, Vec<Value>) {
     let mut sql =
         format!("{COLUMNS}{tables} LEFT JOIN finality f USING (sequence) WHERE {lead} < ?");
     match filter.status.as_deref() {
-        // Those that were forgotten are nearly all older than any that is kept: a page does not go
+        // Those that were purged are nearly all older than any that is kept: a page does not go
         // through them.
         None => sql.push_str(
             " AND coalesce(r.status, p.state) IS NOT NULL AND o.sequence >= min(

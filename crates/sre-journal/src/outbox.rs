@@ -46,7 +46,7 @@ pub enum DeliveryState {
 
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// Acknowledged.
     Delivered,
     /// The receiver wants no more.
@@ -63,7 +63,7 @@ pub enum Outcome {
 }
 
 /// When a callback is due whose order still waits for verdicts: not before somebody decides.
-pub(super) const HELD_MS: i64 = i64::MAX;
+pub(super) const NEVER_DUE: i64 = i64::MAX;
 
 /// What an open order says of its callback.
 pub(super) struct OpenCallback {
@@ -101,7 +101,7 @@ pub(super) fn insert(
         .map(|url| receiver(&url))
         .unwrap_or_default();
     let due_ms = if verdicts::is_awaited(transaction, sequence)? {
-        HELD_MS
+        NEVER_DUE
     } else {
         now
     };
@@ -129,23 +129,23 @@ fn receiver(url: &url::Url) -> String {
 }
 
 impl Journal {
-    /// Records how a delivery ended. Under an old claim nothing is recorded.
+    /// Records how a delivery ended. Under an old token nothing is recorded.
     ///
     /// # Errors
-    /// [`JournalError`]; the callback stays claimed by this process.
+    /// [`JournalError`]; the callback stays acquired by this process.
     pub async fn delivered(
         &self,
         outgoing: &Outgoing,
-        outcome: Outcome,
+        outcome: DeliveryOutcome,
     ) -> Result<(), JournalError> {
         let (sequence, token, now) = (outgoing.sequence, outgoing.token, self.now_ms());
         self.database
             .write(move |transaction| {
                 let (state, due_ms, error) = match &outcome {
-                    Outcome::Delivered => ("delivered", now, None),
-                    Outcome::Refused(error) => ("refused", now, Some(error)),
-                    Outcome::GivenUp(error) => ("given_up", now, Some(error)),
-                    Outcome::Later { pause_ms, error } => {
+                    DeliveryOutcome::Delivered => ("delivered", now, None),
+                    DeliveryOutcome::Refused(error) => ("refused", now, Some(error)),
+                    DeliveryOutcome::GivenUp(error) => ("given_up", now, Some(error)),
+                    DeliveryOutcome::Later { pause_ms, error } => {
                         let pause = i64::try_from(*pause_ms).unwrap_or(i64::MAX);
                         ("pending", now.saturating_add(pause), Some(error))
                     }

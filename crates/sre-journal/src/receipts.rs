@@ -33,12 +33,12 @@ pub struct DueReceipts {
     /// As many as were asked for.
     pub orders: Vec<DueReceipt>,
     /// There may be more of them.
-    pub is_cut: bool,
+    pub has_more: bool,
 }
 
 /// How long a log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLength {
+pub struct LogSize {
     /// Its name.
     pub origin: String,
     /// Entries that were numbered and are durable there.
@@ -79,7 +79,7 @@ pub(super) fn insert(
         .map(drop)
 }
 
-fn note(transaction: &Transaction<'_>, log: &LogLength) -> rusqlite::Result<()> {
+fn note(transaction: &Transaction<'_>, log: &LogSize) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO log_seen VALUES (?1, ?2)
@@ -134,12 +134,12 @@ impl Journal {
             if bytes >= limit_bytes {
                 return Ok(DueReceipts {
                     orders,
-                    is_cut: true,
+                    has_more: true,
                 });
             }
         }
-        let is_cut = orders.len() == limit_orders;
-        Ok(DueReceipts { orders, is_cut })
+        let has_more = orders.len() == limit_orders;
+        Ok(DueReceipts { orders, has_more })
     }
 
     /// The same of one order, whether or not it has a receipt; `None` while it is open or unknown.
@@ -163,7 +163,7 @@ impl Journal {
     pub async fn receipts_issued(
         &self,
         sequences: Vec<i64>,
-        log: LogLength,
+        log: LogSize,
     ) -> Result<(), JournalError> {
         self.database
             .write(move |transaction| {
@@ -186,7 +186,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Write`].
-    pub async fn log_noted(&self, log: LogLength) -> Result<(), JournalError> {
+    pub async fn record_log_size(&self, log: LogSize) -> Result<(), JournalError> {
         self.database
             .write(move |transaction| note(transaction, &log))
             .await?;
@@ -198,7 +198,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn log_seen(&self, origin: &str) -> Result<u64, JournalError> {
+    pub fn log_high_water_mark(&self, origin: &str) -> Result<u64, JournalError> {
         let reader = self.database.reader()?;
         let mut statement = reader.prepare_cached(
             "SELECT coalesce((SELECT entries FROM log_seen WHERE origin = ?1),

@@ -42,7 +42,7 @@ impl Journal {
             .write(move |transaction| {
                 let (mut ended, mut retried) = (Vec::new(), Vec::new());
                 for holder in &names {
-                    release(
+                    release_holder(
                         transaction,
                         now,
                         holder,
@@ -113,7 +113,7 @@ impl Journal {
     }
 }
 
-fn release(
+fn release_holder(
     transaction: &Transaction<'_>,
     now: i64,
     holder: &str,

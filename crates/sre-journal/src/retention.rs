@@ -1,6 +1,6 @@
-//! Forgetting old orders.
+//! Purging old orders.
 //!
-//! Of an order that was forgotten its row in `orders` stays: id, digest of the request, submitter,
+//! Of an order that was purged its row in `orders` stays: id, digest of the request, submitter,
 //! time. An id stands in the log for ever, and so does its receipt; if it were new again, another
 //! order would get the receipt of the old one.
 
@@ -12,9 +12,9 @@ use sre_core::{Digest, OrderId, OrderResult, SkillDigest};
 
 use crate::{Finality, Journal, JournalError, entry, outbox, verdicts};
 
-/// What kept orders still need; see [`Journal::each_kept`].
+/// What kept orders still need; see [`Journal::each_gc_root`].
 #[derive(Debug)]
-pub enum Kept {
+pub enum GcRoot {
     /// A result, with whatever its commitment names.
     Result(Box<OrderResult>),
     /// The skill of an order that is open, or one that was uploaded.
@@ -23,7 +23,7 @@ pub enum Kept {
 
 /// How long what has ended is kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Retention {
+pub struct RetentionPolicy {
     /// Orders.
     pub age: Duration,
     /// Orders whose callback is held until verdicts come; never less than `age`.
@@ -32,16 +32,16 @@ pub struct Retention {
 
 /// What becomes of an old order whose receipt was not issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receiptless {
+pub enum WithoutReceipt {
     /// It is kept: its receipt is still to be issued.
-    Kept,
-    /// It is forgotten like others: nobody ever wanted a receipt here.
-    Forgotten,
+    Keep,
+    /// It is purged like others: nobody ever wanted a receipt here.
+    Purge,
 }
 
-/// What was forgotten.
+/// What was purged.
 #[derive(Debug, Default)]
-pub struct Forgotten {
+pub struct Purged {
     /// How many orders.
     pub orders: u64,
     /// How many of them needed verdicts and never had enough.
@@ -53,7 +53,7 @@ pub struct Forgotten {
     pub without_receipt: u64,
 }
 
-/// An order that was forgotten before it was final.
+/// An order that was purged before it was final.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NeverFinal {
     /// Which order.
@@ -67,21 +67,21 @@ pub struct NeverFinal {
 /// Orders that are named one by one.
 pub const NEVER_FINAL_LIMIT: usize = 1000;
 
-/// Rows forgotten in one transaction, so that nobody waits for long.
+/// Rows purged in one transaction, so that nobody waits for long.
 const BATCH: i64 = 1000;
 
 impl Journal {
-    /// Forgets orders that ended too long ago and whose callback is not pending. One that is held
+    /// Purges orders that ended too long ago and whose callback is not pending. One that is held
     /// for verdicts nobody has given waits longer, and is dropped with its order. An id that was
-    /// forgotten is never new again.
+    /// purged is never new again.
     ///
     /// # Errors
-    /// [`JournalError`]; some may have been forgotten.
-    pub async fn forget(
+    /// [`JournalError`]; some may have been purged.
+    pub async fn purge(
         &self,
-        retention: Retention,
-        receiptless: Receiptless,
-    ) -> Result<Forgotten, JournalError> {
+        retention: RetentionPolicy,
+        receiptless: WithoutReceipt,
+    ) -> Result<Purged, JournalError> {
         let now = self.now_ms();
         let before =
             |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -89,15 +89,15 @@ impl Journal {
             before(retention.age),
             before(retention.verdicts_age.max(retention.age)),
         );
-        let keeps = receiptless == Receiptless::Kept;
+        let keeps = receiptless == WithoutReceipt::Keep;
         let without_receipt = if keeps {
             self.count_without_receipt(ended)?
         } else {
             0
         };
-        let mut forgotten = Forgotten {
+        let mut purged = Purged {
             without_receipt,
-            ..Forgotten::default()
+            ..Purged::default()
         };
         let mut after = 0_i64;
         loop {
@@ -112,7 +112,7 @@ impl Journal {
                                  AND NOT (?6 AND EXISTS (SELECT 1 FROM receipts_due WHERE sequence = results.sequence))
                              ORDER BY sequence LIMIT ?3",
                         )?
-                        .query_map(params![after, ended, BATCH, outbox::HELD_MS, held, keeps], |row| row.get(0))?
+                        .query_map(params![after, ended, BATCH, outbox::NEVER_DUE, held, keeps], |row| row.get(0))?
                         .collect::<rusqlite::Result<_>>()?;
                     let mut unfinished = Vec::new();
                     for sequence in &sequences {
@@ -130,15 +130,15 @@ impl Journal {
                     Ok((sequences.last().copied(), sequences.len() as u64, unfinished))
                 })
                 .await?;
-            forgotten.orders += removed;
-            forgotten.never_final += unfinished.len() as u64;
-            let room = NEVER_FINAL_LIMIT - forgotten.never_final_orders.len();
-            forgotten
+            purged.orders += removed;
+            purged.never_final += unfinished.len() as u64;
+            let room = NEVER_FINAL_LIMIT - purged.never_final_orders.len();
+            purged
                 .never_final_orders
                 .extend(unfinished.into_iter().take(room));
             match last {
                 Some(last) => after = last,
-                None => return Ok(forgotten),
+                None => return Ok(purged),
             }
         }
     }
@@ -166,12 +166,12 @@ impl Journal {
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
-    /// Who submitted an order that was forgotten; `None` for one that is kept, or was never
+    /// Who submitted an order that was purged; `None` for one that is kept, or was never
     /// accepted.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn forgotten(&self, order_id: &OrderId) -> Result<Option<String>, JournalError> {
+    pub fn purged(&self, order_id: &OrderId) -> Result<Option<String>, JournalError> {
         let reader = self.database.reader()?;
         let mut statement = reader.prepare_cached(
             "SELECT orders.submitter FROM orders LEFT JOIN open_orders USING (sequence) LEFT JOIN results USING (sequence)
@@ -186,14 +186,14 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`]; not everything was told.
-    pub fn each_kept(&self, mut visit: impl FnMut(Kept)) -> Result<(), JournalError> {
+    pub fn each_gc_root(&self, mut visit: impl FnMut(GcRoot)) -> Result<(), JournalError> {
         let reader = self.database.reader()?;
         let mut results = reader
             .prepare_cached("SELECT order_id, result FROM results JOIN orders USING (sequence)")?;
         let mut rows = results.query([])?;
         while let Some(row) = rows.next()? {
             let (order_id, text): (String, String) = (row.get(0)?, row.get(1)?);
-            visit(Kept::Result(Box::new(entry::parse_result(
+            visit(GcRoot::Result(Box::new(entry::parse_result(
                 &order_id, &text,
             )?)));
         }
@@ -203,13 +203,13 @@ impl Journal {
         )?;
         let mut rows = skills.query([])?;
         while let Some(row) = rows.next()? {
-            visit(Kept::Skill(Digest::from_bytes(row.get(0)?).into()));
+            visit(GcRoot::Skill(Digest::from_bytes(row.get(0)?).into()));
         }
         Ok(())
     }
 }
 
-/// What is lost when this order is forgotten; `None` of one that needed no verdicts, or had enough.
+/// What is lost when this order is purged; `None` of one that needed no verdicts, or had enough.
 fn never_final(
     transaction: &Transaction<'_>,
     sequence: i64,

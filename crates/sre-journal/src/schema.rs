@@ -37,7 +37,7 @@ const V2: &str = "
         priority INTEGER NOT NULL,
         attempt INTEGER NOT NULL,      -- attempts begun
         max_retries INTEGER NOT NULL,
-        token INTEGER NOT NULL,        -- claims so far
+        token INTEGER NOT NULL,        -- acquisitions so far
         holder TEXT,                   -- who holds the lease
         cancel INTEGER NOT NULL,       -- whether cancellation was asked for
         queued_at_ms INTEGER NOT NULL,
@@ -143,7 +143,7 @@ const V5: &str = "
 ";
 
 /// Checks that came to nothing are counted: they are no clean ones. Those of orders that were
-/// forgotten before are not known.
+/// purged before are not known.
 const V6: &str = "
     ALTER TABLE coverage ADD COLUMN inconclusive INTEGER NOT NULL DEFAULT 0;
     UPDATE coverage SET inconclusive = (

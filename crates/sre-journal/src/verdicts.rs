@@ -31,7 +31,7 @@ pub struct NewVerdict {
 
 /// What became of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VerdictKept {
+pub enum VerdictStanding {
     /// It is kept.
     New,
     /// The latest verdict of this key about this order says the same.
@@ -129,7 +129,7 @@ impl Finality {
 
     /// An `OrderResult` as JSON with this as its member `finality`.
     #[must_use]
-    pub fn beside(&self, result: &str) -> String {
+    pub fn with_finality(&self, result: &str) -> String {
         let finality = serde_json::to_string(self).unwrap_or_default();
         match result.strip_suffix('}') {
             Some(members) => format!("{members},\"finality\":{finality}}}"),
@@ -202,10 +202,10 @@ fn keep(
     transaction: &Transaction<'_>,
     now: i64,
     new: &NewVerdict,
-) -> rusqlite::Result<VerdictKept> {
+) -> rusqlite::Result<VerdictStanding> {
     let (key, sequence) = (new.key.as_bytes(), new.sequence);
     let standing = standing(transaction, sequence, new.key, new.verdict)?;
-    if standing != VerdictKept::New {
+    if standing != VerdictStanding::New {
         return Ok(standing);
     }
     let had = said(transaction, sequence)?;
@@ -231,7 +231,7 @@ fn keep(
         )?
         .execute(params![added(0), added(1), added(2), added(3)])?;
     decide(transaction, now, sequence)?;
-    Ok(VerdictKept::New)
+    Ok(VerdictStanding::New)
 }
 
 /// What becomes of such a verdict of this key.
@@ -240,7 +240,7 @@ fn standing(
     sequence: i64,
     key: Digest,
     verdict: Verdict,
-) -> rusqlite::Result<VerdictKept> {
+) -> rusqlite::Result<VerdictStanding> {
     // With max(), the other column is that of the row that has it.
     let (before, latest): (i64, Option<String>) = connection
         .prepare_cached(
@@ -250,11 +250,11 @@ fn standing(
             Ok((row.get(0)?, row.get(2)?))
         })?;
     Ok(if latest.as_deref() == Some(verdict.as_str()) {
-        VerdictKept::Known
+        VerdictStanding::Known
     } else if before >= VERDICTS_LIMIT {
-        VerdictKept::TooMany
+        VerdictStanding::TooMany
     } else {
-        VerdictKept::New
+        VerdictStanding::New
     })
 }
 
@@ -288,7 +288,7 @@ fn decide(transaction: &Transaction<'_>, now: i64, sequence: i64) -> rusqlite::R
             .prepare_cached(
                 "UPDATE outbox SET due_ms = ?2, set_at_ms = ?2 WHERE sequence = ?1 AND state = 'pending' AND due_ms = ?3",
             )?
-            .execute(params![sequence, now, outbox::HELD_MS])?;
+            .execute(params![sequence, now, outbox::NEVER_DUE])?;
     }
     Ok(())
 }
@@ -298,7 +298,10 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Write`]; nothing was kept.
-    pub async fn keep_verdict(&self, verdict: NewVerdict) -> Result<VerdictKept, JournalError> {
+    pub async fn record_verdict(
+        &self,
+        verdict: NewVerdict,
+    ) -> Result<VerdictStanding, JournalError> {
         let (now, sequence) = (self.now_ms(), verdict.sequence);
         let kept = self
             .database
@@ -317,7 +320,7 @@ impl Journal {
         sequence: i64,
         key: Digest,
         verdict: Verdict,
-    ) -> Result<VerdictKept, JournalError> {
+    ) -> Result<VerdictStanding, JournalError> {
         Ok(standing(&*self.database.reader()?, sequence, key, verdict)?)
     }
 
@@ -344,7 +347,7 @@ impl Journal {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// How much was checked by others, ever. Orders that were forgotten count.
+    /// How much was checked by others, ever. Orders that were purged count.
     ///
     /// # Errors
     /// [`JournalError`].

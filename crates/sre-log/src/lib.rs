@@ -8,7 +8,7 @@
 //!
 //! The formats are `sre_receipt::tlog`'s; this crate is what needs a disk.
 
-mod fringe;
+mod compact_range;
 mod log;
 mod memory;
 mod notary;

@@ -3,7 +3,7 @@
 //! ```text
 //! submit     ─▶ entry numbered, durable                      the receipt is pending
 //! integrate  ─▶ hash the batch ─▶ full tiles into the store, durable
-//!                              ─▶ head, fringe, names of tiles: one transaction, only if the head is the one read
+//!                              ─▶ head, range, names of tiles: one transaction, only if the head is the one read
 //!                              ─▶ sign the checkpoint         the receipt has a proof
 //! ```
 //! Invariants:

@@ -4,7 +4,7 @@
 //! log.sqlite3
 //!   log      one row: the log's name, its size and root: the head. Changed only from the head that was read.
 //!   entry    what was submitted, numbered without gaps; those from the head's size on wait for the next batch
-//!   fringe   the partial tile of each level
+//!   compact_range   the partial tile of each level
 //!   tile     full tiles, by digest in the blob store
 //!   cosignature  what witnesses signed, by size
 //! ```
@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sre_core::{BlobDigest, Digest, ReceiptDigest};
 use sre_receipt::tlog::{Entry, EntryKind, Hash, NoteSignature};
 
-use crate::fringe::{Fringe, FullTile};
+use crate::compact_range::{CompactRange, FullTile};
 use crate::tile_nodes::{TileNodes, to_bytes};
 
 /// "srel", big-endian.
@@ -38,7 +38,7 @@ const V1: &str = "
     ) STRICT;
     CREATE UNIQUE INDEX receipt_of_order ON entry (order_id) WHERE kind = 'receipt';
     CREATE INDEX verdict_of_order ON entry (order_id) WHERE kind = 'verdict';
-    CREATE TABLE fringe (
+    CREATE TABLE compact_range (
         level  INTEGER PRIMARY KEY,
         hashes BLOB NOT NULL
     ) STRICT;
@@ -111,12 +111,12 @@ pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Head> {
         })
 }
 
-/// The head and the fringe that belongs to it; `None` when they do not fit.
-pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Option<Fringe>)> {
+/// The head and the range that belongs to it; `None` when they do not fit.
+pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Option<CompactRange>)> {
     let transaction = connection.unchecked_transaction()?;
     let head = head(&transaction)?;
     let mut query =
-        transaction.prepare_cached("SELECT level, hashes FROM fringe ORDER BY level")?;
+        transaction.prepare_cached("SELECT level, hashes FROM compact_range ORDER BY level")?;
     let rows = query.query_map([], |row| {
         Ok((read_number(row, 0)?, row.get::<_, Vec<u8>>(1)?))
     })?;
@@ -129,23 +129,23 @@ pub(crate) fn read_head(connection: &Connection) -> rusqlite::Result<(Head, Opti
         }
         levels.push(chunks.iter().copied().map(Hash).collect());
     }
-    let fringe = Fringe::new(head.size, levels).filter(|fringe| fringe.root() == head.root);
-    Ok((head, fringe))
+    let range = CompactRange::new(head.size, levels).filter(|range| range.root() == head.root);
+    Ok((head, range))
 }
 
-/// Replaces the head `old` by that of `fringe`. `false`, and nothing changed, when the head is
+/// Replaces the head `old` by that of `range`. `false`, and nothing changed, when the head is
 /// another by now.
 pub(crate) fn replace_head(
     transaction: &Transaction<'_>,
     old: Head,
-    fringe: &Fringe,
+    range: &CompactRange,
     root: Hash,
     full: &[(FullTile, BlobDigest)],
 ) -> rusqlite::Result<bool> {
     let changed = transaction
         .prepare_cached("UPDATE log SET size = ?1, root = ?2 WHERE size = ?3 AND root = ?4")?
         .execute(params![
-            number(fringe.size()),
+            number(range.size()),
             root.0,
             number(old.size),
             old.root.0
@@ -162,9 +162,9 @@ pub(crate) fn replace_head(
                 digest.digest().as_bytes()
             ])?;
     }
-    for (level, hashes) in fringe.levels().iter().enumerate() {
+    for (level, hashes) in range.levels().iter().enumerate() {
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO fringe VALUES (?1, ?2)")?
+            .prepare_cached("INSERT OR REPLACE INTO compact_range VALUES (?1, ?2)")?
             .execute(params![level as i64, to_bytes(hashes)])?;
     }
     Ok(true)
@@ -366,8 +366,8 @@ pub(crate) fn cosigned(
 }
 
 /// The inner nodes of a partial tile.
-pub(crate) fn partial(fringe: &Fringe, level: u8) -> Option<TileNodes> {
-    let hashes = fringe
+pub(crate) fn partial(range: &CompactRange, level: u8) -> Option<TileNodes> {
+    let hashes = range
         .levels()
         .get(usize::from(level))
         .filter(|hashes| !hashes.is_empty())?;

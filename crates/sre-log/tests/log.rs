@@ -309,10 +309,10 @@ async fn a_damaged_log_signs_nothing() {
         "UPDATE log SET root = zeroblob(32)",
         "UPDATE log SET size = size - 1",
         "UPDATE log SET size = size + 1",
-        "UPDATE fringe SET hashes = zeroblob(length(hashes)) WHERE level = 0",
-        "UPDATE fringe SET hashes = substr(hashes, 33) WHERE level = 0",
-        "DELETE FROM fringe WHERE level = 1",
-        "INSERT INTO fringe VALUES (2, zeroblob(32))",
+        "UPDATE range SET hashes = zeroblob(length(hashes)) WHERE level = 0",
+        "UPDATE range SET hashes = substr(hashes, 33) WHERE level = 0",
+        "DELETE FROM range WHERE level = 1",
+        "INSERT INTO range VALUES (2, zeroblob(32))",
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         grow(&open(folder.path()).await, 0..300).await;

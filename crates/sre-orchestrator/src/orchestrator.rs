@@ -22,7 +22,7 @@ use crate::meter::{Meter, NoMeter};
 use crate::shelf::Shelf;
 use crate::turns::Turns;
 use crate::{AcceptedOrder, Tracing};
-use sre_journal::{Accepted, Backoff, ClaimWish, Journal, JournalError};
+use sre_journal::{Accepted, AcquirePolicy, Backoff, Journal, JournalError};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
@@ -268,7 +268,7 @@ impl Orchestrator {
         self.shelf.put(&order.skill).await?;
         let mut lease = match self
             .journal
-            .accept(order.to_record(LOCAL, None), ClaimWish::Always)
+            .accept(order.to_record(LOCAL, None), AcquirePolicy::Always)
             .await?
         {
             Accepted::New { lease, .. } => lease,
@@ -283,7 +283,7 @@ impl Orchestrator {
                 return Ok(*result);
             }
             Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
-            Accepted::Forgotten => return Err(ExecuteError::Forgotten(order.order_id)),
+            Accepted::Reserved => return Err(ExecuteError::Forgotten(order.order_id)),
         };
         // If the process dies from here on, the lease dies with it: a service that shares the
         // folder makes the next attempt, or the order stays open until it is submitted again. Blobs
@@ -307,7 +307,7 @@ impl Orchestrator {
                     tokio::time::sleep(pause).await;
                     lease = self
                         .journal
-                        .claim_one(sequence)
+                        .acquire_one(sequence)
                         .await?
                         .map(|claimed| claimed.lease);
                 }
@@ -339,7 +339,7 @@ impl Orchestrator {
     pub(crate) async fn keep_alive(&self) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(RENEW_PERIOD).await;
-            if let Err(error) = self.journal.renew().await {
+            if let Err(error) = self.journal.heartbeat().await {
                 tracing::warn!(%error, "the leases of this process cannot be renewed");
             }
         }

@@ -14,13 +14,13 @@ use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
 use sre_da::{LocalStore, Store};
 
 use crate::{Batch, DataFolder, EmbeddedError, Registrar, RegistrarError};
-use sre_journal::{Forgotten, Journal, Kept, Receiptless, Retention};
+use sre_journal::{GcRoot, Journal, Purged, RetentionPolicy, WithoutReceipt};
 
 /// What a sweep removed.
 #[derive(Debug)]
 pub struct Swept {
     /// Orders forgotten.
-    pub orders: Forgotten,
+    pub orders: Purged,
     /// Blobs removed.
     pub blobs: u64,
     /// Their bytes.
@@ -36,7 +36,7 @@ pub struct Swept {
 /// were, or something could not be read; then no blob was removed.
 pub async fn sweep(
     folder: &DataFolder,
-    retention: Retention,
+    retention: RetentionPolicy,
     program: &str,
 ) -> Result<Swept, EmbeddedError> {
     let journal = Arc::new(folder.open_journal_alone()?);
@@ -45,7 +45,7 @@ pub async fn sweep(
     if !journal.is_used()? {
         // New, or emptied by an accident: either way it says nothing about what is needed.
         return Ok(Swept {
-            orders: Forgotten::default(),
+            orders: Purged::default(),
             blobs: 0,
             bytes: 0,
         });
@@ -54,11 +54,11 @@ pub async fn sweep(
         issue_due(registrar).await;
     }
     let receiptless = if registrar.is_some() {
-        Receiptless::Kept
+        WithoutReceipt::Keep
     } else {
-        Receiptless::Forgotten
+        WithoutReceipt::Purge
     };
-    let orders = journal.forget(retention, receiptless).await?;
+    let orders = journal.purge(retention, receiptless).await?;
     let of_log = registrar
         .map(|registrar| registrar.log().blobs())
         .transpose()
@@ -117,9 +117,9 @@ async fn needed(
     of_log: HashSet<BlobDigest>,
 ) -> Result<HashSet<BlobDigest>, EmbeddedError> {
     let (mut kept, mut skills, mut engines) = (of_log, HashSet::new(), HashSet::new());
-    journal.each_kept(|thing| match thing {
-        Kept::Skill(digest) => drop(skills.insert(digest)),
-        Kept::Result(result) => {
+    journal.each_gc_root(|thing| match thing {
+        GcRoot::Skill(digest) => drop(skills.insert(digest)),
+        GcRoot::Result(result) => {
             let Some(committed) = result.commit_result else {
                 return;
             };

@@ -44,7 +44,7 @@ async fn a_check_that_came_to_nothing_is_counted_until_another_comes_to_somethin
         (2, Verdict::Diverged, [1, 1, 1, 0]),
     ] {
         journal
-            .keep_verdict(verdict(key, says))
+            .record_verdict(verdict(key, says))
             .await
             .expect("kept");
         assert_eq!(counts(), expected, "after {says}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use sre_core::{Backend, OrderStatus};
 use sre_journal::{
-    Accepted, Backoff, Cancelled, ClaimWish, Claimed, DeliveryOutcome, DeliveryPlaces,
+    Accepted, AcquirePolicy, AcquiredOrder, Backoff, Cancelled, DeliveryOutcome, DeliverySlots,
     DeliveryState, Event, EventKind, Journal, JournalError, NewOrder, Retry,
 };
 use sre_orchestrator::{Submitted, WorkerOptions, Workers};
@@ -56,7 +56,7 @@ fn new_order(id: &str, submitter: &str, priority: i32) -> NewOrder {
 
 async fn accept(journal: &Journal, id: &str, submitter: &str, priority: i32) {
     let accepted = journal
-        .accept(new_order(id, submitter, priority), ClaimWish::Never)
+        .accept(new_order(id, submitter, priority), AcquirePolicy::Never)
         .await;
     assert!(
         matches!(accepted, Ok(Accepted::New { lease: None, .. })),
@@ -64,14 +64,14 @@ async fn accept(journal: &Journal, id: &str, submitter: &str, priority: i32) {
     );
 }
 
-async fn claim(journal: &Journal, limit: usize, after: &str) -> Vec<Claimed> {
+async fn claim(journal: &Journal, limit: usize, after: &str) -> Vec<AcquiredOrder> {
     journal
-        .claim(Backend::Wasm, limit, after)
+        .acquire(Backend::Wasm, limit, after)
         .await
         .expect("a claim")
 }
 
-fn names(claimed: &[Claimed]) -> Vec<&str> {
+fn names(claimed: &[AcquiredOrder]) -> Vec<&str> {
     claimed
         .iter()
         .map(|claimed| claimed.lease.order_id().as_str())
@@ -121,7 +121,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
     let sequence = old.lease.sequence();
     // Somebody else decides meanwhile: another process that has heard nothing of this one for as
     // long as a lease holds.
-    journal.renew().await.expect("renewed");
+    journal.heartbeat().await.expect("renewed");
     let (other, clock) = clocked(&path(&data));
     clock.fetch_add(3_600_000, Ordering::SeqCst);
     let recovered = other
@@ -142,7 +142,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
         (1, 1, 0)
     );
     let new = other
-        .claim_one(sequence)
+        .acquire_one(sequence)
         .await
         .expect("readable")
         .expect("free");
@@ -271,7 +271,7 @@ async fn an_order_that_waits_too_long_ends_and_one_that_runs_does_not() {
     // Both have callbacks to be delivered, each once.
     assert_eq!(
         journal
-            .claim_callbacks(DeliveryPlaces::new(10))
+            .acquire_callbacks(DeliverySlots::new(10))
             .await
             .expect("callbacks")
             .len(),
@@ -279,7 +279,7 @@ async fn an_order_that_waits_too_long_ends_and_one_that_runs_does_not() {
     );
     assert!(
         journal
-            .claim_callbacks(DeliveryPlaces::new(10))
+            .acquire_callbacks(DeliverySlots::new(10))
             .await
             .expect("callbacks")
             .is_empty()
@@ -416,8 +416,8 @@ async fn live_until(data: &Arc<TempDir>, last: Write, fault: Fault) {
         .await
         .expect("stored");
     let record = accepted.record("x");
-    step!(Write::Accept, journal.accept(record, ClaimWish::Never));
-    let lease = step!(Write::Claim, journal.claim(Backend::Wasm, 1, ""))
+    step!(Write::Accept, journal.accept(record, AcquirePolicy::Never));
+    let lease = step!(Write::Claim, journal.acquire(Backend::Wasm, 1, ""))
         .remove(0)
         .lease;
     let sequence = lease.sequence();
@@ -427,7 +427,7 @@ async fn live_until(data: &Arc<TempDir>, last: Write, fault: Fault) {
     };
     step!(Write::Retry, journal.retry(lease, retry));
     let lease = journal
-        .claim_one(sequence)
+        .acquire_one(sequence)
         .await
         .expect("readable")
         .expect("free")
@@ -437,7 +437,7 @@ async fn live_until(data: &Arc<TempDir>, last: Write, fault: Fault) {
     let result = donor.run(order("order")).await;
     step!(Write::Finish, journal.finish(lease, &result));
     let outgoing =
-        step!(Write::ClaimCallback, journal.claim_callback(sequence)).expect("a callback");
+        step!(Write::ClaimCallback, journal.acquire_callback(sequence)).expect("a callback");
     step!(
         Write::Delivered,
         journal.delivered(&outgoing, DeliveryOutcome::Delivered)

@@ -135,7 +135,7 @@ async fn receipts_are_due_in_batches_limited_by_orders_and_by_bytes() {
                 .map(|order| order.order_id.clone())
                 .collect::<Vec<_>>()
                 .concat(),
-            due.is_cut,
+            due.has_more,
         )
     };
     assert_eq!(due(10, usize::MAX), (String::from("abc"), false));

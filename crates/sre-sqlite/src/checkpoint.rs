@@ -32,7 +32,7 @@ const LIMIT_PAGES: u32 = 16_000;
 /// Pause before another thread is tried where none could be made, or it had no connection.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How often the writer looks whether the thread is done.
-const GLANCE: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The writer's side.
 pub(super) struct Checkpoints {
@@ -114,7 +114,7 @@ impl Checkpoints {
             return;
         };
         while self.state.is_busy.load(Ordering::Acquire) && !thread.is_finished() {
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A copy of a database that is open, made through the connection: the file may have no name any
 //! more.
 //!
-//! It lies beside the database's place, and as long as it does nobody opens a database there: an
+//! It lies beside the database, and as long as it does nobody opens a database there: an
 //! empty one in its place would look like one that never held anything.
 
 use std::fs::{self, File};

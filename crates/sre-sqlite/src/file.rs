@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::place::Place;
+use crate::file_identity::FileIdentity;
 use crate::reader::Readers;
 use crate::{OpenError, copy};
 
@@ -12,7 +12,7 @@ use crate::{OpenError, copy};
 #[derive(Clone)]
 pub struct DatabaseFile {
     pub(super) path: Arc<Path>,
-    pub(super) place: Place,
+    pub(super) identity: FileIdentity,
     pub(super) readers: Arc<Readers>,
 }
 
@@ -29,11 +29,11 @@ impl DatabaseFile {
     /// [`OpenError::Moved`]; from the first time on nothing is written any more, see
     /// [`WriteError::Moved`](super::WriteError::Moved).
     pub fn check(&self) -> Result<(), OpenError> {
-        self.place.check()
+        self.identity.check()
     }
 
     /// Saves all that was ever answered to be written, and maybe more, in a new file beside the
-    /// place, mode 0600, durable when this returns; for a file that was moved. Its write-ahead log,
+    /// database, mode 0600, durable when this returns; for a file that was moved. Its write-ahead log,
     /// which would be taken for that of whatever is in its place now, is removed. Blocks, for
     /// minutes if there are gigabytes.
     ///
@@ -43,8 +43,8 @@ impl DatabaseFile {
     pub fn save_copy(&self) -> Result<PathBuf, OpenError> {
         let to = copy::name_beside(&self.path);
         copy::save(&*self.readers.lend()?, &to)?;
-        if !self.place.is_kept() {
-            self.place
+        if !self.identity.is_current() {
+            self.identity
                 .remove_log()
                 .map_err(OpenError::io("remove the log of", &self.path))?;
         }

@@ -9,9 +9,9 @@ use rusqlite::Transaction;
 use tokio::sync::mpsc;
 
 use crate::checkpoint::Checkpoints;
+use crate::file_identity::FileIdentity;
 use crate::job::{Job, Write};
 use crate::open::open_writer;
-use crate::place::Place;
 use crate::reader::Readers;
 use crate::writer::{Counters, Writer};
 use crate::{DatabaseFile, GroupCommitOptions, OpenError, Reader, WriteError, copy};
@@ -26,7 +26,7 @@ pub struct GroupCommit {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
-    place: Place,
+    identity: FileIdentity,
     counters: Arc<Counters>,
 }
 
@@ -59,14 +59,14 @@ impl GroupCommit {
         let mut connection = open_writer(path, migrations, &options)?;
         let checkpoints =
             Checkpoints::of(&mut connection, path, &options).map_err(OpenError::sqlite(path))?;
-        let place = Place::of(path)?;
+        let identity = FileIdentity::of(path)?;
         let (sender, queue) = mpsc::channel(options.queue_limit_jobs.max(1));
         let path: Arc<Path> = path.into();
         let counters = Arc::new(Counters::default());
         let batch_limit_jobs = options.batch_limit_jobs.max(1);
         let writer = Writer {
             path: path.clone(),
-            place: place.clone(),
+            identity: identity.clone(),
             checkpoints,
             connection,
             queue,
@@ -77,7 +77,7 @@ impl GroupCommit {
             .name("group-commit".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::io("start the writer thread of", &path))?;
-        let readers = Arc::new(Readers::new(path.clone(), place.clone(), options));
+        let readers = Arc::new(Readers::new(path.clone(), identity.clone(), options));
         // One that stays, so that a copy has a way to the file when its name is gone.
         drop(readers.lend()?);
         Ok(Self {
@@ -85,7 +85,7 @@ impl GroupCommit {
             queue: Some(sender),
             thread: Some(thread),
             readers,
-            place,
+            identity,
             counters,
         })
     }
@@ -145,7 +145,7 @@ impl GroupCommit {
     pub fn file(&self) -> DatabaseFile {
         DatabaseFile {
             path: self.path.clone(),
-            place: self.place.clone(),
+            identity: self.identity.clone(),
             readers: Arc::clone(&self.readers),
         }
     }

@@ -34,16 +34,16 @@
 //! On disk: `application_id` names the program, `user_version` counts the migrations applied; the
 //! file has mode 0600, its `-wal` and `-shm` inherit that. This crate knows nothing of the tables.
 
+mod batch_window;
 mod checkpoint;
-mod company;
 mod copy;
 mod error;
 mod file;
+mod file_identity;
 mod handle;
 mod job;
 mod open;
 mod options;
-mod place;
 mod reader;
 mod writer;
 

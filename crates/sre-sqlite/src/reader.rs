@@ -7,24 +7,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+use crate::file_identity::FileIdentity;
 use crate::open::open_reader;
-use crate::place::Place;
 use crate::{GroupCommitOptions, OpenError};
 
 /// Idle read connections to one file. Never waits: when none is idle, another is opened, and closed
 /// again when it comes back to a full pool.
 pub(super) struct Readers {
     path: Arc<Path>,
-    place: Place,
+    identity: FileIdentity,
     options: GroupCommitOptions,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: Arc<Path>, place: Place, options: GroupCommitOptions) -> Self {
+    pub(super) fn new(
+        path: Arc<Path>,
+        identity: FileIdentity,
+        options: GroupCommitOptions,
+    ) -> Self {
         Self {
             path,
-            place,
+            identity,
             options,
             idle: Mutex::default(),
         }
@@ -42,7 +46,7 @@ impl Readers {
             None => {
                 let opened = open_reader(&self.path, &self.options);
                 // Before anything is said about it: the path may lead to another file by now.
-                self.place.check()?;
+                self.identity.check()?;
                 opened.map_err(OpenError::sqlite(&self.path))?
             }
         };

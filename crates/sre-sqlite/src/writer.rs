@@ -8,10 +8,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use crate::WriteError;
+use crate::batch_window::BatchWindow;
 use crate::checkpoint::Checkpoints;
-use crate::company::Company;
+use crate::file_identity::FileIdentity;
 use crate::job::{Job, JobFailure};
-use crate::place::Place;
 
 /// What the writer has done so far.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct Counters {
 /// The state of the writer thread.
 pub(super) struct Writer {
     pub(super) path: Arc<Path>,
-    pub(super) place: Place,
+    pub(super) identity: FileIdentity,
     // Before the connection: it is dropped first.
     pub(super) checkpoints: Checkpoints,
     pub(super) connection: Connection,
@@ -37,20 +37,20 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let mut batch = Vec::new();
-        let mut company = Company::new();
+        let mut window = BatchWindow::new();
         // What queued during the last commit, and whoever follows on its heels, is the next batch.
         while self
             .queue
             .blocking_recv_many(&mut batch, self.batch_limit_jobs)
             > 0
         {
-            company.wait(|| batch.len() + self.queue.len());
+            window.wait(|| batch.len() + self.queue.len());
             while batch.len() < self.batch_limit_jobs
                 && let Ok(job) = self.queue.try_recv()
             {
                 batch.push(job);
             }
-            company.came(batch.len());
+            window.observe(batch.len());
             self.counters
                 .jobs
                 .fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -77,12 +77,12 @@ impl Writer {
         let moved = || WriteError::Moved {
             path: self.path.clone(),
         };
-        if self.place.was_left() {
+        if self.identity.was_replaced() {
             return Err(moved());
         }
         commit_batch(&mut self.connection, batch, &self.path)?;
         // After the commit: what is answered was in the file of this name.
-        if self.place.is_kept() {
+        if self.identity.is_current() {
             Ok(())
         } else {
             Err(moved())

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::snapshot::{Snapshot, read_snapshot};
 use super::{Log, LogError};
-use crate::fringe::FullTile;
+use crate::compact_range::FullTile;
 use crate::schema;
 
 /// Entries hashed in one batch. More wait for the next one, which follows at once.
@@ -40,11 +40,11 @@ impl Log {
     }
 
     async fn integrate_batch(&self, before: &Snapshot, entries: &[Entry]) -> Result<(), LogError> {
-        let (mut fringe, mut full) = (before.fringe.clone(), Vec::new());
+        let (mut range, mut full) = (before.range.clone(), Vec::new());
         for entry in entries {
-            fringe.push(Hash::leaf(&entry.to_canonical()), &mut full);
+            range.push(Hash::leaf(&entry.to_canonical()), &mut full);
         }
-        let root = fringe.root();
+        let root = range.root();
         let blobs: Vec<Blob> = full
             .iter()
             .map(|tile| Blob::new(tile.bytes.clone()))
@@ -58,7 +58,7 @@ impl Log {
         let old = before.head;
         let replaced = self
             .database
-            .write(move |transaction| schema::replace_head(transaction, old, &fringe, root, &full))
+            .write(move |transaction| schema::replace_head(transaction, old, &range, root, &full))
             .await?;
         // Dies here: the head is durable and signed by whoever reads it next.
         if !replaced {

@@ -150,7 +150,7 @@ impl Tiles for Own<'_> {
                 .get(usize::from(level))
                 .and_then(|nodes| {
                     nodes
-                        .get_or_init(|| schema::partial(&self.snapshot.fringe, level).map(Arc::new))
+                        .get_or_init(|| schema::partial(&self.snapshot.range, level).map(Arc::new))
                         .clone()
                 });
             return made.ok_or_else(|| self.incomplete(level, index));

@@ -7,29 +7,29 @@ use sre_receipt::tlog::{Checkpoint, Note};
 use sre_sqlite::GroupCommit;
 
 use super::LogError;
-use crate::fringe::Fringe;
+use crate::compact_range::CompactRange;
 use crate::schema::{self, Head};
 use crate::tile_nodes::TileNodes;
 
 /// A head, signed, and what proofs of its right edge need.
 pub(super) struct Snapshot {
     pub(super) head: Head,
-    pub(super) fringe: Fringe,
+    pub(super) range: CompactRange,
     pub(super) note: Note,
     /// Inner nodes of the partial tiles, made when they are needed.
     pub(super) partial: Vec<OnceLock<Option<Arc<TileNodes>>>>,
 }
 
-/// Reads the head, checks that the fringe belongs to it, and signs it.
+/// Reads the head, checks that the range belongs to it, and signs it.
 pub(super) fn read_snapshot(database: &GroupCommit, key: &NodeKey) -> Result<Snapshot, LogError> {
-    let (head, fringe) = schema::read_head(&*database.reader()?)?;
-    let fringe = fringe.ok_or_else(|| {
+    let (head, range) = schema::read_head(&*database.reader()?)?;
+    let range = range.ok_or_else(|| {
         LogError::Damaged(format!("the root of size {} is another one", head.size))
     })?;
-    let partial = fringe.levels().iter().map(|_| OnceLock::new()).collect();
+    let partial = range.levels().iter().map(|_| OnceLock::new()).collect();
     Ok(Snapshot {
         head,
-        fringe,
+        range,
         note: sign(key, head)?,
         partial,
     })

@@ -47,7 +47,7 @@ impl Log {
             let tile = self.full_tile(level, path.index).await?;
             return Ok(tile.get(..length).map(<[u8]>::to_vec));
         }
-        let partial = snapshot.fringe.levels().get(usize::from(level));
+        let partial = snapshot.range.levels().get(usize::from(level));
         Ok(partial
             .map(|hashes| to_bytes(hashes))
             .and_then(|bytes| bytes.get(..length).map(<[u8]>::to_vec)))

@@ -9,7 +9,7 @@ use sre_skill::Skill;
 use url::Url;
 
 use crate::trace_context::TraceParent;
-use sre_journal::{Claimed, JournalError, NewOrder};
+use sre_journal::{AcquiredOrder, JournalError, NewOrder};
 
 /// An order that can be executed: everything was read, checked and resolved.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ pub(crate) struct Work {
 
 impl Work {
     /// What the journal kept.
-    pub(crate) fn decode(claimed: &Claimed) -> Result<Self, JournalError> {
+    pub(crate) fn decode(claimed: &AcquiredOrder) -> Result<Self, JournalError> {
         serde_json::from_str(&claimed.work).map_err(|error| JournalError::Damaged {
             order_id: claimed.lease.order_id().to_string(),
             message: error.to_string(),
@@ -69,7 +69,7 @@ impl Work {
     }
 
     /// The order as it was accepted.
-    pub(crate) fn into_order(self, claimed: &Claimed, skill: Arc<Skill>) -> AcceptedOrder {
+    pub(crate) fn into_order(self, claimed: &AcquiredOrder, skill: Arc<Skill>) -> AcceptedOrder {
         AcceptedOrder {
             order_id: claimed.lease.order_id().clone(),
             skill,

@@ -14,7 +14,7 @@ use crate::accept::{RetryPolicy, Work};
 use crate::meter::MeteredStage;
 use crate::orchestrator::{Orchestrator, Stage};
 use crate::tracer::order_context;
-use sre_journal::{Claimed, JournalError, Lease, Retry};
+use sre_journal::{AcquiredOrder, JournalError, Lease, Retry};
 
 /// What became of an attempt. It is in the journal already.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Orchestrator {
     /// attempt that failed.
     pub(crate) async fn load(
         &self,
-        claimed: Claimed,
+        claimed: AcquiredOrder,
     ) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
         let recorded = match Work::decode(&claimed) {
             Ok(recorded) => recorded,

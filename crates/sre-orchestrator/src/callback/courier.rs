@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::{Callback, CallbackError, CallbackMessage, Schedule};
 use crate::tracer::order_context;
 use crate::{Meter, Span, SpanKind, TraceParent, Tracing};
-use sre_journal::{DeliveryOutcome, DeliveryPlaces, Journal, JournalError, Outgoing};
+use sre_journal::{DeliveryOutcome, DeliverySlots, Journal, JournalError, Outgoing};
 
 /// Deliveries at once.
 const IN_FLIGHT_LIMIT: usize = 128;
@@ -30,7 +30,7 @@ pub struct Courier {
     tracing: Tracing,
     wake: Notify,
     slots: Arc<Semaphore>,
-    places: Mutex<DeliveryPlaces>,
+    places: Mutex<DeliverySlots>,
 }
 
 impl Courier {
@@ -50,7 +50,7 @@ impl Courier {
             tracing: Tracing::default(),
             wake: Notify::new(),
             slots: Arc::new(Semaphore::new(IN_FLIGHT_LIMIT)),
-            places: Mutex::new(DeliveryPlaces::new(IN_FLIGHT_LIMIT)),
+            places: Mutex::new(DeliverySlots::new(IN_FLIGHT_LIMIT)),
         }
     }
 
@@ -67,7 +67,7 @@ impl Courier {
 
     /// Delivers the callback of one order now, if it has one that is pending.
     pub async fn deliver_one(&self, sequence: i64) {
-        match self.journal.claim_callback(sequence).await {
+        match self.journal.acquire_callback(sequence).await {
             Ok(Some(outgoing)) => self.deliver(&outgoing).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
@@ -98,7 +98,7 @@ impl Courier {
     async fn dispatch(self: &Arc<Self>) -> Result<(), JournalError> {
         loop {
             let places = self.places().clone();
-            let claimed = self.journal.claim_callbacks(places).await?;
+            let claimed = self.journal.acquire_callbacks(places).await?;
             if claimed.is_empty() {
                 return Ok(());
             }
@@ -241,7 +241,7 @@ impl Courier {
         }
     }
 
-    fn places(&self) -> std::sync::MutexGuard<'_, DeliveryPlaces> {
+    fn places(&self) -> std::sync::MutexGuard<'_, DeliverySlots> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -152,7 +152,7 @@ impl DataFolder {
         self.create()?;
         let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
         let origin = key.name.to_string();
-        let seen = journal.log_seen(&origin)?;
+        let seen = journal.log_high_water_mark(&origin)?;
         if !self.has_log()? {
             self.refuse_lost_log(origin, seen)?;
         }

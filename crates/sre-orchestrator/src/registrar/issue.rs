@@ -82,7 +82,7 @@ impl Registrar {
             .journal
             .due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)?;
         let batch = match due {
-            DueReceipts { is_cut: true, .. } => Batch::Full,
+            DueReceipts { has_more: true, .. } => Batch::Full,
             DueReceipts { ref orders, .. } if orders.is_empty() => Batch::Empty,
             DueReceipts { .. } => Batch::Last,
         };

@@ -8,7 +8,7 @@
 //! more, can tell.
 
 use super::{Registrar, RegistrarError};
-use sre_journal::LogLength;
+use sre_journal::LogSize;
 
 impl Registrar {
     /// Refuses a log that is shorter than it was, and notes how long it is; to be called before
@@ -19,7 +19,7 @@ impl Registrar {
     pub async fn check_log(&self) -> Result<(), RegistrarError> {
         let origin = self.log().key().name.to_string();
         // Before the log is asked: it only grows meanwhile.
-        let seen = self.journal.log_seen(&origin)?;
+        let seen = self.journal.log_high_water_mark(&origin)?;
         let log = self.log_length()?;
         if log.entries < seen {
             return Err(RegistrarError::LogBehind {
@@ -29,7 +29,7 @@ impl Registrar {
             });
         }
         if log.entries > seen {
-            self.journal.log_noted(log).await?;
+            self.journal.record_log_size(log).await?;
         }
         Ok(())
     }
@@ -39,15 +39,15 @@ impl Registrar {
         let log = self.log_length()?;
         let entries = log.entries;
         if entries > *noted {
-            self.journal.log_noted(log).await?;
+            self.journal.record_log_size(log).await?;
             *noted = entries;
         }
         Ok(())
     }
 
     /// How long the log is now.
-    pub(super) fn log_length(&self) -> Result<LogLength, RegistrarError> {
-        Ok(LogLength {
+    pub(super) fn log_length(&self) -> Result<LogSize, RegistrarError> {
+        Ok(LogSize {
             origin: self.log().key().name.to_string(),
             entries: self.log().submitted()?,
         })

@@ -5,7 +5,7 @@ use sre_core::{OrderId, ReceiptDigest};
 use sre_receipt::{Envelope, KeyId, Purpose, VerdictStatement};
 
 use super::{Registrar, RegistrarError, VerdictError};
-use sre_journal::{Finality, NewVerdict, VerdictKept};
+use sre_journal::{Finality, NewVerdict, VerdictStanding};
 
 /// What became of a verdict that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +56,10 @@ impl Registrar {
             .journal
             .standing(sequence, key.into(), predicate.verdict)
             .map_err(RegistrarError::from)?;
-        if standing == VerdictKept::TooMany {
+        if standing == VerdictStanding::TooMany {
             return Err(VerdictError::TooMany(order_id.clone()));
         }
-        let mut is_known = standing == VerdictKept::Known;
+        let mut is_known = standing == VerdictStanding::Known;
         if !is_known {
             self.notary
                 .keep_verdict(&verdict)
@@ -76,13 +76,13 @@ impl Registrar {
             };
             match self
                 .journal
-                .keep_verdict(new)
+                .record_verdict(new)
                 .await
                 .map_err(RegistrarError::from)?
             {
-                VerdictKept::New => {}
-                VerdictKept::Known => is_known = true,
-                VerdictKept::TooMany => return Err(VerdictError::TooMany(order_id.clone())),
+                VerdictStanding::New => {}
+                VerdictStanding::Known => is_known = true,
+                VerdictStanding::TooMany => return Err(VerdictError::TooMany(order_id.clone())),
             }
         }
         let entry = self.journal.get(order_id).map_err(RegistrarError::from)?;

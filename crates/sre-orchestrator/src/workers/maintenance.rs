@@ -42,7 +42,7 @@ async fn round(
     let is_due =
         |last: &Option<Instant>, period| last.is_none_or(|at: Instant| at.elapsed() >= period);
     if is_due(renewed, RENEW_PERIOD) {
-        journal.renew().await?;
+        journal.heartbeat().await?;
         *renewed = Some(Instant::now());
     }
     if is_due(recovered, RECOVERY_PERIOD) {

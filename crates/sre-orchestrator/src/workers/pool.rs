@@ -14,7 +14,9 @@ use super::{SubmitError, Submitted, WorkerOptions, maintenance};
 use crate::attempt::Ended;
 use crate::meter::MeteredStage;
 use crate::{AcceptedOrder, Orchestrator};
-use sre_journal::{Accepted, Cancelled, ClaimWish, Claimed, Delivery, JournalError, Lease};
+use sre_journal::{
+    Accepted, AcquirePolicy, AcquiredOrder, Cancelled, Delivery, JournalError, Lease,
+};
 
 /// A pool of workers over one journal. Cheap to clone.
 #[derive(Clone)]
@@ -119,9 +121,9 @@ impl Workers {
             None
         };
         let wish = if place.is_some() {
-            ClaimWish::IfNew
+            AcquirePolicy::IfNew
         } else {
-            ClaimWish::Never
+            AcquirePolicy::Never
         };
         let record = order.to_record(submitter, pool.options.queue_time_limit);
         match journal.accept(record, wish).await? {
@@ -154,7 +156,7 @@ impl Workers {
                 Ok(Submitted::Finished { result, submitter })
             }
             Accepted::Conflict => Err(SubmitError::Conflict(order.order_id().clone())),
-            Accepted::Forgotten => Err(SubmitError::Forgotten(order.order_id().clone())),
+            Accepted::Reserved => Err(SubmitError::Forgotten(order.order_id().clone())),
         }
     }
 
@@ -251,17 +253,22 @@ impl Pool {
         backend: Backend,
         limit: usize,
         turn: &str,
-    ) -> Result<Vec<Claimed>, JournalError> {
+    ) -> Result<Vec<AcquiredOrder>, JournalError> {
         let journal = self.orchestrator.journal();
-        journal.give_back().await?;
+        journal.release().await?;
         if !journal.has_work(backend)? {
             return Ok(Vec::new());
         }
-        journal.claim(backend, limit, turn).await
+        journal.acquire(backend, limit, turn).await
     }
 
     /// Reads what the journal kept of the order and starts its attempt.
-    fn begin(self: &Arc<Self>, backend: Backend, claimed: Claimed, place: OwnedSemaphorePermit) {
+    fn begin(
+        self: &Arc<Self>,
+        backend: Backend,
+        claimed: AcquiredOrder,
+        place: OwnedSemaphorePermit,
+    ) {
         let queued = Duration::from_millis(claimed.queued_ms);
         self.orchestrator
             .meter()

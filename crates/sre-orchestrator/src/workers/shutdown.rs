@@ -49,8 +49,8 @@ impl Workers {
         );
         loops.shutdown().await;
         let journal = pool.orchestrator.journal();
-        match journal.give_back().await {
-            Ok(()) => drop(journal.leave().await),
+        match journal.release().await {
+            Ok(()) => drop(journal.deregister().await),
             Err(error) => tracing::warn!(%error, "orders are given back by the next process"),
         }
     }

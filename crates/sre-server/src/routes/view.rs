@@ -37,7 +37,7 @@ pub(super) fn find(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry,
     match app.journal().get(&order_id)? {
         Some(entry) if caller.sees(&entry.submitter) => Ok(entry),
         Some(_) => Err(Problem::no_order(&order_id)),
-        None => match app.journal().forgotten(&order_id)? {
+        None => match app.journal().purged(&order_id)? {
             Some(submitter) if caller.sees(&submitter) => Err(Problem::forgotten_order(&order_id)),
             _ => Err(Problem::no_order(&order_id)),
         },
@@ -71,7 +71,7 @@ fn parse_id(id: &str) -> Result<OrderId, Problem> {
 pub(super) fn show(status: StatusCode, entry: JournalEntry) -> Response {
     let mut response = match entry.result {
         Some(result) => match entry.finality {
-            Some(finality) => json_text(status, finality.beside(&result)),
+            Some(finality) => json_text(status, finality.with_finality(&result)),
             None => json_text(status, result),
         },
         None => {

@@ -8,7 +8,7 @@ use crate::config::DEFAULT;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{output, receipts};
-use sre_journal::{Finality, Forgotten};
+use sre_journal::{Finality, Purged};
 
 /// `sre config`.
 ///
@@ -130,7 +130,7 @@ pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// Old orders that were kept.
-fn without_receipt(forgotten: &Forgotten) -> String {
+fn without_receipt(forgotten: &Purged) -> String {
     match forgotten.without_receipt {
         0 => String::new(),
         kept => {
@@ -143,7 +143,7 @@ fn without_receipt(forgotten: &Forgotten) -> String {
 }
 
 /// The orders whose submitters wait for verdicts that nobody gave: what is forgotten is not hidden.
-fn never_final(forgotten: &Forgotten) -> String {
+fn never_final(forgotten: &Purged) -> String {
     let named: String = forgotten
         .never_final_orders
         .iter()

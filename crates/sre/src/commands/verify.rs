@@ -89,7 +89,7 @@ pub(super) fn stored_result(
     }
     let journal = folder.open_journal()?;
     let Some(entry) = journal.get(order_id)? else {
-        if journal.forgotten(order_id)?.is_some() {
+        if journal.purged(order_id)?.is_some() {
             let detail =
                 format!("order {order_id} has ended and has been forgotten since, with its result");
             return Err(Failure::usage("order_forgotten", detail));

@@ -280,8 +280,8 @@ impl Settings {
     ///
     /// # Errors
     /// A time that is none.
-    pub fn retention(&self) -> Result<sre_journal::Retention, Failure> {
-        Ok(sre_journal::Retention {
+    pub fn retention(&self) -> Result<sre_journal::RetentionPolicy, Failure> {
+        Ok(sre_journal::RetentionPolicy {
             age: days("retention.days", self.retention.days)?,
             verdicts_age: days("retention.verdicts_days", self.retention.verdicts_days)?,
         })

@@ -15,16 +15,16 @@ use crate::OpenError;
 
 /// The names of a database and its write-ahead log, and which files they meant when it was opened.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct FileIdentity {
     path: PathBuf,
-    files: [(PathBuf, Option<Identity>); 2],
-    was_left: Arc<AtomicBool>,
+    files: [(PathBuf, Option<Inode>); 2],
+    was_replaced: Arc<AtomicBool>,
 }
 
 /// Device and inode.
-type Identity = (u64, u64);
+type Inode = (u64, u64);
 
-impl Place {
+impl FileIdentity {
     /// Of the database at `path`, which is open and has a log.
     pub(super) fn of(path: &Path) -> Result<Self, OpenError> {
         let mark = |path: PathBuf| match identity(&path) {
@@ -35,15 +35,15 @@ impl Place {
         Ok(Self {
             path: path.to_path_buf(),
             files,
-            was_left: Arc::default(),
+            was_replaced: Arc::default(),
         })
     }
 
     /// Whether both names mean the files that are open, and have done so at every look before. A
     /// name that cannot be looked at for another reason than that it is gone is believed: what
     /// cannot be written says so itself.
-    pub(super) fn is_kept(&self) -> bool {
-        let is_kept = self
+    pub(super) fn is_current(&self) -> bool {
+        let is_current = self
             .files
             .iter()
             .all(|(path, opened)| match identity(path) {
@@ -52,19 +52,19 @@ impl Place {
                     !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
                 }
             });
-        if !is_kept {
-            self.was_left.store(true, Ordering::Release);
+        if !is_current {
+            self.was_replaced.store(true, Ordering::Release);
         }
-        !self.was_left()
+        !self.was_replaced()
     }
 
     /// Whether a look at the names has found something else.
-    pub(super) fn was_left(&self) -> bool {
-        self.was_left.load(Ordering::Acquire)
+    pub(super) fn was_replaced(&self) -> bool {
+        self.was_replaced.load(Ordering::Acquire)
     }
 
     pub(super) fn check(&self) -> Result<(), OpenError> {
-        if self.is_kept() {
+        if self.is_current() {
             Ok(())
         } else {
             Err(OpenError::Moved {
@@ -91,13 +91,13 @@ fn log_of(path: &Path) -> PathBuf {
 }
 
 #[cfg(unix)]
-fn identity(path: &Path) -> io::Result<Option<Identity>> {
+fn identity(path: &Path) -> io::Result<Option<Inode>> {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(path).map(|file| Some((file.dev(), file.ino())))
 }
 
 /// Elsewhere files that are open keep their names.
 #[cfg(not(unix))]
-fn identity(_path: &Path) -> io::Result<Option<Identity>> {
+fn identity(_path: &Path) -> io::Result<Option<Inode>> {
     Ok(None)
 }

@@ -10,7 +10,7 @@ use crate::{EventKind, Journal, JournalError, entry, events};
 
 /// An order with the right to work on it.
 #[derive(Debug)]
-pub struct Claimed {
+pub struct AcquiredOrder {
     /// The right.
     pub lease: Lease,
     /// Who submitted it.
@@ -27,8 +27,8 @@ pub struct Claimed {
     pub queued_ms: u64,
 }
 
-/// A claim as the transaction made it.
-struct ClaimRow {
+/// What the transaction acquired.
+struct AcquiredRow {
     order_id: String,
     request: [u8; 32],
     skill: [u8; 32],
@@ -42,19 +42,19 @@ struct ClaimRow {
 }
 
 impl Journal {
-    /// Claims up to `limit` orders that are ready for `backend`, one submitter after the other,
+    /// Acquires up to `limit` orders that are ready for `backend`, one submitter after the other,
     /// beginning behind `after` (by name); each submitter's orders by priority, then by age. Begins
     /// an attempt of each.
     ///
     /// # Errors
-    /// [`JournalError`]; nothing was claimed.
-    pub async fn claim(
+    /// [`JournalError`]; nothing was acquired.
+    pub async fn acquire(
         &self,
         backend: Backend,
         limit: usize,
         after: &str,
-    ) -> Result<Vec<Claimed>, JournalError> {
-        self.give_back().await?;
+    ) -> Result<Vec<AcquiredOrder>, JournalError> {
+        self.release().await?;
         let (now, holder, mut turn) = (
             self.now_ms(),
             self.holder.name().to_owned(),
@@ -75,15 +75,17 @@ impl Journal {
                 Ok(rows)
             })
             .await?;
-        rows.into_iter().map(|row| self.claimed(row, now)).collect()
+        rows.into_iter()
+            .map(|row| self.acquired(row, now))
+            .collect()
     }
 
-    /// Claims this order, if nobody works on it; also one that waits for its next attempt.
+    /// Acquires this order, if nobody works on it; also one that waits for its next attempt.
     ///
     /// # Errors
-    /// [`JournalError`]; nothing was claimed.
-    pub async fn claim_one(&self, sequence: i64) -> Result<Option<Claimed>, JournalError> {
-        self.give_back().await?;
+    /// [`JournalError`]; nothing was acquired.
+    pub async fn acquire_one(&self, sequence: i64) -> Result<Option<AcquiredOrder>, JournalError> {
+        self.release().await?;
         let (now, holder) = (self.now_ms(), self.holder.name().to_owned());
         let row = self
             .database
@@ -94,16 +96,16 @@ impl Journal {
                 if is_free { take(transaction, sequence, &holder, now).map(Some) } else { Ok(None) }
             })
             .await?;
-        row.map(|row| self.claimed(row, now)).transpose()
+        row.map(|row| self.acquired(row, now)).transpose()
     }
 
-    fn claimed(&self, row: ClaimRow, now: i64) -> Result<Claimed, JournalError> {
+    fn acquired(&self, row: AcquiredRow, now: i64) -> Result<AcquiredOrder, JournalError> {
         let order_id: OrderId = row
             .order_id
             .parse()
             .map_err(|error| JournalError::damaged(&row.order_id, &error))?;
         self.watches.notify(row.key.sequence);
-        Ok(Claimed {
+        Ok(AcquiredOrder {
             lease: Lease::new(
                 order_id,
                 row.submitter.clone(),
@@ -158,7 +160,7 @@ fn take(
     sequence: i64,
     holder: &str,
     now: i64,
-) -> rusqlite::Result<ClaimRow> {
+) -> rusqlite::Result<AcquiredRow> {
     let (order_id, request, skill, accepted_at_ms): (_, _, Option<[u8; 32]>, _) = transaction
         .prepare_cached(
             "SELECT order_id, request, skill, accepted_at_ms FROM orders WHERE sequence = ?1",
@@ -166,8 +168,8 @@ fn take(
         .query_row([sequence], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
-    let claim = |row: &Row<'_>| {
-        Ok(ClaimRow {
+    let acquired = |row: &Row<'_>| {
+        Ok(AcquiredRow {
             order_id,
             request,
             skill: skill.unwrap_or_default(),
@@ -188,7 +190,7 @@ fn take(
             "UPDATE open_orders SET state = 'running', attempt = attempt + 1, token = token + 1, holder = ?2
              WHERE sequence = ?1 RETURNING attempt, token, submitter, queued_at_ms, work, input",
         )?
-        .query_row(params![sequence, holder], claim)?;
+        .query_row(params![sequence, holder], acquired)?;
     events::add(
         transaction,
         now,

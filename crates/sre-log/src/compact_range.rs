@@ -10,7 +10,7 @@ use crate::tile_nodes::{TILE_HEIGHT, TileNodes, to_bytes};
 /// The partial tile of each level, from the leaves up. With the number of entries it determines the
 /// root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Fringe {
+pub(crate) struct CompactRange {
     size: u64,
     levels: Vec<Vec<Hash>>,
 }
@@ -23,8 +23,8 @@ pub(crate) struct FullTile {
     pub(crate) bytes: Vec<u8>,
 }
 
-impl Fringe {
-    /// The fringe of a tree of `size` entries; `None` if these cannot be its partial tiles.
+impl CompactRange {
+    /// The compact range of a tree of `size` entries; `None` if these cannot be its partial tiles.
     pub(crate) fn new(size: u64, mut levels: Vec<Vec<Hash>>) -> Option<Self> {
         let needed = (0..)
             .take_while(|level| size >> (TILE_HEIGHT * level) > 0)

@@ -13,13 +13,13 @@ const PER_RECEIVER_LIMIT: usize = 4;
 /// of the others hang, as long as fewer submitters than places want some. Rejected: a fixed part
 /// for each submitter, of which a few together fill all places.
 #[derive(Debug, Clone)]
-pub struct DeliveryPlaces {
+pub struct DeliverySlots {
     free: usize,
     busy: HashMap<String, HashMap<String, usize>>,
     turn: String,
 }
 
-impl DeliveryPlaces {
+impl DeliverySlots {
     /// For at most `limit` deliveries at once.
     #[must_use]
     pub fn new(limit: usize) -> Self {
