@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sre_core::{Canonical, CommitResult, OrderId, Profile};
+use sre_core::{Canonical, CommitResult, ErrorCode, OrderId, Profile};
 use sre_sandbox::Slot;
 use sre_skill::Skill;
 
@@ -49,5 +49,5 @@ pub struct Committed {
     /// The skill's standard error, capped.
     pub logs: String,
     /// Stable code of the skill's failure, if it failed.
-    pub error_code: Option<&'static str>,
+    pub error_code: Option<ErrorCode>,
 }

@@ -11,6 +11,7 @@ mod commitment;
 mod config;
 mod digest;
 mod divergence;
+mod error_code;
 mod manifest;
 mod order_id;
 mod outcome;
@@ -27,6 +28,7 @@ pub use digest::{
     OutputDigest, ProfileDigest, ReceiptDigest, RuntimeDigest, SkillDigest,
 };
 pub use divergence::{Difference, Divergence, GuestEvent, GuestEventKind};
+pub use error_code::{ErrorClass, ErrorCode, UnknownErrorCode};
 pub use manifest::{Annotations, FileEntry, Io, Manifest, Runtime, RuntimeKind};
 pub use order_id::{OrderId, OrderIdError};
 pub use outcome::{BadOutputReason, Outcome, TrapKind};

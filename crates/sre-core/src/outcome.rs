@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OutcomeDigest, OutputDigest, canonical_json};
+use crate::{ErrorCode, OutcomeDigest, OutputDigest, canonical_json};
 
 /// What a skill did, as a value: deterministic, committed and replayed, whether it is a success or
 /// not.
@@ -66,14 +66,14 @@ impl Outcome {
 
     /// The stable error code of a failure; `None` for a success.
     #[must_use]
-    pub fn error_code(&self) -> Option<&'static str> {
+    pub fn error_code(&self) -> Option<ErrorCode> {
         Some(match self {
             Self::Returned { .. } => return None,
-            Self::Exited { .. } => "skill_exited",
-            Self::Trapped { .. } => "skill_trapped",
-            Self::OutOfFuel => "out_of_fuel",
-            Self::OutOfMemory => "out_of_memory",
-            Self::BadOutput { .. } => "bad_output",
+            Self::Exited { .. } => ErrorCode::SkillExited,
+            Self::Trapped { .. } => ErrorCode::SkillTrapped,
+            Self::OutOfFuel => ErrorCode::OutOfFuel,
+            Self::OutOfMemory => ErrorCode::OutOfMemory,
+            Self::BadOutput { .. } => ErrorCode::BadOutput,
         })
     }
 }

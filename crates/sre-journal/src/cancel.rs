@@ -1,7 +1,7 @@
 //! The wish of somebody that an order be over.
 
 use rusqlite::{OptionalExtension, Transaction, params};
-use sre_core::{OrderId, OrderResult, OrderStatus};
+use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus};
 
 use crate::finish::{Ending, OpenRow, end};
 use crate::{EventKind, Journal, JournalError, entry, events};
@@ -25,7 +25,7 @@ pub enum Cancelled {
 /// The result of an order that was cancelled before it was committed.
 pub(super) const CANCELLED: Ending<'_> = Ending {
     status: OrderStatus::Failed,
-    code: "cancelled",
+    code: ErrorCode::Cancelled,
     message: "the order was cancelled",
 };
 

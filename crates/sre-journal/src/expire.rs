@@ -1,14 +1,14 @@
 //! The end of orders that have waited too long.
 
 use rusqlite::params;
-use sre_core::OrderStatus;
+use sre_core::{ErrorCode, OrderStatus};
 
 use crate::finish::{Ending, end, open_rows};
 use crate::{Journal, JournalError};
 
 const EXPIRED: Ending<'_> = Ending {
     status: OrderStatus::Timeout,
-    code: "queue_timeout",
+    code: ErrorCode::QueueTimeout,
     message: "the order waited for its first attempt longer than the queue's time limit; nothing ran",
 };
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Transaction, params};
-use sre_core::{OrderResult, OrderStatus};
+use sre_core::{ErrorCode, OrderResult, OrderStatus};
 
 use crate::lease::Lease;
 use crate::outbox::OpenCallback;
@@ -23,7 +23,7 @@ pub struct Retry {
 /// What ends an order that never got to a commitment.
 pub(super) struct Ending<'a> {
     pub(super) status: OrderStatus,
-    pub(super) code: &'a str,
+    pub(super) code: ErrorCode,
     pub(super) message: &'a str,
 }
 
@@ -165,7 +165,7 @@ pub(super) fn end(
         verification: None,
         execution_time_ms: u64::try_from(now - row.accepted_at_ms).unwrap_or(0),
         error_message: Some(ending.message.to_owned()),
-        error_code: Some(ending.code.to_owned()),
+        error_code: Some(ending.code.to_string()),
         output: None,
         attempts: row.attempt,
         logs: String::new(),

@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Transaction, params};
-use sre_core::OrderStatus;
+use sre_core::{ErrorCode, OrderStatus};
 
 use crate::Backoff;
 use crate::cancel::CANCELLED;
@@ -140,7 +140,7 @@ fn release_holder(
         );
         let ending = Ending {
             status: OrderStatus::Failed,
-            code: "interrupted",
+            code: ErrorCode::Interrupted,
             message: &message,
         };
         end(transaction, now, &row, &ending)?;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use pyo3::prelude::*;
-use sre_core::OrderId;
+use sre_core::{ErrorCode, OrderId};
 use sre_da::{FetchError, StoreError};
 use sre_log::NotaryError;
 use sre_orchestrator::{AcceptError, ConfigError, EmbeddedError, ExecuteError, RegistrarError};
@@ -27,14 +27,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(
-        class: &'static str,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
+    fn new(class: &'static str, code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             class,
-            code: code.into(),
+            code: Cow::Borrowed(code.as_str()),
             field: None,
             status: None,
             message: message.into(),
@@ -50,18 +46,18 @@ impl Failure {
 
     /// A field has a value of the wrong type.
     pub(crate) fn of_type(field: &str, message: impl std::fmt::Display) -> Self {
-        Self::at(field, "InvalidType", "invalid_type", message)
+        Self::at(field, "InvalidType", ErrorCode::InvalidType, message)
     }
 
     /// A field has a value of the right type that is wrong.
     pub(crate) fn of_value(field: &str, message: impl std::fmt::Display) -> Self {
-        Self::at(field, "InvalidOrder", "order_invalid", message)
+        Self::at(field, "InvalidOrder", ErrorCode::OrderInvalid, message)
     }
 
     fn at(
         field: &str,
         class: &'static str,
-        code: &'static str,
+        code: ErrorCode,
         message: impl std::fmt::Display,
     ) -> Self {
         Self::new(class, code, format!("{field}: {message}")).in_field(field)
@@ -69,7 +65,7 @@ impl Failure {
 
     /// An invariant broke.
     pub(crate) fn bug(message: impl Into<String>) -> Self {
-        Self::new("InternalError", "internal", message)
+        Self::new("InternalError", ErrorCode::Internal, message)
     }
 
     /// Somebody else took an order over, and it has no result yet.
@@ -78,17 +74,17 @@ impl Failure {
             "order {order_id} was taken over while it ran here, and has no result yet; ask for its result later, or \
              submit it again under the same order_id"
         );
-        Self::new("OrderLost", "order_lost", message).in_field("order_id")
+        Self::new("OrderLost", ErrorCode::OrderLost, message).in_field("order_id")
     }
 
     /// A service cannot be reached, or broke off.
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
-        Self::new("ServiceUnavailable", "unreachable", message)
+        Self::new("ServiceUnavailable", ErrorCode::Unreachable, message)
     }
 
     /// What answered is no service of this program's, or another version of it.
     pub(crate) fn answer_invalid(message: impl Into<String>) -> Self {
-        Self::new("ServiceError", "answer_invalid", message)
+        Self::new("ServiceError", ErrorCode::AnswerInvalid, message)
     }
 
     /// A service refused a request.
@@ -104,7 +100,9 @@ impl Failure {
         Self {
             field,
             status: Some(status),
-            ..Self::new(class, code, detail)
+            // A later version of the service may have codes that this one does not know.
+            code: Cow::Owned(code),
+            ..Self::new(class, ErrorCode::Refused, detail)
         }
     }
 
@@ -112,7 +110,7 @@ impl Failure {
     pub(crate) fn evidence_lost(order_id: &OrderId, error: &StoreError) -> Self {
         Self::new(
             "ReceiptFailed",
-            "evidence_lost",
+            ErrorCode::EvidenceLost,
             format!("order {order_id} cannot be bundled: {error}"),
         )
     }
@@ -121,7 +119,7 @@ impl Failure {
     pub(crate) fn bundle_too_large(bytes: usize, limit_bytes: u64) -> Self {
         let message =
             format!("the bundle would have {bytes} bytes, and the limit is {limit_bytes}");
-        Self::new("ReceiptFailed", "bundle_too_large", message)
+        Self::new("ReceiptFailed", ErrorCode::BundleTooLarge, message)
     }
 
     /// What is wrong, for people.
@@ -138,7 +136,7 @@ impl Failure {
     pub(crate) fn closed() -> Self {
         Self::new(
             "ClosedError",
-            "closed",
+            ErrorCode::Closed,
             "the runtime is closed: the interpreter is shutting down",
         )
     }
@@ -147,7 +145,7 @@ impl Failure {
     pub(crate) fn forked() -> Self {
         let message = "this process was forked while orders were in flight; fork before the first order or when none \
                        runs, or start processes with the methods \"spawn\" or \"forkserver\"";
-        Self::new("ForkedError", "forked", message)
+        Self::new("ForkedError", ErrorCode::Forked, message)
     }
 
     /// The exception.
@@ -190,7 +188,7 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::Skill(error) => error.into(),
-            other => Self::new("InvalidOrder", "order_invalid", other.to_string()),
+            other => Self::new("InvalidOrder", ErrorCode::OrderInvalid, other.to_string()),
         }
     }
 }
@@ -219,13 +217,15 @@ impl From<ExecuteError> for Failure {
         let message = error.to_string();
         match error {
             ExecuteError::Conflict(_) => {
-                Self::new("OrderConflict", "order_conflict", message).in_field("order_id")
+                Self::new("OrderConflict", ErrorCode::OrderConflict, message).in_field("order_id")
             }
             ExecuteError::Forgotten(_) => {
-                Self::new("OrderConflict", "order_forgotten", message).in_field("order_id")
+                Self::new("OrderConflict", ErrorCode::OrderForgotten, message).in_field("order_id")
             }
             ExecuteError::Store(error) => error.into(),
-            ExecuteError::Journal(_) => Self::new("JournalError", "journal_failed", message),
+            ExecuteError::Journal(_) => {
+                Self::new("JournalError", ErrorCode::JournalFailed, message)
+            }
         }
     }
 }
@@ -233,11 +233,11 @@ impl From<ExecuteError> for Failure {
 impl From<SandboxError> for Failure {
     fn from(error: SandboxError) -> Self {
         let (class, code) = match error.kind() {
-            ErrorKind::Rejected => ("InvalidSkill", "skill_rejected"),
-            ErrorKind::Timeout => ("OrderTimeout", "timeout"),
-            ErrorKind::Cancelled => ("ClosedError", "cancelled"),
-            ErrorKind::Unavailable => ("SandboxUnavailable", "sandbox_unavailable"),
-            ErrorKind::Bug => ("InternalError", "internal"),
+            ErrorKind::Rejected => ("InvalidSkill", ErrorCode::SkillRejected),
+            ErrorKind::Timeout => ("OrderTimeout", ErrorCode::Timeout),
+            ErrorKind::Cancelled => ("ClosedError", ErrorCode::Cancelled),
+            ErrorKind::Unavailable => ("SandboxUnavailable", ErrorCode::SandboxUnavailable),
+            ErrorKind::Bug => ("InternalError", ErrorCode::Internal),
         };
         Self::new(class, code, error.to_string())
     }
@@ -246,10 +246,10 @@ impl From<SandboxError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (class, code) = match error {
-            StoreError::NotFound { .. } => ("BlobNotFound", "blob_not_found"),
-            StoreError::Mismatch { .. } => ("BlobTampered", "blob_tampered"),
-            StoreError::TooLarge { .. } => ("BlobTooLarge", "blob_too_large"),
-            _ => ("StoreFailed", "store_failed"),
+            StoreError::NotFound { .. } => ("BlobNotFound", ErrorCode::BlobNotFound),
+            StoreError::Mismatch { .. } => ("BlobTampered", ErrorCode::BlobTampered),
+            StoreError::TooLarge { .. } => ("BlobTooLarge", ErrorCode::BlobTooLarge),
+            _ => ("StoreFailed", ErrorCode::StoreFailed),
         };
         Self::new(class, code, error.to_string())
     }
@@ -266,7 +266,7 @@ impl From<FetchError> for Failure {
 
 impl From<KeyFolderError> for Failure {
     fn from(error: KeyFolderError) -> Self {
-        Self::new("DataFolderError", "data_folder", error.to_string())
+        Self::new("DataFolderError", ErrorCode::DataFolder, error.to_string())
     }
 }
 
@@ -274,7 +274,7 @@ impl From<NotaryError> for Failure {
     fn from(error: NotaryError) -> Self {
         match error {
             NotaryError::Store(error) => error.into(),
-            other => Self::new("ReceiptFailed", "receipt_failed", other.to_string()),
+            other => Self::new("ReceiptFailed", ErrorCode::ReceiptFailed, other.to_string()),
         }
     }
 }
@@ -298,7 +298,7 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Journal(error) => EmbeddedError::from(error).into(),
             RegistrarError::Unproven(_) => Self::bug(error.to_string()),
             RegistrarError::LogBehind { .. } | RegistrarError::LogUnknown { .. } => {
-                Self::new("ReceiptFailed", "log_behind", error.to_string())
+                Self::new("ReceiptFailed", ErrorCode::LogBehind, error.to_string())
             }
         }
     }
@@ -316,20 +316,20 @@ impl From<EmbeddedError> for Failure {
                     std::io::ErrorKind::PermissionDenied => "DataFolderNotPermitted",
                     _ => "DataFolderError",
                 };
-                Self::new(class, "data_folder", in_python(&error.to_string()))
+                Self::new(class, ErrorCode::DataFolder, in_python(&error.to_string()))
             }
             EmbeddedError::NoHome | EmbeddedError::Unknown { .. } | EmbeddedError::NoJournal(_) => {
                 Self::new(
                     "DataFolderError",
-                    "data_folder",
+                    ErrorCode::DataFolder,
                     in_python(&error.to_string()),
                 )
             }
             EmbeddedError::Journal(_) => {
-                Self::new("JournalError", "journal_failed", error.to_string())
+                Self::new("JournalError", ErrorCode::JournalFailed, error.to_string())
             }
             EmbeddedError::Keys(_) => {
-                Self::new("DataFolderError", "data_folder", error.to_string())
+                Self::new("DataFolderError", ErrorCode::DataFolder, error.to_string())
             }
             EmbeddedError::Registrar(error) => error.into(),
             EmbeddedError::Callback(_) => Self::bug(error.to_string()),

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed};
-use sre_core::{CommitResult, Verdict, VerifyResult, canonical_json};
+use sre_core::{CommitResult, ErrorCode, Verdict, VerifyResult, canonical_json};
 use sre_da::Store;
 use sre_orchestrator::OrderConfig;
 use sre_sandbox::SandboxError;
@@ -245,7 +245,10 @@ impl Commit for SwitchCommit {
             Ended::TimedOut => return Err(SandboxError::Timeout(time_limit).into()),
             Ended::Raised(message) => return Err(CommitError::Stage(message)),
         };
-        let error_code = result.result_hash.is_none().then_some("commit_failed");
+        let error_code = result
+            .result_hash
+            .is_none()
+            .then_some(ErrorCode::CommitFailed);
         let output = self.output(&result).await;
         Ok(Committed {
             result,

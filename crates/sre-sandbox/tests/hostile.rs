@@ -4,7 +4,7 @@ mod common;
 
 use common::{PRELUDE, Program, profile, profile_with, run, shared, skill};
 use serde_json::{Value, json};
-use sre_core::{Outcome, TrapKind};
+use sre_core::{ErrorCode, Outcome, TrapKind};
 use sre_sandbox::wasm::WasmOptions;
 use sre_sandbox::{ErrorKind, Execution};
 
@@ -119,7 +119,7 @@ fn a_module_without_memory() {
     let execution = execution(text, json!({}));
     assert_eq!(
         execution.outcome.error_code(),
-        Some("bad_output"),
+        Some(ErrorCode::BadOutput),
         "{}",
         execution.outcome
     );
@@ -148,7 +148,7 @@ fn memories_are_counted_together() {
         )
     };
     let fits = execution(&text(341), json!({})).outcome;
-    assert_eq!(fits.error_code(), Some("bad_output"));
+    assert_eq!(fits.error_code(), Some(ErrorCode::BadOutput));
     assert_eq!(
         execution(&text(342), json!({})).outcome,
         Outcome::OutOfMemory

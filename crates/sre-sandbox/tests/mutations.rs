@@ -72,7 +72,10 @@ fn survive(name: &str, text: &str, seed: u64) {
     for number in 0..setting("SRE_MUTATIONS", 2_000) / 2 {
         let mutant = skill(Program::Binary(&mutate(&program, &mut random)));
         let kind = match run(shared(), &mutant, &json!({}), &profile) {
-            Ok(execution) => execution.outcome.error_code().unwrap_or("returned"),
+            Ok(execution) => execution
+                .outcome
+                .error_code()
+                .map_or("returned", |code| code.as_str()),
             Err(error) => match error.kind() {
                 ErrorKind::Rejected => "rejected",
                 ErrorKind::Timeout => "timeout",

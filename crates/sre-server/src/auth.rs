@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::tokens::LOCAL;
 use crate::{App, Problem, Scope, Scopes, large_answer};
+use sre_core::ErrorCode;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -55,11 +56,11 @@ pub(crate) async fn authenticate(
             caller.name,
             needed.join(" or ")
         );
-        return Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail).into_response();
+        return Problem::new(ErrorCode::ScopeMissing, detail).into_response();
     }
     if let Err(wait) = gate.app.rate.take(&caller.name, Instant::now()) {
         return Problem::busy(
-            "rate_limited",
+            ErrorCode::RateLimited,
             "this token makes more requests than it may",
             wait,
         )
@@ -82,32 +83,18 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
             .unwrap_or_default();
         if !is_loopback(host) {
             let detail = "without tokens the service answers to loopback names only; make one with `sre token new`";
-            return Err(Problem::new(
-                StatusCode::MISDIRECTED_REQUEST,
-                "host_refused",
-                detail,
-            ));
+            return Err(Problem::new(ErrorCode::HostRefused, detail));
         }
         if !method.is_safe() && is_of_another_site(headers) {
             let detail = "without tokens the service does nothing for web pages of other sites; make one with `sre token new`";
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "origin_refused",
-                detail,
-            ));
+            return Err(Problem::new(ErrorCode::OriginRefused, detail));
         }
         return Ok(Caller {
             name: String::from(LOCAL),
             scopes: Scopes::all(),
         });
     }
-    let refuse = |detail: &str| {
-        Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "token_invalid",
-            detail,
-        ))
-    };
+    let refuse = |detail: &str| Err(Problem::new(ErrorCode::TokenInvalid, detail));
     let Some(value) = headers.get(AUTHORIZATION) else {
         return refuse("a token is needed: Authorization: Bearer sre_…");
     };

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
 };
-use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,7 @@ use hyper::body::{Frame, SizeHint};
 use crate::auth::Caller;
 use crate::share::{Places, Shares};
 use crate::{App, Problem};
+use sre_core::ErrorCode;
 
 /// Bodies up to this size are read without asking for memory.
 pub(crate) const SMALL_BYTES: usize = 64 << 10;
@@ -53,7 +54,7 @@ impl Memory {
             .ok_or_else(|| {
                 let soon = Duration::from_secs(1);
                 Problem::busy(
-                    "memory_busy",
+                    ErrorCode::MemoryBusy,
                     "too many large requests are being read; try again later",
                     soon,
                 )
@@ -95,16 +96,12 @@ pub(crate) async fn read(
         .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         let detail = "bodies are read as they are; send this one without Content-Encoding";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media_type_unsupported",
-            detail,
-        ));
+        return Err(Problem::new(ErrorCode::MediaTypeUnsupported, detail));
     }
     let limit = limit_bytes.min(app.options.body_limit_bytes);
     let too_long = || {
         let detail = format!("the body is longer than {limit} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        Problem::new(ErrorCode::BodyTooLarge, detail)
     };
     let announced = headers
         .get(CONTENT_LENGTH)
@@ -122,11 +119,7 @@ pub(crate) async fn read(
                 "the body took longer than {} s",
                 app.options.body_time_limit.as_secs()
             );
-            Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "body_too_slow",
-                detail,
-            ))
+            Err(Problem::new(ErrorCode::BodyTooSlow, detail))
         }
     }
 }
@@ -142,7 +135,10 @@ async fn collect(
     let (mut bytes, mut memory) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
         let broken = |error: axum::Error| {
-            Problem::bad_request("body_broken", format!("the body ended early: {error}"))
+            Problem::new(
+                ErrorCode::BodyBroken,
+                format!("the body ended early: {error}"),
+            )
         };
         let Ok(data) = frame.map_err(|error| Some(broken(error)))?.into_data() else {
             continue;
@@ -240,6 +236,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(Problem::operating("internal", &error)),
+        Err(error) => Err(Problem::operating(ErrorCode::Internal, &error)),
     }
 }

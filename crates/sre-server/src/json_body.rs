@@ -8,9 +8,9 @@
 use std::ops::Deref;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use serde_json::Value;
-use sre_core::canonical_json;
+use sre_core::{ErrorCode, canonical_json};
 
 use crate::auth::Caller;
 use crate::body::{Memory, Received, SMALL_BYTES, blocking, media_type, read};
@@ -68,11 +68,7 @@ pub(crate) async fn read_json(
     let media_type = media_type(headers);
     if media_type != "application/json" {
         let detail = format!("the body must be application/json, found {media_type:?}");
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media_type_unsupported",
-            detail,
-        ));
+        return Err(Problem::new(ErrorCode::MediaTypeUnsupported, detail));
     }
     parse(
         app,
@@ -103,11 +99,7 @@ pub(crate) async fn parse(
         if cost > limit {
             let detail =
                 format!("the body holds too many values: they would need {cost} bytes of {limit}");
-            return Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                detail,
-            ));
+            return Err(Problem::new(ErrorCode::BodyTooLarge, detail));
         }
         let tree = if cost > SMALL_BYTES {
             Memory::take(&bodies, &caller, cost)?
@@ -115,8 +107,8 @@ pub(crate) async fn parse(
             Memory::default()
         };
         let value = canonical_json::parse(&bytes).map_err(|error| {
-            Problem::bad_request(
-                "json_invalid",
+            Problem::new(
+                ErrorCode::JsonInvalid,
                 format!("the body is not valid JSON: {error}"),
             )
         })?;

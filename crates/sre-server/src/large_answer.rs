@@ -12,6 +12,7 @@ use hyper::body::{Frame, SizeHint};
 use crate::body::SMALL_BYTES;
 use crate::share::Places;
 use crate::{App, Problem};
+use sre_core::ErrorCode;
 
 /// The answer with the memory it takes, or 429 when it is not there at the moment.
 pub(crate) fn bounded(app: &App, caller: &str, answer: Response) -> Response {
@@ -29,7 +30,8 @@ pub(crate) fn bounded(app: &App, caller: &str, answer: Response) -> Response {
     }
     let Some(places) = app.answers.take(caller, size_bytes.div_ceil(1024)) else {
         let detail = "too many large answers are being sent; try again later";
-        return Problem::busy("memory_busy", detail, Duration::from_secs(1)).into_response();
+        return Problem::busy(ErrorCode::MemoryBusy, detail, Duration::from_secs(1))
+            .into_response();
     };
     answer.map(|body| {
         Body::new(Held {

@@ -6,6 +6,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use sre_core::ErrorCode;
 use sre_journal::JournalError;
 use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, ShelfError, SubmitError};
 use sre_skill::SkillError;
@@ -14,7 +15,7 @@ use sre_skill::SkillError;
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: ErrorCode,
     detail: String,
     retry_after: Option<Duration>,
 }
@@ -26,12 +27,17 @@ struct Document<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
-    code: &'a str,
+    code: ErrorCode,
 }
 
 impl Problem {
-    /// A problem with a stable code.
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A problem with the status of its code.
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        // A code that no route should use still has to be answered with something.
+        let status = code
+            .http_status()
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
             code,
@@ -40,33 +46,22 @@ impl Problem {
         }
     }
 
-    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, detail)
-    }
-
-    pub(crate) fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-    }
-
-    pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, code, detail)
+    /// The same with another status, where the route knows better than the code.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     pub(crate) fn no_order(id: &impl std::fmt::Display) -> Self {
-        Self::not_found("order_unknown", format!("there is no order {id}"))
+        Self::new(ErrorCode::OrderUnknown, format!("there is no order {id}"))
     }
 
     pub(crate) fn forgotten_order(id: &impl std::fmt::Display) -> Self {
         let detail = format!("order {id} has ended and has been forgotten since, with its result");
-        Self::new(StatusCode::GONE, "order_forgotten", detail)
+        Self::new(ErrorCode::OrderForgotten, detail)
     }
 
-    pub(crate) fn busy(
-        code: &'static str,
-        detail: impl Into<String>,
-        retry_after: Duration,
-    ) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(retry_after)
+    pub(crate) fn busy(code: ErrorCode, detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self::new(code, detail).after(retry_after)
     }
 
     pub(crate) fn after(mut self, time: Duration) -> Self {
@@ -75,10 +70,10 @@ impl Problem {
     }
 
     /// The host's fault. What it was goes to the log; a client learns no paths.
-    pub(crate) fn operating(code: &'static str, error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%error, code, "a request failed");
+    pub(crate) fn operating(code: ErrorCode, error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, %code, "a request failed");
         let detail = "the service could not do this; its operator finds the reason in the log";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).after(Duration::from_secs(5))
+        Self::new(code, detail).after(Duration::from_secs(5))
     }
 }
 
@@ -112,25 +107,25 @@ impl IntoResponse for Problem {
 
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
-        Self::operating("journal_failed", &error)
+        Self::operating(ErrorCode::JournalFailed, &error)
     }
 }
 
 impl From<SkillError> for Problem {
     fn from(error: SkillError) -> Self {
-        Self::unprocessable(error.kind().code(), error.to_string())
+        Self::new(error.kind().code(), error.to_string())
     }
 }
 
 impl From<ShelfError> for Problem {
     fn from(error: ShelfError) -> Self {
         if error.is_unknown() {
-            return Self::not_found(
-                "skill_unknown",
+            return Self::new(
+                ErrorCode::SkillUnknown,
                 "there is no skill with this digest; upload it with POST /v1/skills",
             );
         }
-        Self::operating("store_failed", &error)
+        Self::operating(ErrorCode::StoreFailed, &error)
     }
 }
 
@@ -138,7 +133,7 @@ impl From<ConfigError> for Problem {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::Skill(error) => error.into(),
-            other => Self::unprocessable("order_invalid", other.to_string()),
+            other => Self::new(ErrorCode::OrderInvalid, other.to_string()),
         }
     }
 }
@@ -146,7 +141,7 @@ impl From<ConfigError> for Problem {
 impl From<AcceptError> for Problem {
     fn from(error: AcceptError) -> Self {
         match error.kind() {
-            AcceptErrorKind::BadInput => Self::unprocessable(error.code(), error.to_string()),
+            AcceptErrorKind::BadInput => Self::new(error.code(), error.to_string()),
             AcceptErrorKind::Operating => Self::operating(error.code(), &error),
         }
     }
@@ -156,24 +151,18 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         let soon = Duration::from_secs(1);
         match &error {
-            SubmitError::Conflict(_) => {
-                Self::new(StatusCode::CONFLICT, "order_conflict", error.to_string())
+            SubmitError::Conflict(_) => Self::new(ErrorCode::OrderConflict, error.to_string()),
+            SubmitError::Forgotten(_) => Self::new(ErrorCode::OrderForgotten, error.to_string())
+                .with_status(StatusCode::CONFLICT),
+            SubmitError::Full { .. } => Self::busy(ErrorCode::QueueFull, error.to_string(), soon),
+            SubmitError::Stopping => {
+                Self::new(ErrorCode::ShuttingDown, error.to_string()).after(5 * soon)
             }
-            SubmitError::Forgotten(_) => {
-                Self::new(StatusCode::CONFLICT, "order_forgotten", error.to_string())
-            }
-            SubmitError::Full { .. } => Self::busy("queue_full", error.to_string(), soon),
-            SubmitError::Stopping => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "shutting_down",
-                error.to_string(),
-            )
-            .after(5 * soon),
             SubmitError::NoWorkers(_) => {
-                Self::unprocessable("backend_unavailable", error.to_string())
+                Self::new(ErrorCode::BackendUnavailable, error.to_string())
             }
-            SubmitError::Journal(error) => Self::operating("journal_failed", error),
-            SubmitError::Store(error) => Self::operating("store_failed", error),
+            SubmitError::Journal(error) => Self::operating(ErrorCode::JournalFailed, error),
+            SubmitError::Store(error) => Self::operating(ErrorCode::StoreFailed, error),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use sre_core::canonical_json::JsonError;
+use sre_core::{ErrorCode, canonical_json::JsonError};
 
 use crate::block::BlockError;
 use crate::folder::FolderError;
@@ -44,14 +44,14 @@ pub enum SkillErrorKind {
 impl SkillErrorKind {
     /// A stable code for interfaces.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn code(self) -> ErrorCode {
         match self {
-            Self::Unreadable => "skill_unreadable",
-            Self::Malformed => "skill_malformed",
-            Self::Refused => "skill_refused",
-            Self::TooLarge => "skill_too_large",
-            Self::Invalid => "skill_invalid",
-            Self::Mismatch => "skill_mismatch",
+            Self::Unreadable => ErrorCode::SkillUnreadable,
+            Self::Malformed => ErrorCode::SkillMalformed,
+            Self::Refused => ErrorCode::SkillRefused,
+            Self::TooLarge => ErrorCode::SkillTooLarge,
+            Self::Invalid => ErrorCode::SkillInvalid,
+            Self::Mismatch => ErrorCode::SkillMismatch,
         }
     }
 }

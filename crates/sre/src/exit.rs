@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use sre_core::{OrderResult, OrderStatus, Verdict};
+use sre_core::{ErrorClass, OrderResult, OrderStatus, Verdict};
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,13 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::Operating => 1,
-            Self::Usage => 2,
-            Self::SkillFailed => 10,
-            Self::Timeout => 11,
-            Self::Unverified => 12,
+            Self::Operating => ErrorClass::Operating.exit_code(),
+            Self::Usage => ErrorClass::Input.exit_code(),
+            Self::SkillFailed => ErrorClass::Skill.exit_code(),
+            Self::Timeout => ErrorClass::Timeout.exit_code(),
+            Self::Unverified => ErrorClass::Unverified.exit_code(),
             Self::Verdict(verdict) => verdict.exit_code(),
-            Self::Interrupted => 130,
+            Self::Interrupted => ErrorClass::Interrupted.exit_code(),
         }
     }
 
@@ -90,6 +90,20 @@ impl Exit {
             OrderStatus::Failed if result.commit_result.is_some() => Self::SkillFailed,
             // Nothing was committed: it was not the skill's doing.
             OrderStatus::Failed => Self::Operating,
+        }
+    }
+}
+
+impl From<ErrorClass> for Exit {
+    fn from(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::Input => Self::Usage,
+            ErrorClass::Skill => Self::SkillFailed,
+            ErrorClass::Timeout => Self::Timeout,
+            ErrorClass::Unverified => Self::Unverified,
+            ErrorClass::Operating | ErrorClass::Bug => Self::Operating,
+            ErrorClass::Judged(verdict) => Self::Verdict(verdict),
+            ErrorClass::Interrupted => Self::Interrupted,
         }
     }
 }

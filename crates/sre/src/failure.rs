@@ -1,7 +1,7 @@
 //! Why a command has nothing to print, said once for people and once for programs.
 
 use serde::Serialize;
-use sre_core::OrderIdError;
+use sre_core::{ErrorCode, OrderIdError};
 use sre_journal::JournalError;
 use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{
@@ -22,7 +22,7 @@ pub struct Failure {
     /// How the process ends.
     pub exit: Exit,
     /// Stable code.
-    pub code: &'static str,
+    pub code: ErrorCode,
     /// What is wrong; a fragment that reads well after "error:".
     pub detail: String,
     /// What to do about it.
@@ -36,31 +36,27 @@ struct Problem<'a> {
     r#type: String,
     title: &'static str,
     detail: &'a str,
-    code: &'a str,
+    code: ErrorCode,
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
 }
 
 impl Failure {
-    /// Bad usage or bad input: nothing ran and nothing was written.
-    pub fn usage(code: &'static str, detail: impl Into<String>) -> Self {
+    /// A failure that ends the process as its code says.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
-            exit: Exit::Usage,
+            exit: code.class().into(),
             code,
             detail: detail.into(),
             hint: None,
         }
     }
 
-    /// The host failed.
-    pub fn operating(code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            exit: Exit::Operating,
-            code,
-            detail: detail.into(),
-            hint: None,
-        }
+    /// The same, but the process ends like this.
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// With a hint, unless there is one already.
@@ -115,7 +111,7 @@ impl Failure {
 
 impl From<SkillError> for Failure {
     fn from(error: SkillError) -> Self {
-        let failure = Self::usage(error.kind().code(), error.to_string());
+        let failure = Self::new(error.kind().code(), error.to_string());
         if error.kind() == SkillErrorKind::Unreadable {
             failure.hint("a skill is a folder with a SKILL.md, a .tar.gz, a .zip, or a file with the JSON form")
         } else {
@@ -128,14 +124,14 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::Skill(error) => error.into(),
-            other => Self::usage("order_invalid", other.to_string()),
+            other => Self::new(ErrorCode::OrderInvalid, other.to_string()),
         }
     }
 }
 
 impl From<OrderIdError> for Failure {
     fn from(error: OrderIdError) -> Self {
-        Self::usage("order_invalid", error.to_string())
+        Self::new(ErrorCode::OrderInvalid, error.to_string())
     }
 }
 
@@ -143,19 +139,19 @@ impl From<AcceptError> for Failure {
     fn from(error: AcceptError) -> Self {
         let (code, detail) = (error.code(), error.to_string());
         match (error.kind(), error) {
-            (AcceptErrorKind::Operating, _) => Self::operating(code, detail),
+            (AcceptErrorKind::Operating, _) => Self::new(code, detail),
             (_, AcceptError::Skill(error)) => error.into(),
             (_, AcceptError::InputSchema(_)) => {
-                Self::usage(code, detail).hint("`sre skill inspect SKILL` shows the schema")
+                Self::new(code, detail).hint("`sre skill inspect SKILL` shows the schema")
             }
             (_, AcceptError::Field { field, .. }) => {
-                let failure = Self::usage(code, detail);
+                let failure = Self::new(code, detail);
                 match flag(field) {
                     Some(flag) => failure.hint(format!("this is the flag {flag}")),
                     None => failure,
                 }
             }
-            _ => Self::usage(code, detail),
+            _ => Self::new(code, detail),
         }
     }
 }
@@ -174,12 +170,12 @@ fn flag(field: &str) -> Option<String> {
 impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
-            ExecuteError::Conflict(_) => Self::usage("order_conflict", error.to_string())
+            ExecuteError::Conflict(_) => Self::new(ErrorCode::OrderConflict, error.to_string())
                 .hint("nothing ran; leave out --order-id for a new order, or repeat the known one exactly as it was"),
-            ExecuteError::Forgotten(_) => Self::usage("order_forgotten", error.to_string())
+            ExecuteError::Forgotten(_) => Self::new(ErrorCode::OrderForgotten, error.to_string())
                 .hint("nothing ran; leave out --order-id for a new order"),
             ExecuteError::Journal(error) => error.into(),
-            ExecuteError::Store(error) => Self::operating("store_failed", error.to_string()),
+            ExecuteError::Store(error) => Self::new(ErrorCode::StoreFailed, error.to_string()),
         }
     }
 }
@@ -187,11 +183,11 @@ impl From<ExecuteError> for Failure {
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         let code = if matches!(error, JournalError::Damaged { .. }) {
-            "journal_damaged"
+            ErrorCode::JournalDamaged
         } else {
-            "journal_failed"
+            ErrorCode::JournalFailed
         };
-        Self::operating(code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
@@ -202,19 +198,19 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::Execute(error) => error.into(),
             EmbeddedError::Journal(error) => error.into(),
             EmbeddedError::Sandbox(error) => {
-                Self::operating("sandbox_unavailable", error.to_string())
+                Self::new(ErrorCode::SandboxUnavailable, error.to_string())
             }
-            EmbeddedError::Store(error) => Self::operating("store_failed", error.to_string()),
+            EmbeddedError::Store(error) => Self::new(ErrorCode::StoreFailed, error.to_string()),
             EmbeddedError::Folder { .. }
             | EmbeddedError::Unknown { .. }
-            | EmbeddedError::NoHome => Self::operating("data_folder_unusable", error.to_string()),
-            EmbeddedError::NoJournal(_) => Self::operating("journal_missing", error.to_string()),
+            | EmbeddedError::NoHome => Self::new(ErrorCode::DataFolderUnusable, error.to_string()),
+            EmbeddedError::NoJournal(_) => Self::new(ErrorCode::JournalMissing, error.to_string()),
             EmbeddedError::Registrar(error) => error.into(),
             EmbeddedError::Keys(error) => {
-                Self::operating("callback_unavailable", error.to_string())
+                Self::new(ErrorCode::CallbackUnavailable, error.to_string())
             }
             EmbeddedError::Callback(error) => {
-                Self::operating("callback_unavailable", error.to_string())
+                Self::new(ErrorCode::CallbackUnavailable, error.to_string())
             }
         }
     }
@@ -231,9 +227,9 @@ impl From<TokenError> for Failure {
         let detail = error.to_string();
         match error {
             TokenError::NameTaken(_) | TokenError::NameUnknown(_) | TokenError::BadName(_) => {
-                Self::usage("token_name", detail)
+                Self::new(ErrorCode::TokenName, detail)
             }
-            _ => Self::operating("tokens_unusable", detail),
+            _ => Self::new(ErrorCode::TokensUnusable, detail),
         }
     }
 }
@@ -241,23 +237,23 @@ impl From<TokenError> for Failure {
 impl From<KeyFolderError> for Failure {
     fn from(error: KeyFolderError) -> Self {
         let code = match error {
-            KeyFolderError::Exists(_) => "key_exists",
-            KeyFolderError::Missing(_) => "key_missing",
-            KeyFolderError::Trust { .. } => "trust_malformed",
-            _ => return Self::operating("key_unusable", error.to_string()),
+            KeyFolderError::Exists(_) => ErrorCode::KeyExists,
+            KeyFolderError::Missing(_) => ErrorCode::KeyMissing,
+            KeyFolderError::Trust { .. } => ErrorCode::TrustMalformed,
+            _ => return Self::new(ErrorCode::KeyUnusable, error.to_string()),
         };
-        Self::usage(code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let code = if matches!(error, LogError::Damaged(_)) {
-            "log_damaged"
+            ErrorCode::LogDamaged
         } else {
-            "log_failed"
+            ErrorCode::LogFailed
         };
-        Self::operating(code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
@@ -268,10 +264,10 @@ impl From<RegistrarError> for Failure {
             RegistrarError::Log(error) => error.into(),
             RegistrarError::Notary(error) => error.into(),
             RegistrarError::Journal(error) => error.into(),
-            RegistrarError::Unproven(_) => Self::operating("log_failed", error.to_string()),
-            RegistrarError::LogBehind { .. } => Self::operating("log_behind", error.to_string()),
+            RegistrarError::Unproven(_) => Self::new(ErrorCode::LogFailed, error.to_string()),
+            RegistrarError::LogBehind { .. } => Self::new(ErrorCode::LogBehind, error.to_string()),
             RegistrarError::LogUnknown { .. } => {
-                Self::operating("journal_behind", error.to_string())
+                Self::new(ErrorCode::JournalBehind, error.to_string())
             }
         }
     }
@@ -281,8 +277,8 @@ impl From<NotaryError> for Failure {
     fn from(error: NotaryError) -> Self {
         match error {
             NotaryError::Log(error) => error.into(),
-            NotaryError::Store(error) => Self::operating("store_failed", error.to_string()),
-            other => Self::operating("receipt_failed", other.to_string()),
+            NotaryError::Store(error) => Self::new(ErrorCode::StoreFailed, error.to_string()),
+            other => Self::new(ErrorCode::ReceiptFailed, other.to_string()),
         }
     }
 }

@@ -94,7 +94,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         verification: None,
         execution_time_ms: 1,
         error_message: Some(outcome.to_string()),
-        error_code: outcome.error_code().map(str::to_owned),
+        error_code: outcome.error_code().map(|code| code.to_string()),
         output: None,
         attempts: 1,
         logs: String::new(),

@@ -1,5 +1,6 @@
 //! Why an order is refused.
 
+use sre_core::ErrorCode;
 use sre_sandbox::{ErrorKind, SandboxError};
 use sre_skill::SkillError;
 
@@ -48,13 +49,13 @@ impl AcceptError {
 
     /// Stable code.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
             Self::Skill(error) => error.kind().code(),
-            Self::Field { .. } => "order_invalid",
-            Self::InputSchema(_) => "input_schema",
-            Self::Sandbox(error) if error.kind() == ErrorKind::Rejected => "skill_rejected",
-            Self::Sandbox(_) => "sandbox_unavailable",
+            Self::Field { .. } => ErrorCode::OrderInvalid,
+            Self::InputSchema(_) => ErrorCode::InputSchema,
+            Self::Sandbox(error) if error.kind() == ErrorKind::Rejected => ErrorCode::SkillRejected,
+            Self::Sandbox(_) => ErrorCode::SandboxUnavailable,
         }
     }
 }

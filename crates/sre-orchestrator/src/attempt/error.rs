@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sre_commit::CommitError;
-use sre_core::OrderStatus;
+use sre_core::{ErrorCode, OrderStatus};
 use sre_sandbox::{ErrorKind, SandboxError};
 
 use crate::accept::RetryPolicy;
@@ -70,19 +70,19 @@ impl AttemptError {
         }
     }
 
-    pub(super) fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> ErrorCode {
         match self {
-            Self::Timeout(_) => "timeout",
-            Self::Skill(_) | Self::Commit(CommitError::Store(_)) => "store_failed",
-            Self::Cancelled => "cancelled",
-            Self::Unreadable(_) | Self::Panicked => "internal",
-            Self::Commit(CommitError::Stage(_)) => "stage_failed",
+            Self::Timeout(_) => ErrorCode::Timeout,
+            Self::Skill(_) | Self::Commit(CommitError::Store(_)) => ErrorCode::StoreFailed,
+            Self::Cancelled => ErrorCode::Cancelled,
+            Self::Unreadable(_) | Self::Panicked => ErrorCode::Internal,
+            Self::Commit(CommitError::Stage(_)) => ErrorCode::StageFailed,
             Self::Commit(CommitError::Sandbox(error)) => match error.kind() {
-                ErrorKind::Rejected => "skill_rejected",
-                ErrorKind::Timeout => "timeout",
-                ErrorKind::Cancelled => "cancelled",
-                ErrorKind::Unavailable => "sandbox_unavailable",
-                ErrorKind::Bug => "internal",
+                ErrorKind::Rejected => ErrorCode::SkillRejected,
+                ErrorKind::Timeout => ErrorCode::Timeout,
+                ErrorKind::Cancelled => ErrorCode::Cancelled,
+                ErrorKind::Unavailable => ErrorCode::SandboxUnavailable,
+                ErrorKind::Bug => ErrorCode::Internal,
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sre_commit::Committed;
-use sre_core::{OrderId, OrderResult, OrderStatus, VerifyResult};
+use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus, VerifyResult};
 
 use super::AttemptError;
 use crate::AcceptedOrder;
@@ -23,12 +23,15 @@ pub(super) fn finished(
         error_code,
     } = committed;
     let (error_code, error_message) = if verification.is_valid {
-        (error_code.map(str::to_owned), result.error_message.clone())
+        (
+            error_code.map(|code| code.to_string()),
+            result.error_message.clone(),
+        )
     } else {
         let verdict = verification.verdict;
         let detail = verification.error.as_deref().unwrap_or("no detail");
         (
-            Some(String::from("verification_failed")),
+            Some(ErrorCode::VerificationFailed.to_string()),
             Some(format!("verification {verdict}: {detail}")),
         )
     };
@@ -65,7 +68,7 @@ pub(super) fn failed(
         verification: None,
         execution_time_ms: milliseconds(elapsed),
         error_message: Some(failure.to_string()),
-        error_code: Some(failure.code().to_owned()),
+        error_code: Some(failure.code().to_string()),
         output: None,
         attempts,
         logs: String::new(),

@@ -89,7 +89,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
             OrderStatus::Failed
         },
         error_message: commit.error_message.clone(),
-        error_code: outcome.error_code().map(str::to_owned),
+        error_code: outcome.error_code().map(|code| code.to_string()),
         commit_result: Some(commit),
         verification: Some(verification),
         execution_time_ms: 4,

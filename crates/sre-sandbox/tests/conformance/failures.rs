@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sre_core::{BadOutputReason, Outcome, OutputDigest};
+use sre_core::{BadOutputReason, ErrorCode, Outcome, OutputDigest};
 use sre_sandbox::{ErrorKind, Job, SandboxError, Stop};
 
 use crate::common::{PATIENCE, profile, profile_with};
@@ -12,7 +12,7 @@ use crate::{Bench, Program, assert_healthy, bad_output, failed, run, run_within}
 pub fn exit_codes_are_kept(bench: &impl Bench) {
     let execution = failed(bench, Program::Exit3, &profile());
     assert_eq!(execution.outcome, Outcome::Exited { code: 3 });
-    assert_eq!(execution.outcome.error_code(), Some("skill_exited"));
+    assert_eq!(execution.outcome.error_code(), Some(ErrorCode::SkillExited));
 }
 
 pub fn faults_are_told(bench: &impl Bench) {

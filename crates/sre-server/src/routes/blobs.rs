@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use sre_core::BlobDigest;
+use sre_core::{BlobDigest, ErrorCode};
 use sre_da::StoreErrorKind;
 
 use super::Endpoint;
@@ -43,7 +43,7 @@ async fn blob(
     let digest: BlobDigest = digest
         .parse()
         .map_err(|error: sre_core::DigestParseError| {
-            Problem::unprocessable("digest_invalid", error.to_string())
+            Problem::new(ErrorCode::DigestInvalid, error.to_string())
         })?;
     let bytes = app
         .store
@@ -51,9 +51,9 @@ async fn blob(
         .await
         .map_err(|error| match error.kind() {
             StoreErrorKind::NotFound => {
-                Problem::not_found("blob_unknown", format!("there is no blob {digest}"))
+                Problem::new(ErrorCode::BlobUnknown, format!("there is no blob {digest}"))
             }
-            _ => Problem::operating("store_failed", &error),
+            _ => Problem::operating(ErrorCode::StoreFailed, &error),
         })?;
     let bytes = Bytes::from_owner(bytes);
     let tag = format!("\"{digest}\"");
@@ -104,11 +104,7 @@ fn part(bytes: Bytes, wanted: Option<&str>) -> Result<Response, Problem> {
         }
         Wanted::Nothing => {
             let detail = format!("the blob has {size} bytes");
-            Err(Problem::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "range_invalid",
-                detail,
-            ))
+            Err(Problem::new(ErrorCode::RangeInvalid, detail))
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
+use sre_core::ErrorCode;
 use sre_journal::Cancelled;
 
 use super::{Endpoint, OWN, json, view};
@@ -114,8 +115,8 @@ async fn redeliver(
 }
 
 fn no_callback() -> Problem {
-    Problem::not_found(
-        "callback_unknown",
+    Problem::new(
+        ErrorCode::CallbackUnknown,
         "the order has no callback_url, or has not ended yet",
     )
 }

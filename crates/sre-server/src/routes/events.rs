@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
-use sre_core::OrderId;
+use sre_core::{ErrorCode, OrderId};
 use sre_journal::{Event, EventKind, Watch};
 use tokio::sync::watch;
 
@@ -80,8 +80,8 @@ async fn events(
             .ok()
             .and_then(|value| value.parse().ok())
             .ok_or_else(|| {
-                Problem::bad_request(
-                    "last_event_id_invalid",
+                Problem::new(
+                    ErrorCode::LastEventIdInvalid,
                     "Last-Event-ID must be the number of an event",
                 )
             })?,
@@ -106,11 +106,11 @@ async fn events(
             "Last-Event-ID: order {} has no event {seen}",
             entry.order_id
         );
-        return Err(Problem::bad_request("last_event_id_invalid", detail));
+        return Err(Problem::new(ErrorCode::LastEventIdInvalid, detail));
     }
     let place = app.streams.take(&caller.name, 1).ok_or_else(|| {
         let detail = "as many clients follow orders as this service allows, or allows one token; try again later";
-        Problem::busy("streams_busy", detail, Duration::from_secs(5))
+        Problem::busy(ErrorCode::StreamsBusy, detail, Duration::from_secs(5))
     })?;
     let follower = Follower {
         watch: app.journal().watch(entry.sequence),

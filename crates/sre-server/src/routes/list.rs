@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sre_core::SkillDigest;
+use sre_core::{ErrorCode, SkillDigest};
 use sre_journal::{OrderFilter, OrderState, OrderSummary};
 
 use super::page::Page;
@@ -78,7 +78,7 @@ async fn list(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) =
-        query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+        query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let (filter, wanted) = (filter(&caller, asked, &page)?, page.wanted());
     // Reading many rows may take a while.
@@ -95,7 +95,7 @@ async fn list(
 }
 
 fn filter(caller: &Caller, asked: Asked, page: &Page) -> Result<OrderFilter, Problem> {
-    let refuse = |message: String| Problem::bad_request("query_invalid", message);
+    let refuse = |message: String| Problem::new(ErrorCode::QueryInvalid, message);
     if asked
         .status
         .as_deref()

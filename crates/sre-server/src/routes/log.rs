@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
+use sre_core::ErrorCode;
 use sre_log::{LogSource as _, SourceError};
 use sre_receipt::tlog::{TilePath, TilePathError};
 
@@ -83,7 +84,7 @@ async fn tile_of(
 ) -> Result<Response, Problem> {
     let path: TilePath = format!("tile/{tile}")
         .parse()
-        .map_err(|error: TilePathError| Problem::bad_request("tile_invalid", error.to_string()))?;
+        .map_err(|error: TilePathError| Problem::new(ErrorCode::TileInvalid, error.to_string()))?;
     match app.registrar.log().tile(path).await {
         Ok(bytes) => {
             let headers = public(
@@ -92,10 +93,10 @@ async fn tile_of(
             );
             Ok((headers, bytes).into_response())
         }
-        Err(SourceError::Missing(_)) => Err(Problem::not_found(
-            "tile_unknown",
+        Err(SourceError::Missing(_)) => Err(Problem::new(
+            ErrorCode::TileUnknown,
             format!("the log has no {path} (yet)"),
         )),
-        Err(error) => Err(Problem::operating("log_failed", &error)),
+        Err(error) => Err(Problem::operating(ErrorCode::LogFailed, &error)),
     }
 }

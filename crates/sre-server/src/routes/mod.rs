@@ -27,6 +27,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use serde_json::Value;
+use sre_core::ErrorCode;
 use sre_orchestrator::{Span, SpanKind, TraceParent, Tracing};
 use tracing::Instrument;
 
@@ -84,14 +85,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     }
     router
         .fallback(|| async {
-            Problem::not_found(
-                "route_unknown",
+            Problem::new(
+                ErrorCode::RouteUnknown,
                 "there is nothing at this path; see /openapi.json",
             )
         })
         .method_not_allowed_fallback(|| async {
             let detail = "this path does not take this method; see /openapi.json";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            Problem::new(ErrorCode::MethodNotAllowed, detail)
         })
         .layer(from_fn_with_state(Arc::clone(app), observe))
         .layer(from_fn(crate::body::settle))
@@ -198,7 +199,7 @@ async fn harden(request: Request, next: Next) -> Response {
             .is_some_and(is_plain_text)
     {
         response =
-            Problem::bad_request("path_invalid", "a part of the path is no UTF-8").into_response();
+            Problem::new(ErrorCode::PathInvalid, "a part of the path is no UTF-8").into_response();
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -216,7 +217,7 @@ fn is_plain_text(media_type: &HeaderValue) -> bool {
 pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
     match serde_json::to_string(value) {
         Ok(text) => json_text(status, text),
-        Err(error) => Problem::operating("internal", &error).into_response(),
+        Err(error) => Problem::operating(ErrorCode::Internal, &error).into_response(),
     }
 }
 

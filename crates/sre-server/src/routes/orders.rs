@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::Value;
-use sre_core::{OrderId, SkillDigest};
+use sre_core::{ErrorCode, OrderId, SkillDigest};
 use sre_journal::{JournalEntry, News, OrderState, Watch};
 use sre_orchestrator::{AcceptedOrder, OrderConfig, SubmitError, Submitted};
 use sre_skill::LocalPaths;
@@ -80,13 +80,13 @@ pub(super) fn waiting(
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Option<Duration>, Problem> {
     let Query(Wait { wait }) =
-        query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+        query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let Some(seconds) = wait else { return Ok(None) };
     let limit = app.options.wait_limit;
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time <= limit => Ok(Some(time)),
-        _ => Err(Problem::bad_request(
-            "query_invalid",
+        _ => Err(Problem::new(
+            ErrorCode::QueryInvalid,
             format!("wait: must be 0 to {} seconds", limit.as_secs()),
         )),
     }
@@ -146,7 +146,9 @@ async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
                 let detail = format!(
                     "skill_package: there is no skill {digest}; upload it with POST /v1/skills"
                 );
-                return Err(Problem::unprocessable("skill_unknown", detail));
+                // The path exists; what the body names does not.
+                return Err(Problem::new(ErrorCode::SkillUnknown, detail)
+                    .with_status(StatusCode::UNPROCESSABLE_ENTITY));
             }
             OrderConfig::from_json_with_skill(
                 order,
@@ -157,7 +159,10 @@ async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
     };
     if let Some(url) = &config.callback_url {
         app.policy.check_url(url).map_err(|error| {
-            Problem::unprocessable("callback_forbidden", format!("callback_url: {error}"))
+            Problem::new(
+                ErrorCode::CallbackForbidden,
+                format!("callback_url: {error}"),
+            )
         })?;
     }
     Ok(app.acceptance.accept(config).await?)
@@ -172,8 +177,8 @@ fn uploaded(order: &Value) -> Result<Option<SkillDigest>, Problem> {
         return Ok(None);
     };
     let refuse = |message: &str| {
-        Err(Problem::unprocessable(
-            "order_invalid",
+        Err(Problem::new(
+            ErrorCode::OrderInvalid,
             format!("skill_package: {message}"),
         ))
     };

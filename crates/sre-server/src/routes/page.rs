@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Problem;
 use crate::openapi::query_parameter;
+use sre_core::ErrorCode;
 
 /// Rows on a page, at most.
 const LIMIT: usize = 500;
@@ -25,16 +26,20 @@ impl Page {
     pub(super) fn read(cursor: Option<&str>, limit: Option<usize>) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(DEFAULT);
         if !(1..=LIMIT).contains(&limit) {
-            return Err(Problem::bad_request(
-                "query_invalid",
+            return Err(Problem::new(
+                ErrorCode::QueryInvalid,
                 format!("limit: must be 1 to {LIMIT}"),
             ));
         }
         let place = cursor
             .map(|cursor| i64::from_str_radix(cursor, 16))
             .transpose();
-        let refuse =
-            |_| Problem::bad_request("query_invalid", "cursor: must be the next_cursor of a page");
+        let refuse = |_| {
+            Problem::new(
+                ErrorCode::QueryInvalid,
+                "cursor: must be the next_cursor of a page",
+            )
+        };
         Ok(Self {
             limit,
             place: place.map_err(refuse)?,

@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
-use sre_core::{OrderId, ReceiptDigest};
+use sre_core::{ErrorCode, OrderId, ReceiptDigest};
 use sre_journal::OrderState;
 use sre_orchestrator::ReceiptState;
 
@@ -69,7 +69,7 @@ async fn receipt(
             "order {} has not ended and has no receipt yet",
             entry.order_id
         );
-        return Err(Problem::not_found("receipt_unavailable", detail));
+        return Err(Problem::new(ErrorCode::ReceiptUnavailable, detail));
     }
     let state = wait_for(&app, &entry.order_id, wait.unwrap_or_default()).await?;
     let shown = View {
@@ -96,7 +96,7 @@ async fn wait_for(app: &App, order_id: &OrderId, wait: Duration) -> Result<Recei
         app.registrar
             .state(order_id)
             .await
-            .map_err(|error| Problem::operating("receipt_failed", &error))
+            .map_err(|error| Problem::operating(ErrorCode::ReceiptFailed, &error))
     };
     let mut stop = app.stop.subscribe();
     let logged = async {

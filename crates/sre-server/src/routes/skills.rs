@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sre_core::{Manifest, SkillDigest};
+use sre_core::{ErrorCode, Manifest, SkillDigest};
 use sre_journal::UploadedSkill;
 use sre_skill::{PackageLimits, Skill};
 
@@ -104,11 +104,7 @@ async fn upload(
         let detail = format!(
             "a package is application/json, application/gzip or application/zip, found {media_type:?}"
         );
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media_type_unsupported",
-            detail,
-        ));
+        return Err(Problem::new(ErrorCode::MediaTypeUnsupported, detail));
     }
     let received = body::read(&app, &caller, &headers, request, usize::MAX).await?;
     let skill = if media_type == "application/json" {
@@ -124,7 +120,7 @@ async fn upload(
         .shelf()
         .put(&skill)
         .await
-        .map_err(|error| Problem::operating("store_failed", &error))?;
+        .map_err(|error| Problem::operating(ErrorCode::StoreFailed, &error))?;
     // If the process dies here, the bytes are stored and nobody knows of them; the next upload
     // makes up for it.
     let is_new = app
@@ -141,7 +137,7 @@ async fn upload(
         Some(uploaded) => super::json(status, &shown(uploaded, None)),
         None => {
             return Err(Problem::operating(
-                "journal_failed",
+                ErrorCode::JournalFailed,
                 &"a skill that was added is not there",
             ));
         }
@@ -166,7 +162,7 @@ async fn list(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) =
-        query.map_err(|error| Problem::bad_request("query_invalid", error.body_text()))?;
+        query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let skills = app
         .journal()
@@ -186,11 +182,11 @@ async fn show(
     let digest: SkillDigest = digest
         .parse()
         .map_err(|error: sre_core::DigestParseError| {
-            Problem::unprocessable("digest_invalid", error.to_string())
+            Problem::new(ErrorCode::DigestInvalid, error.to_string())
         })?;
     let Some(uploaded) = app.journal().skill(digest)? else {
-        return Err(Problem::not_found(
-            "skill_unknown",
+        return Err(Problem::new(
+            ErrorCode::SkillUnknown,
             "no skill with this digest was uploaded",
         ));
     };

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Serialize;
-use sre_core::{OrderId, canonical_json};
+use sre_core::{ErrorCode, OrderId, canonical_json};
 use sre_journal::{Finality, StoredVerdict};
 use sre_orchestrator::{RegistrarError, VerdictError};
 use sre_receipt::{ENVELOPE_LIMIT_BYTES, KeyId};
@@ -91,7 +91,7 @@ pub(super) fn check_required(app: &App, required: u32) -> Result<(), Problem> {
         "verdicts_required: {required} verdicts are asked for, and this service believes {keys}; its operator adds one with \
          `sre key trust KEY --for verdict`"
     );
-    Err(Problem::unprocessable("verdicts_unavailable", detail))
+    Err(Problem::new(ErrorCode::VerdictsUnavailable, detail))
 }
 
 #[derive(Serialize)]
@@ -158,22 +158,22 @@ async fn list(
 }
 
 fn operating(error: &RegistrarError) -> Problem {
-    Problem::operating("receipt_failed", error)
+    Problem::operating(ErrorCode::ReceiptFailed, error)
 }
 
 fn refused(error: VerdictError) -> Problem {
-    let (status, code) = match &error {
-        VerdictError::Envelope(_) | VerdictError::Statement(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "verdict_malformed")
+    let code = match &error {
+        VerdictError::Envelope(_) | VerdictError::Statement(_) => ErrorCode::VerdictMalformed,
+        VerdictError::Signature => ErrorCode::VerdictForged,
+        VerdictError::Other(_) => ErrorCode::VerdictMisplaced,
+        VerdictError::Untrusted(_) | VerdictError::Own => ErrorCode::VerdictUntrusted,
+        // Here the order is known, and its receipt is still to come.
+        VerdictError::NoReceipt(_) => {
+            return Problem::new(ErrorCode::ReceiptUnavailable, error.to_string())
+                .with_status(StatusCode::CONFLICT);
         }
-        VerdictError::Signature => (StatusCode::UNPROCESSABLE_ENTITY, "verdict_forged"),
-        VerdictError::Other(_) => (StatusCode::UNPROCESSABLE_ENTITY, "verdict_misplaced"),
-        VerdictError::Untrusted(_) | VerdictError::Own => {
-            (StatusCode::FORBIDDEN, "verdict_untrusted")
-        }
-        VerdictError::NoReceipt(_) => (StatusCode::CONFLICT, "receipt_unavailable"),
-        VerdictError::TooMany(_) => (StatusCode::CONFLICT, "verdicts_exhausted"),
+        VerdictError::TooMany(_) => ErrorCode::VerdictsExhausted,
         VerdictError::Operating(error) => return operating(error),
     };
-    Problem::new(status, code, error.to_string())
+    Problem::new(code, error.to_string())
 }

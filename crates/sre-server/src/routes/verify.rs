@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
 use serde_json::Value;
-use sre_core::CommitResult;
+use sre_core::{CommitResult, ErrorCode};
 use sre_verify::VerifyRequest;
 
 use super::{Endpoint, OWN, json, view};
@@ -55,15 +55,15 @@ async fn verify(
         .await?
         .into_parts();
     let question: Question = serde_json::from_value(question).map_err(|error| {
-        Problem::unprocessable(
-            "verify_invalid",
+        Problem::new(
+            ErrorCode::VerifyInvalid,
             format!("the request is malformed: {error}"),
         )
     })?;
     let request = claim(&app, &caller, question)?;
     let _place = app.verifications.take(&caller.name, 1).ok_or_else(|| {
         let detail = "as many verifications run as this service allows, or allows one token; try again later";
-        Problem::busy("verifications_busy", detail, Duration::from_secs(1))
+        Problem::busy(ErrorCode::VerificationsBusy, detail, Duration::from_secs(1))
     })?;
     let verdict = app
         .workers
@@ -75,7 +75,7 @@ async fn verify(
 }
 
 fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest, Problem> {
-    let refuse = |message| Err(Problem::unprocessable("verify_invalid", message));
+    let refuse = |message| Err(Problem::new(ErrorCode::VerifyInvalid, message));
     match question {
         Question {
             order_id: Some(id),
@@ -85,15 +85,11 @@ fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest
             let entry = view::find(app, caller, &id)?;
             let Some(result) = entry.parsed_result()? else {
                 let detail = format!("order {id} has no result yet");
-                return Err(Problem::new(StatusCode::CONFLICT, "order_open", detail));
+                return Err(Problem::new(ErrorCode::OrderOpen, detail));
             };
             let Some(claim) = result.commit_result else {
                 let detail = format!("order {id} has committed nothing that could be verified");
-                return Err(Problem::new(
-                    StatusCode::CONFLICT,
-                    "nothing_committed",
-                    detail,
-                ));
+                return Err(Problem::new(ErrorCode::NothingCommitted, detail));
             };
             let reported_output = result
                 .output
@@ -109,7 +105,7 @@ fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest
             ..
         } if !caller.may(Scope::Read) => {
             let detail = "a claim may be anybody's; this needs the scope read";
-            Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail))
+            Err(Problem::new(ErrorCode::ScopeMissing, detail))
         }
         Question {
             order_id: None,

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
-use sre_core::OrderId;
+use sre_core::{ErrorCode, OrderId};
 use sre_journal::{Finality, JournalEntry, OrderState};
 
 use super::{json, json_text};
@@ -58,12 +58,12 @@ pub(super) fn find_own(app: &App, caller: &Caller, id: &str) -> Result<JournalEn
         "order {} was submitted by another token; this needs the scope admin",
         entry.order_id
     );
-    Err(Problem::new(StatusCode::FORBIDDEN, "scope_missing", detail))
+    Err(Problem::new(ErrorCode::ScopeMissing, detail))
 }
 
 fn parse_id(id: &str) -> Result<OrderId, Problem> {
     id.parse().map_err(|error: sre_core::OrderIdError| {
-        Problem::unprocessable("order_invalid", error.to_string())
+        Problem::new(ErrorCode::OrderInvalid, error.to_string())
     })
 }
 

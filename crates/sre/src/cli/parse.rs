@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use super::{Cli, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use sre_core::ErrorCode;
 
 /// Flags that mean nothing without another one. They are refused on the command line only:
 /// `requires` of clap would also refuse a line that says nothing of them, because a variable is set
@@ -35,7 +36,7 @@ pub fn parse() -> Result<Cli, Exit> {
         if !is_answer && asks_for_json(&words) {
             let text = error.to_string();
             let detail = text.trim_start_matches("error: ").trim_end();
-            Failure::usage("usage", detail).report(Format::Json);
+            Failure::new(ErrorCode::Usage, detail).report(Format::Json);
         } else {
             // Whoever does not read it has nothing to be told.
             drop(error.print());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use sre_core::ErrorCode;
 use sre_orchestrator::{http_client, read_body, with_causes};
 
 use crate::cli::ClientArgs;
@@ -37,8 +38,8 @@ impl Client {
     /// A URL or a token file that is none.
     pub fn new(args: &ClientArgs) -> Result<Self, Failure> {
         if !is_url(&args.server) {
-            return Err(Failure::usage(
-                "usage",
+            return Err(Failure::new(
+                ErrorCode::Usage,
                 format!(
                     "--server must be an http or https URL, found {:?}",
                     args.server
@@ -46,8 +47,8 @@ impl Client {
             ));
         }
         let http = http_client().build().map_err(|error| {
-            Failure::operating(
-                "http_failed",
+            Failure::new(
+                ErrorCode::HttpFailed,
                 format!("no HTTP client can be made: {error}"),
             )
         })?;
@@ -118,8 +119,8 @@ impl Client {
         }
         let text = read(response).await?;
         let value = serde_json::from_slice(&text).map_err(|error| {
-            Failure::operating(
-                "answer_invalid",
+            Failure::new(
+                ErrorCode::AnswerInvalid,
                 format!("the service did not answer JSON: {error}"),
             )
         })?;
@@ -136,7 +137,7 @@ impl Client {
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let detail = with_causes(&format!("{} cannot be reached", self.server), error);
-        Failure::operating("service_unreachable", detail)
+        Failure::new(ErrorCode::ServiceUnreachable, detail)
             .hint("--server or SRE_SERVER names the service; `sre serve` starts one")
     }
 }
@@ -144,7 +145,7 @@ impl Client {
 /// The body, no longer than allowed.
 async fn read(response: Response) -> Result<Vec<u8>, Failure> {
     let body = read_body(response, ANSWER_LIMIT_BYTES).await;
-    body.map_err(|error| Failure::operating("answer_invalid", error.to_string()))
+    body.map_err(|error| Failure::new(ErrorCode::AnswerInvalid, error.to_string()))
 }
 
 async fn refused(response: Response) -> Failure {
@@ -161,7 +162,7 @@ async fn refused(response: Response) -> Failure {
     let Some(problem) = problem else {
         return Failure {
             exit,
-            code: "refused",
+            code: ErrorCode::Refused,
             detail: format!("the service answered {status}"),
             hint: None,
         };
@@ -175,24 +176,14 @@ async fn refused(response: Response) -> Failure {
         )),
         _ => None,
     };
-    let code = stable(problem.code);
+    // A code of another program, or of a later version, is not passed on as one of ours.
+    let code = problem.code.parse().unwrap_or(ErrorCode::Refused);
     Failure {
         exit,
         code,
-        detail: format!("{} ({code})", problem.detail),
+        detail: format!("{} ({})", problem.detail, problem.code),
         hint,
     }
-}
-
-/// The service's code as the command's own. What is no code, another program's perhaps, is not
-/// passed on as one.
-fn stable(code: String) -> &'static str {
-    let is_code = (1..=64).contains(&code.len())
-        && code
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    // Kept for the rest of the process, which ends with it.
-    if is_code { code.leak() } else { "refused" }
 }
 
 /// The token in `file`, or else in the environment.
@@ -210,8 +201,8 @@ pub fn token(file: Option<&Path>) -> Result<Option<String>, Failure> {
 
 fn read_token(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(
-            "token_unreadable",
+        Failure::new(
+            ErrorCode::TokenUnreadable,
             format!("the token in {} cannot be read: {error}", path.display()),
         )
     })?;

@@ -1,7 +1,7 @@
 //! `sre audit`: is everything still there that receipts point to?
 
 use serde_json::json;
-use sre_core::Verdict;
+use sre_core::{ErrorCode, Verdict};
 
 use crate::cli::{AuditArgs, Format, Global};
 use crate::exit::Exit;
@@ -16,8 +16,8 @@ use crate::receipts::{Audit, Receipts};
 pub fn audit(args: &AuditArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     if !folder.has_log()? {
-        return Err(Failure::usage(
-            "log_unknown",
+        return Err(Failure::new(
+            ErrorCode::LogUnknown,
             format!("there are no receipts in {}", folder.path().display()),
         ));
     }

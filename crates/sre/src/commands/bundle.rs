@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use serde_json::json;
-use sre_core::OrderId;
+use sre_core::{ErrorCode, OrderId};
 use sre_orchestrator::{DataFolder, Evidence, evidence};
 use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Envelope, Receipt};
 
@@ -33,13 +33,13 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
             "the bundle would have {} bytes, and the limit is {BUNDLE_LIMIT_BYTES}",
             file.len()
         );
-        return Err(Failure::operating("bundle_too_large", detail));
+        return Err(Failure::new(ErrorCode::BundleTooLarge, detail));
     }
     let summary = summary(&bundle, file.len() as u64, args, global.format);
     if super::is_stdout(&args.output) {
         if std::io::stdout().is_terminal() {
             return Err(
-                Failure::usage("usage", "a bundle is not written to a terminal")
+                Failure::new(ErrorCode::Usage, "a bundle is not written to a terminal")
                     .hint("name a file with --output"),
             );
         }
@@ -108,21 +108,20 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let order_id = &args.order;
     let place =
         HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
-    let refused =
-        |code, why: String| Failure::operating(code, format!("{}: {why}", place.address()));
+    let refused = |code, why: String| Failure::new(code, format!("{}: {why}", place.address()));
     let shown = place
         .receipt(order_id)
         .await
-        .map_err(|error| refused("service_unreachable", error.to_string()))?;
+        .map_err(|error| refused(ErrorCode::ServiceUnreachable, error.to_string()))?;
     let shown = shown.ok_or_else(|| {
         refused(
-            "receipt_unavailable",
+            ErrorCode::ReceiptUnavailable,
             format!("order {order_id} has no receipt there"),
         )
     })?;
     let invalid = || {
         refused(
-            "answer_invalid",
+            ErrorCode::AnswerInvalid,
             String::from("the answer is no receipt of this order"),
         )
     };
@@ -136,7 +135,7 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let found = evidence(&sources, &receipt, args.with_runtime).await;
     // What is refused is not lost.
     if let Some(refusal) = sources.refusal() {
-        return Err(refused("service_unreachable", refusal.to_string()));
+        return Err(refused(ErrorCode::ServiceUnreachable, refusal.to_string()));
     }
     packed(order_id, &receipt, proof, found)
         .map_err(|failure| failure.hint("what the service has lost, `sre audit` finds there"))
@@ -149,8 +148,8 @@ fn packed(
     found: Evidence,
 ) -> Result<Bundle, Failure> {
     found.into_bundle(receipt, proof).map_err(|error| {
-        Failure::operating(
-            "evidence_lost",
+        Failure::new(
+            ErrorCode::EvidenceLost,
             format!("order {order_id} cannot be bundled: {error}"),
         )
     })

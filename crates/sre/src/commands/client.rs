@@ -1,7 +1,7 @@
 //! `sre submit`, `status`, `result`, `cancel`, `list`, `logs`, `redeliver`: clients of the service.
 
 use serde_json::{Map, Value, json};
-use sre_core::OrderResult;
+use sre_core::{ErrorCode, OrderResult};
 use sre_journal::Finality;
 use sre_orchestrator::OrderConfig;
 use sre_skill::{PackageLimits, SkillPackage};
@@ -76,7 +76,7 @@ pub fn result(args: &ResultArgs, global: &Global, progress: &Progress) -> Result
                 args.order,
                 text(&answer, "status")
             );
-            return Err(Failure::operating("order_open", detail).hint("--wait waits for it"));
+            return Err(Failure::new(ErrorCode::OrderOpen, detail).hint("--wait waits for it"));
         }
         show(&answer, global)
     })

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sre_core::ErrorCode;
 use sre_receipt::tlog::{NoteKind, VerifierKey};
 use sre_receipt::{KeyFolder, KeyFolderError, KeyId, NodeKey, Purpose, Trust, TrustedKey};
 
@@ -35,7 +36,7 @@ pub fn key(command: KeyCommand, global: &Global) -> Result<Exit, Failure> {
                 key.trim()
                     .parse()
                     .map_err(|error: sre_receipt::tlog::VerifierKeyError| {
-                        Failure::usage("key_invalid", error.to_string())
+                        Failure::new(ErrorCode::KeyInvalid, error.to_string())
                             .hint("`sre key show` on the other side prints it")
                     })?;
             let purposes = purposes.into_iter().map(Purpose::from);
@@ -93,14 +94,14 @@ fn entry(
     }
     if is_witness != purposes.contains(&Purpose::Witness) || (is_witness && purposes.len() > 1) {
         let detail = "a witness has a key of its own kind, and such a key is for nothing else";
-        return Err(Failure::usage("key_purpose", detail));
+        return Err(Failure::new(ErrorCode::KeyPurpose, detail));
     }
     if not_before
         .zip(not_after)
         .is_some_and(|(start, end)| end < start)
     {
-        return Err(Failure::usage(
-            "key_time",
+        return Err(Failure::new(
+            ErrorCode::KeyTime,
             "the trust would end before it begins",
         ));
     }
@@ -127,7 +128,7 @@ fn trust(keys: &KeyFolder, entry: TrustedKey, format: Format) -> Result<String, 
                 "the key {id} of {} is in the trust file already",
                 entry.name
             );
-            Failure::usage("key_known", detail)
+            Failure::new(ErrorCode::KeyKnown, detail)
                 .hint("to change what it is trusted for, `sre key untrust` it first")
         })?;
     Ok(text)
@@ -151,16 +152,16 @@ fn untrust(keys: &KeyFolder, id: &str, format: Format) -> Result<String, Failure
         } else {
             "more than one key"
         };
-        return Err(Failure::usage(
-            "key_unknown",
+        return Err(Failure::new(
+            ErrorCode::KeyUnknown,
             format!("{what} in the trust file has an id that begins with {id:?}"),
         )
         .hint("`sre key list` shows them"));
     };
     let removed = keys.change_trust(|trust| trust.remove(id))?;
     if removed.is_empty() {
-        return Err(Failure::usage(
-            "key_unknown",
+        return Err(Failure::new(
+            ErrorCode::KeyUnknown,
             format!("the key {id} is not in the trust file"),
         ));
     }

@@ -1,7 +1,7 @@
 //! `sre log`: this node's checkpoint, and what other people's logs say.
 
 use serde_json::{Value, json};
-use sre_core::Verdict;
+use sre_core::ErrorCode;
 use sre_log::watch::{self, Fault, Seen};
 use sre_log::{LogMemory, LogMemoryError, LogSource, LookError, SourceError};
 use sre_orchestrator::DataFolder;
@@ -30,8 +30,8 @@ pub fn log(command: &LogCommand, global: &Global) -> Result<Exit, Failure> {
 fn own_checkpoint(global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     if !folder.has_log()? {
-        return Err(Failure::usage(
-            "log_unknown",
+        return Err(Failure::new(
+            ErrorCode::LogUnknown,
             format!("there is no log in {}", folder.path().display()),
         ));
     }
@@ -137,29 +137,19 @@ pub(super) async fn origin(source: &dyn LogSource, elsewhere: &str) -> Result<Ke
 }
 
 fn failure(fault: &Fault) -> Failure {
-    let (code, verdict) = match fault {
-        Fault::Forked { .. } => ("log_forked", Verdict::Tampered),
-        Fault::Shrunk { .. } => ("log_shrunk", Verdict::Tampered),
-        Fault::Rewritten { .. } => ("log_rewritten", Verdict::Tampered),
-        Fault::Foreign { .. } => ("log_foreign", Verdict::Tampered),
+    let code = match fault {
+        Fault::Forked { .. } => ErrorCode::LogForked,
+        Fault::Shrunk { .. } => ErrorCode::LogShrunk,
+        Fault::Rewritten { .. } => ErrorCode::LogRewritten,
+        Fault::Foreign { .. } => ErrorCode::LogForeign,
         Fault::Checkpoint(CheckpointError::Note(NoteError::NoTrustedSignature)) => {
-            ("log_untrusted", Verdict::Unanchored)
+            return Failure::new(ErrorCode::LogUntrusted, fault.to_string())
+                .hint("`sre key trust` or --key names the log's key, from its owner");
         }
-        Fault::Checkpoint(_) => ("log_malformed", Verdict::Tampered),
-        Fault::Source(_) | Fault::Unproven { .. } => ("log_unreadable", Verdict::Unavailable),
+        Fault::Checkpoint(_) => ErrorCode::LogMalformed,
+        Fault::Source(_) | Fault::Unproven { .. } => ErrorCode::LogUnreadable,
     };
-    let failure = Failure {
-        exit: Exit::Verdict(verdict),
-        code,
-        detail: fault.to_string(),
-        hint: None,
-    };
-    match verdict {
-        Verdict::Unanchored => {
-            failure.hint("`sre key trust` or --key names the log's key, from its owner")
-        }
-        _ => failure,
-    }
+    Failure::new(code, fault.to_string())
 }
 
 fn described(seen: &Seen, read: Option<u64>, format: Format) -> String {
@@ -197,6 +187,6 @@ fn described(seen: &Seen, read: Option<u64>, format: Format) -> String {
 
 impl From<LogMemoryError> for Failure {
     fn from(error: LogMemoryError) -> Self {
-        Self::operating("log_memory", error.to_string())
+        Self::new(ErrorCode::LogMemory, error.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! `sre log cosign`: others' word that this node's log only grew.
 
 use serde_json::json;
+use sre_core::ErrorCode;
 use sre_log::Log;
 use sre_receipt::tlog::{Note, NoteError, NoteSignature, VerifierKey};
 
@@ -23,8 +24,8 @@ pub fn cosign(
 ) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     if !folder.has_log()? {
-        return Err(Failure::usage(
-            "log_unknown",
+        return Err(Failure::new(
+            ErrorCode::LogUnknown,
             format!("there is no log in {}", folder.path().display()),
         ));
     }
@@ -38,7 +39,7 @@ pub fn cosign(
     };
     if keys.is_empty() {
         return Err(
-            Failure::usage("witness_unknown", "no witness is trusted here")
+            Failure::new(ErrorCode::WitnessUnknown, "no witness is trusted here")
                 .hint("--key names the witness's key, and `sre key trust` keeps it"),
         );
     }
@@ -128,8 +129,8 @@ async fn ask(
     keys: &[VerifierKey],
 ) -> Result<String, Failure> {
     let refused = |why: String| {
-        Failure::operating(
-            "witness_refused",
+        Failure::new(
+            ErrorCode::WitnessRefused,
             format!("the witness did not cosign: {why}"),
         )
     };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sre_core::ErrorCode;
 use sre_sqlite::DatabaseFile;
 
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// A database of the service.
 pub struct Watched {
     /// The error code when it is lost.
-    pub code: &'static str,
+    pub code: ErrorCode,
     /// Its file.
     pub file: DatabaseFile,
 }
@@ -60,9 +61,9 @@ fn rescue(Watched { code, file }: &Watched) -> Failure {
     let place = file.path().display();
     let lost = format!("{place} was moved, replaced or deleted while the service had it open");
     match file.save_copy() {
-        Ok(copy) => Failure::operating(code, format!("{lost}; all that it held is saved in {}", copy.display()))
+        Ok(copy) => Failure::new(*code, format!("{lost}; all that it held is saved in {}", copy.display()))
             .hint(format!("rename the copy to {place}, without a -wal or -shm beside it, and start the service again")),
-        Err(error) => Failure::operating(code, format!("{lost}, and what it held cannot be saved: {error}"))
+        Err(error) => Failure::new(*code, format!("{lost}, and what it held cannot be saved: {error}"))
             .hint("put the file back that was there, with its -wal beside it, or a copy of yours"),
     }
 }

@@ -10,6 +10,7 @@ use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::stdout;
+use sre_core::ErrorCode;
 
 /// Prints the completion script of a shell.
 ///
@@ -30,15 +31,15 @@ pub fn man(folder: Option<&Path>) -> Result<Exit, Failure> {
     let Some(folder) = folder else {
         let mut page = Vec::new();
         let render = Man::new(Cli::command()).render(&mut page);
-        render.map_err(|error| Failure::operating("output_failed", error.to_string()))?;
+        render.map_err(|error| Failure::new(ErrorCode::OutputFailed, error.to_string()))?;
         stdout(&page)?;
         return Ok(Exit::Success);
     };
     std::fs::create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
         .map_err(|error| {
-            Failure::operating(
-                "output_failed",
+            Failure::new(
+                ErrorCode::OutputFailed,
                 format!("cannot write the pages into {}: {error}", folder.display()),
             )
         })?;

@@ -27,6 +27,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sre_core::ErrorCode;
 use sre_durable::folder_of;
 use sre_orchestrator::EmbeddedOptions;
 use sre_sandbox::wasm::CompilationNotice;
@@ -163,8 +164,8 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         file.persist(path).map(drop).map_err(|failed| failed.error)
     };
     write().map_err(|error| {
-        Failure::operating(
-            "output_failed",
+        Failure::new(
+            ErrorCode::OutputFailed,
             format!("cannot write {}: {error}", path.display()),
         )
     })
@@ -175,7 +176,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::operating("no_threads", format!("cannot start threads: {error}")))
+        .map_err(|error| {
+            Failure::new(
+                ErrorCode::NoThreads,
+                format!("cannot start threads: {error}"),
+            )
+        })
 }
 
 /// The settings of the service.

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use sre_core::RuntimeKind;
+use sre_core::{ErrorCode, RuntimeKind};
 
 use super::requirements_file::{Requirements, normalised};
 use crate::failure::Failure;
@@ -24,8 +24,8 @@ use crate::failure::Failure;
 pub fn fetch(requirements: &Path, python: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let requirements = Requirements::read(requirements)?;
     let failed = |what: &str, error: std::io::Error| {
-        Failure::operating(
-            "no_folder",
+        Failure::new(
+            ErrorCode::NoFolder,
             format!("cannot {what} a temporary folder: {error}"),
         )
     };
@@ -44,7 +44,7 @@ pub fn fetch(requirements: &Path, python: &Path) -> Result<Vec<(String, Vec<u8>)
 
 /// Everything that pip fetched is a wheel, and everything that was asked for is there.
 fn check_all(names: &[String], wheels: &[(String, Vec<u8>)]) -> Result<(), Failure> {
-    let refused = |detail: String| Err(Failure::usage("requirement_refused", detail));
+    let refused = |detail: String| Err(Failure::new(ErrorCode::RequirementRefused, detail));
     if let Some((other, _)) = wheels.iter().find(|(name, _)| !name.ends_with(".whl")) {
         return refused(format!(
             "pip fetched {other}, which is no wheel; only wheels are packed"
@@ -101,8 +101,8 @@ fn download(
         .stdin(Stdio::null())
         .output()
         .map_err(|error| {
-            Failure::operating(
-                "pip_missing",
+            Failure::new(
+                ErrorCode::PipMissing,
                 format!("{} cannot be started: {error}", python.display()),
             )
             .hint("install Python 3 with pip, or name one with --python")
@@ -113,7 +113,7 @@ fn download(
     let said = String::from_utf8_lossy(&ended.stderr);
     if said.contains("No module named pip") {
         let detail = format!("{} has no pip", python.display());
-        return Err(Failure::operating("pip_missing", detail)
+        return Err(Failure::new(ErrorCode::PipMissing, detail)
             .hint("install pip, or name another Python with --python"));
     }
     // Of what pip did not expect it prints a traceback, whose last line says most.
@@ -129,12 +129,12 @@ fn download(
             "{name} has no wheel of pure Python {} in the index; compiled code cannot run in WebAssembly",
             python_version()
         );
-        return Err(Failure::usage("requirement_refused", detail).hint(
+        return Err(Failure::new(ErrorCode::RequirementRefused, detail).hint(
             "check the name and version; find a pure-Python alternative; or run the skill on the native backend",
         ));
     }
-    Err(Failure::operating(
-        "pip_failed",
+    Err(Failure::new(
+        ErrorCode::PipFailed,
         format!("pip could not fetch the requirements: {error}"),
     ))
 }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::failure::Failure;
+use sre_core::ErrorCode;
 
 /// Longest file, in bytes.
 const LIMIT_BYTES: u64 = 1 << 20;
@@ -40,7 +41,7 @@ impl Requirements {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let unreadable = |why: &dyn std::fmt::Display| {
             let detail = format!("the requirements {} cannot be read: {why}", path.display());
-            Failure::usage("input_unreadable", detail)
+            Failure::new(ErrorCode::InputUnreadable, detail)
         };
         let length = std::fs::metadata(path)
             .map_err(|error| unreadable(&error))?
@@ -55,7 +56,7 @@ impl Requirements {
         let folder = path_itself.parent().unwrap_or(Path::new("/"));
         Self::parse(&text, folder).map_err(|(line, why)| {
             let detail = format!("line {line} of {} {why}", path.display());
-            Failure::usage("requirement_refused", detail).hint(
+            Failure::new(ErrorCode::RequirementRefused, detail).hint(
                 "name packages of an index, as in name[extra]==1.0; python_version >= \"3.9\"; put other wheels into a folder \
                  and name it with --find-links",
             )

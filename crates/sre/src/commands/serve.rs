@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sre_core::ErrorCode;
 use sre_da::LocalStore;
 use sre_orchestrator::{DataFolder, Embedded, HttpCallback, Orchestrator, Registrar, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
@@ -39,12 +40,12 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
             "server.tokens is {}, and there is no such file",
             tokens.path().display()
         );
-        return Err(Failure::usage("tokens_missing", detail)
+        return Err(Failure::new(ErrorCode::TokensMissing, detail)
             .hint("`sre token --set server.tokens=FILE new NAME` makes it"));
     }
     if tokens.is_empty() && !listen.ip().is_loopback() {
         let detail = format!("{listen} is reachable from other machines, and there are no tokens");
-        return Err(Failure::usage("tokens_missing", detail).hint(
+        return Err(Failure::new(ErrorCode::TokensMissing, detail).hint(
             "make one with `sre token new NAME --scopes submit,read`, or listen on 127.0.0.1",
         ));
     }
@@ -124,15 +125,15 @@ impl Service {
         let registrar = Arc::new(registrar.await?);
         let files = vec![
             Watched {
-                code: "journal_moved",
+                code: ErrorCode::JournalMoved,
                 file: journal.database(),
             },
             Watched {
-                code: "store_moved",
+                code: ErrorCode::StoreMoved,
                 file: store.database(),
             },
             Watched {
-                code: "log_moved",
+                code: ErrorCode::LogMoved,
                 file: registrar.log().database(),
             },
         ];
@@ -212,8 +213,8 @@ async fn refresh(tokens: Arc<Tokens>) {
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
-    Failure::operating(
-        "listen_failed",
+    Failure::new(
+        ErrorCode::ListenFailed,
         format!("cannot listen on {address}: {error}"),
     )
     .hint("--listen names another address; port 0 takes any that is free")

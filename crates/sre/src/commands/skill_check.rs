@@ -1,7 +1,7 @@
 //! `sre skill check`: is this a skill, and can the sandbox run it?
 
 use serde_json::json;
-use sre_core::{Manifest, RuntimeKind};
+use sre_core::{ErrorCode, Manifest, RuntimeKind};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{ErrorKind, Sandbox};
 use sre_skill::{PackageLimits, Skill};
@@ -47,10 +47,11 @@ fn compile(skill: &Skill, global: &Global, progress: &Progress) -> Result<(), Fa
     sandbox
         .and_then(|sandbox| sandbox.prepare(skill))
         .map_err(|error| match error.kind() {
-            ErrorKind::Rejected => {
-                Failure::usage("skill_rejected", format!("the skill cannot run: {error}"))
-            }
-            _ => Failure::operating("sandbox_unavailable", error.to_string()),
+            ErrorKind::Rejected => Failure::new(
+                ErrorCode::SkillRejected,
+                format!("the skill cannot run: {error}"),
+            ),
+            _ => Failure::new(ErrorCode::SandboxUnavailable, error.to_string()),
         })
 }
 

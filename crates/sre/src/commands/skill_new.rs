@@ -8,6 +8,7 @@ use crate::cli::{Format, Global, NewArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
+use sre_core::ErrorCode;
 
 /// The files of a new skill. `NAME` in them stands for its name.
 const FILES: &[(&str, &str)] = &[
@@ -31,7 +32,7 @@ pub fn new(args: &NewArgs, global: &Global) -> Result<Exit, Failure> {
     let name = &args.name;
     if !is_name(name) {
         let detail = format!("{name:?} is no name for a skill");
-        return Err(Failure::usage("skill_invalid", detail)
+        return Err(Failure::new(ErrorCode::SkillInvalid, detail)
             .hint("use 1 to 64 lower-case letters, digits and single hyphens, and no hyphen at either end"));
     }
     let folder = args.dir.join(name);
@@ -42,10 +43,13 @@ pub fn new(args: &NewArgs, global: &Global) -> Result<Exit, Failure> {
         .to_string();
     let refuse = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            Failure::usage("folder_exists", format!("{shown} exists already"))
+            Failure::new(ErrorCode::FolderExists, format!("{shown} exists already"))
                 .hint("choose another name, or another place with --dir")
         }
-        _ => Failure::operating("output_failed", format!("cannot make {shown}: {error}")),
+        _ => Failure::new(
+            ErrorCode::OutputFailed,
+            format!("cannot make {shown}: {error}"),
+        ),
     };
     fs::create_dir_all(&args.dir)
         .and_then(|()| fs::create_dir(&folder))

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use sre_core::Manifest;
+use sre_core::{ErrorCode, Manifest};
 use sre_skill::{PackageLimits, Skill};
 
 use super::requirements;
@@ -36,7 +36,7 @@ pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exi
     if super::is_stdout(output) {
         if global.format == Format::Human && std::io::stdout().is_terminal() {
             return Err(
-                Failure::usage("usage", "a .tar.gz is not written to a terminal")
+                Failure::new(ErrorCode::Usage, "a .tar.gz is not written to a terminal")
                     .hint("name a file with --output"),
             );
         }
@@ -44,8 +44,8 @@ pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exi
         return Ok(Exit::Success);
     }
     std::fs::write(output, &packed).map_err(|error| {
-        Failure::operating(
-            "output_failed",
+        Failure::new(
+            ErrorCode::OutputFailed,
             format!("cannot write {}: {error}", output.display()),
         )
     })?;

@@ -1,7 +1,7 @@
 //! `sre verify`: an independent verdict, here on an order of the local data folder.
 
 use serde_json::Value;
-use sre_core::{OrderId, OrderResult, Verdict};
+use sre_core::{ErrorCode, OrderId, OrderResult, Verdict};
 use sre_orchestrator::{DataFolder, Embedded};
 use sre_verify::{Verify, VerifyRequest};
 
@@ -30,8 +30,8 @@ pub fn verify(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result
         || args.require_proof
         || args.witnesses > 0
     {
-        return Err(Failure::usage(
-            "usage",
+        return Err(Failure::new(
+            ErrorCode::Usage,
             format!("these options are for a receipt or a bundle, and there is no file {order_id}"),
         )
         .hint(format!("`sre bundle {order_id} --output FILE` makes one")));
@@ -81,8 +81,8 @@ pub(super) fn stored_result(
 ) -> Result<OrderResult, Failure> {
     let place = folder.path().display();
     if !folder.has_journal() {
-        return Err(Failure::usage(
-            "order_unknown",
+        return Err(Failure::new(
+            ErrorCode::OrderUnknown,
             format!("no order {order_id}: there are no orders in {place}"),
         )
         .hint("--data-dir or SRE_DATA_DIR names another data folder"));
@@ -92,18 +92,20 @@ pub(super) fn stored_result(
         if journal.purged(order_id)?.is_some() {
             let detail =
                 format!("order {order_id} has ended and has been forgotten since, with its result");
-            return Err(Failure::usage("order_forgotten", detail));
+            return Err(Failure::new(ErrorCode::OrderForgotten, detail));
         }
-        return Err(
-            Failure::usage("order_unknown", format!("no order {order_id} in {place}"))
-                .hint("--data-dir or SRE_DATA_DIR names another data folder"),
-        );
+        return Err(Failure::new(
+            ErrorCode::OrderUnknown,
+            format!("no order {order_id} in {place}"),
+        )
+        .hint("--data-dir or SRE_DATA_DIR names another data folder"));
     };
     entry.parsed_result()?.ok_or_else(|| {
-        nothing(
-            "order_open",
+        Failure::new(
+            ErrorCode::OrderOpen,
             format!("order {order_id} has no result yet: it is running or was interrupted"),
         )
+        .with_exit(Exit::Verdict(Verdict::Unverifiable))
         .hint("if it was interrupted, run it again under the same order id")
     })
 }
@@ -121,7 +123,7 @@ fn claim(result: &OrderResult) -> Result<VerifyRequest, Failure> {
             "order {} ended as {status} before anything was committed: {why}",
             result.order_id
         );
-        return Err(nothing("nothing_committed", detail));
+        return Err(Failure::new(ErrorCode::NothingCommitted, detail));
     };
     let reported_output = result
         .output
@@ -131,13 +133,4 @@ fn claim(result: &OrderResult) -> Result<VerifyRequest, Failure> {
         claim,
         reported_output,
     })
-}
-
-fn nothing(code: &'static str, detail: String) -> Failure {
-    Failure {
-        exit: Exit::Verdict(Verdict::Unverifiable),
-        code,
-        detail,
-        hint: None,
-    }
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use sre_core::{CommitResult, InputDigest, OrderId, ReceiptDigest, SkillDigest, VerifyResult};
+use sre_core::{
+    CommitResult, ErrorCode, InputDigest, OrderId, ReceiptDigest, SkillDigest, VerifyResult,
+};
 use sre_da::format_uri;
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
@@ -127,8 +129,8 @@ impl About {
 fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleError>, Failure> {
     if Bundle::looks_like(&bytes) {
         if args.proof.is_some() {
-            return Err(Failure::usage(
-                "usage",
+            return Err(Failure::new(
+                ErrorCode::Usage,
                 "--proof is for a receipt; a bundle has its own",
             ));
         }
@@ -189,7 +191,10 @@ fn replay(
 fn trust(args: &VerifyArgs, folder: &DataFolder) -> Result<Trust, Failure> {
     match &args.trust {
         Some(path) => Trust::parse(&read(path, TRUST_LIMIT_BYTES)?).map_err(|error| {
-            Failure::usage("trust_malformed", format!("{}: {error}", path.display()))
+            Failure::new(
+                ErrorCode::TrustMalformed,
+                format!("{}: {error}", path.display()),
+            )
         }),
         None => Ok(receipts::keys(folder).trust()?),
     }
@@ -199,14 +204,14 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit_bytes + 1).read_to_end(&mut bytes));
     read.map_err(|error| {
-        Failure::usage(
-            "file_unreadable",
+        Failure::new(
+            ErrorCode::FileUnreadable,
             format!("{} cannot be read: {error}", path.display()),
         )
     })?;
     if bytes.len() as u64 > limit_bytes {
         let detail = format!("{} is longer than {limit_bytes} bytes", path.display());
-        return Err(Failure::usage("file_too_large", detail));
+        return Err(Failure::new(ErrorCode::FileTooLarge, detail));
     }
     Ok(bytes)
 }

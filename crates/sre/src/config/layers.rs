@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::{DEFAULT, Settings};
 use crate::failure::Failure;
+use sre_core::ErrorCode;
 
 /// Every setting by name (`server.listen`).
 #[derive(Debug)]
@@ -210,7 +211,7 @@ fn flatten(table: &Table) -> Vec<(String, Value)> {
 }
 
 fn invalid(detail: &str) -> Failure {
-    Failure::usage("config_invalid", detail)
+    Failure::new(ErrorCode::ConfigInvalid, detail)
 }
 
 #[cfg(test)]

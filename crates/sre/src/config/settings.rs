@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sre_core::Backend;
+use sre_core::{Backend, ErrorCode};
 use sre_journal::Backoff;
 use sre_orchestrator::{AddressPolicy, Network, Schedule, WorkerOptions};
 use sre_server::ServerOptions;
@@ -229,7 +229,10 @@ impl Settings {
     pub fn address_policy(&self) -> Result<AddressPolicy, Failure> {
         let network = |text: &String| {
             text.parse::<Network>().map_err(|error| {
-                Failure::usage("config_invalid", format!("callbacks.networks: {error}"))
+                Failure::new(
+                    ErrorCode::ConfigInvalid,
+                    format!("callbacks.networks: {error}"),
+                )
             })
         };
         let networks = self
@@ -259,8 +262,8 @@ impl Settings {
         if period <= Duration::from_secs(1) {
             return Ok(period);
         }
-        Err(Failure::usage(
-            "config_invalid",
+        Err(Failure::new(
+            ErrorCode::ConfigInvalid,
             format!("{name} must be at most 1, found {}", period.as_secs_f64()),
         ))
     }
@@ -321,5 +324,5 @@ fn count(name: &str, value: usize) -> Result<usize, Failure> {
 }
 
 fn invalid(detail: String) -> Failure {
-    Failure::usage("config_invalid", detail)
+    Failure::new(ErrorCode::ConfigInvalid, detail)
 }

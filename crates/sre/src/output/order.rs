@@ -1,6 +1,6 @@
 //! An order's result for people.
 
-use sre_core::{CommitResult, OrderResult, OrderStatus, VerifyResult};
+use sre_core::{CommitResult, ErrorCode, OrderResult, OrderStatus, VerifyResult};
 use sre_skill::Skill;
 
 use super::verdict::{paint_verdict, summary};
@@ -100,27 +100,27 @@ fn verdict(sheet: &mut Sheet, found: &VerifyResult) {
 
 /// What a person can do about a failure.
 fn hint(result: &OrderResult) -> Option<String> {
-    let hint = match result.error_code.as_deref()? {
-        "timeout" => {
+    let hint = match result.error_code.as_deref()?.parse().ok()? {
+        ErrorCode::Timeout => {
             "--sandbox-timeout-seconds limits one execution, --timeout-seconds one attempt; the skill's own \
              runtime.timeout_seconds can shorten it"
         }
-        "out_of_fuel" => "--fuel sets how many instructions a skill may execute",
-        "out_of_memory" => "--mem-limit sets how much memory a skill may use",
-        "bad_output" => {
+        ErrorCode::OutOfFuel => "--fuel sets how many instructions a skill may execute",
+        ErrorCode::OutOfMemory => "--mem-limit sets how much memory a skill may use",
+        ErrorCode::BadOutput => {
             "a skill prints one JSON value to standard output and everything else to standard error"
         }
-        "skill_exited" if result.logs.is_empty() => {
+        ErrorCode::SkillExited if result.logs.is_empty() => {
             "the skill wrote nothing to standard error that would say why"
         }
-        "skill_exited" => "the log is what the skill wrote to standard error",
-        "skill_trapped" => {
+        ErrorCode::SkillExited => "the log is what the skill wrote to standard error",
+        ErrorCode::SkillTrapped => {
             "the program broke down; a panic or an abort in its source is the usual cause"
         }
-        "store_failed" | "sandbox_unavailable" => {
+        ErrorCode::StoreFailed | ErrorCode::SandboxUnavailable => {
             "this was not the skill's doing; run it as a new order, or with --max-retries"
         }
-        "verification_failed" => {
+        ErrorCode::VerificationFailed => {
             return Some(format!(
                 "`sre verify {}` repeats the verification and lists every check",
                 result.order_id

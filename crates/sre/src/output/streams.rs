@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::escape_json;
 use crate::failure::Failure;
+use sre_core::ErrorCode;
 
 /// Writes to standard output. A reader that went away is no error: it has seen all it wanted.
 ///
@@ -15,8 +16,8 @@ use crate::failure::Failure;
 pub fn stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::operating(
-            "output_failed",
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
+            ErrorCode::OutputFailed,
             format!("cannot write to standard output: {error}"),
         )),
         _ => Ok(()),

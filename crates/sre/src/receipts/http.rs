@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sre_core::{BlobDigest, OrderId};
+use sre_core::{BlobDigest, ErrorCode, OrderId};
 use sre_log::{LogSource, SourceError, TILE_LIMIT_BYTES};
 use sre_orchestrator::{http_client, read_body, with_causes};
 use sre_receipt::ENVELOPE_LIMIT_BYTES;
@@ -100,7 +100,7 @@ impl HttpPlace {
     /// When the address is none or has credentials in it, or TLS cannot be set up.
     pub fn new(address: &str) -> Result<Self, Failure> {
         let refuse = |why: &dyn std::fmt::Display| {
-            Failure::usage("url_invalid", format!("{address}: {why}"))
+            Failure::new(ErrorCode::UrlInvalid, format!("{address}: {why}"))
         };
         if !is_url(address) {
             return Err(refuse(&"an address begins with http:// or https://"));
@@ -109,7 +109,7 @@ impl HttpPlace {
         if has_credentials(&base) {
             // Without the address: what must not be in it would be printed with it.
             let detail = "an address must not contain credentials: they would end up in logs and in challenges";
-            return Err(Failure::usage("url_invalid", detail)
+            return Err(Failure::new(ErrorCode::UrlInvalid, detail)
                 .hint("--token-file or SRE_TOKEN gives a token"));
         }
         if base.query().is_some() || base.fragment().is_some() {
@@ -123,7 +123,7 @@ impl HttpPlace {
         let client = http_client()
             .timeout(ANSWER_TIME_LIMIT)
             .build()
-            .map_err(|error| Failure::operating("client_unavailable", error.to_string()))?;
+            .map_err(|error| Failure::new(ErrorCode::ClientUnavailable, error.to_string()))?;
         Ok(Self {
             base,
             client,

@@ -14,7 +14,7 @@ mod sources;
 
 use std::sync::Arc;
 
-use sre_core::OrderId;
+use sre_core::{ErrorCode, OrderId};
 use sre_da::Store;
 use sre_journal::Journal;
 use sre_log::{Log, LogMemory};
@@ -95,8 +95,8 @@ impl Receipts {
     /// When it cannot be stored or entered into the log. Trying again is safe.
     pub async fn issue(&self, order_id: &OrderId) -> Result<(Receipt, TlogProof), Failure> {
         let lost = || {
-            Failure::operating(
-                "receipt_failed",
+            Failure::new(
+                ErrorCode::ReceiptFailed,
                 format!("order {order_id} has no result and no receipt"),
             )
         };

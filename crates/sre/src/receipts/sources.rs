@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sre_core::BlobDigest;
+use sre_core::{BlobDigest, ErrorCode};
 use sre_da::{LocalReader, Source, StoreError, StoreErrorKind};
 
 use super::http::{BLOB_LIMIT_BYTES, HttpPlace, NoAnswer, is_url};
@@ -90,8 +90,8 @@ impl Sources {
             return Ok(());
         }
         if !Path::new(place).is_dir() {
-            return Err(Failure::usage(
-                "source_unknown",
+            return Err(Failure::new(
+                ErrorCode::SourceUnknown,
                 format!("{place} is neither an http(s) address nor a folder"),
             ));
         }
@@ -135,7 +135,8 @@ fn own_token(place: &str) -> Result<Option<String>, Failure> {
 
 /// Only to be read: it may be on a medium that cannot be written, and it is somebody else's.
 fn open_store(folder: &Path) -> Result<LocalReader, Failure> {
-    LocalReader::open(folder).map_err(|error| Failure::operating("store_failed", error.to_string()))
+    LocalReader::open(folder)
+        .map_err(|error| Failure::new(ErrorCode::StoreFailed, error.to_string()))
 }
 
 impl Place {

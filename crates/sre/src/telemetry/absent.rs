@@ -1,6 +1,7 @@
 //! What telemetry is in a program that was built without the feature `otel`: an error where the
 //! settings ask for it.
 
+use sre_core::ErrorCode;
 use sre_orchestrator::Tracing;
 
 use crate::config;
@@ -19,7 +20,7 @@ impl Telemetry {
             return Ok(Self);
         }
         let detail = "telemetry.traces_endpoint: this program was built without the feature otel and sends no traces";
-        Err(Failure::usage("config_invalid", detail))
+        Err(Failure::new(ErrorCode::ConfigInvalid, detail))
     }
 
     /// Tells nobody.

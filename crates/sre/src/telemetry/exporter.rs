@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use sre_core::ErrorCode;
 use sre_orchestrator::{EndedSpan, Tracer, Tracing, http_client};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -73,7 +74,7 @@ impl Telemetry {
                 &std::env::var(HEADERS_VARIABLE).unwrap_or_default(),
             )?)
             .build()
-            .map_err(|error| Failure::operating("telemetry_unavailable", error.to_string()))?;
+            .map_err(|error| Failure::new(ErrorCode::TelemetryUnavailable, error.to_string()))?;
         let (queue, spans) = mpsc::channel(QUEUE_LIMIT_SPANS);
         let dropped = Arc::new(AtomicU64::new(0));
         let sender = Sender {
@@ -115,7 +116,7 @@ impl Telemetry {
 }
 
 fn refuse(detail: &str) -> Failure {
-    Failure::usage("config_invalid", format!("telemetry: {detail}"))
+    Failure::new(ErrorCode::ConfigInvalid, format!("telemetry: {detail}"))
 }
 
 /// The headers of the variable.
@@ -124,8 +125,8 @@ fn headers(text: &str) -> Result<HeaderMap, Failure> {
     for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
         // The value may be a secret, so it is not shown.
         let bad = || {
-            Failure::usage(
-                "config_invalid",
+            Failure::new(
+                ErrorCode::ConfigInvalid,
                 format!("{HEADERS_VARIABLE} must be name=value,name=value"),
             )
         };

@@ -70,7 +70,7 @@ fn lie(
     if outcome.output().is_none() {
         // Who lies consistently.
         result.status = OrderStatus::Failed;
-        result.error_code = outcome.error_code().map(str::to_owned);
+        result.error_code = outcome.error_code().map(|code| code.to_string());
     }
     blobs.extend([outcome.to_canonical(), commit.commitment.to_canonical()]);
     let key = KeyFolder::new(executor.data().join("keys"))

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::ToSpan;
 use serde_json::json;
-use sre_core::{Backend, Digest, Seed, Verdict, canonical_json};
+use sre_core::{Backend, Digest, ErrorCode, Seed, Verdict, canonical_json};
 use sre_orchestrator::{AcceptedOrder, DataFolder, Embedded, OrderConfig};
 use sre_skill::SkillPackage;
 
@@ -49,8 +49,8 @@ pub fn determinism(
     let (runs, vary, warm_only) = (args.runs.get(), args.vary.clone(), args.warm);
     let order = accept(args, global, progress)?;
     let folder = tempfile::tempdir().map_err(|error| {
-        Failure::operating(
-            "no_folder",
+        Failure::new(
+            ErrorCode::NoFolder,
             format!("cannot make a temporary folder: {error}"),
         )
     })?;
@@ -112,9 +112,8 @@ fn accept(
     if order.profile().backend == Backend::Docker {
         let detail =
             "containers see the machine's time and randomness: there is nothing here to measure";
-        return Err(
-            Failure::usage("order_invalid", detail).hint("run it with --backend native or wasm")
-        );
+        return Err(Failure::new(ErrorCode::OrderInvalid, detail)
+            .hint("run it with --backend native or wasm"));
     }
     Ok(order)
 }
@@ -186,8 +185,8 @@ fn run_all(
 
 fn run_one(assignment: &Assignment, folder: &Path) -> Result<Report, Failure> {
     let failed = |what: &str| {
-        Failure::operating(
-            "probe_failed",
+        Failure::new(
+            ErrorCode::ProbeFailed,
             format!("a process of the comparison {what}"),
         )
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sre_core::{Backend, Outcome, Profile};
+use sre_core::{Backend, ErrorCode, Outcome, Profile};
 use sre_orchestrator::AcceptedOrder;
 #[cfg(target_os = "linux")]
 use sre_sandbox::native::{Layer, NativeOptions, NativeSandbox};
@@ -120,12 +120,15 @@ impl Run {
 /// When it cannot be read, or the skill has no outcome.
 pub fn probe() -> Result<Exit, Failure> {
     let assignment: Assignment = serde_json::from_reader(io::stdin().lock()).map_err(|error| {
-        Failure::usage("usage", format!("no assignment on standard input: {error}"))
+        Failure::new(
+            ErrorCode::Usage,
+            format!("no assignment on standard input: {error}"),
+        )
     })?;
     assignment.surroundings.confine();
     let busy = Busy::start(assignment.surroundings.load_threads);
     let report = work(&assignment)
-        .map_err(|error| Failure::operating("sandbox_unavailable", error.to_string()))?;
+        .map_err(|error| Failure::new(ErrorCode::SandboxUnavailable, error.to_string()))?;
     drop(busy);
     output::stdout(output::json_line(&report).as_bytes())?;
     Ok(Exit::Success)

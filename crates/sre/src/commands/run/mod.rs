@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sre_core::{OrderId, OrderResult};
+use sre_core::{ErrorCode, OrderId, OrderResult};
 use sre_orchestrator::{DataFolder, Embedded, OrderConfig, Stage};
 use sre_receipt::Receipt;
 use sre_skill::Skill;
@@ -48,7 +48,10 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
         receipt: receipt_file,
     } = args;
     if receipt_file.as_deref().is_some_and(super::is_stdout) {
-        let failure = Failure::usage("usage", "--receipt -: standard output is the result's");
+        let failure = Failure::new(
+            ErrorCode::Usage,
+            "--receipt -: standard output is the result's",
+        );
         return Err(failure
             .hint("name a file; `sre bundle ORDER --output -` writes receipt and evidence there"));
     }
@@ -199,7 +202,7 @@ fn interrupted(folder: &DataFolder, order_id: &OrderId) -> Failure {
     };
     Failure {
         exit: Exit::Interrupted,
-        code: "interrupted",
+        code: ErrorCode::Interrupted,
         detail,
         hint,
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use sre_core::canonical_json;
+use sre_core::{ErrorCode, canonical_json};
 use sre_orchestrator::OrderConfig;
 use sre_skill::{LocalPaths, SkillPackage};
 
@@ -33,7 +33,7 @@ pub fn read(args: NewOrderArgs) -> Result<OrderConfig, Failure> {
     if let Some(file) = order_file {
         return read_order(&file);
     }
-    let skill = skill.ok_or_else(|| Failure::usage("usage", "no SKILL was given"))?;
+    let skill = skill.ok_or_else(|| Failure::new(ErrorCode::Usage, "no SKILL was given"))?;
     let id = order.order_id.unwrap_or_else(OrderConfig::generate_id);
     let mut config = OrderConfig::new(id, SkillPackage::Path(skill));
     config.input_data = read_input(input)?;
@@ -88,7 +88,10 @@ pub fn read_input(input: InputArgs) -> Result<Value, Failure> {
 
 fn parse(name: &str, text: &[u8]) -> Result<Value, Failure> {
     canonical_json::parse(canonical_json::without_bom(text)).map_err(|error| {
-        let failure = Failure::usage("json_invalid", format!("{name} is not valid JSON: {error}"));
+        let failure = Failure::new(
+            ErrorCode::JsonInvalid,
+            format!("{name} is not valid JSON: {error}"),
+        );
         if text.iter().all(u8::is_ascii_whitespace) {
             failure.hint("it is empty; an empty input is {}")
         } else {
@@ -110,13 +113,13 @@ fn read_file(file: &Path, name: &str, limit_bytes: u64) -> Result<Vec<u8>, Failu
         File::open(file).and_then(|mut f| read(&mut f))
     };
     match text {
-        Ok(text) if text.len() as u64 > limit_bytes => Err(Failure::usage(
-            "input_too_large",
+        Ok(text) if text.len() as u64 > limit_bytes => Err(Failure::new(
+            ErrorCode::InputTooLarge,
             format!("{name} is longer than {limit_bytes} bytes"),
         )),
         Ok(text) => Ok(text),
-        Err(error) => Err(Failure::usage(
-            "input_unreadable",
+        Err(error) => Err(Failure::new(
+            ErrorCode::InputUnreadable,
             format!("{name} cannot be read: {error}"),
         )),
     }

@@ -241,7 +241,7 @@ impl Checker {
             verification,
             execution_time_ms: milliseconds,
             error_message: None,
-            error_code: outcome.error_code().map(str::to_owned),
+            error_code: outcome.error_code().map(|code| code.to_string()),
             output: None,
             attempts: 1,
             logs: String::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
-use sre_core::Digest;
+use sre_core::{Digest, ErrorCode};
 use sre_orchestrator::{
     AddressPolicy, Callback, CallbackError, CallbackMessage, DataFolder, HttpCallback, Network,
 };
@@ -89,11 +89,12 @@ impl Courier {
         if has_credentials(&url) {
             let detail =
                 "--challenge: an address must not contain credentials: they would end up in logs";
-            return Err(Failure::usage("challenge_forbidden", detail));
+            return Err(Failure::new(ErrorCode::ChallengeForbidden, detail));
         }
         let network = |text: &String| {
-            text.parse::<Network>()
-                .map_err(|error| Failure::usage("usage", format!("--challenge-network: {error}")))
+            text.parse::<Network>().map_err(|error| {
+                Failure::new(ErrorCode::Usage, format!("--challenge-network: {error}"))
+            })
         };
         let networks = args
             .challenge_networks
@@ -103,10 +104,13 @@ impl Courier {
         let policy = AddressPolicy::new(networks, args.challenge_ports.clone());
         let policy = policy.set_by("--challenge-port", "--challenge-network");
         policy.check_url(&url).map_err(|error| {
-            Failure::usage("challenge_forbidden", format!("--challenge: {error}"))
+            Failure::new(
+                ErrorCode::ChallengeForbidden,
+                format!("--challenge: {error}"),
+            )
         })?;
         let failed =
-            |error: CallbackError| Failure::operating("callback_unavailable", error.to_string());
+            |error: CallbackError| Failure::new(ErrorCode::CallbackUnavailable, error.to_string());
         let callback =
             HttpCallback::new(policy, Arc::new(folder.open_callback_keys()?)).map_err(failed)?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sre_core::ErrorCode;
 use sre_orchestrator::{DataFolder, Embedded};
 
 use super::report;
@@ -84,6 +85,6 @@ async fn follow(
 fn is_passing(failure: &Failure, has_looked: bool) -> bool {
     matches!(
         failure.code,
-        "service_unreachable" | "receipt_withheld" | "log_unreadable"
-    ) || (has_looked && failure.code == "log_untrusted")
+        ErrorCode::ServiceUnreachable | ErrorCode::ReceiptWithheld | ErrorCode::LogUnreadable
+    ) || (has_looked && failure.code == ErrorCode::LogUntrusted)
 }

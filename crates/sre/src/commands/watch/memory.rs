@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sre_core::Digest;
+use sre_core::{Digest, ErrorCode};
 use sre_durable::{private_folder, replace_file};
 use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::KeyName;
@@ -54,7 +54,7 @@ impl Memory {
             Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path, &error)),
             Err(TryLockError::WouldBlock) => {
                 let detail = format!("another `sre watch` follows {origin} with this data folder");
-                Err(Failure::operating("watch_running", detail)
+                Err(Failure::new(ErrorCode::WatchRunning, detail)
                     .hint("--data-dir gives this one a folder of its own"))
             }
         }
@@ -188,8 +188,8 @@ fn read_state(path: &Path) -> Result<State, Failure> {
 }
 
 fn failed(action: &str, path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    Failure::operating(
-        "watch_memory",
+    Failure::new(
+        ErrorCode::WatchMemory,
         format!("cannot {action} {}: {error}", path.display()),
     )
 }

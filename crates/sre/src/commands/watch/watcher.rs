@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sre_core::{Digest, OrderId, ReceiptDigest, Verdict};
+use sre_core::{Digest, ErrorCode, OrderId, ReceiptDigest, Verdict};
 use sre_log::watch::{self, Fault, Seen};
 use sre_log::{LogMemory, LogSource as _, LookError};
 use sre_orchestrator::{DataFolder, Embedded};
@@ -26,7 +26,6 @@ use super::part::{Measure, Part, Settled};
 use super::state::{Followed, Looked, Parcel, State};
 use crate::cli::WatchArgs;
 use crate::client;
-use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Progress, plural};
 use crate::receipts::{self, HttpLog, HttpPlace};
@@ -175,7 +174,7 @@ impl<'a> Watcher<'a> {
                     "{} challenges wait to be delivered",
                     self.waiting.challenges
                 );
-                return Err(Failure::operating("service_unreachable", detail));
+                return Err(Failure::new(ErrorCode::ServiceUnreachable, detail));
             }
             let start = self.state.position;
             let end = size.min((start / BUNDLE_ENTRIES + 1) * BUNDLE_ENTRIES);
@@ -241,7 +240,7 @@ impl<'a> Watcher<'a> {
     /// no verdict; who answers for everything but some orders withholds these, and does not keep
     /// the others from being checked.
     async fn wait_for(&mut self, silent: &BTreeMap<u64, Settled>) -> Result<(), Failure> {
-        let unreachable = |detail: String| Failure::operating("service_unreachable", detail);
+        let unreachable = |detail: String| Failure::new(ErrorCode::ServiceUnreachable, detail);
         let mut why = silent
             .values()
             .filter_map(|settled| settled.found.as_ref()?.silence.as_ref())
@@ -269,12 +268,7 @@ impl<'a> Watcher<'a> {
             plural(silent.len() as u64, "receipt"),
             self.state.looks_held,
         );
-        Err(Failure {
-            exit: Exit::Verdict(Verdict::Unavailable),
-            code: "receipt_withheld",
-            detail,
-            hint: None,
-        })
+        Err(Failure::new(ErrorCode::ReceiptWithheld, detail))
     }
 
     /// Counts a part, and puts what follows from it into the outbox, from where it is delivered
