@@ -10,10 +10,9 @@ use sre_core::{Annotations, Io, Runtime, RuntimeKind, canonical_json};
 
 use crate::SkillErrorKind;
 use crate::limits::SCHEMA_LIMIT_BYTES;
-use crate::path;
 use crate::tree::{SkillFile, find};
+use crate::{name, path};
 
-const NAME_LIMIT_BYTES: usize = 64;
 const TEXT_LIMIT_BYTES: usize = 256;
 /// What a skill without a version has.
 const NO_VERSION: &str = "0.0.0";
@@ -137,7 +136,7 @@ impl Block {
 
     /// Checks everything that a normalised block promises; also for one that was stored.
     pub(crate) fn check(&self, files: &[SkillFile]) -> Result<(), BlockError> {
-        if !is_name(&self.name) {
+        if !name::is_valid(&self.name) {
             return Err(BlockError::Name(path::shown(self.name.as_bytes())));
         }
         if !is_text(&self.version) {
@@ -225,16 +224,6 @@ fn load_schema(
 
 fn relative(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=NAME_LIMIT_BYTES).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-        && !name.contains("--")
 }
 
 fn is_text(text: &str) -> bool {

@@ -42,7 +42,7 @@ pub(crate) fn read(root: &Path, limits: &PackageLimits) -> Result<Vec<SkillFile>
             }
         }
     }
-    Ok(tree.into_files(&[])?)
+    Ok(tree.into_files()?)
 }
 
 /// Reads one entry; a folder is returned for a later round.

@@ -17,6 +17,8 @@ mod folder;
 mod front_matter;
 mod limits;
 mod meter;
+mod name;
+mod note;
 mod object;
 mod package;
 mod path;
@@ -34,6 +36,7 @@ mod zipball;
 
 pub use error::{SkillError, SkillErrorKind};
 pub use limits::{FRONT_MATTER_LIMIT_BYTES, PATH_LIMIT_BYTES, PackageLimits, SCHEMA_LIMIT_BYTES};
+pub use note::{Note, NoteLevel};
 pub use package::{LocalPaths, SkillPackage};
 pub use path::IGNORED_NAMES;
 pub use schema::{CheckError, SchemaViolation};

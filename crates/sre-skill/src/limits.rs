@@ -12,7 +12,8 @@ pub const SCHEMA_LIMIT_BYTES: usize = 64 * 1024;
 /// Deepest nesting of a JSON Schema: the manifest, which holds it, is read again like any JSON.
 pub const SCHEMA_DEPTH_LIMIT: usize = 64;
 
-/// How large a package may be. The default is 512 files and 16 MiB.
+/// How large a package may be. The default is 10,000 files and 64 MiB: a package that vendors its
+/// dependencies (lodash, python-dateutil, rich) has some thousand files.
 ///
 /// Reading stops at the limit: what lies beyond it is never decompressed and never held in memory,
 /// and sizes that an archive declares are never trusted.
@@ -27,8 +28,8 @@ pub struct PackageLimits {
 impl Default for PackageLimits {
     fn default() -> Self {
         Self {
-            files: 512,
-            unpacked_bytes: 16 << 20,
+            files: 10_000,
+            unpacked_bytes: 64 << 20,
         }
     }
 }

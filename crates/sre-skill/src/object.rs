@@ -113,7 +113,7 @@ pub(crate) fn read(
         let (bytes, executable) = read_file(path, content, limits)?;
         tree.add_file(path, executable, &*bytes)?;
     }
-    Ok((name, raw, tree.into_files(&[])?))
+    Ok((name, raw, tree.into_files()?))
 }
 
 fn read_file<'a>(

@@ -8,9 +8,16 @@
 use crate::limits::PATH_LIMIT_BYTES;
 
 /// Names that are left out of a package, wherever they stand in a path, in every form: version
-/// control, editors' and operating systems' droppings, Python's compiled files. Nothing else is
-/// left out.
-pub const IGNORED_NAMES: [&str; 4] = [".git", ".DS_Store", "__pycache__", "__MACOSX"];
+/// control, files that operating systems leave behind, Python's compiled files. Besides these, only
+/// AppleDouble files (`._name`), which macOS writes beside every file of an archive, are left out.
+pub const IGNORED_NAMES: [&str; 6] = [
+    ".git",
+    ".DS_Store",
+    "__pycache__",
+    "__MACOSX",
+    "Thumbs.db",
+    "desktop.ini",
+];
 
 /// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,9 +79,10 @@ pub(crate) fn check_length(path: &str) -> Result<(), PathProblem> {
     }
 }
 
-/// Whether a part of `path` is one of [`IGNORED_NAMES`].
+/// Whether a part of `path` is left out of packages; see [`IGNORED_NAMES`].
 pub(crate) fn is_ignored(path: &str) -> bool {
-    path.split('/').any(|part| IGNORED_NAMES.contains(&part))
+    path.split('/')
+        .any(|part| IGNORED_NAMES.contains(&part) || part.starts_with("._"))
 }
 
 /// The form under which names that differ in case only are equal. Upper case first, so that `ß` and
@@ -121,6 +129,8 @@ mod tests {
                 && is_ignored(".DS_Store")
                 && is_ignored("x/__pycache__/y.pyc")
         );
+        assert!(is_ignored("a/._b.py") && is_ignored("Thumbs.db") && is_ignored("a/desktop.ini"));
+        assert!(!is_ignored("_private.py") && !is_ignored("a/b._c"));
         assert!(!is_ignored(".gitignore") && !is_ignored("my.git/x") && !is_ignored("target/x"));
     }
 }

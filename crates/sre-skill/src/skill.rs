@@ -14,13 +14,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use sre_core::{Canonical, FileEntry, Manifest, SkillDigest, canonical_json};
 
-use crate::block::{Block, BlockError, RawBlock};
+use crate::block::{Block, RawBlock};
 use crate::error::{SkillError, SkillErrorKind, SourceError};
 use crate::limits::PackageLimits;
 use crate::meter::ShouldStop;
 use crate::schema::{CheckError, Schema};
 use crate::tree::{SkillFile, Tree, find};
-use crate::{folder, front_matter, object, path, tarball, wheel, zipball};
+use crate::{Note, folder, front_matter, name, object, path, tarball, wheel, zipball};
 
 const SKILL_MD: &str = "SKILL.md";
 const SKILL_TOML: &str = "skill.toml";
@@ -34,6 +34,7 @@ pub struct Skill {
     files: Vec<SkillFile>,
     input_schema: Option<Schema>,
     output_schema: Option<Schema>,
+    notes: Vec<Note>,
 }
 
 impl Skill {
@@ -94,7 +95,7 @@ impl Skill {
                     _ => error,
                 }
             })?;
-        Self::from_files(files)
+        Self::from_files(files, folder_name(folder).as_deref())
     }
 
     /// Reads a gzip-compressed tar archive; one top folder around everything is stripped.
@@ -102,7 +103,8 @@ impl Skill {
     /// # Errors
     /// When the package is at fault.
     pub fn from_tar_gz(packed: &[u8], limits: &PackageLimits) -> Result<Self, SkillError> {
-        Self::from_files(tarball::read(packed, limits, &[SKILL_MD, SIDECAR])?)
+        let (files, top) = tarball::read(packed, limits, &[SKILL_MD, SIDECAR])?;
+        Self::from_files(files, top.as_deref())
     }
 
     /// Reads a zip archive; one top folder around everything is stripped.
@@ -110,7 +112,8 @@ impl Skill {
     /// # Errors
     /// When the package is at fault.
     pub fn from_zip(packed: &[u8], limits: &PackageLimits) -> Result<Self, SkillError> {
-        Self::from_files(zipball::read(packed, limits, &[SKILL_MD, SIDECAR])?)
+        let (files, top) = zipball::read(packed, limits, &[SKILL_MD, SIDECAR])?;
+        Self::from_files(files, top.as_deref())
     }
 
     /// Reads the JSON object form. It needs no `SKILL.md`; one among the files is a file like any
@@ -176,7 +179,7 @@ impl Skill {
                 tree.add_file(&path, false, &*file.bytes)?;
             }
         }
-        let files = tree.into_files(&[])?;
+        let files = tree.into_files()?;
         let Manifest {
             name,
             version,
@@ -197,21 +200,24 @@ impl Skill {
         )
     }
 
-    /// The files of a folder or archive, whose block stands in one of them.
-    fn from_files(mut files: Vec<SkillFile>) -> Result<Self, SkillError> {
+    /// The files of a folder or archive, whose block stands in one of them. `folder` is the name of
+    /// the folder that holds them, where there is one.
+    fn from_files(mut files: Vec<SkillFile>, folder: Option<&str>) -> Result<Self, SkillError> {
         let sidecar = files
             .iter()
             .position(|file| file.path == SIDECAR)
             .map(|at| files.remove(at));
-        let (name, raw) = match sidecar {
+        let (name, raw, notes) = match sidecar {
             Some(file) => {
                 let value = canonical_json::parse(&file.bytes)
                     .map_err(|source| SkillError::json(Path::new(SIDECAR), source))?;
-                object::read_block(&value)?
+                let (name, raw) = object::read_block(&value)?;
+                (name, raw, Vec::new())
             }
-            None => read_block(&files)?,
+            None => read_block(&files, folder)?,
         };
-        Self::assemble(Block::new(name, raw, &files)?, files)
+        let skill = Self::assemble(Block::new(name, raw, &files)?, files)?;
+        Ok(Self { notes, ..skill })
     }
 
     fn assemble(block: Block, files: Vec<SkillFile>) -> Result<Self, SkillError> {
@@ -240,6 +246,7 @@ impl Skill {
             files,
             input_schema,
             output_schema,
+            notes: Vec::new(),
         })
     }
 
@@ -255,14 +262,20 @@ impl Skill {
     /// more file, `.sre-skill.json`, that does.
     #[must_use]
     pub fn to_tar_gz(&self) -> Vec<u8> {
-        let own =
-            read_block(&self.files).and_then(|(name, raw)| Ok(Block::new(name, raw, &self.files)?));
+        let own = read_block(&self.files, None)
+            .and_then(|(name, raw, _)| Ok(Block::new(name, raw, &self.files)?));
         let says_it = own.is_ok_and(|block| manifest(block, &self.files) == *self.manifest);
         let sidecar = (!says_it).then(|| {
             let bytes = canonical_json::to_vec(&object::write_block(&self.manifest));
             SkillFile::new(SIDECAR.to_owned(), bytes.into(), false)
         });
         tarball::write(sidecar.iter().chain(&self.files))
+    }
+
+    /// What was noted while the package was read. A skill that was rebuilt from a store has none.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// What the digest is taken over.
@@ -349,8 +362,17 @@ impl fmt::Debug for Skill {
     }
 }
 
-/// Name and execution block of a package with a `SKILL.md`.
-fn read_block(files: &[SkillFile]) -> Result<(String, RawBlock), SkillError> {
+/// The name of a folder, also of one that is given as `.`.
+fn folder_name(folder: &Path) -> Option<String> {
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    name(folder).or_else(|| name(&folder.canonicalize().ok()?))
+}
+
+/// Name, execution block and notes of a package with a `SKILL.md`.
+fn read_block(
+    files: &[SkillFile],
+    folder: Option<&str>,
+) -> Result<(String, RawBlock, Vec<Note>), SkillError> {
     let Some(skill_md) = find(files, SKILL_MD) else {
         let near = files
             .iter()
@@ -360,17 +382,19 @@ fn read_block(files: &[SkillFile]) -> Result<(String, RawBlock), SkillError> {
         });
         return Err(SourceError::NoSkillMd { advice }.into());
     };
-    let front = front_matter::parse_skill_md(&skill_md.bytes)?;
+    let mut front = front_matter::parse_skill_md(&skill_md.bytes)?;
     let mut raw = match find(files, SKILL_TOML) {
         None => front.block,
         Some(_) if !front.block.is_empty() => return Err(SourceError::TwoBlocks.into()),
-        Some(file) => front_matter::parse_skill_toml(&file.bytes)?,
+        Some(file) => {
+            let (raw, notes) = front_matter::parse_skill_toml(&file.bytes)?;
+            front.notes.extend(notes);
+            raw
+        }
     };
-    if raw.runtime.is_none() {
-        return Err(BlockError::NoRuntime.into());
-    }
     raw.version = raw.version.or(front.metadata_version);
-    Ok((front.name, raw))
+    let name = name::choose(front.name.as_deref(), folder, &mut front.notes);
+    Ok((name, raw, front.notes))
 }
 
 fn manifest(block: Block, files: &[SkillFile]) -> Manifest {

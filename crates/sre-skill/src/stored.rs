@@ -93,7 +93,7 @@ pub(crate) fn match_files(
         }
         matched.push(file);
     }
-    names.into_files(&[])?;
+    names.into_files()?;
     match files.into_keys().next() {
         None => Ok(matched),
         Some(extra) => Err(StoredError::Extra {

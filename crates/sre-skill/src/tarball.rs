@@ -39,12 +39,12 @@ impl TarError {
     }
 }
 
-/// Reads every file of the archive.
+/// Reads every file of the archive; also returns the name of the top folder, if one was stripped.
 pub(crate) fn read(
     packed: &[u8],
     limits: &PackageLimits,
     markers: &[&str],
-) -> Result<Vec<SkillFile>, TarError> {
+) -> Result<(Vec<SkillFile>, Option<String>), TarError> {
     let limit = limits.tar_bytes();
     let mut stream = Bounded {
         inner: MultiGzDecoder::new(packed),
@@ -66,14 +66,14 @@ fn read_stream(
     stream: &mut impl Read,
     limits: &PackageLimits,
     markers: &[&str],
-) -> Result<Vec<SkillFile>, TarError> {
+) -> Result<(Vec<SkillFile>, Option<String>), TarError> {
     let mut tree = Tree::new(limits);
     let mut archive = Archive::new(&mut *stream);
     for entry in archive.entries().map_err(TarError::Damaged)? {
         read_entry(&mut tree, entry.map_err(TarError::Damaged)?)?;
     }
     check_rest(stream)?;
-    Ok(tree.into_files(markers)?)
+    Ok(tree.into_files_below(markers)?)
 }
 
 fn read_entry(tree: &mut Tree, mut entry: Entry<'_, impl Read>) -> Result<(), TarError> {

@@ -231,11 +231,21 @@ impl Tree {
         Ok(())
     }
 
-    /// The files, sorted by path. With `markers`, a single top folder that holds one of them is
-    /// stripped when the root holds none.
-    pub(crate) fn into_files(self, markers: &[&str]) -> Result<Vec<SkillFile>, TreeError> {
+    /// The files, sorted by path.
+    pub(crate) fn into_files(self) -> Result<Vec<SkillFile>, TreeError> {
+        self.into_files_below(&[]).map(|(files, _)| files)
+    }
+
+    /// The files, sorted by path. A single top folder that holds one of the `markers` is stripped
+    /// when the root holds none; its name is returned.
+    pub(crate) fn into_files_below(
+        self,
+        markers: &[&str],
+    ) -> Result<(Vec<SkillFile>, Option<String>), TreeError> {
         let mut files: Vec<SkillFile> = self.files.into_values().collect();
-        if let Some(top) = top_folder(&files, markers) {
+        let top = top_folder(&files, markers);
+        let name = top.map(|length| files[0].path[..length - 1].to_owned());
+        if let Some(top) = top {
             for file in &mut files {
                 file.path.drain(..top);
             }
@@ -249,7 +259,7 @@ impl Tree {
                     problem,
                 })?;
         }
-        Ok(files)
+        Ok((files, name))
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn read(
     limits: &PackageLimits,
 ) -> Result<Vec<SkillFile>, WheelError> {
     let wheel = path::shown(wheel.as_bytes());
-    let files = zipball::read(packed, limits, &[]).map_err(|source| WheelError::Zip {
+    let (files, _) = zipball::read(packed, limits, &[]).map_err(|source| WheelError::Zip {
         wheel: wheel.clone(),
         source,
     })?;

@@ -40,12 +40,12 @@ impl ZipError {
     }
 }
 
-/// Reads every file of the archive.
+/// Reads every file of the archive; also returns the name of the top folder, if one was stripped.
 pub(crate) fn read(
     packed: &[u8],
     limits: &PackageLimits,
     markers: &[&str],
-) -> Result<Vec<SkillFile>, ZipError> {
+) -> Result<(Vec<SkillFile>, Option<String>), ZipError> {
     let mut archive = ZipArchive::new(Cursor::new(packed)).map_err(ZipError::Damaged)?;
     if archive.has_duplicate_names() {
         let path = path::shown(&duplicate_name(packed, archive.central_directory_start()));
@@ -55,7 +55,7 @@ pub(crate) fn read(
     for index in 0..archive.len() {
         read_entry(&mut tree, &mut archive, index)?;
     }
-    Ok(tree.into_files(markers)?)
+    Ok(tree.into_files_below(markers)?)
 }
 
 fn read_entry(

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use sre_skill::{Skill, SkillError};
+use sre_skill::{Note, NoteLevel, Skill, SkillError};
 
 fn open(skill_md: &str) -> Result<Skill, SkillError> {
     open_tar(&[entry("SKILL.md", skill_md), entry("main.py", "")])
@@ -39,30 +39,13 @@ fn everything_else_is_refused_with_a_reason() {
         "]".repeat(100)
     );
     let long = format!("license: {}", "x".repeat(70_000));
-    let description = with("").replace(
-        "description: d",
-        &format!("description: {}", "d".repeat(1025)),
-    );
     for (text, part) in [
-        (String::new(), "first line must be"),
-        ("# no front matter".to_owned(), "first line must be"),
         ("---\nname: x\n".to_owned(), "no end"),
         ("---\n- a\n---\n".to_owned(), "must be a mapping"),
-        ("---\n---\n".to_owned(), "SKILL.md"),
-        ("---\nname: x\n---\n".to_owned(), "\"description\""),
-        ("---\ndescription: x\n---\n".to_owned(), "\"name\""),
         (
             "---\nname: x\ndescription: d\n---\n".to_owned(),
             "no execution block",
         ),
-        (
-            with("").replace("name: x", "name: Word_Count"),
-            "\"Word_Count\"",
-        ),
-        (with("").replace("name: x", "name: 5"), "\"name\""),
-        (description, "1024"),
-        (with("anotations: {}"), "\"anotations\""),
-        (with("annotations: {readOnly: true}"), "`readOnly`"),
         (with("annotations: {readOnlyHint: yes}"), "annotations"),
         (
             with("io: {input_schema: &a {type: object}, output_schema: *a}"),
@@ -81,8 +64,10 @@ fn everything_else_is_refused_with_a_reason() {
         (with("io: [a"), "SKILL.md"),
         (with(&deep), "64 levels"),
         (with(&long), "65536"),
-        (with("version: [1]"), "\"version\""),
-        (with("metadata: 5"), "\"metadata\""),
+        (
+            with("").replace("description: d", "description: a: b"),
+            "unquoted \": \" in the value of \"description\" in line 3",
+        ),
         (with("io: {input_schema: 5}"), "input_schema"),
     ] {
         let error = open(&text).expect_err(&text).to_string();
@@ -98,6 +83,106 @@ fn everything_else_is_refused_with_a_reason() {
     )])
     .unwrap_err();
     assert!(error.to_string().contains("UTF-8"), "{error}");
+    let utf_16: Vec<u8> = with("").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let error = open_tar(&[("SKILL.md".to_owned(), utf_16, false)]).unwrap_err();
+    assert!(error.to_string().contains("UTF-16"), "{error}");
+}
+
+/// Front matter is written for many programs: what is not known stays in the file and is noted.
+#[test]
+fn what_is_not_read_is_noted() {
+    let description = format!("description: {}", "d".repeat(1025));
+    for (text, level, part) in [
+        (
+            with("author: me\nhomepage: https://example.org"),
+            NoteLevel::Information,
+            "\"author\"",
+        ),
+        (
+            with("anotations: {}"),
+            NoteLevel::Warning,
+            "\"annotations\"",
+        ),
+        (
+            with("annotations: {readOnly: true}"),
+            NoteLevel::Information,
+            "\"readOnly\"",
+        ),
+        (
+            with("annotations: {readOnlyHimt: true}"),
+            NoteLevel::Warning,
+            "\"readOnlyHint\"",
+        ),
+        (
+            with("").replace(
+                "{entrypoint: main.py}",
+                "{entrypoint: main.py, pricing: {usd: 1}}",
+            ),
+            NoteLevel::Information,
+            "\"pricing\"",
+        ),
+        (
+            with("").replace("description: d\n", ""),
+            NoteLevel::Information,
+            "no description",
+        ),
+        (
+            with("").replace("description: d", &description),
+            NoteLevel::Information,
+            "1024",
+        ),
+        (
+            with("").replace("name: x\n", ""),
+            NoteLevel::Information,
+            "\"name\"",
+        ),
+        (
+            with("").replace("name: x", "name: Word_Count"),
+            NoteLevel::Information,
+            "\"word-count\"",
+        ),
+        (with("version: [1]"), NoteLevel::Warning, "\"version\""),
+    ] {
+        let skill = open(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+        let noted = |note: &Note| note.level == level && note.message.contains(part);
+        assert!(
+            skill.notes().iter().any(noted),
+            "{:?} lack {part:?} for {text:?}",
+            skill.notes()
+        );
+    }
+    assert_eq!(open(&with("")).expect("a skill").notes(), []);
+    let metadata = open(&with("metadata: 5")).expect("metadata of another program");
+    assert_eq!(metadata.manifest().version, "0.0.0");
+}
+
+/// What is not read counts in the digest all the same: it is in the file.
+#[test]
+fn unknown_keys_count_in_the_digest() {
+    let [plain, more] = ["", "author: me"].map(|more| open(&with(more)).expect("a skill").digest());
+    assert_ne!(plain, more);
+}
+
+/// macOS writes these beside every file of an archive, also beside the top folder.
+#[test]
+fn apple_double_files_are_left_out_of_archives() {
+    let double = |path: &str| entry(path, b"\0\x05\x16\x07\0\x02\0\0Mac OS X");
+    let files = [
+        entry("greet/SKILL.md", with("")),
+        entry("greet/main.py", ""),
+    ];
+    let made_on_mac = [
+        double("./._greet"),
+        double("greet/._SKILL.md"),
+        files[0].clone(),
+        double("greet/._main.py"),
+        files[1].clone(),
+        entry("greet/Thumbs.db", "x"),
+    ];
+    assert_eq!(
+        open_tar(&files).expect("a skill").digest(),
+        open_tar(&made_on_mac).expect("a skill").digest()
+    );
 }
 
 #[test]
@@ -114,7 +199,6 @@ fn one_block_only() {
         "{error}"
     );
     for (toml, part) in [
-        ("name = \"x\"", "\"name\" in skill.toml"),
         ("version = 1\n", "must be a string"),
         ("version = ", "skill.toml"),
         ("[io.input_schema]\nmaximum = inf", "not finite"),
