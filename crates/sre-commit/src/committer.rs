@@ -9,7 +9,7 @@ use sre_core::{
     CommitmentDigest, Digest, Engine, OrderId, OutputDigest, SkillDigest,
 };
 use sre_da::{Blob, Store};
-use sre_sandbox::{Execution, Executor, OwnedJob};
+use sre_sandbox::{Execution, Executor, OwnedJob, SandboxError};
 use sre_skill::Skill;
 
 use crate::{Commit, CommitError, CommitRequest, Committed};
@@ -61,10 +61,19 @@ impl Commit for Committer {
             format: COMMITMENT_FORMAT.to_owned(),
             skill: evidence.add_skill(&skill),
             input: evidence.add(Blob::new(input)),
+            invocation: None,
             profile: evidence.add_value(&profile),
             runtime: evidence.add_value(&engine),
+            transcript: None,
             outcome: evidence.add_value(&Canonical::new(execution.outcome)),
         };
+        if let Some(stdout) = execution.outcome.stdout {
+            let Some(bytes) = execution.stdout.clone() else {
+                let message = "the outcome names standard output, and the run did not hand it over";
+                return Err(SandboxError::Bug(message.to_owned()).into());
+            };
+            evidence.0.push(Blob::with_digest(stdout.sha256, bytes));
+        }
         if let Some(output) = &execution.output_canonical {
             evidence.add::<OutputDigest>(Blob::new(output.clone()));
         }
@@ -94,8 +103,8 @@ impl Committer {
         let image = skill
             .manifest()
             .runtime
-            .docker_image
             .as_ref()
+            .and_then(|runtime| runtime.docker_image.as_ref())
             .filter(|_| backend != Backend::Docker);
         let image = image.map(|image| format!("the package's docker_image {image} was not used"));
         let parts: Vec<String> = interpreter.into_iter().chain(image).collect();
@@ -161,6 +170,7 @@ impl Committer {
                 CommitStatus::Failed
             },
             error_message: execution.failure,
+            accept_exit: None,
             commitment: commitment.into_value(),
             commitment_hash,
             commitment_uri: self.store.uri(commitment_hash.into()),
@@ -173,7 +183,7 @@ impl Committer {
             result,
             output: execution.output,
             logs: execution.logs,
-            error_code: execution.outcome.error_code(),
+            error_code: execution.outcome.error_code(None),
         }
     }
 }

@@ -32,6 +32,13 @@ pub struct SandboxConfig {
     /// Limit of what the skill prints to standard output. Default 1 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_limit: Option<ByteSize>,
+    /// Limit of the files in `/workspace`, `$HOME` and `/tmp` together, those of the start
+    /// included. Default 64 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_limit: Option<ByteSize>,
+    /// How many files, folders and links the skill may make there. Default 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_limit_count: Option<u64>,
     /// Processes and threads (native and Docker). Default 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pids_limit: Option<u64>,

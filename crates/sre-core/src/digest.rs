@@ -148,13 +148,19 @@ digest_of! {
     SkillDigest,
     /// Digest of the canonical JSON of an order's input.
     InputDigest,
+    /// Digest of the canonical JSON of an [`Invocation`](crate::Invocation).
+    InvocationDigest,
+    /// Digest of the canonical JSON of a [`Tree`](crate::Tree).
+    TreeDigest,
+    /// Digest of the canonical JSON of a recorded network.
+    TranscriptDigest,
     /// Digest of the canonical JSON of the [`Profile`](crate::Profile) a skill ran under.
     ProfileDigest,
     /// Digest of the canonical JSON of the [`Engine`](crate::Engine) that ran it.
     RuntimeDigest,
     /// Digest of the canonical JSON of an [`Outcome`](crate::Outcome).
     OutcomeDigest,
-    /// Digest of the canonical JSON a skill returned, or of the bytes it printed instead.
+    /// Digest of the canonical JSON a skill returned.
     OutputDigest,
     /// Digest of the canonical JSON of a [`Commitment`](crate::Commitment).
     CommitmentDigest,
@@ -175,6 +181,9 @@ macro_rules! is_address {
 is_address!(
     SkillDigest,
     InputDigest,
+    InvocationDigest,
+    TreeDigest,
+    TranscriptDigest,
     ProfileDigest,
     RuntimeDigest,
     OutcomeDigest,

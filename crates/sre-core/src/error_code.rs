@@ -119,6 +119,8 @@ error_codes! {
     OutOfFuel = "out_of_fuel", Skill, None;
     /// The skill failed after it was refused memory.
     OutOfMemory = "out_of_memory", Skill, None;
+    /// The skill printed more than the output limit.
+    OutputLimit = "output_limit", Skill, None;
     /// The skill printed something other than one valid result.
     BadOutput = "bad_output", Skill, None;
     /// A commit stage of the embedding program reported that the skill failed.

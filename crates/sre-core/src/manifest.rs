@@ -17,8 +17,10 @@ pub struct Manifest {
     pub name: String,
     /// The skill's version, free text.
     pub version: String,
-    /// What to start.
-    pub runtime: Runtime,
+    /// What to start where an order does not say it; absent where the package does not either.
+    /// Its scripts can still be started by an invocation that names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
     /// JSON Schemas of input and output.
     pub io: Io,
     /// What the author declares about the skill's behaviour.
@@ -52,23 +54,33 @@ pub enum RuntimeKind {
     Wasm,
     /// A Python script.
     Python,
-    /// A JavaScript module.
+    /// A JavaScript or TypeScript module.
     Javascript,
+    /// A shell script.
+    Shell,
     /// A native executable or a script with an interpreter line.
     Native,
 }
 
 impl RuntimeKind {
-    /// The kind an entrypoint's name implies: `.wasm` and `.wat` are Wasm, `.py` Python, `.js`,
-    /// `.mjs` and `.cjs` JavaScript, anything else native.
+    /// The kind that an entrypoint's extension names, if it names one: `.wasm` and `.wat` are
+    /// Wasm, `.py` is Python, `.js`, `.mjs`, `.cjs`, `.ts`, `.mts` and `.cts` are JavaScript, `.sh`
+    /// and `.bash` are shell.
+    #[must_use]
+    pub fn of_extension(entrypoint: &str) -> Option<Self> {
+        match entrypoint.rsplit_once('.')?.1 {
+            "wasm" | "wat" => Some(Self::Wasm),
+            "py" => Some(Self::Python),
+            "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" => Some(Self::Javascript),
+            "sh" | "bash" => Some(Self::Shell),
+            _ => None,
+        }
+    }
+
+    /// The kind that an entrypoint's extension names; native where it names none.
     #[must_use]
     pub fn infer(entrypoint: &str) -> Self {
-        match entrypoint.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("wasm" | "wat") => Self::Wasm,
-            Some("py") => Self::Python,
-            Some("js" | "mjs" | "cjs") => Self::Javascript,
-            _ => Self::Native,
-        }
+        Self::of_extension(entrypoint).unwrap_or(Self::Native)
     }
 }
 

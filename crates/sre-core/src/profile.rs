@@ -27,6 +27,12 @@ pub struct Profile {
     pub output_limit_bytes: u64,
     /// Files the guest may keep in `/tmp`, in bytes.
     pub tmp_limit_bytes: u64,
+    /// Files in `/workspace`, `$HOME` and `/tmp` together, in bytes, those of the start included.
+    /// A write beyond it fails with ENOSPC, which is no ending of its own.
+    pub files_limit_bytes: u64,
+    /// Number of files, folders and links there, besides those of the start. One more fails with
+    /// ENOSPC.
+    pub files_limit_count: u64,
     /// How far the guest's clock may advance, in milliseconds: sleeping past it ends the run as a
     /// timeout.
     pub timeout_ms: u64,

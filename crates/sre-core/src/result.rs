@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Backend, Commitment, CommitmentDigest, OrderId, OutputDigest, VerifyResult};
+use crate::{
+    AcceptExit, Backend, Commitment, CommitmentDigest, OrderId, OutputDigest, VerifyResult,
+};
 
 /// The terminal state of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,10 +69,14 @@ pub struct CommitResult {
     pub result_hash: Option<OutputDigest>,
     /// Time of the execution alone, in milliseconds.
     pub execution_time_ms: u64,
-    /// Whether the skill returned a value.
+    /// Whether the skill did what the order wants of it: it returned a value, or exited with a code
+    /// that the invocation accepts.
     pub status: CommitStatus,
     /// What the skill did instead; null on success.
     pub error_message: Option<String>,
+    /// The exit codes that count as success in the command contract; absent in the JSON contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_exit: Option<AcceptExit>,
     /// What was committed.
     pub commitment: Commitment,
     /// Digest of the commitment.
@@ -104,11 +110,11 @@ pub struct Isolation {
     pub repeatability: BTreeMap<String, String>,
 }
 
-/// Whether the skill returned a value.
+/// Whether the skill did what the order wants of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitStatus {
-    /// It returned a value.
+    /// It did.
     Success,
     /// It did something else, which is committed all the same.
     Failed,

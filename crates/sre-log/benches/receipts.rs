@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{key, now, result};
-use sre_core::{Digest, OrderId, OrderResult, Outcome};
+use common::{ended, key, now, result};
+use sre_core::{Digest, Ending, OrderId, OrderResult};
 use sre_da::{Blob, LocalStore, Store};
 use sre_log::{Finished, Log, Notary, Submission};
 use sre_receipt::tlog::Entry;
@@ -26,7 +26,7 @@ const IN_FLIGHT: u64 = 64;
 const BATCH: u64 = 256;
 
 /// What every order's skill does.
-const OUTCOME: Outcome = Outcome::Exited { code: 3 };
+const ENDING: Ending = Ending::Exited { code: 3 };
 
 async fn open(folder: &Path) -> (Arc<LocalStore>, Arc<Log>) {
     let store = common::store(folder);
@@ -130,7 +130,7 @@ async fn issuing(folder: &Path) {
         baseline,
     );
     store
-        .put(vec![Blob::new(OUTCOME.to_canonical())])
+        .put(vec![Blob::new(ended(ENDING).to_canonical())])
         .await
         .expect("stored");
     let notary = Notary::new(store, log.clone(), Host::this("bench"));
@@ -140,7 +140,10 @@ async fn issuing(folder: &Path) {
     });
     let issuer = notary.clone();
     let issued = in_flight(total, move |number| {
-        let (notary, order) = (issuer.clone(), result(order_id(number).as_str(), OUTCOME));
+        let (notary, order) = (
+            issuer.clone(),
+            result(order_id(number).as_str(), ended(ENDING)),
+        );
         async move { drop(notary.issue(&order, now()).await.expect("a receipt")) }
     })
     .await;
@@ -152,7 +155,7 @@ async fn issuing(folder: &Path) {
     let started = Start::now();
     for batch in 0..total / BATCH {
         let orders: Vec<OrderResult> = (0..BATCH)
-            .map(|n| result(order_id(total + batch * BATCH + n).as_str(), OUTCOME))
+            .map(|n| result(order_id(total + batch * BATCH + n).as_str(), ended(ENDING)))
             .collect();
         let finished = |result| Finished {
             result,
@@ -186,11 +189,11 @@ async fn issuing(folder: &Path) {
         );
     }
     row("proof, made when asked for", started.cost(total), baseline);
-    let (one, key) = (result(order_id(0).as_str(), OUTCOME), key(1));
+    let (one, key) = (result(order_id(0).as_str(), ended(ENDING)), key(1));
     let started = Start::now();
     for _ in 0..total {
         let host = Host::this("bench");
-        let outcome = Some(OUTCOME);
+        let outcome = Some(ended(ENDING));
         let circumstances = Circumstances {
             finished_at: now(),
             outcome,

@@ -263,9 +263,7 @@ impl Notary {
     ) -> Result<Outcome, NotaryError> {
         // Of a success it is known from the result, and its digest says that it is the committed
         // one; that spares a read.
-        let returned = commit
-            .result_hash
-            .map(|output| Outcome::Returned { output });
+        let returned = commit.result_hash.map(Outcome::returned);
         if let Some(outcome) =
             returned.filter(|outcome| outcome.digest() == commit.commitment.outcome)
         {

@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{key, now, open, result, store};
-use sre_core::{Method, Outcome, Verdict, VerifyResult};
+use common::{ended, key, now, open, result, store};
+use sre_core::{Ending, Method, Verdict, VerifyResult};
 use sre_da::{Blob, Store as _};
 use sre_log::{Finished, Notary, NotaryError};
 use sre_receipt::tlog::Entry;
@@ -17,7 +17,7 @@ async fn one_order_has_one_receipt_with_one_proof() {
     let store = store(folder.path());
     let log = Arc::new(open(folder.path()).await);
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
-    let outcome = Outcome::Exited { code: 3 };
+    let outcome = ended(Ending::Exited { code: 3 });
     let order = result("t", outcome);
     let missing = notary
         .issue(&order, now())
@@ -90,7 +90,10 @@ async fn the_receipt_of_an_order_is_never_given_to_another_of_the_same_id() {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
-    let outcomes = [Outcome::Exited { code: 3 }, Outcome::Exited { code: 4 }];
+    let outcomes = [
+        ended(Ending::Exited { code: 3 }),
+        ended(Ending::Exited { code: 4 }),
+    ];
     store
         .put(
             outcomes
@@ -151,13 +154,13 @@ async fn a_batch_is_issued_whole_and_in_order_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
-    let known = Outcome::Exited { code: 3 };
+    let known = ended(Ending::Exited { code: 3 });
     store
         .put(vec![Blob::new(known.to_canonical())])
         .await
         .expect("stored");
     let mut orders: Vec<_> = (0..200).map(|n| result(&format!("t{n}"), known)).collect();
-    orders.push(result("lost", Outcome::OutOfFuel));
+    orders.push(result("lost", ended(Ending::OutOfFuel)));
     let all = orders
         .iter()
         .map(|result| Finished {
@@ -201,7 +204,7 @@ async fn verdicts_are_kept_beside_the_order_and_in_the_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, log) = (store(folder.path()), Arc::new(open(folder.path()).await));
     let notary = Notary::new(store.clone(), log.clone(), Host::this("sre"));
-    let outcome = Outcome::OutOfFuel;
+    let outcome = ended(Ending::OutOfFuel);
     store
         .put(vec![Blob::new(outcome.to_canonical())])
         .await

@@ -36,6 +36,15 @@ pub struct OperatorLimits {
     pub output_cap_bytes: u64,
     /// Files in a guest's `/tmp`, in bytes. Default 64 MiB.
     pub tmp_bytes: u64,
+    /// Default of a guest's files in all its writable folders together, in bytes, those it starts
+    /// with included. Default 64 MiB.
+    pub files_bytes: u64,
+    /// Cap of a guest's files, in bytes. Default 512 MiB.
+    pub files_cap_bytes: u64,
+    /// Default number of files, folders and links that a guest may make. Default 10,000.
+    pub files_count: u64,
+    /// Cap of that number. Default 100,000.
+    pub files_cap_count: u64,
     /// Default processes and threads of a native guest. Default 64.
     pub pids: u64,
     /// Cap of processes and threads. Default 1,024.
@@ -67,6 +76,10 @@ impl Default for OperatorLimits {
             output_bytes: 1 << 20,
             output_cap_bytes: 16 << 20,
             tmp_bytes: 64 << 20,
+            files_bytes: 64 << 20,
+            files_cap_bytes: 512 << 20,
+            files_count: 10_000,
+            files_cap_count: 100_000,
             pids: 64,
             pids_cap: 1024,
             cpu_quota_us: 50_000,
@@ -89,6 +102,8 @@ impl OperatorLimits {
             mem_bytes: self.mem_cap_bytes,
             output_bytes: self.output_cap_bytes,
             tmp_bytes: self.tmp_bytes,
+            files_bytes: self.files_cap_bytes,
+            files_count: self.files_cap_count,
             time: self.execution_time_cap,
             pids: self.pids_cap,
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use sre_commit::CommitRequest;
 use sre_core::{
-    COMMITMENT_FORMAT, Canonical, CommitResult, Commitment, CommitmentDigest, Engine, InputDigest,
-    Outcome, OutputDigest, RuntimeDigest, SkillDigest,
+    COMMITMENT_FORMAT, Canonical, CommitResult, Commitment, CommitmentDigest, Content, Ending,
+    Engine, InputDigest, Outcome, OutputDigest, RuntimeDigest, SkillDigest,
 };
 
 /// What a commitment says about an order whose commit stage was replaced, where the stage does not
@@ -72,15 +72,16 @@ impl Claim {
             configuration: BTreeMap::new(),
         })
         .digest();
-        let outcome = output.map_or(Outcome::Exited { code: 1 }, |output| Outcome::Returned {
-            output,
-        });
+        let failed = Outcome::ended(Ending::Exited { code: 1 }, Content::of(b""));
+        let outcome = output.map_or(failed, Outcome::returned);
         let commitment = Canonical::new(Commitment {
             format: COMMITMENT_FORMAT.to_owned(),
             skill: self.skill,
             input: self.input,
+            invocation: None,
             profile: self.profile.digest(),
             runtime,
+            transcript: None,
             outcome: outcome.digest(),
         });
         let digest: CommitmentDigest = commitment.digest();

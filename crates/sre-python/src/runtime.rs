@@ -342,7 +342,7 @@ async fn execute_once(executor: &Executor, order: &AcceptedOrder) -> Result<Answ
         language_runtime: None,
     };
     let execution = executor.execute(slot, job).await?;
-    let error_code = execution.outcome.error_code();
+    let error_code = execution.outcome.error_code(None);
     Ok(Answer::Json(json!({
         "status": if error_code.is_none() { "success" } else { "failed" },
         "output": execution.output,

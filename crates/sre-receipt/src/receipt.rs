@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sre_core::Isolation as Measured;
 use sre_core::{
-    Backend, BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment,
+    AcceptExit, Backend, BlobDigest, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment,
     CommitmentDigest, Digest, Method, OrderId, OrderResult, OrderStatus, Outcome, OutputDigest,
     ReceiptDigest, Resources, Verdict, canonical_json,
 };
@@ -62,6 +62,18 @@ pub struct Provable {
     pub outcome: Outcome,
     /// Digest of the returned value; null unless the skill returned one.
     pub result_hash: Option<OutputDigest>,
+    /// The exit codes that count as success, as the committed invocation has them. Absent in the
+    /// JSON contract, where a returned value is success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_exit: Option<AcceptExit>,
+}
+
+impl Provable {
+    /// Whether the skill did what the order wants of it.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.outcome.is_success(self.accept_exit.as_ref())
+    }
 }
 
 /// What only the executor knows. Signed, not provable.
@@ -218,6 +230,7 @@ impl Receipt {
                 commitment_hash: commit.commitment_hash,
                 outcome,
                 result_hash: commit.result_hash,
+                accept_exit: commit.accept_exit.clone(),
             }),
         };
         let commit = result.commit_result.as_ref();
@@ -289,6 +302,7 @@ impl Receipt {
                 commitment_hash,
                 outcome,
                 result_hash,
+                accept_exit,
             } = provable;
             if commitment.format != COMMITMENT_FORMAT {
                 return Err(ReceiptError::Format(
@@ -307,16 +321,20 @@ impl Receipt {
                 outcome.output() == *result_hash,
                 "the result is not the outcome's",
             )?;
+            must(
+                commitment.invocation.is_some() == accept_exit.is_some(),
+                "accepted exit codes belong to an invocation",
+            )?;
         }
         let reported = &predicate.reported;
         let is_completed = reported.status == OrderStatus::Completed;
-        let has_returned = predicate
+        let has_succeeded = predicate
             .provable
             .as_ref()
-            .is_some_and(|provable| provable.result_hash.is_some());
+            .is_some_and(Provable::is_success);
         must(
-            has_returned || !is_completed,
-            "it says completed of an order that returned nothing",
+            has_succeeded || !is_completed,
+            "it says completed of an order that did not succeed",
         )?;
         must(
             is_completed == reported.error_code.is_none(),
@@ -391,15 +409,13 @@ impl Receipt {
             result_uri: provable.result_hash.map(|hash| uri(hash.into())),
             result_hash: provable.result_hash,
             execution_time_ms: reported.execution_time_ms,
-            status: if provable.result_hash.is_some() {
+            status: if provable.is_success() {
                 CommitStatus::Success
             } else {
                 CommitStatus::Failed
             },
-            error_message: provable
-                .outcome
-                .error_code()
-                .map(|_| provable.outcome.to_string()),
+            error_message: (!provable.is_success()).then(|| provable.outcome.to_string()),
+            accept_exit: provable.accept_exit.clone(),
             commitment: provable.commitment.clone(),
             commitment_hash: provable.commitment_hash,
             commitment_uri: uri(provable.commitment_hash.into()),

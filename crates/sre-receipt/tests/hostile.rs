@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{bundle, examiner, node, now, proof, receipt, returned, trusted};
+use common::{bundle, ended, examiner, node, now, proof, receipt, returned, trusted};
 use jiff::ToSpan;
 use serde_json::{Value, json};
-use sre_core::{Outcome, Verdict, canonical_json};
+use sre_core::{Ending, Verdict, canonical_json};
 use sre_receipt::tlog::{Checkpoint, Note};
 use sre_receipt::{
     Bundle, Envelope, Examination, Examiner, Policy, Purpose, Receipt, SecretKey, Trust,
@@ -256,7 +256,7 @@ fn a_proof_of_another_receipt_does_not_hold() {
 
 #[test]
 fn trust_is_for_a_purpose_and_a_time() {
-    let receipt = receipt("t", Outcome::Exited { code: 3 });
+    let receipt = receipt("t", ended(Ending::Exited { code: 3 }));
     let bytes = receipt.envelope().to_canonical();
     let proof = proof(&receipt, &node(1)).to_string().into_bytes();
     let examine = |keys: &[sre_receipt::TrustedKey], policy| {

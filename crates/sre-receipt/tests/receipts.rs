@@ -2,26 +2,32 @@
 
 mod common;
 
-use common::{bundle, circumstances, examiner, node, proof, receipt, result, returned, timed_out};
+use common::{
+    bundle, circumstances, ended, examiner, node, proof, receipt, result, returned, timed_out,
+};
 use serde_json::{Value, json};
 use sre_core::{
-    BadOutputReason, Digest, OrderStatus, Outcome, OutputDigest, TrapKind, canonical_json,
+    BadOutputReason, Content, Digest, Ending, JsonResult, OrderStatus, Outcome, TrapKind,
+    canonical_json,
 };
 use sre_receipt::{Bundle, Envelope, Receipt, ReceiptError, Statement};
 
 fn outcomes() -> Vec<Outcome> {
     vec![
         returned(),
-        Outcome::Exited { code: 3 },
-        Outcome::Exited { code: -1 },
-        Outcome::Trapped {
+        ended(Ending::Exited { code: 3 }),
+        ended(Ending::Exited { code: -1 }),
+        ended(Ending::Trapped {
             trap: TrapKind::StackOverflow,
-        },
-        Outcome::OutOfFuel,
-        Outcome::OutOfMemory,
-        Outcome::BadOutput {
-            reason: BadOutputReason::NotJson,
-            printed: OutputDigest::of(b"oops"),
+        }),
+        ended(Ending::OutOfFuel),
+        ended(Ending::OutOfMemory),
+        ended(Ending::OutputLimit),
+        Outcome {
+            result: Some(JsonResult::Invalid {
+                reason: BadOutputReason::NotJson,
+            }),
+            ..Outcome::ended(Ending::Exited { code: 0 }, Content::of(b"oops"))
         },
     ]
 }
@@ -86,7 +92,7 @@ fn a_receipt_leads_back_to_what_was_claimed() {
 #[test]
 fn an_outcome_that_was_not_committed_gets_no_receipt() {
     let result = result("t", returned());
-    for outcome in [None, Some(Outcome::OutOfFuel)] {
+    for outcome in [None, Some(ended(Ending::OutOfFuel))] {
         assert!(Receipt::issue(&result, circumstances(outcome), &node(1).secret).is_err());
     }
 }
@@ -166,9 +172,9 @@ fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
             "{member}: {error}"
         );
     }
-    let mut result = result("t", Outcome::Exited { code: 3 });
+    let mut result = result("t", ended(Ending::Exited { code: 3 }));
     (result.status, result.error_code) = (OrderStatus::Completed, None);
-    let circumstances = circumstances(Some(Outcome::Exited { code: 3 }));
+    let circumstances = circumstances(Some(ended(Ending::Exited { code: 3 })));
     assert!(matches!(
         Receipt::issue(&result, circumstances, &node(1).secret),
         Err(ReceiptError::Contradiction(_))

@@ -12,9 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{
-    bundle, circumstances, examiner, node, now, proof, receipt, returned, timed_out, trusted,
+    bundle, circumstances, ended, examiner, node, now, proof, receipt, returned, timed_out, trusted,
 };
-use sre_core::Outcome;
+use sre_core::Ending;
 use sre_receipt::tlog::{Checkpoint, Note, TlogProof, VerifierKey};
 use sre_receipt::{
     Bundle, PublicKey, Purpose, Receipt, SecretKey, Trust, TrustedKey, VerdictStatement,
@@ -26,7 +26,7 @@ fn fixtures() -> PathBuf {
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let returned = receipt("fixture", returned());
-    let exited = receipt("fixture-exited", Outcome::Exited { code: 3 });
+    let exited = receipt("fixture-exited", ended(Ending::Exited { code: 3 }));
     let timeout = Receipt::issue(
         &timed_out("fixture-timeout"),
         circumstances(None),

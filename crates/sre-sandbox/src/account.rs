@@ -5,7 +5,7 @@
 //! ([`Sandbox::execute_recorded`](crate::Sandbox::execute_recorded)). It keeps the calls that
 //! decide the outcome, which are those that print and the one that exits; the others are counted.
 
-use crate::Ending;
+use sre_core::Ending;
 
 /// Calls that are kept one by one. What a result of the default output limit needs at most, one
 /// byte each.

@@ -9,6 +9,8 @@ use std::time::Instant;
 use serde_json::Value;
 use sre_core::{Backend, Canonical, Digest, Engine, Isolation, Outcome, Profile, Resources};
 use sre_skill::Skill;
+#[cfg(any(feature = "wasm", feature = "native"))]
+use {sre_core::RuntimeKind, sre_skill::SkillFile};
 
 use crate::{Account, LanguageRuntimes, Printed, SandboxError};
 
@@ -91,6 +93,22 @@ pub trait Sandbox: Send + Sync {
     }
 }
 
+/// The program that an order starts where it names none, and its kind.
+///
+/// # Errors
+/// [`SandboxError::Rejected`] when the package does not name one either.
+#[cfg(any(feature = "wasm", feature = "native"))]
+pub(crate) fn entry(skill: &Skill) -> Result<(&SkillFile, RuntimeKind), SandboxError> {
+    let runtime = skill.manifest().runtime.as_ref();
+    runtime
+        .and_then(|runtime| Some((skill.file(&runtime.entrypoint)?, runtime.kind)))
+        .ok_or_else(|| {
+            SandboxError::Rejected(String::from(
+                "the package does not say what to start; name one of its programs",
+            ))
+        })
+}
+
 /// One execution.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
@@ -111,10 +129,12 @@ pub struct Job<'a> {
 pub struct Execution {
     /// What it did, as it is committed.
     pub outcome: Outcome,
-    /// The returned value; `None` unless the outcome is [`Outcome::Returned`].
+    /// The returned value, where the outcome has one.
     pub output: Option<Value>,
     /// The returned value as canonical JSON: the bytes whose digest the outcome carries.
     pub output_canonical: Option<Vec<u8>>,
+    /// What it printed, where the outcome names that.
+    pub stdout: Option<Arc<[u8]>>,
     /// For people: what went wrong; `None` for a success.
     pub failure: Option<String>,
     /// Standard error, capped at [`LOG_LIMIT_BYTES`](crate::LOG_LIMIT_BYTES).
@@ -134,6 +154,7 @@ impl Execution {
         let Printed {
             outcome,
             output,
+            stdout,
             failure,
         } = printed;
         let (output, output_canonical) = output.unzip();
@@ -141,6 +162,7 @@ impl Execution {
             outcome,
             output,
             output_canonical,
+            stdout,
             failure,
             logs,
             resources,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use sre_core::canonical_json::VALUE_DEPTH_LIMIT;
-use sre_core::{BadOutputReason, Outcome, OutputDigest, TrapKind, canonical_json};
+use sre_core::{
+    BadOutputReason, Content, Ending, JsonResult, Outcome, OutputDigest, canonical_json,
+};
 use sre_skill::{CheckError, Skill};
 
 use crate::SandboxError;
@@ -40,21 +42,6 @@ pub fn environment(input: &[u8]) -> Vec<(String, String)> {
     ]
 }
 
-/// How a guest ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// By itself, with this code.
-    Exited(i32),
-    /// Stopped for a fault.
-    Trapped(TrapKind),
-    /// Stopped because its instructions were used up.
-    OutOfFuel,
-    /// Stopped for a fault after memory was refused to it.
-    OutOfMemory,
-    /// Stopped because it printed more than the output limit.
-    OutputLimit,
-}
-
 /// What became of an ending under the contract.
 #[derive(Debug, Clone)]
 pub struct Printed {
@@ -62,6 +49,8 @@ pub struct Printed {
     pub outcome: Outcome,
     /// The returned value and its canonical JSON.
     pub output: Option<(Value, Vec<u8>)>,
+    /// What was printed; `None` where the value is what was printed.
+    pub stdout: Option<Arc<[u8]>>,
     /// What went wrong, for people.
     pub failure: Option<String>,
 }
@@ -78,17 +67,14 @@ pub fn judge(
     stdout: &[u8],
     may_go_on: impl Fn() -> Result<(), SandboxError> + Send + Sync + 'static,
 ) -> Result<Printed, SandboxError> {
-    let outcome = match ending {
-        Ending::Exited(0) => return read_output(skill, stdout, Arc::new(may_go_on)),
-        Ending::Exited(code) => Outcome::Exited { code },
-        Ending::Trapped(trap) => Outcome::Trapped { trap },
-        Ending::OutOfFuel => Outcome::OutOfFuel,
-        Ending::OutOfMemory => Outcome::OutOfMemory,
-        Ending::OutputLimit => return Ok(bad_output(BadOutputReason::TooLong, stdout, None)),
-    };
+    if ending == (Ending::Exited { code: 0 }) {
+        return read_output(skill, stdout, Arc::new(may_go_on));
+    }
+    let outcome = Outcome::ended(ending, Content::of(stdout));
     Ok(Printed {
         outcome,
         output: None,
+        stdout: Some(stdout.into()),
         failure: Some(outcome.to_string()),
     })
 }
@@ -127,12 +113,10 @@ fn read_output(
         }
     }
     let canonical = canonical_json::to_vec(&value);
-    let outcome = Outcome::Returned {
-        output: OutputDigest::of(&canonical),
-    };
     Ok(Printed {
-        outcome,
+        outcome: Outcome::returned(OutputDigest::of(&canonical)),
         output: Some((value, canonical)),
+        stdout: None,
         failure: None,
     })
 }
@@ -168,9 +152,9 @@ fn read_value(stdout: &[u8]) -> Result<Value, (BadOutputReason, Option<String>)>
 }
 
 fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) -> Printed {
-    let outcome = Outcome::BadOutput {
-        reason,
-        printed: OutputDigest::of(stdout),
+    let outcome = Outcome {
+        result: Some(JsonResult::Invalid { reason }),
+        ..Outcome::ended(Ending::Exited { code: 0 }, Content::of(stdout))
     };
     let mut failure = outcome.to_string();
     if let Some(detail) = detail {
@@ -182,6 +166,7 @@ fn bad_output(reason: BadOutputReason, stdout: &[u8], detail: Option<String>) ->
     Printed {
         outcome,
         output: None,
+        stdout: Some(stdout.into()),
         failure: Some(failure),
     }
 }

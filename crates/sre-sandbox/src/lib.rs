@@ -34,7 +34,7 @@ mod world;
 
 pub use account::{Account, HostCall};
 pub use backend::{Execution, Job, Sandbox, Stop};
-pub use contract::{CONTRACT_VERSION, Ending, LOG_LIMIT_BYTES, Printed, environment, judge};
+pub use contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, Printed, environment, judge};
 pub use error::{ErrorKind, SandboxError};
 pub use executor::{Executor, OwnedJob, Slot};
 pub use language::{LanguageRuntime, LanguageRuntimes, SupplyError};

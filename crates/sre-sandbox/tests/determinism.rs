@@ -9,7 +9,7 @@ use common::{
     shared, skill,
 };
 use serde_json::{Value, json};
-use sre_core::{Outcome, canonical_json};
+use sre_core::{Ending, canonical_json};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, Stop};
 
@@ -293,7 +293,7 @@ fn stacks_end_at_the_same_depth() {
     let observe = || {
         let execution = run(shared(), &skill, &json!({}), &profile()).expect("an outcome");
         assert!(
-            matches!(execution.outcome, Outcome::Trapped { .. }),
+            matches!(execution.outcome.ending, Ending::Trapped { .. }),
             "{}",
             execution.outcome
         );

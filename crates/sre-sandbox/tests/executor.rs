@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use played::{Played, profile, skill};
 use sre_core::Resources;
-use sre_sandbox::{Ending, Execution, Executor, OwnedJob, SandboxError, judge};
+use sre_core::{Ending, JsonResult};
+use sre_sandbox::{Execution, Executor, OwnedJob, SandboxError, judge};
 
 /// Claims to take as long as it is told, and writes down where it ran and with how much time.
 struct Told {
@@ -39,7 +40,7 @@ fn told(deterministic: bool) -> (Arc<Told>, Executor) {
         if elapsed > job.time_limit {
             return Err(SandboxError::Timeout(job.time_limit));
         }
-        let judged = judge(job.skill, Ending::Exited(0), b"1", || Ok(()))?;
+        let judged = judge(job.skill, Ending::Exited { code: 0 }, b"1", || Ok(()))?;
         Ok(Execution::new(
             judged,
             String::new(),
@@ -131,16 +132,16 @@ fn the_check_of_an_output_ends_with_the_order() {
         "io": {"output_schema": {"items": {"required": ["a"]}}}});
     let skill = sre_skill::Skill::from_object(&object, &sre_skill::PackageLimits::default())
         .expect("a skill");
-    let judged = judge(&skill, Ending::Exited(0), b"[{}]", || {
+    let judged = judge(&skill, Ending::Exited { code: 0 }, b"[{}]", || {
         Err(SandboxError::Timeout(Duration::from_secs(2)))
     });
     assert!(
         matches!(judged, Err(SandboxError::Timeout(_))),
         "{judged:?}"
     );
-    let judged = judge(&skill, Ending::Exited(0), b"[{}]", || Ok(())).expect("an outcome");
+    let judged = judge(&skill, Ending::Exited { code: 0 }, b"[{}]", || Ok(())).expect("an outcome");
     assert!(
-        matches!(judged.outcome, sre_core::Outcome::BadOutput { .. }),
+        matches!(judged.outcome.result, Some(JsonResult::Invalid { .. })),
         "{judged:?}"
     );
 }

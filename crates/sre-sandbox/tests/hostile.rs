@@ -4,7 +4,7 @@ mod common;
 
 use common::{PRELUDE, Program, profile, profile_with, run, shared, skill};
 use serde_json::{Value, json};
-use sre_core::{ErrorCode, Outcome, TrapKind};
+use sre_core::{Ending, ErrorCode, TrapKind};
 use sre_sandbox::wasm::WasmOptions;
 use sre_sandbox::{ErrorKind, Execution};
 
@@ -13,19 +13,21 @@ fn execution(text: &str, changes: Value) -> Execution {
     run(shared(), &skill, &json!({"n": 1}), &profile_with(changes)).expect("an outcome")
 }
 
-/// The outcome of a program that has the prelude.
-fn outcome(body: &str) -> Outcome {
-    execution(&format!("(module {PRELUDE} {body})"), json!({})).outcome
+/// How a program ends that has the prelude.
+fn ending(body: &str) -> Ending {
+    execution(&format!("(module {PRELUDE} {body})"), json!({}))
+        .outcome
+        .ending
 }
 
-fn trapped(trap: TrapKind) -> Outcome {
-    Outcome::Trapped { trap }
+fn trapped(trap: TrapKind) -> Ending {
+    Ending::Trapped { trap }
 }
 
 #[test]
 fn traps_are_told_apart() {
     let body = |code: &str| {
-        outcome(&format!(
+        ending(&format!(
             "(table 1 funcref) (type $t (func)) (func (export \"_start\") {code})"
         ))
     };
@@ -64,18 +66,18 @@ fn traps_are_told_apart() {
 #[test]
 fn start_functions_are_guests_too() {
     let with = |early: &str| {
-        outcome(&format!(
+        ending(&format!(
             "(func $early {early}) (start $early) (func (export \"_start\"))"
         ))
     };
     assert_eq!(with("(unreachable)"), trapped(TrapKind::Unreachable));
     assert_eq!(
         with("(call $proc_exit (i32.const 7))"),
-        Outcome::Exited { code: 7 }
+        Ending::Exited { code: 7 }
     );
-    assert_eq!(with("(loop $more (br $more))"), Outcome::OutOfFuel);
+    assert_eq!(with("(loop $more (br $more))"), Ending::OutOfFuel);
     let grow = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable)";
-    assert_eq!(with(grow), Outcome::OutOfMemory);
+    assert_eq!(with(grow), Ending::OutOfMemory);
     let sleep = format!(
         "(module {PRELUDE} (func (export \"_start\")) (start $early)
          (func $early (loop $more (drop (call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 0))) (br $more))))"
@@ -92,23 +94,23 @@ fn start_functions_are_guests_too() {
 #[test]
 fn exit_codes_are_whole_numbers() {
     let exit = |code: &str| {
-        outcome(&format!(
+        ending(&format!(
             "(func (export \"_start\") (call $proc_exit (i32.const {code})))"
         ))
     };
     for code in [1, 127, 255, 256, i32::MAX, -1, i32::MIN] {
-        assert_eq!(exit(&code.to_string()), Outcome::Exited { code });
+        assert_eq!(exit(&code.to_string()), Ending::Exited { code });
     }
 }
 
 #[test]
 fn segments_that_do_not_fit() {
     assert_eq!(
-        outcome("(data (i32.const -1) \"x\") (func (export \"_start\"))"),
+        ending("(data (i32.const -1) \"x\") (func (export \"_start\"))"),
         trapped(TrapKind::MemoryOutOfBounds)
     );
     let table = "(table 1 funcref) (elem (i32.const 9) $f) (func $f (export \"_start\"))";
-    assert_eq!(outcome(table), trapped(TrapKind::TableOutOfBounds));
+    assert_eq!(ending(table), trapped(TrapKind::TableOutOfBounds));
 }
 
 /// Without an exported memory no call can name an address; the module runs all the same.
@@ -118,7 +120,7 @@ fn a_module_without_memory() {
         (func (export \"_start\") (if (i32.ne (call $close (i32.const 1)) (i32.const 28)) (then (unreachable)))))";
     let execution = execution(text, json!({}));
     assert_eq!(
-        execution.outcome.error_code(),
+        execution.outcome.error_code(None),
         Some(ErrorCode::BadOutput),
         "{}",
         execution.outcome
@@ -148,10 +150,10 @@ fn memories_are_counted_together() {
         )
     };
     let fits = execution(&text(341), json!({})).outcome;
-    assert_eq!(fits.error_code(), Some(ErrorCode::BadOutput));
+    assert_eq!(fits.error_code(None), Some(ErrorCode::BadOutput));
     assert_eq!(
-        execution(&text(342), json!({})).outcome,
-        Outcome::OutOfMemory
+        execution(&text(342), json!({})).outcome.ending,
+        Ending::OutOfMemory
     );
 }
 
@@ -161,7 +163,12 @@ fn tables_are_limited() {
         (if (i32.ne (table.grow (ref.null func) (i32.const 99990)) (i32.const 10)) (then (unreachable)))
         (if (i32.ne (table.grow (ref.null func) (i32.const 1)) (i32.const -1)) (then (unreachable)))
         (call $print_byte (i32.const 49)))";
-    assert!(outcome(body).output().is_some());
+    assert!(
+        execution(&format!("(module {PRELUDE} {body})"), json!({}))
+            .outcome
+            .output()
+            .is_some()
+    );
 }
 
 /// A host call at the very end of the guest's stack needs room of its own.
@@ -173,7 +180,7 @@ fn host_calls_at_the_end_of_the_stack() {
             (drop (call $path_create_directory (i32.const 4) (i32.const 1056) (i32.const 14)))
             (call $deeper))
         (func (export \"_start\") (call $deeper))";
-    assert_eq!(outcome(body), trapped(TrapKind::StackOverflow));
+    assert_eq!(ending(body), trapped(TrapKind::StackOverflow));
 }
 
 /// Huge frames must not step over the guard.
@@ -192,7 +199,7 @@ fn a_huge_frame_is_a_stack_overflow() {
         "(func $big (result v128) {locals} {uses} (drop (call $big)) (i8x16.splat (i32.const 0)) {sum})
          (func (export \"_start\") (drop (call $big)))"
     );
-    assert_eq!(outcome(&body), trapped(TrapKind::StackOverflow));
+    assert_eq!(ending(&body), trapped(TrapKind::StackOverflow));
 }
 
 /// Many orders of greedy guests at once: each takes all the memories and tables it may, and all
@@ -214,7 +221,7 @@ fn greedy_guests_take_no_others_place() {
         for _ in 0..slots {
             scope.spawn(|| {
                 let execution = run(&sandbox, &greedy, &json!({}), &profile).expect("a place");
-                assert_eq!(execution.outcome, Outcome::OutOfFuel);
+                assert_eq!(execution.outcome.ending, Ending::OutOfFuel);
             });
         }
     });

@@ -74,7 +74,7 @@ fn survive(name: &str, text: &str, seed: u64) {
         let kind = match run(shared(), &mutant, &json!({}), &profile) {
             Ok(execution) => execution
                 .outcome
-                .error_code()
+                .error_code(None)
                 .map_or("returned", |code| code.as_str()),
             Err(error) => match error.kind() {
                 ErrorKind::Rejected => "rejected",

@@ -89,7 +89,7 @@ impl RawBlock {
 pub(crate) struct Block {
     pub(crate) name: String,
     pub(crate) version: String,
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Option<Runtime>,
     pub(crate) io: Io,
     pub(crate) annotations: Annotations,
 }
@@ -119,14 +119,14 @@ impl Block {
         let block = Self {
             name,
             version: raw.version.unwrap_or_else(|| NO_VERSION.to_owned()),
-            runtime: Runtime {
+            runtime: Some(Runtime {
                 kind: runtime
                     .kind
                     .unwrap_or_else(|| RuntimeKind::infer(&entrypoint)),
                 entrypoint,
                 docker_image: runtime.docker_image,
                 timeout_seconds: runtime.timeout_seconds,
-            },
+            }),
             io,
             annotations: section("annotations", raw.annotations)?,
         };
@@ -142,8 +142,10 @@ impl Block {
         if !is_text(&self.version) {
             return Err(BlockError::Text { field: "version" });
         }
-        if self
-            .runtime
+        let Some(runtime) = &self.runtime else {
+            return Ok(());
+        };
+        if runtime
             .docker_image
             .as_deref()
             .is_some_and(|image| !is_text(image))
@@ -152,20 +154,19 @@ impl Block {
                 field: "runtime.docker_image",
             });
         }
-        if let Some(seconds) = self
-            .runtime
+        if let Some(seconds) = runtime
             .timeout_seconds
             .filter(|seconds| !(seconds.is_finite() && *seconds > 0.0))
         {
             return Err(BlockError::Timeout(seconds));
         }
-        let entrypoint = &self.runtime.entrypoint;
+        let entrypoint = &runtime.entrypoint;
         let shown = path::shown(entrypoint.as_bytes());
         let file = find(files, entrypoint).ok_or_else(|| BlockError::NoEntrypoint {
             entrypoint: shown.clone(),
             advice: advice(entrypoint, files),
         })?;
-        if self.runtime.kind == RuntimeKind::Native && !file.executable {
+        if runtime.kind == RuntimeKind::Native && !file.executable {
             return Err(BlockError::NotExecutable(shown));
         }
         Ok(())

@@ -302,14 +302,11 @@ impl Skill {
         find(&self.files, path)
     }
 
-    /// The file to start.
-    ///
-    /// # Panics
-    /// Never: every constructor checks that it is there.
+    /// The file to start where an order names none; `None` where the package names none either.
     #[must_use]
-    pub fn entrypoint(&self) -> &SkillFile {
-        self.file(&self.manifest.runtime.entrypoint)
-            .expect("checked by every constructor")
+    pub fn entrypoint(&self) -> Option<&SkillFile> {
+        let runtime = self.manifest.runtime.as_ref()?;
+        self.file(&runtime.entrypoint)
     }
 
     /// Checks an input against the skill's schema; without one, anything goes. It may take some

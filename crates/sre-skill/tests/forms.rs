@@ -18,15 +18,14 @@ fn an_exo_package_reads_as_it_is() {
         (manifest.name.as_str(), manifest.version.as_str()),
         ("word-count", "1.10")
     );
-    assert_eq!(manifest.runtime.kind, RuntimeKind::Python);
-    assert_eq!(
-        manifest.runtime.docker_image.as_deref(),
-        Some("python:3.11-slim")
-    );
-    assert_eq!(manifest.runtime.timeout_seconds, Some(30.0));
+    let runtime = manifest.runtime.as_ref().expect("an execution block");
+    assert_eq!(runtime.kind, RuntimeKind::Python);
+    assert_eq!(runtime.docker_image.as_deref(), Some("python:3.11-slim"));
+    assert_eq!(runtime.timeout_seconds, Some(30.0));
     assert_eq!(manifest.annotations.read_only_hint, Some(true));
-    assert_eq!(skill.entrypoint().path, "scripts/main.py");
-    assert_eq!(&*skill.entrypoint().bytes, b"print(1)\n");
+    let entrypoint = skill.entrypoint().expect("an entrypoint");
+    assert_eq!(entrypoint.path, "scripts/main.py");
+    assert_eq!(&*entrypoint.bytes, b"print(1)\n");
     assert_eq!(skill.digest(), manifest.digest());
 }
 
@@ -245,7 +244,7 @@ fn a_stored_skill_is_checked_byte_by_byte() {
         SkillErrorKind::Refused
     );
     let mut nowhere = skill.manifest().clone().into_value();
-    nowhere.runtime.entrypoint = "main.py".into();
+    nowhere.runtime.as_mut().expect("a block").entrypoint = "main.py".into();
     refuse(nowhere, files(), "is it one of \"scripts/main.py\"");
     let mut large = skill.manifest().clone().into_value();
     large.io.input_schema = Some(json!({"maximum": u64::MAX}));

@@ -28,6 +28,7 @@ pub(crate) fn find(
     let itself = Told {
         outcome: &first.outcome,
         output: first.output_canonical.as_deref(),
+        stdout: first.stdout.as_deref(),
         whose: "the first replay's",
         is: "is what the first replay did",
     };

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sre_core::{
-    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, InputDigest, Manifest,
-    Outcome, Profile, SkillDigest, Verdict, canonical_json,
+    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Content, InputDigest,
+    Manifest, Outcome, Profile, SkillDigest, Verdict, canonical_json,
 };
 use sre_da::{Store, parse_uri};
 use sre_skill::{Skill, SkillErrorKind};
@@ -216,6 +216,27 @@ pub(crate) async fn skill(
         Err(Finding::tampered(format!(
             "the skill's digest is {}, not {digest}",
             skill.digest()
+        )))
+    }
+}
+
+/// What is committed as standard output, where the outcome names it.
+pub(crate) async fn stdout(
+    store: &dyn Store,
+    outcome: &Outcome,
+    limits: &ReplayLimits,
+) -> Result<Option<Arc<[u8]>>, Finding> {
+    let Some(Content { sha256, size }) = outcome.stdout else {
+        return Ok(None);
+    };
+    limits::check("bytes of output", size, limits.output_bytes)?;
+    let bytes = store.get(sha256).await?;
+    if bytes.len() as u64 == size {
+        Ok(Some(bytes))
+    } else {
+        Err(Finding::tampered(format!(
+            "{sha256} has {} bytes, the outcome says {size}",
+            bytes.len()
         )))
     }
 }

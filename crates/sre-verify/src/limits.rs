@@ -30,6 +30,10 @@ pub struct ReplayLimits {
     pub output_bytes: u64,
     /// Files in the guest's `/tmp`, in bytes. Default 64 MiB.
     pub tmp_bytes: u64,
+    /// Files in all of the guest's writable folders together, in bytes. Default 512 MiB.
+    pub files_bytes: u64,
+    /// Files, folders and links that the guest may make. Default 100,000.
+    pub files_count: u64,
     /// How far the guest's clock may advance; the replay itself may take twice that. Default 300 s.
     pub time: Duration,
     /// Processes and threads of a native guest. Default 1,024.
@@ -45,6 +49,8 @@ impl Default for ReplayLimits {
             mem_bytes: 1 << 30,
             output_bytes: 16 << 20,
             tmp_bytes: 64 << 20,
+            files_bytes: 512 << 20,
+            files_count: 100_000,
             time: Duration::from_secs(300),
             pids: 1024,
         }
@@ -67,6 +73,12 @@ impl ReplayLimits {
             self.output_bytes,
         )?;
         check("bytes in /tmp", profile.tmp_limit_bytes, self.tmp_bytes)?;
+        check(
+            "bytes of files",
+            profile.files_limit_bytes,
+            self.files_bytes,
+        )?;
+        check("files", profile.files_limit_count, self.files_count)?;
         check("milliseconds", profile.timeout_ms, time_ms)?;
         check("processes", pids, self.pids)
     }

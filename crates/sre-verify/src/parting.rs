@@ -6,8 +6,8 @@
 //! been made on the way there.
 
 use serde_json::Value;
-use sre_core::{BadOutputReason, GuestEvent, GuestEventKind, Outcome, canonical_json};
-use sre_sandbox::{Account, Ending, HostCall};
+use sre_core::{Ending, GuestEvent, GuestEventKind, Outcome, canonical_json};
+use sre_sandbox::{Account, HostCall};
 
 use crate::expectation::{Reading, read};
 
@@ -18,6 +18,8 @@ pub(crate) struct Told<'a> {
     pub(crate) outcome: &'a Outcome,
     /// The canonical JSON of what it returned, if it returned something.
     pub(crate) output: Option<&'a [u8]>,
+    /// What it printed, if its outcome names that.
+    pub(crate) stdout: Option<&'a [u8]>,
     /// Whose result that is: `the committed`.
     pub(crate) whose: &'static str,
     /// What may be said of everything else: `is committed`.
@@ -31,42 +33,62 @@ pub(crate) fn first_contradiction(
     fuel: u64,
     told: Told<'_>,
 ) -> Result<GuestEvent, String> {
-    let end = |contradicts: String| Ok(end(account, fuel, contradicts));
-    let Told { outcome, is, .. } = told;
-    match outcome {
-        Outcome::Returned { .. } => returned(account, fuel, told),
-        Outcome::BadOutput {
-            reason: BadOutputReason::Empty,
-            ..
-        } => {
-            match account
-                .printed
-                .iter()
-                .position(|byte| !byte.is_ascii_whitespace())
-            {
-                Some(at) => Ok(printed(account, at, &format!("where no output {is}"))),
-                None => end(format!("{outcome}: that {is}")),
-            }
-        }
-        Outcome::BadOutput {
-            reason: BadOutputReason::TooLong,
-            ..
-        } if account.ending != Ending::OutputLimit => {
-            end(format!("more than the output limit {is}"))
-        }
-        Outcome::BadOutput { .. }
-            if !matches!(account.ending, Ending::Exited(0) | Ending::OutputLimit) =>
-        {
-            end(format!("exit code 0 {is}"))
-        }
-        Outcome::BadOutput { .. } => Err(String::from(
-            "of what else was printed there is a digest alone, so the call that printed something else cannot be named",
-        )),
-        Outcome::Exited { code } => end(format!("exit code {code} {is}")),
-        Outcome::Trapped { trap } => end(format!("the trap \"{trap}\" {is}")),
-        Outcome::OutOfFuel => end(format!("that its fuel was used up {is}")),
-        Outcome::OutOfMemory => end(format!("that it ran out of memory {is}")),
+    if told.outcome.output().is_some() {
+        return returned(account, fuel, told);
     }
+    let Told { outcome, is, .. } = told;
+    // What was printed was printed before the end, so it is the first contradiction if it is one.
+    if let Some(event) = other_stdout(account, fuel, told)? {
+        return Ok(event);
+    }
+    if account.ending == outcome.ending {
+        return Err(String::from(
+            "the guest printed what is committed and ended like that; what it left differs",
+        ));
+    }
+    let contradicts = match outcome.ending {
+        Ending::Exited { code } => format!("exit code {code} {is}"),
+        Ending::Trapped { trap } => format!("the trap \"{trap}\" {is}"),
+        Ending::OutOfFuel => format!("that its fuel was used up {is}"),
+        Ending::OutOfMemory => format!("that it ran out of memory {is}"),
+        Ending::OutputLimit => format!("more than the output limit {is}"),
+    };
+    Ok(end(account, fuel, contradicts))
+}
+
+/// The first byte of standard output that contradicts what was printed according to `told`, if
+/// there is one.
+fn other_stdout(
+    account: &Account,
+    fuel: u64,
+    told: Told<'_>,
+) -> Result<Option<GuestEvent>, String> {
+    let Told { whose, is, .. } = told;
+    let expected = told
+        .stdout
+        .ok_or_else(|| format!("{whose} standard output cannot be had"))?;
+    let at = first_difference(expected, &account.printed);
+    Ok(if at < account.printed.len() {
+        let why = if at < expected.len() {
+            format!("is another one than {is}")
+        } else {
+            format!("where no more output {is}")
+        };
+        Some(printed(account, at, &why))
+    } else if at < expected.len() {
+        let contradicts = format!(
+            "{whose} standard output goes on after the {} printed",
+            plural(at)
+        );
+        Some(end(account, fuel, contradicts))
+    } else {
+        None
+    })
+}
+
+/// The length of what two texts have in common at their beginnings.
+fn first_difference(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 /// Where a value is said to have been returned.
@@ -89,7 +111,7 @@ fn returned(account: &Account, fuel: u64, told: Told<'_>) -> Result<GuestEvent, 
                 plural(account.printed.len())
             )
         }
-        Reading::Complete if account.ending == Ending::Exited(0) => {
+        Reading::Complete if account.ending == (Ending::Exited { code: 0 }) => {
             format!("the output schema refuses {whose} result, which it printed")
         }
         Reading::Complete => format!("exit code 0 {is}"),
@@ -126,8 +148,8 @@ fn end(account: &Account, fuel: u64, contradicts: String) -> GuestEvent {
         return by_call(call, contradicts);
     }
     let what = match account.ending {
-        Ending::Exited(code) => format!("it came back by itself, which is exit code {code}"),
-        Ending::Trapped(trap) => format!("it trapped: {trap}"),
+        Ending::Exited { code } => format!("it came back by itself, which is exit code {code}"),
+        Ending::Trapped { trap } => format!("it trapped: {trap}"),
         Ending::OutOfFuel => String::from("its fuel was used up"),
         Ending::OutOfMemory => String::from("it ran out of memory"),
         Ending::OutputLimit => String::from("it printed more than the output limit"),

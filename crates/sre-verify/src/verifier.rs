@@ -109,6 +109,8 @@ impl Verifier {
         let outcome: Canonical<Outcome> =
             report.check("outcome", fetched.value("outcome", commitment.outcome))?;
         report.check("output", evidence::output(&fetched, claim, &outcome))?;
+        let stdout = evidence::stdout(&*self.store, &outcome, &self.limits).await;
+        let stdout = report.check("stdout", stdout)?;
         if let Some(reported) = &request.reported_output {
             report.check("reported_output", reported_output(reported, &outcome))?;
         }
@@ -122,7 +124,7 @@ impl Verifier {
             return Ok(Verdict::HashOnly);
         }
         let replayed = self
-            .replay(skill, input, profile, &engine, &outcome, report)
+            .replay(skill, input, profile, &engine, (&outcome, stdout), report)
             .await;
         report.check("replay", replayed)?;
         Ok(Verdict::Matched)
@@ -134,7 +136,7 @@ impl Verifier {
         input: Arc<[u8]>,
         profile: Canonical<Profile>,
         committed_engine: &Engine,
-        committed: &Outcome,
+        (committed, stdout): (&Outcome, Option<Arc<[u8]>>),
         report: &mut Report,
     ) -> Result<(), Finding> {
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
@@ -186,6 +188,7 @@ impl Verifier {
         let told = Told {
             outcome: committed,
             output: output.as_deref(),
+            stdout: stdout.as_deref(),
             whose: "the committed",
             is: "is committed",
         };

@@ -13,12 +13,13 @@ use async_trait::async_trait;
 use played::{Played, profile, skill};
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
+use sre_core::Ending;
 use sre_core::{
     Backend, BlobDigest, CheckStatus, CommitResult, CommitStatus, Commitment, Digest, Method,
     Resources, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::{Blob, Store, StoreError, parse_uri};
-use sre_sandbox::{Ending, Execution, Executor, SandboxError, judge};
+use sre_sandbox::{Execution, Executor, SandboxError, judge};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
 /// A store whose contents a test can take away or swap, and what it was asked for.
@@ -75,7 +76,7 @@ fn executor(start: i64, step: i64, version: &str) -> Executor {
         }
         let judged = judge(
             job.skill,
-            Ending::Exited(0),
+            Ending::Exited { code: 0 },
             json!({ "run": run }).to_string().as_bytes(),
             || Ok(()),
         )?;

@@ -36,7 +36,7 @@ async fn commit(executor: &Executor, store: &Arc<dyn Store>) -> CommitResult {
     let package = json!({"name": "one", "runtime": {"entrypoint": "main.js"}, "files": {"main.js": "console.log(1)"}});
     let profile: Profile = serde_json::from_value(json!({
         "backend": "wasm", "fuel": 1_000_000_000, "mem_limit_bytes": 64 << 20, "output_limit_bytes": 1 << 20,
-        "tmp_limit_bytes": 1 << 20, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
+        "tmp_limit_bytes": 1 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
         "random_seed": "00".repeat(32),
     }))
     .expect("a profile");

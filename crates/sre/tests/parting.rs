@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{
-    Backend, BadOutputReason, Canonical, CommitResult, CommitStatus, Digest, Divergence, Engine,
+    Backend, Canonical, CommitResult, CommitStatus, Content, Digest, Divergence, Ending, Engine,
     GuestEvent, GuestEventKind, Outcome, OutputDigest, Profile, Seed, TrapKind, Verdict,
     VerifyResult, canonical_json,
 };
@@ -42,6 +42,8 @@ struct Case {
     store: Arc<dyn Store>,
     sandbox: Arc<WasmSandbox>,
     claim: CommitResult,
+    /// What the program printed to standard output.
+    stdout: Vec<u8>,
 }
 
 fn sandbox() -> Arc<WasmSandbox> {
@@ -75,16 +77,27 @@ impl Case {
             json!({ "name": "case", "runtime": { "entrypoint": entrypoint }, "files": files });
         let profile: Profile = serde_json::from_value(json!({
             "backend": "wasm", "fuel": fuel, "mem_limit_bytes": 64 << 20, "output_limit_bytes": 100,
-            "tmp_limit_bytes": 1 << 20, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
+            "tmp_limit_bytes": 1 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
             "random_seed": "00".repeat(32),
         }))
         .expect("a profile");
         let executor = Executor::new(vec![Arc::clone(&sandbox) as Arc<dyn Sandbox>], 2);
+        let skill =
+            Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill"));
+        let job = Job {
+            skill: &skill,
+            input: b"{}",
+            profile: &profile,
+            time_limit: Duration::from_secs(300),
+            language_runtime: None,
+        };
+        let (_, account) = sandbox
+            .execute_recorded(&job, &Stop::new())
+            .expect("an outcome");
+        let stdout = account.expect("an account").printed;
         let request = CommitRequest {
             order_id: "case".parse().expect("an id"),
-            skill: Arc::new(
-                Skill::from_object(&package, &PackageLimits::default()).expect("a skill"),
-            ),
+            skill,
             input: b"{}".as_slice().into(),
             profile: Arc::new(Canonical::new(profile)),
             time_limit: Duration::from_secs(300),
@@ -98,6 +111,7 @@ impl Case {
             store,
             sandbox,
             claim: committed.expect("a commitment").result,
+            stdout,
         }
     }
 
@@ -123,7 +137,7 @@ impl Case {
         claim.commitment_uri = self.store.uri(claim.commitment_hash.into());
         claim.result_hash = outcome.output();
         claim.result_uri = outcome.output().map(|output| self.store.uri(output.into()));
-        claim.status = if result.is_some() {
+        claim.status = if outcome.is_success(None) {
             CommitStatus::Success
         } else {
             CommitStatus::Failed
@@ -149,22 +163,24 @@ impl Case {
 
     async fn verify_value(&self, value: &Value) -> VerifyResult {
         let bytes = canonical_json::to_vec(value);
-        self.verify(
-            Outcome::Returned {
-                output: OutputDigest::of(&bytes),
-            },
-            Some(bytes),
-        )
-        .await
+        self.verify(Outcome::returned(OutputDigest::of(&bytes)), Some(bytes))
+            .await
     }
 
     /// The event that is named for this value, which must be shown in the words too.
-    async fn event(&self, value: &Value) -> GuestEvent {
-        event(&self.verify_value(value).await)
+    async fn first_event(&self, value: &Value) -> GuestEvent {
+        first_event(&self.verify_value(value).await)
     }
 
-    async fn event_of(&self, outcome: Outcome) -> GuestEvent {
-        event(&self.verify(outcome, None).await)
+    /// The event that is named where it is said to have printed the same and ended like this.
+    async fn event_of(&self, ending: Ending) -> GuestEvent {
+        first_event(&self.verify_stdout(ending, &self.stdout).await)
+    }
+
+    /// What a verifier finds when the executor says that it printed this and ended like that.
+    async fn verify_stdout(&self, ending: Ending, stdout: &[u8]) -> VerifyResult {
+        let outcome = Outcome::ended(ending, Content::of(stdout));
+        self.verify(outcome, Some(stdout.to_vec())).await
     }
 }
 
@@ -178,7 +194,7 @@ fn divergence(found: &VerifyResult, verdict: Verdict) -> Divergence {
 }
 
 #[track_caller]
-fn event(found: &VerifyResult) -> GuestEvent {
+fn first_event(found: &VerifyResult) -> GuestEvent {
     let Divergence {
         event,
         fuel,
@@ -218,7 +234,7 @@ async fn of_a_result_in_many_pieces_the_piece_is_named() {
         // Longer: it ends where it should go on.
         (json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 20),
     ] {
-        let event = case.event(&altered).await;
+        let event = case.first_event(&altered).await;
         assert_eq!(
             (event.kind, event.number),
             (GuestEventKind::Call, byte + 1),
@@ -245,7 +261,9 @@ async fn spelling_is_no_contradiction_and_what_follows_is() {
             .verdict,
         Verdict::Matched
     );
-    let event = case.event(&json!({ "a": 100, "b": [true, 2.5] })).await;
+    let event = case
+        .first_event(&json!({ "a": 100, "b": [true, 2.5] }))
+        .await;
     assert_eq!(
         (event.number, &*event.what),
         (1, "wasi_snapshot_preview1.fd_write(1, 39 bytes)")
@@ -254,14 +272,14 @@ async fn spelling_is_no_contradiction_and_what_follows_is() {
         event.contradicts,
         "byte 15 of standard output is not of the committed result"
     );
-    let event = case.event_of(Outcome::Exited { code: 3 }).await;
+    let event = case.event_of(Ending::Exited { code: 3 }).await;
     assert_eq!(
         (event.number, &*event.what),
         (2, "wasi_snapshot_preview1.proc_exit(0)")
     );
     assert_eq!(event.contradicts, "exit code 3 is committed");
     let event = case
-        .event_of(Outcome::Trapped {
+        .event_of(Ending::Trapped {
             trap: TrapKind::Unreachable,
         })
         .await;
@@ -270,33 +288,23 @@ async fn spelling_is_no_contradiction_and_what_follows_is() {
         (GuestEventKind::Call, 2),
         "{event}"
     );
-    let empty = Outcome::BadOutput {
-        reason: BadOutputReason::Empty,
-        printed: OutputDigest::of(b""),
-    };
+    let exited = Ending::Exited { code: 0 };
     assert_eq!(
-        case.event_of(empty).await.contradicts,
-        "byte 0 of standard output where no output is committed"
+        first_event(&case.verify_stdout(exited, b"").await).contradicts,
+        "byte 0 of standard output where no more output is committed"
     );
-    let long = Outcome::BadOutput {
-        reason: BadOutputReason::TooLong,
-        printed: OutputDigest::of(b""),
-    };
     assert_eq!(
-        case.event_of(long).await.contradicts,
+        case.event_of(Ending::OutputLimit).await.contradicts,
         "more than the output limit is committed"
     );
-    // Of other bad output nothing but a digest is committed.
-    let bad = Outcome::BadOutput {
-        reason: BadOutputReason::NotJson,
-        printed: OutputDigest::of(b"x"),
-    };
-    let found = divergence(&case.verify(bad, None).await, Verdict::Diverged);
-    assert!(
-        found.event.is_none()
-            && found
-                .no_event
-                .is_some_and(|why| why.contains("digest alone"))
+    // Of what is no value the bytes themselves are committed.
+    let named = first_event(&case.verify_stdout(exited, b"{ \"c\"").await);
+    assert_eq!(
+        (named.number, &*named.contradicts),
+        (
+            1,
+            "byte 3 of standard output is another one than is committed"
+        )
     );
 }
 
@@ -319,32 +327,32 @@ async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
     let longer = "the committed result goes on after the 1 byte printed";
 
     let came_back = Case::new(start(""), 1_000_000).await;
-    let event = came_back.event(&json!(12)).await;
+    let event = came_back.first_event(&json!(12)).await;
     end(&event, "it came back by itself, which is exit code 0");
     assert_eq!(event.contradicts, longer);
     assert_eq!(
-        came_back.event_of(Outcome::OutOfFuel).await.contradicts,
+        came_back.event_of(Ending::OutOfFuel).await.contradicts,
         "that its fuel was used up is committed"
     );
 
     let trapped = Case::new(start("unreachable"), 1_000_000).await;
-    let event = trapped.event(&json!(1)).await;
+    let event = trapped.first_event(&json!(1)).await;
     end(
         &event,
         "it trapped: unreachable code reached (a panic or an abort)",
     );
     assert_eq!(event.contradicts, "exit code 0 is committed");
-    assert_eq!(trapped.event(&json!(12)).await.contradicts, longer);
+    assert_eq!(trapped.first_event(&json!(12)).await.contradicts, longer);
     // What it printed before counts first.
-    assert_eq!(trapped.event(&json!(2)).await.number, 1);
+    assert_eq!(trapped.first_event(&json!(2)).await.number, 1);
 
     let spinning = Case::new(start("(loop $for_ever (br $for_ever))"), 100_000).await;
-    let event = spinning.event(&json!(1)).await;
+    let event = spinning.first_event(&json!(1)).await;
     end(&event, "its fuel was used up");
     assert!(event.fuel >= 100_000, "{event}");
 
     let exits = Case::new(start("(call $proc_exit (i32.const 3))"), 1_000_000).await;
-    let event = exits.event(&json!(1)).await;
+    let event = exits.first_event(&json!(1)).await;
     assert_eq!(
         (event.number, &*event.what),
         (2, "wasi_snapshot_preview1.proc_exit(3)")
@@ -355,7 +363,7 @@ async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
         1_000_000,
     )
     .await;
-    let event = floods.event_of(Outcome::Exited { code: 1 }).await;
+    let event = floods.event_of(Ending::Exited { code: 1 }).await;
     assert_eq!(
         (event.number, &*event.what),
         (3, "wasi_snapshot_preview1.fd_write(1, 64 bytes)")
@@ -368,7 +376,7 @@ async fn components_and_scripts_are_no_different() {
         |body: &str| json!({ "main.wat": COMPONENT.replace("BODY\n", &format!("{body}\n")) });
     let prints = "(func $run (result i32) (call $print (i32.const 0) (i32.const 1)) (i32.const 0))";
     let case = Case::new(component(prints), 1_000_000).await;
-    let event = case.event(&json!(2)).await;
+    let event = case.first_event(&json!(2)).await;
     // The first call asks for standard output.
     assert_eq!(
         (event.number, &*event.what),
@@ -383,7 +391,7 @@ async fn components_and_scripts_are_no_different() {
         1_000_000,
     )
     .await;
-    let event = fails.event(&json!(2)).await;
+    let event = fails.first_event(&json!(2)).await;
     assert_eq!(
         (event.kind, event.number),
         (GuestEventKind::End, 0),
@@ -405,7 +413,7 @@ async fn components_and_scripts_are_no_different() {
         ),
     ] {
         let case = Case::new(json!({ name: script }), 10_000_000_000).await;
-        let event = case.event(&json!({ "n": [1, 3] })).await;
+        let event = case.first_event(&json!({ "n": [1, 3] })).await;
         assert_eq!(
             event.contradicts, "byte 10 of standard output is not of the committed result",
             "{name}"
@@ -472,9 +480,7 @@ async fn a_machine_that_does_not_repeat_itself_accuses_nobody() {
     )
     .await;
     let bytes = canonical_json::to_vec(&json!("something else"));
-    let outcome = Outcome::Returned {
-        output: OutputDigest::of(&bytes),
-    };
+    let outcome = Outcome::returned(OutputDigest::of(&bytes));
     let unsteady = Arc::new(Unsteady(Arc::clone(&case.sandbox)));
     let found = case.verify_on(unsteady, outcome, Some(bytes)).await;
     let parted = divergence(&found, Verdict::Unverifiable);

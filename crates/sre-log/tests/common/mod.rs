@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, OrderId,
-    OrderResult, OrderStatus, Outcome, Resources,
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Content, Digest, Ending,
+    OrderId, OrderResult, OrderStatus, Outcome, Resources,
 };
 use sre_da::{LocalStore, LocalStoreOptions};
 use sre_log::{Log, LogError, Submission};
@@ -59,6 +59,11 @@ pub fn now() -> jiff::Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a time")
 }
 
+/// The outcome of a program that ended like this and printed nothing.
+pub fn ended(ending: Ending) -> Outcome {
+    Outcome::ended(ending, Content::of(b""))
+}
+
 /// The result of an order whose skill failed like that; everything else about it follows from its
 /// id.
 pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
@@ -67,8 +72,10 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         format: COMMITMENT_FORMAT.to_owned(),
         skill: any.into(),
         input: any.into(),
+        invocation: None,
         profile: any.into(),
         runtime: any.into(),
+        transcript: None,
         outcome: outcome.digest(),
     };
     let order_id: OrderId = order_id.parse().expect("an order id");
@@ -79,6 +86,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         execution_time_ms: 1,
         status: CommitStatus::Failed,
         error_message: Some(outcome.to_string()),
+        accept_exit: None,
         commitment_hash: commitment.digest(),
         commitment_uri: format!("da:sha256:{}", commitment.digest()),
         commitment,
@@ -94,7 +102,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         verification: None,
         execution_time_ms: 1,
         error_message: Some(outcome.to_string()),
-        error_code: outcome.error_code().map(|code| code.to_string()),
+        error_code: outcome.error_code(None).map(|code| code.to_string()),
         output: None,
         attempts: 1,
         logs: String::new(),

@@ -9,6 +9,17 @@ use sre_skill::Skill;
 use super::error::field;
 use super::{AcceptError, Acceptance};
 
+/// What kind of program the skill starts.
+fn kind(skill: &Skill) -> Result<RuntimeKind, AcceptError> {
+    let runtime = skill.manifest().runtime.as_ref();
+    runtime.map(|runtime| runtime.kind).ok_or_else(|| {
+        field(
+            "skill_package.runtime",
+            "is absent, and the order names no entry of the package either",
+        )
+    })
+}
+
 impl Acceptance {
     /// The backend that runs the skill, ready to do so. A script that the language runtimes cannot
     /// run goes to the jail, if the operator has one and the order leaves the choice.
@@ -20,7 +31,7 @@ impl Acceptance {
         let choice = sandbox.backend.unwrap_or_default();
         let first = self.backend(skill, choice)?;
         let prepared = self.executor.prepare(first, Arc::clone(skill)).await;
-        let kind = skill.manifest().runtime.kind;
+        let kind = kind(skill)?;
         let may_fall_back =
             choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
         let chosen = match prepared {
@@ -52,8 +63,8 @@ impl Acceptance {
         choice: BackendChoice,
     ) -> Result<Backend, AcceptError> {
         let name = "sandbox_config.backend";
-        let wanted = match (choice, skill.manifest().runtime.kind) {
-            (BackendChoice::Auto, RuntimeKind::Native) => Backend::Native,
+        let wanted = match (choice, kind(skill)?) {
+            (BackendChoice::Auto, RuntimeKind::Native | RuntimeKind::Shell) => Backend::Native,
             (BackendChoice::Auto | BackendChoice::Wasm, _) => Backend::Wasm,
             (BackendChoice::Native, RuntimeKind::Wasm) => {
                 return Err(field(name, "a Wasm skill runs on the wasm backend"));

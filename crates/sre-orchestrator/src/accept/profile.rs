@@ -25,7 +25,7 @@ impl Acceptance {
             )?,
             None => limits.execution_time,
         };
-        let declared = match skill.manifest().runtime.timeout_seconds {
+        let declared = match declared_timeout(skill) {
             Some(declared) => seconds(
                 "skill_package.runtime.timeout_seconds",
                 declared,
@@ -74,6 +74,18 @@ impl Acceptance {
                 limits.output_cap_bytes,
             )?,
             tmp_limit_bytes: limits.tmp_bytes,
+            files_limit_bytes: bytes(
+                "sandbox_config.files_limit",
+                sandbox.files_limit,
+                limits.files_bytes,
+                limits.files_cap_bytes,
+            )?,
+            files_limit_count: capped(
+                "sandbox_config.files_limit_count",
+                sandbox.files_limit_count,
+                limits.files_count,
+                limits.files_cap_count,
+            )?,
             timeout_ms: u64::try_from(execution_time.as_millis()).unwrap_or(u64::MAX),
             clock_start: clock_start(sandbox.clock_start)?,
             random_seed: sandbox
@@ -110,6 +122,11 @@ impl Acceptance {
             cpu_period_us,
         })
     }
+}
+
+/// The author's own limit, where the package names one.
+fn declared_timeout(skill: &Skill) -> Option<f64> {
+    skill.manifest().runtime.as_ref()?.timeout_seconds
 }
 
 pub(super) fn seconds(

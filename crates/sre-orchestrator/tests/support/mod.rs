@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use played::Played;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
+use sre_core::Ending;
 use sre_core::{OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_journal::{Backoff, Journal};
@@ -25,7 +26,7 @@ use sre_orchestrator::{
     Acceptance, Callback, CallbackError, CallbackMessage, OperatorLimits, Orchestrator,
     OrderConfig, Parts, Schedule,
 };
-use sre_sandbox::{Ending, Execution, Executor, Job, SandboxError, Stop, judge};
+use sre_sandbox::{Execution, Executor, Job, SandboxError, Stop, judge};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tempfile::TempDir;
@@ -58,8 +59,8 @@ impl Script {
     fn play(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
         let index = self.executions.fetch_add(1, Ordering::SeqCst);
         let (ending, printed) = match self.acts[index.min(self.acts.len() - 1)] {
-            Act::Print(text) => (Ending::Exited(0), text),
-            Act::Exit(code) => (Ending::Exited(code), ""),
+            Act::Print(text) => (Ending::Exited { code: 0 }, text),
+            Act::Exit(code) => (Ending::Exited { code }, ""),
             Act::Unavailable => {
                 return Err(SandboxError::Unavailable(String::from("no instance slot")));
             }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Digest, Method,
-    OrderResult, OrderStatus, Outcome, OutputDigest, Resources, Verdict, VerifyResult,
+    Backend, COMMITMENT_FORMAT, CommitResult, CommitStatus, Commitment, Content, Digest, Ending,
+    Method, OrderResult, OrderStatus, Outcome, OutputDigest, Resources, Verdict, VerifyResult,
     canonical_json,
 };
 use sre_receipt::tlog::{Checkpoint, Entry, Hash, Note, TlogProof};
@@ -31,9 +31,14 @@ pub fn node(seed: u8) -> NodeKey {
 }
 
 pub fn returned() -> Outcome {
-    Outcome::Returned {
-        output: OutputDigest::of(&canonical_json::to_vec(&json!({"words": 6}))),
-    }
+    Outcome::returned(OutputDigest::of(&canonical_json::to_vec(
+        &json!({"words": 6}),
+    )))
+}
+
+/// The outcome of a program that ended like this and printed nothing.
+pub fn ended(ending: Ending) -> Outcome {
+    Outcome::ended(ending, Content::of(b""))
 }
 
 /// The result of an order whose skill did this.
@@ -42,8 +47,10 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         format: COMMITMENT_FORMAT.to_owned(),
         skill: Digest::of(b"skill").into(),
         input: Digest::of(b"input").into(),
+        invocation: None,
         profile: Digest::of(b"profile").into(),
         runtime: Digest::of(b"runtime").into(),
+        transcript: None,
         outcome: outcome.digest(),
     };
     let commitment_hash = commitment.digest();
@@ -58,7 +65,8 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         } else {
             CommitStatus::Failed
         },
-        error_message: outcome.error_code().map(|_| outcome.to_string()),
+        error_message: outcome.error_code(None).map(|_| outcome.to_string()),
+        accept_exit: None,
         commitment,
         commitment_hash,
         commitment_uri: format!("da:sha256:{commitment_hash}"),
@@ -89,7 +97,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
             OrderStatus::Failed
         },
         error_message: commit.error_message.clone(),
-        error_code: outcome.error_code().map(|code| code.to_string()),
+        error_code: outcome.error_code(None).map(|code| code.to_string()),
         commit_result: Some(commit),
         verification: Some(verification),
         execution_time_ms: 4,

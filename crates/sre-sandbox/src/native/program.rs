@@ -12,6 +12,7 @@ use sre_skill::Skill;
 
 use super::root::find;
 use crate::SandboxError;
+use crate::backend::entry;
 
 /// How a skill is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +48,9 @@ fn rejected(message: impl Into<String>) -> SandboxError {
 /// # Errors
 /// [`SandboxError::Rejected`] with what is wrong and what to do.
 pub fn command(skill: &Skill, root: &Path) -> Result<Command, SandboxError> {
-    let runtime = &skill.manifest().runtime;
-    let entrypoint = &*runtime.entrypoint;
-    match runtime.kind {
+    let (file, kind) = entry(skill)?;
+    let entrypoint = &*file.path;
+    match kind {
         RuntimeKind::Wasm => Err(rejected("a WebAssembly module runs on the wasm backend")),
         RuntimeKind::Python => interpreted(
             root,
@@ -58,8 +59,9 @@ pub fn command(skill: &Skill, root: &Path) -> Result<Command, SandboxError> {
             vec![(HASH_SEED.0.into(), HASH_SEED.1.into())],
         ),
         RuntimeKind::Javascript => interpreted(root, "node", entrypoint, Vec::new()),
-        RuntimeKind::Native => {
-            let file = skill.entrypoint();
+        // Few people set the executable bit of a shell script.
+        RuntimeKind::Shell if !file.executable => interpreted(root, "sh", entrypoint, Vec::new()),
+        RuntimeKind::Native | RuntimeKind::Shell => {
             if file.bytes.is_empty() {
                 return Err(rejected(format!(
                     "{entrypoint} is empty: nothing can be started"

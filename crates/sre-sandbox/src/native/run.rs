@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use sre_core::{Backend, Canonical, Digest, Engine, Profile, Resources};
+use sre_core::{Backend, Canonical, Digest, Ending, Engine, Profile, Resources};
 use sre_jail::jail::Layer;
 use sre_jail::{
     Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World,
@@ -21,8 +21,8 @@ use super::options::NativeOptions;
 use super::pool::Pool;
 use super::program::{Command, command};
 use super::root::{self, Resolved};
-use crate::backend::Deadline;
-use crate::contract::{CONTRACT_VERSION, Ending, LOG_LIMIT_BYTES, environment, judge};
+use crate::backend::{Deadline, entry};
+use crate::contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, environment, judge};
 use crate::{Execution, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every
@@ -231,7 +231,7 @@ impl Sandbox for NativeSandbox {
             Some(report) => (report, true),
         };
         let report = report.map_err(|error| refusal(&error, job.time_limit))?;
-        let kind = job.skill.manifest().runtime.kind;
+        let (_, kind) = entry(job.skill)?;
         let isolation = isolation(&report, &jail.lacking(), kind, is_warm);
         let Report {
             ending,
@@ -321,8 +321,8 @@ fn limits(profile: &Profile, wall: Duration) -> Limits {
 /// As shells do, a signal is an exit code above 128.
 fn ended(ending: JailEnding) -> Ending {
     match ending {
-        JailEnding::Exited(code) => Ending::Exited(code),
-        JailEnding::Signalled(signal) => Ending::Exited(128 + signal),
+        JailEnding::Exited(code) => Ending::Exited { code },
+        JailEnding::Signalled(signal) => Ending::Exited { code: 128 + signal },
         JailEnding::OutOfMemory => Ending::OutOfMemory,
         JailEnding::OutputLimit => Ending::OutputLimit,
     }

@@ -110,6 +110,7 @@ fn language(kind: RuntimeKind) -> &'static str {
     match kind {
         RuntimeKind::Python => "Python",
         RuntimeKind::Javascript => "JavaScript",
+        RuntimeKind::Shell => "shell",
         RuntimeKind::Wasm => "WebAssembly",
         RuntimeKind::Native => "native",
     }

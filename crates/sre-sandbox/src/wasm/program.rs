@@ -11,6 +11,7 @@ use sre_skill::Skill;
 use super::engine::{self, Tuning};
 use super::interpreter::Interpreters;
 use super::machine::{Author, Code, Machine};
+use crate::backend::entry;
 use crate::world::PackageTree;
 use crate::{LanguageRuntime, SandboxError};
 
@@ -131,13 +132,14 @@ impl Programs {
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<EngineDescription>>, SandboxError> {
         let interpreter = self.interpreter(skill, language_runtime)?;
+        let (_, kind) = entry(skill)?;
         let mut described = self
             .described
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let key = interpreter.map(|runtime| runtime.digest);
         let description = described.get_or_insert(key, || {
-            let tuning = if is_roomy(skill.manifest().runtime.kind) {
+            let tuning = if is_roomy(kind) {
                 engine::ROOMY
             } else {
                 engine::PLAIN
@@ -152,10 +154,11 @@ impl Programs {
         skill: &Skill,
         asked: Option<Digest>,
     ) -> Result<Option<&LanguageRuntime>, SandboxError> {
-        let entrypoint = &skill.entrypoint().path;
-        match skill.manifest().runtime.kind {
+        let (entrypoint, kind) = entry(skill)?;
+        let entrypoint = &entrypoint.path;
+        match kind {
             RuntimeKind::Wasm => Ok(None),
-            RuntimeKind::Native => Err(SandboxError::Rejected(format!(
+            RuntimeKind::Native | RuntimeKind::Shell => Err(SandboxError::Rejected(format!(
                 "{entrypoint}: the wasm backend runs .wasm, .wat, .py and .js programs, not native ones; compile the skill to a WASI command"
             ))),
             kind => self
@@ -167,7 +170,7 @@ impl Programs {
     }
 
     fn compile(&self, skill: &Skill) -> Result<Program, String> {
-        let entrypoint = skill.entrypoint();
+        let (entrypoint, _) = entry(skill).map_err(|error| error.to_string())?;
         let code = wat::parse_bytes(&entrypoint.bytes)
             .map_err(|error| format!("not a WebAssembly text: {error}"))
             .and_then(|binary| {

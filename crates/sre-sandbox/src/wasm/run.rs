@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sre_core::{Backend, Canonical, Digest, Engine as EngineDescription, Resources, TrapKind};
+use sre_core::{
+    Backend, Canonical, Digest, Ending, Engine as EngineDescription, Resources, TrapKind,
+};
 use sre_skill::Skill;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
@@ -12,8 +14,8 @@ use super::interpreter::{CompilationNotice, Interpreters};
 use super::limits::{MemoryLimiter, is_from_the_host};
 use super::machine::Code;
 use super::program::{MachineOptions, Program, Programs};
-use crate::backend::Deadline;
-use crate::contract::{Ending, judge};
+use crate::backend::{Deadline, entry};
+use crate::contract::judge;
 use crate::wasi::Guest;
 use crate::world::{Halt, Seen, Witness, World};
 use crate::{
@@ -264,7 +266,7 @@ fn store(
     deadline: Deadline,
     witness: &Witness,
 ) -> Result<Store<Guest>, SandboxError> {
-    let entrypoint = &job.skill.entrypoint().path;
+    let entrypoint = &entry(job.skill)?.0.path;
     let world = World::new(
         entrypoint,
         program.package.clone(),
@@ -329,14 +331,14 @@ fn ending(
     timeout_ms: u64,
 ) -> Result<Ending, SandboxError> {
     let (error, started) = match ran {
-        Ok(code) => return Ok(Ending::Exited(code)),
+        Ok(code) => return Ok(Ending::Exited { code }),
         Err(Failure::Call(error)) => (error, true),
         // A module's start function runs during instantiation and may be stopped there.
         Err(Failure::Instantiate(error)) => (error, fuel > 0),
     };
     if let Some(halt) = error.downcast_ref::<Halt>() {
         return match *halt {
-            Halt::Exit(code) => Ok(Ending::Exited(code)),
+            Halt::Exit(code) => Ok(Ending::Exited { code }),
             Halt::OutputLimit => Ok(Ending::OutputLimit),
             Halt::ClockLimit => Err(SandboxError::Timeout(Duration::from_millis(timeout_ms))),
         };
@@ -356,9 +358,13 @@ fn ending(
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Ok(Ending::OutOfFuel),
         _ if store.data().limiter.has_refused() => Ok(Ending::OutOfMemory),
-        Some(trap) => Ok(Ending::Trapped(trap_kind(*trap))),
+        Some(trap) => Ok(Ending::Trapped {
+            trap: trap_kind(*trap),
+        }),
         // A host function refused to go on: the guest broke the rules of an interface.
-        None if started => Ok(Ending::Trapped(TrapKind::Other)),
+        None if started => Ok(Ending::Trapped {
+            trap: TrapKind::Other,
+        }),
         None => Err(SandboxError::Unavailable(format!("{error:#}"))),
     }
 }

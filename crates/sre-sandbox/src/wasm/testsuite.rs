@@ -157,7 +157,7 @@ fn last_line(store: &Store<Guest>) -> Option<String> {
 fn guest(program: &Path, spec: &Spec) -> Guest {
     let profile: Profile = serde_json::from_value(json!({
         "backend": "wasm", "fuel": 1, "mem_limit_bytes": 1 << 30, "output_limit_bytes": 1 << 20,
-        "tmp_limit_bytes": 64 << 20, "timeout_ms": 60_000, "clock_start": "2026-01-02T03:04:05Z",
+        "tmp_limit_bytes": 64 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000, "timeout_ms": 60_000, "clock_start": "2026-01-02T03:04:05Z",
         "random_seed": "00".repeat(32),
     }))
     .expect("a profile");

@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 use sre_core::Digest;
 
 use crate::account::Telling;
-use crate::{Account, Ending};
+use sre_core::Ending;
+
+use crate::Account;
 
 /// Calls that are kept one by one; what comes later goes into one last entry.
 const KEPT_LIMIT: usize = 100_000;

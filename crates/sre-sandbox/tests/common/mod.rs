@@ -58,7 +58,7 @@ pub fn profile_with(changes: Value) -> Profile {
         "fuel": 2_000_000_000_u64,
         "mem_limit_bytes": 64 << 20,
         "output_limit_bytes": 1 << 20,
-        "tmp_limit_bytes": 4 << 20,
+        "tmp_limit_bytes": 4 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000,
         "timeout_ms": 30_000,
         "clock_start": "2026-01-02T03:04:05Z",
         "random_seed": "0".repeat(64),

@@ -95,6 +95,8 @@ pub fn profile() -> Arc<Canonical<Profile>> {
         mem_limit_bytes: 1,
         output_limit_bytes: 100,
         tmp_limit_bytes: 0,
+        files_limit_bytes: 0,
+        files_limit_count: 0,
         timeout_ms: 1,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: Seed::from_bytes([0; 32]),

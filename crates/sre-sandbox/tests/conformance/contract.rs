@@ -137,9 +137,7 @@ pub fn output_is_canonical(bench: &impl Bench) {
     assert_eq!(execution.output_canonical.as_deref(), Some(expected));
     assert_eq!(
         execution.outcome,
-        Outcome::Returned {
-            output: OutputDigest::of(expected)
-        }
+        Outcome::returned(OutputDigest::of(expected))
     );
     assert_eq!((execution.failure, execution.logs), (None, String::new()));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sre_core::{BadOutputReason, ErrorCode, Outcome, OutputDigest};
+use sre_core::{BadOutputReason, Content, Ending, ErrorCode, JsonResult, Outcome};
 use sre_sandbox::{ErrorKind, Job, SandboxError, Stop};
 
 use crate::common::{PATIENCE, profile, profile_with};
@@ -11,16 +11,19 @@ use crate::{Bench, Program, assert_healthy, bad_output, failed, run, run_within}
 
 pub fn exit_codes_are_kept(bench: &impl Bench) {
     let execution = failed(bench, Program::Exit3, &profile());
-    assert_eq!(execution.outcome, Outcome::Exited { code: 3 });
-    assert_eq!(execution.outcome.error_code(), Some(ErrorCode::SkillExited));
+    assert_eq!(execution.outcome.ending, Ending::Exited { code: 3 });
+    assert_eq!(
+        execution.outcome.error_code(None),
+        Some(ErrorCode::SkillExited)
+    );
 }
 
 pub fn faults_are_told(bench: &impl Bench) {
     let execution = failed(bench, Program::Trap, &profile());
     assert!(
         matches!(
-            execution.outcome,
-            Outcome::Trapped { .. } | Outcome::Exited { .. }
+            execution.outcome.ending,
+            Ending::Trapped { .. } | Ending::Exited { .. }
         ),
         "{}",
         execution.outcome
@@ -30,13 +33,12 @@ pub fn faults_are_told(bench: &impl Bench) {
 /// The reason, and the digest of exactly what was printed.
 fn assert_bad(bench: &impl Bench, printed: &'static [u8], reason: BadOutputReason, told: &str) {
     let execution = failed(bench, Program::Print(printed), &profile());
-    assert_eq!(
-        execution.outcome,
-        Outcome::BadOutput {
-            reason,
-            printed: OutputDigest::of(printed)
-        }
-    );
+    let expected = Outcome {
+        result: Some(JsonResult::Invalid { reason }),
+        ..Outcome::ended(Ending::Exited { code: 0 }, Content::of(printed))
+    };
+    assert_eq!(execution.outcome, expected);
+    assert_eq!(execution.stdout.as_deref(), Some(printed));
     let failure = execution.failure.expect("words");
     assert!(failure.contains(told), "{failure:?} does not say {told:?}");
 }
@@ -111,13 +113,9 @@ pub fn a_flood_stops_at_the_limit(bench: &impl Bench) {
         Program::Flood,
         &profile_with(json!({"output_limit_bytes": limit})),
     );
-    let printed = OutputDigest::of(&vec![0; limit]);
     assert_eq!(
         execution.outcome,
-        Outcome::BadOutput {
-            reason: BadOutputReason::TooLong,
-            printed
-        }
+        Outcome::ended(Ending::OutputLimit, Content::of(&vec![0; limit]))
     );
     let exactly = run(
         bench,
@@ -130,7 +128,8 @@ pub fn a_flood_stops_at_the_limit(bench: &impl Bench) {
         Program::Print(b"[12]"),
         &profile_with(json!({"output_limit_bytes": 3})),
     );
-    assert_eq!(bad_output(&execution), BadOutputReason::TooLong);
+    assert_eq!(execution.outcome.ending, Ending::OutputLimit);
+    assert_eq!(execution.stdout.as_deref(), Some(&b"[12"[..]));
 }
 
 pub fn a_schema_violation(bench: &impl Bench) {

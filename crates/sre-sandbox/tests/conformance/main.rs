@@ -22,7 +22,7 @@ mod wasm;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sre_core::{BadOutputReason, Outcome, Profile, canonical_json};
+use sre_core::{BadOutputReason, JsonResult, Profile, canonical_json};
 use sre_sandbox::{Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::Skill;
 
@@ -135,9 +135,9 @@ fn assert_healthy(bench: &dyn Bench) {
 }
 
 fn bad_output(execution: &Execution) -> BadOutputReason {
-    match execution.outcome {
-        Outcome::BadOutput { reason, .. } => reason,
-        other => panic!("not a bad output: {other}"),
+    match execution.outcome.result {
+        Some(JsonResult::Invalid { reason }) => reason,
+        _ => panic!("not a bad output: {}", execution.outcome),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What backends that count instructions and memory exactly owe in addition.
 
 use serde_json::json;
-use sre_core::{Outcome, TrapKind};
+use sre_core::{Ending, TrapKind};
 use sre_sandbox::ErrorKind;
 
 use crate::common::{profile, profile_with};
@@ -10,7 +10,7 @@ use crate::{Bench, Program, assert_healthy, failed, run};
 pub fn fuel_is_limited(bench: &impl Bench) {
     for fuel in [0, 1, 1_000_000] {
         let execution = failed(bench, Program::Loop, &profile_with(json!({"fuel": fuel})));
-        assert_eq!(execution.outcome, Outcome::OutOfFuel);
+        assert_eq!(execution.outcome.ending, Ending::OutOfFuel);
         assert!(
             execution.resources.fuel <= fuel,
             "{} of {fuel}",
@@ -34,7 +34,7 @@ pub fn fuel_is_counted(bench: &impl Bench) {
         Program::Echo,
         &profile_with(json!({"fuel": used / 2})),
     );
-    assert_eq!(execution.outcome, Outcome::OutOfFuel);
+    assert_eq!(execution.outcome.ending, Ending::OutOfFuel);
 }
 
 pub fn waiting_by_the_clock_ends(bench: &impl Bench) {
@@ -51,7 +51,7 @@ pub fn memory_is_limited(bench: &impl Bench) {
         Program::Allocate,
         &profile_with(json!({"mem_limit_bytes": limit})),
     );
-    assert_eq!(execution.outcome, Outcome::OutOfMemory);
+    assert_eq!(execution.outcome.ending, Ending::OutOfMemory);
     assert!((limit / 2..=limit).contains(&execution.resources.peak_memory_bytes));
     // Not even the memory it starts with is granted.
     let execution = failed(
@@ -59,14 +59,14 @@ pub fn memory_is_limited(bench: &impl Bench) {
         Program::Loop,
         &profile_with(json!({"mem_limit_bytes": 65_536})),
     );
-    assert_eq!(execution.outcome, Outcome::OutOfMemory);
+    assert_eq!(execution.outcome.ending, Ending::OutOfMemory);
 }
 
 pub fn recursion_is_limited(bench: &impl Bench) {
     let execution = failed(bench, Program::Recurse, &profile());
     assert_eq!(
-        execution.outcome,
-        Outcome::Trapped {
+        execution.outcome.ending,
+        Ending::Trapped {
             trap: TrapKind::StackOverflow
         }
     );

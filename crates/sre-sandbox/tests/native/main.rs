@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sre_core::{Outcome, Profile};
+use sre_core::{Ending, Profile};
 use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, NativeSandbox, Root};
 use sre_sandbox::{ErrorKind, Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::{PackageLimits, Skill};
@@ -50,7 +50,7 @@ fn can_jail() -> bool {
 fn profile() -> Profile {
     let profile = json!({
         "backend": "native", "fuel": 1, "mem_limit_bytes": 256 << 20, "output_limit_bytes": 1 << 20,
-        "tmp_limit_bytes": 4 << 20, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
+        "tmp_limit_bytes": 4 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
         "random_seed": "0".repeat(64),
         "processes": {"pids_limit": 64, "cpu_quota_us": 100_000, "cpu_period_us": 100_000},
     });
@@ -234,7 +234,7 @@ fn a_memory_limit_that_no_program_fits_in_is_out_of_memory_or_refused() {
     let profile = serde_json::from_value(changed).expect("a profile");
     match run_in(sandbox(), &script("#!/bin/sh\necho 1\n"), &profile) {
         Ok(execution) => assert_ne!(
-            execution.outcome.error_code(),
+            execution.outcome.error_code(None),
             None,
             "{}",
             execution.outcome
@@ -359,7 +359,7 @@ fn signals_are_told_in_words() {
     }
     let killed =
         run_in(sandbox(), &script("#!/bin/sh\nkill -SEGV $$\n"), &profile()).expect("an outcome");
-    assert_eq!(killed.outcome, Outcome::Exited { code: 139 });
+    assert_eq!(killed.outcome.ending, Ending::Exited { code: 139 });
     assert!(killed.failure.expect("words").contains("memory fault"));
 }
 

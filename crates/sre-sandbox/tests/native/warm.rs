@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sre_core::Outcome;
+use sre_core::Ending;
 use sre_sandbox::native::{NativeOptions, NativeSandbox};
 use sre_skill::{PackageLimits, Skill};
 
@@ -47,8 +47,11 @@ fn warm_jails_give_the_same_results_and_are_used_once() {
         warm_runs +=
             usize::from(execution.isolation.expect("a label").repeatability["addresses"] == "host");
         assert_eq!(
-            run_in(&warm, &bad, &profile()).expect("an outcome").outcome,
-            Outcome::Exited { code: 7 }
+            run_in(&warm, &bad, &profile())
+                .expect("an outcome")
+                .outcome
+                .ending,
+            Ending::Exited { code: 7 }
         );
         std::thread::sleep(Duration::from_millis(20));
     }

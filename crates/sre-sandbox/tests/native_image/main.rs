@@ -94,7 +94,7 @@ fn options(root: Root, images: &Path) -> NativeOptions {
 fn profile() -> Profile {
     let profile = json!({
         "backend": "native", "fuel": 1, "mem_limit_bytes": 256 << 20, "output_limit_bytes": 1 << 20,
-        "tmp_limit_bytes": 4 << 20, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
+        "tmp_limit_bytes": 4 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000, "timeout_ms": 30_000, "clock_start": "2026-01-02T03:04:05Z",
         "random_seed": "0".repeat(64),
         "processes": {"pids_limit": 64, "cpu_quota_us": 100_000, "cpu_period_us": 100_000},
     });

@@ -35,7 +35,10 @@ fn main() {
         Arc::new(Skill::open(&folder, &PackageLimits::default()).expect("the example skill"));
     let input = json!({ "text": TEXT });
 
-    let bare = bare::Bare::new(&skill.entrypoint().bytes, &canonical_json::to_vec(&input));
+    let bare = bare::Bare::new(
+        &skill.entrypoint().expect("an entrypoint").bytes,
+        &canonical_json::to_vec(&input),
+    );
     let one_bare = fastest_mean(|| bare.run());
     let two_bare = 2 * one_bare;
     println!("{:<44} {:>9} {:>8}", "", "µs", "ratio");
@@ -131,6 +134,8 @@ fn our_run(skill: &Skill, input: &serde_json::Value) -> Duration {
         mem_limit_bytes: limits.mem_bytes,
         output_limit_bytes: limits.output_bytes,
         tmp_limit_bytes: limits.tmp_bytes,
+        files_limit_bytes: limits.files_bytes,
+        files_limit_count: limits.files_count,
         timeout_ms: 30_000,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: sre_core::Seed::from_bytes([0; 32]),

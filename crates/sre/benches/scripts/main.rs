@@ -166,6 +166,8 @@ fn profile() -> Profile {
         mem_limit_bytes: limits.mem_bytes,
         output_limit_bytes: limits.output_bytes,
         tmp_limit_bytes: limits.tmp_bytes,
+        files_limit_bytes: limits.files_bytes,
+        files_limit_count: limits.files_count,
         timeout_ms: 30_000,
         clock_start: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random_seed: Seed::from_bytes([0; 32]),

@@ -122,6 +122,12 @@ pub struct SandboxArgs {
     /// Most that the skill may print to standard output [default: 1m]
     #[arg(long, value_name = "SIZE")]
     pub output_limit: Option<ByteSize>,
+    /// Most that the skill may keep in its writable folders [default: 64m]
+    #[arg(long, value_name = "SIZE")]
+    pub files_limit: Option<ByteSize>,
+    /// Files, folders and links that the skill may make [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    pub files_limit_count: Option<u64>,
     /// Where the skill's clock starts, in whole seconds: 2026-11-22T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub clock_start: Option<Timestamp>,
@@ -203,6 +209,8 @@ impl SandboxArgs {
             network_disabled: self.network_disabled,
             fuel: self.fuel,
             output_limit: self.output_limit,
+            files_limit: self.files_limit,
+            files_limit_count: self.files_limit_count,
             pids_limit: self.pids_limit,
             backend: self.backend.map(BackendChoice::from),
             min_isolation: self.min_isolation.map(MinIsolation::from),

@@ -36,7 +36,11 @@ pub fn check(args: &CheckArgs, global: &Global, progress: &Progress) -> Result<E
 }
 
 fn compile(skill: &Skill, global: &Global, progress: &Progress) -> Result<(), Failure> {
-    let is_script = skill.manifest().runtime.kind != RuntimeKind::Wasm;
+    let is_script = skill
+        .manifest()
+        .runtime
+        .as_ref()
+        .is_none_or(|runtime| runtime.kind != RuntimeKind::Wasm);
     let sandbox = WasmSandbox::new(WasmOptions {
         // Looking at a skill leaves nothing of it behind; a language runtime is not of the skill.
         cache_folder: global.cache_folder().filter(|_| is_script),
@@ -67,13 +71,12 @@ fn table(skill: &Skill, warnings: &[&str]) -> String {
         &good,
         &format!("package: {}", super::skill_inspect::size(manifest)),
     );
-    sheet.marked(
-        &good,
-        &format!(
-            "program: {} compiles and links",
-            manifest.runtime.entrypoint
-        ),
-    );
+    if let Some(runtime) = &manifest.runtime {
+        sheet.marked(
+            &good,
+            &format!("program: {} compiles and links", runtime.entrypoint),
+        );
+    }
     let schemas = match (&manifest.io.input_schema, &manifest.io.output_schema) {
         (Some(_), Some(_)) => Some("input and output"),
         (Some(_), None) => Some("input"),

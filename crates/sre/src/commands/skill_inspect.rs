@@ -27,19 +27,20 @@ pub fn inspect(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> {
 
 fn table(skill: &Skill) -> String {
     let manifest = skill.manifest();
-    let runtime = &manifest.runtime;
     let mut sheet = Sheet::new(Style::stdout());
     sheet.title(&format!("{} {}", manifest.name, manifest.version), "");
     sheet.row("digest", &format!("sha256:{}", skill.digest()));
-    sheet.row(
-        "runtime",
-        &format!("{} ({:?})", runtime.entrypoint, runtime.kind).to_lowercase(),
-    );
-    if let Some(seconds) = runtime.timeout_seconds {
-        sheet.row("time limit", &format!("{seconds} s"));
-    }
-    if let Some(image) = &runtime.docker_image {
-        sheet.row("image", image);
+    if let Some(runtime) = &manifest.runtime {
+        sheet.row(
+            "runtime",
+            &format!("{} ({:?})", runtime.entrypoint, runtime.kind).to_lowercase(),
+        );
+        if let Some(seconds) = runtime.timeout_seconds {
+            sheet.row("time limit", &format!("{seconds} s"));
+        }
+        if let Some(image) = &runtime.docker_image {
+            sheet.row("image", image);
+        }
     }
     sheet.row(
         "replay",

@@ -5,7 +5,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::json;
-use sre_core::{BlobDigest, Digest, OrderStatus, Outcome, Profile, canonical_json};
+use sre_core::{
+    BlobDigest, Content, Digest, Ending, OrderStatus, Outcome, Profile, canonical_json,
+};
 use sre_receipt::{Bundle, Circumstances, Envelope, Host, KeyFolder, Receipt};
 
 use crate::common::Home;
@@ -70,7 +72,7 @@ fn lie(
     if outcome.output().is_none() {
         // Who lies consistently.
         result.status = OrderStatus::Failed;
-        result.error_code = outcome.error_code().map(|code| code.to_string());
+        result.error_code = outcome.error_code(None).map(|code| code.to_string());
     }
     blobs.extend([outcome.to_canonical(), commit.commitment.to_canonical()]);
     let key = KeyFolder::new(executor.data().join("keys"))
@@ -133,9 +135,7 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
     let two = canonical_json::to_vec(&json!(2));
     let lied = lie(&executor, &good, |_, blobs| {
         blobs.push(two.clone());
-        Outcome::Returned {
-            output: sre_core::OutputDigest::of(&two),
-        }
+        Outcome::returned(sre_core::OutputDigest::of(&two))
     });
     let (code, verdict, error) = judge(lied);
     assert!(
@@ -149,7 +149,10 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
         "{error}"
     );
     // A failure that was none.
-    let (code, verdict, _) = judge(lie(&executor, &good, |_, _| Outcome::Exited { code: 3 }));
+    let (code, verdict, _) = judge(lie(&executor, &good, |_, blobs| {
+        blobs.push(b"1".to_vec());
+        Outcome::ended(Ending::Exited { code: 3 }, Content::of(b"1"))
+    }));
     assert_eq!((code, &*verdict), (Some(21), "diverged"));
     // The input: of a skill that returns it the outcome would differ; of this one only what is
     // there can tell.

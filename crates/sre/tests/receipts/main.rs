@@ -144,7 +144,7 @@ fn a_failure_of_the_skill_is_proven_like_a_success() {
             Receipt::read(Envelope::parse(&bytes).expect("an envelope")).expect("a receipt");
         let provable = receipt.predicate().provable.as_ref().expect("a commitment");
         assert_eq!(
-            provable.outcome.error_code().map(|code| code.as_str()),
+            provable.outcome.error_code(None).map(|code| code.as_str()),
             Some(code)
         );
         home.words(&format!("bundle {skill} --output {skill}.sre-bundle"))

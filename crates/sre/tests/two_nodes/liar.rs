@@ -38,9 +38,7 @@ impl Commit for Liar {
         match id.as_str() {
             "alters-output" => {
                 let output = Blob::new(&br#"{"n":1000000}"#[..]);
-                let outcome = Outcome::Returned {
-                    output: output.digest().digest().into(),
-                };
+                let outcome = Outcome::returned(output.digest().digest().into());
                 let stored = Blob::new(outcome.to_canonical());
                 commitment.outcome = outcome.digest();
                 committed.result.result_hash = outcome.output();

@@ -168,7 +168,7 @@ impl std::fmt::Display for Difference {
 mod tests {
     use std::collections::BTreeMap;
 
-    use sre_core::{Digest, Outcome, OutputDigest};
+    use sre_core::{Content, Digest, Ending, Outcome, OutputDigest};
     use sre_sandbox::wasm::Seen;
 
     use super::*;
@@ -179,9 +179,7 @@ mod tests {
             digest: Digest::of(shown.as_bytes()),
             shown: (*shown).to_owned(),
         });
-        let outcome = Outcome::Returned {
-            output: OutputDigest::of(output.as_bytes()),
-        };
+        let outcome = Outcome::returned(OutputDigest::of(output.as_bytes()));
         Run {
             outcome,
             output: output.to_owned(),
@@ -230,7 +228,7 @@ mod tests {
             })
         );
         let ended = Run {
-            outcome: Outcome::OutOfFuel,
+            outcome: Outcome::ended(Ending::OutOfFuel, Content::of(b"")),
             ..one.clone()
         };
         assert!(matches!(

@@ -232,7 +232,7 @@ impl Checker {
         });
         let result = OrderResult {
             order_id: claim.order_id.clone(),
-            status: if outcome.error_code().is_none() {
+            status: if outcome.error_code(None).is_none() {
                 OrderStatus::Completed
             } else {
                 OrderStatus::Failed
@@ -241,7 +241,7 @@ impl Checker {
             verification,
             execution_time_ms: milliseconds,
             error_message: None,
-            error_code: outcome.error_code().map(|code| code.to_string()),
+            error_code: outcome.error_code(None).map(|code| code.to_string()),
             output: None,
             attempts: 1,
             logs: String::new(),
