@@ -128,6 +128,35 @@ fn a_new_skill_runs_at_once() {
     home.words("skill check deep/er/second").exits(0);
 }
 
+/// A template that is compiled elsewhere says how; the others run at once.
+#[test]
+fn a_new_skill_can_be_in_several_languages() {
+    let home = Home::new();
+    let input = r#"{"hello":"world"}"#;
+    for language in ["python", "javascript"] {
+        home.sre(&["skill", "new", language, "--lang", language])
+            .exits(0);
+        let ran = home
+            .sre(&["run", language, "--input", input, "--format", "json"])
+            .exits(0);
+        assert_eq!(
+            ran.json()["output"],
+            serde_json::json!({"echo": {"hello": "world"}}),
+            "{language}"
+        );
+    }
+    for (language, command) in [("rust", "cargo build"), ("c", "clang --target=wasm32-wasi")] {
+        let made = home
+            .sre(&["skill", "new", language, "--lang", language])
+            .exits(0);
+        assert!(made.stdout.contains(command), "{made:?}");
+        let unbuilt = home.sre(&["skill", "check", language]).exits(2);
+        assert!(unbuilt.stderr.contains("main.wasm"), "{unbuilt:?}");
+    }
+    let refused = home.words("skill new x --lang cobol").exits(2);
+    assert!(refused.stderr.contains("typescript"), "{refused:?}");
+}
+
 #[test]
 fn every_form_of_a_skill_has_its_digest() {
     let home = Home::new();
@@ -206,12 +235,13 @@ fn inspect_shows_what_is_inside() {
 #[test]
 fn check_warns_about_what_is_probably_not_meant() {
     let home = Home::new();
-    home.skill_with("returns_1", "annotations:\n  openWorldHint: true\n");
+    home.skill_with("returns_1", "annotations:\n  openWorldHnt: true\nauthor: me\n");
     let ran = home.words("skill check returns_1").exits(0);
     for text in [
         "no io.input_schema",
         "no io.output_schema",
-        "openWorldHint",
+        "is it \"openWorldHint\"?",
+        "note: the front matter of SKILL.md has the key \"author\"",
         "no version",
     ] {
         assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);

@@ -25,7 +25,7 @@ pub use service::{
     ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
     ServeArgs, SubmitArgs, TokenArgs, TokenCommand,
 };
-pub use skill::{CheckArgs, InspectArgs, NewArgs, PackArgs, SkillCommand};
+pub use skill::{CheckArgs, InspectArgs, Language, NewArgs, PackArgs, SkillCommand};
 pub use verify::{TrustedRuntime, VerifyArgs};
 pub use watch::WatchArgs;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `sre skill`.
 #[derive(Debug, Subcommand)]
@@ -75,13 +75,34 @@ pub struct PackArgs {
 /// `sre skill new`.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Example:
+Examples:
   sre skill new hello
-  sre run hello --input '{\"hello\":\"world\"}'")]
+  sre run hello --input '{\"hello\":\"world\"}'
+  sre skill new sort-lines --lang rust")]
 pub struct NewArgs {
     /// Name of the skill and of its folder: lower-case letters, digits and single hyphens
     pub name: String,
+    /// The language of its program
+    #[arg(long, value_enum, default_value_t = Language::Python)]
+    pub lang: Language,
     /// Where to make the folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
+}
+
+/// A language that `sre skill new` has a template for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// A Python script
+    Python,
+    /// A JavaScript module
+    Javascript,
+    /// A TypeScript module
+    Typescript,
+    /// A shell script
+    Shell,
+    /// Rust, compiled to WebAssembly
+    Rust,
+    /// C, compiled to WebAssembly
+    C,
 }

@@ -1,10 +1,10 @@
 //! `sre skill check`: is this a skill, and can the sandbox run it?
 
 use serde_json::json;
-use sre_core::{ErrorCode, Manifest, RuntimeKind};
+use sre_core::{ErrorCode, RuntimeKind};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{ErrorKind, Sandbox};
-use sre_skill::{PackageLimits, Skill};
+use sre_skill::{NoteLevel, PackageLimits, Skill};
 
 use crate::cli::{CheckArgs, Format, Global};
 use crate::exit::Exit;
@@ -21,14 +21,16 @@ pub fn check(args: &CheckArgs, global: &Global, progress: &Progress) -> Result<E
     progress.update("compiling the program");
     compile(&skill, global, progress)?;
     progress.clear();
-    let (manifest, warnings) = (skill.manifest(), warnings(skill.manifest()));
+    let (manifest, warnings) = (skill.manifest(), warnings(&skill));
+    let notes: Vec<&str> = messages(&skill, NoteLevel::Information).collect();
     let text = match global.format {
-        Format::Human => table(&skill, &warnings),
+        Format::Human => table(&skill, &warnings, &notes),
         Format::Json => output::json_line(&json!({
             "name": manifest.name,
             "version": manifest.version,
             "digest": skill.digest(),
             "warnings": warnings,
+            "notes": notes,
         })),
     };
     output::stdout(text.as_bytes())?;
@@ -59,7 +61,7 @@ fn compile(skill: &Skill, global: &Global, progress: &Progress) -> Result<(), Fa
         })
 }
 
-fn table(skill: &Skill, warnings: &[&str]) -> String {
+fn table(skill: &Skill, warnings: &[&str], notes: &[&str]) -> String {
     let manifest = skill.manifest();
     let mut sheet = Sheet::new(Style::stdout());
     sheet.title(
@@ -90,25 +92,32 @@ fn table(skill: &Skill, warnings: &[&str]) -> String {
     for warning in warnings {
         sheet.marked(&mark, &format!("warning: {warning}"));
     }
+    for note in notes {
+        sheet.marked(" ", &format!("note: {note}"));
+    }
     sheet.into_text()
 }
 
 /// What is allowed and probably not meant.
-fn warnings(manifest: &Manifest) -> Vec<&'static str> {
-    let mut warnings = Vec::new();
+fn warnings(skill: &Skill) -> Vec<&str> {
+    let manifest = skill.manifest();
+    let mut warnings: Vec<&str> = messages(skill, NoteLevel::Warning).collect();
     if manifest.io.input_schema.is_none() {
-        warnings.push("no io.input_schema: wrong input is found by the skill, or by nobody");
+        warnings.push("no io.input_schema: the skill must find wrong input by itself");
     }
     if manifest.io.output_schema.is_none() {
-        warnings.push("no io.output_schema: whatever JSON the skill prints counts as its result");
-    }
-    if !manifest.annotations.is_repeatable() {
-        warnings.push(
-            "idempotentHint is false or openWorldHint is true: results are not replayed, only their digests checked",
-        );
+        warnings.push("no io.output_schema: any JSON that the skill prints counts as its result");
     }
     if manifest.version == "0.0.0" {
         warnings.push("no version");
     }
     warnings
+}
+
+fn messages(skill: &Skill, level: NoteLevel) -> impl Iterator<Item = &str> {
+    skill
+        .notes()
+        .iter()
+        .filter(move |note| note.level == level)
+        .map(|note| note.message.as_str())
 }
