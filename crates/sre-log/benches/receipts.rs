@@ -18,7 +18,7 @@ use sre_core::{Digest, Ending, OrderId, OrderResult};
 use sre_da::{Blob, LocalStore, Store};
 use sre_log::{Finished, Log, Notary, Submission};
 use sre_receipt::tlog::Entry;
-use sre_receipt::{Circumstances, Examiner, Host, Policy, Receipt, Trust};
+use sre_receipt::{Examiner, Host, IssueContext, Policy, Receipt, Trust};
 
 /// Orders in flight, as in the benchmark of the pipeline.
 const IN_FLIGHT: u64 = 64;
@@ -194,12 +194,12 @@ async fn issuing(folder: &Path) {
     for _ in 0..total {
         let host = Host::this("bench");
         let outcome = Some(ended(ENDING));
-        let circumstances = Circumstances {
+        let context = IssueContext {
             finished_at: now(),
             outcome,
             host,
         };
-        black_box(Receipt::issue(&one, circumstances, &key.secret).expect("a receipt"));
+        black_box(Receipt::issue(&one, context, &key.secret).expect("a receipt"));
     }
     row(
         "  of which building and signing, one core",

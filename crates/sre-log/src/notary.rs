@@ -12,7 +12,7 @@ use sre_core::{Canonical, CommitResult, OrderId, OrderResult, Outcome, ReceiptDi
 use sre_da::{Blob, Store, StoreError};
 use sre_receipt::tlog::{Entry, TlogProof};
 use sre_receipt::{
-    Circumstances, Envelope, EnvelopeError, Host, Receipt, ReceiptError, VerdictStatement,
+    Envelope, EnvelopeError, Host, IssueContext, Receipt, ReceiptError, VerdictStatement,
 };
 use tokio::task::{JoinSet, yield_now};
 
@@ -139,12 +139,12 @@ impl Notary {
                     Some(commit) => Some(self.outcome(&result.order_id, commit).await?),
                     None => None,
                 };
-                let circumstances = Circumstances {
+                let context = IssueContext {
                     finished_at: *finished_at,
                     outcome,
                     host: self.host.clone(),
                 };
-                let receipt = Receipt::issue(result, circumstances, &key.secret)?;
+                let receipt = Receipt::issue(result, context, &key.secret)?;
                 let blob = Blob::new(receipt.envelope().to_canonical());
                 let entry = Entry::receipt(blob.digest().digest().into());
                 submissions.push(Submission {

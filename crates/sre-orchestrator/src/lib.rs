@@ -20,19 +20,19 @@ mod callback;
 mod config;
 #[cfg(feature = "wasm")]
 mod embedded;
+mod fair_gate;
 mod http;
 mod limits;
 mod listeners;
 mod meter;
 mod orchestrator;
 mod registrar;
-mod shelf;
+mod self_test;
+mod skill_cache;
 #[cfg(feature = "wasm")]
 mod sweep;
 mod trace_context;
 mod tracer;
-mod trial;
-mod turns;
 mod workers;
 
 pub use accept::{AcceptError, AcceptErrorKind, Acceptance, AcceptedOrder};
@@ -53,10 +53,10 @@ pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};
 pub use registrar::{
     Batch, Evidence, KeptVerdict, ReceiptState, Registrar, RegistrarError, VerdictError, evidence,
 };
-pub use shelf::{Shelf, ShelfError};
+pub use self_test::SelfTest;
+pub use skill_cache::{SkillCache, SkillCacheError};
 #[cfg(feature = "wasm")]
 pub use sweep::{Swept, sweep};
 pub use trace_context::{TraceParent, TraceParentError};
 pub use tracer::{EndedSpan, Span, SpanKind, Tracer, Tracing};
-pub use trial::Trial;
 pub use workers::{SubmitError, Submitted, WorkerOptions, Workers};

@@ -17,20 +17,20 @@ use tracing::Instrument;
 
 use crate::attempt::Ended;
 use crate::callback::{Callback, Courier, Schedule};
+use crate::fair_gate::FairGate;
 use crate::listeners::Listeners;
 use crate::meter::{Meter, NoMeter};
-use crate::shelf::Shelf;
-use crate::turns::Turns;
+use crate::skill_cache::SkillCache;
 use crate::{AcceptedOrder, Tracing};
 use sre_journal::{Accepted, AcquirePolicy, Backoff, Journal, JournalError};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
     pub(crate) executor: Executor,
-    pub(crate) turns: Turns,
+    pub(crate) fair_gate: FairGate,
     pub(crate) commit: Arc<dyn Commit>,
     pub(crate) verify: Arc<dyn Verify>,
-    pub(crate) shelf: Shelf,
+    pub(crate) skills: SkillCache,
     pub(crate) journal: Arc<Journal>,
     courier: Arc<Courier>,
     pub(crate) backoff: Backoff,
@@ -152,15 +152,15 @@ impl Orchestrator {
         } = parts;
         let courier = Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter));
         let courier = Arc::new(courier.with_tracing(tracing.clone()));
-        let (shelf, listeners) = (Shelf::new(store), Listeners::default());
-        let turns =
-            Turns::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        let (skills, listeners) = (SkillCache::new(store), Listeners::default());
+        let fair_gate =
+            FairGate::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
         Self {
             executor,
-            turns,
+            fair_gate,
             commit,
             verify,
-            shelf,
+            skills,
             journal,
             courier,
             backoff,
@@ -201,8 +201,8 @@ impl Orchestrator {
 
     /// The skills of orders.
     #[must_use]
-    pub fn shelf(&self) -> &Shelf {
-        &self.shelf
+    pub fn skills(&self) -> &SkillCache {
+        &self.skills
     }
 
     /// The verify stage.
@@ -265,7 +265,7 @@ impl Orchestrator {
     ) -> Result<OrderResult, ExecuteError> {
         // Before the order is accepted: whoever takes it over needs the skill. Without an order it
         // harms nobody.
-        self.shelf.put(&order.skill).await?;
+        self.skills.put(&order.skill).await?;
         let mut lease = match self
             .journal
             .accept(order.to_record(LOCAL, None), AcquirePolicy::Always)

@@ -411,7 +411,7 @@ async fn live_until(data: &Arc<TempDir>, last: Write, fault: Fault) {
     let accepted = house.acceptance.accept(config).await.expect("an order");
     house
         .orchestrator
-        .shelf()
+        .skills()
         .put(accepted.skill())
         .await
         .expect("stored");

@@ -127,7 +127,7 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFolderError::Exists`] when there is one already.
     pub fn create(&self, name: Option<KeyName>) -> Result<NodeKey, KeyFolderError> {
-        let _turn = self.take_turn()?;
+        let _lock = self.lock_exclusive()?;
         if self.load()?.is_some() {
             return Err(KeyFolderError::Exists(self.0.clone()));
         }
@@ -165,7 +165,7 @@ impl KeyFolder {
         let missing = || KeyFolderError::Missing(self.0.clone());
         // Before a folder is made for a key that is not there.
         self.load()?.ok_or_else(missing)?;
-        let _turn = self.take_turn()?;
+        let _lock = self.lock_exclusive()?;
         let old = self.load()?.ok_or_else(missing)?;
         let new = NodeKey::generate(Some(old.name.clone()))?;
         self.edit_trust(|trust| drop(trust.add(new.trusted())))?;
@@ -204,13 +204,13 @@ impl KeyFolder {
         &self,
         change: impl FnOnce(&mut Trust) -> T,
     ) -> Result<T, KeyFolderError> {
-        let _turn = self.take_turn()?;
+        let _lock = self.lock_exclusive()?;
         self.edit_trust(change)
     }
 
     /// Waits until no other process changes anything here, and keeps others waiting until it is
     /// dropped.
-    fn take_turn(&self) -> Result<File, KeyFolderError> {
+    fn lock_exclusive(&self) -> Result<File, KeyFolderError> {
         self.make_folder(&self.0)?;
         let path = self.0.join("trust.lock");
         let lock = File::create(&path).map_err(io_error("open", &path))?;

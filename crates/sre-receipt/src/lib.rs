@@ -40,7 +40,7 @@ pub use key_folder::{KeyFolder, KeyFolderError};
 pub use node_key::NodeKey;
 pub use pem::PemError;
 pub use receipt::{
-    Circumstances, Host, Isolation, PREDICATE_TYPE, Predicate, Provable, Receipt, ReceiptError,
+    Host, Isolation, IssueContext, PREDICATE_TYPE, Predicate, Provable, Receipt, ReceiptError,
     Reported, Signer,
 };
 pub use statement::{STATEMENT_TYPE, Statement, StatementError, Subject};

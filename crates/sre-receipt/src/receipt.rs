@@ -135,7 +135,7 @@ pub struct Host {
 
 /// What is not in an order's result but in its receipt.
 #[derive(Debug, Clone)]
-pub struct Circumstances {
+pub struct IssueContext {
     /// When the order ended.
     pub finished_at: Timestamp,
     /// What the skill did; needed when the order committed something.
@@ -211,14 +211,14 @@ impl Receipt {
     /// Signs what is known about an order that has ended.
     ///
     /// # Errors
-    /// [`ReceiptError::Contradiction`] when the outcome in `circumstances` is missing or is not the
+    /// [`ReceiptError::Contradiction`] when the outcome in `context` is missing or is not the
     /// committed one.
     pub fn issue(
         result: &OrderResult,
-        circumstances: Circumstances,
+        context: IssueContext,
         key: &SecretKey,
     ) -> Result<Self, ReceiptError> {
-        let provable = match (&result.commit_result, circumstances.outcome) {
+        let provable = match (&result.commit_result, context.outcome) {
             (None, _) => None,
             (Some(_), None) => {
                 return Err(ReceiptError::Contradiction(
@@ -243,7 +243,7 @@ impl Receipt {
             reported: Reported {
                 status: result.status,
                 error_code: result.error_code.clone(),
-                finished_at: circumstances.finished_at,
+                finished_at: context.finished_at,
                 execution_time_ms: result.execution_time_ms,
                 attempts: result.attempts,
                 verification: found.map(|found| OwnVerification {
@@ -255,7 +255,7 @@ impl Receipt {
                     measured: c.isolation.clone(),
                 }),
                 resources: commit.map(|commit| commit.resources),
-                host: circumstances.host,
+                host: context.host,
             },
         };
         let (name, digest) = subject(&predicate);

@@ -192,7 +192,7 @@ fn a_signature_by_another_key_is_found_or_not_trusted() {
     // Under its own: somebody else's.
     let foreign = Receipt::issue(
         &common::result("t", returned()),
-        common::circumstances(Some(returned())),
+        common::context(Some(returned())),
         &node(2).secret,
     );
     let found = examiner().examine(&foreign.expect("a receipt").envelope().to_canonical(), None);

@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::{
-    bundle, circumstances, ended, examiner, node, proof, receipt, result, returned, timed_out,
-};
+use common::{bundle, context, ended, examiner, node, proof, receipt, result, returned, timed_out};
 use serde_json::{Value, json};
 use sre_core::{
     BadOutputReason, Content, Digest, Ending, JsonResult, OrderStatus, Outcome, TrapKind,
@@ -46,9 +44,8 @@ fn every_ending_has_a_receipt_that_the_published_schema_accepts() {
         .into_iter()
         .map(|outcome| receipt("t", outcome))
         .collect();
-    receipts.push(
-        Receipt::issue(&timed_out("t"), circumstances(None), &node(1).secret).expect("a receipt"),
-    );
+    receipts
+        .push(Receipt::issue(&timed_out("t"), context(None), &node(1).secret).expect("a receipt"));
     for receipt in receipts {
         let predicate = predicate(&receipt);
         let errors: Vec<String> = schema
@@ -85,7 +82,7 @@ fn a_receipt_leads_back_to_what_was_claimed() {
         assert_eq!(claim, claimed);
     }
     let receipt =
-        Receipt::issue(&timed_out("t"), circumstances(None), &node(1).secret).expect("a receipt");
+        Receipt::issue(&timed_out("t"), context(None), &node(1).secret).expect("a receipt");
     assert_eq!(receipt.claim(|digest| digest.to_string()), None);
 }
 
@@ -93,7 +90,7 @@ fn a_receipt_leads_back_to_what_was_claimed() {
 fn an_outcome_that_was_not_committed_gets_no_receipt() {
     let result = result("t", returned());
     for outcome in [None, Some(ended(Ending::OutOfFuel))] {
-        assert!(Receipt::issue(&result, circumstances(outcome), &node(1).secret).is_err());
+        assert!(Receipt::issue(&result, context(outcome), &node(1).secret).is_err());
     }
 }
 
@@ -174,9 +171,9 @@ fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
     }
     let mut result = result("t", ended(Ending::Exited { code: 3 }));
     (result.status, result.error_code) = (OrderStatus::Completed, None);
-    let circumstances = circumstances(Some(ended(Ending::Exited { code: 3 })));
+    let context = context(Some(ended(Ending::Exited { code: 3 })));
     assert!(matches!(
-        Receipt::issue(&result, circumstances, &node(1).secret),
+        Receipt::issue(&result, context, &node(1).secret),
         Err(ReceiptError::Contradiction(_))
     ));
 }

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{
-    bundle, circumstances, ended, examiner, node, now, proof, receipt, returned, timed_out, trusted,
+    bundle, context, ended, examiner, node, now, proof, receipt, returned, timed_out, trusted,
 };
 use sre_core::Ending;
 use sre_receipt::tlog::{Checkpoint, Note, TlogProof, VerifierKey};
@@ -29,7 +29,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     let exited = receipt("fixture-exited", ended(Ending::Exited { code: 3 }));
     let timeout = Receipt::issue(
         &timed_out("fixture-timeout"),
-        circumstances(None),
+        context(None),
         &node(1).secret,
     )
     .expect("a receipt");

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sre_core::ErrorCode;
 use sre_journal::JournalError;
-use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, ShelfError, SubmitError};
+use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, SkillCacheError, SubmitError};
 use sre_skill::SkillError;
 
 /// Why a request was not done.
@@ -117,8 +117,8 @@ impl From<SkillError> for Problem {
     }
 }
 
-impl From<ShelfError> for Problem {
-    fn from(error: ShelfError) -> Self {
+impl From<SkillCacheError> for Problem {
+    fn from(error: SkillCacheError) -> Self {
         if error.is_unknown() {
             return Self::new(
                 ErrorCode::SkillUnknown,

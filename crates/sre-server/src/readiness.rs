@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use sre_orchestrator::Trial;
+use sre_orchestrator::SelfTest;
 use tokio::sync::Mutex;
 
 use crate::App;
@@ -103,8 +103,8 @@ impl SandboxTrial {
         {
             return result;
         }
-        let result = match app.acceptance.try_out().await {
-            Ok(Trial::Passed | Trial::Busy) => Ok(()),
+        let result = match app.acceptance.self_test().await {
+            Ok(SelfTest::Passed | SelfTest::Busy) => Ok(()),
             Err(error) => Err(logged("sandbox", &error, "sandbox_failed")),
         };
         *last = Some((Instant::now(), result));

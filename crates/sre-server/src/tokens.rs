@@ -172,7 +172,7 @@ impl Tokens {
         if !is_plain || name.is_empty() || name.len() > 64 || name == LOCAL {
             return Err(TokenError::BadName(name.chars().take(80).collect()));
         }
-        let _turn = self.take_turn()?;
+        let _lock = self.lock_exclusive()?;
         let mut tokens = read(&self.path)?.tokens.to_vec();
         if tokens.iter().any(|token| token.name == name) {
             return Err(TokenError::NameTaken(name.to_owned()));
@@ -197,7 +197,7 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]; nothing was removed.
     pub fn revoke(&self, name: &str) -> Result<(), TokenError> {
-        let _turn = self.take_turn()?;
+        let _lock = self.lock_exclusive()?;
         let mut tokens = read(&self.path)?.tokens.to_vec();
         let before = tokens.len();
         tokens.retain(|token| token.name != name);
@@ -244,7 +244,7 @@ impl Tokens {
     }
 
     /// Waits until no other process changes the file, and keeps others waiting until it is dropped.
-    fn take_turn(&self) -> Result<File, TokenError> {
+    fn lock_exclusive(&self) -> Result<File, TokenError> {
         let failed = |source| TokenError::Io {
             path: self.path.clone(),
             source,

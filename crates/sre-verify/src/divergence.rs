@@ -6,7 +6,7 @@ use sre_core::{Difference, Divergence, Outcome};
 use sre_sandbox::{Account, Execution, SandboxError};
 
 use crate::difference::{Place, first_difference};
-use crate::parting::{Told, first_contradiction};
+use crate::first_divergence::{Expected, first_contradiction};
 
 /// What the second replay gave.
 pub(crate) type Recorded = Result<(Execution, Option<Account>), SandboxError>;
@@ -14,7 +14,7 @@ pub(crate) type Recorded = Result<(Execution, Option<Account>), SandboxError>;
 /// Where `first`, which had another outcome than was committed, parted from it; and the same in
 /// words.
 pub(crate) fn find(
-    committed: Told<'_>,
+    committed: Expected<'_>,
     first: &Execution,
     second: &Recorded,
 ) -> (Divergence, String) {
@@ -25,20 +25,22 @@ pub(crate) fn find(
         .map(|(second, _)| second.outcome == first.outcome);
     // A machine that does not repeat itself has nothing to say about others. What it can say is
     // where it did not.
-    let itself = Told {
+    let itself = Expected {
         outcome: &first.outcome,
         output: first.output_canonical.as_deref(),
         stdout: first.stdout.as_deref(),
         whose: "the first replay's",
         is: "is what the first replay did",
     };
-    let told = if repeated == Some(false) {
+    let expected = if repeated == Some(false) {
         itself
     } else {
         committed
     };
     let event = match second {
-        Ok((second, Some(account))) => first_contradiction(account, second.resources.fuel, told),
+        Ok((second, Some(account))) => {
+            first_contradiction(account, second.resources.fuel, expected)
+        }
         Ok((_, None)) => Err(String::from(
             "the calls of a guest of this backend are not seen",
         )),
@@ -131,10 +133,10 @@ fn difference_in_words(difference: &Difference) -> String {
     )
 }
 
-fn difference(told: Told<'_>, replayed: &Execution) -> Difference {
+fn difference(claimed: Expected<'_>, replayed: &Execution) -> Difference {
     let in_words = |outcome: &Outcome| outcome.to_string();
-    let (Some(expected), Some(actual)) = (told.output, &replayed.output_canonical) else {
-        let (committed, replayed) = (in_words(told.outcome), in_words(&replayed.outcome));
+    let (Some(expected), Some(actual)) = (claimed.output, &replayed.output_canonical) else {
+        let (committed, replayed) = (in_words(claimed.outcome), in_words(&replayed.outcome));
         return Difference {
             byte: None,
             pointer: None,
@@ -167,7 +169,7 @@ fn difference(told: Told<'_>, replayed: &Execution) -> Difference {
         None => Difference {
             byte: Some(byte),
             pointer: None,
-            committed: in_words(told.outcome),
+            committed: in_words(claimed.outcome),
             replayed: in_words(&replayed.outcome),
         },
     }

@@ -17,7 +17,7 @@ use sre_skill::Skill;
 
 use crate::divergence::{self, Recorded};
 use crate::evidence::{self, Fetched};
-use crate::parting::Told;
+use crate::first_divergence::Expected;
 use crate::report::{Finding, Report};
 use crate::{ReplayLimits, Verify, VerifyRequest};
 
@@ -185,7 +185,7 @@ impl Verifier {
             Some(output) => self.store.get(output.into()).await.ok(),
             None => None,
         };
-        let told = Told {
+        let expected = Expected {
             outcome: committed,
             output: output.as_deref(),
             stdout: stdout.as_deref(),
@@ -193,7 +193,7 @@ impl Verifier {
             is: "is committed",
         };
         let (divergence, words) =
-            divergence::find(told, execution, &self.replay_recorded(job).await);
+            divergence::find(expected, execution, &self.replay_recorded(job).await);
         let repeated = divergence.repeated;
         report.divergence = Some(Box::new(divergence));
         if repeated == Some(false) {
@@ -218,7 +218,7 @@ impl Verifier {
     /// The language runtime that the committed engine names, made available here if the store has
     /// it.
     ///
-    /// Only a runtime that the backend was told of is run. The executor chose the one it names, and
+    /// Only a runtime that the backend was expected of is run. The executor chose the one it names, and
     /// an interpreter that was made to give a certain answer would give it in every replay.
     async fn language_runtime(
         &self,

@@ -20,7 +20,7 @@ use crate::{OperatorLimits, OrderConfig};
 const PRIORITY_LIMIT: u32 = 100;
 
 /// How long the input of a skill that is loaded may be checked where others wait for the thread.
-const A_MOMENT: Duration = Duration::from_millis(1);
+const INLINE_BUDGET: Duration = Duration::from_millis(1);
 
 /// Checks orders against what the operator allows and what the sandbox can run.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl Acceptance {
             // What is refused is looked at again: the words for it must not depend on how long
             // finding them took.
             if let Ok(input) = read_input(&self.limits, &skill, &config.input_data, move || {
-                begun.elapsed() > A_MOMENT
+                begun.elapsed() > INLINE_BUDGET
             }) {
                 return Ok((config, skill, input));
             }

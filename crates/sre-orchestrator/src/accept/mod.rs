@@ -10,4 +10,4 @@ mod profile;
 pub use acceptance::Acceptance;
 pub use error::{AcceptError, AcceptErrorKind};
 pub use order::AcceptedOrder;
-pub(crate) use order::{RetryPolicy, Work};
+pub(crate) use order::{ExecutionSpec, RetryPolicy};

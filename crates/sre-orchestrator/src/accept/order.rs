@@ -38,7 +38,7 @@ pub(crate) struct RetryPolicy {
 
 /// What the journal keeps of an accepted order, besides what has a column of its own.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Work {
+pub(crate) struct ExecutionSpec {
     profile: Profile,
     attempt_time_ms: u64,
     execution_time_ms: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Work {
     trace: Option<String>,
 }
 
-impl Work {
+impl ExecutionSpec {
     /// What the journal kept.
     pub(crate) fn decode(claimed: &AcquiredOrder) -> Result<Self, JournalError> {
         serde_json::from_str(&claimed.work).map_err(|error| JournalError::Damaged {
@@ -106,7 +106,7 @@ impl AcceptedOrder {
     /// As it is recorded.
     pub(crate) fn to_record(&self, submitter: &str, queue_time: Option<Duration>) -> NewOrder {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let work = Work {
+        let work = ExecutionSpec {
             profile: self.profile().clone(),
             attempt_time_ms: milliseconds(self.attempt_time),
             execution_time_ms: milliseconds(self.execution_time),

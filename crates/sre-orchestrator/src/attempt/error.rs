@@ -7,7 +7,7 @@ use sre_core::{ErrorCode, OrderStatus};
 use sre_sandbox::{ErrorKind, SandboxError};
 
 use crate::accept::RetryPolicy;
-use crate::shelf::ShelfError;
+use crate::skill_cache::SkillCacheError;
 use sre_journal::JournalError;
 
 /// Why an attempt committed nothing.
@@ -15,7 +15,7 @@ use sre_journal::JournalError;
 pub(super) enum AttemptError {
     Timeout(Duration),
     Commit(CommitError),
-    Skill(ShelfError),
+    Skill(SkillCacheError),
     Unreadable(JournalError),
     Cancelled,
     Panicked,

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::AttemptError;
 use super::result::{failed, finished, milliseconds};
 use crate::AcceptedOrder;
-use crate::accept::{RetryPolicy, Work};
+use crate::accept::{ExecutionSpec, RetryPolicy};
 use crate::meter::MeteredStage;
 use crate::orchestrator::{Orchestrator, Stage};
 use crate::tracer::order_context;
@@ -91,7 +91,7 @@ impl Orchestrator {
         &self,
         claimed: AcquiredOrder,
     ) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
-        let recorded = match Work::decode(&claimed) {
+        let recorded = match ExecutionSpec::decode(&claimed) {
             Ok(recorded) => recorded,
             Err(error) => {
                 tracing::error!(%error, "an order in the journal cannot be read");
@@ -106,7 +106,7 @@ impl Orchestrator {
                 return Ok(None);
             }
         };
-        match self.shelf.get(claimed.skill).await {
+        match self.skills.get(claimed.skill).await {
             Ok(skill) => Ok(Some((recorded.into_order(&claimed, skill), claimed.lease))),
             Err(error) => {
                 let failure = AttemptError::Skill(error);

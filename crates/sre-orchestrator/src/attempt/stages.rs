@@ -45,7 +45,7 @@ impl Orchestrator {
         trace: Option<&TraceParent>,
     ) -> Result<Slot, AttemptError> {
         let seen = self.see(MeteredStage::Slot, order, trace);
-        let turn = self.turns.next(lease.submitter()).await;
+        let turn = self.fair_gate.next(lease.submitter()).await;
         let slot = self
             .executor
             .slot()

@@ -21,11 +21,11 @@ pub struct Registrar {
     pub(super) notary: Notary,
     pub(super) keys: KeyFolder,
     /// Held while a verdict on one of these orders is taken; by a hash of the order's id.
-    pub(super) turns: [Mutex<()>; TURNS],
+    pub(super) locks: [Mutex<()>; LOCK_STRIPES],
 }
 
 /// Orders on which verdicts are taken at the same time, at most.
-const TURNS: usize = 64;
+const LOCK_STRIPES: usize = 64;
 
 /// The receipt of an order and where it stands.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Registrar {
             journal,
             notary,
             keys,
-            turns: std::array::from_fn(|_| Mutex::new(())),
+            locks: std::array::from_fn(|_| Mutex::new(())),
         }
     }
 
@@ -105,10 +105,10 @@ impl Registrar {
     }
 
     /// Waits until this process takes no other verdict on this order.
-    pub(super) async fn turn(&self, order_id: &OrderId) -> MutexGuard<'_, ()> {
+    pub(super) async fn lock_order(&self, order_id: &OrderId) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         order_id.as_str().hash(&mut hasher);
-        self.turns[(hasher.finish() % TURNS as u64) as usize]
+        self.locks[(hasher.finish() % LOCK_STRIPES as u64) as usize]
             .lock()
             .await
     }

@@ -51,7 +51,7 @@ impl Registrar {
         }
         // The log keeps for ever what it is given, so nobody else adds between this look and the
         // journal's count.
-        let _turn = self.turn(order_id).await;
+        let _lock = self.lock_order(order_id).await;
         let standing = self
             .journal
             .standing(sequence, key.into(), predicate.verdict)

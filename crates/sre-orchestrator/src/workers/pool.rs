@@ -28,16 +28,16 @@ pub struct Workers {
 pub(super) struct Pool {
     pub(super) orchestrator: Arc<Orchestrator>,
     pub(super) options: WorkerOptions,
-    pub(super) benches: HashMap<Backend, Bench>,
+    pub(super) slots: HashMap<Backend, BackendSlots>,
     running: Mutex<HashMap<i64, Running>>,
     pub(super) stopping: AtomicBool,
     pub(super) stop: watch::Sender<bool>,
     pub(super) loops: tokio::sync::Mutex<JoinSet<()>>,
 }
 
-/// The places of one backend.
-pub(super) struct Bench {
-    pub(super) places: Arc<Semaphore>,
+/// The permits of one backend.
+pub(super) struct BackendSlots {
+    pub(super) permits: Arc<Semaphore>,
     pub(super) size: usize,
     pub(super) wake: Notify,
 }
@@ -51,27 +51,27 @@ pub(super) struct Running {
 impl Workers {
     /// Starts the loops, on the current tokio runtime.
     pub async fn start(orchestrator: Arc<Orchestrator>, options: WorkerOptions) -> Self {
-        let bench = |size: usize| Bench {
-            places: Arc::new(Semaphore::new(size)),
+        let slots_of = |size: usize| BackendSlots {
+            permits: Arc::new(Semaphore::new(size)),
             size,
             wake: Notify::new(),
         };
-        let benches = options
+        let slots = options
             .concurrency
             .iter()
-            .map(|(backend, size)| (*backend, bench((*size).max(1))))
+            .map(|(backend, size)| (*backend, slots_of((*size).max(1))))
             .collect();
         let pool = Arc::new(Pool {
             orchestrator,
             options,
-            benches,
+            slots,
             running: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: watch::channel(false).0,
             loops: tokio::sync::Mutex::default(),
         });
         let mut loops = pool.loops.lock().await;
-        for backend in pool.benches.keys() {
+        for backend in pool.slots.keys() {
             loops.spawn(Arc::clone(&pool).work(*backend));
         }
         loops.spawn(maintenance::maintain(Arc::clone(&pool)));
@@ -100,8 +100,8 @@ impl Workers {
         if pool.stopping.load(Ordering::Acquire) {
             return Err(SubmitError::Stopping);
         }
-        let bench = pool
-            .benches
+        let slots = pool
+            .slots
             .get(&backend)
             .ok_or(SubmitError::NoWorkers(backend))?;
         let limit = pool.options.queue_limit_orders;
@@ -111,16 +111,16 @@ impl Workers {
             }
             // Before the order is accepted: whoever takes it over needs the skill. One that is
             // known has it, and one that is refused must leave nothing behind.
-            pool.orchestrator.shelf().put(order.skill()).await?;
+            pool.orchestrator.skills().put(order.skill()).await?;
         }
-        // Nobody is overtaken: a place is taken at once only while nobody waits.
+        // Nobody is overtaken: a permit is taken at once only while nobody waits.
         let nobody_waits = journal.open_orders() <= pool.running().len();
-        let place = if nobody_waits {
-            Arc::clone(&bench.places).try_acquire_owned().ok()
+        let permit = if nobody_waits {
+            Arc::clone(&slots.permits).try_acquire_owned().ok()
         } else {
             None
         };
-        let wish = if place.is_some() {
+        let wish = if permit.is_some() {
             AcquirePolicy::IfNew
         } else {
             AcquirePolicy::Never
@@ -132,24 +132,24 @@ impl Workers {
                 entry,
                 watch,
             } => {
-                // A lease comes only where there is a place for it. One without would be given back
+                // A lease comes only where there is a permit for it. One without would be given back
                 // when it is dropped.
-                match lease.zip(place) {
-                    Some((lease, place)) => {
+                match lease.zip(permit) {
+                    Some((lease, permit)) => {
                         pool.orchestrator.meter().stage_ended(
                             backend,
                             MeteredStage::Queue,
                             Duration::ZERO,
                             false,
                         );
-                        pool.spawn(order, lease, place);
+                        pool.spawn(order, lease, permit);
                     }
-                    None => bench.wake.notify_one(),
+                    None => slots.wake.notify_one(),
                 }
                 Ok(Submitted::Accepted { entry, watch })
             }
             Accepted::Open { submitter, .. } => {
-                bench.wake.notify_one();
+                slots.wake.notify_one();
                 Ok(Submitted::Known { submitter })
             }
             Accepted::Finished { result, submitter } => {
@@ -201,19 +201,19 @@ impl Workers {
 impl Pool {
     /// Claims and runs orders of one backend until the pool stops.
     async fn work(self: Arc<Self>, backend: Backend) {
-        let bench = &self.benches[&backend];
+        let slots = &self.slots[&backend];
         let mut turn = String::new();
         while !self.stopping.load(Ordering::Acquire) {
-            let Ok(first) = Arc::clone(&bench.places).acquire_owned().await else {
+            let Ok(first) = Arc::clone(&slots.permits).acquire_owned().await else {
                 return;
             };
             if self.stopping.load(Ordering::Acquire) {
-                // The place may be that of an order that the shutdown has just given back: it must
+                // The permit may be that of an order that the shutdown has just given back: it must
                 // not be claimed again here.
                 return;
             }
             let claimed = match self
-                .claim(backend, 1 + bench.places.available_permits(), &turn)
+                .claim(backend, 1 + slots.permits.available_permits(), &turn)
                 .await
             {
                 Ok(claimed) => claimed,
@@ -227,23 +227,23 @@ impl Pool {
             if claimed.is_empty() {
                 drop(first);
                 tokio::select! {
-                    () = bench.wake.notified() => {}
+                    () = slots.wake.notified() => {}
                     () = tokio::time::sleep(self.options.poll_period) => {}
                 }
                 continue;
             }
-            let mut place = Some(first);
+            let mut permit = Some(first);
             for order in claimed {
                 turn.clone_from(&order.submitter);
-                // Others may have taken the places that were free; then this waits a little.
-                let place = match place.take() {
-                    Some(place) => place,
-                    None => match Arc::clone(&bench.places).acquire_owned().await {
-                        Ok(place) => place,
+                // Others may have taken the permits that were free; then this waits a little.
+                let permit = match permit.take() {
+                    Some(permit) => permit,
+                    None => match Arc::clone(&slots.permits).acquire_owned().await {
+                        Ok(permit) => permit,
                         Err(_) => return,
                     },
                 };
-                self.begin(backend, order, place);
+                self.begin(backend, order, permit);
             }
         }
     }
@@ -267,7 +267,7 @@ impl Pool {
         self: &Arc<Self>,
         backend: Backend,
         claimed: AcquiredOrder,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) {
         let queued = Duration::from_millis(claimed.queued_ms);
         self.orchestrator
@@ -276,7 +276,7 @@ impl Pool {
         let pool = Arc::clone(self);
         let (sequence, order_id) = (claimed.lease.sequence(), claimed.lease.order_id().clone());
         tracing::debug!(%order_id, "claimed");
-        self.start(sequence, place, move |cancel| async move {
+        self.start(sequence, permit, move |cancel| async move {
             match pool.orchestrator.load(claimed).await {
                 Ok(Some((order, lease))) => pool.attempt(order, lease, cancel).await,
                 Ok(None) => pool.orchestrator.courier().wake(),
@@ -288,9 +288,9 @@ impl Pool {
     }
 
     /// Starts the attempt of an order that was just accepted.
-    fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, place: OwnedSemaphorePermit) {
+    fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, permit: OwnedSemaphorePermit) {
         let pool = Arc::clone(self);
-        self.start(lease.sequence(), place, move |cancel| async move {
+        self.start(lease.sequence(), permit, move |cancel| async move {
             pool.attempt(order, lease, cancel).await
         });
     }
@@ -298,7 +298,7 @@ impl Pool {
     fn start<F>(
         self: &Arc<Self>,
         sequence: i64,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
         work: impl FnOnce(Arc<Notify>) -> F + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
@@ -311,14 +311,14 @@ impl Pool {
                 task: None,
             },
         );
-        let leaves = Leaves {
+        let guard = RunningGuard {
             pool: Arc::clone(self),
             sequence,
             cancel: Arc::clone(&cancel),
-            _place: place,
+            _permit: permit,
         };
         let task = tokio::spawn(async move {
-            let _leaves = leaves;
+            let _guard = guard;
             work(cancel).await;
         });
         if let Some(running) = self.running().get_mut(&sequence) {
@@ -361,9 +361,9 @@ impl Pool {
     }
 
     pub(super) fn wake_all(&self) {
-        self.benches
+        self.slots
             .values()
-            .for_each(|bench| bench.wake.notify_one());
+            .for_each(|slots| slots.wake.notify_one());
     }
 
     pub(super) fn running(&self) -> MutexGuard<'_, HashMap<i64, Running>> {
@@ -371,15 +371,15 @@ impl Pool {
     }
 }
 
-/// Frees an attempt's place, however the attempt ends.
-struct Leaves {
+/// Frees an attempt's permit, however the attempt ends.
+struct RunningGuard {
     pool: Arc<Pool>,
     sequence: i64,
     cancel: Arc<Notify>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Leaves {
+impl Drop for RunningGuard {
     fn drop(&mut self) {
         let mut running = self.pool.running();
         // The order's next attempt may have begun already.

@@ -15,13 +15,13 @@ impl Workers {
         let pool = &self.pool;
         pool.stopping.store(true, Ordering::Release);
         pool.stop.send_replace(true);
-        pool.benches
+        pool.slots
             .values()
-            .for_each(|bench| bench.wake.notify_one());
+            .for_each(|slots| slots.wake.notify_one());
         let idle = async {
-            for bench in pool.benches.values() {
-                let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
-                drop(bench.places.acquire_many(all).await);
+            for slots in pool.slots.values() {
+                let all = u32::try_from(slots.size).unwrap_or(u32::MAX);
+                drop(slots.permits.acquire_many(all).await);
             }
         };
         if tokio::time::timeout(grace, idle).await.is_err() {
@@ -35,10 +35,10 @@ impl Workers {
                 .iter()
                 .filter_map(|running| running.task.as_ref())
                 .for_each(AbortHandle::abort);
-            for bench in pool.benches.values() {
-                let all = u32::try_from(bench.size).unwrap_or(u32::MAX);
+            for slots in pool.slots.values() {
+                let all = u32::try_from(slots.size).unwrap_or(u32::MAX);
                 drop(
-                    tokio::time::timeout(Duration::from_secs(5), bench.places.acquire_many(all))
+                    tokio::time::timeout(Duration::from_secs(5), slots.permits.acquire_many(all))
                         .await,
                 );
             }

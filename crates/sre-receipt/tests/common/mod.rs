@@ -12,7 +12,7 @@ use sre_core::{
 };
 use sre_receipt::tlog::{Checkpoint, Entry, Hash, Note, TlogProof};
 use sre_receipt::{
-    Bundle, Circumstances, Examiner, Host, NodeKey, Policy, Purpose, Receipt, SecretKey, Trust,
+    Bundle, Examiner, Host, IssueContext, NodeKey, Policy, Purpose, Receipt, SecretKey, Trust,
     TrustedKey,
 };
 
@@ -119,13 +119,13 @@ pub fn timed_out(order_id: &str) -> OrderResult {
     }
 }
 
-pub fn circumstances(outcome: Option<Outcome>) -> Circumstances {
+pub fn context(outcome: Option<Outcome>) -> IssueContext {
     let host = Host {
         software: String::from("sre 0.1.0"),
         os: String::from("linux"),
         arch: String::from("x86_64"),
     };
-    Circumstances {
+    IssueContext {
         finished_at: now(),
         outcome,
         host,
@@ -136,7 +136,7 @@ pub fn circumstances(outcome: Option<Outcome>) -> Circumstances {
 pub fn receipt(order_id: &str, outcome: Outcome) -> Receipt {
     Receipt::issue(
         &result(order_id, outcome),
-        circumstances(Some(outcome)),
+        context(Some(outcome)),
         &node(1).secret,
     )
     .expect("a receipt")

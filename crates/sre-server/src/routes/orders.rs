@@ -152,7 +152,7 @@ async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
             }
             OrderConfig::from_json_with_skill(
                 order,
-                app.workers.orchestrator().shelf().get(digest).await?,
+                app.workers.orchestrator().skills().get(digest).await?,
             )?
         }
         None => OrderConfig::from_json(order, LocalPaths::Refused)?,

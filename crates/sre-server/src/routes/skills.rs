@@ -117,7 +117,7 @@ async fn upload(
     app.acceptance.check_skill(&skill).await?;
     app.workers
         .orchestrator()
-        .shelf()
+        .skills()
         .put(&skill)
         .await
         .map_err(|error| Problem::operating(ErrorCode::StoreFailed, &error))?;
@@ -190,7 +190,7 @@ async fn show(
             "no skill with this digest was uploaded",
         ));
     };
-    let skill = app.workers.orchestrator().shelf().get(digest).await?;
+    let skill = app.workers.orchestrator().skills().get(digest).await?;
     Ok(super::json(
         StatusCode::OK,
         &shown(uploaded, Some(skill.manifest())),

@@ -8,7 +8,7 @@ use serde_json::json;
 use sre_core::{
     BlobDigest, Content, Digest, Ending, OrderStatus, Outcome, Profile, canonical_json,
 };
-use sre_receipt::{Bundle, Circumstances, Envelope, Host, KeyFolder, Receipt};
+use sre_receipt::{Bundle, Envelope, Host, IssueContext, KeyFolder, Receipt};
 
 use crate::common::Home;
 use crate::web::Web;
@@ -79,12 +79,12 @@ fn lie(
         .load()
         .expect("a key")
         .expect("a key");
-    let circumstances = Circumstances {
+    let context = IssueContext {
         finished_at: jiff::Timestamp::now(),
         outcome: Some(outcome),
         host: Host::this("a liar"),
     };
-    let receipt = Receipt::issue(&result, circumstances, &key.secret).expect("a receipt");
+    let receipt = Receipt::issue(&result, context, &key.secret).expect("a receipt");
     let mut lying = Bundle {
         receipt: receipt.envelope().to_canonical(),
         proof: None,

@@ -12,7 +12,7 @@ use sre_core::{
 use sre_da::format_uri;
 use sre_orchestrator::Embedded;
 use sre_receipt::{
-    Circumstances, Envelope, Examination, Examiner, Host, NodeKey, Policy, Receipt, Trust,
+    Envelope, Examination, Examiner, Host, IssueContext, NodeKey, Policy, Receipt, Trust,
     VerdictStatement,
 };
 use sre_sandbox::Execution;
@@ -247,12 +247,12 @@ impl Checker {
             logs: String::new(),
         };
         let host = Host::this(receipts::PROGRAM);
-        let circumstances = Circumstances {
+        let context = IssueContext {
             finished_at: Timestamp::now(),
             outcome: Some(outcome),
             host,
         };
-        Receipt::issue(&result, circumstances, &self.key.secret)
+        Receipt::issue(&result, context, &self.key.secret)
             .inspect_err(|error| tracing::error!(%error, "no receipt can be made of the replay"))
             .ok()
     }

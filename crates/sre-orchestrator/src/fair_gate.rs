@@ -13,20 +13,20 @@ use tokio::sync::oneshot;
 
 /// The queue before the slots. Cheap to clone; clones are the same queue.
 #[derive(Clone)]
-pub(crate) struct Turns(Arc<Mutex<Queue>>);
+pub(crate) struct FairGate(Arc<Mutex<Queue>>);
 
 struct Queue {
     /// How many may ask now.
     free: usize,
     /// Whose turn it was last.
     last: String,
-    waiting: BTreeMap<String, VecDeque<oneshot::Sender<Turn>>>,
+    waiting: BTreeMap<String, VecDeque<oneshot::Sender<FairPermit>>>,
 }
 
 /// The right to ask for a slot now. Dropping it is the next one's turn.
-pub(crate) struct Turn(Option<Turns>);
+pub(crate) struct FairPermit(Option<FairGate>);
 
-impl Turns {
+impl FairGate {
     /// A queue of which so many ask at once.
     pub(crate) fn new(width: usize) -> Self {
         Self(Arc::new(Mutex::new(Queue {
@@ -36,25 +36,25 @@ impl Turns {
         })))
     }
 
-    /// Ends when it is this submitter's turn. Whoever is dropped while waiting loses its place.
-    pub(crate) async fn next(&self, submitter: &str) -> Turn {
-        let turn = {
+    /// Ends when it is this submitter's turn. A future that is dropped while it waits loses its place.
+    pub(crate) async fn next(&self, submitter: &str) -> FairPermit {
+        let permit = {
             let mut queue = self.queue();
             if queue.free > 0 {
                 queue.free -= 1;
                 queue.last = submitter.to_owned();
-                return Turn(Some(self.clone()));
+                return FairPermit(Some(self.clone()));
             }
-            let (sender, turn) = oneshot::channel();
+            let (sender, permit) = oneshot::channel();
             queue
                 .waiting
                 .entry(submitter.to_owned())
                 .or_default()
                 .push_back(sender);
-            turn
+            permit
         };
         // The other end is in the queue until it is used.
-        turn.await.unwrap_or(Turn(None))
+        permit.await.unwrap_or(FairPermit(None))
     }
 
     /// Gives the turn to the next submitter behind the last who still waits.
@@ -69,7 +69,7 @@ impl Turns {
                 next
             };
             let Some(next) = next else { return };
-            match next.send(Turn(Some(self.clone()))) {
+            match next.send(FairPermit(Some(self.clone()))) {
                 Ok(()) => return,
                 // It was dropped while waiting. The turn must not be passed on by its drop, which
                 // would come in here again.
@@ -84,7 +84,7 @@ impl Turns {
 }
 
 impl Queue {
-    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
+    fn next(&mut self) -> Option<oneshot::Sender<FairPermit>> {
         let behind = self
             .waiting
             .range::<str, _>((Bound::Excluded(self.last.as_str()), Bound::Unbounded))
@@ -102,10 +102,10 @@ impl Queue {
     }
 }
 
-impl Drop for Turn {
+impl Drop for FairPermit {
     fn drop(&mut self) {
-        if let Some(turns) = self.0.take() {
-            turns.pass();
+        if let Some(gate) = self.0.take() {
+            gate.pass();
         }
     }
 }
@@ -120,12 +120,12 @@ mod tests {
 
     #[tokio::test]
     async fn submitters_take_turns_however_many_orders_each_has() {
-        let (turns, order) = (Turns::new(1), Mutex::new(Vec::new()));
-        let first = turns.next("b").await;
+        let (gate, order) = (FairGate::new(1), Mutex::new(Vec::new()));
+        let first = gate.next("b").await;
         let one = |submitter: &'static str| {
-            let (turns, order) = (turns.clone(), &order);
+            let (gate, order) = (gate.clone(), &order);
             async move {
-                let _turn = turns.next(submitter).await;
+                let _permit = gate.next(submitter).await;
                 order.lock().expect("no panic").push(submitter);
             }
         };
@@ -138,16 +138,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_gives_up_holds_nobody_up() {
-        let turns = Turns::new(1);
-        let first = turns.next("a").await;
+    async fn one_that_gives_up_holds_up_no_other() {
+        let gate = FairGate::new(1);
+        let first = gate.next("a").await;
         // Each has a place, and one leaves without having had its turn.
-        let mut gone: Vec<_> = (0..3).map(|_| Box::pin(turns.next("b"))).collect();
+        let mut gone: Vec<_> = (0..3).map(|_| Box::pin(gate.next("b"))).collect();
         gone.iter_mut()
             .for_each(|waiting| assert!(waiting.now_or_never().is_none()));
         let had = AtomicUsize::new(0);
         let mut last = Box::pin(async {
-            drop(turns.next("c").await);
+            drop(gate.next("c").await);
             had.fetch_add(1, Ordering::Relaxed);
         });
         assert!((&mut last).now_or_never().is_none());
@@ -158,6 +158,6 @@ mod tests {
         drop(gone);
         last.await;
         assert_eq!(had.into_inner(), 1);
-        assert_eq!(turns.queue().free, 1, "nobody is left");
+        assert_eq!(gate.queue().free, 1, "nobody is left");
     }
 }

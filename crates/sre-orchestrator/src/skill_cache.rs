@@ -9,11 +9,11 @@ use sre_da::{Blob, Store, StoreError};
 use sre_skill::{Skill, SkillError};
 
 /// Bytes of skills kept in memory.
-const SHELF_LIMIT_BYTES: usize = 128 << 20;
+const CACHE_LIMIT_BYTES: usize = 128 << 20;
 
 /// Skills by digest. Cheap to clone; clones share what is loaded.
 #[derive(Clone)]
-pub struct Shelf {
+pub struct SkillCache {
     store: Arc<dyn Store>,
     loaded: Arc<Mutex<Loaded>>,
 }
@@ -26,7 +26,7 @@ struct Loaded {
 
 /// Why there is no skill under a digest.
 #[derive(Debug, thiserror::Error)]
-pub enum ShelfError {
+pub enum SkillCacheError {
     /// The store has no such bytes, or wrong ones, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,7 +40,7 @@ pub enum ShelfError {
     },
 }
 
-impl ShelfError {
+impl SkillCacheError {
     /// Whether the same may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -57,8 +57,8 @@ impl ShelfError {
     }
 }
 
-impl Shelf {
-    /// A shelf over `store`.
+impl SkillCache {
+    /// A skills over `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Shelf {
         }
     }
 
-    /// Stores a skill; when this returns, [`Shelf::get`] finds it, also after a crash.
+    /// Stores a skill; when this returns, [`SkillCache::get`] finds it, also after a crash.
     ///
     /// # Errors
     /// As [`Store::put`].
@@ -95,12 +95,12 @@ impl Shelf {
     /// The skill with this digest, every byte of it checked.
     ///
     /// # Errors
-    /// [`ShelfError`].
-    pub async fn get(&self, digest: SkillDigest) -> Result<Arc<Skill>, ShelfError> {
+    /// [`SkillCacheError`].
+    pub async fn get(&self, digest: SkillDigest) -> Result<Arc<Skill>, SkillCacheError> {
         if let Some(skill) = self.lock().skills.get(&digest) {
             return Ok(Arc::clone(skill));
         }
-        let no_skill = |message: String| ShelfError::NoSkill { digest, message };
+        let no_skill = |message: String| SkillCacheError::NoSkill { digest, message };
         let manifest = self.store.get(digest.into()).await?;
         let manifest: Manifest =
             serde_json::from_slice(&manifest).map_err(|error| no_skill(error.to_string()))?;
@@ -138,7 +138,7 @@ impl Loaded {
         if let Some(same) = self.skills.put(skill.digest(), Arc::clone(skill)) {
             self.bytes -= weight(&same);
         }
-        while self.bytes > SHELF_LIMIT_BYTES
+        while self.bytes > CACHE_LIMIT_BYTES
             && let Some((_, oldest)) = self.skills.pop_lru()
         {
             self.bytes -= weight(&oldest);

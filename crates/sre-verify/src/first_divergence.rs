@@ -1,6 +1,6 @@
 //! Which of a guest's doings contradicts an outcome first.
 //!
-//! No trace of the other run is needed for that. An outcome fixes what its guest must have told the
+//! No trace of the other run is needed for that. An outcome fixes what its guest must have expected the
 //! host, in every respect that decides: the value on standard output, the exit code, the fault. So
 //! the calls of one run, compared with the outcome of another, tell the first call that cannot have
 //! been made on the way there.
@@ -13,7 +13,7 @@ use crate::expectation::{Reading, read};
 
 /// What another run did, as far as it is known here.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told<'a> {
+pub(crate) struct Expected<'a> {
     /// Its outcome.
     pub(crate) outcome: &'a Outcome,
     /// The canonical JSON of what it returned, if it returned something.
@@ -26,19 +26,19 @@ pub(crate) struct Told<'a> {
     pub(crate) is: &'static str,
 }
 
-/// The first thing in `account` that contradicts `told`, given that the run used `fuel` and had
+/// The first thing in `account` that contradicts `expected`, given that the run used `fuel` and had
 /// another outcome; or why it cannot be named.
 pub(crate) fn first_contradiction(
     account: &Account,
     fuel: u64,
-    told: Told<'_>,
+    expected: Expected<'_>,
 ) -> Result<GuestEvent, String> {
-    if told.outcome.output().is_some() {
-        return returned(account, fuel, told);
+    if expected.outcome.output().is_some() {
+        return returned(account, fuel, expected);
     }
-    let Told { outcome, is, .. } = told;
+    let Expected { outcome, is, .. } = expected;
     // What was printed was printed before the end, so it is the first contradiction if it is one.
-    if let Some(event) = other_stdout(account, fuel, told)? {
+    if let Some(event) = other_stdout(account, fuel, expected)? {
         return Ok(event);
     }
     if account.ending == outcome.ending {
@@ -56,15 +56,15 @@ pub(crate) fn first_contradiction(
     Ok(end(account, fuel, contradicts))
 }
 
-/// The first byte of standard output that contradicts what was printed according to `told`, if
+/// The first byte of standard output that contradicts what was printed according to `expected`, if
 /// there is one.
 fn other_stdout(
     account: &Account,
     fuel: u64,
-    told: Told<'_>,
+    expected: Expected<'_>,
 ) -> Result<Option<GuestEvent>, String> {
-    let Told { whose, is, .. } = told;
-    let expected = told
+    let Expected { whose, is, .. } = expected;
+    let expected = expected
         .stdout
         .ok_or_else(|| format!("{whose} standard output cannot be had"))?;
     let at = first_difference(expected, &account.printed);
@@ -92,9 +92,9 @@ fn first_difference(one: &[u8], other: &[u8]) -> usize {
 }
 
 /// Where a value is said to have been returned.
-fn returned(account: &Account, fuel: u64, told: Told<'_>) -> Result<GuestEvent, String> {
-    let Told { whose, is, .. } = told;
-    let value = told
+fn returned(account: &Account, fuel: u64, expected: Expected<'_>) -> Result<GuestEvent, String> {
+    let Expected { whose, is, .. } = expected;
+    let value = expected
         .output
         .ok_or_else(|| format!("{whose} result cannot be had"))?;
     // A value that no parser of ours accepts was returned by nobody.

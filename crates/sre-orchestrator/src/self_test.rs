@@ -25,7 +25,7 @@ const PROGRAM: &str = r#"(module
 
 /// What a trial showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trial {
+pub enum SelfTest {
     /// The skill ran and returned what it should.
     Passed,
     /// Every slot is taken by skills that run, which answers the question as well.
@@ -37,7 +37,7 @@ impl Acceptance {
     ///
     /// # Errors
     /// [`AcceptError`]: orders cannot run here.
-    pub async fn try_out(&self) -> Result<Trial, AcceptError> {
+    pub async fn self_test(&self) -> Result<SelfTest, AcceptError> {
         let package = json!({
             "name": "trial",
             "version": "1.0.0",
@@ -51,7 +51,7 @@ impl Acceptance {
         let order = self.accept(OrderConfig::new(id, skill)).await?;
         let slot = match tokio::time::timeout(SLOT_TIME_LIMIT, self.executor.slot()).await {
             Ok(slot) => slot.map_err(AcceptError::Sandbox)?,
-            Err(_) => return Ok(Trial::Busy),
+            Err(_) => return Ok(SelfTest::Busy),
         };
         let job = OwnedJob {
             skill: order.skill,
@@ -66,7 +66,7 @@ impl Acceptance {
             .await
             .map_err(AcceptError::Sandbox)?;
         match execution.output {
-            Some(output) if output == 7 => Ok(Trial::Passed),
+            Some(output) if output == 7 => Ok(SelfTest::Passed),
             _ => {
                 let found = execution
                     .failure
