@@ -11,7 +11,7 @@ use sre_core::{Annotations, Io, Runtime, RuntimeKind, canonical_json};
 use crate::SkillErrorKind;
 use crate::limits::SCHEMA_LIMIT_BYTES;
 use crate::tree::{SkillFile, find};
-use crate::{name, path};
+use crate::{entry, name, path};
 
 const TEXT_LIMIT_BYTES: usize = 256;
 /// What a skill without a version has.
@@ -30,10 +30,6 @@ pub(crate) enum BlockError {
         section: &'static str,
         message: String,
     },
-    #[error(
-        "the package has no execution block; add \"runtime\" with an \"entrypoint\" to SKILL.md or skill.toml"
-    )]
-    NoRuntime,
     #[error("runtime.entrypoint {entrypoint} is not in the package; {advice}")]
     NoEntrypoint { entrypoint: String, advice: String },
     #[error(
@@ -110,23 +106,13 @@ impl Block {
         raw: RawBlock,
         files: &[SkillFile],
     ) -> Result<Self, BlockError> {
-        let runtime: RawRuntime =
-            section("runtime", Some(raw.runtime.ok_or(BlockError::NoRuntime)?))?;
-        let entrypoint = relative(&runtime.entrypoint).to_owned();
         let mut io: Io = section("io", raw.io)?;
         load_schema("input_schema", &mut io.input_schema, files)?;
         load_schema("output_schema", &mut io.output_schema, files)?;
         let block = Self {
             name,
             version: raw.version.unwrap_or_else(|| NO_VERSION.to_owned()),
-            runtime: Some(Runtime {
-                kind: runtime
-                    .kind
-                    .unwrap_or_else(|| RuntimeKind::infer(&entrypoint)),
-                entrypoint,
-                docker_image: runtime.docker_image,
-                timeout_seconds: runtime.timeout_seconds,
-            }),
+            runtime: runtime(raw.runtime, files)?,
             io,
             annotations: section("annotations", raw.annotations)?,
         };
@@ -171,6 +157,27 @@ impl Block {
         }
         Ok(())
     }
+}
+
+/// The program that the block names; `None` where it names none.
+fn runtime(raw: Option<Value>, files: &[SkillFile]) -> Result<Option<Runtime>, BlockError> {
+    let Some(raw) = raw.filter(|raw| !raw.is_null()) else {
+        return Ok(None);
+    };
+    let raw: RawRuntime = section("runtime", Some(raw))?;
+    let entrypoint = relative(&raw.entrypoint).to_owned();
+    let kind = raw.kind.unwrap_or_else(|| {
+        // A file that is missing is reported by the check of the whole block.
+        find(files, &entrypoint)
+            .and_then(entry::kind_of)
+            .unwrap_or_else(|| RuntimeKind::infer(&entrypoint))
+    });
+    Ok(Some(Runtime {
+        kind,
+        entrypoint,
+        docker_image: raw.docker_image,
+        timeout_seconds: raw.timeout_seconds,
+    }))
 }
 
 /// A section that is absent, or present without content as YAML allows, is empty.

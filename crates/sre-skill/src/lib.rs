@@ -12,6 +12,7 @@
 //! with the files, the manifest.
 
 mod block;
+mod entry;
 mod error;
 mod folder;
 mod front_matter;
@@ -35,6 +36,7 @@ mod weight;
 mod wheel;
 mod zipball;
 
+pub use entry::{Entry, EntryError};
 pub use error::{SkillError, SkillErrorKind};
 pub use limits::{FRONT_MATTER_LIMIT_BYTES, PATH_LIMIT_BYTES, PackageLimits, SCHEMA_LIMIT_BYTES};
 pub use note::{Note, NoteLevel};

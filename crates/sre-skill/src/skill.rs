@@ -20,7 +20,10 @@ use crate::limits::PackageLimits;
 use crate::meter::ShouldStop;
 use crate::schema::{CheckError, Schema};
 use crate::tree::{SkillFile, Tree, find};
-use crate::{Note, folder, front_matter, name, object, path, tarball, wheel, zipball};
+use crate::{
+    Entry, EntryError, Note, entry, folder, front_matter, name, object, path, tarball, wheel,
+    zipball,
+};
 
 const SKILL_MD: &str = "SKILL.md";
 const SKILL_TOML: &str = "skill.toml";
@@ -300,6 +303,38 @@ impl Skill {
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&SkillFile> {
         find(&self.files, path)
+    }
+
+    /// The program at `path`: a path inside the package, also as a skill sees it (`/skill/…`).
+    ///
+    /// # Errors
+    /// [`EntryError`], which names the nearest program.
+    pub fn entry(&self, path: &str) -> Result<Entry, EntryError> {
+        match &self.manifest.runtime {
+            // The block may say another kind than the extension does.
+            Some(runtime) if runtime.entrypoint == path => Ok(Entry {
+                path: path.to_owned(),
+                kind: runtime.kind,
+            }),
+            _ => entry::named(&self.files, path),
+        }
+    }
+
+    /// The program to start where an order names none: the execution block's, or the only one.
+    ///
+    /// # Errors
+    /// [`EntryError`].
+    pub fn default_entry(&self) -> Result<Entry, EntryError> {
+        match &self.manifest.runtime {
+            Some(runtime) => self.entry(&runtime.entrypoint),
+            None => entry::only(&self.files),
+        }
+    }
+
+    /// Every program of the package, sorted by path.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        entry::all(&self.files)
     }
 
     /// The file to start where an order names none; `None` where the package names none either.

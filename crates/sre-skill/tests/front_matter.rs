@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use sre_core::RuntimeKind;
 use sre_skill::{Note, NoteLevel, Skill, SkillError};
 
 fn open(skill_md: &str) -> Result<Skill, SkillError> {
@@ -42,10 +43,6 @@ fn everything_else_is_refused_with_a_reason() {
     for (text, part) in [
         ("---\nname: x\n".to_owned(), "no end"),
         ("---\n- a\n---\n".to_owned(), "must be a mapping"),
-        (
-            "---\nname: x\ndescription: d\n---\n".to_owned(),
-            "no execution block",
-        ),
         (with("annotations: {readOnlyHint: yes}"), "annotations"),
         (
             with("io: {input_schema: &a {type: object}, output_schema: *a}"),
@@ -156,6 +153,38 @@ fn what_is_not_read_is_noted() {
     assert_eq!(metadata.manifest().version, "0.0.0");
 }
 
+/// Most published skills have no execution block, and some have no front matter.
+#[test]
+fn a_package_without_a_block_has_entries() {
+    for md in [
+        "---\nname: x\ndescription: d\n---\n",
+        "# Only text\n",
+        "---\nname: x\nruntime: python3\n---\n",
+    ] {
+        let skill = open_tar(&[
+            entry("SKILL.md", md),
+            entry("scripts/a.py", ""),
+            entry("scripts/b", "#!/bin/bash\n"),
+            entry("notes.txt", ""),
+        ])
+        .expect(md);
+        assert_eq!(skill.manifest().runtime, None, "{md}");
+        let entries: Vec<String> = skill
+            .entries()
+            .into_iter()
+            .map(|entry| entry.path)
+            .collect();
+        assert_eq!(entries, ["scripts/a.py", "scripts/b"]);
+        assert_eq!(
+            skill.entry("scripts/b").expect("a script").kind,
+            RuntimeKind::Shell
+        );
+        assert!(skill.default_entry().is_err(), "two to choose from");
+        let again = Skill::from_tar_gz(&skill.to_tar_gz(), &limits()).expect("its own archive");
+        assert_eq!(again.digest(), skill.digest(), "{md}");
+    }
+}
+
 /// What is not read counts in the digest all the same: it is in the file.
 #[test]
 fn unknown_keys_count_in_the_digest() {
@@ -203,7 +232,6 @@ fn one_block_only() {
         ("version = ", "skill.toml"),
         ("[io.input_schema]\nmaximum = inf", "not finite"),
         ("[io.input_schema]\nconst = 1979-05-27", "a date"),
-        ("[io]\n", "no execution block"),
     ] {
         let md = "---\nname: x\ndescription: d\n---\n";
         let error = open_tar(&[

@@ -572,12 +572,12 @@ fn bad_objects_are_refused_by_name() {
         &[".sre-skill.json", "reserved"],
     );
     object = base();
-    object["runtime"]["entrypoint"] = json!("run.sh");
-    object["files"] = json!({"run.sh": "#!/bin/sh"});
+    object["runtime"]["entrypoint"] = json!("run.rb");
+    object["files"] = json!({"run.rb": "#!/usr/bin/ruby"});
     refused(
         Skill::from_object(&object, &limits()),
         SkillErrorKind::Invalid,
-        &["\"run.sh\"", "not executable"],
+        &["\"run.rb\"", "not executable"],
     );
     object.as_object_mut().unwrap().remove("files");
     refused(

@@ -235,7 +235,10 @@ fn inspect_shows_what_is_inside() {
 #[test]
 fn check_warns_about_what_is_probably_not_meant() {
     let home = Home::new();
-    home.skill_with("returns_1", "annotations:\n  openWorldHnt: true\nauthor: me\n");
+    home.skill_with(
+        "returns_1",
+        "annotations:\n  openWorldHnt: true\nauthor: me\n",
+    );
     let ran = home.words("skill check returns_1").exits(0);
     for text in [
         "no io.input_schema",
