@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use sre_core::{Annotations, FileEntry, Manifest};
-use sre_skill::{PackageLimits, Skill};
+use sre_skill::{Entry, PackageLimits, Skill, Usage};
 
 use crate::cli::{Format, Global, InspectArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, Sheet, Style, bytes, escape_json, plural};
+use crate::output::{self, Sheet, Style, bytes, escape, escape_json, plural};
 
 /// Shows a package.
 ///
@@ -17,9 +17,11 @@ pub fn inspect(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> {
     let skill = Skill::open(&args.skill, &PackageLimits::default())?;
     let text = match global.format {
         Format::Human => table(&skill),
-        Format::Json => {
-            output::json_line(&json!({"digest": skill.digest(), "manifest": skill.manifest()}))
-        }
+        Format::Json => output::json_line(&json!({
+            "digest": skill.digest(),
+            "manifest": skill.manifest(),
+            "entries": skill.entries().iter().map(|entry| entry_json(&skill, entry)).collect::<Vec<_>>(),
+        })),
     };
     output::stdout(text.as_bytes())?;
     Ok(Exit::Success)
@@ -58,6 +60,10 @@ fn table(skill: &Skill) -> String {
     for line in files(manifest) {
         sheet.marked(" ", &line);
     }
+    let entries = entries(skill);
+    if !entries.is_empty() {
+        sheet.block(&format!("{}\n{entries}", sheet.style().title("entries")));
+    }
     for (name, schema) in [
         ("input schema", &manifest.io.input_schema),
         ("output schema", &manifest.io.output_schema),
@@ -75,6 +81,51 @@ fn table(skill: &Skill) -> String {
         }
     }
     sheet.into_text()
+}
+
+fn usage(skill: &Skill, entry: &Entry) -> Option<Usage> {
+    Usage::of_script(entry.kind, &skill.file(&entry.path)?.bytes)
+}
+
+fn entry_json(skill: &Skill, entry: &Entry) -> Value {
+    let usage = usage(skill, entry).unwrap_or_default();
+    let arguments: Vec<Value> = usage
+        .arguments
+        .iter()
+        .map(|argument| json!({"names": argument.names, "help": argument.help}))
+        .collect();
+    json!({
+        "path": entry.path,
+        "kind": entry.kind,
+        "description": usage.description,
+        "arguments": arguments,
+    })
+}
+
+/// The programs of the package with what they say about their arguments. Nothing is run for that.
+fn entries(skill: &Skill) -> String {
+    let mut lines = Vec::new();
+    for entry in skill.entries() {
+        let kind = format!("{:?}", entry.kind).to_lowercase();
+        lines.push(escape(&format!("{} ({kind})", entry.path)));
+        let usage = usage(skill, &entry).unwrap_or_default();
+        if let Some(description) = &usage.description {
+            lines.push(format!("    {}", escape(description)));
+        }
+        let width = usage
+            .arguments
+            .iter()
+            .map(|argument| argument.names.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(30);
+        for argument in &usage.arguments {
+            let help = argument.help.as_deref().unwrap_or_default();
+            let line = format!("    {:<width$}  {help}", argument.names);
+            lines.push(escape(line.trim_end()));
+        }
+    }
+    lines.join("\n")
 }
 
 /// One aligned line for each file.
