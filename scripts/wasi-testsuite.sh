@@ -26,8 +26,8 @@ WASI_TESTSUITE=$suite cargo test -p sre-sandbox --features wasm --lib testsuite 
 # The WASI preview 1 test-suite
 
 \`scripts/wasi-testsuite.sh\` writes this page. The runs are deterministic, as those of
-skills are. The suite is <https://github.com/WebAssembly/wasi-testsuite>, branch \`prod/testsuite-base\`,
-commit $version.
+skills are. The suite is <https://github.com/WebAssembly/wasi-testsuite>,
+branch \`prod/testsuite-base\`, commit $version.
 
 | Tests in | Tests | Passed |
 |---|---|---|

@@ -14,7 +14,8 @@ from conftest import ROOT
 import sre_runtime
 from sre_runtime import errors
 
-PAGE = ROOT / "docs" / "python-package.md"
+PAGE = ROOT / "docs" / "how-to" / "use-from-python.md"
+EXCEPTIONS = ROOT / "docs" / "reference" / "python-package.md"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def test_the_example_of_the_package():
 
 
 def test_the_notebook_runs_from_top_to_bottom():
-    notebook = json.loads((ROOT / "docs" / "python-package.ipynb").read_text())
+    notebook = json.loads((ROOT / "docs" / "how-to" / "use-from-python.ipynb").read_text())
     names: dict[str, object] = {}
 
     async def main():
@@ -49,7 +50,7 @@ def test_the_notebook_runs_from_top_to_bottom():
 
 
 def test_every_exception_stands_on_the_page():
-    page = PAGE.read_text()
+    page = EXCEPTIONS.read_text()
     named = [name for name in sre_runtime.__all__ if inspect.isclass(getattr(sre_runtime, name)) and issubclass(getattr(sre_runtime, name), errors.SreError)]
     missing = [name for name in named if f"`{name}`" not in page]
     assert missing == ["SreError"] or missing == []

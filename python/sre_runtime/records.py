@@ -1,4 +1,4 @@
-"""What goes in and what comes out, as dataclasses with the names of `docs/results.md`.
+"""What goes in and what comes out, as dataclasses with the names of `docs/reference/results.md`.
 
 Nothing is checked when one is made: an order is checked as a whole when it is executed.
 """
@@ -61,7 +61,7 @@ class OrderConfig:
 
 @dataclass
 class NativeConfig:
-    """Lets native skills run: processes of this machine in a Linux jail (`docs/native.md`). Without it they are refused.
+    """Lets native skills run: processes of this machine in a Linux jail (`docs/reference/native-skills.md`). Without it they are refused.
 
     `without` names layers of the jail that may be missing: "memory_limit", "cpu_limit", "process_limit", "landlock",
     "repeatability". A host that lacks another one refuses to run anything. `root` is a folder, or an OCI image layout, with the programs

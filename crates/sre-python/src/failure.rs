@@ -1,7 +1,7 @@
 //! What went wrong, on its way to becoming a Python exception.
 //!
 //! The exception classes are Python's (`sre_runtime/errors.py`); here they have names only. Codes
-//! are those of `docs/results.md` and of `docs/python-package.md`.
+//! are those of `docs/reference/errors.md` and of `docs/reference/python-package.md`.
 
 use std::borrow::Cow;
 

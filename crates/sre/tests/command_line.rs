@@ -190,7 +190,7 @@ fn messages_name_what_is_wrong_and_offer_what_there_is() {
     );
 }
 
-/// What a program reads is the service's own code, as docs/service.md lists them.
+/// What a program reads is the service's own code, as docs/reference/errors.md lists them.
 #[test]
 fn clients_pass_on_the_code_of_the_service() {
     let home = Home::new();

@@ -3,8 +3,9 @@
 //!
 //! A block of `console` begins with a command line after `$ `; everything up to the next one is its
 //! output. Lines that hold a duration are compared up to it, and all moments are equal. In
-//! `docs/python.md` and `docs/javascript.md` a block of a script followed by one of `text` shows
-//! lines that `sre run` prints for it; `…` at the end stands for more on the line.
+//! `docs/reference/python-skills.md` and `docs/reference/javascript-skills.md` a block of a script
+//! followed by one of `text` shows lines that `sre run` prints for it; `…` at the end stands for
+//! more on the line.
 
 mod common;
 
@@ -92,13 +93,17 @@ fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]
 }
 
 #[test]
-fn the_page_about_the_service_shows_what_a_service_does() {
+fn the_pages_about_the_service_show_what_a_service_does() {
     if !cfg!(target_arch = "x86_64") {
         return;
     }
     let home = Home::new();
-    let page = std::fs::read_to_string(root().join("docs/service.md")).expect("a page");
-    let transcripts = transcripts(&page);
+    let pages = [
+        "docs/tutorial/first-service.md",
+        "docs/reference/settings.md",
+    ]
+    .map(|path| std::fs::read_to_string(root().join(path)).expect("a page"));
+    let transcripts: Vec<_> = pages.iter().flat_map(|page| transcripts(page)).collect();
     assert!(transcripts.len() >= 8, "{transcripts:?}");
     let (first, rest) = transcripts.split_first().expect("transcripts");
     let service = Service::start(&home, &[]);
@@ -117,8 +122,12 @@ fn the_transcripts_are_what_the_program_prints() {
         return;
     }
     let home = Home::new();
-    let pages =
-        ["README.md", "docs/determinism.md"].map(|path| std::fs::read_to_string(root().join(path)));
+    let pages = [
+        "README.md",
+        "docs/tutorial/first-skill.md",
+        "docs/how-to/test-determinism.md",
+    ]
+    .map(|path| std::fs::read_to_string(root().join(path)));
     let transcripts: Vec<_> = pages
         .iter()
         .flat_map(|page| transcripts(page.as_ref().expect("a page")))
@@ -135,7 +144,7 @@ fn the_page_about_python_lists_the_modules_of_the_runtime() {
     let read = |path: &str| {
         std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
-    let page = read("docs/python.md");
+    let page = read("docs/reference/python-skills.md");
     let (_, list) = page
         .split_once("unless the next list names one:\n\n")
         .expect("the list");
@@ -177,7 +186,7 @@ fn shown(page: &str, language: &str) -> Vec<(String, String)> {
 fn the_language_pages_show_what_scripts_print() {
     let home = Home::new();
     for (page, language, extension) in [("python", "python", "py"), ("javascript", "js", "mjs")] {
-        let text = std::fs::read_to_string(root().join("docs").join(page).with_extension("md"))
+        let text = std::fs::read_to_string(root().join(format!("docs/reference/{page}-skills.md")))
             .expect("a page");
         let shown = shown(&text, language);
         assert!(shown.len() >= 9, "{page}: {}", shown.len());

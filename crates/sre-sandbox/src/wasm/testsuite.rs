@@ -1,8 +1,8 @@
 //! The public WASI preview 1 test-suite, against a copy of it that lies outside the repository.
 //!
-//! `scripts/wasi-testsuite.sh` runs it and keeps the table in `docs/wasi-testsuite.md`. A test
-//! there wants arguments, an environment and a writable folder of its own choice, which no skill
-//! gets; so it is run in the same machine, linker and world, but from in here.
+//! `scripts/wasi-testsuite.sh` runs it and keeps the table in `docs/reference/wasi-testsuite.md`. A
+//! test there needs arguments, an environment and a writable folder of its own choice, which no
+//! skill gets; so it is run in the same machine, linker and world, but from in here.
 
 use std::collections::BTreeMap;
 use std::fs;
