@@ -6,9 +6,12 @@
 //! `docs/reference/python-skills.md` and `docs/reference/javascript-skills.md` a block of a script
 //! followed by one of `text` shows lines that `sre run` prints for it; `…` at the end stands for
 //! more on the line.
+//!
+//! With `SRE_WRITE_TRANSCRIPTS` set, outputs that differ are written into the pages instead.
 
 mod common;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -68,6 +71,33 @@ fn without_moments(line: &str) -> String {
     out + rest
 }
 
+/// Transcripts of a page.
+const PAGES: [&str; 3] = [
+    "README.md",
+    "docs/tutorial/first-skill.md",
+    "docs/how-to/test-determinism.md",
+];
+/// The same with a service that runs.
+const SERVICE_PAGES: [&str; 2] = [
+    "docs/tutorial/first-service.md",
+    "docs/reference/settings.md",
+];
+
+fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
+}
+
+/// Puts what a command prints now into the page that shows it.
+fn rewrite(command: &str, old: &str, new: &str) {
+    for page in PAGES.iter().chain(&SERVICE_PAGES) {
+        let text = read(page);
+        let shown = |output: &str| format!("\n$ {command}\n{output}");
+        if text.contains(&shown(old)) {
+            fs::write(root().join(page), text.replace(&shown(old), &shown(new))).expect("a page");
+        }
+    }
+}
+
 /// Runs a command line of a page and compares what it prints. `settings` are variables beside those
 /// of the home.
 fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]) {
@@ -84,6 +114,10 @@ fn compare(home: &Home, command: &str, expected: &str, settings: &[(&str, &str)]
         .envs(settings.iter().copied())
         .output();
     let printed = common::ran(output.expect("a shell"));
+    let differs = comparable(&printed.stdout) != comparable(expected);
+    if differs && std::env::var_os("SRE_WRITE_TRANSCRIPTS").is_some() {
+        return rewrite(command, expected, &printed.stdout);
+    }
     assert_eq!(
         comparable(&printed.stdout),
         comparable(expected),
@@ -98,12 +132,10 @@ fn the_pages_about_the_service_show_what_a_service_does() {
         return;
     }
     let home = Home::new();
-    let pages = [
-        "docs/tutorial/first-service.md",
-        "docs/reference/settings.md",
-    ]
-    .map(|path| std::fs::read_to_string(root().join(path)).expect("a page"));
-    let transcripts: Vec<_> = pages.iter().flat_map(|page| transcripts(page)).collect();
+    let transcripts: Vec<_> = SERVICE_PAGES
+        .iter()
+        .flat_map(|page| transcripts(&read(page)))
+        .collect();
     assert!(transcripts.len() >= 8, "{transcripts:?}");
     let (first, rest) = transcripts.split_first().expect("transcripts");
     let service = Service::start(&home, &[]);
@@ -122,15 +154,9 @@ fn the_transcripts_are_what_the_program_prints() {
         return;
     }
     let home = Home::new();
-    let pages = [
-        "README.md",
-        "docs/tutorial/first-skill.md",
-        "docs/how-to/test-determinism.md",
-    ]
-    .map(|path| std::fs::read_to_string(root().join(path)));
-    let transcripts: Vec<_> = pages
+    let transcripts: Vec<_> = PAGES
         .iter()
-        .flat_map(|page| transcripts(page.as_ref().expect("a page")))
+        .flat_map(|page| transcripts(&read(page)))
         .collect();
     assert!(transcripts.len() >= 5, "{transcripts:?}");
     for (command, expected) in transcripts {
@@ -141,9 +167,6 @@ fn the_transcripts_are_what_the_program_prints() {
 /// What the shipped runtime has is written in `modules.txt` when it is built.
 #[test]
 fn the_page_about_python_lists_the_modules_of_the_runtime() {
-    let read = |path: &str| {
-        std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    };
     let page = read("docs/reference/python-skills.md");
     let (_, list) = page
         .split_once("unless the next list names one:\n\n")
@@ -186,8 +209,7 @@ fn shown(page: &str, language: &str) -> Vec<(String, String)> {
 fn the_language_pages_show_what_scripts_print() {
     let home = Home::new();
     for (page, language, extension) in [("python", "python", "py"), ("javascript", "js", "mjs")] {
-        let text = std::fs::read_to_string(root().join(format!("docs/reference/{page}-skills.md")))
-            .expect("a page");
+        let text = read(&format!("docs/reference/{page}-skills.md"));
         let shown = shown(&text, language);
         assert!(shown.len() >= 9, "{page}: {}", shown.len());
         for (number, (script, lines)) in shown.iter().enumerate() {
