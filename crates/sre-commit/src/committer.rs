@@ -208,12 +208,9 @@ impl Evidence {
 
     /// The manifest and every file. Their digests were computed when the package was read.
     fn add_skill(&mut self, skill: &Skill) -> SkillDigest {
-        for file in skill.files() {
-            self.0.push(Blob::with_digest(
-                file.sha256.into(),
-                Arc::clone(&file.bytes),
-            ));
-        }
-        self.add_value(skill.manifest())
+        let blobs = skill.blobs();
+        self.0
+            .extend(blobs.map(|(digest, bytes)| Blob::with_digest(digest, bytes)));
+        skill.digest()
     }
 }

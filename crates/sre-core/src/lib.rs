@@ -13,6 +13,7 @@ mod content;
 mod digest;
 mod divergence;
 mod error_code;
+pub mod evidence;
 mod glob;
 mod invocation;
 mod manifest;
@@ -35,6 +36,7 @@ pub use digest::{
 };
 pub use divergence::{Difference, Divergence, GuestEvent, GuestEventKind};
 pub use error_code::{ErrorClass, ErrorCode, UnknownErrorCode};
+pub use evidence::{BlobRole, EvidenceWalk, NamedBlob};
 pub use glob::{Collect, GlobError};
 pub use invocation::{
     AcceptExit, Invocation, InvocationError, REFUSED_VARIABLES, is_refused_variable,

@@ -1,12 +1,11 @@
-//! Skills by digest: in the store for ever, in memory while they are used.
+//! Skills by digest: in the store permanently, in memory while they are used.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use sre_core::{BlobDigest, Manifest, SkillDigest};
+use sre_core::SkillDigest;
 use sre_da::{Blob, Store, StoreError};
-use sre_skill::{Skill, SkillError};
+use sre_skill::{PackageLimits, Skill, SkillBlobsError};
 
 /// Bytes of skills kept in memory.
 const CACHE_LIMIT_BYTES: usize = 128 << 20;
@@ -78,15 +77,10 @@ impl SkillCache {
         if self.lock().skills.get(&skill.digest()).is_some() {
             return Ok(());
         }
-        let mut blobs: Vec<Blob> = skill
-            .files()
-            .iter()
-            .map(|file| Blob::with_digest(file.sha256.into(), Arc::clone(&file.bytes)))
+        let blobs = skill
+            .blobs()
+            .map(|(digest, bytes)| Blob::with_digest(digest, bytes))
             .collect();
-        blobs.push(Blob::with_digest(
-            skill.manifest().address(),
-            Arc::clone(skill.manifest().bytes()),
-        ));
         self.store.put(blobs).await?;
         self.lock().insert(skill);
         Ok(())
@@ -100,28 +94,15 @@ impl SkillCache {
         if let Some(skill) = self.lock().skills.get(&digest) {
             return Ok(Arc::clone(skill));
         }
-        let no_skill = |message: String| SkillCacheError::NoSkill { digest, message };
-        let manifest = self.store.get(digest.into()).await?;
-        let manifest: Manifest =
-            serde_json::from_slice(&manifest).map_err(|error| no_skill(error.to_string()))?;
-        let digests: Vec<BlobDigest> = manifest
-            .files
-            .iter()
-            .map(|file| file.sha256.into())
-            .collect();
-        let mut files = BTreeMap::new();
-        for (file, bytes) in manifest
-            .files
-            .iter()
-            .zip(self.store.get_many(&digests).await)
-        {
-            files.insert(file.path.clone(), bytes?);
-        }
-        let skill = Skill::from_manifest(manifest, files)
-            .map_err(|error: SkillError| no_skill(error.to_string()))?;
-        if skill.digest() != digest {
-            return Err(no_skill(format!("its digest is {}", skill.digest())));
-        }
+        let skill = Skill::from_blobs(digest, &PackageLimits::NONE, |blob| self.store.get(blob))
+            .await
+            .map_err(|error| match error {
+                SkillBlobsError::Fetch(error) => SkillCacheError::Store(error),
+                other => SkillCacheError::NoSkill {
+                    digest,
+                    message: other.to_string(),
+                },
+            })?;
         let skill = Arc::new(skill);
         self.lock().insert(&skill);
         Ok(skill)

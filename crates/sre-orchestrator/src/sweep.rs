@@ -9,8 +9,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use sre_core::{BlobDigest, Engine, Manifest, RuntimeDigest, SkillDigest};
+use sre_core::{BlobDigest, BlobRole, EvidenceWalk};
 use sre_da::{LocalStore, Store};
 
 use crate::{Batch, DataFolder, EmbeddedError, Registrar, RegistrarError};
@@ -116,76 +115,29 @@ async fn needed(
     store: &LocalStore,
     of_log: HashSet<BlobDigest>,
 ) -> Result<HashSet<BlobDigest>, EmbeddedError> {
-    let (mut kept, mut skills, mut engines) = (of_log, HashSet::new(), HashSet::new());
-    journal.each_gc_root(|thing| match thing {
-        GcRoot::Skill(digest) => drop(skills.insert(digest)),
+    let mut walk = EvidenceWalk::default();
+    journal.each_gc_root(|root| match root {
+        GcRoot::Skill(digest) => walk.add_blob(BlobRole::Manifest, digest),
         GcRoot::Result(result) => {
-            let Some(committed) = result.commit_result else {
-                return;
-            };
-            let commitment = &committed.commitment;
-            skills.insert(commitment.skill);
-            engines.insert(commitment.runtime);
-            let digests: [BlobDigest; 5] = [
-                committed.commitment_hash.into(),
-                commitment.input.into(),
-                commitment.profile.into(),
-                commitment.runtime.into(),
-                commitment.outcome.into(),
-            ];
-            kept.extend(digests);
-            kept.extend(committed.result_hash.map(BlobDigest::from));
+            if let Some(claim) = &result.commit_result {
+                walk.add_claim(claim);
+            }
         }
     })?;
-    for skill in skills {
-        keep_skill(store, skill, &mut kept).await?;
+    while let Some(blob) = walk.next_blob() {
+        if !blob.role.names_others() {
+            continue;
+        }
+        match store.get(blob.digest).await {
+            Ok(bytes) => walk.read(blob, &bytes),
+            Err(error) if error.is_retryable() => return Err(error.into()),
+            // What is missing or damaged names nothing, and is no reason to stop.
+            Err(error) => {
+                tracing::warn!(role = %blob.role, %error, "a kept order names a blob that is not there");
+            }
+        }
     }
-    for engine in engines {
-        keep_language_runtime(store, engine, &mut kept).await?;
-    }
+    let mut kept = walk.into_seen();
+    kept.extend(of_log);
     Ok(kept)
-}
-
-/// The interpreter that an engine names.
-async fn keep_language_runtime(
-    store: &LocalStore,
-    engine: RuntimeDigest,
-    kept: &mut HashSet<BlobDigest>,
-) -> Result<(), EmbeddedError> {
-    let engine = stored::<Engine>(store, engine.into()).await?;
-    let named = engine.and_then(|engine| engine.language_runtime().ok().flatten());
-    kept.extend(named.map(BlobDigest::from));
-    Ok(())
-}
-
-/// A skill's manifest and files.
-async fn keep_skill(
-    store: &LocalStore,
-    skill: SkillDigest,
-    kept: &mut HashSet<BlobDigest>,
-) -> Result<(), EmbeddedError> {
-    kept.insert(skill.into());
-    match stored::<Manifest>(store, skill.into()).await? {
-        Some(manifest) => kept.extend(
-            manifest
-                .files
-                .iter()
-                .map(|file| BlobDigest::from(file.sha256)),
-        ),
-        None => tracing::warn!(%skill, "the skill of a kept order is missing or damaged"),
-    }
-    Ok(())
-}
-
-/// A value from the store. One that is missing or damaged keeps nothing and is no reason to stop:
-/// `None`.
-async fn stored<T: DeserializeOwned>(
-    store: &LocalStore,
-    digest: BlobDigest,
-) -> Result<Option<T>, EmbeddedError> {
-    match store.get(digest).await {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(error) if error.is_retryable() => Err(error.into()),
-        Err(_) => Ok(None),
-    }
 }

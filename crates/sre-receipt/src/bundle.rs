@@ -21,8 +21,8 @@ use crate::ustar::{self, UstarError};
 
 /// Longest bundle, in bytes.
 pub const BUNDLE_LIMIT_BYTES: u64 = 256 << 20;
-/// Most files: those of the largest package, and what belongs to an order.
-pub const BUNDLE_LIMIT_FILES: usize = 1024;
+/// Most files: those of a large package, of a large tree, and what belongs to an order.
+pub const BUNDLE_LIMIT_FILES: usize = 65_536;
 
 const SUMS: &str = "SHA256SUMS";
 const BLOBS: &str = "blobs/";

@@ -11,6 +11,7 @@
 //! a *tree* of files, the *front matter* gives the raw *block*, which is normalised and becomes,
 //! with the files, the manifest.
 
+mod blobs;
 mod block;
 mod entry;
 mod error;
@@ -36,6 +37,7 @@ mod weight;
 mod wheel;
 mod zipball;
 
+pub use blobs::SkillBlobsError;
 pub use entry::{Entry, EntryError};
 pub use error::{SkillError, SkillErrorKind};
 pub use limits::{FRONT_MATTER_LIMIT_BYTES, PATH_LIMIT_BYTES, PackageLimits, SCHEMA_LIMIT_BYTES};

@@ -35,6 +35,12 @@ impl Default for PackageLimits {
 }
 
 impl PackageLimits {
+    /// No limits: for a package that was within them when it came in.
+    pub const NONE: Self = Self {
+        files: usize::MAX,
+        unpacked_bytes: u64::MAX,
+    };
+
     /// Most bytes of a packed package: base64 and JSON escapes can double the content, headers add
     /// a little.
     pub(crate) fn packed_bytes(&self) -> u64 {

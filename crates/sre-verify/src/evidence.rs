@@ -4,18 +4,17 @@
 //! the bytes *mean* what they should: that they are the canonical form of a value of the right
 //! type, so that one digest has one reading.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sre_core::{
-    BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Content, InputDigest,
-    Manifest, Outcome, Profile, SkillDigest, Verdict, canonical_json,
+    BlobDigest, BlobRole, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Content,
+    InputDigest, Outcome, Profile, SkillDigest, Verdict, canonical_json, evidence,
 };
 use sre_da::{Store, parse_uri};
-use sre_skill::{Skill, SkillErrorKind};
+use sre_skill::{Skill, SkillBlobsError, SkillErrorKind};
 
 use crate::ReplayLimits;
 use crate::limits::{self, VALUE_LIMIT_BYTES};
@@ -28,14 +27,11 @@ impl Fetched {
     /// Fetches everything that belongs to this claim alone, in one request. What many claims share,
     /// the skill and the engine, is fetched by itself.
     pub(crate) async fn all(store: &dyn Store, claim: &CommitResult) -> Self {
-        let commitment = &claim.commitment;
-        let mut digests = vec![
-            claim.commitment_hash.into(),
-            commitment.input.into(),
-            commitment.profile.into(),
-            commitment.outcome.into(),
-        ];
-        digests.extend(claim.result_hash.map(BlobDigest::from));
+        let digests: Vec<BlobDigest> = evidence::of_claim(claim)
+            .into_iter()
+            .filter(|blob| !matches!(blob.role, BlobRole::Manifest | BlobRole::Engine))
+            .map(|blob| blob.digest)
+            .collect();
         let answers = store.get_many(&digests).await;
         Self(
             digests
@@ -178,46 +174,27 @@ pub(crate) fn commitment(fetched: &Fetched, claim: &CommitResult) -> Result<(), 
     Ok(())
 }
 
-/// The skill, rebuilt from its manifest and files. Fetches no more than is granted, and nothing
-/// twice.
+/// The skill, rebuilt from its manifest and files. Fetches no more than is granted.
 pub(crate) async fn skill(
     store: &dyn Store,
     digest: SkillDigest,
     limits: &ReplayLimits,
 ) -> Result<Skill, Finding> {
-    let manifest = value::<Manifest>(store, "skill manifest", digest.into())
-        .await?
-        .into_value();
-    limits.admit_files(&manifest)?;
-    let (mut files, mut fetched) = (BTreeMap::new(), HashMap::<_, Arc<[u8]>>::new());
-    for file in &manifest.files {
-        let bytes = match fetched.entry(file.sha256) {
-            Entry::Occupied(entry) => Arc::clone(entry.get()),
-            Entry::Vacant(entry) => Arc::clone(entry.insert(store.get(file.sha256.into()).await?)),
-        };
-        // Before the next is fetched: what was granted is what the manifest says, and not what the
-        // store has.
-        if bytes.len() as u64 != file.size {
-            let (found, said) = (bytes.len(), file.size);
-            return Err(Finding::tampered(format!(
-                "{} has {found} bytes, the manifest says {said}",
-                file.sha256
-            )));
-        }
-        files.insert(file.path.clone(), bytes);
-    }
-    let skill = Skill::from_manifest(manifest, files).map_err(|error| match error.kind() {
-        SkillErrorKind::Unreadable => Finding::new(Verdict::Unverifiable, error.to_string()),
-        _ => Finding::tampered(error.to_string()),
-    })?;
-    if skill.digest() == digest {
-        Ok(skill)
-    } else {
-        Err(Finding::tampered(format!(
-            "the skill's digest is {}, not {digest}",
-            skill.digest()
-        )))
-    }
+    Skill::from_blobs(digest, &limits.package, |blob| store.get(blob))
+        .await
+        .map_err(|error| match error {
+            SkillBlobsError::Fetch(error) => error.into(),
+            SkillBlobsError::Wrong(message) => Finding::tampered(message),
+            SkillBlobsError::TooLarge { .. } => {
+                Finding::new(Verdict::Unverifiable, error.to_string())
+            }
+            SkillBlobsError::Skill(error) => match error.kind() {
+                SkillErrorKind::Unreadable => {
+                    Finding::new(Verdict::Unverifiable, error.to_string())
+                }
+                _ => Finding::tampered(error.to_string()),
+            },
+        })
 }
 
 /// What is committed as standard output, where the outcome names it.

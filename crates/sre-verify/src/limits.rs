@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sre_core::{Manifest, Profile, Verdict};
+use sre_core::{Profile, Verdict};
 use sre_skill::PackageLimits;
 
 use crate::report::Finding;
@@ -81,20 +81,6 @@ impl ReplayLimits {
         check("files", profile.files_limit_count, self.files_count)?;
         check("milliseconds", profile.timeout_ms, time_ms)?;
         check("processes", pids, self.pids)
-    }
-
-    /// That the files of a skill are no more than is granted, by what its manifest says of them.
-    pub(crate) fn admit_files(&self, manifest: &Manifest) -> Result<(), Finding> {
-        let bytes = manifest
-            .files
-            .iter()
-            .fold(0_u64, |sum, file| sum.saturating_add(file.size));
-        check(
-            "files of the skill",
-            manifest.files.len() as u64,
-            self.package.files as u64,
-        )?;
-        check("bytes of the skill", bytes, self.package.unpacked_bytes)
     }
 }
 

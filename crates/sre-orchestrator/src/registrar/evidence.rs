@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sre_core::{BlobDigest, Engine, Manifest};
+use sre_core::{BlobDigest, BlobRole, EvidenceWalk};
 use sre_da::{Store, StoreError};
 use sre_receipt::{BUNDLE_LIMIT_BYTES, BUNDLE_LIMIT_FILES, Bundle, Receipt};
 
@@ -87,41 +87,20 @@ impl Evidence {
     }
 }
 
-/// Fetches everything a receipt leads to, as far as a bundle can hold it: commitment, input,
-/// profile, runtime, outcome, output, and the skill with its files. `with_runtime`: the language
-/// runtime too, where the engine names one.
+/// Fetches everything a receipt leads to, as far as a bundle can hold it. `with_runtime`: the
+/// language runtime too, where the engine names one.
 pub async fn evidence(store: &dyn Store, receipt: &Receipt, with_runtime: bool) -> Evidence {
-    let mut found = Evidence::default();
-    let Some(provable) = &receipt.predicate().provable else {
-        return found;
-    };
-    let commitment = &provable.commitment;
-    let plain: [BlobDigest; 4] = [
-        provable.commitment_hash.into(),
-        commitment.input.into(),
-        commitment.profile.into(),
-        commitment.outcome.into(),
-    ];
-    for digest in plain {
-        found.fetch(store, digest).await;
+    let (mut found, mut walk) = (Evidence::default(), EvidenceWalk::default());
+    if let Some(claim) = receipt.claim(|digest| store.uri(digest)) {
+        walk.add_claim(&claim);
     }
-    // What is no result is not kept: the outcome has its digest, and a replay prints it again.
-    if let Some(output) = provable.outcome.output() {
-        found.fetch(store, output.into()).await;
-    }
-    let manifest = found.fetch(store, commitment.skill.into()).await;
-    // Whether it is the canonical form is the verifier's question; what cannot be read leads
-    // nowhere.
-    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-    for file in manifest.iter().flat_map(|manifest| &manifest.files) {
-        found.fetch(store, file.sha256.into()).await;
-    }
-    let engine = found.fetch(store, commitment.runtime.into()).await;
-    if with_runtime
-        && let Some(engine) = engine.and_then(|bytes| serde_json::from_slice::<Engine>(&bytes).ok())
-        && let Ok(Some(digest)) = engine.language_runtime()
-    {
-        found.fetch(store, digest.into()).await;
+    while let Some(blob) = walk.next_blob() {
+        if blob.role == BlobRole::LanguageRuntime && !with_runtime {
+            continue;
+        }
+        if let Some(bytes) = found.fetch(store, blob.digest).await {
+            walk.read(blob, &bytes);
+        }
     }
     found
 }
