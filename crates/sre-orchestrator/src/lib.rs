@@ -21,7 +21,6 @@ mod config;
 #[cfg(feature = "wasm")]
 mod embedded;
 mod fair_gate;
-mod http;
 mod limits;
 mod listeners;
 mod meter;
@@ -46,7 +45,6 @@ pub use embedded::{
     DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder,
     default_data_folder, execute_skill_order,
 };
-pub use http::{BodyError, http_client, read_body, with_causes};
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};
 pub use orchestrator::{ExecuteError, Orchestrator, Parts, Stage};

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use pyo3::prelude::*;
+use sre_client::{ClientError, Problem};
 use sre_core::{ErrorCode, OrderId};
 use sre_da::{FetchError, StoreError};
 use sre_log::NotaryError;
@@ -77,11 +78,6 @@ impl Failure {
         Self::new("OrderLost", ErrorCode::OrderLost, message).in_field("order_id")
     }
 
-    /// A service cannot be reached, or broke off.
-    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
-        Self::new("ServiceUnavailable", ErrorCode::Unreachable, message)
-    }
-
     /// What answered is no service of this program's, or another version of it.
     pub(crate) fn answer_invalid(message: impl Into<String>) -> Self {
         Self::new("ServiceError", ErrorCode::AnswerInvalid, message)
@@ -122,16 +118,6 @@ impl Failure {
         Self::new("ReceiptFailed", ErrorCode::BundleTooLarge, message)
     }
 
-    /// What is wrong, for people.
-    pub(crate) fn into_message(self) -> String {
-        self.message
-    }
-
-    /// Whether a service may do the same later.
-    pub(crate) fn is_unavailable(&self) -> bool {
-        self.class == "ServiceUnavailable"
-    }
-
     /// The interpreter is on its way out.
     pub(crate) fn closed() -> Self {
         Self::new(
@@ -165,6 +151,27 @@ impl Failure {
                 None => class.call1((message, code, field)),
             });
         made.map_or_else(|error| error, PyErr::from_value)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Unreachable(message) => {
+                Self::new("ServiceUnavailable", ErrorCode::Unreachable, message)
+            }
+            ClientError::Invalid(message) => Self::answer_invalid(message),
+            ClientError::Refused(Problem {
+                status,
+                code: Some(code),
+                detail,
+            }) => Self::refused(status, code, detail),
+            ClientError::Refused(Problem { status, .. }) => Self::refused(
+                status,
+                ErrorCode::AnswerInvalid.to_string(),
+                format!("the service answered {status} without a problem document"),
+            ),
+        }
     }
 }
 

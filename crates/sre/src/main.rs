@@ -9,7 +9,6 @@
 //! `sre-verify`'s.
 
 mod cli;
-mod client;
 mod commands;
 mod config;
 mod exit;

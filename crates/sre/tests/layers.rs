@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Every crate of the workspace and the crates it depends on, all of them and no other. The tops
 /// may depend on any, and none on them.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
     ("sre-durable", &[]),
@@ -47,6 +47,13 @@ const ARROWS: [(&str, &[&str]); 15] = [
         &["sre-core", "sre-da", "sre-sandbox", "sre-skill"],
     ),
     ("sre-runtimes", &["sre-core", "sre-sandbox"]),
+    // How requests are made; no protocol of ours.
+    ("sre-http", &[]),
+    // The one client of services, logs and witnesses; it runs nothing and decides nothing.
+    (
+        "sre-client",
+        &["sre-core", "sre-da", "sre-http", "sre-log", "sre-receipt"],
+    ),
     (
         "sre-orchestrator",
         &[
@@ -54,6 +61,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "sre-core",
             "sre-da",
             "sre-durable",
+            "sre-http",
             "sre-journal",
             "sre-log",
             "sre-receipt",
@@ -61,6 +69,22 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "sre-sandbox",
             "sre-skill",
             "sre-sqlite",
+            "sre-verify",
+        ],
+    ),
+    // The verifier node, without flags and exit codes.
+    (
+        "sre-watch",
+        &[
+            "sre-client",
+            "sre-core",
+            "sre-da",
+            "sre-durable",
+            "sre-journal",
+            "sre-log",
+            "sre-orchestrator",
+            "sre-receipt",
+            "sre-sandbox",
             "sre-verify",
         ],
     ),

@@ -9,7 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
 
 use super::{AddressPolicy, Callback, CallbackError, CallbackKeys, CallbackMessage};
-use crate::http::{http_client, with_causes};
+use sre_http::{http_client, with_causes};
 
 /// How long a delivery may take in all where nobody says otherwise. The specification recommends 15
 /// to 30 s.

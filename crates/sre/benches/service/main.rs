@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sre_orchestrator::{
-    DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig, http_client,
-};
+use sre_http::http_client;
+use sre_orchestrator::{DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 

@@ -3,16 +3,17 @@
 use std::io::IsTerminal as _;
 
 use serde_json::json;
+use sre_client::{ClientError, OrderReceipt, Sources};
 use sre_core::{ErrorCode, OrderId};
 use sre_orchestrator::{DataFolder, Evidence, evidence};
-use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Envelope, Receipt};
+use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Receipt};
 
+use super::connect;
 use crate::cli::{BundleArgs, Format, Global};
-use crate::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, bytes, plural};
-use crate::receipts::{HttpPlace, Receipts, Shown, Sources};
+use crate::receipts::Receipts;
 
 /// Writes the bundle of an order.
 ///
@@ -82,9 +83,6 @@ fn summary(bundle: &Bundle, size_bytes: u64, args: &BundleArgs, format: Format) 
     }
 }
 
-/// Said where the service refuses.
-const TOKEN_HINT: &str = "--token-file or SRE_TOKEN gives the token, which needs the scope `read`";
-
 async fn make(
     folder: &DataFolder,
     order_id: &OrderId,
@@ -102,40 +100,38 @@ async fn make(
     .map_err(|failure| failure.hint("`sre audit` looks for more that is lost"))
 }
 
-/// The same with what a service has. Nothing of it is believed: whoever verifies the bundle checks
-/// it.
+/// The same with what a service has. Nothing of it is believed: verifying the bundle checks it.
 async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
     let order_id = &args.order;
-    let place =
-        HttpPlace::new(service)?.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
-    let refused = |code, why: String| Failure::new(code, format!("{}: {why}", place.address()));
-    let shown = place
-        .receipt(order_id)
-        .await
-        .map_err(|error| refused(ErrorCode::ServiceUnreachable, error.to_string()))?;
-    let shown = shown.ok_or_else(|| {
-        refused(
-            ErrorCode::ReceiptUnavailable,
-            format!("order {order_id} has no receipt there"),
-        )
-    })?;
-    let invalid = || {
-        refused(
-            ErrorCode::AnswerInvalid,
-            String::from("the answer is no receipt of this order"),
-        )
+    let client = connect::node(service, connect::token(args.token_file.as_deref())?)?;
+    let address = client.address().clone();
+    let refused = |code, why: String| Failure::new(code, format!("{address}: {why}"));
+    let failed = |error: ClientError| {
+        let code = match error {
+            ClientError::Invalid(_) => ErrorCode::AnswerInvalid,
+            _ => ErrorCode::ServiceUnreachable,
+        };
+        let is_forbidden = error.is_forbidden();
+        let failure = refused(code, error.to_string());
+        if is_forbidden {
+            failure.hint(connect::READ_TOKEN_HINT)
+        } else {
+            failure
+        }
     };
-    let Shown { receipt, proof } = Shown::parse(&shown).ok_or_else(invalid)?;
-    let receipt = receipt.and_then(|bytes| Receipt::read(Envelope::parse(&bytes).ok()?).ok());
-    let receipt = receipt
-        .filter(|receipt| receipt.predicate().order_id == *order_id)
-        .ok_or_else(invalid)?;
+    let OrderReceipt { receipt, proof } = client.receipt(order_id).await.map_err(|error| {
+        if error.is_missing() {
+            let why = format!("order {order_id} has no receipt there");
+            return refused(ErrorCode::ReceiptUnavailable, why);
+        }
+        failed(error)
+    })?;
     let mut sources = Sources::default();
-    sources.add_service(place.clone());
+    sources.add_service(client.clone());
     let found = evidence(&sources, &receipt, args.with_runtime).await;
     // What is refused is not lost.
     if let Some(refusal) = sources.refusal() {
-        return Err(refused(ErrorCode::ServiceUnreachable, refusal.to_string()));
+        return Err(failed(refusal));
     }
     packed(order_id, &receipt, proof, found)
         .map_err(|failure| failure.hint("what the service has lost, `sre audit` finds there"))

@@ -1,41 +1,41 @@
 //! `sre submit`, `status`, `result`, `cancel`, `list`, `logs`, `redeliver`: clients of the service.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
-use sre_core::{ErrorCode, OrderResult};
+use sre_client::{Client, Events, Request};
+use sre_core::{ErrorCode, OrderId, OrderResult};
 use sre_journal::Finality;
 use sre_orchestrator::OrderConfig;
 use sre_skill::{PackageLimits, SkillPackage};
 
+use super::connect;
 use super::run::order as read_order;
 use crate::cli::{Format, Global, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, SubmitArgs};
-use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Sheet, Style};
 
-/// Seconds that one request waits.
-const WAIT_SECONDS: u64 = 30;
+/// How long one request asks the service to wait.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// `sre submit`.
 ///
 /// # Errors
 /// What the service said.
 pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
+    let client = connect::service(&args.client)?;
     let mut config = read_order::read(args.order)?;
     config.verdicts_required = args.verdicts_required;
     let order = to_json(&config)?;
-    let path = if args.wait {
-        format!("/v1/orders?wait={WAIT_SECONDS}")
-    } else {
-        String::from("/v1/orders")
-    };
+    let wait = if args.wait { WAIT } else { Duration::ZERO };
+    let request = Request::post("v1/orders").body(order).wait(wait);
     let id = config.order_id.clone();
     super::runtime()?.block_on(async {
         progress.show(&format!("submitting order {id}"));
-        let (_, answer) = client.post(&path, Some(&order)).await?;
+        let answer = client.send(request).await?;
         let answer = if args.wait {
-            ended(&client, &id.to_string(), answer, progress).await?
+            ended(&client, &id, answer, progress).await?
         } else {
             answer
         };
@@ -49,9 +49,9 @@ pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<
 /// # Errors
 /// What the service said.
 pub fn status(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
-    let (_, answer) =
-        super::runtime()?.block_on(client.get(&format!("/v1/orders/{}", args.order)))?;
+    let client = connect::service(&args.client)?;
+    let request = Request::of_order(&args.order, "");
+    let answer = super::runtime()?.block_on(client.send(request))?;
     show(&answer, global)?;
     Ok(Exit::Success)
 }
@@ -61,11 +61,11 @@ pub fn status(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
 /// # Errors
 /// What the service said; an order that has not ended.
 pub fn result(args: &ResultArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
+    let client = connect::service(&args.client)?;
     super::runtime()?.block_on(async {
-        let (_, answer) = client.get(&format!("/v1/orders/{}", args.order)).await?;
+        let answer = client.send(Request::of_order(&args.order, "")).await?;
         let answer = if args.wait {
-            ended(&client, args.order.as_str(), answer, progress).await?
+            ended(&client, &args.order, answer, progress).await?
         } else {
             answer
         };
@@ -87,9 +87,9 @@ pub fn result(args: &ResultArgs, global: &Global, progress: &Progress) -> Result
 /// # Errors
 /// What the service said.
 pub fn cancel(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
-    let path = format!("/v1/orders/{}/cancel", args.order);
-    let (_, answer) = super::runtime()?.block_on(client.post(&path, None))?;
+    let client = connect::service(&args.client)?;
+    let request = Request::to_order(&args.order, "cancel");
+    let answer = super::runtime()?.block_on(client.send(request))?;
     show(&answer, global)?;
     Ok(Exit::Success)
 }
@@ -99,9 +99,9 @@ pub fn cancel(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
 /// # Errors
 /// What the service said.
 pub fn redeliver(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
-    let path = format!("/v1/orders/{}/redeliver", args.order);
-    let (_, answer) = super::runtime()?.block_on(client.post(&path, None))?;
+    let client = connect::service(&args.client)?;
+    let request = Request::to_order(&args.order, "redeliver");
+    let answer = super::runtime()?.block_on(client.send(request))?;
     let text = match global.format {
         Format::Json => output::json_line(&answer),
         Format::Human => format!(
@@ -118,25 +118,18 @@ pub fn redeliver(args: &OrderRefArgs, global: &Global) -> Result<Exit, Failure> 
 /// # Errors
 /// What the service said.
 pub fn list(args: &ListArgs, global: &Global) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
+    let client = connect::service(&args.client)?;
     let mut orders = Vec::new();
     let mut cursor = None::<String>;
     let runtime = super::runtime()?;
     while orders.len() < args.limit {
-        let mut path = format!(
-            "/v1/orders?limit={}",
-            (args.limit - orders.len()).clamp(1, 500)
-        );
-        for (name, value) in [
-            ("status", &args.status),
-            ("skill", &args.skill),
-            ("cursor", &cursor),
-        ] {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", encoded(value)));
-            }
-        }
-        let (_, page) = runtime.block_on(client.get(&path))?;
+        let limit = (args.limit - orders.len()).clamp(1, 500);
+        let request = Request::get("v1/orders")
+            .query("limit", Some(limit.to_string()))
+            .query("status", args.status.clone())
+            .query("skill", args.skill.clone())
+            .query("cursor", cursor);
+        let page = runtime.block_on(client.send(request))?;
         orders.extend(page["orders"].as_array().cloned().unwrap_or_default());
         cursor = page["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() {
@@ -171,47 +164,18 @@ pub fn list(args: &ListArgs, global: &Global) -> Result<Exit, Failure> {
 /// # Errors
 /// What the service said.
 pub fn logs(args: &LogsArgs, global: &Global) -> Result<Exit, Failure> {
-    let client = Client::new(&args.client)?;
-    let path = format!("/v1/orders/{}", args.order);
+    let client = connect::service(&args.client)?;
     super::runtime()?.block_on(async {
-        follow(&client, &format!("{path}/events"), global).await?;
-        let (_, answer) = client.get(&path).await?;
+        let mut events = Events::new(client.clone(), &args.order, 0);
+        while let Some(event) = events.next().await? {
+            print_event(&event.data, global)?;
+        }
+        let answer = client.send(Request::of_order(&args.order, "")).await?;
         if global.format == Format::Human {
             output::stdout(output::escape(text(&answer, "logs")).as_bytes())?;
         }
         Ok(Exit::Success)
     })
-}
-
-async fn follow(client: &Client, path: &str, global: &Global) -> Result<(), Failure> {
-    let mut seen = 0;
-    loop {
-        let mut response = client.follow(path, seen).await?;
-        let mut buffer = Vec::new();
-        // A connection that breaks is made again, after the last event that was seen.
-        while let Ok(Some(part)) = response.chunk().await {
-            buffer.extend_from_slice(&part);
-            while let Some(end) = buffer.windows(2).position(|two| two == b"\n\n") {
-                let frame: Vec<u8> = buffer.drain(..end + 2).collect();
-                let frame = String::from_utf8_lossy(&frame).into_owned();
-                let field = |name: &str| {
-                    frame
-                        .lines()
-                        .find_map(|line| line.strip_prefix(name))
-                        .map(str::trim)
-                };
-                let (Some(id), Some(data)) = (field("id:"), field("data:")) else {
-                    continue;
-                };
-                seen = id.parse().unwrap_or(seen);
-                print_event(data, global)?;
-                if field("event:") == Some("finished") {
-                    return Ok(());
-                }
-            }
-        }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
 }
 
 fn print_event(data: &str, global: &Global) -> Result<(), Failure> {
@@ -236,16 +200,13 @@ fn print_event(data: &str, global: &Global) -> Result<(), Failure> {
 /// Waits for the end of an order.
 async fn ended(
     client: &Client,
-    id: &str,
+    id: &OrderId,
     mut answer: Value,
     progress: &Progress,
 ) -> Result<Value, Failure> {
     while !is_over(&answer) {
         progress.show(&format!("order {id} is {}", text(&answer, "status")));
-        answer = client
-            .get(&format!("/v1/orders/{id}?wait={WAIT_SECONDS}"))
-            .await?
-            .1;
+        answer = client.send(Request::of_order(id, "").wait(WAIT)).await?;
     }
     Ok(answer)
 }
@@ -336,8 +297,4 @@ fn to_json(config: &OrderConfig) -> Result<Value, Failure> {
         order.insert(String::from("sandbox_config"), json!(sandbox));
     }
     Ok(Value::Object(order))
-}
-
-fn encoded(value: &str) -> String {
-    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }

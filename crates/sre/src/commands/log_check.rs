@@ -1,19 +1,20 @@
 //! `sre log`: this node's checkpoint, and what other people's logs say.
 
 use serde_json::{Value, json};
+use sre_client::HttpLog;
 use sre_core::ErrorCode;
 use sre_log::watch::{self, Fault, Seen};
-use sre_log::{LogMemory, LogMemoryError, LogSource, LookError, SourceError};
+use sre_log::{LogMemoryError, LookError, SourceError};
 use sre_orchestrator::DataFolder;
-use sre_receipt::Trust;
-use sre_receipt::tlog::{Checkpoint, CheckpointError, KeyName, Note, NoteError, VerifierKey};
+use sre_receipt::tlog::Checkpoint;
+use sre_watch::{LogFault, log_keys, log_origin};
 
-use super::log_cosign;
+use super::{connect, log_cosign};
 use crate::cli::{Format, Global, LogCheckArgs, LogCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, number, plural};
-use crate::receipts::{self, HttpLog, Receipts};
+use crate::receipts::{self, Receipts};
 
 /// Does what is asked of a log.
 ///
@@ -50,7 +51,7 @@ fn own_checkpoint(global: &Global) -> Result<Exit, Failure> {
 
 fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
-    let source = HttpLog::new(&args.log)?;
+    let source = connect::log(&args.log)?;
     let (seen, read) = super::runtime()?.block_on(look(&source, args, &folder))?;
     output::stdout(described(&seen, read, global.format).as_bytes())?;
     Ok(Exit::Success)
@@ -64,15 +65,21 @@ async fn look(
     folder: &DataFolder,
 ) -> Result<(Seen, Option<u64>), Failure> {
     let address = source.address();
-    let elsewhere =
-        format!("{address}checkpoint was asked for; the log of a service is at {address}log");
-    let origin = origin(source, &elsewhere).await?;
     let memory = receipts::memory(folder);
-    let keys = keys(&args.keys, &receipts::keys(folder).trust()?, &origin);
+    let origin = match log_origin(source).await {
+        Ok(origin) => origin,
+        Err(fault) if is_missing(&fault) => {
+            return Err(without_evidence(fault).hint(format!(
+                "{address}checkpoint was asked for; the log of a service is at {address}log"
+            )));
+        }
+        Err(fault) => return Err(without_evidence(fault)),
+    };
+    let keys = log_keys(&args.keys, &receipts::keys(folder).trust()?, &origin);
     let seen = match memory.look(&origin, source, &keys).await {
         Ok(seen) => seen,
         Err(LookError::Memory(error)) => return Err(error.into()),
-        Err(LookError::Fault(fault)) => return Err(blamed(&memory, &origin, &fault)?),
+        Err(LookError::Fault(fault)) => return Err(LogFault::keep(&memory, &origin, fault)?.into()),
     };
     if !args.entries {
         return Ok((seen, None));
@@ -84,72 +91,21 @@ async fn look(
     memory.remember_entries(&origin, position)?;
     match ended {
         Ok(()) => Ok((seen, Some(position - from))),
-        Err(fault) => Err(blamed(&memory, &origin, &fault)?),
+        Err(fault) => Err(LogFault::keep(&memory, &origin, fault)?.into()),
     }
 }
 
-/// The keys that may sign a log: those that were `given`, and those trusted for it here.
-pub(super) fn keys(given: &[VerifierKey], trust: &Trust, origin: &KeyName) -> Vec<VerifierKey> {
-    given
-        .iter()
-        .cloned()
-        .chain(trust.logs(origin).map(|key| key.as_log()))
-        .collect()
+fn without_evidence(fault: Fault) -> Failure {
+    LogFault {
+        fault,
+        evidence: None,
+    }
+    .into()
 }
 
-/// What is wrong with a log, with the evidence kept.
-///
-/// # Errors
-/// When the evidence cannot be written.
-pub(super) fn blamed(
-    memory: &LogMemory,
-    origin: &KeyName,
-    fault: &Fault,
-) -> Result<Failure, Failure> {
-    let failure = failure(fault);
-    Ok(
-        match (memory.keep_evidence(origin, fault)?, fault.notes()) {
-            (Some(path), (Some(_), _)) => {
-                failure.hint(format!("both signed checkpoints are in {}", path.display()))
-            }
-            (Some(path), _) => {
-                failure.hint(format!("the checkpoint it signed is in {}", path.display()))
-            }
-            (None, _) => failure,
-        },
-    )
-}
-
-/// Whose log it says it is; not to be believed before a key of that name verified it. Where there
-/// is no log, `elsewhere` says what was asked for and where it might be.
-///
-/// # Errors
-/// When it cannot be read, or is none.
-pub(super) async fn origin(source: &dyn LogSource, elsewhere: &str) -> Result<KeyName, Failure> {
-    let read = async {
-        let note = Note::parse(&source.checkpoint().await?).map_err(CheckpointError::from)?;
-        Ok::<_, Fault>(Checkpoint::parse(note.text())?.origin)
-    };
-    read.await.map_err(|fault| match fault {
-        Fault::Source(SourceError::Missing(_)) => failure(&fault).hint(elsewhere),
-        fault => failure(&fault),
-    })
-}
-
-fn failure(fault: &Fault) -> Failure {
-    let code = match fault {
-        Fault::Forked { .. } => ErrorCode::LogForked,
-        Fault::Shrunk { .. } => ErrorCode::LogShrunk,
-        Fault::Rewritten { .. } => ErrorCode::LogRewritten,
-        Fault::Foreign { .. } => ErrorCode::LogForeign,
-        Fault::Checkpoint(CheckpointError::Note(NoteError::NoTrustedSignature)) => {
-            return Failure::new(ErrorCode::LogUntrusted, fault.to_string())
-                .hint("`sre key trust` or --key names the log's key, from its owner");
-        }
-        Fault::Checkpoint(_) => ErrorCode::LogMalformed,
-        Fault::Source(_) | Fault::Unproven { .. } => ErrorCode::LogUnreadable,
-    };
-    Failure::new(code, fault.to_string())
+/// Whether the log has no checkpoint at this address.
+pub(super) fn is_missing(fault: &Fault) -> bool {
+    matches!(fault, Fault::Source(SourceError::Missing(_)))
 }
 
 fn described(seen: &Seen, read: Option<u64>, format: Format) -> String {

@@ -1,15 +1,17 @@
 //! `sre log cosign`: others' word that this node's log only grew.
 
 use serde_json::json;
+use sre_client::{Address, Witness, WitnessAnswer};
 use sre_core::ErrorCode;
 use sre_log::Log;
 use sre_receipt::tlog::{Note, NoteError, NoteSignature, VerifierKey};
 
+use super::connect;
 use crate::cli::{Format, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, number};
-use crate::receipts::{self, HttpWitness, Receipts, WitnessAnswer};
+use crate::receipts::{self, Receipts};
 
 /// Has witnesses cosign the newest checkpoint: all of them the same one, because that is what a
 /// reader demands. What one of them refuses does not undo what another signed.
@@ -45,7 +47,7 @@ pub fn cosign(
     }
     let witnesses = addresses
         .iter()
-        .map(|address| HttpWitness::new(address))
+        .map(|address| Witness::new(Address::parse(address)?).map_err(connect::no_client))
         .collect::<Result<Vec<_>, _>>()?;
     let (size, answers) = super::runtime()?.block_on(async {
         let receipts = Receipts::open(&folder).await?;
@@ -125,7 +127,7 @@ fn report(
 async fn ask(
     log: &Log,
     (size, checkpoint): (u64, &Note),
-    witness: &HttpWitness,
+    witness: &Witness,
     keys: &[VerifierKey],
 ) -> Result<String, Failure> {
     let refused = |why: String| {
@@ -147,7 +149,7 @@ async fn ask(
         match witness
             .add_checkpoint(old, &path, checkpoint)
             .await
-            .map_err(refused)?
+            .map_err(|error| refused(error.to_string()))?
         {
             WitnessAnswer::Seen(seen) => old = seen,
             WitnessAnswer::Cosigned(lines) => {

@@ -3,6 +3,7 @@
 mod audit;
 mod bundle;
 mod client;
+mod connect;
 mod determinism;
 mod doctor;
 mod key;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
+use sre_client::{ShownReceipt, Sources};
 use sre_core::{
     CommitResult, ErrorCode, InputDigest, OrderId, ReceiptDigest, SkillDigest, VerifyResult,
 };
@@ -19,12 +20,12 @@ use sre_receipt::{
 };
 use sre_verify::{Verify as _, VerifyRequest};
 
-use super::verify;
+use super::{connect, verify};
 use crate::cli::{Format, Global, VerifyArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Sheet, Style};
-use crate::receipts::{self, Shown, Sources};
+use crate::receipts;
 
 /// Verifies one file.
 ///
@@ -141,11 +142,11 @@ fn unpack(bytes: Vec<u8>, args: &VerifyArgs) -> Result<Result<Bundle, BundleErro
         .as_deref()
         .map(|path| read(path, PROOF_LIMIT_BYTES as u64))
         .transpose()?;
-    if let Some(Shown {
+    if let Some(ShownReceipt {
         receipt: Some(receipt),
         proof: shown,
         ..
-    }) = Shown::parse(&bytes)
+    }) = ShownReceipt::parse(&bytes)
     {
         return Ok(Ok(Bundle {
             receipt,
@@ -170,10 +171,10 @@ fn replay(
 ) -> Result<VerifyResult, Failure> {
     let mut sources = Sources::new(bundle.blobs);
     for place in &args.from {
-        sources.add(place)?;
+        connect::add_source(&mut sources, place)?;
     }
     if args.from.is_empty() && folder.has_journal() {
-        sources.add_folder(folder.path())?;
+        connect::add_folder(&mut sources, folder.path())?;
     }
     let verifier =
         verify::embedded(folder, args, global, progress)?.verifier_over(Arc::new(sources));

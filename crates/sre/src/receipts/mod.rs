@@ -7,10 +7,7 @@
 //! | `logs/` | what is remembered of other people's logs |
 
 mod audit;
-mod http;
 mod office;
-mod shown;
-mod sources;
 
 use std::sync::Arc;
 
@@ -23,13 +20,7 @@ use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
 
 pub use audit::Audit;
-pub use http::{
-    HttpLog, HttpPlace, HttpWitness, NoAnswer, VerdictAnswer, WitnessAnswer, has_credentials,
-    is_url,
-};
 pub use office::{AuditPlan, Office};
-pub use shown::Shown;
-pub use sources::Sources;
 
 use crate::failure::Failure;
 

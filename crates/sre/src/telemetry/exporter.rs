@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sre_core::ErrorCode;
-use sre_orchestrator::{EndedSpan, Tracer, Tracing, http_client};
+use sre_http::http_client;
+use sre_orchestrator::{EndedSpan, Tracer, Tracing};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use url::Url;

@@ -53,7 +53,7 @@ impl Service {
             drop(stderr.read_to_string(&mut log));
             log
         });
-        let http = sre_orchestrator::http_client().build().expect("a client");
+        let http = sre_http::http_client().build().expect("a client");
         Self {
             child,
             base,

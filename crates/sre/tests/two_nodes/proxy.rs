@@ -12,7 +12,7 @@ pub(crate) fn before(
     answer: impl Fn(&Asked) -> Option<(u16, Vec<u8>)> + Send + 'static,
 ) -> Web {
     let (base, handle) = (service.base.clone(), Handle::current());
-    let http = sre_orchestrator::http_client().build().expect("a client");
+    let http = sre_http::http_client().build().expect("a client");
     Web::answering(move |asked| {
         answer(asked).unwrap_or_else(|| {
             let method = if asked.body.is_empty() {

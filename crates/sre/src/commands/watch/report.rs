@@ -1,92 +1,11 @@
 //! What a watcher has found so far, for people and for programs.
 
 use serde_json::json;
-use sre_core::Verdict;
 use sre_journal::Coverage;
+use sre_watch::{Confidence, State};
 
-use super::state::State;
 use crate::cli::{Format, WatchArgs};
 use crate::output::{self, Sheet, Style, number, plural};
-
-/// What counts most of everything that was found.
-pub fn worst(state: &State) -> Option<Verdict> {
-    let order = [
-        Verdict::Tampered,
-        Verdict::Diverged,
-        Verdict::Unavailable,
-        Verdict::Unanchored,
-        Verdict::Unverifiable,
-    ];
-    order
-        .into_iter()
-        .find(|verdict| state.verdicts.contains_key(verdict.as_str()))
-}
-
-/// What the sample says.
-struct Confidence {
-    coverage: Coverage,
-    /// Everything that can be replayed was, and matched.
-    is_complete: bool,
-}
-
-impl Confidence {
-    fn of(state: &State) -> Self {
-        let count = |verdict: Verdict| state.verdicts.get(verdict.as_str()).copied().unwrap_or(0);
-        let inconclusive = [
-            Verdict::Unavailable,
-            Verdict::Unanchored,
-            Verdict::Unverifiable,
-        ];
-        let coverage = Coverage {
-            receipts: state.receipts,
-            checked: state.verdicts.values().sum(),
-            // Not those that were looked at for being the first of a skill: they say nothing about
-            // the others.
-            matched: state.matched_by_chance,
-            disputed: count(Verdict::Diverged) + count(Verdict::Tampered),
-            inconclusive: inconclusive.into_iter().map(count).sum(),
-        };
-        let done = count(Verdict::Matched) + count(Verdict::HashOnly) + state.nothing_committed;
-        let is_complete = done == state.receipts && count(Verdict::Matched) > 0;
-        Self {
-            coverage,
-            is_complete,
-        }
-    }
-
-    fn undetected_share(&self) -> Option<f64> {
-        if self.is_complete {
-            Some(0.0)
-        } else {
-            self.coverage.undetected_share(0.95)
-        }
-    }
-
-    fn words(&self) -> String {
-        let Coverage {
-            disputed,
-            inconclusive,
-            ..
-        } = self.coverage;
-        match self.undetected_share() {
-            Some(_) if self.is_complete => {
-                String::from("all that can be replayed was, and matched")
-            }
-            Some(share) => format!(
-                "95 % sure that at most {:.2} % of what can be replayed is wrong",
-                share * 100.0
-            ),
-            None if disputed > 0 => String::from("none: results are disputed"),
-            None if inconclusive > 0 => {
-                format!(
-                    "none: {} of those that were drawn could not be replayed",
-                    number(inconclusive)
-                )
-            }
-            None => String::from("none: nothing that was drawn by chance was replayed"),
-        }
-    }
-}
 
 /// The sums, with `left` deliveries that wait.
 pub fn described(args: &WatchArgs, state: &State, left: usize, format: Format) -> String {

@@ -1,5 +1,5 @@
 //! How far a watcher has come, and what waits to be delivered: the contents of the files of
-//! `memory`.
+//! `folder`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,8 @@ const OFFER_PAUSE_LIMIT: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// Whom it follows, so that what waits can be delivered while the executor does not say its
-    /// name.
+    /// Which executor it follows, so that what waits can be delivered while the executor does not
+    /// answer with its name.
     #[serde(default)]
     pub followed: Option<Followed>,
     /// Entries of the log that are done with.
@@ -37,7 +37,7 @@ pub struct State {
     pub receipts: u64,
     /// Receipts that were checked, by verdict.
     pub verdicts: BTreeMap<String, u64>,
-    /// Those among the matched ones that were drawn by chance.
+    /// Those among the matched ones that were sampled.
     #[serde(default)]
     pub matched_by_chance: u64,
     /// Receipts of orders that committed nothing: there is nothing to replay.
@@ -86,7 +86,7 @@ pub struct Looked {
 /// Something to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parcel {
+pub struct OutboxItem {
     /// Where to: the order at the executor; to the challenge URL where it is `None`.
     pub order_id: Option<OrderId>,
     /// What.
@@ -96,7 +96,7 @@ pub struct Parcel {
     pub refused: Option<Refused>,
 }
 
-/// A receiver did not want a parcel, and may want it later.
+/// A receiver did not want an item, and may want it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refused {
@@ -116,8 +116,24 @@ pub enum Misdated {
 
 impl State {
     /// Whether this is the first order of a skill that is checked.
+    #[must_use]
     pub fn is_new(&self, skill: SkillDigest) -> bool {
         !self.skills.contains(&skill)
+    }
+
+    /// The most serious verdict that was found, if any was not good.
+    #[must_use]
+    pub fn worst(&self) -> Option<Verdict> {
+        let order = [
+            Verdict::Tampered,
+            Verdict::Diverged,
+            Verdict::Unavailable,
+            Verdict::Unanchored,
+            Verdict::Unverifiable,
+        ];
+        order
+            .into_iter()
+            .find(|verdict| self.verdicts.contains_key(verdict.as_str()))
     }
 
     /// Counts what was found.
@@ -136,8 +152,9 @@ impl State {
     }
 
     /// Why a receipt cannot have been signed when it says: it is of the future, or it appeared long
-    /// after a time at which the log was seen without it. So receipts are dated by who has a stolen
-    /// key, or one that is not trusted any more.
+    /// after a time at which the log was seen without it. A stolen key, or one that is no longer
+    /// trusted, makes such receipts.
+    #[must_use]
     pub fn misdated(
         &self,
         position: u64,
@@ -173,7 +190,7 @@ impl std::fmt::Display for Misdated {
     }
 }
 
-impl Parcel {
+impl OutboxItem {
     /// A verdict about an order.
     pub fn verdict(order_id: OrderId, body: String) -> Self {
         Self {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! watch/<sha256 of the log's name>/state.json       how far it has come, and sums
-//! watch/<sha256 of the log's name>/lots             the secret by which receipts are drawn
+//! watch/<sha256 of the log's name>/sampling-key     the secret that chooses the sample
 //! watch/<sha256 of the log's name>/outbox/*.json    verdicts and challenges of one part of the log, to be delivered
 //! watch/<sha256 of the log's name>/lock             held by the one watcher that uses the folder
 //! ```
@@ -13,33 +13,29 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sre_core::{Digest, ErrorCode};
+use sre_core::Digest;
 use sre_durable::{private_folder, replace_file};
-use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::KeyName;
 
-use super::lots::Lots;
-use super::state::{Followed, Parcel, State};
-use crate::failure::Failure;
+use crate::WatchError;
+use crate::sampler::Sampler;
+use crate::state::{Followed, OutboxItem, State};
 
 /// The folder of one executor, of which this process is the only user.
 #[derive(Debug)]
-pub struct Memory {
+pub struct WatchFolder {
     path: PathBuf,
     _lock: File,
 }
 
-impl Memory {
+impl WatchFolder {
     /// The folder for the executor whose log has this name, made if need be.
     ///
     /// # Errors
     /// When it cannot be made, or another watcher uses it.
-    pub fn open(folder: &DataFolder, origin: &KeyName) -> Result<Self, Failure> {
+    pub fn open(folder: &Path, origin: &KeyName) -> Result<Self, WatchError> {
         // A name may have any character; its digest has none that means something to a file system.
-        let path = folder
-            .path()
-            .join("watch")
-            .join(Digest::of(origin.as_str().as_bytes()).to_string());
+        let path = folder.join(Digest::of(origin.as_str().as_bytes()).to_string());
         private_folder(&path.join("outbox")).map_err(|error| failed("make", &path, &error))?;
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
@@ -52,11 +48,7 @@ impl Memory {
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path, &error)),
-            Err(TryLockError::WouldBlock) => {
-                let detail = format!("another `sre watch` follows {origin} with this data folder");
-                Err(Failure::new(ErrorCode::WatchRunning, detail)
-                    .hint("--data-dir gives this one a folder of its own"))
-            }
+            Err(TryLockError::WouldBlock) => Err(WatchError::Running(origin.clone())),
         }
     }
 
@@ -64,15 +56,14 @@ impl Memory {
     ///
     /// # Errors
     /// When what is remembered cannot be read.
-    pub fn known(folder: &DataFolder, executor: &str) -> Result<Option<KeyName>, Failure> {
-        let path = folder.path().join("watch");
-        let entries = match fs::read_dir(&path) {
+    pub fn known(folder: &Path, executor: &str) -> Result<Option<KeyName>, WatchError> {
+        let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &path, &error)),
+            Err(error) => return Err(failed("read", folder, &error)),
         };
         for entry in entries {
-            let entry = entry.map_err(|error| failed("read", &path, &error))?;
+            let entry = entry.map_err(|error| failed("read", folder, &error))?;
             let followed = read_state(&entry.path().join("state.json"))?.followed;
             if let Some(Followed { origin, .. }) =
                 followed.filter(|followed| followed.executor == executor)
@@ -83,18 +74,18 @@ impl Memory {
         Ok(None)
     }
 
-    /// The lots of this watcher, with a secret that is made at the first call and stays.
+    /// The sampler of this watcher, with a secret that is made at the first call and stays.
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn lots(&self) -> Result<Lots, Failure> {
-        let path = self.path.join("lots");
+    pub fn sampler(&self) -> Result<Sampler, WatchError> {
+        let path = self.path.join("sampling-key");
         match fs::read_to_string(&path) {
-            Ok(text) => Lots::parse(&text)
+            Ok(text) => Sampler::parse(&text)
                 .ok_or_else(|| failed("read", &path, &"it holds no secret; remove it")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let lots = Lots::random();
-                write(&path, lots.to_text().as_bytes()).map(|()| lots)
+                let sampler = Sampler::random();
+                write(&path, sampler.to_text().as_bytes()).map(|()| sampler)
             }
             Err(error) => Err(failed("read", &path, &error)),
         }
@@ -104,7 +95,7 @@ impl Memory {
     ///
     /// # Errors
     /// When the file cannot be read, or is none of this program's.
-    pub fn state(&self) -> Result<State, Failure> {
+    pub fn state(&self) -> Result<State, WatchError> {
         read_state(&self.path.join("state.json"))
     }
 
@@ -112,7 +103,7 @@ impl Memory {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn remember(&self, state: &State) -> Result<(), Failure> {
+    pub fn remember(&self, state: &State) -> Result<(), WatchError> {
         write_json(&self.path.join("state.json"), state)
     }
 
@@ -121,10 +112,10 @@ impl Memory {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn post(&self, name: &str, parcels: &[Parcel]) -> Result<(), Failure> {
+    pub fn post(&self, name: &str, items: &[OutboxItem]) -> Result<(), WatchError> {
         let path = self.outbox().join(name).with_extension("json");
-        if !parcels.is_empty() {
-            return write_json(&path, &parcels);
+        if !items.is_empty() {
+            return write_json(&path, &items);
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -138,7 +129,7 @@ impl Memory {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn waiting(&self) -> Result<Vec<String>, Failure> {
+    pub fn waiting(&self) -> Result<Vec<String>, WatchError> {
         let outbox = self.outbox();
         let names = fs::read_dir(&outbox)
             .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
@@ -159,7 +150,7 @@ impl Memory {
     ///
     /// # Errors
     /// When it cannot be read, or is none of this program's.
-    pub fn parcels(&self, name: &str) -> Result<Vec<Parcel>, Failure> {
+    pub fn items(&self, name: &str) -> Result<Vec<OutboxItem>, WatchError> {
         let path = self.outbox().join(name).with_extension("json");
         let bytes = fs::read(&path).map_err(|error| failed("read", &path, &error))?;
         serde_json::from_slice(&bytes).map_err(|error| failed("read", &path, &error))
@@ -170,16 +161,16 @@ impl Memory {
     }
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), WatchError> {
     let text = serde_json::to_vec(value).map_err(|error| failed("write", path, &error))?;
     write(path, &text)
 }
 
-fn write(path: &Path, text: &[u8]) -> Result<(), Failure> {
+fn write(path: &Path, text: &[u8]) -> Result<(), WatchError> {
     replace_file(path, text).map_err(|error| failed("write", path, &error))
 }
 
-fn read_state(path: &Path) -> Result<State, Failure> {
+fn read_state(path: &Path) -> Result<State, WatchError> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed("read", path, &error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
@@ -187,9 +178,10 @@ fn read_state(path: &Path) -> Result<State, Failure> {
     }
 }
 
-fn failed(action: &str, path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(
-        ErrorCode::WatchMemory,
-        format!("cannot {action} {}: {error}", path.display()),
-    )
+fn failed(action: &'static str, path: &Path, error: &dyn std::fmt::Display) -> WatchError {
+    WatchError::Folder {
+        action,
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    }
 }

@@ -1,4 +1,4 @@
-//! What every HTTP client of this program has in common, whomever it asks.
+//! Making clients, and reading what they answer.
 
 use std::time::Duration;
 

@@ -2,33 +2,29 @@
 //! until it is delivered.
 //!
 //! Entries are taken in parts. A part's verdicts lie in the outbox before the position moves past
-//! it, so whoever is killed in between checks the part again and says the same again, which changes
-//! nothing at the executor. No part needs more than four waits for the disk.
+//! it, so a process that is killed in between checks the part again and says the same again, which
+//! changes nothing at the executor. No part needs more than four waits for the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sre_core::{Digest, ErrorCode, OrderId, ReceiptDigest, Verdict};
+use sre_client::{Address, ClientError, HttpLog};
+use sre_core::{Digest, OrderId, ReceiptDigest, Verdict};
 use sre_log::watch::{self, Fault, Seen};
-use sre_log::{LogMemory, LogSource as _, LookError};
-use sre_orchestrator::{DataFolder, Embedded};
-use sre_receipt::KeyFolder;
+use sre_log::{LogSource as _, LookError};
 use sre_receipt::tlog::{EntryKind, KeyName, Note, TILE_WIDTH, VerifierKey};
 
-use super::super::log_check;
-use super::check::{Checker, Found};
-use super::deliver::{Courier, OUTBOX_LIMIT, Remarks, Waiting};
-use super::lots::Lots;
-use super::memory::Memory;
-use super::part::{Measure, Part, Settled};
-use super::state::{Followed, Looked, Parcel, State};
-use crate::cli::WatchArgs;
-use crate::client;
-use crate::failure::Failure;
-use crate::output::{Progress, plural};
-use crate::receipts::{self, HttpLog, HttpPlace};
+use crate::check::{Checker, Found};
+use crate::deliver::{Courier, DeliveryNotes, OUTBOX_LIMIT, Waiting};
+use crate::error::{LogFault, WatchError};
+use crate::folder::WatchFolder;
+use crate::log_keys::{log_keys, log_origin};
+use crate::options::WatchOptions;
+use crate::part::{Checked, Part, SamplingPolicy};
+use crate::sampler::Sampler;
+use crate::state::{Followed, Looked, OutboxItem, State};
 
 /// Entries that are taken together: those of one bundle of the log.
 const BUNDLE_ENTRIES: u64 = TILE_WIDTH as u64;
@@ -37,84 +33,69 @@ const BUNDLE_ENTRIES: u64 = TILE_WIDTH as u64;
 const PATIENCE_LOOKS: u32 = 5;
 /// Orders that one line of the log names.
 const NAMED_LIMIT: usize = 5;
-/// Said where the executor refuses.
-const TOKEN_HINT: &str = "--token-file or SRE_TOKEN gives the token, which needs the scope `read`";
 
-/// What a watcher works with.
+/// One watcher of one executor.
 pub struct Watcher<'a> {
-    args: &'a WatchArgs,
-    progress: &'a Progress,
+    options: &'a WatchOptions,
     log: HttpLog,
     origin: KeyName,
-    key_folder: KeyFolder,
     keys: Vec<VerifierKey>,
     checker: Checker,
-    courier: Courier,
-    lots: Lots,
-    memory: Memory,
-    seen: LogMemory,
+    courier: Courier<'a>,
+    sampler: Sampler,
+    folder: WatchFolder,
     state: State,
     /// The part that is being checked.
     part: Part,
     /// Deliveries that wait in the outbox.
     waiting: Waiting,
-    /// What there is to say about deliveries of this round.
-    told: Remarks,
+    /// What is to be logged about deliveries of this round.
+    notes: DeliveryNotes,
 }
 
 impl<'a> Watcher<'a> {
-    /// A watcher that goes on where it stopped. One that followed this address before needs no
-    /// answer for that: what waits for the challenge URL is delivered while the executor is away.
+    /// A watcher that goes on where it stopped. For an executor that was followed before it needs no
+    /// answer: what waits for the challenge URL is delivered while the executor is away.
     ///
     /// # Errors
     /// When an executor that was never followed does not answer, or this node's own folder cannot
     /// be used.
-    pub async fn open(
-        args: &'a WatchArgs,
-        folder: &DataFolder,
-        embedded: &Embedded,
-        progress: &'a Progress,
-    ) -> Result<Self, Failure> {
-        let place = HttpPlace::new(&args.executor)?;
-        let place = place.with_token(client::token(args.token_file.as_deref())?, TOKEN_HINT);
-        let log = HttpLog::new(&format!("{}log", place.address()))?;
-        let elsewhere = format!(
-            "{}/checkpoint was asked for; --executor is the address of the service itself, without /log",
-            log.address().trim_end_matches('/')
-        );
-        let origin = match log_check::origin(&log, &elsewhere).await {
+    pub async fn open(options: &'a WatchOptions) -> Result<Self, WatchError> {
+        let folders = &options.folders;
+        let address = options.executor.address();
+        let log_address = Address::parse(&format!("{address}log"))
+            .map_err(|error| WatchError::Client(error.into()))?;
+        let log = HttpLog::new(log_address).map_err(|error| WatchError::Client(error.into()))?;
+        let origin = match log_origin(&log).await {
             Ok(origin) => origin,
-            Err(failure) => Memory::known(folder, place.address())?.ok_or(failure)?,
+            Err(fault) => WatchFolder::known(&folders.watch, address.as_str())?
+                .ok_or(WatchError::Origin(fault))?,
         };
-        let key_folder = receipts::keys(folder);
-        let own = Arc::new(key_folder.load_or_create()?);
-        let trust = key_folder.trust()?;
-        let memory = Memory::open(folder, &origin)?;
-        let mut state = memory.state()?;
+        let own = Arc::new(folders.keys.load_or_create()?);
+        let trust = folders.keys.trust()?;
+        let folder = WatchFolder::open(&folders.watch, &origin)?;
+        let mut state = folder.state()?;
         let followed = Some(Followed {
-            executor: place.address().to_owned(),
+            executor: address.as_str().to_owned(),
             origin: origin.clone(),
         });
         if state.followed != followed {
             state.followed = followed;
-            memory.remember(&state)?;
+            folder.remember(&state)?;
         }
         Ok(Self {
-            args,
-            progress,
+            options,
             log,
-            keys: log_check::keys(&args.keys, &trust, &origin),
-            checker: Checker::new(place.clone(), embedded, trust, own),
-            courier: Courier::new(args, place, folder)?,
-            lots: memory.lots()?,
+            keys: log_keys(&options.keys, &trust, &origin),
+            checker: Checker::new(options, trust, own),
+            courier: Courier::new(options),
+            sampler: folder.sampler()?,
             part: Part::new(state.position),
             state,
-            memory,
-            seen: receipts::memory(folder),
+            folder,
             origin,
-            key_folder,
             waiting: Waiting::default(),
-            told: Remarks::default(),
+            notes: DeliveryNotes::default(),
         })
     }
 
@@ -128,17 +109,23 @@ impl<'a> Watcher<'a> {
     ///
     /// # Errors
     /// When the executor does not answer or misbehaves, or this node's own folder cannot be used.
-    pub async fn round(&mut self) -> Result<usize, Failure> {
+    pub async fn round(&mut self) -> Result<usize, WatchError> {
         let done = self.look().await;
-        self.told.log();
+        self.notes.log();
         done.map(|()| self.waiting.challenges + self.waiting.verdicts)
     }
 
-    async fn look(&mut self) -> Result<(), Failure> {
+    async fn look(&mut self) -> Result<(), WatchError> {
         self.take_keys()?;
         self.deliver().await?;
         let at = Timestamp::now();
-        let looked = match self.seen.look(&self.origin, &self.log, &self.keys).await {
+        let looked = match self
+            .options
+            .folders
+            .logs
+            .look(&self.origin, &self.log, &self.keys)
+            .await
+        {
             Ok(seen) => self.read(&seen).await?.map(|()| seen),
             Err(LookError::Memory(error)) => return Err(error.into()),
             Err(LookError::Fault(fault)) => Err(fault),
@@ -149,32 +136,31 @@ impl<'a> Watcher<'a> {
                     size: seen.checkpoint.size,
                     at,
                 });
-                self.memory.remember(&self.state)
+                self.folder.remember(&self.state)
             }
-            Err(fault) => Err(self.accuse(&fault).await?),
+            Err(fault) => Err(self.accuse(fault).await?),
         }
     }
 
     /// Takes the keys as they are now: neither an executor's new key nor an own one needs a
     /// restart.
-    fn take_keys(&mut self) -> Result<(), Failure> {
-        let trust = self.key_folder.trust()?;
-        self.keys = log_check::keys(&self.args.keys, &trust, &self.origin);
+    fn take_keys(&mut self) -> Result<(), WatchError> {
+        let trust = self.options.folders.keys.trust()?;
+        self.keys = log_keys(&self.options.keys, &trust, &self.origin);
         self.checker
-            .use_keys(trust, Arc::new(self.key_folder.load_or_create()?));
+            .use_keys(trust, Arc::new(self.options.folders.keys.load_or_create()?));
         Ok(())
     }
 
     /// Checks what is new, a bundle of the log at a time, and delivers what follows.
-    async fn read(&mut self, seen: &Seen) -> Result<Result<(), Fault>, Failure> {
+    async fn read(&mut self, seen: &Seen) -> Result<Result<(), Fault>, WatchError> {
         let size = seen.checkpoint.size;
         while self.state.position < size {
             if self.waiting.challenges >= OUTBOX_LIMIT {
-                let detail = format!(
-                    "{} challenges wait to be delivered",
-                    self.waiting.challenges
-                );
-                return Err(Failure::new(ErrorCode::ServiceUnreachable, detail));
+                let count = self.waiting.challenges;
+                return Err(unreachable(format!(
+                    "{count} challenges wait to be delivered"
+                )));
             }
             let start = self.state.position;
             let end = size.min((start / BUNDLE_ENTRIES + 1) * BUNDLE_ENTRIES);
@@ -189,7 +175,7 @@ impl<'a> Watcher<'a> {
             if let Err(fault) = watch::entries_in(&self.log, seen, start..end, visit).await {
                 return Ok(Err(fault));
             }
-            self.progress.show(&format!("entry {start} of {size}"));
+            self.options.observer.reading(start, size);
             let receipts = entries
                 .into_iter()
                 .filter(|(_, entry)| entry.kind == EntryKind::Receipt);
@@ -200,181 +186,192 @@ impl<'a> Watcher<'a> {
             let part = std::mem::take(&mut self.part);
             self.post(part)?;
             (self.state.position, self.state.looks_held) = (end, 0);
-            self.memory.remember(&self.state)?;
+            self.folder.remember(&self.state)?;
             self.deliver().await?;
         }
         Ok(Ok(()))
     }
 
-    /// Settles a part of the log, or says why it cannot be settled yet.
+    /// Checks a part of the log, or says why it cannot be checked yet.
     async fn check(
         &mut self,
         start: u64,
         receipts: &[(u64, ReceiptDigest)],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), WatchError> {
         if self.part.start != start {
             self.part = Part::new(start);
         }
         let Self {
             checker,
-            lots,
+            sampler,
             state,
             part,
             ..
         } = self;
-        let measure = Measure {
+        let policy = SamplingPolicy {
             checker,
-            lots,
-            share: self.args.share,
+            sampler,
+            share: self.options.share,
             state,
         };
-        let silent = part.settle(receipts, &measure).await;
-        if !silent.is_empty() {
-            self.wait_for(&silent).await?;
-            self.part.settled.extend(silent);
+        let unanswered = part.check(receipts, &policy).await;
+        if !unanswered.is_empty() {
+            self.wait_for(&unanswered).await?;
+            self.part.checked.extend(unanswered);
         }
         Ok(())
     }
 
-    /// Is it these receipts that are not answered for, or nothing at all? Who answers nothing gets
-    /// no verdict; who answers for everything but some orders withholds these, and does not keep
-    /// the others from being checked.
-    async fn wait_for(&mut self, silent: &BTreeMap<u64, Settled>) -> Result<(), Failure> {
-        let unreachable = |detail: String| Failure::new(ErrorCode::ServiceUnreachable, detail);
-        let mut why = silent
-            .values()
-            .filter_map(|settled| settled.found.as_ref()?.silence.as_ref())
-            .peekable();
-        let first = why.peek().map(ToString::to_string).unwrap_or_default();
+    /// Distinguishes an executor that answers nothing, which gets no verdict, from one that answers
+    /// for everything but some orders: that one withholds them, and this does not keep the other
+    /// orders from being checked.
+    async fn wait_for(&mut self, unanswered: &BTreeMap<u64, Checked>) -> Result<(), WatchError> {
+        let address = self.options.executor.address().as_str();
+        let why = || {
+            unanswered
+                .values()
+                .filter_map(|checked| checked.found.as_ref()?.unanswered.as_ref())
+        };
+        let first = why().next().map(ToString::to_string).unwrap_or_default();
         if let Err(error) = self.log.checkpoint().await {
-            return Err(unreachable(format!("{}: {error}", self.args.executor)));
+            return Err(unreachable(format!("{address}: {error}")));
         }
-        let is_closed = self.part.settled.values().all(|settled| settled.is_missing);
-        if is_closed
-            && why.all(|silence| silence.is_refusal())
-            && silent.values().all(|settled| settled.is_missing)
-        {
-            return Err(unreachable(format!("{}: {first}", self.args.executor)));
+        // Nothing of this part was to be had, and each time a token was asked for.
+        let mut all = self.part.checked.values().chain(unanswered.values());
+        if all.all(|checked| checked.is_missing) && why().all(ClientError::is_forbidden) {
+            return Err(WatchError::Unreachable {
+                detail: format!("{address}: {first}"),
+                is_forbidden: true,
+            });
         }
         self.state.looks_held += 1;
-        self.memory.remember(&self.state)?;
+        self.folder.remember(&self.state)?;
         if self.state.looks_held >= PATIENCE_LOOKS {
             return Ok(());
         }
-        let detail = format!(
-            "{}: there is no answer for {} or what they lead to: {first}; this was look {} of {PATIENCE_LOOKS}, after which their \
-             verdict is `unavailable`",
-            self.args.executor,
-            plural(silent.len() as u64, "receipt"),
+        let receipts = match unanswered.len() {
+            1 => String::from("1 receipt"),
+            count => format!("{count} receipts"),
+        };
+        Err(WatchError::Withheld(format!(
+            "{address}: there is no answer for {receipts} or what they lead to: {first}; this was look {} of \
+             {PATIENCE_LOOKS}, after which their verdict is `unavailable`",
             self.state.looks_held,
-        );
-        Err(Failure::new(ErrorCode::ReceiptWithheld, detail))
+        )))
     }
 
     /// Counts a part, and puts what follows from it into the outbox, from where it is delivered
     /// however often it takes.
-    fn post(&mut self, part: Part) -> Result<(), Failure> {
+    fn post(&mut self, part: Part) -> Result<(), WatchError> {
         log_findings(&part);
-        let mut parcels = Vec::new();
+        let mut items = Vec::new();
         let name = format!("part-{:020}", part.start);
-        for settled in part.settled.into_values() {
-            self.count(&settled);
+        for checked in part.checked.into_values() {
+            self.count(&checked);
             let Some(Found {
                 order_id,
                 statement,
                 challenge,
                 ..
-            }) = settled.found
+            }) = checked.found
             else {
                 continue;
             };
             if let Some(challenge) = challenge.filter(|_| self.courier.takes_challenges()) {
-                parcels.push(Parcel::challenge(challenge.to_string()));
+                items.push(OutboxItem::challenge(challenge.to_string()));
             }
             if let (Some(order_id), Some(statement)) = (order_id, statement) {
                 let body =
                     String::from_utf8_lossy(&statement.envelope().to_canonical()).into_owned();
-                parcels.push(Parcel::verdict(order_id, body));
+                items.push(OutboxItem::verdict(order_id, body));
             }
         }
-        self.memory.post(&name, &parcels)
+        self.folder.post(&name, &items)
     }
 
-    fn count(&mut self, settled: &Settled) {
+    fn count(&mut self, checked: &Checked) {
         let state = &mut self.state;
         state.receipts += 1;
-        state.nothing_committed += u64::from(settled.nothing_committed);
-        state.misdated += u64::from(settled.misdated.is_some());
-        let Some(found) = &settled.found else { return };
+        state.nothing_committed += u64::from(checked.nothing_committed);
+        state.misdated += u64::from(checked.misdated.is_some());
+        let Some(found) = &checked.found else { return };
         let verdict = found.result.verdict;
         state.count(verdict);
-        state.withheld += u64::from(settled.is_missing);
-        state.matched_by_chance += u64::from(verdict == Verdict::Matched && settled.is_by_chance);
+        state.withheld += u64::from(checked.is_missing);
+        state.matched_by_chance += u64::from(verdict == Verdict::Matched && checked.is_by_chance);
         // Where nothing could be replayed the next order of the skill is looked at, too.
-        if let Some(skill) = settled.skill.filter(|_| verdict != Verdict::Unavailable) {
+        if let Some(skill) = checked.skill.filter(|_| verdict != Verdict::Unavailable) {
             state.met(skill);
         }
     }
 
     /// Keeps and sends the evidence against a log: what was seen, and not what it says when it is
     /// asked again.
-    async fn accuse(&mut self, fault: &Fault) -> Result<Failure, Failure> {
-        let failure = log_check::blamed(&self.seen, &self.origin, fault)?;
-        if !fault.is_misbehaviour() {
-            return Ok(failure);
+    async fn accuse(&mut self, fault: Fault) -> Result<WatchError, WatchError> {
+        let fault = LogFault::keep(&self.options.folders.logs, &self.origin, fault)?;
+        if !fault.fault.is_misbehaviour() {
+            return Ok(fault.into());
         }
         if self.courier.takes_challenges() {
-            let (before, now) = fault.notes();
+            let (before, now) = fault.fault.notes();
             let challenge = json!({
                 "format": "sre.challenge/v1",
                 "kind": "log",
-                "executor": self.args.executor,
+                "executor": self.options.executor.address().as_str(),
                 "origin": self.origin,
-                "code": failure.code,
-                "error": failure.detail,
+                "code": fault.code(),
+                "error": fault.to_string(),
                 "checkpoint_before": before.map(Note::to_string),
                 "checkpoint_now": now.map(Note::to_string),
             })
             .to_string();
-            // The same accusation lies there once, and takes the place of no other.
+            // Named by its content: the same accusation is kept once and replaces no other.
             let name = format!("log-{}", Digest::of(challenge.as_bytes()));
-            self.memory.post(&name, &[Parcel::challenge(challenge)])?;
+            self.folder
+                .post(&name, &[OutboxItem::challenge(challenge)])?;
         }
         self.deliver().await?;
-        Ok(failure)
+        Ok(fault.into())
     }
 
-    async fn deliver(&mut self) -> Result<(), Failure> {
+    async fn deliver(&mut self) -> Result<(), WatchError> {
         let sums = |state: &State| (state.refused, state.dropped, state.last_reason.clone());
         let before = sums(&self.state);
         self.waiting = self
             .courier
-            .deliver(&self.memory, &mut self.state, &mut self.told)
+            .deliver(&self.folder, &mut self.state, &mut self.notes)
             .await?;
         if sums(&self.state) == before {
             Ok(())
         } else {
-            self.memory.remember(&self.state)
+            self.folder.remember(&self.state)
         }
+    }
+}
+
+fn unreachable(detail: String) -> WatchError {
+    WatchError::Unreachable {
+        detail,
+        is_forbidden: false,
     }
 }
 
 /// One line for each verdict and each wrong time, with the first orders that it is about.
 fn log_findings(part: &Part) {
-    let mut bad = BTreeMap::<&str, Vec<&Settled>>::new();
-    let mut misdated = BTreeMap::<bool, Vec<&Settled>>::new();
-    for settled in part.settled.values() {
-        if let Some(found) = settled
+    let mut bad = BTreeMap::<&str, Vec<&Checked>>::new();
+    let mut misdated = BTreeMap::<bool, Vec<&Checked>>::new();
+    for checked in part.checked.values() {
+        if let Some(found) = checked
             .found
             .as_ref()
             .filter(|found| !found.result.is_valid)
         {
             bad.entry(found.result.verdict.as_str())
                 .or_default()
-                .push(settled);
+                .push(checked);
         }
-        if let Some(why) = settled.misdated {
-            misdated.entry(why.is_ahead()).or_default().push(settled);
+        if let Some(why) = checked.misdated {
+            misdated.entry(why.is_ahead()).or_default().push(checked);
         }
     }
     for (verdict, orders) in bad {
@@ -406,9 +403,9 @@ fn log_findings(part: &Part) {
 }
 
 /// The first orders of some, in words.
-fn named(all: &[&Settled]) -> String {
-    let name = |settled: &&Settled| {
-        settled
+fn named(all: &[&Checked]) -> String {
+    let name = |checked: &&Checked| {
+        checked
             .order_id
             .as_ref()
             .map_or_else(|| String::from("(no receipt)"), OrderId::to_string)

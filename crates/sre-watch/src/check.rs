@@ -1,16 +1,16 @@
-//! One receipt of somebody else, checked and replayed.
+//! One receipt of another node, checked and replayed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sre_client::{Client, ClientError, Sources};
 use sre_core::{
     BlobDigest, CommitResult, CommitStatus, Method, OrderId, OrderResult, OrderStatus,
     ReceiptDigest, SkillDigest, Verdict, VerifyResult,
 };
 use sre_da::format_uri;
-use sre_orchestrator::Embedded;
 use sre_receipt::{
     Envelope, Examination, Examiner, Host, IssueContext, NodeKey, Policy, Receipt, Trust,
     VerdictStatement,
@@ -18,26 +18,27 @@ use sre_receipt::{
 use sre_sandbox::Execution;
 use sre_verify::{Verifier, VerifyRequest};
 
-use crate::receipts::{self, HttpPlace, NoAnswer, Sources};
+use crate::options::WatchOptions;
 
-/// Bytes that are not there are asked for again after this time, so that a moment's trouble is no
-/// verdict. Bytes for which there is no answer are asked for at the next looks.
+/// Bytes that are not there are asked for again after this time, so that a short failure does not
+/// become a verdict. Bytes for which there is no answer are asked for at the next looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Checks receipts of one executor.
 pub struct Checker {
-    place: HttpPlace,
+    executor: Client,
     sources: Arc<Sources>,
     verifier: Verifier,
     examiner: Examiner,
     key: Arc<NodeKey>,
+    program: String,
 }
 
 /// A receipt that was fetched, before it is decided whether it is replayed.
 pub struct Fetched {
     digest: ReceiptDigest,
     bytes: Option<Vec<u8>>,
-    silence: Option<NoAnswer>,
+    unanswered: Option<ClientError>,
     examination: Examination,
 }
 
@@ -53,22 +54,24 @@ pub struct Found {
     pub challenge: Option<Value>,
     /// The verdict is `unavailable` because the executor did not answer, and may be another when it
     /// does.
-    pub silence: Option<NoAnswer>,
+    pub unanswered: Option<ClientError>,
 }
 
 impl Checker {
-    /// Replays on `embedded` what `place` has, believes `trust`, signs with `key`.
-    pub fn new(place: HttpPlace, embedded: &Embedded, trust: Trust, key: Arc<NodeKey>) -> Self {
+    /// Replays what the executor of `options` has, believes `trust`, signs with `key`.
+    pub fn new(options: &WatchOptions, trust: Trust, key: Arc<NodeKey>) -> Self {
+        let executor = options.executor.clone();
         let mut sources = Sources::default();
-        sources.add_service(place.clone());
+        sources.add_service(executor.clone());
         let sources = Arc::new(sources);
-        let verifier = embedded.verifier_over(Arc::clone(&sources) as _);
+        let verifier = (options.verifier)(Arc::clone(&sources) as _);
         Self {
-            place,
+            executor,
             sources,
             verifier,
             examiner: Examiner::new(trust, Policy::default()),
             key,
+            program: options.program.clone(),
         }
     }
 
@@ -84,9 +87,9 @@ impl Checker {
             tokio::time::sleep(SECOND_LOOK).await;
             answer = self.blob(digest.into()).await;
         }
-        let (bytes, silence) = match answer {
+        let (bytes, unanswered) = match answer {
             Ok(bytes) => (bytes, None),
-            Err(silence) => (None, Some(silence)),
+            Err(unanswered) => (None, Some(unanswered)),
         };
         let examination = self
             .examiner
@@ -94,13 +97,13 @@ impl Checker {
         Fetched {
             digest,
             bytes,
-            silence,
+            unanswered,
             examination,
         }
     }
 
-    async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, NoAnswer> {
-        let found = self.place.envelope(digest).await?;
+    async fn blob(&self, digest: BlobDigest) -> Result<Option<Vec<u8>>, ClientError> {
+        let found = self.executor.envelope(digest).await?;
         Ok(found.filter(|bytes| BlobDigest::of(bytes) == digest))
     }
 
@@ -109,18 +112,18 @@ impl Checker {
         let Fetched {
             digest,
             bytes,
-            silence,
+            unanswered,
             examination,
         } = fetched;
         let Some(bytes) = bytes else {
             let mut missing =
                 format!("the receipt {digest} is in the log, and its bytes cannot be had");
-            if let Some(silence) = &silence {
-                missing.push_str(&format!(": {silence}"));
+            if let Some(unanswered) = &unanswered {
+                missing.push_str(&format!(": {unanswered}"));
             }
             let result = alone(examination, Verdict::Unavailable, missing);
             return Found {
-                silence,
+                unanswered,
                 ..self.found(digest, None, result, None)
             };
         };
@@ -131,7 +134,7 @@ impl Checker {
             claim: claim.clone(),
             reported_output: None,
         };
-        let before = self.sources.trouble().count;
+        let before = self.sources.errors().count;
         let (mut replayed, mut execution) = self.verifier.verify_and_show(request.clone()).await;
         if replayed.verdict == Verdict::Unavailable {
             tokio::time::sleep(SECOND_LOOK).await;
@@ -139,8 +142,8 @@ impl Checker {
         }
         // A question of another check may have been the one without an answer; then this order is
         // checked once more, too.
-        let trouble = self.sources.trouble();
-        let is_silent = replayed.verdict == Verdict::Unavailable && trouble.count > before;
+        let errors = self.sources.errors();
+        let is_unanswered = replayed.verdict == Verdict::Unavailable && errors.count > before;
         let own = execution.filter(|_| replayed.verdict == Verdict::Diverged);
         let is_repeated = replayed
             .divergence
@@ -154,7 +157,7 @@ impl Checker {
             own.as_ref(),
         );
         Found {
-            silence: trouble.last.filter(|_| is_silent),
+            unanswered: errors.last.filter(|_| is_unanswered),
             ..found
         }
     }
@@ -175,7 +178,7 @@ impl Checker {
             json!({
                 "format": "sre.challenge/v1",
                 "kind": "order",
-                "executor": self.place.address(),
+                "executor": self.executor.address().as_str(),
                 "verdict": result.verdict,
                 "error": result.error,
                 "divergence": result.divergence,
@@ -190,7 +193,7 @@ impl Checker {
             order_id,
             statement,
             challenge,
-            silence: None,
+            unanswered: None,
         }
     }
 
@@ -246,7 +249,7 @@ impl Checker {
             attempts: 1,
             logs: String::new(),
         };
-        let host = Host::this(receipts::PROGRAM);
+        let host = Host::this(&self.program);
         let context = IssueContext {
             finished_at: Timestamp::now(),
             outcome: Some(outcome),

@@ -2,48 +2,44 @@
 //! what the executor refuses: its operator may trust the verifier's key only later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
+use sre_client::{Client, ClientError, Problem};
 use sre_core::{Digest, ErrorCode};
-use sre_orchestrator::{
-    AddressPolicy, Callback, CallbackError, CallbackMessage, DataFolder, HttpCallback, Network,
-};
-use url::Url;
+use sre_orchestrator::CallbackMessage;
 
-use super::memory::Memory;
-use super::state::{OFFER_DAYS, Parcel, State};
-use crate::cli::WatchArgs;
-use crate::failure::Failure;
-use crate::receipts::{HttpPlace, VerdictAnswer, has_credentials};
+use crate::WatchError;
+use crate::folder::WatchFolder;
+use crate::options::{Challenges, WatchOptions};
+use crate::state::{OFFER_DAYS, OutboxItem, State};
 
 /// Deliveries that are on their way at once.
 const SENDS: usize = 16;
 /// Different reasons that are logged after one attempt to deliver everything.
-const REMARKS_LIMIT: usize = 8;
+const NOTES_LIMIT: usize = 8;
 /// Verdicts that wait at most; of more the oldest are given up. Challenges are never given up: as
 /// many of them hold up the watcher.
 pub const OUTBOX_LIMIT: usize = 10_000;
 
-/// What became of a delivery.
+/// How a delivery went.
 enum Sent {
     Taken,
     /// The receiver will never take it.
     Refused(String),
     /// It may take it another time.
     NotYet(String),
-    /// The receiver takes nothing from here now.
+    /// The receiver takes nothing from this node now.
     Shut(String),
     /// Something failed.
     Failed(String),
-    /// Nobody answers there.
+    /// There is no answer.
     Gone(String),
 }
 
-/// What is to be logged, once with a count and not once for every order.
+/// What is to be logged: once with a count, and not once for every order.
 #[derive(Default)]
-pub struct Remarks(BTreeMap<(&'static str, String), u64>);
+pub struct DeliveryNotes(BTreeMap<(&'static str, String), u64>);
 
 /// How much still waits.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,68 +51,27 @@ pub struct Waiting {
 }
 
 /// Sends what waits.
-pub struct Courier {
-    executor: HttpPlace,
-    challenges: Option<(Url, HttpCallback)>,
+pub struct Courier<'a> {
+    executor: &'a Client,
+    challenges: Option<&'a Challenges>,
 }
 
 /// One attempt to deliver everything.
 struct Attempt<'a> {
     now: Timestamp,
     state: &'a mut State,
-    told: &'a mut Remarks,
-    /// Receivers of which no more is hoped this time, by whether they are the one of challenges.
+    notes: &'a mut DeliveryNotes,
+    /// Receivers that are not tried again in this attempt; `true` for the one of challenges.
     gone: BTreeSet<bool>,
 }
 
-impl Courier {
-    /// Sends verdicts to `executor`, and challenges where the arguments say, signed with the data
-    /// folder's callback keys.
-    ///
-    /// # Errors
-    /// An address that challenges may not go to; keys that cannot be used.
-    pub fn new(
-        args: &WatchArgs,
-        executor: HttpPlace,
-        folder: &DataFolder,
-    ) -> Result<Self, Failure> {
-        let Some(url) = args.challenge.clone() else {
-            return Ok(Self {
-                executor,
-                challenges: None,
-            });
-        };
-        if has_credentials(&url) {
-            let detail =
-                "--challenge: an address must not contain credentials: they would end up in logs";
-            return Err(Failure::new(ErrorCode::ChallengeForbidden, detail));
+impl<'a> Courier<'a> {
+    /// Sends verdicts to the executor of `options`, and challenges where they say.
+    pub fn new(options: &'a WatchOptions) -> Self {
+        Self {
+            executor: &options.executor,
+            challenges: options.challenges.as_ref(),
         }
-        let network = |text: &String| {
-            text.parse::<Network>().map_err(|error| {
-                Failure::new(ErrorCode::Usage, format!("--challenge-network: {error}"))
-            })
-        };
-        let networks = args
-            .challenge_networks
-            .iter()
-            .map(network)
-            .collect::<Result<_, _>>()?;
-        let policy = AddressPolicy::new(networks, args.challenge_ports.clone());
-        let policy = policy.set_by("--challenge-port", "--challenge-network");
-        policy.check_url(&url).map_err(|error| {
-            Failure::new(
-                ErrorCode::ChallengeForbidden,
-                format!("--challenge: {error}"),
-            )
-        })?;
-        let failed =
-            |error: CallbackError| Failure::new(ErrorCode::CallbackUnavailable, error.to_string());
-        let callback =
-            HttpCallback::new(policy, Arc::new(folder.open_callback_keys()?)).map_err(failed)?;
-        Ok(Self {
-            executor,
-            challenges: Some((url, callback)),
-        })
     }
 
     /// Whether challenges go anywhere.
@@ -124,45 +79,45 @@ impl Courier {
         self.challenges.is_some()
     }
 
-    /// Sends everything that waits and is due, once. What there is to say about it stands in
-    /// `state` and `told`; what changed of the state is to be remembered.
+    /// Sends everything that waits and is due, once. `state` and `notes` say how it went; the
+    /// caller stores the changed state.
     ///
     /// # Errors
     /// When the outbox cannot be read or written.
     pub async fn deliver(
         &self,
-        memory: &Memory,
+        folder: &WatchFolder,
         state: &mut State,
-        told: &mut Remarks,
-    ) -> Result<Waiting, Failure> {
+        notes: &mut DeliveryNotes,
+    ) -> Result<Waiting, WatchError> {
         let mut attempt = Attempt {
             now: Timestamp::now(),
             state,
-            told,
+            notes,
             gone: BTreeSet::new(),
         };
         let mut left = Waiting::default();
-        for name in memory.waiting()? {
-            let parcels = memory.parcels(&name)?;
+        for name in folder.waiting()? {
+            let items = folder.items(&name)?;
             let mut kept = Vec::new();
             for is_challenge in [true, false] {
-                let theirs = parcels
+                let theirs = items
                     .iter()
-                    .filter(|parcel| parcel.is_challenge() == is_challenge)
+                    .filter(|item| item.is_challenge() == is_challenge)
                     .cloned()
                     .collect();
                 kept.extend(self.send_all(is_challenge, theirs, &mut attempt).await);
             }
-            left.challenges += kept.iter().filter(|parcel| parcel.is_challenge()).count();
-            left.verdicts += kept.iter().filter(|parcel| !parcel.is_challenge()).count();
-            if kept != parcels {
-                memory.post(&name, &kept)?;
+            left.challenges += kept.iter().filter(|item| item.is_challenge()).count();
+            left.verdicts += kept.iter().filter(|item| !item.is_challenge()).count();
+            if kept != items {
+                folder.post(&name, &kept)?;
             }
         }
         if left.challenges + left.verdicts == 0 && state.refused + state.dropped == 0 {
             state.last_reason = None;
         }
-        give_up(memory, state, &mut left)?;
+        give_up(folder, state, &mut left)?;
         Ok(left)
     }
 
@@ -170,77 +125,82 @@ impl Courier {
     async fn send_all(
         &self,
         is_challenge: bool,
-        parcels: Vec<Parcel>,
+        items: Vec<OutboxItem>,
         attempt: &mut Attempt<'_>,
-    ) -> Vec<Parcel> {
+    ) -> Vec<OutboxItem> {
         let is_tried =
-            |parcel: &Parcel| !attempt.gone.contains(&is_challenge) && parcel.is_due(attempt.now);
-        let (mut tried, mut kept): (Vec<_>, Vec<_>) = parcels.into_iter().partition(is_tried);
+            |item: &OutboxItem| !attempt.gone.contains(&is_challenge) && item.is_due(attempt.now);
+        let (mut tried, mut kept): (Vec<_>, Vec<_>) = items.into_iter().partition(is_tried);
         if tried.is_empty() {
             return kept;
         }
-        // The first alone tells whether anybody is there, and wants any of them.
+        // The first alone tells whether the receiver answers, and takes any of them.
         let rest = tried.split_off(1);
         let mut reached = false;
-        for (parcels, is_probe) in [(tried, true), (rest, false)] {
+        for (items, is_probe) in [(tried, true), (rest, false)] {
             if attempt.gone.contains(&is_challenge) {
-                kept.extend(parcels);
+                kept.extend(items);
                 continue;
             }
-            let sent = stream::iter(&parcels)
-                .map(|parcel| self.send(parcel))
+            let sent = stream::iter(&items)
+                .map(|item| self.send(item))
                 .buffered(SENDS);
             let sent: Vec<Sent> = sent.collect().await;
-            for (parcel, sent) in parcels.into_iter().zip(sent) {
+            for (item, sent) in items.into_iter().zip(sent) {
                 reached |= matches!(sent, Sent::Taken | Sent::Refused(_) | Sent::NotYet(_));
                 if is_probe && matches!(sent, Sent::Shut(_) | Sent::Gone(_)) {
                     attempt.gone.insert(is_challenge);
                 }
-                kept.extend(attempt.settle(parcel, sent));
+                kept.extend(attempt.after(item, sent));
             }
         }
-        // Who took nothing of this part is not asked about the next: it would only cost more time.
+        // A receiver that took nothing of this part is not asked about the next: that would only cost
+        // more time.
         if !reached {
             attempt.gone.insert(is_challenge);
         }
         kept
     }
 
-    async fn send(&self, parcel: &Parcel) -> Sent {
-        let Some(order_id) = &parcel.order_id else {
+    async fn send(&self, item: &OutboxItem) -> Sent {
+        let Some(order_id) = &item.order_id else {
             return self
-                .challenge(&parcel.body)
+                .challenge(&item.body)
                 .await
                 .map_or_else(Sent::Failed, |()| Sent::Taken);
         };
-        let VerdictAnswer {
+        let sent = self
+            .executor
+            .send_verdict(order_id, item.body.clone())
+            .await;
+        let Problem {
             status,
             code,
             detail,
-        } = match self
-            .executor
-            .send_verdict(order_id, parcel.body.clone())
-            .await
-        {
-            Ok(answer) => answer,
-            Err(error) => return Sent::Gone(error),
+        } = match sent {
+            Ok(()) => return Sent::Taken,
+            Err(ClientError::Refused(problem)) => problem,
+            Err(error @ ClientError::Unreachable(_)) => return Sent::Gone(error.to_string()),
+            Err(error @ ClientError::Invalid(_)) => return Sent::Failed(error.to_string()),
         };
         let why = format!("{status}: {detail}");
-        match (status, &*code) {
-            (200 | 201, _) => Sent::Taken,
-            // The key is not trusted yet, or the token does not do.
+        match (status, code.as_deref()) {
+            // The key is not trusted yet, or the token does not suffice.
             (401 | 403, _) => Sent::Shut(why),
             // The order is not known, or not yet with its receipt.
-            (404, _) | (409, "receipt_unavailable") => Sent::NotYet(why),
+            (404, _) => Sent::NotYet(why),
+            (409, Some(code)) if code == ErrorCode::ReceiptUnavailable.as_str() => {
+                Sent::NotYet(why)
+            }
             (400 | 405 | 409 | 410 | 413 | 415 | 422, _) => Sent::Refused(why),
             _ => Sent::Failed(why),
         }
     }
 
     async fn challenge(&self, body: &str) -> Result<(), String> {
-        let Some((url, callback)) = &self.challenges else {
+        let Some(Challenges { url, callback }) = self.challenges else {
             return Err(String::from(
-                "there is no --challenge any more, and one waits",
+                "a challenge waits, and there is no longer an address for challenges",
             ));
         };
         let digest = Digest::of(body.as_bytes()).to_string();
@@ -262,34 +222,34 @@ impl Courier {
 }
 
 impl Attempt<'_> {
-    /// What is kept of a parcel after this happened to it.
-    fn settle(&mut self, parcel: Parcel, sent: Sent) -> Option<Parcel> {
+    /// What is kept of an item after a delivery that went like this.
+    fn after(&mut self, item: OutboxItem, sent: Sent) -> Option<OutboxItem> {
         let (kept, what, why) = match sent {
             Sent::Taken => return None,
             Sent::Refused(why) => (None, "the receiver does not take it", why),
             Sent::NotYet(why) => (
-                parcel.refused(self.now, true),
+                item.refused(self.now, true),
                 "the receiver does not take it yet",
                 why,
             ),
             Sent::Shut(why) => (
-                parcel.refused(self.now, false),
+                item.refused(self.now, false),
                 "the receiver does not take it yet",
                 why,
             ),
-            Sent::Failed(why) | Sent::Gone(why) => (Some(parcel), "it is not delivered yet", why),
+            Sent::Failed(why) | Sent::Gone(why) => (Some(item), "it is not delivered yet", why),
         };
         if kept.is_none() {
             self.state.refused += 1;
         }
         self.state.last_reason = Some(why.clone());
-        self.told.add(what, why);
+        self.notes.add(what, why);
         kept
     }
 }
 
 /// Gives up the oldest verdicts where too many wait.
-fn give_up(memory: &Memory, state: &mut State, left: &mut Waiting) -> Result<(), Failure> {
+fn give_up(folder: &WatchFolder, state: &mut State, left: &mut Waiting) -> Result<(), WatchError> {
     if left.verdicts <= OUTBOX_LIMIT {
         return Ok(());
     }
@@ -299,17 +259,17 @@ fn give_up(memory: &Memory, state: &mut State, left: &mut Waiting) -> Result<(),
         limit = OUTBOX_LIMIT,
         "too many verdicts wait for the executor; the oldest are given up"
     );
-    for name in memory.waiting()? {
-        let mut parcels = memory.parcels(&name)?;
-        let before = parcels.len();
-        parcels.retain(|parcel| {
-            let is_kept = parcel.is_challenge() || excess == 0;
+    for name in folder.waiting()? {
+        let mut items = folder.items(&name)?;
+        let before = items.len();
+        items.retain(|item| {
+            let is_kept = item.is_challenge() || excess == 0;
             excess -= usize::from(!is_kept);
             is_kept
         });
-        let dropped = before - parcels.len();
+        let dropped = before - items.len();
         if dropped > 0 {
-            memory.post(&name, &parcels)?;
+            folder.post(&name, &items)?;
             state.dropped += dropped as u64;
             left.verdicts -= dropped;
         }
@@ -320,10 +280,10 @@ fn give_up(memory: &Memory, state: &mut State, left: &mut Waiting) -> Result<(),
     Ok(())
 }
 
-impl Remarks {
+impl DeliveryNotes {
     fn add(&mut self, what: &'static str, why: String) {
         let is_known = self.0.contains_key(&(what, why.clone()));
-        let why = if is_known || self.0.len() < REMARKS_LIMIT {
+        let why = if is_known || self.0.len() < NOTES_LIMIT {
             why
         } else {
             String::from("other reasons")
@@ -331,7 +291,7 @@ impl Remarks {
         *self.0.entry((what, why)).or_default() += 1;
     }
 
-    /// Logs what there is, and forgets it.
+    /// Logs the notes, and clears them.
     pub fn log(&mut self) {
         for ((what, why), count) in std::mem::take(&mut self.0) {
             tracing::warn!(
