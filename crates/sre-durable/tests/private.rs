@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use sre_durable::{create_file, private_folder, replace_file};
+use sre_durable::{LockFile, LockKind, create_file, private_folder, replace_file};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -59,4 +59,34 @@ fn what_is_in_the_way_stays() {
         2,
         "a temporary file is left"
     );
+}
+
+#[test]
+fn a_lock_keeps_others_out_until_it_is_dropped() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("lock");
+    assert_eq!(
+        LockFile::is_locked(&path).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    let held = LockFile::create(&path).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(
+        LockFile::create(&path).unwrap_err().kind(),
+        ErrorKind::AlreadyExists
+    );
+    assert!(LockFile::is_locked(&path).unwrap());
+    for kind in [LockKind::Shared, LockKind::Exclusive] {
+        assert!(LockFile::try_lock(&path, kind).unwrap().is_none());
+    }
+    drop(held);
+    assert!(!LockFile::is_locked(&path).unwrap());
+
+    let try_lock = |kind| LockFile::try_lock(&path, kind).unwrap();
+    let shared = [try_lock(LockKind::Shared), try_lock(LockKind::Shared)];
+    assert!(shared.iter().all(Option::is_some));
+    assert!(try_lock(LockKind::Exclusive).is_none());
+    drop(shared);
+    drop(LockFile::lock(&path).unwrap());
+    assert!(path.exists());
 }

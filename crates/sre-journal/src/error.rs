@@ -1,79 +1,109 @@
 //! How the journal fails.
 
-use std::io;
-use std::path::PathBuf;
+use std::error::Error;
+use std::fmt;
 
 use sre_core::OrderId;
 use sre_durable::StorageCause;
-use sre_sqlite::{OpenError, WriteError};
 
-/// Why the journal could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The file cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+/// Why the journal could not do what it was asked. Its message names the file or the order, and
+/// says what to do where that is known.
+#[derive(Debug)]
+pub struct JournalError {
+    kind: JournalErrorKind,
+    cause: StorageCause,
+    is_retryable: bool,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// What kind of failure a [`JournalError`] is, for decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JournalErrorKind {
+    /// The storage cannot be opened.
+    Open,
+    /// The storage cannot be read.
+    Read,
     /// A change was not kept.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// A row cannot be read.
-    #[error("the journal cannot be read: {0}")]
-    Read(#[from] rusqlite::Error),
-    /// This process cannot say that it lives.
-    #[error("cannot lock {}: {source}; let the user that runs this program write there", path.display())]
-    Holder {
-        /// The lock file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Somebody else uses the journal in a way that excludes this one.
-    #[error("{}", if *.alone { "another process uses this data folder; stop it first" } else { "old orders are being removed from this data folder; try again later" })]
-    InUse {
-        /// Whether this process wanted it for itself.
-        alone: bool,
-    },
+    Write,
+    /// The storage is not the one that was opened any more.
+    Moved,
+    /// This process cannot register as a holder of leases.
+    Liveness,
+    /// Another process uses the journal in a way that excludes this one.
+    InUse,
     /// A stored row is not readable.
-    #[error("the journal's entry for order {order_id} is damaged: {message}")]
-    Damaged {
-        /// Which order.
-        order_id: String,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The lease is not the order's last one, or the order has ended: somebody else decides.
-    #[error("order {0} is no longer ours: it has ended or was acquired by another worker")]
-    LeaseLost(OrderId),
+    Damaged,
+    /// Another worker has acquired the order since, or the order has ended.
+    LeaseLost,
 }
 
 impl JournalError {
-    /// Whether the same call may succeed later without anybody changing anything.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Open(error) => error.is_retryable(),
-            Self::Write(error) => error.is_retryable(),
-            Self::Read(_) | Self::Holder { .. } | Self::InUse { .. } => true,
-            Self::Damaged { .. } | Self::LeaseLost(_) => false,
+    pub(crate) fn new(
+        kind: JournalErrorKind,
+        cause: StorageCause,
+        is_retryable: bool,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            kind,
+            cause,
+            is_retryable,
+            source: source.into(),
         }
+    }
+
+    /// What was stored about an order cannot be read.
+    #[must_use]
+    pub fn damaged(order_id: &str, message: impl fmt::Display) -> Self {
+        Self::new(
+            JournalErrorKind::Damaged,
+            StorageCause::Damaged,
+            false,
+            format!("the journal's entry for order {order_id} is damaged: {message}"),
+        )
+    }
+
+    /// The lease is not the order's last one, or the order has ended: another worker decides.
+    #[must_use]
+    pub fn lease_lost(order_id: &OrderId) -> Self {
+        Self::new(
+            JournalErrorKind::LeaseLost,
+            StorageCause::Failed,
+            false,
+            format!(
+                "this worker has lost order {order_id}: it has ended or another worker acquired it"
+            ),
+        )
     }
 
     /// What kind of failure it is.
     #[must_use]
-    pub fn cause(&self) -> StorageCause {
-        match self {
-            Self::Open(error) => error.cause(),
-            Self::Write(error) => error.cause(),
-            Self::Read(error) => sre_sqlite::sqlite_cause(error),
-            Self::Damaged { .. } => StorageCause::Damaged,
-            Self::Holder { .. } | Self::InUse { .. } | Self::LeaseLost(_) => StorageCause::Failed,
-        }
+    pub const fn kind(&self) -> JournalErrorKind {
+        self.kind
     }
 
-    pub(super) fn damaged(order_id: &str, error: &dyn std::fmt::Display) -> Self {
-        Self::Damaged {
-            order_id: order_id.to_owned(),
-            message: error.to_string(),
-        }
+    /// Whether the same call may succeed later without a change to anything.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        self.is_retryable
+    }
+
+    /// What the storage reported, as a word for metrics and problem documents.
+    #[must_use]
+    pub const fn cause(&self) -> StorageCause {
+        self.cause
+    }
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.source, f)
+    }
+}
+
+// The message is that of the source, so the chain goes on behind it.
+impl Error for JournalError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.source()
     }
 }

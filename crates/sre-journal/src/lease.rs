@@ -1,74 +1,55 @@
 //! The right to work on an order.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sre_core::OrderId;
 
-/// The right to work on one attempt of one order. Dropping it without finishing gives the order
-/// back: the attempt does not count, and the next acquisition by this process can take it again.
+/// The right to work on one attempt of one order. Dropping it without finishing releases the order:
+/// the attempt does not count, and the next acquisition by this process can take it again.
 #[derive(Debug)]
 pub struct Lease {
-    pub(super) order_id: OrderId,
-    submitter: String,
-    pub(super) key: LeaseKey,
-    pub(super) attempt: u32,
-    pub(super) accepted_at_ms: i64,
-    abandoned: Option<Arc<Abandoned>>,
+    pub(crate) order_id: OrderId,
+    pub(crate) submitter: String,
+    pub(crate) key: LeaseKey,
+    pub(crate) attempt: u32,
+    /// By the steady clock.
+    pub(crate) queued_at_ms: i64,
+    /// Where to note that the lease was dropped; `None` once it is settled.
+    pub(crate) dropped: Option<Arc<DroppedLeases>>,
 }
 
 /// What names a lease in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LeaseKey {
-    pub(super) sequence: i64,
-    pub(super) token: i64,
+pub(crate) struct LeaseKey {
+    pub(crate) sequence: i64,
+    /// The fencing token.
+    pub(crate) token: i64,
 }
 
-/// Leases that were dropped; the next write of the journal gives them back.
+/// Leases that were dropped. Dropping cannot wait for a write, so the next write of the journal
+/// releases them.
 #[derive(Debug, Default)]
-pub(super) struct Abandoned(Mutex<Vec<LeaseKey>>);
+pub(crate) struct DroppedLeases(Mutex<Vec<LeaseKey>>);
 
-impl Abandoned {
-    pub(super) fn pending(&self) -> Vec<LeaseKey> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+impl DroppedLeases {
+    pub(crate) fn pending(&self) -> Vec<LeaseKey> {
+        self.lock().clone()
     }
 
-    pub(super) fn remove(&self, keys: &[LeaseKey]) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|key| !keys.contains(key));
+    pub(crate) fn remove(&self, keys: &[LeaseKey]) {
+        self.lock().retain(|key| !keys.contains(key));
     }
 
     fn add(&self, key: LeaseKey) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(key);
+        self.lock().push(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<LeaseKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease {
-    pub(super) fn new(
-        order_id: OrderId,
-        submitter: String,
-        key: LeaseKey,
-        attempt: u32,
-        accepted_at_ms: i64,
-        abandoned: &Arc<Abandoned>,
-    ) -> Self {
-        Self {
-            order_id,
-            submitter,
-            key,
-            attempt,
-            accepted_at_ms,
-            abandoned: Some(Arc::clone(abandoned)),
-        }
-    }
-
     /// Which order.
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
@@ -93,16 +74,16 @@ impl Lease {
         self.attempt
     }
 
-    /// Nothing is left to give back.
-    pub(super) fn settle(mut self) {
-        self.abandoned = None;
+    /// Ends the lease without releasing the order: the journal has recorded its end.
+    pub(crate) fn settle(mut self) {
+        self.dropped = None;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(abandoned) = self.abandoned.take() {
-            abandoned.add(self.key);
+        if let Some(dropped) = self.dropped.take() {
+            dropped.add(self.key);
         }
     }
 }

@@ -1,22 +1,22 @@
-//! Who may have how many deliveries at once.
+//! How many deliveries each submitter may have under way.
 
 use std::collections::HashMap;
 
-/// Deliveries at once of one submitter to one receiver, so that one that hangs does not keep the
-/// others waiting.
+/// Deliveries under way from one submitter to one receiver. One receiver that hangs then does not
+/// keep the submitter's others waiting.
 const PER_RECEIVER_LIMIT: usize = 4;
 
 /// The deliveries under way, and who may begin another.
 ///
-/// A submitter may have as many as places are free: alone half of all places, one of `n` that want
-/// many an `n + 1`th part. So there is a free place for whoever comes next, however many receivers
-/// of the others hang, as long as fewer submitters than places want some. Rejected: a fixed part
-/// for each submitter, of which a few together fill all places.
+/// A submitter may have as many as slots are free: alone half of all slots, and each of `n` busy
+/// submitters an `n + 1`th part. So there is a free slot for the next submitter, however many
+/// receivers of the others hang, as long as there are fewer busy submitters than slots. Rejected: a
+/// fixed part for each submitter, of which a few together fill all slots.
 #[derive(Debug, Clone)]
 pub struct DeliverySlots {
     free: usize,
     busy: HashMap<String, HashMap<String, usize>>,
-    turn: String,
+    last_submitter: String,
 }
 
 impl DeliverySlots {
@@ -26,20 +26,20 @@ impl DeliverySlots {
         Self {
             free: limit,
             busy: HashMap::new(),
-            turn: String::new(),
+            last_submitter: String::new(),
         }
     }
 
     /// A delivery of `submitter` to `receiver` begins.
-    pub fn enter(&mut self, submitter: &str, receiver: &str) {
+    pub fn occupy(&mut self, submitter: &str, receiver: &str) {
         self.free = self.free.saturating_sub(1);
         let receivers = self.busy.entry(submitter.to_owned()).or_default();
         *receivers.entry(receiver.to_owned()).or_default() += 1;
-        submitter.clone_into(&mut self.turn);
+        submitter.clone_into(&mut self.last_submitter);
     }
 
-    /// It has ended.
-    pub fn leave(&mut self, submitter: &str, receiver: &str) {
+    /// A delivery of `submitter` to `receiver` has ended.
+    pub fn vacate(&mut self, submitter: &str, receiver: &str) {
         self.free += 1;
         let Some(receivers) = self.busy.get_mut(submitter) else {
             return;
@@ -53,7 +53,7 @@ impl DeliverySlots {
         }
     }
 
-    pub(super) fn has_room_for(&self, submitter: &str) -> bool {
+    pub(crate) fn has_room_for(&self, submitter: &str) -> bool {
         let taken = self
             .busy
             .get(submitter)
@@ -62,7 +62,7 @@ impl DeliverySlots {
     }
 
     /// Receivers that have as many deliveries of this submitter as they may.
-    pub(super) fn busy_receivers(&self, submitter: &str) -> Vec<&str> {
+    pub(crate) fn busy_receivers(&self, submitter: &str) -> Vec<&str> {
         let receivers = self.busy.get(submitter).into_iter().flatten();
         receivers
             .filter(|(_, count)| **count >= PER_RECEIVER_LIMIT)
@@ -70,8 +70,8 @@ impl DeliverySlots {
             .collect()
     }
 
-    /// Who began the last delivery.
-    pub(super) fn turn(&self) -> &str {
-        &self.turn
+    /// The submitter of the delivery that began last: the next round begins after it.
+    pub(crate) fn last_submitter(&self) -> &str {
+        &self.last_submitter
     }
 }

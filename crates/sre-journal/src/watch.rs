@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Whom to wake when something was recorded about an order. Other processes' records wake nobody:
-/// whoever waits looks again from time to time.
+/// Whom to wake when something was recorded about an order. Records of other processes do not wake:
+/// a waiting caller looks again from time to time.
 #[derive(Default)]
-pub(super) struct Watches(Mutex<HashMap<i64, watch::Sender<News>>>);
+pub(crate) struct Watches(Mutex<HashMap<i64, watch::Sender<News>>>);
 
 /// What was recorded about an order since its first watch.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +28,7 @@ pub struct Watch {
 }
 
 impl Watches {
-    pub(super) fn of(self: &Arc<Self>, sequence: i64) -> Watch {
+    pub(crate) fn of(self: &Arc<Self>, sequence: i64) -> Watch {
         let mut watches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = watches
             .entry(sequence)
@@ -41,11 +41,11 @@ impl Watches {
         }
     }
 
-    pub(super) fn notify(&self, sequence: i64) {
+    pub(crate) fn notify(&self, sequence: i64) {
         self.tell(sequence, |_| ());
     }
 
-    pub(super) fn ended(&self, sequence: i64, result: Option<Arc<str>>) {
+    pub(crate) fn ended(&self, sequence: i64, result: Option<Arc<str>>) {
         self.tell(sequence, |news| {
             *news = News {
                 ended: true,
@@ -65,7 +65,7 @@ impl Watches {
         }
     }
 
-    pub(super) fn is_watched(&self, sequence: i64) -> bool {
+    pub(crate) fn is_watched(&self, sequence: i64) -> bool {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -21,8 +21,10 @@ use crate::tile_nodes::{TileNodes, to_bytes};
 /// "srel", big-endian.
 pub(crate) const APPLICATION_ID: i32 = 0x7372_656c;
 
-pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(crate) const MIGRATIONS: &[&str] = &[V1];
 
+/// Receipts are found by their order. An index of their digests, which are random, would write a
+/// page of its own for almost every receipt and is needed for verdicts only.
 const V1: &str = "
     CREATE TABLE log (
         id     INTEGER PRIMARY KEY CHECK (id = 1),
@@ -32,12 +34,13 @@ const V1: &str = "
     ) STRICT;
     CREATE TABLE entry (
         position INTEGER PRIMARY KEY,
-        sha256   BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+        sha256   BLOB NOT NULL CHECK (length(sha256) = 32),
         kind     TEXT NOT NULL,
         order_id TEXT NOT NULL
     ) STRICT;
     CREATE UNIQUE INDEX receipt_of_order ON entry (order_id) WHERE kind = 'receipt';
     CREATE INDEX verdict_of_order ON entry (order_id) WHERE kind = 'verdict';
+    CREATE UNIQUE INDEX verdict_by_digest ON entry (sha256) WHERE kind = 'verdict';
     CREATE TABLE compact_range (
         level  INTEGER PRIMARY KEY,
         hashes BLOB NOT NULL
@@ -53,23 +56,6 @@ const V1: &str = "
         line TEXT NOT NULL,
         PRIMARY KEY (size, line)
     ) STRICT, WITHOUT ROWID;
-";
-
-/// Receipts are found by their order. An index of their digests, which are random, wrote a page of
-/// its own for almost every receipt and was needed for verdicts only.
-const V2: &str = "
-    CREATE TABLE numbered (
-        position INTEGER PRIMARY KEY,
-        sha256   BLOB NOT NULL CHECK (length(sha256) = 32),
-        kind     TEXT NOT NULL,
-        order_id TEXT NOT NULL
-    ) STRICT;
-    INSERT INTO numbered SELECT position, sha256, kind, order_id FROM entry ORDER BY position;
-    DROP TABLE entry;
-    ALTER TABLE numbered RENAME TO entry;
-    CREATE UNIQUE INDEX receipt_of_order ON entry (order_id) WHERE kind = 'receipt';
-    CREATE INDEX verdict_of_order ON entry (order_id) WHERE kind = 'verdict';
-    CREATE UNIQUE INDEX verdict_by_digest ON entry (sha256) WHERE kind = 'verdict';
 ";
 
 /// The head as it is stored.
@@ -356,11 +342,7 @@ pub(crate) fn cosigned(
         let Some(line) = NoteSignature::parse(&line) else {
             continue;
         };
-        let lines = sizes.entry(size).or_default();
-        // Logs of before have several.
-        if !lines.iter().any(|known| is_same(known, &line)) {
-            lines.push(line);
-        }
+        sizes.entry(size).or_default().push(line);
     }
     Ok(sizes)
 }

@@ -148,32 +148,6 @@ async fn an_entry_keeps_its_number_and_an_order_its_receipt() {
     assert_eq!(log.submitted().expect("a number"), 5);
 }
 
-/// What the first version of the schema kept: entries in a table where every digest was unique.
-#[tokio::test]
-async fn a_log_of_the_first_schema_keeps_its_entries_and_goes_on() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("log.sqlite3");
-    let file = Connection::open(&path).expect("a file");
-    file.execute_batch(include_str!("stored/log_v1.sql"))
-        .expect("the first schema");
-    for n in 0..300_u64 {
-        let (digest, order_id) = (entry(n).sha256.digest(), format!("order-{n}"));
-        let row = rusqlite::params![n as i64, digest.as_bytes(), "receipt", order_id];
-        file.execute("INSERT INTO entry VALUES (?1, ?2, ?3, ?4)", row)
-            .expect("an entry");
-    }
-    drop(file);
-    let log = open(folder.path()).await;
-    assert_eq!(log.integrate().await.expect("a checkpoint"), 300);
-    assert_eq!(checkpoint(&log).root, root_of(300));
-    grow(&log, 299..301).await;
-    assert_eq!(
-        checkpoint(&log).root,
-        root_of(301),
-        "the last entry was known, and the next one is new"
-    );
-}
-
 /// Two writers on one file, as two processes have it: each size has one root, and nothing is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_writers_never_sign_two_histories() {

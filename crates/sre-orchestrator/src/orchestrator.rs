@@ -31,7 +31,7 @@ pub struct Orchestrator {
     pub(crate) commit: Arc<dyn Commit>,
     pub(crate) verify: Arc<dyn Verify>,
     pub(crate) skills: SkillCache,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) journal: Arc<dyn Journal>,
     courier: Arc<Courier>,
     pub(crate) backoff: Backoff,
     pub(crate) meter: Arc<dyn Meter>,
@@ -52,7 +52,7 @@ pub struct Parts {
     /// Holds the skills of orders that wait.
     pub store: Arc<dyn Store>,
     /// Holds everything else that must survive.
-    pub journal: Arc<Journal>,
+    pub journal: Arc<dyn Journal>,
     /// Between attempts.
     pub backoff: Backoff,
     /// Between deliveries of a callback.
@@ -73,7 +73,7 @@ impl Parts {
         verify: Arc<dyn Verify>,
         callback: Arc<dyn Callback>,
         store: Arc<dyn Store>,
-        journal: Arc<Journal>,
+        journal: Arc<dyn Journal>,
     ) -> Self {
         let (backoff, schedule, meter) =
             (Backoff::default(), Schedule::default(), Arc::new(NoMeter));
@@ -195,7 +195,7 @@ impl Orchestrator {
 
     /// The journal that holds the results.
     #[must_use]
-    pub fn journal(&self) -> &Arc<Journal> {
+    pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.journal
     }
 
@@ -324,8 +324,8 @@ impl Orchestrator {
         tracing::warn!("another worker has this order; waiting for its result");
         observer(Stage::Queued);
         loop {
-            let Some(entry) = self.journal.get(order_id)? else {
-                return Err(JournalError::LeaseLost(order_id.clone()).into());
+            let Some(entry) = self.journal.get(order_id).await? else {
+                return Err(JournalError::lease_lost(order_id).into());
             };
             if let Some(result) = entry.parsed_result()? {
                 return Ok(result);
@@ -352,7 +352,7 @@ impl Orchestrator {
         if order.callback_url.is_none() {
             return;
         }
-        match self.journal.sequence(&order.order_id) {
+        match self.journal.sequence(&order.order_id).await {
             Ok(Some(sequence)) => self.courier.deliver_one(sequence).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the outbox cannot be read"),

@@ -38,10 +38,10 @@ pub async fn sweep(
     retention: RetentionPolicy,
     program: &str,
 ) -> Result<Swept, EmbeddedError> {
-    let journal = Arc::new(folder.open_journal_alone()?);
+    let journal: Arc<dyn Journal> = Arc::new(folder.open_journal_alone()?);
     let store = Arc::new(folder.open_store()?);
     let registrar = open_registrar(folder, &journal, &store, program).await?;
-    if !journal.is_used()? {
+    if !journal.is_used().await? {
         // New, or emptied by an accident: either way it says nothing about what is needed.
         return Ok(Swept {
             orders: Purged::default(),
@@ -62,7 +62,7 @@ pub async fn sweep(
         .map(|registrar| registrar.log().blobs())
         .transpose()
         .map_err(RegistrarError::from)?;
-    let kept = needed(&journal, &store, of_log.unwrap_or_default()).await?;
+    let kept = needed(&*journal, &store, of_log.unwrap_or_default()).await?;
     let removed = store.retain(|digest| kept.contains(&digest)).await?;
     Ok(Swept {
         orders,
@@ -74,11 +74,11 @@ pub async fn sweep(
 /// The registrar, where there is a log.
 async fn open_registrar(
     folder: &DataFolder,
-    journal: &Arc<Journal>,
+    journal: &Arc<dyn Journal>,
     store: &Arc<LocalStore>,
     program: &str,
 ) -> Result<Option<Registrar>, EmbeddedError> {
-    let issued = journal.coverage()?.receipts;
+    let issued = journal.coverage().await?.receipts;
     if !folder.has_log()? {
         folder.refuse_lost_log(String::from("of this folder"), issued)?;
         return Ok(None);
@@ -88,7 +88,7 @@ async fn open_registrar(
         .open_registrar(Arc::clone(journal), store, program)
         .await?;
     let entries = registrar.log().submitted().map_err(RegistrarError::from)?;
-    if entries > 0 && issued == 0 && journal.count_receipts_due()?.waiting == 0 {
+    if entries > 0 && issued == 0 && journal.count_receipts_due().await?.waiting == 0 {
         let origin = registrar.log().key().name.to_string();
         return Err(RegistrarError::LogUnknown { origin, entries }.into());
     }
@@ -111,19 +111,21 @@ async fn issue_due(registrar: &Registrar) {
 
 /// What kept orders, uploaded skills and the log need.
 async fn needed(
-    journal: &Journal,
+    journal: &dyn Journal,
     store: &LocalStore,
     of_log: HashSet<BlobDigest>,
 ) -> Result<HashSet<BlobDigest>, EmbeddedError> {
-    let mut walk = EvidenceWalk::default();
-    journal.each_gc_root(|root| match root {
+    let (mut walk, mut uploads) = (EvidenceWalk::default(), Vec::new());
+    let mut visit = |root| match root {
+        GcRoot::Blob(digest) => uploads.push(digest),
         GcRoot::Skill(digest) => walk.add_blob(BlobRole::Manifest, digest),
         GcRoot::Result(result) => {
             if let Some(claim) = &result.commit_result {
                 walk.add_claim(claim);
             }
         }
-    })?;
+    };
+    journal.each_gc_root(&mut visit).await?;
     while let Some(blob) = walk.next_blob() {
         if !blob.role.names_others() {
             continue;
@@ -139,5 +141,6 @@ async fn needed(
     }
     let mut kept = walk.into_seen();
     kept.extend(of_log);
+    kept.extend(uploads);
     Ok(kept)
 }

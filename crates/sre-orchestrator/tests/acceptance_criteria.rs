@@ -28,6 +28,7 @@ async fn ac_01_the_orchestrator_can_be_imported_by_itself() {
         .orchestrator
         .journal()
         .get(&result.order_id)
+        .await
         .expect("a journal")
         .expect("an entry");
     assert_eq!(
@@ -164,6 +165,7 @@ async fn ac_04_the_result_tells_everything_about_the_execution() {
         .orchestrator
         .journal()
         .get(&result.order_id)
+        .await
         .expect("a journal")
         .expect("an entry");
     assert_eq!(stored.parsed_result().expect("readable"), Some(result));

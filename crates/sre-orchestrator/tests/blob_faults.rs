@@ -14,9 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sre_core::{BlobDigest, OrderResult, OrderStatus};
 use sre_da::{Blob, LocalStore, Store, StoreError};
-use sre_journal::{EventKind, Journal};
+use sre_journal::{EventKind, SqliteJournal};
 use sre_orchestrator::{SubmitError, WorkerOptions, Workers};
-use support::{Act, House, Receiver, eventually, house_in, house_on, order, store_in};
+use support::{Act, House, Receiver, eventually, house_in, house_on, now, order, store_in};
 use tempfile::TempDir;
 
 /// What a put may suffer.
@@ -73,7 +73,7 @@ fn house(data: &Arc<TempDir>, at: usize, fault: Fault) -> House {
         fault,
         puts: AtomicUsize::new(0),
     };
-    let journal = Journal::open(&data.path().join("journal.sqlite3")).expect("a journal");
+    let journal = SqliteJournal::open(&data.path().join("journal.sqlite3")).expect("a journal");
     house_on(
         Arc::clone(data),
         journal,
@@ -94,10 +94,7 @@ async fn submit(house: &House, retries: u32) -> Result<OrderResult, SubmitError>
     let ended = match submitted {
         Err(error) => Err(error),
         Ok(_) => Ok(eventually("the result", || {
-            let entry = house
-                .orchestrator
-                .journal()
-                .get(&id)
+            let entry = now(house.orchestrator.journal().get(&id))
                 .expect("readable")
                 .expect("known");
             entry.parsed_result().expect("readable")
@@ -110,10 +107,7 @@ async fn submit(house: &House, retries: u32) -> Result<OrderResult, SubmitError>
 
 fn ends(house: &House) -> usize {
     let id = "order".parse().expect("an id");
-    let events = house
-        .orchestrator
-        .journal()
-        .events(&id, 0, 100)
+    let events = now(house.orchestrator.journal().events(&id, 0, 100))
         .expect("readable")
         .unwrap_or_default();
     events
@@ -139,6 +133,7 @@ async fn an_order_whose_skill_was_not_stored_was_not_accepted() {
                     .orchestrator
                     .journal()
                     .get(&id)
+                    .await
                     .expect("readable")
                     .is_none(),
                 "{fault:?}"

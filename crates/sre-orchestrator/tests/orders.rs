@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sre_core::{OrderStatus, SandboxConfig, Verdict};
+use sre_journal::{OrderReader as _, SqliteJournal};
 use sre_orchestrator::{AcceptErrorKind, ExecuteError, OrderConfig};
 use sre_skill::LocalPaths;
 use support::{Act, House, house, order, package};
@@ -54,6 +55,7 @@ async fn an_interrupted_order_stays_open_and_runs_again() {
         .orchestrator
         .journal()
         .get(&"interrupted".parse().expect("an id"))
+        .await
         .expect("a journal");
     assert!(entry.expect("an entry").result.is_none());
     assert_eq!(
@@ -118,36 +120,6 @@ async fn a_skill_that_is_not_repeatable_is_verified_by_hash() {
 }
 
 #[tokio::test]
-async fn receipts_are_due_in_batches_limited_by_orders_and_by_bytes() {
-    let house = house(&[Act::Print("1")]);
-    for id in ["a", "b", "c"] {
-        house.run(order(id)).await;
-    }
-    let due = |limit_orders, limit_bytes| {
-        let due = house
-            .orchestrator
-            .journal()
-            .due_receipts(limit_orders, limit_bytes)
-            .expect("readable");
-        (
-            due.orders
-                .iter()
-                .map(|order| order.order_id.clone())
-                .collect::<Vec<_>>()
-                .concat(),
-            due.has_more,
-        )
-    };
-    assert_eq!(due(10, usize::MAX), (String::from("abc"), false));
-    assert_eq!(due(2, usize::MAX), (String::from("ab"), true));
-    assert_eq!(
-        due(10, 1),
-        (String::from("a"), true),
-        "one that is larger than the limit comes alone"
-    );
-}
-
-#[tokio::test]
 async fn a_result_survives_the_orchestrator() {
     let House {
         orchestrator,
@@ -158,10 +130,10 @@ async fn a_result_survives_the_orchestrator() {
     let accepted = acceptance.accept(order("durable")).await.expect("an order");
     let result = orchestrator.execute(accepted).await.expect("a result");
     drop(orchestrator);
-    let journal =
-        sre_journal::Journal::open(&data.path().join("journal.sqlite3")).expect("the journal");
+    let journal = SqliteJournal::open(&data.path().join("journal.sqlite3")).expect("the journal");
     let entry = journal
         .get(&result.order_id)
+        .await
         .expect("readable")
         .expect("there");
     assert_eq!(entry.parsed_result().expect("readable"), Some(result));

@@ -27,7 +27,7 @@ const PROGRAM: &str = concat!("sre-runtime for Python ", env!("CARGO_PKG_VERSION
 /// What signs and keeps the receipts of a data folder, as `sre run` does.
 pub(crate) async fn registrar(
     folder: &DataFolder,
-    journal: Arc<Journal>,
+    journal: Arc<dyn Journal>,
     store: Arc<dyn Store>,
 ) -> Result<Registrar, Failure> {
     Ok(folder.open_registrar(journal, store, PROGRAM).await?)

@@ -10,11 +10,10 @@ use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
-use sre_journal::{Finality, JournalError};
+use sre_journal::{Finality, JournalErrorKind};
 use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, Orchestrator, OrderConfig};
 use sre_sandbox::{Executor, OwnedJob};
 use sre_verify::{Verifier, Verify, VerifyRequest};
-use tokio::task::block_in_place;
 
 use crate::bundles;
 use crate::failure::Failure;
@@ -75,12 +74,17 @@ impl Runtime {
                 match orchestrator.execute(accepted).await {
                     // The same order was run twice at once, and the other run was first: its result
                     // is this one's too.
-                    Err(ExecuteError::Journal(JournalError::LeaseLost(_))) => answer(
-                        &finished(&orchestrator, &order_id)?
-                            .ok_or_else(|| Failure::order_lost(&order_id))?,
-                    ),
+                    Err(ExecuteError::Journal(error))
+                        if error.kind() == JournalErrorKind::LeaseLost =>
+                    {
+                        answer(
+                            &finished(&orchestrator, &order_id)
+                                .await?
+                                .ok_or_else(|| Failure::order_lost(&order_id))?,
+                        )
+                    }
                     // What it waits for stands beside its result.
-                    Ok(_) if needs_verdicts => answer(&finished(&orchestrator, &order_id)?),
+                    Ok(_) if needs_verdicts => answer(&finished(&orchestrator, &order_id).await?),
                     ended => answer(&ended?),
                 }
             }),
@@ -246,7 +250,7 @@ impl Runtime {
         let order_id = order::id(order_id).map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
-            answer(&finished(&*inner.orchestrator()?, &order_id)?)
+            answer(&finished(&*inner.orchestrator()?, &order_id).await?)
         })
     }
 
@@ -263,7 +267,10 @@ impl Runtime {
         start(py, waiter, async move {
             // Before anything is opened that has to be made: an order without a result has no
             // receipt.
-            if finished(&*inner.orchestrator()?, &order_id)?.is_none() {
+            if finished(&*inner.orchestrator()?, &order_id)
+                .await?
+                .is_none()
+            {
                 return answer(&());
             }
             answer(&receipts::shown(&*inner.registrar().await?, &order_id).await?)
@@ -284,7 +291,10 @@ impl Runtime {
         let (order_id, with_runtime) = asked.map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
-            if finished(&*inner.orchestrator()?, &order_id)?.is_none() {
+            if finished(&*inner.orchestrator()?, &order_id)
+                .await?
+                .is_none()
+            {
                 return answer(&());
             }
             let (registrar, store) = (inner.registrar().await?, inner.store()?);
@@ -364,9 +374,12 @@ struct Finished {
     finality: Option<Finality>,
 }
 
-fn finished(orchestrator: &Orchestrator, order_id: &OrderId) -> Result<Option<Finished>, Failure> {
-    let entry =
-        block_in_place(|| orchestrator.journal().get(order_id)).map_err(EmbeddedError::from)?;
+async fn finished(
+    orchestrator: &Orchestrator,
+    order_id: &OrderId,
+) -> Result<Option<Finished>, Failure> {
+    let entry = orchestrator.journal().get(order_id).await;
+    let entry = entry.map_err(EmbeddedError::from)?;
     let Some(entry) = entry else { return Ok(None) };
     let result = entry.parsed_result().map_err(EmbeddedError::from)?;
     Ok(result.map(|result| Finished {

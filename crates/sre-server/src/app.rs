@@ -76,7 +76,7 @@ impl App {
         &self.audits
     }
 
-    pub(crate) fn journal(&self) -> &Arc<Journal> {
+    pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
         self.workers.orchestrator().journal()
     }
 }

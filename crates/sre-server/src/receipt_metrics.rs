@@ -93,12 +93,17 @@ impl ReceiptMetrics {
         }
     }
 
-    pub(crate) fn update(&self, journal: &Journal, registrar: &Registrar, audit: &AuditReport) {
-        if let Ok(due) = journal.count_receipts_due() {
+    pub(crate) async fn update(
+        &self,
+        journal: &dyn Journal,
+        registrar: &Registrar,
+        audit: &AuditReport,
+    ) {
+        if let Ok(due) = journal.count_receipts_due().await {
             self.due.set(due.waiting);
             self.failing.set(due.failing);
         }
-        if let Ok(coverage) = journal.coverage() {
+        if let Ok(coverage) = journal.coverage().await {
             self.issued.set(coverage.receipts);
             self.checked.set(coverage.checked);
             self.matched.set(coverage.matched);

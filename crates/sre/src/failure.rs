@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sre_core::{ErrorCode, OrderIdError};
-use sre_journal::JournalError;
+use sre_journal::{JournalError, JournalErrorKind};
 use sre_log::{LogError, NotaryError};
 use sre_orchestrator::{
     AcceptError, AcceptErrorKind, CallbackError, ConfigError, EmbeddedError, ExecuteError,
@@ -182,7 +182,7 @@ impl From<ExecuteError> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let code = if matches!(error, JournalError::Damaged { .. }) {
+        let code = if error.kind() == JournalErrorKind::Damaged {
             ErrorCode::JournalDamaged
         } else {
             ErrorCode::JournalFailed

@@ -44,17 +44,13 @@ pub(crate) struct ExecutionSpec {
     execution_time_ms: u64,
     max_retries: u32,
     retry_on_timeout: bool,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    trace: Option<String>,
 }
 
 impl ExecutionSpec {
     /// What the journal kept.
     pub(crate) fn decode(claimed: &AcquiredOrder) -> Result<Self, JournalError> {
-        serde_json::from_str(&claimed.work).map_err(|error| JournalError::Damaged {
-            order_id: claimed.lease.order_id().to_string(),
-            message: error.to_string(),
-        })
+        serde_json::from_str(&claimed.work)
+            .map_err(|error| JournalError::damaged(claimed.lease.order_id().as_str(), error))
     }
 
     pub(crate) fn policy(&self) -> RetryPolicy {
@@ -83,7 +79,7 @@ impl ExecutionSpec {
             verdicts_required: 0,
             callback_url: None,
             priority: 0,
-            trace: self.trace.and_then(|trace| trace.parse().ok()),
+            trace: claimed.trace.as_ref().and_then(|trace| trace.parse().ok()),
             request: claimed.request,
         }
     }
@@ -112,7 +108,6 @@ impl AcceptedOrder {
             execution_time_ms: milliseconds(self.execution_time),
             max_retries: self.max_retries,
             retry_on_timeout: self.retry_on_timeout,
-            trace: self.trace.as_ref().map(TraceParent::to_string),
         };
         NewOrder {
             order_id: self.order_id.clone(),
@@ -127,7 +122,9 @@ impl AcceptedOrder {
             callback_url: self.callback_url.as_ref().map(Url::to_string),
             // Strings as keys and finite numbers: it serialises.
             work: serde_json::to_string(&work).unwrap_or_default(),
+            trace: self.trace.as_ref().map(TraceParent::to_string),
             input: Arc::clone(&self.input),
+            invocation: None,
         }
     }
 

@@ -23,7 +23,7 @@ const POLL_PERIOD: Duration = Duration::from_millis(500);
 
 /// Delivers callbacks.
 pub struct Courier {
-    journal: Arc<Journal>,
+    journal: Arc<dyn Journal>,
     callback: Arc<dyn Callback>,
     schedule: Schedule,
     meter: Arc<dyn Meter>,
@@ -37,7 +37,7 @@ impl Courier {
     /// A courier for the outbox of `journal`.
     #[must_use]
     pub fn new(
-        journal: Arc<Journal>,
+        journal: Arc<dyn Journal>,
         callback: Arc<dyn Callback>,
         schedule: Schedule,
         meter: Arc<dyn Meter>,
@@ -106,13 +106,13 @@ impl Courier {
                 let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
                     return Ok(());
                 };
-                self.places().enter(&outgoing.submitter, &outgoing.host);
+                self.places().occupy(&outgoing.submitter, &outgoing.host);
                 let courier = Arc::clone(self);
                 tokio::spawn(async move {
                     courier.deliver(&outgoing).await;
                     // In this order: whoever has a place finds a slot.
                     drop(slot);
-                    courier.places().leave(&outgoing.submitter, &outgoing.host);
+                    courier.places().vacate(&outgoing.submitter, &outgoing.host);
                     // Something may have waited for this place.
                     courier.wake();
                 });

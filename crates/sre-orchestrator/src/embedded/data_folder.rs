@@ -6,7 +6,7 @@ use std::sync::Arc;
 use etcetera::BaseStrategy;
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_durable::private_folder;
-use sre_journal::{Journal, JournalError};
+use sre_journal::{Journal, SqliteJournal};
 use sre_log::{Log, LogError, Notary};
 use sre_receipt::{Host, KeyFolder};
 use sre_sqlite::refuse_beside_copy;
@@ -82,21 +82,21 @@ impl DataFolder {
     ///
     /// # Errors
     /// [`EmbeddedError`].
-    pub fn open_journal(&self) -> Result<Journal, EmbeddedError> {
+    pub fn open_journal(&self) -> Result<SqliteJournal, EmbeddedError> {
         self.create()?;
-        Ok(Journal::open(&self.journal())?)
+        Ok(SqliteJournal::open(&self.journal())?)
     }
 
     /// Opens the journal for this process alone. Makes none.
     ///
     /// # Errors
     /// [`EmbeddedError`].
-    pub fn open_journal_alone(&self) -> Result<Journal, EmbeddedError> {
+    pub fn open_journal_alone(&self) -> Result<SqliteJournal, EmbeddedError> {
         if !is_there(self.journal())? {
-            refuse_beside_copy(&self.journal()).map_err(JournalError::from)?;
+            SqliteJournal::refuse_beside_copy(&self.journal())?;
             return Err(EmbeddedError::NoJournal(self.journal()));
         }
-        Ok(Journal::open_alone(&self.journal())?)
+        Ok(SqliteJournal::open_alone(&self.journal())?)
     }
 
     /// The folder of the key that signs receipts; nothing is made.
@@ -145,14 +145,14 @@ impl DataFolder {
     /// [`EmbeddedError::Registrar`]; also for a log that was lost, or is shorter than it was.
     pub async fn open_registrar(
         &self,
-        journal: Arc<Journal>,
+        journal: Arc<dyn Journal>,
         store: Arc<dyn Store>,
         program: &str,
     ) -> Result<Registrar, EmbeddedError> {
         self.create()?;
         let key = self.keys().load_or_create().map_err(RegistrarError::from)?;
         let origin = key.name.to_string();
-        let seen = journal.log_high_water_mark(&origin)?;
+        let seen = journal.log_high_water_mark(&origin).await?;
         if !self.has_log()? {
             self.refuse_lost_log(origin, seen)?;
         }

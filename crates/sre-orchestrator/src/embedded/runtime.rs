@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sre_commit::Committer;
 use sre_core::OrderResult;
 use sre_da::Store;
+use sre_journal::Journal;
 use sre_sandbox::wasm::{CompilationNotice, WasmOptions, WasmSandbox};
 use sre_sandbox::{Executor, LanguageRuntime, Sandbox};
 use sre_verify::Verifier;
@@ -123,7 +124,19 @@ impl Embedded {
         store: Arc<dyn Store>,
         policy: AddressPolicy,
     ) -> Result<Parts, EmbeddedError> {
-        let journal = Arc::new(self.folder.open_journal()?);
+        self.parts_with(Arc::new(self.folder.open_journal()?), store, policy)
+    }
+
+    /// As [`Embedded::parts_over`], with a journal that is open already.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn parts_with(
+        &self,
+        journal: Arc<dyn Journal>,
+        store: Arc<dyn Store>,
+        policy: AddressPolicy,
+    ) -> Result<Parts, EmbeddedError> {
         let commit = Arc::new(Committer::new(self.executor.clone(), Arc::clone(&store)));
         let verify = Arc::new(self.verifier_over(Arc::clone(&store)));
         let callback = Arc::new(HttpCallback::new(

@@ -9,7 +9,7 @@ use sre_receipt::tlog::TlogProof;
 use tokio::sync::watch;
 
 use super::{Registrar, RegistrarError};
-use sre_journal::{DueReceipt, DueReceipts, JournalError};
+use sre_journal::{DueReceipt, DueReceipts, JournalErrorKind};
 
 /// Receipts in one batch. Signing so many takes some milliseconds.
 const BATCH_LIMIT_ORDERS: usize = 256;
@@ -80,7 +80,8 @@ impl Registrar {
     pub async fn issue_due(&self) -> Result<Batch, RegistrarError> {
         let due = self
             .journal
-            .due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)?;
+            .due_receipts(BATCH_LIMIT_ORDERS, BATCH_LIMIT_BYTES)
+            .await?;
         let batch = match due {
             DueReceipts { has_more: true, .. } => Batch::Full,
             DueReceipts { ref orders, .. } if orders.is_empty() => Batch::Empty,
@@ -136,7 +137,7 @@ impl Registrar {
     /// # Errors
     /// [`RegistrarError`]; trying again is safe.
     pub async fn issue(&self, order_id: &OrderId) -> Result<Option<Receipt>, RegistrarError> {
-        let Some(order) = self.journal.due_receipt(order_id)? else {
+        let Some(order) = self.journal.due_receipt(order_id).await? else {
             return Ok(None);
         };
         let result = order.result()?;
@@ -223,9 +224,7 @@ fn is_about_one_order(error: &RegistrarError) -> bool {
         RegistrarError::Keys(_)
         | RegistrarError::LogBehind { .. }
         | RegistrarError::LogUnknown { .. } => false,
-        RegistrarError::Notary(_)
-        | RegistrarError::Journal(JournalError::Damaged { .. })
-        | RegistrarError::Unproven(_) => true,
-        RegistrarError::Journal(_) => false,
+        RegistrarError::Notary(_) | RegistrarError::Unproven(_) => true,
+        RegistrarError::Journal(error) => error.kind() == JournalErrorKind::Damaged,
     }
 }

@@ -19,7 +19,7 @@ impl Registrar {
     pub async fn check_log(&self) -> Result<(), RegistrarError> {
         let origin = self.log().key().name.to_string();
         // Before the log is asked: it only grows meanwhile.
-        let seen = self.journal.log_high_water_mark(&origin)?;
+        let seen = self.journal.log_high_water_mark(&origin).await?;
         let log = self.log_length()?;
         if log.entries < seen {
             return Err(RegistrarError::LogBehind {

@@ -17,7 +17,7 @@ use super::RegistrarError;
 /// Issues the receipts of a journal's orders, and takes verdicts on them. May be shared between
 /// threads.
 pub struct Registrar {
-    pub(super) journal: Arc<Journal>,
+    pub(super) journal: Arc<dyn Journal>,
     pub(super) notary: Notary,
     pub(super) keys: KeyFolder,
     /// Held while a verdict on one of these orders is taken; by a hash of the order's id.
@@ -42,7 +42,7 @@ impl Registrar {
     /// A registrar of `journal` that signs and keeps with `notary`, and believes whom the trust
     /// file in `keys` names.
     #[must_use]
-    pub fn new(journal: Arc<Journal>, notary: Notary, keys: KeyFolder) -> Self {
+    pub fn new(journal: Arc<dyn Journal>, notary: Notary, keys: KeyFolder) -> Self {
         Self {
             journal,
             notary,
@@ -89,7 +89,7 @@ impl Registrar {
         &self,
         order_id: &OrderId,
     ) -> Result<Option<(u64, Receipt)>, RegistrarError> {
-        let Some(order) = self.journal.due_receipt(order_id)? else {
+        let Some(order) = self.journal.due_receipt(order_id).await? else {
             return Ok(None);
         };
         Ok(self.notary.receipt_of(&order.result()?).await?)
@@ -100,8 +100,8 @@ impl Registrar {
     ///
     /// # Errors
     /// [`RegistrarError::Journal`].
-    pub fn is_kept(&self, order_id: &OrderId) -> Result<bool, RegistrarError> {
-        Ok(self.journal.sequence(order_id)?.is_some())
+    pub async fn is_kept(&self, order_id: &OrderId) -> Result<bool, RegistrarError> {
+        Ok(self.journal.sequence(order_id).await?.is_some())
     }
 
     /// Waits until this process takes no other verdict on this order.

@@ -41,6 +41,7 @@ impl Registrar {
         let sequence = self
             .journal
             .sequence(order_id)
+            .await
             .map_err(RegistrarError::from)?;
         let (Some(sequence), Some((_, receipt))) = (sequence, self.receipt_of(order_id).await?)
         else {
@@ -55,6 +56,7 @@ impl Registrar {
         let standing = self
             .journal
             .standing(sequence, key.into(), predicate.verdict)
+            .await
             .map_err(RegistrarError::from)?;
         if standing == VerdictStanding::TooMany {
             return Err(VerdictError::TooMany(order_id.clone()));
@@ -85,7 +87,11 @@ impl Registrar {
                 VerdictStanding::TooMany => return Err(VerdictError::TooMany(order_id.clone())),
             }
         }
-        let entry = self.journal.get(order_id).map_err(RegistrarError::from)?;
+        let entry = self
+            .journal
+            .get(order_id)
+            .await
+            .map_err(RegistrarError::from)?;
         Ok(KeptVerdict {
             key,
             is_known,

@@ -19,7 +19,7 @@ pub(super) async fn maintain(pool: Arc<Pool>) {
     let mut stop = pool.stop.subscribe();
     let (mut recovered, mut renewed) = (None, None);
     while !*stop.borrow() {
-        if let Err(error) = pool.orchestrator.journal().database().check() {
+        if let Err(error) = pool.orchestrator.journal().check() {
             tracing::error!(%error, "nothing more is accepted");
             return;
         }
@@ -71,7 +71,7 @@ async fn round(
         );
         pool.orchestrator.courier().wake();
     }
-    for sequence in journal.cancelling()? {
+    for sequence in journal.cancelling().await? {
         pool.cancel_running(sequence);
     }
     Ok(())

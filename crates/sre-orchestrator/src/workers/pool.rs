@@ -105,7 +105,7 @@ impl Workers {
             .get(&backend)
             .ok_or(SubmitError::NoWorkers(backend))?;
         let limit = pool.options.queue_limit_orders;
-        if !journal.is_known(order.order_id())? {
+        if !journal.is_known(order.order_id()).await? {
             if journal.open_orders() >= limit {
                 return Err(SubmitError::Full { limit });
             }
@@ -175,7 +175,7 @@ impl Workers {
     }
 
     /// Makes the callback of an order due at once; see
-    /// [`Journal::redeliver`](sre_journal::Journal::redeliver).
+    /// [`Outbox::redeliver`](sre_journal::Outbox::redeliver).
     ///
     /// # Errors
     /// [`JournalError`].
@@ -256,7 +256,7 @@ impl Pool {
     ) -> Result<Vec<AcquiredOrder>, JournalError> {
         let journal = self.orchestrator.journal();
         journal.release().await?;
-        if !journal.has_work(backend)? {
+        if !journal.has_work(backend).await? {
             return Ok(Vec::new());
         }
         journal.acquire(backend, limit, turn).await

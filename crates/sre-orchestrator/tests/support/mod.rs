@@ -15,13 +15,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use played::Played;
 use serde_json::{Value, json};
 use sre_commit::{Commit, CommitError, CommitRequest, Committed, Committer};
 use sre_core::Ending;
 use sre_core::{OrderResult, Resources, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
-use sre_journal::{Backoff, Journal};
+use sre_journal::{Backoff, SqliteJournal};
 use sre_orchestrator::{
     Acceptance, Callback, CallbackError, CallbackMessage, OperatorLimits, Orchestrator,
     OrderConfig, Parts, Schedule,
@@ -171,11 +172,16 @@ pub fn house_with(acts: &[Act], receiver: Receiver) -> House {
 
 /// A house over a data folder that others may use too.
 pub fn house_in(data: Arc<TempDir>, acts: &[Act], receiver: Receiver) -> House {
-    let journal = Journal::open(&data.path().join("journal.sqlite3")).expect("a journal");
+    let journal = SqliteJournal::open(&data.path().join("journal.sqlite3")).expect("a journal");
     house_over(data, journal, acts, receiver)
 }
 
-pub fn house_over(data: Arc<TempDir>, journal: Journal, acts: &[Act], receiver: Receiver) -> House {
+pub fn house_over(
+    data: Arc<TempDir>,
+    journal: SqliteJournal,
+    acts: &[Act],
+    receiver: Receiver,
+) -> House {
     let store = store_in(&data);
     house_on(data, journal, Arc::new(store), acts, receiver)
 }
@@ -187,7 +193,7 @@ pub fn store_in(data: &TempDir) -> LocalStore {
 /// A house whose store may be another.
 pub fn house_on(
     data: Arc<TempDir>,
-    journal: Journal,
+    journal: SqliteJournal,
     store: Arc<dyn Store>,
     acts: &[Act],
     receiver: Receiver,
@@ -264,6 +270,11 @@ pub fn order(id: &str) -> OrderConfig {
 
 /// Waits until `is_so`, for three minutes at most: a busy machine may be slow, but a test must not
 /// wait for ever.
+/// The answer of a read, where nothing can wait: reads of the SQLite journal are done at once.
+pub fn now<T>(read: impl Future<Output = T>) -> T {
+    read.now_or_never().expect("a read does not wait")
+}
+
 pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     eventually(what, || is_so().then_some(())).await;
 }

@@ -73,12 +73,12 @@ async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let order_id = view::find_own(&app, &caller, &id)?.order_id;
+    let order_id = view::find_own(&app, &caller, &id).await?.order_id;
     let asked = matches!(
         app.workers.cancel(&order_id).await?,
         Cancelled::Asked { .. }
     );
-    let entry = view::find_own(&app, &caller, &id)?;
+    let entry = view::find_own(&app, &caller, &id).await?;
     let is_over = entry.result.is_some() || !asked;
     Ok(view::show(
         if is_over {
@@ -95,8 +95,8 @@ async fn callback(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let order_id = view::find(&app, &caller, &id)?.order_id;
-    match app.journal().delivery(&order_id)? {
+    let order_id = view::find(&app, &caller, &id).await?.order_id;
+    match app.journal().delivery(&order_id).await? {
         Some(delivery) => Ok(json(StatusCode::OK, &delivery)),
         None => Err(no_callback()),
     }
@@ -107,7 +107,7 @@ async fn redeliver(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let order_id = view::find_own(&app, &caller, &id)?.order_id;
+    let order_id = view::find_own(&app, &caller, &id).await?.order_id;
     match app.workers.redeliver(&order_id).await? {
         Some(delivery) => Ok(json(StatusCode::ACCEPTED, &delivery)),
         None => Err(no_callback()),

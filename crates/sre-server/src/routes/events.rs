@@ -72,7 +72,7 @@ async fn events(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let entry = view::find(&app, &caller, &id)?;
+    let entry = view::find(&app, &caller, &id).await?;
     let seen = match headers.get("last-event-id") {
         None => 0,
         Some(value) => value
@@ -89,7 +89,8 @@ async fn events(
     // Whoever has seen the end is told not to come back.
     let rest = app
         .journal()
-        .events(&entry.order_id, seen, 1)?
+        .events(&entry.order_id, seen, 1)
+        .await?
         .unwrap_or_default();
     if entry.result.is_some() && rest.is_empty() && seen > 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -99,7 +100,8 @@ async fn events(
         && rest.is_empty()
         && app
             .journal()
-            .events(&entry.order_id, seen - 1, 1)?
+            .events(&entry.order_id, seen - 1, 1)
+            .await?
             .is_none_or(|found| found.is_empty())
     {
         let detail = format!(
@@ -148,7 +150,12 @@ impl Follower {
             if self.is_over || *self.stop.borrow() {
                 return None;
             }
-            match self.app.journal().events(&self.order_id, self.seen, BATCH) {
+            match self
+                .app
+                .journal()
+                .events(&self.order_id, self.seen, BATCH)
+                .await
+            {
                 Ok(Some(events)) => self.ready.extend(events),
                 // The client comes back with what it has seen.
                 Ok(None) | Err(_) => return None,

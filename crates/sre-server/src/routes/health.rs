@@ -82,11 +82,10 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let metrics = app.metrics.encode(
-        &app.workers,
-        app.journal(),
-        &app.registrar,
-        &app.audits.report(),
-    );
+    let audits = app.audits.report();
+    let metrics = app
+        .metrics
+        .encode(&app.workers, &**app.journal(), &app.registrar, &audits)
+        .await;
     ([("content-type", media_type)], metrics).into_response()
 }

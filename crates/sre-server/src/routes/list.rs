@@ -60,7 +60,7 @@ struct Row {
     order_id: String,
     status: String,
     submitter: String,
-    skill: Option<SkillDigest>,
+    skill: SkillDigest,
     accepted_at: Timestamp,
     finished_at: Option<Timestamp>,
     is_final: Option<bool>,
@@ -81,8 +81,7 @@ async fn list(
         query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let (filter, wanted) = (filter(&caller, asked, &page)?, page.wanted());
-    // Reading many rows may take a while.
-    let orders = crate::body::blocking(move || Ok(app.journal().list(&filter, wanted)?)).await?;
+    let orders = app.journal().list(&filter, wanted).await?;
     let (orders, next_cursor) = page.cut(orders, |order| order.sequence);
     let orders = orders.into_iter().map(row).collect();
     Ok(json(

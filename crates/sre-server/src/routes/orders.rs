@@ -130,7 +130,7 @@ async fn submit(
     }
     Ok(view::show(
         StatusCode::OK,
-        look_and_wait(&app, look(&app, &order_id)?, wait).await?,
+        look_and_wait(&app, look(&app, &order_id).await?, wait).await?,
     ))
 }
 
@@ -142,7 +142,7 @@ async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
         Some(digest) => {
             // Only what was uploaded as a skill: any blob may look like one, an input for instance
             // that names as its files what its author may not read.
-            if app.journal().skill(digest)?.is_none() {
+            if app.journal().skill(digest).await?.is_none() {
                 let detail = format!(
                     "skill_package: there is no skill {digest}; upload it with POST /v1/skills"
                 );
@@ -198,16 +198,17 @@ async fn show(
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
-    let entry = view::find(&app, &caller, &id)?;
+    let entry = view::find(&app, &caller, &id).await?;
     Ok(view::show(
         StatusCode::OK,
         look_and_wait(&app, entry, wait).await?,
     ))
 }
 
-fn look(app: &App, order_id: &OrderId) -> Result<JournalEntry, Problem> {
+async fn look(app: &App, order_id: &OrderId) -> Result<JournalEntry, Problem> {
     app.journal()
-        .get(order_id)?
+        .get(order_id)
+        .await?
         .ok_or_else(|| Problem::no_order(order_id))
 }
 
@@ -222,7 +223,7 @@ async fn look_and_wait(
     }
     let watch = app.journal().watch(entry.sequence);
     // It may have ended before there was a watch.
-    let entry = look(app, &entry.order_id)?;
+    let entry = look(app, &entry.order_id).await?;
     if entry.result.is_some() {
         return Ok(entry);
     }
@@ -245,7 +246,7 @@ async fn wait_for(
             let news = tokio::select! {
                 news = watch.changed() => Some(news),
                 () = tokio::time::sleep(LOOK_PERIOD) => None,
-                _ = stop.changed() => return look(app, &order_id),
+                _ = stop.changed() => return look(app, &order_id).await,
             };
             match news {
                 Some(News {
@@ -266,7 +267,7 @@ async fn wait_for(
                     result: None,
                 })
                 | None => {
-                    let entry = look(app, &order_id)?;
+                    let entry = look(app, &order_id).await?;
                     if entry.result.is_some() {
                         return Ok(entry);
                     }
@@ -276,6 +277,6 @@ async fn wait_for(
     };
     match tokio::time::timeout(time, ended).await {
         Ok(ended) => ended,
-        Err(_) => look(app, &order_id),
+        Err(_) => look(app, &order_id).await,
     }
 }

@@ -63,7 +63,7 @@ async fn receipt(
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
-    let entry = view::find(&app, &caller, &id)?;
+    let entry = view::find(&app, &caller, &id).await?;
     if entry.state != OrderState::Finished {
         let detail = format!(
             "order {} has not ended and has no receipt yet",

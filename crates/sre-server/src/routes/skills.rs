@@ -127,7 +127,7 @@ async fn upload(
         .journal()
         .add_skill(skill.digest(), skill.manifest(), &caller.name)
         .await?;
-    let found = app.journal().skill(skill.digest())?;
+    let found = app.journal().skill(skill.digest()).await?;
     let status = if is_new {
         StatusCode::CREATED
     } else {
@@ -166,7 +166,8 @@ async fn list(
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let skills = app
         .journal()
-        .skills(page.place.unwrap_or(0), page.wanted())?;
+        .skills(page.place.unwrap_or(0), page.wanted())
+        .await?;
     let (skills, next_cursor) = page.cut(skills, |skill| skill.number);
     let skills: Vec<_> = skills.into_iter().map(|skill| shown(skill, None)).collect();
     Ok(super::json(
@@ -184,7 +185,7 @@ async fn show(
         .map_err(|error: sre_core::DigestParseError| {
             Problem::new(ErrorCode::DigestInvalid, error.to_string())
         })?;
-    let Some(uploaded) = app.journal().skill(digest)? else {
+    let Some(uploaded) = app.journal().skill(digest).await? else {
         return Err(Problem::new(
             ErrorCode::SkillUnknown,
             "no skill with this digest was uploaded",

@@ -115,7 +115,7 @@ async fn take(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let entry = view::find(&app, &caller, &id)?;
+    let entry = view::find(&app, &caller, &id).await?;
     // No envelope is longer, however it is spelled: the canonical form is what is signed, stored
     // and named.
     let envelope = read_json(&app, &caller, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
@@ -145,8 +145,8 @@ async fn list(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let entry = view::find(&app, &caller, &id)?;
-    let verdicts = app.journal().verdicts(&entry.order_id)?;
+    let entry = view::find(&app, &caller, &id).await?;
+    let verdicts = app.journal().verdicts(&entry.order_id).await?;
     Ok(json(
         StatusCode::OK,
         &Listed {

@@ -60,7 +60,7 @@ async fn verify(
             format!("the request is malformed: {error}"),
         )
     })?;
-    let request = claim(&app, &caller, question)?;
+    let request = claim(&app, &caller, question).await?;
     let _place = app.verifications.take(&caller.name, 1).ok_or_else(|| {
         let detail = "as many verifications run as this service allows, or allows one token; try again later";
         Problem::busy(ErrorCode::VerificationsBusy, detail, Duration::from_secs(1))
@@ -74,7 +74,7 @@ async fn verify(
     Ok(json(StatusCode::OK, &verdict))
 }
 
-fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest, Problem> {
+async fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest, Problem> {
     let refuse = |message| Err(Problem::new(ErrorCode::VerifyInvalid, message));
     match question {
         Question {
@@ -82,7 +82,7 @@ fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest
             claim: None,
             reported_output: None,
         } => {
-            let entry = view::find(app, caller, &id)?;
+            let entry = view::find(app, caller, &id).await?;
             let Some(result) = entry.parsed_result()? else {
                 let detail = format!("order {id} has no result yet");
                 return Err(Problem::new(ErrorCode::OrderOpen, detail));

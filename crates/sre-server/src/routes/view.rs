@@ -32,12 +32,12 @@ struct Unfinished<'a> {
 ///
 /// # Errors
 /// 404; 410 for an order that was forgotten; 422 for an id that is none.
-pub(super) fn find(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry, Problem> {
+pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry, Problem> {
     let order_id = parse_id(id)?;
-    match app.journal().get(&order_id)? {
+    match app.journal().get(&order_id).await? {
         Some(entry) if caller.sees(&entry.submitter) => Ok(entry),
         Some(_) => Err(Problem::no_order(&order_id)),
-        None => match app.journal().purged(&order_id)? {
+        None => match app.journal().purged(&order_id).await? {
             Some(submitter) if caller.sees(&submitter) => Err(Problem::forgotten_order(&order_id)),
             _ => Err(Problem::no_order(&order_id)),
         },
@@ -48,8 +48,12 @@ pub(super) fn find(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry,
 ///
 /// # Errors
 /// As [`find`]; 403.
-pub(super) fn find_own(app: &App, caller: &Caller, id: &str) -> Result<JournalEntry, Problem> {
-    let entry = find(app, caller, id)?;
+pub(super) async fn find_own(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+) -> Result<JournalEntry, Problem> {
+    let entry = find(app, caller, id).await?;
     let is_own = caller.name == entry.submitter && caller.may(Scope::Submit);
     if is_own || caller.may(Scope::Admin) {
         return Ok(entry);

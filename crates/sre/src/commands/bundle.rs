@@ -24,7 +24,8 @@ pub fn bundle(args: &BundleArgs, global: &Global) -> Result<Exit, Failure> {
         Some(service) => super::runtime()?.block_on(fetch(service, args))?,
         None => {
             let folder = global.data_folder()?;
-            let result = super::verify::stored_result(&folder, &args.order)?;
+            let stored = super::verify::stored_result(&folder, &args.order);
+            let result = super::runtime()?.block_on(stored)?;
             super::runtime()?.block_on(make(&folder, &result.order_id, args.with_runtime))?
         }
     };

@@ -108,7 +108,10 @@ impl Service {
             Arc::new(Metrics::default()),
             Telemetry::start(&settings.telemetry)?,
         );
-        let mut parts = embedded.parts_over(Arc::<LocalStore>::clone(&store), policy.clone())?;
+        let journal = Arc::new(folder.open_journal()?);
+        let journal_file = journal.database();
+        let mut parts =
+            embedded.parts_with(journal, Arc::<LocalStore>::clone(&store), policy.clone())?;
         parts.backoff = settings.backoff()?;
         parts.schedule = settings.schedule()?;
         let callback = HttpCallback::new(policy.clone(), Arc::new(folder.open_callback_keys()?))?;
@@ -126,7 +129,7 @@ impl Service {
         let files = vec![
             Watched {
                 code: ErrorCode::JournalMoved,
-                file: journal.database(),
+                file: journal_file,
             },
             Watched {
                 code: ErrorCode::StoreMoved,

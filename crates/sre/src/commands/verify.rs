@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sre_core::{ErrorCode, OrderId, OrderResult, Verdict};
+use sre_journal::OrderReader as _;
 use sre_orchestrator::{DataFolder, Embedded};
 use sre_verify::{Verify, VerifyRequest};
 
@@ -37,7 +38,7 @@ pub fn verify(args: &VerifyArgs, global: &Global, progress: &Progress) -> Result
         .hint(format!("`sre bundle {order_id} --output FILE` makes one")));
     }
     let folder = global.data_folder()?;
-    let result = stored_result(&folder, &order_id)?;
+    let result = super::runtime()?.block_on(stored_result(&folder, &order_id))?;
     let request = claim(&result)?;
 
     let verifier = embedded(folder, args, global, progress)?.verifier()?;
@@ -75,7 +76,7 @@ pub(super) fn embedded(
 }
 
 /// The order's result. Makes no data folder where there is none.
-pub(super) fn stored_result(
+pub(super) async fn stored_result(
     folder: &DataFolder,
     order_id: &OrderId,
 ) -> Result<OrderResult, Failure> {
@@ -88,8 +89,8 @@ pub(super) fn stored_result(
         .hint("--data-dir or SRE_DATA_DIR names another data folder"));
     }
     let journal = folder.open_journal()?;
-    let Some(entry) = journal.get(order_id)? else {
-        if journal.purged(order_id)?.is_some() {
+    let Some(entry) = journal.get(order_id).await? else {
+        if journal.purged(order_id).await?.is_some() {
             let detail =
                 format!("order {order_id} has ended and has been forgotten since, with its result");
             return Err(Failure::new(ErrorCode::OrderForgotten, detail));

@@ -64,7 +64,7 @@ impl Audit {
             }
             audit.receipts += 1;
             let is_kept = match order_id.parse() {
-                Ok(order_id) => registrar.is_kept(&order_id)?,
+                Ok(order_id) => registrar.is_kept(&order_id).await?,
                 Err(_) => false,
             };
             if !is_kept {

@@ -57,7 +57,7 @@ impl Receipts {
     ///
     /// # Errors
     /// As [`Receipts::open`].
-    pub async fn over(folder: &DataFolder, journal: Arc<Journal>) -> Result<Self, Failure> {
+    pub async fn over(folder: &DataFolder, journal: Arc<dyn Journal>) -> Result<Self, Failure> {
         let store: Arc<dyn Store> = Arc::new(folder.open_store()?);
         let registrar = folder
             .open_registrar(journal, Arc::clone(&store), PROGRAM)

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sre_core::{ErrorCode, OrderId, OrderResult};
+use sre_journal::OrderReader as _;
 use sre_orchestrator::{DataFolder, Embedded, OrderConfig, Stage};
 use sre_receipt::Receipt;
 use sre_skill::Skill;
@@ -75,7 +76,10 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
         result,
         is_stored,
         receipt,
-    } = ended.unwrap_or_else(|| Err(interrupted(&folder, &order_id)))?;
+    } = match ended {
+        Some(ended) => ended?,
+        None => return Err(super::runtime()?.block_on(interrupted(&folder, &order_id))),
+    };
 
     if is_stored && !global.quiet {
         output::stderr(&format!(
@@ -173,11 +177,11 @@ async fn ctrl_c() {
 }
 
 /// What is true after Ctrl-C. By now nothing of this process works on the order any more.
-fn interrupted(folder: &DataFolder, order_id: &OrderId) -> Failure {
-    let entry = folder
-        .has_journal()
-        .then(|| folder.open_journal().ok()?.get(order_id).ok()?)
-        .flatten();
+async fn interrupted(folder: &DataFolder, order_id: &OrderId) -> Failure {
+    let entry = match folder.has_journal().then(|| folder.open_journal()) {
+        Some(Ok(journal)) => journal.get(order_id).await.ok().flatten(),
+        _ => None,
+    };
     let (detail, hint) = match entry {
         None => (
             String::from(
