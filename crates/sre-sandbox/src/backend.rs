@@ -12,7 +12,7 @@ use sre_skill::Skill;
 #[cfg(any(feature = "wasm", feature = "native"))]
 use {sre_core::RuntimeKind, sre_skill::SkillFile};
 
-use crate::{Account, LanguageRuntimes, Printed, SandboxError};
+use crate::{CallTrace, LanguageRuntimes, Printed, SandboxError};
 
 /// A way to run skills. Calls block; callers run them on threads that may block.
 pub trait Sandbox: Send + Sync {
@@ -88,7 +88,7 @@ pub trait Sandbox: Send + Sync {
         &self,
         job: &Job<'_>,
         stop: &Stop,
-    ) -> Result<(Execution, Option<Account>), SandboxError> {
+    ) -> Result<(Execution, Option<CallTrace>), SandboxError> {
         Ok((self.execute(job, stop)?, None))
     }
 }

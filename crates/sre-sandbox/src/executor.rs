@@ -17,7 +17,7 @@ use sre_core::{Backend, Canonical, Digest, Engine, Profile, SkillDigest};
 use sre_skill::Skill;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{Account, Execution, Job, Sandbox, SandboxError, Stop};
+use crate::{CallTrace, Execution, Job, Sandbox, SandboxError, Stop};
 
 /// How long a guest may keep an asynchronous thread, in wall-clock time. Twice the backend's own
 /// granularity.
@@ -212,7 +212,7 @@ impl Executor {
         &self,
         slot: Slot,
         job: OwnedJob,
-    ) -> Result<(Execution, Option<Account>), SandboxError> {
+    ) -> Result<(Execution, Option<CallTrace>), SandboxError> {
         let backend = Arc::clone(self.backend(job.profile.backend)?);
         let stop = Stop::new();
         let _stop_when_dropped = stop.on_drop();

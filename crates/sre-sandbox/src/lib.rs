@@ -10,31 +10,33 @@
 //! - [`LanguageRuntimes`]: interpreters for scripts, by digest.
 //! - `contract`: what a skill sees and what it must print; the same for every backend.
 //! - [`wasm`] (feature `wasm`): the WebAssembly backend. `wasi` translates the two WASI versions to
-//!   the calls of `world`, the deterministic machine the guest lives in.
+//!   the calls of `machine`, the deterministic machine the guest lives in.
 //! - `native` (feature `native`, Linux): processes in the jail of `sre-jail`.
 //!
 //! This crate stores nothing and decides nothing about trust: see `sre-commit` and `sre-verify`.
 
-mod account;
 mod backend;
 mod contract;
 mod error;
 mod executor;
+mod files;
 mod language;
+#[cfg(feature = "wasm")]
+mod machine;
 #[cfg(all(feature = "native", target_os = "linux"))]
 pub mod native;
 #[cfg(any(feature = "wasm", all(feature = "native", target_os = "linux")))]
 mod private;
+mod trace;
 #[cfg(feature = "wasm")]
 mod wasi;
 #[cfg(feature = "wasm")]
 pub mod wasm;
-#[cfg(feature = "wasm")]
-mod world;
 
-pub use account::{Account, HostCall};
 pub use backend::{Execution, Job, Sandbox, Stop};
 pub use contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, Printed, environment, judge};
 pub use error::{ErrorKind, SandboxError};
 pub use executor::{Executor, OwnedJob, Slot};
+pub use files::{FileNode, Files};
 pub use language::{LanguageRuntime, LanguageRuntimes, SupplyError};
+pub use trace::{CallTrace, HostCall};

@@ -3,13 +3,13 @@
 
 use serde_json::Value;
 use sre_core::{Difference, Divergence, Outcome};
-use sre_sandbox::{Account, Execution, SandboxError};
+use sre_sandbox::{CallTrace, Execution, SandboxError};
 
 use crate::difference::{Place, first_difference};
 use crate::first_divergence::{Expected, first_contradiction};
 
 /// What the second replay gave.
-pub(crate) type Recorded = Result<(Execution, Option<Account>), SandboxError>;
+pub(crate) type Recorded = Result<(Execution, Option<CallTrace>), SandboxError>;
 
 /// Where `first`, which had another outcome than was committed, parted from it; and the same in
 /// words.

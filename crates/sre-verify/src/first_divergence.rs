@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 use sre_core::{Ending, GuestEvent, GuestEventKind, Outcome, canonical_json};
-use sre_sandbox::{Account, HostCall};
+use sre_sandbox::{CallTrace, HostCall};
 
 use crate::expectation::{Reading, read};
 
@@ -29,7 +29,7 @@ pub(crate) struct Expected<'a> {
 /// The first thing in `account` that contradicts `expected`, given that the run used `fuel` and had
 /// another outcome; or why it cannot be named.
 pub(crate) fn first_contradiction(
-    account: &Account,
+    account: &CallTrace,
     fuel: u64,
     expected: Expected<'_>,
 ) -> Result<GuestEvent, String> {
@@ -59,7 +59,7 @@ pub(crate) fn first_contradiction(
 /// The first byte of standard output that contradicts what was printed according to `expected`, if
 /// there is one.
 fn other_stdout(
-    account: &Account,
+    account: &CallTrace,
     fuel: u64,
     expected: Expected<'_>,
 ) -> Result<Option<GuestEvent>, String> {
@@ -92,7 +92,7 @@ fn first_difference(one: &[u8], other: &[u8]) -> usize {
 }
 
 /// Where a value is said to have been returned.
-fn returned(account: &Account, fuel: u64, expected: Expected<'_>) -> Result<GuestEvent, String> {
+fn returned(account: &CallTrace, fuel: u64, expected: Expected<'_>) -> Result<GuestEvent, String> {
     let Expected { whose, is, .. } = expected;
     let value = expected
         .output
@@ -120,7 +120,7 @@ fn returned(account: &Account, fuel: u64, expected: Expected<'_>) -> Result<Gues
 }
 
 /// The call that printed the byte at `at`.
-fn printed(account: &Account, at: usize, why: &str) -> GuestEvent {
+fn printed(account: &CallTrace, at: usize, why: &str) -> GuestEvent {
     let contradicts = format!("byte {at} of standard output {why}");
     match account.call_that_printed(at) {
         Some(call) => by_call(call, contradicts),
@@ -143,7 +143,7 @@ fn by_call(call: HostCall, contradicts: String) -> GuestEvent {
     }
 }
 
-fn end(account: &Account, fuel: u64, contradicts: String) -> GuestEvent {
+fn end(account: &CallTrace, fuel: u64, contradicts: String) -> GuestEvent {
     if let Some(call) = account.ended_by.clone() {
         return by_call(call, contradicts);
     }

@@ -19,7 +19,7 @@ use sre_core::{
 };
 use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Account, Execution, Executor, Job, Sandbox, SandboxError, Stop};
+use sre_sandbox::{CallTrace, Execution, Executor, Job, Sandbox, SandboxError, Stop};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tempfile::TempDir;
@@ -454,7 +454,7 @@ impl Sandbox for Unsteady {
         &self,
         job: &Job<'_>,
         stop: &Stop,
-    ) -> Result<(Execution, Option<Account>), SandboxError> {
+    ) -> Result<(Execution, Option<CallTrace>), SandboxError> {
         let profile = Profile {
             random_seed: Seed::from_bytes([1; 32]),
             ..job.profile.clone()

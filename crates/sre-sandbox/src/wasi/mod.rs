@@ -1,7 +1,7 @@
-//! The two WASI versions, as translations to the calls of [`crate::world`].
+//! The two WASI versions, as translations to the calls of [`crate::machine`].
 //!
-//! An adapter decodes arguments, calls the world, encodes results and keeps a table of handles.
-//! What a call *means* is decided in the world, once for both versions.
+//! An adapter decodes arguments, calls the machine, encodes results and keeps a table of handles.
+//! What a call *means* is decided in the machine, once for both versions.
 
 pub(crate) mod preview1;
 pub(crate) mod preview2;
@@ -9,12 +9,12 @@ pub(crate) mod preview2;
 use wasmtime::Memory;
 use wasmtime::component::ResourceTable;
 
+use crate::machine::GuestMachine;
 use crate::wasm::MemoryLimiter;
-use crate::world::World;
 
 /// What a store holds for its guest.
 pub(crate) struct Guest {
-    pub(crate) world: World,
+    pub(crate) machine: GuestMachine,
     pub(crate) limiter: MemoryLimiter,
     /// Handles of a preview 1 module.
     descriptors: preview1::Descriptors,
@@ -28,21 +28,24 @@ pub(crate) struct Guest {
 const RESOURCE_LIMIT: usize = 4096;
 
 impl Guest {
-    pub(crate) fn new(world: World, limiter: MemoryLimiter) -> Self {
+    pub(crate) fn new(machine: GuestMachine, limiter: MemoryLimiter) -> Self {
+        let descriptors = preview1::Descriptors::new(machine.working_folder);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCE_LIMIT);
         Self {
-            world,
+            machine,
             limiter,
-            descriptors: preview1::Descriptors::new(),
+            descriptors,
             memory: None,
             resources,
         }
     }
-    /// Gives the guest `/tmp` under another name as its only folder, or no folder: what the public
-    /// test-suite expects.
+
+    /// Gives the guest `/workspace` under another name as its only folder, or no folder: what the
+    /// public test-suite expects.
     #[cfg(test)]
     pub(crate) fn give_folder(&mut self, name: Option<&'static str>) {
-        self.descriptors = preview1::Descriptors::with_folder(name);
+        let folder = name.map(|name| (crate::machine::WORKSPACE, name));
+        self.descriptors = preview1::Descriptors::with_folders(folder);
     }
 }

@@ -13,9 +13,9 @@ use crate::{LanguageRuntime, SandboxError};
 /// The version `Cargo.toml` pins; a test compares it with `Cargo.lock`.
 const WASMTIME_VERSION: &str = "48.0.8";
 
-/// Version of everything in `world` and `wasi` that a guest can observe. Raise it with every
+/// Version of everything in `machine` and `wasi` that a guest can observe. Raise it with every
 /// observable change.
-const WORLD_VERSION: &str = "1";
+const MACHINE_VERSION: &str = "1";
 
 /// What differs between the engines for small programs and for large interpreters.
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +31,14 @@ pub(super) struct Tuning {
 }
 
 /// For compiled programs and small interpreters.
-pub(super) const PLAIN: Tuning = Tuning {
+pub(super) const DEFAULT: Tuning = Tuning {
     stack_limit_bytes: 1 << 20,
     thread_stack_bytes: None,
     memory_keep_resident_bytes: 4 << 20,
 };
 
 /// For CPython, whose parser, compiler and destructors recurse with what they work on.
-pub(super) const ROOMY: Tuning = Tuning {
+pub(super) const LARGE_STACK: Tuning = Tuning {
     stack_limit_bytes: 8 << 20,
     thread_stack_bytes: Some(10 << 20),
     memory_keep_resident_bytes: 64 << 20,
@@ -117,7 +117,7 @@ pub(super) fn describe(
         ("relaxed_simd_deterministic", String::from("true")),
         ("stack_limit_bytes", tuning.stack_limit_bytes.to_string()),
         ("table_limit_elements", TABLE_LIMIT_ELEMENTS.to_string()),
-        ("world", WORLD_VERSION.to_owned()),
+        ("world", MACHINE_VERSION.to_owned()),
     ];
     settings.extend(interpreter.map(|runtime| (LANGUAGE_RUNTIME, runtime.digest.to_string())));
     EngineDescription {

@@ -1,4 +1,4 @@
-//! Language runtimes: unpacked and compiled at their first use on a machine, ready from then on.
+//! Language runtimes: unpacked and compiled at their first use with an engine, ready from then on.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -8,7 +8,7 @@ use sre_core::{Digest, RuntimeKind};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
 
-use super::machine::{Author, Code, Machine};
+use super::context::{Code, EngineContext, Trust};
 use crate::wasi::Guest;
 use crate::wasi::preview2::io_resource;
 use crate::{LanguageRuntime, LanguageRuntimes};
@@ -16,7 +16,7 @@ use crate::{LanguageRuntime, LanguageRuntimes};
 /// Largest runtime, unpacked, in bytes.
 const UNPACKED_LIMIT_BYTES: u64 = 256 << 20;
 
-/// Told before a language runtime is compiled, which takes seconds and happens once per machine.
+/// Told before a language runtime is compiled, which takes seconds and happens once per host.
 pub type CompilationNotice = Arc<dyn Fn(&LanguageRuntime) + Send + Sync>;
 
 /// The interpreters of one backend.
@@ -64,20 +64,24 @@ impl Interpreters {
     pub(super) fn code(
         &self,
         runtime: &LanguageRuntime,
-        machine: &Machine,
+        context: &EngineContext,
     ) -> Result<Arc<Code>, String> {
         let slot = Arc::clone(self.ready().entry(runtime.digest).or_default());
         if let Some(code) = slot.get() {
             return Ok(Arc::clone(code));
         }
         // A failure is not kept: the bytes may be supplied later.
-        let code = self.load(runtime, machine)?;
+        let code = self.load(runtime, context)?;
         Ok(Arc::clone(slot.get_or_init(|| code)))
     }
 
-    fn load(&self, runtime: &LanguageRuntime, machine: &Machine) -> Result<Arc<Code>, String> {
+    fn load(
+        &self,
+        runtime: &LanguageRuntime,
+        context: &EngineContext,
+    ) -> Result<Arc<Code>, String> {
         let digest = runtime.digest;
-        if let Some(code) = machine.load_compiled(digest, Author::House) {
+        if let Some(code) = context.load_compiled(digest, Trust::FirstParty) {
             return Ok(Arc::new(code));
         }
         let Some(packed) = self.runtimes.packed(digest) else {
@@ -87,8 +91,8 @@ impl Interpreters {
             ));
         };
         // One process compiles, the others wait and find it compiled.
-        let _lock = machine.compilation_lock(digest);
-        if let Some(code) = machine.load_compiled(digest, Author::House) {
+        let _lock = context.compilation_lock(digest);
+        if let Some(code) = context.load_compiled(digest, Trust::FirstParty) {
             return Ok(Arc::new(code));
         }
         if let Some(notice) = &self.notice {
@@ -96,8 +100,8 @@ impl Interpreters {
         }
         let binary = unpack(&packed)
             .map_err(|error| format!("the runtime {} ({digest}): {error}", runtime.name))?;
-        machine
-            .compile(&binary, digest, Author::House)
+        context
+            .compile(&binary, digest, Trust::FirstParty)
             .map(Arc::new)
     }
 

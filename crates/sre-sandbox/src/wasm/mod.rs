@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `engine` | wasmtime's configuration, and the part of it that is bound into commitments |
-//! | `machine` | one such engine, and from a program's bytes to a pre-instantiated module or component |
+//! | `context` | one such engine, and from a program's bytes to a pre-instantiated module or component |
 //! | `interpreter` | language runtimes, for skills that are scripts |
 //! | `program` | from a skill to what is instantiated for it |
 //! | `complexity` | what takes too long to compile is refused |
@@ -23,18 +23,18 @@
 mod cache;
 mod compilers;
 mod complexity;
+mod context;
 mod engine;
 mod image;
 mod interpreter;
 mod limits;
-mod machine;
 mod program;
 mod run;
 #[cfg(test)]
 mod testsuite;
 mod ticker;
 
-pub use crate::world::Seen;
+pub use crate::machine::HostResponse;
 pub use interpreter::CompilationNotice;
 pub(crate) use limits::MemoryLimiter;
 pub use run::{WasmOptions, WasmSandbox};

@@ -8,11 +8,11 @@ use lru::LruCache;
 use sre_core::{Canonical, Digest, Engine as EngineDescription, RuntimeKind, SkillDigest};
 use sre_skill::Skill;
 
+use super::context::{Code, EngineContext, Trust};
 use super::engine::{self, Tuning};
 use super::interpreter::Interpreters;
-use super::machine::{Author, Code, Machine};
 use crate::backend::entry;
-use crate::world::PackageTree;
+use crate::machine::PackageTree;
 use crate::{LanguageRuntime, SandboxError};
 
 /// Programs kept ready in memory.
@@ -25,16 +25,16 @@ const DESCRIBED_LIMIT: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 pub(super) struct Program {
     pub(super) code: Arc<Code>,
     pub(super) package: Arc<PackageTree>,
-    pub(super) machine: Arc<Machine>,
+    pub(super) context: Arc<EngineContext>,
 }
 
 /// Prepares skills and keeps the most recently used ready.
 pub(super) struct Programs {
     /// Runs compiled programs and small interpreters.
-    plain: Arc<Machine>,
+    plain: Arc<EngineContext>,
     /// Runs interpreters that need stack and memory; made at the first use.
-    roomy: OnceLock<Arc<Machine>>,
-    machines: MachineOptions,
+    large_stack: OnceLock<Arc<EngineContext>>,
+    options: EngineOptions,
     pub(super) interpreters: Interpreters,
     ready: Mutex<LruCache<Key, Slot>>,
     described: Mutex<LruCache<Option<Digest>, Arc<Canonical<EngineDescription>>>>,
@@ -46,29 +46,29 @@ type Key = (SkillDigest, Option<Digest>);
 /// Filled once: whoever comes second waits for the first one's compilation.
 type Slot = Arc<OnceLock<Result<Arc<Program>, String>>>;
 
-/// How machines are made.
-pub(super) struct MachineOptions {
+/// How options are made.
+pub(super) struct EngineOptions {
     pub(super) slots: u32,
     pub(super) pooling: bool,
     pub(super) cache_folder: Option<PathBuf>,
     pub(super) cache_limit_bytes: u64,
 }
 
-impl MachineOptions {
-    fn build(&self, tuning: Tuning) -> Result<Arc<Machine>, SandboxError> {
-        Machine::new(tuning, self).map(Arc::new)
+impl EngineOptions {
+    fn build(&self, tuning: Tuning) -> Result<Arc<EngineContext>, SandboxError> {
+        EngineContext::new(tuning, self).map(Arc::new)
     }
 }
 
 impl Programs {
     pub(super) fn new(
-        machines: MachineOptions,
+        options: EngineOptions,
         interpreters: Interpreters,
     ) -> Result<Self, SandboxError> {
         Ok(Self {
-            plain: machines.build(engine::PLAIN)?,
-            roomy: OnceLock::new(),
-            machines,
+            plain: options.build(engine::DEFAULT)?,
+            large_stack: OnceLock::new(),
+            options,
             interpreters,
             ready: Mutex::new(LruCache::new(READY_LIMIT)),
             described: Mutex::new(LruCache::new(DESCRIBED_LIMIT)),
@@ -139,10 +139,10 @@ impl Programs {
             .unwrap_or_else(PoisonError::into_inner);
         let key = interpreter.map(|runtime| runtime.digest);
         let description = described.get_or_insert(key, || {
-            let tuning = if is_roomy(kind) {
-                engine::ROOMY
+            let tuning = if needs_large_stack(kind) {
+                engine::LARGE_STACK
             } else {
-                engine::PLAIN
+                engine::DEFAULT
             };
             Arc::new(Canonical::new(engine::describe(&tuning, interpreter)))
         });
@@ -175,7 +175,7 @@ impl Programs {
             .map_err(|error| format!("not a WebAssembly text: {error}"))
             .and_then(|binary| {
                 self.plain
-                    .load(&binary, entrypoint.sha256, Author::Stranger)
+                    .load(&binary, entrypoint.sha256, Trust::Untrusted)
             })
             .map_err(|error| format!("{}: {error}", entrypoint.path))?;
         Ok(Program::new(skill, Arc::new(code), &self.plain))
@@ -186,38 +186,38 @@ impl Programs {
         skill: &Skill,
         runtime: &LanguageRuntime,
     ) -> Result<Arc<Program>, SandboxError> {
-        let machine = if is_roomy(runtime.kind) {
-            self.roomy()?
+        let context = if needs_large_stack(runtime.kind) {
+            self.large_stack()?
         } else {
             &self.plain
         };
         let code = self
             .interpreters
-            .code(runtime, machine)
+            .code(runtime, context)
             .map_err(SandboxError::Rejected)?;
-        Ok(Arc::new(Program::new(skill, code, machine)))
+        Ok(Arc::new(Program::new(skill, code, context)))
     }
 
-    fn roomy(&self) -> Result<&Arc<Machine>, SandboxError> {
-        if let Some(machine) = self.roomy.get() {
-            return Ok(machine);
+    fn large_stack(&self) -> Result<&Arc<EngineContext>, SandboxError> {
+        if let Some(context) = self.large_stack.get() {
+            return Ok(context);
         }
-        let machine = self.machines.build(engine::ROOMY)?;
-        Ok(self.roomy.get_or_init(|| machine))
+        let context = self.options.build(engine::LARGE_STACK)?;
+        Ok(self.large_stack.get_or_init(|| context))
     }
 }
 
 impl Program {
-    fn new(skill: &Skill, code: Arc<Code>, machine: &Arc<Machine>) -> Self {
+    fn new(skill: &Skill, code: Arc<Code>, context: &Arc<EngineContext>) -> Self {
         Self {
             code,
             package: Arc::new(PackageTree::new(skill)),
-            machine: Arc::clone(machine),
+            context: Arc::clone(context),
         }
     }
 }
 
 /// Whether the interpreter of this language needs more stack and memory than a compiled program.
-fn is_roomy(kind: RuntimeKind) -> bool {
+fn needs_large_stack(kind: RuntimeKind) -> bool {
     kind == RuntimeKind::Python
 }

@@ -10,16 +10,16 @@ use sre_core::{
 use sre_skill::Skill;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
+use super::context::Code;
 use super::interpreter::{CompilationNotice, Interpreters};
 use super::limits::{MemoryLimiter, is_from_the_host};
-use super::machine::Code;
-use super::program::{MachineOptions, Program, Programs};
+use super::program::{EngineOptions, Program, Programs};
 use crate::backend::{Deadline, entry};
 use crate::contract::judge;
+use crate::machine::{CallRecorder, GuestMachine, Halt, HostResponse};
 use crate::wasi::Guest;
-use crate::world::{Halt, Seen, Witness, World};
 use crate::{
-    Account, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop,
+    CallTrace, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop,
 };
 
 /// What a component may hand over in one call, in bytes: the host copies it before anybody can look
@@ -59,8 +59,8 @@ impl Default for WasmOptions {
     }
 }
 
-/// What a run did, and its account where a witness was there.
-type Ran = (Execution, Option<Account>);
+/// What a run did, and its trace where a recorder was there.
+type Ran = (Execution, Option<CallTrace>);
 
 /// The WebAssembly backend.
 pub struct WasmSandbox {
@@ -85,7 +85,7 @@ impl WasmSandbox {
         } = options;
         let interpreters = Interpreters::new(LanguageRuntimes::new(language_runtimes), notice);
         let programs = Programs::new(
-            MachineOptions {
+            EngineOptions {
                 slots,
                 pooling,
                 cache_folder,
@@ -100,24 +100,24 @@ impl WasmSandbox {
     ///
     /// # Errors
     /// As [`Sandbox::execute`].
-    pub fn execute_witnessed(
+    pub fn execute_with_responses(
         &self,
         job: &Job<'_>,
         stop: &Stop,
-    ) -> Result<(Execution, Vec<Seen>), SandboxError> {
-        let witness = Witness::new();
-        let (execution, _) = self.run_witnessed_by(job, stop, &witness)?;
-        Ok((execution, witness.take()))
+    ) -> Result<(Execution, Vec<HostResponse>), SandboxError> {
+        let recorder = CallRecorder::new();
+        let (execution, _) = self.run_recorded(job, stop, &recorder)?;
+        Ok((execution, recorder.take()))
     }
 
-    fn run_witnessed_by(
+    fn run_recorded(
         &self,
         job: &Job<'_>,
         stop: &Stop,
-        witness: &Witness,
+        recorder: &CallRecorder,
     ) -> Result<Ran, SandboxError> {
         let program = self.programs.get(job.skill, job.language_runtime)?;
-        run_program(&program, job, stop, witness)
+        run_program(&program, job, stop, recorder)
     }
 }
 
@@ -151,7 +151,7 @@ impl Sandbox for WasmSandbox {
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
-        self.run_witnessed_by(job, stop, &Witness::default())
+        self.run_recorded(job, stop, &CallRecorder::default())
             .map(|(execution, _)| execution)
     }
 
@@ -161,11 +161,14 @@ impl Sandbox for WasmSandbox {
         stop: &Stop,
     ) -> Option<Result<Execution, SandboxError>> {
         let program = self.programs.ready(job.skill, job.language_runtime)?;
-        Some(run_program(&program, job, stop, &Witness::default()).map(|(execution, _)| execution))
+        Some(
+            run_program(&program, job, stop, &CallRecorder::default())
+                .map(|(execution, _)| execution),
+        )
     }
 
     fn execute_recorded(&self, job: &Job<'_>, stop: &Stop) -> Result<Ran, SandboxError> {
-        self.run_witnessed_by(job, stop, &Witness::new())
+        self.run_recorded(job, stop, &CallRecorder::new())
     }
 }
 
@@ -175,13 +178,13 @@ fn run_program(
     program: &Program,
     job: &Job<'_>,
     stop: &Stop,
-    witness: &Witness,
+    recorder: &CallRecorder,
 ) -> Result<Ran, SandboxError> {
     let deadline = Deadline::new(job.time_limit, stop);
     deadline.check()?;
-    match program.machine.tuning.thread_stack_bytes {
-        None => execute(program, job, deadline, witness),
-        Some(bytes) => on_a_deep_stack(bytes, || execute(program, job, deadline, witness)),
+    match program.context.tuning.thread_stack_bytes {
+        None => execute(program, job, deadline, recorder),
+        Some(bytes) => on_a_deep_stack(bytes, || execute(program, job, deadline, recorder)),
     }
 }
 
@@ -209,13 +212,13 @@ fn execute(
     program: &Program,
     job: &Job<'_>,
     deadline: Deadline,
-    witness: &Witness,
+    recorder: &CallRecorder,
 ) -> Result<Ran, SandboxError> {
     let started = Instant::now();
     let cpu_before = thread_cpu_time();
-    let mut store = store(program, job, deadline.clone(), witness)?;
+    let mut store = store(program, job, deadline.clone(), recorder)?;
     let ran = {
-        let _ticking = program.machine.ticker.guard();
+        let _ticking = program.context.ticker.guard();
         run(&program.code, &mut store)
     };
     let fuel = job
@@ -226,11 +229,11 @@ fn execute(
 
     let guest = store.data();
     let peak_memory_bytes = guest.limiter.used_bytes() as u64;
-    let logs = guest.world.stderr.to_text();
+    let logs = guest.machine.stderr.to_text();
     let mut judged = judge(
         job.skill,
         ending,
-        guest.world.stdout.as_bytes(),
+        guest.machine.stdout.as_bytes(),
         move || deadline.check(),
     )?;
     if ending == Ending::OutOfMemory && peak_memory_bytes == 0 {
@@ -240,9 +243,9 @@ fn execute(
             judged.outcome
         ));
     }
-    let account = witness.account(ending, job.profile.fuel, guest.world.stdout.as_bytes());
+    let trace = recorder.trace(ending, job.profile.fuel, guest.machine.stdout.as_bytes());
     drop(store);
-    program.machine.images.note_run();
+    program.context.images.note_run();
 
     let cpu_ms = thread_cpu_time().saturating_sub(cpu_before).as_secs_f64() * 1e3;
     Ok((
@@ -256,7 +259,7 @@ fn execute(
             },
             started.elapsed(),
         ),
-        account,
+        trace,
     ))
 }
 
@@ -264,18 +267,18 @@ fn store(
     program: &Program,
     job: &Job<'_>,
     deadline: Deadline,
-    witness: &Witness,
+    recorder: &CallRecorder,
 ) -> Result<Store<Guest>, SandboxError> {
     let entrypoint = &entry(job.skill)?.0.path;
-    let world = World::new(
+    let machine = GuestMachine::new(
         entrypoint,
         program.package.clone(),
         job.input,
         job.profile,
-        witness,
+        recorder,
     );
-    let guest = Guest::new(world, MemoryLimiter::new(job.profile.mem_limit_bytes));
-    let mut store = Store::new(&program.machine.engine, guest);
+    let guest = Guest::new(machine, MemoryLimiter::new(job.profile.mem_limit_bytes));
+    let mut store = Store::new(&program.context.engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store
         .set_fuel(job.profile.fuel)

@@ -10,6 +10,18 @@ const FILE_TYPE: u8 = 4;
 
 /// A `filestat` as it stands in memory.
 fn stat(kind: u8, inode: u64, size: u64, accessed: u64, modified: u64) -> String {
+    stat_changed(kind, inode, size, accessed, modified, modified)
+}
+
+/// The same with a time of the last change that is not the one of the last modification.
+fn stat_changed(
+    kind: u8,
+    inode: u64,
+    size: u64,
+    accessed: u64,
+    modified: u64,
+    changed: u64,
+) -> String {
     let device = if kind == 0 { 0 } else { 1 };
     let numbers = [
         device,
@@ -19,7 +31,7 @@ fn stat(kind: u8, inode: u64, size: u64, accessed: u64, modified: u64) -> String
         size,
         accessed,
         modified,
-        modified,
+        changed,
     ];
     format!("ok {}", numbers.map(little64).concat())
 }
@@ -32,15 +44,15 @@ fn metadata_is_fixed() {
         "fd_filestat_get 3 &64" => stat(FOLDER_TYPE, 1, 0, START_NS, START_NS);
         format!("path_filestat_get 3 0 'data/note.txt &64") => stat(FILE_TYPE, 4, 5, START_NS, START_NS);
         format!("path_filestat_get 3 1 'data &64") => stat(FOLDER_TYPE, 3, 0, START_NS, START_NS);
-        "fd_filestat_get 4 &64" => stat(FOLDER_TYPE, 1 << 32, 0, START_NS, START_NS);
+        "fd_filestat_get 4 &64" => stat(FOLDER_TYPE, (1 << 32) + 4, 0, START_NS, START_NS);
         "fd_filestat_get 0 &64" => stat(0, 0, 0, 0, 0);
         "fd_filestat_get 1 &64" => stat(0, 0, 0, 0, 0);
         // Opening a file takes a virtual microsecond, and so does writing.
         open(4, "file", CREATE) => opened(5);
-        "fd_filestat_get 5 &64" => stat(FILE_TYPE, (1 << 32) + 1, 0, START_NS + 1_000, START_NS + 1_000);
+        "fd_filestat_get 5 &64" => stat(FILE_TYPE, (1 << 32) + 5, 0, START_NS + 1_000, START_NS + 1_000);
         "fd_write 5 <abc &4" => format!("ok {}", little(3));
-        "fd_filestat_get 5 &64" => stat(FILE_TYPE, (1 << 32) + 1, 3, START_NS + 1_000, START_NS + 2_000);
-        "fd_filestat_get 4 &64" => stat(FOLDER_TYPE, 1 << 32, 0, START_NS, START_NS + 1_000);
+        "fd_filestat_get 5 &64" => stat(FILE_TYPE, (1 << 32) + 5, 3, START_NS + 1_000, START_NS + 2_000);
+        "fd_filestat_get 4 &64" => stat(FOLDER_TYPE, (1 << 32) + 4, 0, START_NS, START_NS + 1_000);
         "fd_filestat_get 9 &64" => format!("badf {}", "00".repeat(64));
     });
 }
@@ -48,15 +60,15 @@ fn metadata_is_fixed() {
 #[test]
 fn times_are_set() {
     let (accessed, accessed_now, modified, modified_now) = (1, 2, 4, 8);
-    let inode = (1 << 32) + 1;
+    let inode = (1 << 32) + 5;
     check(&steps! {
         open(4, "file", CREATE) => opened(5);
         format!("fd_filestat_set_times 5 11 22 {}", accessed | modified) => "ok";
-        "fd_filestat_get 5 &64" => stat(FILE_TYPE, inode, 0, 11, 22);
+        "fd_filestat_get 5 &64" => stat_changed(FILE_TYPE, inode, 0, 11, 22, START_NS + 2_000);
         format!("path_filestat_set_times 4 0 'file 33 44 {modified}") => "ok";
-        "fd_filestat_get 5 &64" => stat(FILE_TYPE, inode, 0, 11, 44);
+        "fd_filestat_get 5 &64" => stat_changed(FILE_TYPE, inode, 0, 11, 44, START_NS + 3_000);
         format!("fd_filestat_set_times 5 0 0 {accessed_now}") => "ok";
-        "fd_filestat_get 5 &64" => stat(FILE_TYPE, inode, 0, START_NS + 4_000, 44);
+        "fd_filestat_get 5 &64" => stat_changed(FILE_TYPE, inode, 0, START_NS + 4_000, 44, START_NS + 4_000);
         format!("fd_filestat_set_times 5 0 0 {}", accessed | accessed_now) => "inval";
         format!("fd_filestat_set_times 5 0 0 {}", modified | modified_now) => "inval";
         "fd_filestat_set_times 5 0 0 16" => "inval";
@@ -87,7 +99,7 @@ fn status_of_descriptors() {
         "fd_fdstat_get 77 &24" => format!("badf {}", "00".repeat(24));
         "fd_fdstat_set_rights 5 0 0" => "notsup";
         "fd_prestat_get 3 &8" => "ok 0000000001000000";
-        "fd_prestat_dir_name 3 @1" => "ok 2f";
+        "fd_prestat_dir_name 3 @1" => "ok 2e";
         "fd_prestat_get 4 &8" => "ok 0000000004000000";
         "fd_prestat_dir_name 4 @4" => format!("ok {}", hex("/tmp"));
         "fd_prestat_dir_name 4 @3" => "nametoolong 000000";

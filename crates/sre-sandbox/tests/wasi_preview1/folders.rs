@@ -21,7 +21,7 @@ fn making_and_removing_folders() {
         "path_unlink_file 4 'a/b/file" => "noent";
         "path_remove_directory 4 'a/b/" => "ok";
         "path_remove_directory 4 'a" => "ok";
-        "path_remove_directory 4 '." => "inval";
+        "path_remove_directory 4 '." => "busy";
         "path_remove_directory 4 'x/.." => "noent";
         "path_create_directory 3 'x" => "rofs";
         "path_remove_directory 3 'data" => "rofs";
@@ -41,16 +41,16 @@ fn a_removed_folder_takes_nothing_in() {
         "path_create_directory 5 'x" => "noent";
         "path_rename 4 'file 5 'x" => "noent";
         "fd_readdir 5 @64 0 &4" => format!("ok {}{}{}{}{} {}",
-            "0100000000000000", "0100000001000000", "01000000", "03000000", hex(".") + &dotdot(), little(51)) ;
+            "0100000000000000", "0500000001000000", "01000000", "03000000", hex(".") + &dotdot(), little(51)) ;
         "fd_close 5" => "ok";
         open_with(4, "file", 0, READ, 0) => opened(5);
     });
 }
 
-/// The rest of a listing of an empty folder with inode 2³² + 1, in a buffer of 64 bytes.
+/// The rest of a listing of an empty folder with inode 2³² + 5, in a buffer of 64 bytes.
 fn dotdot() -> String {
     format!(
-        "0200000000000000010000000100000002000000030000002e2e{}",
+        "0200000000000000050000000100000002000000030000002e2e{}",
         "00".repeat(64 - 51)
     )
 }
@@ -100,8 +100,8 @@ fn renaming() {
         "path_rename 4 'a 4 'a/b/c" => "inval";
         "path_rename 4 'a 4 'a/c" => "inval";
         "path_rename 4 'a 4 'a" => "ok";
-        "path_rename 4 'a 4 '." => "inval";
-        "path_rename 4 '. 4 'a/x" => "inval";
+        "path_rename 4 'a 4 '." => "busy";
+        "path_rename 4 '. 4 'a/x" => "busy";
         // Over an empty folder, and then what was inside is there.
         "path_rename 4 'a 4 'empty/" => "ok";
         "path_remove_directory 4 'empty/b" => "ok";
@@ -112,14 +112,83 @@ fn renaming() {
 }
 
 #[test]
-fn links_do_not_exist() {
+fn symbolic_links_resolve_within_the_virtual_root() {
+    let stat = |path: &str, flags: u32| {
+        format!("path_filestat_get 4 {flags} '{path} ={}", "00".repeat(64))
+    };
+    let follow = |path: &str| stat(path, 1);
     check(&steps! {
         open(4, "file", CREATE) => opened(5);
-        "path_symlink 'file 4 'link" => "notsup";
-        "path_link 4 0 'file 4 'link" => "notsup";
-        "path_readlink 4 'file @8 &4" => "inval 0000000000000000 00000000";
-        "path_readlink 4 'x @8 &4" => "noent 0000000000000000 00000000";
-        "path_filestat_get 4 0 'link =00" => "noent";
+        "fd_write 5 <abc &4" => format!("ok {}", little(3));
+        "path_create_directory 4 'a" => "ok";
+        "path_symlink '../file 4 'a/up" => "ok";
+        "path_symlink 'a 4 'folder" => "ok";
+        "path_symlink 'a 4 'folder" => "exist";
+        "path_symlink '%00 4 'x" => "inval";
+        "path_symlink ' 4 'x" => "noent";
+        "path_readlink 4 'a/up @8 &4" => format!("ok {}00 {}", hex("../file"), little(7));
+        "path_readlink 4 'a/up @4 &4" => format!("ok {} {}", hex("../f"), little(4));
+        "path_readlink 4 'file @4 &4" => "inval 00000000 00000000";
+        // Links on the way and at the end are followed; `..` in a target is the folder it is in.
+        open_with(4, "folder/up", 0, READ, 0) => "loop 00000000";
+        "path_open 4 1 'folder/up 0 2 0 0 &4" => opened(6);
+        "fd_read 6 [3 &4" => format!("ok {} {}", hex("abc"), little(3));
+        // One that dangles is made by opening it, unless it must be new.
+        "path_symlink 'new 4 'dangling" => "ok";
+        "path_open 4 1 'dangling 5 66 0 0 &4" => "exist 00000000";
+        "path_open 4 1 'dangling 0 66 0 0 &4" => "noent 00000000";
+        "path_open 4 1 'dangling 1 66 0 0 &4" => opened(7);
+        follow("new") => "ok";
+        // Loops end.
+        "path_symlink 'two 4 'one" => "ok";
+        "path_symlink 'one 4 'two" => "ok";
+        follow("one") => "loop";
+        follow("one/x") => "loop";
+        stat("one", 0) => "ok";
+        "path_symlink '. 4 'self" => "ok";
+        follow(&"self/".repeat(40)) => "ok";
+        follow(&"self/".repeat(41)) => "loop";
+        // The package is there for them, the host is not, and what they lead to is read-only still.
+        "path_symlink '/skill/data/note.txt 4 'note" => "ok";
+        "path_open 4 1 'note 0 2 0 0 &4" => opened(8);
+        "fd_read 8 [5 &4" => format!("ok {} {}", hex("hello"), little(5));
+        "path_open 4 1 'note 0 66 0 0 &4" => "rofs 00000000";
+        "path_symlink '../../../../skill/a.txt 4 'high" => "ok";
+        follow("high") => "ok";
+        "path_symlink '/etc/passwd 4 'passwd" => "ok";
+        follow("passwd") => "noent";
+        "path_open 4 1 'passwd 1 66 0 0 &4" => "noent 00000000";
+        "path_symlink '/etc 4 'etc" => "ok";
+        "path_open 4 1 'etc 1 66 0 0 &4" => "rofs 00000000";
+        // Removing and moving are about the link.
+        "path_rename 4 'folder 4 'moved" => "ok";
+        "path_unlink_file 4 'moved" => "ok";
+        stat("a/up", 0) => "ok";
+        "path_remove_directory 4 'note" => "notdir";
+    });
+}
+
+#[test]
+fn hard_links_are_names_of_one_file() {
+    check(&steps! {
+        open(4, "file", CREATE) => opened(5);
+        "path_create_directory 4 'a" => "ok";
+        "path_link 4 0 'file 4 'a/name" => "ok";
+        "path_link 4 0 'file 4 'a/name" => "exist";
+        "path_link 4 0 'a 4 'b" => "perm";
+        "path_link 4 0 'none 4 'b" => "noent";
+        "path_link 3 0 'a.txt 4 'b" => "xdev";
+        "path_link 4 0 'file 3 'b" => "rofs";
+        "path_link 4 0 'file 4 'b/" => "noent";
+        // As POSIX has it, moving one name over another of the same file does nothing.
+        "path_rename 4 'file 4 'a/name" => "ok";
+        "path_unlink_file 4 'file" => "ok";
+        "fd_write 5 <abc &4" => format!("ok {}", little(3));
+        open(4, "a/name", 0) => opened(6);
+        "fd_read 6 [3 &4" => format!("ok {} {}", hex("abc"), little(3));
+        "path_unlink_file 4 'a/name" => "ok";
+        "fd_pread 6 [3 0 &4" => format!("ok {} {}", hex("abc"), little(3));
+        "path_remove_directory 4 'a" => "ok";
     });
 }
 

@@ -1,8 +1,8 @@
 //! WASI preview 1, function by function, through a scripted program: see `programs/src/probe`.
 //!
 //! A step is a call and what it must answer: the errno by name, then what the call filled in, as
-//! hexadecimal digits. Descriptor 3 is the package, 4 is `/tmp`, and the first that a script opens
-//! is 5.
+//! hexadecimal digits. Before the steps, descriptor 3 is made the package, 4 `/tmp`, and all
+//! other folders are closed: the first that a script opens is 5.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -59,14 +59,32 @@ fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Runs calls and gives their answers with errnos by name.
+/// From the folders as a guest finds them to the two that the steps use.
+const PRELUDE: [&str; 4] = [
+    "fd_renumber 8 3",
+    "fd_renumber 7 4",
+    "fd_close 5",
+    "fd_close 6",
+];
+
+/// Runs calls after the prelude and gives their answers with errnos by name.
 fn answers<S: AsRef<str>>(profile: &Profile, calls: &[S]) -> Vec<String> {
-    let calls: Vec<&str> = calls.iter().map(AsRef::as_ref).collect();
+    let calls = calls.iter().map(AsRef::as_ref);
+    let calls: Vec<&str> = PRELUDE.into_iter().chain(calls).collect();
+    let answers = plain_answers(profile, &calls);
+    for answer in &answers[..PRELUDE.len()] {
+        assert!(answer.starts_with("ok"), "{answer}");
+    }
+    answers[PRELUDE.len()..].to_vec()
+}
+
+/// The same without the prelude.
+fn plain_answers(profile: &Profile, calls: &[&str]) -> Vec<String> {
     let named = |answer: String| {
         let (errno, rest) = answer.split_at(answer.find(' ').unwrap_or(answer.len()));
         format!("{}{rest}", name(errno))
     };
-    common::probe(common::shared(), profile, &calls)
+    common::probe(common::shared(), profile, calls)
         .into_iter()
         .map(named)
         .collect()
@@ -100,11 +118,14 @@ fn name(errno: &str) -> &str {
     match errno {
         "0" => "ok",
         "8" => "badf",
+        "10" => "busy",
         "20" => "exist",
         "21" => "fault",
         "25" => "ilseq",
         "28" => "inval",
+        "22" => "fbig",
         "31" => "isdir",
+        "32" => "loop",
         "33" => "mfile",
         "37" => "nametoolong",
         "44" => "noent",

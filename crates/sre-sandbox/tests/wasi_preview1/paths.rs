@@ -76,8 +76,8 @@ fn spellings_of_one_path() {
 #[test]
 fn names_that_are_none() {
     let (longest, too_long) = ("n".repeat(255), "n".repeat(256));
-    let deep = "d/".repeat(2049);
-    let at_limit = "./".repeat(2047) + "ok";
+    let deep = "d/".repeat(513);
+    let at_limit = "./".repeat(511) + "ok";
     check(&steps! {
         stat(4, "") => "noent";
         open(4, "", CREATE) => "noent 00000000";

@@ -83,7 +83,7 @@ fn seeking() {
         "fd_pread 5 [12 0 &4" => format!("ok {} {}", hex("abcdef\0\0\0\0z\0"), little(11));
         format!("fd_seek 5 {} {FROM_START} &8", i64::MAX) => at(i64::MAX as u64);
         "fd_write 5 <z &4" => "nospc 00000000";
-        format!("fd_pwrite 5 <zz {} &4", u64::MAX) => "nospc 00000000";
+        format!("fd_pwrite 5 <zz {} &4", u64::MAX) => "fbig 00000000";
         format!("fd_pread 5 [1 {} &4", u64::MAX) => "ok 00 00000000";
         "fd_seek 4 0 1 &8" => "isdir 0000000000000000";
         "fd_seek 0 0 1 &8" => "spipe 0000000000000000";

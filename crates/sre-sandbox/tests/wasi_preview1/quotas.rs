@@ -6,8 +6,8 @@ use crate::{CREATE, READ, check, check_under, common, little, open, open_with, o
 
 #[test]
 fn bytes_are_limited_and_given_back() {
-    // Under a limit of 1 MiB. A file costs 256 bytes besides its content.
-    let rest = (1 << 20) - 256;
+    // Under a limit of 1 MiB. Names count, but not as bytes.
+    let rest = 1 << 20;
     check(&steps! {
         open(4, "file", CREATE) => opened(5);
         format!("fd_filestat_set_size 5 {}", rest + 1) => "nospc";
@@ -18,11 +18,8 @@ fn bytes_are_limited_and_given_back() {
         format!("fd_pwrite 5 <x {rest} &4") => "nospc 00000000";
         format!("fd_pwrite 5 <x {} &4", rest - 1) => format!("ok {}", little(1));
         format!("fd_pwrite 5 <x {rest} &4") => "nospc 00000000";
-        open(4, "other", CREATE) => "nospc 00000000";
-        "path_create_directory 4 'folder" => "nospc";
         "fd_pwrite 5 <y 0 &4" => format!("ok {}", little(1));
         // Shrinking gives back, and so does removing once nobody has the file open.
-        format!("fd_filestat_set_size 5 {}", rest - 256) => "ok";
         open(4, "other", CREATE) => opened(6);
         "fd_write 6 <x &4" => "nospc 00000000";
         "path_unlink_file 4 'file" => "ok";
@@ -31,27 +28,29 @@ fn bytes_are_limited_and_given_back() {
         "fd_write 6 <x &4" => format!("ok {}", little(1));
         format!("fd_filestat_set_size 6 {rest}") => "ok";
         "path_rename 4 'other 4 'another" => "ok";
-        open(4, "x", CREATE) => "nospc 00000000";
-        open(4, "another", crate::TRUNCATE) => opened(5);
-        open(4, "x", CREATE) => opened(7);
-        "path_rename 4 'x 4 'another" => "ok";
-        "fd_filestat_set_size 7 1" => "ok";
+        open(4, "x", CREATE) => opened(5);
+        "fd_write 5 <x &4" => "nospc 00000000";
+        open(4, "another", crate::TRUNCATE) => opened(7);
+        "fd_write 5 <x &4" => format!("ok {}", little(1));
     });
 }
 
-/// 4,096 entries, the folder itself among them, and no more, whatever the bytes say.
+/// 10,000 names and no more, whatever the bytes say; further names of a file and links count too.
 #[test]
-fn entries_are_limited() {
+fn names_are_limited() {
     let mut steps = Vec::new();
-    for number in 0..4_095 {
+    for number in 0..9_999 {
         steps.extend(steps! { format!("path_create_directory 4 '{number}") => "ok"; });
     }
     steps.extend(steps! {
-        "path_create_directory 4 'x" => "nospc";
-        open(4, "x", CREATE) => "nospc 00000000";
-        "path_remove_directory 4 '17" => "ok";
         open(4, "x", CREATE) => opened(5);
+        "path_create_directory 4 'y" => "nospc";
+        "path_link 4 0 'x 4 'y" => "nospc";
+        "path_symlink 'x 4 'y" => "nospc";
         open(4, "y", CREATE) => "nospc 00000000";
+        "path_remove_directory 4 '17" => "ok";
+        "path_link 4 0 'x 4 'y" => "ok";
+        "path_symlink 'x 4 'z" => "nospc";
     });
     check_under(&common::profile(), &steps);
 }

@@ -29,14 +29,18 @@ fn what_has_nothing_to_do_succeeds() {
 }
 
 #[test]
-fn arguments_are_the_entrypoint() {
+fn the_argument_is_the_path_of_the_entrypoint() {
     check(&steps! {
-        "args_sizes_get &4 &4" => format!("ok {} {}", little(1), little(10));
+        "args_sizes_get &4 &4" => format!("ok {} {}", little(1), little(17));
         "environ_sizes_get -1 &4" => "fault 00000000";
         "args_get -1 &16" => format!("fault {}", "00".repeat(16));
     });
-    let answers = crate::answers(&crate::common::profile(), &["args_get &4 &10"]);
-    assert!(answers[0].ends_with(&hex("main.wasm\0")), "{}", answers[0]);
+    let answers = crate::answers(&crate::common::profile(), &["args_get &4 &17"]);
+    assert!(
+        answers[0].ends_with(&hex("/skill/main.wasm\0")),
+        "{}",
+        answers[0]
+    );
 }
 
 /// Addresses at and beyond the end of memory, lengths that leave it, sums that overflow 32 bits.

@@ -1,19 +1,24 @@
 //! The table of file descriptors of a preview 1 module.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::world::NodeId;
+use crate::machine::{NodeId, WorkingFolder, preopens};
 
 use super::errno::Errno;
 
 /// Descriptors a module may have open.
 const DESCRIPTOR_LIMIT: usize = 1024;
 
+/// Names that all open listings of a module may hold together.
+const LISTED_LIMIT: usize = 1 << 20;
+
 pub(in crate::wasi) struct Descriptors {
     open: Vec<Option<Descriptor>>,
-    /// What an open folder is listing, as a snapshot; see
-    /// [`Files::snapshot`](crate::world::Files::snapshot).
-    listings: BTreeMap<u32, Vec<u32>>,
+    /// The names that an open folder is being listed by.
+    listings: BTreeMap<u32, Vec<Arc<str>>>,
+    /// How many names that is in all.
+    listed: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,36 +47,26 @@ pub(super) struct OpenFile {
 pub(super) const APPEND: u16 = 1;
 
 impl Descriptors {
-    pub(in crate::wasi) fn new() -> Self {
-        let folder = |node, name| {
-            Some(Descriptor::Directory {
-                node,
-                preopen: Some(name),
-            })
-        };
-        let open = vec![
-            Some(Descriptor::Stdin),
-            Some(Descriptor::Stdout),
-            Some(Descriptor::Stderr),
-            folder(NodeId::PACKAGE_ROOT, "/"),
-            folder(NodeId::TMP_ROOT, "/tmp"),
-        ];
-        Self {
-            open,
-            listings: BTreeMap::new(),
-        }
+    pub(in crate::wasi) fn new(working_folder: WorkingFolder) -> Self {
+        Self::with_folders(preopens(working_folder))
     }
 
-    #[cfg(test)]
-    pub(in crate::wasi) fn with_folder(name: Option<&'static str>) -> Self {
-        let mut descriptors = Self::new();
-        descriptors.open.truncate(3);
-        let folder = name.map(|name| Descriptor::Directory {
-            node: NodeId::TMP_ROOT,
-            preopen: Some(name),
-        });
-        descriptors.open.extend(folder.map(Some));
-        descriptors
+    /// Standard streams, and then these folders.
+    pub(in crate::wasi) fn with_folders(
+        folders: impl IntoIterator<Item = (NodeId, &'static str)>,
+    ) -> Self {
+        let folders = folders
+            .into_iter()
+            .map(|(node, name)| Descriptor::Directory {
+                node,
+                preopen: Some(name),
+            });
+        let streams = [Descriptor::Stdin, Descriptor::Stdout, Descriptor::Stderr];
+        Self {
+            open: streams.into_iter().chain(folders).map(Some).collect(),
+            listings: BTreeMap::new(),
+            listed: 0,
+        }
     }
 
     pub(super) fn get(&self, fd: u32) -> Result<Descriptor, Errno> {
@@ -122,7 +117,7 @@ impl Descriptors {
     }
 
     pub(super) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
-        self.listings.remove(&fd);
+        self.drop_listing(fd);
         self.open
             .get_mut(fd as usize)
             .and_then(Option::take)
@@ -131,7 +126,7 @@ impl Descriptors {
 
     /// Puts `descriptor` at `fd`, which must be open, and returns what was there.
     pub(super) fn replace(&mut self, fd: u32, descriptor: Descriptor) -> Result<Descriptor, Errno> {
-        self.listings.remove(&fd);
+        self.drop_listing(fd);
         self.open
             .get_mut(fd as usize)
             .and_then(|slot| slot.replace(descriptor))
@@ -142,11 +137,26 @@ impl Descriptors {
         self.listings.contains_key(&fd)
     }
 
-    pub(super) fn set_listing(&mut self, fd: u32, entries: Vec<u32>) {
-        self.listings.insert(fd, entries);
+    /// Lists a folder by these names from now on. Refused where a guest keeps more listings than
+    /// any program needs: they are the host's memory.
+    pub(super) fn set_listing(&mut self, fd: u32, names: Vec<Arc<str>>) -> Result<(), Errno> {
+        self.drop_listing(fd);
+        let listed = self.listed + names.len();
+        if listed > LISTED_LIMIT {
+            return Err(Errno::Nomem);
+        }
+        self.listed = listed;
+        self.listings.insert(fd, names);
+        Ok(())
     }
 
-    pub(super) fn listing(&self, fd: u32) -> &[u32] {
+    fn drop_listing(&mut self, fd: u32) {
+        if let Some(names) = self.listings.remove(&fd) {
+            self.listed -= names.len();
+        }
+    }
+
+    pub(super) fn listing(&self, fd: u32) -> &[Arc<str>] {
         self.listings.get(&fd).map_or(&[], Vec::as_slice)
     }
 }

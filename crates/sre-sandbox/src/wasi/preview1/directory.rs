@@ -53,20 +53,23 @@ pub(super) fn readdir(
     out: u32,
 ) -> Answer {
     let directory = guest.descriptors.directory(fd)?;
+    let files = &guest.machine.files;
     // The first call and one after a rewind list the folder anew. Later ones follow that list, so
     // that no entry is passed over when the guest removes others on the way.
     if cookie == 0 || !guest.descriptors.has_listing(fd) {
-        guest
-            .descriptors
-            .set_listing(fd, guest.world.files.snapshot(directory)?);
+        guest.descriptors.set_listing(fd, files.names(directory)?)?;
     }
-    let own = [(".", directory), ("..", directory)].map(Some).into_iter();
+    let own = [
+        (".", directory),
+        ("..", files.parent_for_listing(directory)),
+    ];
+    let own = own.map(Some).into_iter();
     let entries = own.chain(
         guest
             .descriptors
             .listing(fd)
             .iter()
-            .map(|&at| guest.world.files.entry(directory, at)),
+            .map(|name| Some((&**name, files.entry(directory, name)?))),
     );
     let target = memory.bytes_mut(buffer, length)?;
     let mut used = 0;
@@ -75,13 +78,12 @@ pub(super) fn readdir(
         .skip(usize::try_from(cookie).unwrap_or(usize::MAX))
     {
         let Some((name, node)) = entry else { continue };
+        let stat = files.stat(node)?;
         let mut entry = Vec::with_capacity(24 + name.len());
         entry.extend_from_slice(&(index as u64 + 1).to_le_bytes());
-        entry.extend_from_slice(&node.inode().to_le_bytes());
+        entry.extend_from_slice(&stat.inode.to_le_bytes());
         entry.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        entry.extend_from_slice(
-            &u32::from(filetype(guest.world.files.stat(node)?.kind)).to_le_bytes(),
-        );
+        entry.extend_from_slice(&u32::from(filetype(stat.kind)).to_le_bytes());
         entry.extend_from_slice(name.as_bytes());
         let fits = entry.len().min(target.len() - used);
         target[used..used + fits].copy_from_slice(&entry[..fits]);

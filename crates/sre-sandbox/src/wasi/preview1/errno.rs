@@ -1,19 +1,24 @@
 //! Error codes of preview 1, as numbered by its witx.
 
-use crate::world::{FileError, Halt};
+use crate::machine::{FileError, Halt};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errno {
     Success = 0,
     Badf = 8,
+    Busy = 10,
     Exist = 20,
     Fault = 21,
+    Fbig = 22,
     Ilseq = 25,
     Inval = 28,
     Isdir = 31,
+    Loop = 32,
     Mfile = 33,
+    Mlink = 34,
     Nametoolong = 37,
     Noent = 44,
+    Nomem = 48,
     Nospc = 51,
     Notdir = 54,
     Notempty = 55,
@@ -58,6 +63,10 @@ impl From<FileError> for Fault {
             FileError::Invalid => Errno::Inval,
             FileError::NameTooLong => Errno::Nametoolong,
             FileError::CrossDevice => Errno::Xdev,
+            FileError::TooLarge => Errno::Fbig,
+            FileError::Loop => Errno::Loop,
+            FileError::Busy => Errno::Busy,
+            FileError::TooManyLinks => Errno::Mlink,
         })
     }
 }

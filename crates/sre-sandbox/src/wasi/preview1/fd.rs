@@ -5,11 +5,11 @@ use super::errno::Errno;
 use super::filestat::{UNKNOWN_TYPE, filetype};
 use super::memory::GuestMemory;
 use super::{Answer, Guest};
-use crate::world::NodeKind;
+use crate::machine::NodeKind;
 
 pub(super) fn close(_: &mut GuestMemory<'_>, guest: &mut Guest, fd: u32) -> Answer {
     if let Some(node) = guest.descriptors.remove(fd)?.node() {
-        guest.world.files.close(node);
+        guest.machine.files.close(node);
     }
     Ok(())
 }
@@ -22,7 +22,7 @@ pub(super) fn renumber(_: &mut GuestMemory<'_>, guest: &mut Guest, from: u32, to
     }
     guest.descriptors.remove(from)?;
     if let Some(node) = guest.descriptors.replace(to, moved)?.node() {
-        guest.world.files.close(node);
+        guest.machine.files.close(node);
     }
     Ok(())
 }
@@ -61,9 +61,9 @@ pub(super) fn allocate(
         return Err(Errno::Badf.into());
     }
     let end = at.checked_add(length).ok_or(Errno::Inval)?;
-    if end > guest.world.files.stat(file.node)?.size {
-        let now = guest.world.clock.realtime_ns()?;
-        guest.world.files.set_size(file.node, end, now)?;
+    if end > guest.machine.files.stat(file.node)?.size {
+        let now = guest.machine.clock.realtime_ns()?;
+        guest.machine.files.set_size(file.node, end, now)?;
     }
     Ok(())
 }

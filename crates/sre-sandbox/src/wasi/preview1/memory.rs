@@ -1,7 +1,7 @@
 //! Checked access to a guest's linear memory.
 
 use super::errno::Errno;
-use crate::world::PATH_LIMIT_BYTES;
+use crate::machine::PATH_LIMIT_BYTES;
 
 pub(super) struct GuestMemory<'a>(pub(super) &'a mut [u8]);
 

@@ -1,6 +1,6 @@
 //! WASI preview 1 (`wasi_snapshot_preview1`), all 46 functions.
 //!
-//! Source: the witx of WASI snapshot 1. There are no sockets, and no symbolic or hard links.
+//! Source: the witx of WASI snapshot 1. There are no sockets.
 
 mod descriptors;
 mod directory;
@@ -51,12 +51,12 @@ fn call(
     }
 }
 
-/// Tells a witness of a call.
+/// Tells the recorder about a call.
 fn note(caller: &Caller<'_, Guest>, name: &'static str) -> wasmtime::Result<()> {
-    let witness = &caller.data().world.witness;
-    if witness.is_on() {
+    let recorder = &caller.data().machine.recorder;
+    if recorder.is_on() {
         let left = caller.get_fuel()?;
-        witness.notes(|telling| telling.calls(name, left));
+        recorder.note(|trace| trace.note_call(name, left));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Calls on paths, relative to an open folder.
 
 use super::descriptors::{Descriptor, OpenFile};
-use super::errno::{Errno, Fault};
+use super::errno::Fault;
 use super::fd::RIGHT_WRITE;
 use super::filestat::{set_times, write_filestat};
 use super::memory::GuestMemory;
 use super::{Answer, Guest};
-use crate::world::{NodeId, NodeKind, OpenHow};
+use crate::machine::{NodeId, NodeKind, OpenHow};
 
 /// The folder and the path a call names.
 fn target(
@@ -26,11 +26,16 @@ const OFLAG_EXCLUSIVE: u32 = 4;
 const OFLAG_TRUNCATE: u32 = 8;
 const RIGHT_READ: u64 = 1 << 1;
 
+/// Whether `lookupflags` say that a link at the end of a path is followed.
+fn follows(dirflags: u32) -> bool {
+    dirflags & 1 != 0
+}
+
 pub(super) fn open(
     memory: &mut GuestMemory<'_>,
     guest: &mut Guest,
     fd: u32,
-    _dirflags: u32,
+    dirflags: u32,
     path: u32,
     length: u32,
     oflags: u32,
@@ -46,15 +51,16 @@ pub(super) fn open(
         truncate: oflags & OFLAG_TRUNCATE != 0,
         directory: oflags & OFLAG_DIRECTORY != 0,
         write: rights & RIGHT_WRITE != 0,
+        follow: follows(dirflags),
     };
-    let now = guest.world.clock.realtime_ns()?;
-    let node = guest.world.files.open(folder, &path, how, now)?;
-    let descriptor = match guest.world.files.stat(node)?.kind {
+    let now = guest.machine.clock.realtime_ns()?;
+    let node = guest.machine.files.open(folder, &path, how, now)?;
+    let descriptor = match guest.machine.files.kind(node)? {
         NodeKind::Directory => Descriptor::Directory {
             node,
             preopen: None,
         },
-        NodeKind::File => Descriptor::File(OpenFile {
+        NodeKind::File | NodeKind::Link => Descriptor::File(OpenFile {
             node,
             offset: 0,
             readable: rights & RIGHT_READ != 0,
@@ -65,7 +71,7 @@ pub(super) fn open(
     match guest.descriptors.insert(descriptor) {
         Ok(fd) => Ok(memory.write_u32(out, fd)?),
         Err(errno) => {
-            guest.world.files.close(node);
+            guest.machine.files.close(node);
             Err(errno.into())
         }
     }
@@ -79,29 +85,29 @@ pub(super) fn create_directory(
     length: u32,
 ) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
-    let now = guest.world.clock.realtime_ns()?;
-    Ok(guest.world.files.create_directory(folder, &path, now)?)
+    let now = guest.machine.clock.realtime_ns()?;
+    Ok(guest.machine.files.create_directory(folder, &path, now)?)
 }
 
 pub(super) fn filestat_get(
     memory: &mut GuestMemory<'_>,
     guest: &mut Guest,
     fd: u32,
-    _flags: u32,
+    flags: u32,
     path: u32,
     length: u32,
     out: u32,
 ) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
-    let node = guest.world.files.lookup(folder, &path)?;
-    write_filestat(memory, out, guest.world.files.stat(node)?)
+    let node = guest.machine.files.lookup(folder, &path, follows(flags))?;
+    write_filestat(memory, out, guest.machine.files.stat(node)?)
 }
 
 pub(super) fn filestat_set_times(
     memory: &mut GuestMemory<'_>,
     guest: &mut Guest,
     fd: u32,
-    _flags: u32,
+    flags: u32,
     path: u32,
     length: u32,
     atim: u64,
@@ -109,7 +115,7 @@ pub(super) fn filestat_set_times(
     which: u32,
 ) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
-    let node = guest.world.files.lookup(folder, &path)?;
+    let node = guest.machine.files.lookup(folder, &path, follows(flags))?;
     set_times(guest, node, atim, mtim, which)
 }
 
@@ -142,8 +148,8 @@ fn remove(
     kind: NodeKind,
 ) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
-    let now = guest.world.clock.realtime_ns()?;
-    Ok(guest.world.files.remove(folder, &path, kind, now)?)
+    let now = guest.machine.clock.realtime_ns()?;
+    Ok(guest.machine.files.remove(folder, &path, kind, now)?)
 }
 
 pub(super) fn rename(
@@ -158,9 +164,9 @@ pub(super) fn rename(
 ) -> Answer {
     let (from_folder, from) = target(memory, guest, fd, old, old_length)?;
     let (to_folder, to) = target(memory, guest, to, new, new_length)?;
-    let now = guest.world.clock.realtime_ns()?;
+    let now = guest.machine.clock.realtime_ns()?;
     Ok(guest
-        .world
+        .machine
         .files
         .rename((from_folder, &from), (to_folder, &to), now)?)
 }
@@ -169,16 +175,20 @@ pub(super) fn link(
     memory: &mut GuestMemory<'_>,
     guest: &mut Guest,
     fd: u32,
-    _flags: u32,
+    flags: u32,
     old: u32,
     old_length: u32,
     to: u32,
     new: u32,
     new_length: u32,
 ) -> Answer {
-    target(memory, guest, fd, old, old_length)?;
-    target(memory, guest, to, new, new_length)?;
-    Err(Errno::Notsup.into())
+    let (from_folder, from) = target(memory, guest, fd, old, old_length)?;
+    let (to_folder, to) = target(memory, guest, to, new, new_length)?;
+    let now = guest.machine.clock.realtime_ns()?;
+    Ok(guest
+        .machine
+        .files
+        .link((from_folder, &from), follows(flags), (to_folder, &to), now)?)
 }
 
 pub(super) fn symlink(
@@ -190,23 +200,26 @@ pub(super) fn symlink(
     new: u32,
     new_length: u32,
 ) -> Answer {
-    memory.path(old, old_length)?;
-    target(memory, guest, fd, new, new_length)?;
-    Err(Errno::Notsup.into())
+    let old = memory.path(old, old_length)?.to_owned();
+    let (folder, path) = target(memory, guest, fd, new, new_length)?;
+    let now = guest.machine.clock.realtime_ns()?;
+    Ok(guest.machine.files.create_link(&old, folder, &path, now)?)
 }
 
-/// Whatever is there is no link.
+/// The target, cut where the buffer ends.
 pub(super) fn readlink(
     memory: &mut GuestMemory<'_>,
     guest: &mut Guest,
     fd: u32,
     path: u32,
     length: u32,
-    _buffer: u32,
-    _size: u32,
-    _out: u32,
+    buffer: u32,
+    size: u32,
+    out: u32,
 ) -> Answer {
     let (folder, path) = target(memory, guest, fd, path, length)?;
-    guest.world.files.lookup(folder, &path)?;
-    Err(Errno::Inval.into())
+    let found = guest.machine.files.read_link(folder, &path)?;
+    let fits = &found.as_bytes()[..found.len().min(size as usize)];
+    memory.write(buffer, fits)?;
+    Ok(memory.write_u32(out, fits.len() as u32)?)
 }

@@ -57,9 +57,9 @@ pub(super) fn poll_oneoff(
         })
         .min()
         .unwrap_or(0);
-    guest.world.clock.sleep_until(first)?;
+    guest.machine.clock.sleep_until(first)?;
 
-    let now = guest.world.clock.peek_ns();
+    let now = guest.machine.clock.peek_ns();
     let mut written = 0;
     for subscription in &subscriptions {
         if matches!(subscription.what, What::Clock(at) if at > now) {
@@ -94,7 +94,7 @@ fn read_clock(memory: &GuestMemory<'_>, guest: &Guest, at: u32) -> Result<What, 
     let id = memory.u32(offset(at, 16, 1)?)?;
     let timeout = memory.u64(offset(at, 24, 1)?)?;
     let flags = memory.u16(offset(at, 40, 1)?)?;
-    let clock = &guest.world.clock;
+    let clock = &guest.machine.clock;
     Ok(What::Clock(match (id, flags & ABSTIME) {
         (0, ABSTIME) => clock.monotonic_at(timeout),
         (1..=3, ABSTIME) => timeout,
@@ -105,10 +105,10 @@ fn read_clock(memory: &GuestMemory<'_>, guest: &Guest, at: u32) -> Result<What, 
 
 fn readable(guest: &Guest, fd: u32) -> Result<u64, Errno> {
     match guest.descriptors.get(fd)? {
-        Descriptor::Stdin => Ok(guest.world.stdin.remaining() as u64),
+        Descriptor::Stdin => Ok(guest.machine.stdin.remaining() as u64),
         Descriptor::File(file) => {
             let size = guest
-                .world
+                .machine
                 .files
                 .stat(file.node)
                 .map_or(0, |stat| stat.size);

@@ -3,7 +3,7 @@
 use super::errno::Errno;
 use super::memory::{GuestMemory, offset};
 use super::{Answer, Guest};
-use crate::world::{CLOCK_RESOLUTION_NS, Halt, REQUEST_LIMIT_BYTES};
+use crate::machine::{CLOCK_RESOLUTION_NS, Halt, REQUEST_LIMIT_BYTES};
 
 pub(super) fn args_get(
     memory: &mut GuestMemory<'_>,
@@ -13,7 +13,7 @@ pub(super) fn args_get(
 ) -> Answer {
     write_strings(
         memory,
-        guest.world.arguments.iter().map(String::as_str),
+        guest.machine.arguments.iter().map(String::as_str),
         pointers,
         bytes,
     )
@@ -27,7 +27,7 @@ pub(super) fn args_sizes_get(
 ) -> Answer {
     write_sizes(
         memory,
-        guest.world.arguments.iter().map(|text| text.len() + 1),
+        guest.machine.arguments.iter().map(|text| text.len() + 1),
         count,
         size,
     )
@@ -40,7 +40,7 @@ pub(super) fn environ_get(
     bytes: u32,
 ) -> Answer {
     let entries: Vec<String> = guest
-        .world
+        .machine
         .environment
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -55,7 +55,7 @@ pub(super) fn environ_sizes_get(
     size: u32,
 ) -> Answer {
     let lengths = guest
-        .world
+        .machine
         .environment
         .iter()
         .map(|(name, value)| name.len() + value.len() + 2);
@@ -115,8 +115,8 @@ pub(super) fn clock_time_get(
     out: u32,
 ) -> Answer {
     let now = match id {
-        REALTIME => guest.world.clock.realtime_ns()?,
-        1..=LAST_CLOCK => guest.world.clock.monotonic_ns()?,
+        REALTIME => guest.machine.clock.realtime_ns()?,
+        1..=LAST_CLOCK => guest.machine.clock.monotonic_ns()?,
         _ => return Err(Errno::Inval.into()),
     };
     Ok(memory.write_u64(out, now)?)
@@ -131,12 +131,12 @@ pub(super) fn random_get(
     if u64::from(length) > REQUEST_LIMIT_BYTES {
         return Err(Errno::Inval.into());
     }
-    guest.world.random.fill(memory.bytes_mut(bytes, length)?);
+    guest.machine.random.fill(memory.bytes_mut(bytes, length)?);
     Ok(())
 }
 
 pub(super) fn exit(guest: &Guest, code: u32) -> Halt {
-    guest.world.exit(code.cast_signed())
+    guest.machine.exit(code.cast_signed())
 }
 
 /// There is nobody to signal.

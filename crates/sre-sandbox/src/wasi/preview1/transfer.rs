@@ -17,9 +17,9 @@ pub(super) fn read(
     let read = match guest.descriptors.get(fd)? {
         Descriptor::Stdin => {
             let read = fill(memory, &buffers, |length, done| {
-                Ok(guest.world.stdin.peek(done as usize, length))
+                Ok(guest.machine.stdin.peek(done as usize, length))
             })?;
-            guest.world.stdin.advance(read as usize);
+            guest.machine.stdin.advance(read as usize);
             read
         }
         Descriptor::File(file) => {
@@ -60,7 +60,7 @@ fn read_file(
     }
     fill(memory, buffers, |length, done| {
         Ok(guest
-            .world
+            .machine
             .files
             .read_at(file.node, at.saturating_add(done), length)?)
     })
@@ -100,20 +100,20 @@ pub(super) fn write(
     let buffers = memory.buffers(iovs, count)?;
     let written = match guest.descriptors.get(fd)? {
         Descriptor::Stdout => {
-            guest.world.stdout.through(fd);
+            guest.machine.stdout.through(fd);
             drain(memory, &buffers, |bytes, _| {
-                Ok(guest.world.stdout.write(bytes)?)
+                Ok(guest.machine.stdout.write(bytes)?)
             })?
         }
         Descriptor::Stderr => drain(memory, &buffers, |bytes, _| {
-            guest.world.stderr.write(bytes);
+            guest.machine.stderr.write(bytes);
             Ok(())
         })?,
         Descriptor::File(file) => {
             let at = if file.flags & APPEND == 0 {
                 file.offset
             } else {
-                guest.world.files.stat(file.node)?.size
+                guest.machine.files.stat(file.node)?.size
             };
             let written = write_file(memory, guest, file, &buffers, at)?;
             guest.descriptors.file_mut(fd)?.offset = at + u64::from(written);
@@ -150,10 +150,10 @@ fn write_file(
     if !file.writable {
         return Err(Errno::Badf.into());
     }
-    let now = guest.world.clock.realtime_ns()?;
+    let now = guest.machine.clock.realtime_ns()?;
     drain(memory, buffers, |bytes, done| {
         let at = at.checked_add(done).ok_or(Errno::Inval)?;
-        Ok(guest.world.files.write_at(file.node, at, bytes, now)?)
+        Ok(guest.machine.files.write_at(file.node, at, bytes, now)?)
     })
 }
 
@@ -186,7 +186,7 @@ pub(super) fn seek(
     let base = match whence {
         0 => 0,
         1 => file.offset,
-        2 => guest.world.files.stat(file.node)?.size,
+        2 => guest.machine.files.stat(file.node)?.size,
         _ => return Err(Errno::Inval.into()),
     };
     let to = base

@@ -11,27 +11,27 @@ use super::io::{InputStream, OutputStream};
 
 impl environment::Host for Guest {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self.world.environment.clone())
+        Ok(self.machine.environment.clone())
     }
 
     fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.world.arguments.clone())
+        Ok(self.machine.arguments.clone())
     }
 
     fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(Some(String::from("/")))
+        Ok(Some(self.machine.working_folder.path().to_owned()))
     }
 }
 
 impl exit::Host for Guest {
     fn exit(&mut self, status: Result<(), ()>) -> wasmtime::Result<()> {
         Err(wasmtime::Error::new(
-            self.world.exit(i32::from(status.is_err())),
+            self.machine.exit(i32::from(status.is_err())),
         ))
     }
 
     fn exit_with_code(&mut self, code: u8) -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(self.world.exit(i32::from(code))))
+        Err(wasmtime::Error::new(self.machine.exit(i32::from(code))))
     }
 }
 

@@ -5,13 +5,13 @@ use wasmtime::component::Resource;
 use super::Guest;
 use super::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use super::io::Pollable;
-use crate::world::CLOCK_RESOLUTION_NS;
+use crate::machine::CLOCK_RESOLUTION_NS;
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
 impl monotonic_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        self.world
+        self.machine
             .clock
             .monotonic_ns()
             .map_err(wasmtime::Error::new)
@@ -26,7 +26,7 @@ impl monotonic_clock::Host for Guest {
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<Pollable>> {
-        let when = self.world.clock.peek_ns().saturating_add(duration);
+        let when = self.machine.clock.peek_ns().saturating_add(duration);
         Ok(self.resources.push(Pollable::At(when))?)
     }
 }
@@ -34,7 +34,7 @@ impl monotonic_clock::Host for Guest {
 impl wall_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
         let now = self
-            .world
+            .machine
             .clock
             .realtime_ns()
             .map_err(wasmtime::Error::new)?;

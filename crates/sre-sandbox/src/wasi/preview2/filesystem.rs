@@ -3,13 +3,15 @@
 mod error;
 mod stat;
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 
 use super::Guest;
 use super::bindings::wasi::filesystem::{preopens, types};
 use super::clocks::nanoseconds;
 use super::io::{InputStream, OutputStream, StreamFault};
-use crate::world::{NodeId, NodeKind, OpenHow};
+use crate::machine::{NodeId, NodeKind, OpenHow, preopens};
 
 pub use error::FilesystemError;
 use stat::{kind, metadata_hash, stat_record};
@@ -23,26 +25,23 @@ pub struct Descriptor {
 /// Where the listing of a folder stands: after the entry of this name.
 pub struct Listing {
     folder: NodeId,
-    after: Option<String>,
+    after: Option<Arc<str>>,
 }
 
 type Answer<T> = Result<T, FilesystemError>;
 
 impl preopens::Host for Guest {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let read = types::DescriptorFlags::READ;
-        let package = Descriptor {
-            node: NodeId::PACKAGE_ROOT,
-            flags: read,
-        };
-        let tmp = Descriptor {
-            node: NodeId::TMP_ROOT,
-            flags: read | types::DescriptorFlags::MUTATE_DIRECTORY,
-        };
-        Ok(vec![
-            (self.resources.push(package)?, String::from("/")),
-            (self.resources.push(tmp)?, String::from("/tmp")),
-        ])
+        let mut given = Vec::new();
+        for (node, path) in preopens(self.machine.working_folder) {
+            let mut flags = types::DescriptorFlags::READ;
+            if self.machine.files.is_writable(node) {
+                flags |= types::DescriptorFlags::MUTATE_DIRECTORY;
+            }
+            let folder = self.resources.push(Descriptor { node, flags })?;
+            given.push((folder, path.to_owned()));
+        }
+        Ok(given)
     }
 }
 
@@ -51,13 +50,23 @@ impl Guest {
         Ok(self.resources.get(descriptor)?.node)
     }
 
+    fn node_at(
+        &self,
+        descriptor: &Resource<Descriptor>,
+        flags: types::PathFlags,
+        path: &str,
+    ) -> Answer<NodeId> {
+        let base = self.node(descriptor)?;
+        Ok(self.machine.files.lookup(base, path, follows(flags))?)
+    }
+
     fn file_with(
         &self,
         descriptor: &Resource<Descriptor>,
         flag: types::DescriptorFlags,
     ) -> Answer<NodeId> {
         let Descriptor { node, flags } = self.resources.get(descriptor)?;
-        if self.world.files.stat(*node)?.kind == NodeKind::Directory {
+        if self.machine.files.kind(*node)? == NodeKind::Directory {
             return Err(types::ErrorCode::IsDirectory.into());
         }
         if flags.contains(flag) {
@@ -73,17 +82,23 @@ impl Guest {
         accessed: types::NewTimestamp,
         modified: types::NewTimestamp,
     ) -> Answer<()> {
-        let now = self.world.clock.realtime_ns()?;
+        let now = self.machine.clock.realtime_ns()?;
         let choose = |given| match given {
             types::NewTimestamp::NoChange => None,
             types::NewTimestamp::Now => Some(now),
             types::NewTimestamp::Timestamp(at) => Some(nanoseconds(at)),
         };
+        let (accessed, modified) = (choose(accessed), choose(modified));
         Ok(self
-            .world
+            .machine
             .files
-            .set_times(node, choose(accessed), choose(modified))?)
+            .set_times(node, accessed, modified, now)?)
     }
+}
+
+/// Whether a link at the end of a path is followed.
+fn follows(flags: types::PathFlags) -> bool {
+    flags.contains(types::PathFlags::SYMLINK_FOLLOW)
 }
 
 impl types::Host for Guest {
@@ -110,18 +125,21 @@ impl types::HostDirectoryEntryStream for Guest {
         listing: Resource<Listing>,
     ) -> Answer<Option<types::DirectoryEntry>> {
         let Listing { folder, after } = self.resources.get_mut(&listing)?;
-        let Some((name, node)) = self.world.files.entry_after(*folder, after.as_deref())? else {
+        let Some((name, node)) = self.machine.files.entry_after(*folder, after.as_deref())? else {
             return Ok(None);
         };
-        let name = name.to_owned();
-        *after = Some(name.clone());
-        let type_ = kind(self.world.files.stat(node)?.kind);
-        Ok(Some(types::DirectoryEntry { type_, name }))
+        let name = Arc::clone(name);
+        *after = Some(Arc::clone(&name));
+        let type_ = kind(self.machine.files.stat(node)?.kind);
+        Ok(Some(types::DirectoryEntry {
+            type_,
+            name: name.as_ref().to_owned(),
+        }))
     }
 
     fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {
         let Listing { folder, .. } = self.resources.delete(listing)?;
-        self.world.files.close(folder);
+        self.machine.files.close(folder);
         Ok(())
     }
 }
@@ -134,7 +152,7 @@ impl types::HostDescriptor for Guest {
     ) -> Answer<Resource<InputStream>> {
         let node = self.file_with(&fd, types::DescriptorFlags::READ)?;
         let stream = self.resources.push(InputStream::File { node, offset })?;
-        self.world.files.retain(node);
+        self.machine.files.retain(node);
         Ok(stream)
     }
 
@@ -148,7 +166,7 @@ impl types::HostDescriptor for Guest {
             node,
             offset: Some(offset),
         })?;
-        self.world.files.retain(node);
+        self.machine.files.retain(node);
         Ok(stream)
     }
 
@@ -157,7 +175,7 @@ impl types::HostDescriptor for Guest {
         let stream = self
             .resources
             .push(OutputStream::File { node, offset: None })?;
-        self.world.files.retain(node);
+        self.machine.files.retain(node);
         Ok(stream)
     }
 
@@ -179,13 +197,13 @@ impl types::HostDescriptor for Guest {
 
     fn get_type(&mut self, fd: Resource<Descriptor>) -> Answer<types::DescriptorType> {
         let node = self.node(&fd)?;
-        Ok(kind(self.world.files.stat(node)?.kind))
+        Ok(kind(self.machine.files.stat(node)?.kind))
     }
 
     fn set_size(&mut self, fd: Resource<Descriptor>, size: u64) -> Answer<()> {
         let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
-        let now = self.world.clock.realtime_ns()?;
-        Ok(self.world.files.set_size(node, size, now)?)
+        let now = self.machine.clock.realtime_ns()?;
+        Ok(self.machine.files.set_size(node, size, now)?)
     }
 
     fn set_times(
@@ -206,81 +224,84 @@ impl types::HostDescriptor for Guest {
     ) -> Answer<(Vec<u8>, bool)> {
         let node = self.file_with(&fd, types::DescriptorFlags::READ)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let bytes = self.world.files.read_at(node, offset, length)?.to_vec();
-        let end = offset.saturating_add(bytes.len() as u64) >= self.world.files.stat(node)?.size;
+        let bytes = self.machine.files.read_at(node, offset, length)?.to_vec();
+        let end = offset.saturating_add(bytes.len() as u64) >= self.machine.files.stat(node)?.size;
         Ok((bytes, end))
     }
 
     fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> Answer<u64> {
         let node = self.file_with(&fd, types::DescriptorFlags::WRITE)?;
-        let now = self.world.clock.realtime_ns()?;
-        self.world.files.write_at(node, offset, &bytes, now)?;
+        let now = self.machine.clock.realtime_ns()?;
+        self.machine.files.write_at(node, offset, &bytes, now)?;
         Ok(bytes.len() as u64)
     }
 
     fn read_directory(&mut self, fd: Resource<Descriptor>) -> Answer<Resource<Listing>> {
         let folder = self.node(&fd)?;
-        if self.world.files.stat(folder)?.kind != NodeKind::Directory {
+        if self.machine.files.kind(folder)? != NodeKind::Directory {
             return Err(types::ErrorCode::NotDirectory.into());
         }
         let listing = self.resources.push(Listing {
             folder,
             after: None,
         })?;
-        self.world.files.retain(folder);
+        self.machine.files.retain(folder);
         Ok(listing)
     }
 
     fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
         let base = self.node(&fd)?;
-        let now = self.world.clock.realtime_ns()?;
-        Ok(self.world.files.create_directory(base, &path, now)?)
+        let now = self.machine.clock.realtime_ns()?;
+        Ok(self.machine.files.create_directory(base, &path, now)?)
     }
 
     fn stat(&mut self, fd: Resource<Descriptor>) -> Answer<types::DescriptorStat> {
         let node = self.node(&fd)?;
-        Ok(stat_record(self.world.files.stat(node)?))
+        Ok(stat_record(self.machine.files.stat(node)?))
     }
 
     fn stat_at(
         &mut self,
         fd: Resource<Descriptor>,
-        _: types::PathFlags,
+        flags: types::PathFlags,
         path: String,
     ) -> Answer<types::DescriptorStat> {
-        let node = self.world.files.lookup(self.node(&fd)?, &path)?;
-        Ok(stat_record(self.world.files.stat(node)?))
+        let node = self.node_at(&fd, flags, &path)?;
+        Ok(stat_record(self.machine.files.stat(node)?))
     }
 
     fn set_times_at(
         &mut self,
         fd: Resource<Descriptor>,
-        _: types::PathFlags,
+        flags: types::PathFlags,
         path: String,
         accessed: types::NewTimestamp,
         modified: types::NewTimestamp,
     ) -> Answer<()> {
-        let node = self.world.files.lookup(self.node(&fd)?, &path)?;
+        let node = self.node_at(&fd, flags, &path)?;
         self.set_node_times(node, accessed, modified)
     }
 
     fn link_at(
         &mut self,
         fd: Resource<Descriptor>,
-        _: types::PathFlags,
-        _: String,
+        flags: types::PathFlags,
+        old: String,
         to: Resource<Descriptor>,
-        _: String,
+        new: String,
     ) -> Answer<()> {
-        self.node(&fd)?;
-        self.node(&to)?;
-        Err(types::ErrorCode::Unsupported.into())
+        let (from, to) = (self.node(&fd)?, self.node(&to)?);
+        let now = self.machine.clock.realtime_ns()?;
+        Ok(self
+            .machine
+            .files
+            .link((from, &old), follows(flags), (to, &new), now)?)
     }
 
     fn open_at(
         &mut self,
         fd: Resource<Descriptor>,
-        _: types::PathFlags,
+        path_flags: types::PathFlags,
         path: String,
         open: types::OpenFlags,
         flags: types::DescriptorFlags,
@@ -292,37 +313,40 @@ impl types::HostDescriptor for Guest {
             truncate: open.contains(types::OpenFlags::TRUNCATE),
             directory: open.contains(types::OpenFlags::DIRECTORY),
             write: flags.contains(types::DescriptorFlags::WRITE),
+            follow: follows(path_flags),
         };
-        let now = self.world.clock.realtime_ns()?;
-        let node = self.world.files.open(base, &path, how, now)?;
+        let now = self.machine.clock.realtime_ns()?;
+        let node = self.machine.files.open(base, &path, how, now)?;
         match self.resources.push(Descriptor { node, flags }) {
             Ok(descriptor) => Ok(descriptor),
             Err(error) => {
-                self.world.files.close(node);
+                self.machine.files.close(node);
                 Err(error.into())
             }
         }
     }
 
-    /// Whatever is there is no link.
     fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<String> {
-        self.world.files.lookup(self.node(&fd)?, &path)?;
-        Err(types::ErrorCode::Invalid.into())
+        let base = self.node(&fd)?;
+        Ok(self.machine.files.read_link(base, &path)?.to_owned())
     }
 
     fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
         let base = self.node(&fd)?;
-        let now = self.world.clock.realtime_ns()?;
+        let now = self.machine.clock.realtime_ns()?;
         Ok(self
-            .world
+            .machine
             .files
             .remove(base, &path, NodeKind::Directory, now)?)
     }
 
     fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> Answer<()> {
         let base = self.node(&fd)?;
-        let now = self.world.clock.realtime_ns()?;
-        Ok(self.world.files.remove(base, &path, NodeKind::File, now)?)
+        let now = self.machine.clock.realtime_ns()?;
+        Ok(self
+            .machine
+            .files
+            .remove(base, &path, NodeKind::File, now)?)
     }
 
     fn rename_at(
@@ -333,13 +357,14 @@ impl types::HostDescriptor for Guest {
         new: String,
     ) -> Answer<()> {
         let (from, to) = (self.node(&fd)?, self.node(&to)?);
-        let now = self.world.clock.realtime_ns()?;
-        Ok(self.world.files.rename((from, &old), (to, &new), now)?)
+        let now = self.machine.clock.realtime_ns()?;
+        Ok(self.machine.files.rename((from, &old), (to, &new), now)?)
     }
 
-    fn symlink_at(&mut self, fd: Resource<Descriptor>, _: String, _: String) -> Answer<()> {
-        self.node(&fd)?;
-        Err(types::ErrorCode::Unsupported.into())
+    fn symlink_at(&mut self, fd: Resource<Descriptor>, old: String, new: String) -> Answer<()> {
+        let base = self.node(&fd)?;
+        let now = self.machine.clock.realtime_ns()?;
+        Ok(self.machine.files.create_link(&old, base, &new, now)?)
     }
 
     fn is_same_object(
@@ -352,22 +377,22 @@ impl types::HostDescriptor for Guest {
 
     fn metadata_hash(&mut self, fd: Resource<Descriptor>) -> Answer<types::MetadataHashValue> {
         let node = self.node(&fd)?;
-        Ok(metadata_hash(self.world.files.stat(node)?))
+        Ok(metadata_hash(self.machine.files.stat(node)?))
     }
 
     fn metadata_hash_at(
         &mut self,
         fd: Resource<Descriptor>,
-        _: types::PathFlags,
+        flags: types::PathFlags,
         path: String,
     ) -> Answer<types::MetadataHashValue> {
-        let node = self.world.files.lookup(self.node(&fd)?, &path)?;
-        Ok(metadata_hash(self.world.files.stat(node)?))
+        let node = self.node_at(&fd, flags, &path)?;
+        Ok(metadata_hash(self.machine.files.stat(node)?))
     }
 
     fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
         let Descriptor { node, .. } = self.resources.delete(fd)?;
-        self.world.files.close(node);
+        self.machine.files.close(node);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use wasmtime::component::Resource;
 
 use super::Guest;
 use super::bindings::wasi::io::{error, poll, streams};
-use crate::world::{FileError, Halt, NodeId};
+use crate::machine::{FileError, Halt, NodeId};
 
 /// What an output stream takes at once, in bytes.
 const WRITE_PERMIT_BYTES: u64 = 64 << 10;
@@ -99,11 +99,11 @@ impl poll::Host for Guest {
         let Some(&first) = times.iter().min() else {
             wasmtime::bail!("poll of an empty list would never return");
         };
-        self.world
+        self.machine
             .clock
             .sleep_until(first)
             .map_err(wasmtime::Error::new)?;
-        let now = self.world.clock.peek_ns();
+        let now = self.machine.clock.peek_ns();
         Ok((0..)
             .zip(times)
             .filter(|&(_, at)| at <= now)
@@ -119,7 +119,7 @@ impl poll::HostPollable for Guest {
         Ok(at == 0
             || at
                 <= self
-                    .world
+                    .machine
                     .clock
                     .monotonic_ns()
                     .map_err(wasmtime::Error::new)?)
@@ -127,7 +127,7 @@ impl poll::HostPollable for Guest {
 
     fn block(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<()> {
         let at = self.ready_at(&pollable)?;
-        self.world
+        self.machine
             .clock
             .sleep_until(at)
             .map_err(wasmtime::Error::new)
@@ -161,15 +161,15 @@ impl Guest {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match self.resources.get_mut(stream)? {
             InputStream::Stdin => {
-                let length = self.world.stdin.remaining().min(limit);
+                let length = self.machine.stdin.remaining().min(limit);
                 if length == 0 && limit > 0 {
                     return Err(StreamError::Closed);
                 }
-                self.world.stdin.advance(length);
-                Ok(self.world.stdin.just_read(length))
+                self.machine.stdin.advance(length);
+                Ok(self.machine.stdin.just_read(length))
             }
             InputStream::File { node, offset } => {
-                let bytes = self.world.files.read_at(*node, *offset, limit)?;
+                let bytes = self.machine.files.read_at(*node, *offset, limit)?;
                 if bytes.is_empty() && limit > 0 {
                     return Err(StreamError::Closed);
                 }
@@ -181,15 +181,15 @@ impl Guest {
 
     fn put(&mut self, stream: &Resource<OutputStream>, bytes: &[u8]) -> Result<(), StreamError> {
         match self.resources.get_mut(stream)? {
-            OutputStream::Stdout => self.world.stdout.write(bytes)?,
-            OutputStream::Stderr => self.world.stderr.write(bytes),
+            OutputStream::Stdout => self.machine.stdout.write(bytes)?,
+            OutputStream::Stderr => self.machine.stderr.write(bytes),
             OutputStream::File { node, offset } => {
                 let at = match offset {
                     Some(at) => *at,
-                    None => self.world.files.stat(*node)?.size,
+                    None => self.machine.files.stat(*node)?.size,
                 };
-                let now = self.world.clock.realtime_ns()?;
-                self.world.files.write_at(*node, at, bytes, now)?;
+                let now = self.machine.clock.realtime_ns()?;
+                self.machine.files.write_at(*node, at, bytes, now)?;
                 if let Some(at) = offset {
                     *at += bytes.len() as u64;
                 }
@@ -254,7 +254,7 @@ impl streams::HostInputStream for Guest {
 
     fn drop(&mut self, stream: Resource<InputStream>) -> wasmtime::Result<()> {
         if let InputStream::File { node, .. } = self.resources.delete(stream)? {
-            self.world.files.close(node);
+            self.machine.files.close(node);
         }
         Ok(())
     }
@@ -331,7 +331,7 @@ impl streams::HostOutputStream for Guest {
 
     fn drop(&mut self, stream: Resource<OutputStream>) -> wasmtime::Result<()> {
         if let OutputStream::File { node, .. } = self.resources.delete(stream)? {
-            self.world.files.close(node);
+            self.machine.files.close(node);
         }
         Ok(())
     }

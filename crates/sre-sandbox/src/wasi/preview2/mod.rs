@@ -8,12 +8,12 @@ mod clocks;
 mod filesystem;
 mod io;
 mod random;
-mod told;
+mod recorded;
 
 use wasmtime::component::{HasSelf, Linker, ResourceType};
 
 use super::Guest;
-use crate::account::Telling;
+use crate::trace::TraceBuilder;
 
 /// Generated from the WIT.
 mod bindings {
@@ -55,8 +55,8 @@ pub(crate) fn io_resource(name: &str) -> Option<ResourceType> {
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     // The generated functions ask for the guest once per call.
     Command::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| {
-        guest.world.witness.notes(Telling::counts);
+        guest.machine.recorder.note(TraceBuilder::count_call);
         guest
     })?;
-    told::add_to_linker(linker)
+    recorded::add_to_linker(linker)
 }

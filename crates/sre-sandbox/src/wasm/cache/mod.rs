@@ -16,9 +16,9 @@
 //! settings, target. Entries are written to a temporary file and renamed; a crash leaves at most a
 //! temporary file, which a start an hour later or more removes. The folder is made with the first
 //! entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit:
-//! see `room`.
+//! see `size_limit`.
 
-mod room;
+mod size_limit;
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -32,7 +32,7 @@ use sha2::{Digest as _, Sha256};
 use sre_core::Digest;
 use wasmtime::Engine;
 
-use room::Room;
+use size_limit::SizeLimit;
 
 use crate::private::make_private;
 
@@ -45,7 +45,7 @@ type Key = [u8; KEY_BYTES];
 pub(super) struct CodeCache {
     folder: PathBuf,
     engine: Digest,
-    room: Room,
+    size_limit: SizeLimit,
     /// Filled at the first use; `None` in it when the folder cannot be used.
     key: OnceLock<Option<Key>>,
 }
@@ -60,7 +60,7 @@ impl CodeCache {
         Self {
             folder: folder.to_owned(),
             engine,
-            room: Room::new(limit_bytes),
+            size_limit: SizeLimit::new(limit_bytes),
             key: OnceLock::new(),
         }
     }
@@ -100,7 +100,7 @@ impl CodeCache {
             let code = bytes.split_off(MAC_BYTES);
             // Constant-time comparison.
             if mac(key, &path, &code).verify_slice(&bytes).is_ok() {
-                room::touch(&path);
+                size_limit::mark_used(&path);
                 return Some(code);
             }
         }
@@ -112,13 +112,13 @@ impl CodeCache {
     /// Keeps `code` for `program`. A failure costs time at the next start and nothing else.
     pub(super) fn store(&self, program: Digest, code: &[u8]) {
         let bytes = (MAC_BYTES + code.len()) as u64;
-        if !self.room.holds(bytes) {
+        if !self.size_limit.holds(bytes) {
             return;
         }
         let Some(key) = self.key() else { return };
         let path = self.path(program);
         match self.write(key, &path, code) {
-            Ok(()) => self.room.note_written(&self.folder, bytes),
+            Ok(()) => self.size_limit.note_written(&self.folder, bytes),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "compiled code could not be cached")
             }

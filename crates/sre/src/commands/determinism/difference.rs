@@ -169,12 +169,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use sre_core::{Content, Digest, Ending, Outcome, OutputDigest};
-    use sre_sandbox::wasm::Seen;
+    use sre_sandbox::wasm::HostResponse;
 
     use super::*;
 
     fn run(seen: &[(&str, &str)], output: &str) -> Run {
-        let seen = seen.iter().map(|(call, shown)| Seen {
+        let seen = seen.iter().map(|(call, shown)| HostResponse {
             call: (*call).to_owned(),
             digest: Digest::of(shown.as_bytes()),
             shown: (*shown).to_owned(),

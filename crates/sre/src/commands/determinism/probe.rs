@@ -14,7 +14,7 @@ use sre_core::{Backend, ErrorCode, Outcome, Profile};
 use sre_orchestrator::AcceptedOrder;
 #[cfg(target_os = "linux")]
 use sre_sandbox::native::{Layer, NativeOptions, NativeSandbox};
-use sre_sandbox::wasm::{Seen, WasmOptions, WasmSandbox};
+use sre_sandbox::wasm::{HostResponse, WasmOptions, WasmSandbox};
 use sre_sandbox::{Job, Sandbox, SandboxError, Stop};
 use sre_skill::{PackageLimits, Skill};
 
@@ -97,7 +97,7 @@ pub struct Run {
     pub logs: String,
     pub fuel: u64,
     /// Everything the host told it; nothing where nobody can listen.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<HostResponse>,
     /// Of a native run, which sources of difference were fixed.
     #[serde(default)]
     pub repeatability: BTreeMap<String, String>,
@@ -195,7 +195,7 @@ impl Runner {
 
     fn run(&self, job: &Job<'_>) -> Result<Run, SandboxError> {
         let (execution, seen) = match self {
-            Self::Wasm(sandbox) => sandbox.execute_witnessed(job, &Stop::new())?,
+            Self::Wasm(sandbox) => sandbox.execute_with_responses(job, &Stop::new())?,
             Self::Native(sandbox) => (sandbox.execute(job, &Stop::new())?, Vec::new()),
         };
         let output = execution.output_canonical.unwrap_or_default();

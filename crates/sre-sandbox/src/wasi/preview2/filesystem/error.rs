@@ -1,7 +1,7 @@
 //! Why a file operation failed.
 
 use super::types;
-use crate::world::{FileError, Halt};
+use crate::machine::{FileError, Halt};
 
 /// A file operation's failure on its way to the guest.
 pub enum FilesystemError {
@@ -29,6 +29,10 @@ impl From<FileError> for FilesystemError {
             FileError::Invalid => types::ErrorCode::Invalid,
             FileError::NameTooLong => types::ErrorCode::NameTooLong,
             FileError::CrossDevice => types::ErrorCode::CrossDevice,
+            FileError::TooLarge => types::ErrorCode::FileTooLarge,
+            FileError::Loop => types::ErrorCode::Loop,
+            FileError::Busy => types::ErrorCode::Busy,
+            FileError::TooManyLinks => types::ErrorCode::TooManyLinks,
         })
     }
 }

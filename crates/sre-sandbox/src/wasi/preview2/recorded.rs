@@ -1,7 +1,7 @@
 //! The calls by which a component decides its outcome: those that reach standard output, and exit.
 //!
 //! They do what the generated ones do, in whose place they stand. But they have the store, so a
-//! witness can be told how much fuel had been used.
+//! recorder can be told how much fuel had been used.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -14,18 +14,18 @@ use super::io::{InputStream, OutputStream, StreamError};
 type Stream = Resource<OutputStream>;
 type Answer<T> = wasmtime::Result<(Result<T, streams::StreamError>,)>;
 
-/// Tells a witness of a call.
+/// Tells a recorder of a call.
 fn note<'a>(
     store: &'a mut StoreContextMut<'_, Guest>,
     name: &'static str,
 ) -> wasmtime::Result<&'a mut Guest> {
-    if store.data().world.witness.is_on() {
+    if store.data().machine.recorder.is_on() {
         let left = store.get_fuel()?;
         store
             .data()
-            .world
-            .witness
-            .notes(|telling| telling.calls(name, left));
+            .machine
+            .recorder
+            .note(|trace| trace.note_call(name, left));
     }
     Ok(store.data_mut())
 }

@@ -6,34 +6,30 @@ use std::sync::Arc;
 
 use sre_skill::Skill;
 
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NodeKind {
-    File,
-    Directory,
-}
+use super::node::NodeId;
 
-/// The package's files. Node 0 is the root; numbers follow the sorted paths, so they are the same
+/// The package's files. Node 0 is `/skill`; numbers follow the sorted paths, so they are the same
 /// on every host.
 pub(crate) struct PackageTree {
     nodes: Vec<PackageNode>,
 }
 
 pub(super) struct PackageNode {
-    name: String,
     pub(super) content: PackageContent,
+    /// The folder it is in; the root is its own.
+    pub(super) parent: u32,
 }
 
 pub(super) enum PackageContent {
     File(Arc<[u8]>),
-    Directory(BTreeMap<String, usize>),
+    Directory(BTreeMap<Arc<str>, NodeId>),
 }
 
 impl PackageTree {
     pub(crate) fn new(skill: &Skill) -> Self {
         let root = PackageNode {
-            name: String::new(),
             content: PackageContent::Directory(BTreeMap::new()),
+            parent: 0,
         };
         let mut tree = Self { nodes: vec![root] };
         for file in skill.files() {
@@ -47,33 +43,25 @@ impl PackageTree {
         tree
     }
 
-    fn entry(
-        &mut self,
-        directory: usize,
-        name: &str,
-        make: impl FnOnce() -> PackageContent,
-    ) -> usize {
-        let next = self.nodes.len();
-        let PackageContent::Directory(entries) = &mut self.nodes[directory].content else {
+    fn entry(&mut self, folder: u32, name: &str, make: impl FnOnce() -> PackageContent) -> u32 {
+        // A package holds far fewer files than a `u32` counts.
+        let next = self.nodes.len() as u32;
+        let PackageContent::Directory(entries) = &mut self.nodes[folder as usize].content else {
             // A checked package has no path that is both a file and a folder.
-            return directory;
+            return folder;
         };
-        if let Some(&node) = entries.get(name) {
+        if let Some(&NodeId::Package(node)) = entries.get(name) {
             return node;
         }
-        entries.insert(name.to_owned(), next);
+        entries.insert(Arc::from(name), NodeId::Package(next));
         self.nodes.push(PackageNode {
-            name: name.to_owned(),
             content: make(),
+            parent: folder,
         });
         next
     }
 
-    pub(super) fn name(&self, node: usize) -> &str {
-        &self.nodes[node].name
-    }
-
-    pub(super) fn node(&self, node: usize) -> &PackageNode {
-        &self.nodes[node]
+    pub(super) fn node(&self, node: u32) -> &PackageNode {
+        &self.nodes[node as usize]
     }
 }

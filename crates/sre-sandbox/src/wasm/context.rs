@@ -8,7 +8,7 @@ use super::cache::CodeCache;
 use super::compilers::COMPILERS;
 use super::engine::{self, Tuning};
 use super::image::{self, Images};
-use super::program::MachineOptions;
+use super::program::EngineOptions;
 use super::ticker::Ticker;
 use super::{complexity, interpreter};
 use crate::SandboxError;
@@ -16,7 +16,7 @@ use crate::wasi::preview2::CommandPre;
 use crate::wasi::{Guest, preview1, preview2};
 
 /// Programs of one machine run on its engine alone.
-pub(super) struct Machine {
+pub(super) struct EngineContext {
     pub(super) engine: Engine,
     pub(super) ticker: Ticker,
     pub(super) tuning: Tuning,
@@ -34,19 +34,19 @@ pub(super) enum Code {
     Component(CommandPre<Guest>),
 }
 
-/// Who wrote a program.
+/// How far the author of a program is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Author {
-    /// A stranger: it may be made to keep the compiler busy, and gets what the command world
-    /// offers.
-    Stranger,
-    /// We: a language runtime, known by its digest. It may import sockets, which its C library does
-    /// and nobody calls.
-    House,
+pub(super) enum Trust {
+    /// A customer or a third party: the program may be made to keep the compiler busy, and gets
+    /// only what the command world offers.
+    Untrusted,
+    /// This project: a language runtime, known by its digest. It may import sockets, because its C
+    /// library does, although nothing calls them.
+    FirstParty,
 }
 
-impl Machine {
-    pub(super) fn new(tuning: Tuning, options: &MachineOptions) -> Result<Self, SandboxError> {
+impl EngineContext {
+    pub(super) fn new(tuning: Tuning, options: &EngineOptions) -> Result<Self, SandboxError> {
         let engine = engine::build(&tuning, options.slots, options.pooling)?;
         let bug = |error: wasmtime::Error| SandboxError::Bug(format!("{error:#}"));
         let mut linker = Linker::new(&engine);
@@ -69,15 +69,10 @@ impl Machine {
     }
 
     /// The program that was compiled before under `digest`, or else what `binary` compiles to.
-    pub(super) fn load(
-        &self,
-        binary: &[u8],
-        digest: Digest,
-        author: Author,
-    ) -> Result<Code, String> {
-        match self.load_compiled(digest, author) {
+    pub(super) fn load(&self, binary: &[u8], digest: Digest, trust: Trust) -> Result<Code, String> {
+        match self.load_compiled(digest, trust) {
             Some(code) => Ok(code),
-            None => self.compile(binary, digest, author),
+            None => self.compile(binary, digest, trust),
         }
     }
 
@@ -86,14 +81,14 @@ impl Machine {
         &self,
         binary: &[u8],
         digest: Digest,
-        author: Author,
+        trust: Trust,
     ) -> Result<Code, String> {
         if !binary.starts_with(b"\0asm") {
             return Err(String::from(
                 "not a WebAssembly program: it does not start with \\0asm",
             ));
         }
-        if author == Author::Stranger {
+        if trust == Trust::Untrusted {
             complexity::check(binary)?;
         }
         let _turn = COMPILERS.turn();
@@ -104,7 +99,7 @@ impl Machine {
         if binary.get(6..8) == Some(&[1, 0]) {
             let component = Component::from_binary(&self.engine, binary).map_err(invalid)?;
             timed();
-            let code = self.link_component(&component, author)?;
+            let code = self.link_component(&component, trust)?;
             self.keep(digest, || component.serialize());
             Ok(code)
         } else {
@@ -117,7 +112,7 @@ impl Machine {
     }
 
     /// The program that was compiled before under `digest`, without its binary.
-    pub(super) fn load_compiled(&self, digest: Digest, author: Author) -> Option<Code> {
+    pub(super) fn load_compiled(&self, digest: Digest, trust: Trust) -> Option<Code> {
         let code = self.cache.as_ref()?.load(digest)?;
         let report =
             |error: String| tracing::warn!(%error, "cached code does not load; compiling again");
@@ -132,7 +127,7 @@ impl Machine {
                 let component = deserialize::component(&self.engine, &code)
                     .map_err(|error| report(error.to_string()))
                     .ok()?;
-                self.link_component(&component, author).map_err(report).ok()
+                self.link_component(&component, trust).map_err(report).ok()
             }
         }
     }
@@ -175,15 +170,15 @@ impl Machine {
         Ok(Code::Module(linked))
     }
 
-    fn link_component(&self, component: &Component, author: Author) -> Result<Code, String> {
+    fn link_component(&self, component: &Component, trust: Trust) -> Result<Code, String> {
         let unoffered = |error: wasmtime::Error| {
             format!(
                 "it imports what is not offered: {error:#}; the wasi:cli command world without sockets is"
             )
         };
-        let linked = match author {
-            Author::Stranger => self.component_linker.instantiate_pre(component),
-            Author::House => {
+        let linked = match trust {
+            Trust::Untrusted => self.component_linker.instantiate_pre(component),
+            Trust::FirstParty => {
                 let mut linker = self.component_linker.clone();
                 interpreter::refuse_sockets(&mut linker, component).map_err(unoffered)?;
                 linker.instantiate_pre(component)

@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 
-use super::{Halt, Witness};
+use super::{CallRecorder, Halt};
 
 /// What a read of the clock takes, and the resolution it reports: one microsecond.
 pub(crate) const CLOCK_RESOLUTION_NS: u64 = 1_000;
@@ -16,11 +16,11 @@ pub(crate) struct VirtualClock {
     start_ns: u64,
     elapsed_ns: u64,
     limit_ns: u64,
-    witness: Witness,
+    recorder: CallRecorder,
 }
 
 impl VirtualClock {
-    pub(crate) fn new(start: Timestamp, limit_ms: u64, witness: Witness) -> Self {
+    pub(crate) fn new(start: Timestamp, limit_ms: u64, recorder: CallRecorder) -> Self {
         // WASI counts nanoseconds since 1970 in 64 bits, which end in 2554; moments outside are
         // moved to the near end.
         let start_ns =
@@ -29,7 +29,7 @@ impl VirtualClock {
             start_ns,
             elapsed_ns: 0,
             limit_ns: limit_ms.saturating_mul(1_000_000),
-            witness,
+            recorder,
         }
     }
 
@@ -41,14 +41,15 @@ impl VirtualClock {
     pub(crate) fn realtime_ns(&mut self) -> Result<u64, Halt> {
         self.advance(CLOCK_RESOLUTION_NS)?;
         let now = self.start_ns.saturating_add(self.elapsed_ns);
-        self.witness.saw_number("wall clock", now);
+        self.recorder.record_number("wall clock", now);
         Ok(now)
     }
 
     /// Nanoseconds since the guest started.
     pub(crate) fn monotonic_ns(&mut self) -> Result<u64, Halt> {
         self.advance(CLOCK_RESOLUTION_NS)?;
-        self.witness.saw_number("monotonic clock", self.elapsed_ns);
+        self.recorder
+            .record_number("monotonic clock", self.elapsed_ns);
         Ok(self.elapsed_ns)
     }
 

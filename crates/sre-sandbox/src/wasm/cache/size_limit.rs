@@ -22,19 +22,19 @@ const TOUCHED_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// What even a small file takes.
 const FILE_BYTES: u64 = 4096;
 
-pub(super) struct Room {
+pub(super) struct SizeLimit {
     limit_bytes: u64,
     /// `None` before the first look.
-    seen: Mutex<Option<Seen>>,
+    seen: Mutex<Option<HostResponse>>,
 }
 
-struct Seen {
+struct HostResponse {
     /// What was there, with what this process has written since.
     total_bytes: u64,
     written_bytes: u64,
 }
 
-impl Room {
+impl SizeLimit {
     pub(super) const fn new(limit_bytes: u64) -> Self {
         Self {
             limit_bytes,
@@ -60,15 +60,15 @@ impl Room {
                 return;
             }
         }
-        *seen = Some(Seen {
-            total_bytes: make_room(folder, self.limit_bytes),
+        *seen = Some(HostResponse {
+            total_bytes: evict(folder, self.limit_bytes),
             written_bytes: 0,
         });
     }
 }
 
 /// Notes that the entry at `path` was of use.
-pub(super) fn touch(path: &Path) {
+pub(super) fn mark_used(path: &Path) {
     let touched = || -> std::io::Result<()> {
         let file = fs::OpenOptions::new().write(true).open(path)?;
         if file
@@ -88,7 +88,7 @@ pub(super) fn touch(path: &Path) {
 
 /// Removes entries until an eighth of the limit is free, if there are more than the limit; returns
 /// the bytes of the others.
-fn make_room(folder: &Path, limit_bytes: u64) -> u64 {
+fn evict(folder: &Path, limit_bytes: u64) -> u64 {
     let mut entries: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()

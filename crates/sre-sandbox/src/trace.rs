@@ -1,7 +1,7 @@
 //! What a guest told its host, call by call: for whoever must say which call contradicts somebody's
 //! word.
 //!
-//! Only a recorded run has an account
+//! Only a recorded run has an trace
 //! ([`Sandbox::execute_recorded`](crate::Sandbox::execute_recorded)). It keeps the calls that
 //! decide the outcome, which are those that print and the one that exits; the others are counted.
 
@@ -25,7 +25,7 @@ pub struct HostCall {
 
 /// What a guest told its host, and how it ended.
 #[derive(Debug, Clone)]
-pub struct Account {
+pub struct CallTrace {
     /// Everything it printed to standard output, up to the output limit.
     pub printed: Vec<u8>,
     /// How it ended.
@@ -40,7 +40,7 @@ pub struct Account {
     writes: Vec<Write>,
 }
 
-impl Account {
+impl CallTrace {
     /// The call that printed the byte at `at`; `None` beyond the end.
     #[must_use]
     pub fn call_that_printed(&self, at: usize) -> Option<HostCall> {
@@ -85,10 +85,10 @@ struct Write {
     more: u64,
 }
 
-/// An account as it grows.
+/// An trace as it grows.
 #[cfg(feature = "wasm")]
 #[derive(Default)]
-pub(crate) struct Telling {
+pub(crate) struct TraceBuilder {
     calls: u64,
     function: &'static str,
     descriptor: Option<u32>,
@@ -99,25 +99,25 @@ pub(crate) struct Telling {
 }
 
 #[cfg(feature = "wasm")]
-impl Telling {
+impl TraceBuilder {
     /// A call of which nothing but its number is needed.
-    pub(crate) fn counts(&mut self) {
+    pub(crate) fn count_call(&mut self) {
         self.calls += 1;
     }
 
     /// A call that may print or exit, at which so much fuel was left.
-    pub(crate) fn calls(&mut self, function: &'static str, fuel_left: u64) {
+    pub(crate) fn note_call(&mut self, function: &'static str, fuel_left: u64) {
         self.calls += 1;
         (self.function, self.fuel_left, self.descriptor) = (function, fuel_left, None);
     }
 
     /// The current call writes to standard output as this descriptor.
-    pub(crate) fn writes_to(&mut self, descriptor: u32) {
+    pub(crate) fn note_descriptor(&mut self, descriptor: u32) {
         self.descriptor = Some(descriptor);
     }
 
     /// The current call prints `length` bytes, of which `kept` had room.
-    pub(crate) fn prints(&mut self, length: usize, kept: usize) {
+    pub(crate) fn note_write(&mut self, length: usize, kept: usize) {
         let length = length as u64;
         self.printed += kept;
         let full = self.writes.len() >= KEPT_LIMIT;
@@ -145,13 +145,13 @@ impl Telling {
     }
 
     /// The current call exits.
-    pub(crate) fn exits(&mut self, code: i32) {
+    pub(crate) fn note_exit(&mut self, code: i32) {
         self.exit_code = Some(code);
     }
 
-    /// The account of a guest that had `fuel` in all and ended so.
-    pub(crate) fn finish(self, ending: Ending, fuel: u64, printed: &[u8]) -> Account {
-        let mut account = Account {
+    /// The trace of a guest that had `fuel` in all and ended so.
+    pub(crate) fn finish(self, ending: Ending, fuel: u64, printed: &[u8]) -> CallTrace {
+        let mut trace = CallTrace {
             printed: printed.to_vec(),
             ending,
             ended_by: None,
@@ -159,8 +159,8 @@ impl Telling {
             fuel,
             writes: self.writes,
         };
-        account.ended_by = match (ending, self.exit_code) {
-            (Ending::OutputLimit, _) => account.writes.last().map(|write| account.call(write)),
+        trace.ended_by = match (ending, self.exit_code) {
+            (Ending::OutputLimit, _) => trace.writes.last().map(|write| trace.call(write)),
             (_, Some(code)) => {
                 let fuel = fuel.saturating_sub(self.fuel_left);
                 Some(HostCall {
@@ -171,6 +171,6 @@ impl Telling {
             }
             (_, None) => None,
         };
-        account
+        trace
     }
 }

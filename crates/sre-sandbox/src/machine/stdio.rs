@@ -1,20 +1,20 @@
 //! The guest's standard streams.
 
-use super::{Halt, Witness};
+use super::{CallRecorder, Halt};
 
 /// Bytes to read, once.
 pub(crate) struct Stdin {
     bytes: Vec<u8>,
     at: usize,
-    witness: Witness,
+    recorder: CallRecorder,
 }
 
 impl Stdin {
-    pub(crate) fn new(bytes: Vec<u8>, witness: Witness) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, recorder: CallRecorder) -> Self {
         Self {
             bytes,
             at: 0,
-            witness,
+            recorder,
         }
     }
 
@@ -29,8 +29,8 @@ impl Stdin {
     pub(crate) fn advance(&mut self, length: usize) {
         let from = self.at;
         self.at = self.bytes.len().min(self.at.saturating_add(length));
-        self.witness
-            .saw("standard input", &self.bytes[from..self.at]);
+        self.recorder
+            .record_response("standard input", &self.bytes[from..self.at]);
     }
 
     /// The last `length` bytes that were read.
@@ -47,29 +47,30 @@ impl Stdin {
 pub(crate) struct Stdout {
     bytes: Vec<u8>,
     limit: usize,
-    witness: Witness,
+    recorder: CallRecorder,
 }
 
 impl Stdout {
-    pub(crate) fn new(limit: usize, witness: Witness) -> Self {
+    pub(crate) fn new(limit: usize, recorder: CallRecorder) -> Self {
         Self {
             bytes: Vec::new(),
             limit,
-            witness,
+            recorder,
         }
     }
 
     /// The guest is about to write as `descriptor`.
     pub(crate) fn through(&self, descriptor: u32) {
-        self.witness.notes(|telling| telling.writes_to(descriptor));
+        self.recorder
+            .note(|trace| trace.note_descriptor(descriptor));
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Halt> {
         let room = self.limit - self.bytes.len();
         let kept = bytes.len().min(room);
         self.bytes.extend_from_slice(&bytes[..kept]);
-        self.witness
-            .notes(|telling| telling.prints(bytes.len(), kept));
+        self.recorder
+            .note(|trace| trace.note_write(bytes.len(), kept));
         if bytes.len() > room {
             Err(Halt::OutputLimit)
         } else {
