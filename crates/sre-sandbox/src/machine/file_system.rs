@@ -169,7 +169,8 @@ impl FileSystem {
             .map(drop)
     }
 
-    /// Makes a symbolic link at `path`. Its target need not exist, and is checked when it is used.
+    /// Makes a symbolic link at `path`. Its target need not exist. An absolute one is refused, as
+    /// WASI has it.
     pub(crate) fn create_link(
         &mut self,
         target: &str,
@@ -178,6 +179,9 @@ impl FileSystem {
         now_ns: u64,
     ) -> Result<(), FileError> {
         path::check(target)?;
+        if target.starts_with('/') {
+            return Err(FileError::NotPermitted);
+        }
         let entry = self.free_entry(base, path)?;
         if entry.as_folder {
             return Err(FileError::NotFound);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::file_system::FileSystem;
 use super::node::{FileError, NodeId, NodeKind};
-use super::path::{NAME_LIMIT_BYTES, PATH_LIMIT_BYTES};
+use super::path::{self, NAME_LIMIT_BYTES, PATH_LIMIT_BYTES};
 use super::storage::{Content, Directory, FileData};
 use crate::{FileNode, Files};
 
@@ -35,7 +35,10 @@ impl FileSystem {
                     Content::File(FileData::given(Arc::clone(bytes), *sha256)),
                     *executable,
                 ),
-                FileNode::Link(target) => (Content::Link(Arc::clone(target)), false),
+                FileNode::Link(target) => {
+                    check_target(path, target)?;
+                    (Content::Link(Arc::clone(target)), false)
+                }
             };
             if self
                 .entries(folder)
@@ -76,6 +79,16 @@ fn check(path: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{path:?} is no path of a file in a tree"))
+    }
+}
+
+fn check_target(path: &str, target: &str) -> Result<(), String> {
+    if path::check(target).is_ok() && !target.starts_with('/') {
+        Ok(())
+    } else {
+        Err(format!(
+            "{path}: {target:?} is no target of a link in a tree"
+        ))
     }
 }
 

@@ -19,9 +19,9 @@ pub(crate) struct FileLimits {
 impl FileLimits {
     pub(crate) fn of(profile: &Profile) -> Self {
         Self {
-            bytes: 64 << 20,
+            bytes: profile.files_limit_bytes,
             tmp_bytes: profile.tmp_limit_bytes,
-            names: 10_000,
+            names: profile.files_limit_count,
         }
     }
 }

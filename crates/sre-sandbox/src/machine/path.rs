@@ -1,14 +1,13 @@
 //! Where a path of the guest's leads.
 //!
 //! Resolution never leaves the virtual root: a path may not climb above the folder it is relative
-//! to, the target of a link may climb as far as the virtual root and no further, and the target of
-//! an absolute link begins there.
+//! to, and the target of a link, which is never absolute, may climb as far as the virtual root and
+//! no further.
 
 use std::borrow::Cow;
 
 use super::file_system::FileSystem;
 use super::node::{FileError, NodeId, NodeKind};
-use super::storage::ROOT;
 
 /// Longest path a guest may name, and longest target of a link, in bytes. The same as the longest
 /// path of a file in a committed tree.
@@ -103,8 +102,7 @@ impl FileSystem {
                 && (!is_last || follow || as_folder)
             {
                 *links_left = links_left.checked_sub(1).ok_or(FileError::Loop)?;
-                let from = if target.starts_with('/') { ROOT } else { at };
-                let place = self.walk(from, None, target, true, links_left)?;
+                let place = self.walk(at, None, target, true, links_left)?;
                 if is_last {
                     return Ok(place.as_end_of(as_folder));
                 }
