@@ -25,7 +25,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterable, Sequence
 
 from skill_reader import javascript, python, rules, shell
@@ -227,7 +226,6 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="one line a program")
     parser.add_argument("--format", choices=("human", "json"), default="human")
     options = parser.parse_args()
-    warnings.simplefilter("ignore", SyntaxWarning)  # of the scripts that are read
     for folder in options.folders:
         if not folder.is_dir():
             parser.error(f"{folder} is no folder")

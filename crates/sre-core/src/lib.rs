@@ -47,7 +47,10 @@ pub use outcome::{BadOutputReason, Ending, JsonResult, Outcome, TrapKind};
 pub use profile::{
     Backend, Engine, LANGUAGE_RUNTIME, ProcessLimits, Profile, Seed, SeedParseError,
 };
-pub use result::{CommitResult, CommitStatus, Isolation, OrderResult, OrderStatus, Resources};
+pub use result::{
+    CommandResult, CommitResult, CommitStatus, FileChange, Isolation, OrderResult, OrderStatus,
+    Resources, Stdout,
+};
 pub use tree::{Change, ChangeKind, Tree, TreeEntry, TreeError, check_path};
 pub use units::{ByteSize, ByteSizeError};
 pub use verdict::{Check, CheckStatus, Method, Verdict, VerifyResult};

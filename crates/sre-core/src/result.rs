@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AcceptExit, Backend, Commitment, CommitmentDigest, OrderId, OutputDigest, VerifyResult,
+    AcceptExit, Backend, BlobDigest, ChangeKind, Commitment, CommitmentDigest, OrderId,
+    OutputDigest, TreeDigest, VerifyResult,
 };
 
 /// The terminal state of an order.
@@ -28,10 +29,74 @@ pub struct OrderResult {
     pub error_code: Option<String>,
     /// The skill's JSON value; null unless it returned one.
     pub output: Option<Value>,
+    /// What the program did as a command; its members are absent in the JSON contract, and where
+    /// nothing was committed.
+    #[serde(flatten)]
+    pub command: Option<CommandResult>,
     /// Attempts made, 1 or more.
     pub attempts: u32,
     /// The skill's standard error, capped; a last line says so when it was cut.
     pub logs: String,
+}
+
+/// What a program did in the command contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandResult {
+    /// Its exit code; null where it did not end by itself.
+    pub exit_code: Option<i32>,
+    /// What it printed.
+    pub stdout: Stdout,
+    /// What it changed below `/workspace`, sorted by path; at most
+    /// [`CommandResult::FILES_LIMIT`] of them.
+    pub files: Vec<FileChange>,
+    /// How many changes there are.
+    pub files_changed: u64,
+    /// Digest of the tree that `/workspace` held at the end.
+    pub tree: TreeDigest,
+    /// Digest of the tree that `$HOME` held at the end; absent unless the invocation gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home_tree: Option<TreeDigest>,
+}
+
+impl CommandResult {
+    /// Most entries of [`CommandResult::files`]. The tree has the rest.
+    pub const FILES_LIMIT: usize = 10_000;
+}
+
+/// Standard output of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stdout {
+    /// SHA-256 of the bytes.
+    pub sha256: BlobDigest,
+    /// Their number.
+    pub size: u64,
+    /// The text, where it is UTF-8 and at most [`Stdout::TEXT_LIMIT_BYTES`] long; else null.
+    pub text: Option<String>,
+}
+
+impl Stdout {
+    /// Longest [`Stdout::text`], in bytes: 64 KiB.
+    pub const TEXT_LIMIT_BYTES: u64 = 64 << 10;
+}
+
+/// What happened to a file or link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Where it is, relative to `/workspace`.
+    pub path: String,
+    /// What happened.
+    pub change: ChangeKind,
+    /// Its size in bytes; null for a link and for what was deleted.
+    pub size: Option<u64>,
+    /// SHA-256 of its bytes; null for a link and for what was deleted.
+    pub sha256: Option<BlobDigest>,
+    /// Whether it may be executed.
+    pub executable: bool,
+    /// Where the bytes are; null for a link and for what was deleted.
+    pub uri: Option<String>,
+    /// Where a link leads; absent for a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// How an order ended.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sre_core::{BlobDigest, OrderResult, SkillDigest};
+use sre_core::{BlobDigest, InvocationDigest, OrderResult, SkillDigest};
 
 use crate::error::JournalError;
 use crate::verdict_ledger::Finality;
@@ -72,6 +72,8 @@ pub enum GcRoot {
     Result(Box<OrderResult>),
     /// The skill of an open order, or one that was uploaded.
     Skill(SkillDigest),
+    /// The invocation of an open order, with everything that it names.
+    Invocation(InvocationDigest),
     /// A blob that was uploaded.
     Blob(BlobDigest),
 }

@@ -8,6 +8,8 @@ use sre_core::{OrderId, SandboxConfig};
 use sre_skill::{LocalPaths, Skill, SkillError, SkillPackage};
 use url::Url;
 
+use crate::invocation::InvocationConfig;
+
 /// An order as submitted. [`OrderConfig::new`] fills in the defaults that are named at each field.
 #[derive(Debug, Clone)]
 pub struct OrderConfig {
@@ -17,6 +19,8 @@ pub struct OrderConfig {
     pub skill_package: SkillPackage,
     /// A JSON object. Default `{}`.
     pub input_data: Value,
+    /// Runs a program of the package as a command instead of the JSON contract. Default none.
+    pub invocation: Option<InvocationConfig>,
     /// Wall-clock limit of one attempt's execution and commit, in seconds. Default 300.
     pub timeout_seconds: f64,
     /// Further attempts after a retryable failure. Default 0.
@@ -57,6 +61,7 @@ struct Wire {
     skill_package: Value,
     #[serde(default = "empty_object")]
     input_data: Value,
+    invocation: Option<InvocationConfig>,
     timeout_seconds: Option<f64>,
     #[serde(default)]
     max_retries: u32,
@@ -87,6 +92,7 @@ impl OrderConfig {
             order_id,
             skill_package: skill_package.into(),
             input_data: empty_object(),
+            invocation: None,
             timeout_seconds: Self::DEFAULT_TIMEOUT_SECONDS,
             max_retries: 0,
             retry_on_timeout: false,
@@ -136,6 +142,7 @@ impl OrderConfig {
             order_id: wire.order_id,
             skill_package: package(wire.skill_package)?,
             input_data: wire.input_data,
+            invocation: wire.invocation,
             timeout_seconds: wire
                 .timeout_seconds
                 .unwrap_or(Self::DEFAULT_TIMEOUT_SECONDS),

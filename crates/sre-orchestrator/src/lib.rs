@@ -21,6 +21,7 @@ mod config;
 #[cfg(feature = "wasm")]
 mod embedded;
 mod fair_gate;
+mod invocation;
 mod limits;
 mod listeners;
 mod meter;
@@ -44,6 +45,10 @@ pub use config::{ConfigError, OrderConfig};
 pub use embedded::{
     DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder,
     default_data_folder, execute_skill_order,
+};
+pub use invocation::{
+    ContentConfig, FileConfig, FolderConfig, Inputs, InputsError, InvocationConfig, NoInputs,
+    OrderFolder, StoredInputs,
 };
 pub use limits::OperatorLimits;
 pub use meter::{Meter, MeteredStage, NoMeter};

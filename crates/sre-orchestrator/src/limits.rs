@@ -45,6 +45,10 @@ pub struct OperatorLimits {
     pub files_count: u64,
     /// Cap of that number. Default 100,000.
     pub files_cap_count: u64,
+    /// Cap of the files that `/workspace` and `$HOME` hold at the start. Default 100,000.
+    pub initial_files_cap: u64,
+    /// Cap of standard input in the command contract, in bytes. Default 64 MiB.
+    pub stdin_cap_bytes: u64,
     /// Default processes and threads of a native guest. Default 64.
     pub pids: u64,
     /// Cap of processes and threads. Default 1,024.
@@ -80,6 +84,8 @@ impl Default for OperatorLimits {
             files_cap_bytes: 512 << 20,
             files_count: 10_000,
             files_cap_count: 100_000,
+            initial_files_cap: 100_000,
+            stdin_cap_bytes: 64 << 20,
             pids: 64,
             pids_cap: 1024,
             cpu_quota_us: 50_000,
@@ -104,6 +110,8 @@ impl OperatorLimits {
             tmp_bytes: self.tmp_bytes,
             files_bytes: self.files_cap_bytes,
             files_count: self.files_cap_count,
+            initial_files: self.initial_files_cap,
+            stdin_bytes: self.stdin_cap_bytes,
             time: self.execution_time_cap,
             pids: self.pids_cap,
         }

@@ -30,6 +30,7 @@ pub struct Orchestrator {
     pub(crate) fair_gate: FairGate,
     pub(crate) commit: Arc<dyn Commit>,
     pub(crate) verify: Arc<dyn Verify>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) skills: SkillCache,
     pub(crate) journal: Arc<dyn Journal>,
     courier: Arc<Courier>,
@@ -152,7 +153,7 @@ impl Orchestrator {
         } = parts;
         let courier = Courier::new(Arc::clone(&journal), callback, schedule, Arc::clone(&meter));
         let courier = Arc::new(courier.with_tracing(tracing.clone()));
-        let (skills, listeners) = (SkillCache::new(store), Listeners::default());
+        let (skills, listeners) = (SkillCache::new(Arc::clone(&store)), Listeners::default());
         let fair_gate =
             FairGate::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
         Self {
@@ -160,6 +161,7 @@ impl Orchestrator {
             fair_gate,
             commit,
             verify,
+            store,
             skills,
             journal,
             courier,
@@ -197,6 +199,12 @@ impl Orchestrator {
     #[must_use]
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.journal
+    }
+
+    /// The store that everything is kept in.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     /// The skills of orders.
@@ -248,7 +256,7 @@ impl Orchestrator {
         order: AcceptedOrder,
         observer: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<OrderResult, ExecuteError> {
-        let span = tracing::info_span!("order", order_id = %order.order_id);
+        let span = tracing::info_span!("order", order_id = %order.attempt.order_id);
         let work = async {
             tokio::select! {
                 result = self.execute_in_span(order, observer) => result,
@@ -263,9 +271,9 @@ impl Orchestrator {
         order: AcceptedOrder,
         observer: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<OrderResult, ExecuteError> {
-        // Before the order is accepted: whoever takes it over needs the skill. Without an order it
-        // harms nobody.
-        self.skills.put(&order.skill).await?;
+        // Before the order is accepted: a worker that takes it over needs its inputs. Without an
+        // order they do no harm.
+        self.store_inputs(&order).await?;
         let mut lease = match self
             .journal
             .accept(order.to_record(LOCAL, None), AcquirePolicy::Always)
@@ -282,19 +290,23 @@ impl Orchestrator {
                 self.report(&order).await;
                 return Ok(*result);
             }
-            Accepted::Conflict => return Err(ExecuteError::Conflict(order.order_id)),
-            Accepted::Reserved => return Err(ExecuteError::Forgotten(order.order_id)),
+            Accepted::Conflict => {
+                return Err(ExecuteError::Conflict(order.attempt.order_id.clone()));
+            }
+            Accepted::Reserved => {
+                return Err(ExecuteError::Forgotten(order.attempt.order_id.clone()));
+            }
         };
         // If the process dies from here on, the lease dies with it: a service that shares the
         // folder makes the next attempt, or the order stays open until it is submitted again. Blobs
         // that were stored meanwhile harm nobody.
         loop {
             let Some(held) = lease else {
-                return self.follow(&order.order_id, observer).await;
+                return self.follow(&order.attempt.order_id, observer).await;
             };
             let sequence = held.sequence();
             let never = std::future::pending();
-            match self.attempt(&order, held, observer, never).await? {
+            match self.attempt(&order.attempt, held, observer, never).await? {
                 Ended::Finished(result) => {
                     // From here on result and callback are durable. If the process dies now, the
                     // callback stays in the outbox.
@@ -315,7 +327,17 @@ impl Orchestrator {
         }
     }
 
-    /// Waits for the result of an order that somebody else works on.
+    /// Stores what the order needs, so that any worker can run it. When this returns, it is
+    /// durable.
+    pub(crate) async fn store_inputs(&self, order: &AcceptedOrder) -> Result<(), StoreError> {
+        self.skills.put(order.skill()).await?;
+        match &order.resolved {
+            Some(resolved) => self.store.put(resolved.new_blobs()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the result of an order that another worker has.
     async fn follow(
         &self,
         order_id: &OrderId,
@@ -352,7 +374,7 @@ impl Orchestrator {
         if order.callback_url.is_none() {
             return;
         }
-        match self.journal.sequence(&order.order_id).await {
+        match self.journal.sequence(&order.attempt.order_id).await {
             Ok(Some(sequence)) => self.courier.deliver_one(sequence).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the outbox cannot be read"),

@@ -54,9 +54,9 @@ impl Acceptance {
             Err(_) => return Ok(SelfTest::Busy),
         };
         let job = OwnedJob {
-            skill: order.skill,
-            input: order.input,
-            profile: order.profile,
+            skill: order.attempt.skill,
+            input: order.attempt.input,
+            profile: order.attempt.profile,
             time_limit: RUN_TIME_LIMIT,
             language_runtime: None,
         };

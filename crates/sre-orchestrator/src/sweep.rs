@@ -119,6 +119,7 @@ async fn needed(
     let mut visit = |root| match root {
         GcRoot::Blob(digest) => uploads.push(digest),
         GcRoot::Skill(digest) => walk.add_blob(BlobRole::Manifest, digest),
+        GcRoot::Invocation(digest) => walk.add_blob(BlobRole::Invocation, digest),
         GcRoot::Result(result) => {
             if let Some(claim) = &result.commit_result {
                 walk.add_claim(claim);

@@ -209,6 +209,7 @@ impl From<AcceptError> for Failure {
             AcceptError::InputSchema(_) => {
                 Self::new("InvalidInput", code, error.to_string()).in_field("input_data")
             }
+            AcceptError::Inputs(_) => Self::new("StoreError", code, error.to_string()),
             AcceptError::Sandbox(ref cause) => match cause.kind() {
                 ErrorKind::Rejected => {
                     Self::new("InvalidSkill", code, error.to_string()).in_field("skill_package")

@@ -63,7 +63,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("receipt.tlog-proof", proof.to_string().into_bytes()),
         ("bundle.sre-bundle", bundle(&returned).to_bytes()),
         (
-            "secret-of-nobody.pem",
+            "example-secret.pem",
             node(1).secret.to_pem().as_bytes().to_vec(),
         ),
         ("public.pem", node(1).secret.public().to_pem().into_bytes()),
@@ -123,7 +123,7 @@ fn the_first_version_is_still_read() {
         2
     );
     assert_eq!(TlogProof::parse(&proof).expect("a proof").checkpoint, note);
-    let secret = SecretKey::from_pem(&text("secret-of-nobody.pem")).expect("a secret key");
+    let secret = SecretKey::from_pem(&text("example-secret.pem")).expect("a secret key");
     assert_eq!(
         secret.public(),
         PublicKey::from_pem(&text("public.pem")).expect("a public key")

@@ -34,6 +34,10 @@ pub struct ReplayLimits {
     pub files_bytes: u64,
     /// Files, folders and links that the guest may make. Default 100,000.
     pub files_count: u64,
+    /// Files and links in `/workspace` and `$HOME` at the start. Default 100,000.
+    pub initial_files: u64,
+    /// Standard input in the command contract, in bytes. Default 64 MiB.
+    pub stdin_bytes: u64,
     /// How far the guest's clock may advance; the replay itself may take twice that. Default 300 s.
     pub time: Duration,
     /// Processes and threads of a native guest. Default 1,024.
@@ -51,6 +55,8 @@ impl Default for ReplayLimits {
             tmp_bytes: 64 << 20,
             files_bytes: 512 << 20,
             files_count: 100_000,
+            initial_files: 100_000,
+            stdin_bytes: 64 << 20,
             time: Duration::from_secs(300),
             pids: 1024,
         }

@@ -246,6 +246,7 @@ impl Checker {
             error_message: None,
             error_code: outcome.error_code(None).map(|code| code.to_string()),
             output: None,
+            command: None,
             attempts: 1,
             logs: String::new(),
         };

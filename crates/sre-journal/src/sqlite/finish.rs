@@ -223,6 +223,7 @@ pub(super) fn end(
         error_message: Some(ending.message.to_owned()),
         error_code: Some(ending.code.to_string()),
         output: None,
+        command: None,
         attempts: row.attempt,
         logs: String::new(),
     };

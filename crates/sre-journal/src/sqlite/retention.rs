@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Transaction, params};
-use sre_core::Digest;
+use sre_core::{Digest, InvocationDigest};
 
 use super::error::SqliteError;
 use super::journal::SqliteJournal;
@@ -210,6 +210,13 @@ fn each_gc_root(
     let mut rows = skills.query([])?;
     while let Some(row) = rows.next()? {
         visit(GcRoot::Skill(Digest::from_bytes(row.get(0)?).into()));
+    }
+    let mut invocations =
+        reader.prepare_cached("SELECT invocation FROM open_orders WHERE invocation IS NOT NULL")?;
+    let mut rows = invocations.query([])?;
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        visit(GcRoot::Invocation(InvocationDigest::of(text.as_bytes())));
     }
     let mut blobs = reader.prepare_cached("SELECT DISTINCT digest FROM blob_owners")?;
     let mut rows = blobs.query([])?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sre_core::{BlobDigest, Manifest, SkillDigest};
+use sre_core::{BlobDigest, InvocationDigest, Manifest, SkillDigest};
 use sre_journal::{
     Accepted, AcquirePolicy, DeliveryOutcome, GcRoot, Journal, LogSize, Purged, RetentionPolicy,
     WithoutReceipt,
@@ -112,6 +112,7 @@ pub async fn roots_are_what_kept_orders_skills_and_uploads_need(storage: &dyn St
     finish(&*journal, new_order("finished", "x")).await;
     let mut open_order = new_order("open", "x");
     open_order.skill = SkillDigest::of(b"of an open order");
+    open_order.invocation = Some(String::from("{}"));
     accept(&*journal, open_order).await;
     let manifest = serde_json::json!({ "name": "a", "version": "1", "files": [] });
     let manifest: Manifest = serde_json::from_value(manifest).expect("a manifest");
@@ -128,9 +129,11 @@ pub async fn roots_are_what_kept_orders_skills_and_uploads_need(storage: &dyn St
             .expect("recorded");
     }
     let (mut results, mut skills, mut blobs) = (Vec::new(), Vec::new(), Vec::new());
+    let mut invocations = Vec::new();
     let mut visit = |root| match root {
         GcRoot::Result(result) => results.push(*result),
         GcRoot::Skill(skill) => skills.push(skill),
+        GcRoot::Invocation(invocation) => invocations.push(invocation),
         GcRoot::Blob(blob) => blobs.push(blob),
     };
     journal.each_gc_root(&mut visit).await.expect("readable");
@@ -140,5 +143,6 @@ pub async fn roots_are_what_kept_orders_skills_and_uploads_need(storage: &dyn St
     expected.sort_unstable_by_key(SkillDigest::to_string);
     assert_eq!(skills, expected);
     assert_eq!(blobs, [blob]);
+    assert_eq!(invocations, [InvocationDigest::of(b"{}")]);
     assert!(journal.is_used().await.expect("readable"));
 }

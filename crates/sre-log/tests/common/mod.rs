@@ -104,6 +104,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         error_message: Some(outcome.to_string()),
         error_code: outcome.error_code(None).map(|code| code.to_string()),
         output: None,
+        command: None,
         attempts: 1,
         logs: String::new(),
     }

@@ -1,19 +1,21 @@
-//! Checks, one field after the other.
+//! Accepting an order: every field is read, checked and resolved, or the order is refused by the
+//! name of the field.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sre_core::canonical_json::VALUE_DEPTH_LIMIT;
-use sre_core::{BackendChoice, Canonical, canonical_json};
+use sre_core::{BackendChoice, Canonical, Profile, canonical_json};
 use sre_sandbox::{Executor, SandboxError};
 use sre_skill::{CheckError, Skill, SkillPackage};
 use url::Url;
 
 use super::error::field;
-use super::fingerprint::fingerprint;
+use super::fingerprint::{Request, fingerprint};
 use super::profile::seconds;
-use super::{AcceptError, AcceptedOrder};
+use super::{AcceptError, AcceptedOrder, AttemptOrder, RetryPolicy};
+use crate::invocation::{Inputs, NoInputs, Resolved, resolve};
 use crate::{OperatorLimits, OrderConfig};
 
 /// Largest priority, and smallest without its sign.
@@ -42,14 +44,35 @@ impl Acceptance {
         &self.limits
     }
 
-    /// Reads the package, checks every field, resolves the sandbox profile and makes the skill
-    /// ready to run.
+    /// As [`Acceptance::accept_from`], for an order that refers to nothing outside itself.
     ///
     /// # Errors
     /// [`AcceptError`], which names the field.
     pub async fn accept(&self, config: OrderConfig) -> Result<AcceptedOrder, AcceptError> {
-        let (config, skill, input) = self.read(config).await?;
-        let request = fingerprint(&config, &skill, &input);
+        self.accept_from(config, &NoInputs).await
+    }
+
+    /// Reads the package, resolves the invocation, checks every field, resolves the sandbox profile
+    /// and makes the skill ready to run. What the invocation refers to is read from `inputs`.
+    ///
+    /// # Errors
+    /// [`AcceptError`], which names the field.
+    pub async fn accept_from(
+        &self,
+        config: OrderConfig,
+        inputs: &dyn Inputs,
+    ) -> Result<AcceptedOrder, AcceptError> {
+        let (mut config, skill, input) = self.read(config).await?;
+        let invocation = match config.invocation.take() {
+            Some(invocation) => Some(resolve(invocation, &skill, &self.limits, inputs).await?),
+            None => None,
+        };
+        let entry = match &invocation {
+            Some(invocation) => invocation.entry.clone(),
+            None => skill
+                .default_entry()
+                .map_err(|error| field("skill_package.runtime", error.to_string()))?,
+        };
         let attempt_time = seconds(
             "timeout_seconds",
             config.timeout_seconds,
@@ -76,24 +99,45 @@ impl Acceptance {
         if let Some(url) = &config.callback_url {
             check_callback_url(url)?;
         }
-        let sandbox = config.sandbox_config.unwrap_or_default();
+        let sandbox = config.sandbox_config.take().unwrap_or_default();
         let execution_time = self.execution_time(&skill, &sandbox)?;
-        let backend = self.prepared_backend(&skill, &sandbox).await?;
+        let backend = self.prepared_backend(&skill, &entry, &sandbox).await?;
         let profile = self.profile(&config.order_id, backend, &sandbox, execution_time)?;
-        Ok(AcceptedOrder {
+        if let Some(invocation) = &invocation {
+            check_room(invocation, &profile)?;
+        }
+        let request = Request {
+            skill: &skill,
+            input: &input,
+            invocation: invocation.as_ref(),
+            sandbox: self.explicit(&config.order_id, &sandbox),
+        };
+        let request = fingerprint(&config, &request);
+        let attempt = AttemptOrder {
             order_id: config.order_id,
             skill,
+            entry,
             input,
+            invocation: invocation
+                .as_ref()
+                .map(|resolved| Arc::clone(&resolved.invocation)),
             profile: Arc::new(Canonical::new(profile)),
             attempt_time,
             execution_time,
-            max_retries: config.max_retries,
-            retry_on_timeout: config.retry_on_timeout,
+            retries: RetryPolicy {
+                max_retries: config.max_retries,
+                retry_on_timeout: config.retry_on_timeout,
+            },
+            has_callback: config.callback_url.is_some(),
+            trace: None,
+        };
+        Ok(AcceptedOrder {
+            attempt,
             verdicts_required: config.verdicts_required,
             callback_url: config.callback_url,
             priority: config.priority,
-            trace: None,
             request,
+            resolved: invocation.map(Arc::new),
         })
     }
 
@@ -103,7 +147,11 @@ impl Acceptance {
     /// # Errors
     /// [`AcceptError::Sandbox`].
     pub async fn check_skill(&self, skill: &Arc<Skill>) -> Result<(), AcceptError> {
-        let backend = self.backend(skill, BackendChoice::Auto)?;
+        // A package without an entrypoint is made ready when an order names a program of it.
+        let Ok(entry) = skill.default_entry() else {
+            return Ok(());
+        };
+        let backend = self.backend(entry.kind, BackendChoice::Auto)?;
         self.executor
             .prepare(backend, Arc::clone(skill))
             .await
@@ -116,20 +164,25 @@ impl Acceptance {
         &self,
         config: OrderConfig,
     ) -> Result<(OrderConfig, Arc<Skill>, Arc<[u8]>), AcceptError> {
+        let is_command = config.invocation.is_some();
         if let SkillPackage::Loaded(skill) = &config.skill_package {
             let (skill, begun) = (Arc::clone(skill), Instant::now());
             // What is refused is looked at again: the words for it must not depend on how long
             // finding them took.
-            if let Ok(input) = read_input(&self.limits, &skill, &config.input_data, move || {
-                begun.elapsed() > INLINE_BUDGET
-            }) {
+            if let Ok(input) = read_input(
+                &self.limits,
+                &skill,
+                &config.input_data,
+                is_command,
+                move || begun.elapsed() > INLINE_BUDGET,
+            ) {
                 return Ok((config, skill, input));
             }
         }
         let limits = self.limits.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let skill = config.skill_package.resolve(&limits.package)?;
-            let input = read_input(&limits, &skill, &config.input_data, || false)?;
+            let input = read_input(&limits, &skill, &config.input_data, is_command, || false)?;
             Ok((config, skill, input))
         });
         reading.await.unwrap_or_else(|ended| {
@@ -144,11 +197,22 @@ fn read_input(
     limits: &OperatorLimits,
     skill: &Skill,
     input: &Value,
+    is_command: bool,
     should_stop: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Result<Arc<[u8]>, AcceptError> {
     let Value::Object(members) = input else {
         return Err(field("input_data", "must be a JSON object"));
     };
+    if is_command {
+        return if members.is_empty() {
+            Ok(canonical_json::to_vec(input).into())
+        } else {
+            Err(field(
+                "input_data",
+                "an order has either input_data or an invocation; pass what the program needs as its arguments, standard input or files",
+            ))
+        };
+    }
     let (found, limit) = (members.len(), limits.input_limit_fields);
     if found > limit {
         return Err(field(
@@ -177,6 +241,20 @@ fn read_input(
             other => AcceptError::Sandbox(SandboxError::Unavailable(other.to_string())),
         })?;
     Ok(canonical.into())
+}
+
+/// What the folders hold at the start counts towards the limit of files.
+fn check_room(invocation: &Resolved, profile: &Profile) -> Result<(), AcceptError> {
+    let (found, limit) = (invocation.files_bytes, profile.files_limit_bytes);
+    if found <= limit {
+        return Ok(());
+    }
+    Err(field(
+        "invocation.work",
+        format!(
+            "holds {found} bytes together with home, and sandbox_config.files_limit is {limit}"
+        ),
+    ))
 }
 
 /// The shape of the URL. To which addresses requests may go is the callback's own concern.

@@ -4,21 +4,10 @@ use std::sync::Arc;
 
 use sre_core::{Backend, BackendChoice, MinIsolation, RuntimeKind, SandboxConfig};
 use sre_sandbox::ErrorKind;
-use sre_skill::Skill;
+use sre_skill::{Entry, Skill};
 
 use super::error::field;
 use super::{AcceptError, Acceptance};
-
-/// What kind of program the skill starts.
-fn kind(skill: &Skill) -> Result<RuntimeKind, AcceptError> {
-    let runtime = skill.manifest().runtime.as_ref();
-    runtime.map(|runtime| runtime.kind).ok_or_else(|| {
-        field(
-            "skill_package.runtime",
-            "is absent, and the order names no entry of the package either",
-        )
-    })
-}
 
 impl Acceptance {
     /// The backend that runs the skill, ready to do so. A script that the language runtimes cannot
@@ -26,12 +15,13 @@ impl Acceptance {
     pub(super) async fn prepared_backend(
         &self,
         skill: &Arc<Skill>,
+        entry: &Entry,
         sandbox: &SandboxConfig,
     ) -> Result<Backend, AcceptError> {
         let choice = sandbox.backend.unwrap_or_default();
-        let first = self.backend(skill, choice)?;
+        let kind = entry.kind;
+        let first = self.backend(kind, choice)?;
         let prepared = self.executor.prepare(first, Arc::clone(skill)).await;
-        let kind = kind(skill)?;
         let may_fall_back =
             choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
         let chosen = match prepared {
@@ -59,11 +49,11 @@ impl Acceptance {
 
     pub(super) fn backend(
         &self,
-        skill: &Skill,
+        kind: RuntimeKind,
         choice: BackendChoice,
     ) -> Result<Backend, AcceptError> {
         let name = "sandbox_config.backend";
-        let wanted = match (choice, kind(skill)?) {
+        let wanted = match (choice, kind) {
             (BackendChoice::Auto, RuntimeKind::Native | RuntimeKind::Shell) => Backend::Native,
             (BackendChoice::Auto | BackendChoice::Wasm, _) => Backend::Wasm,
             (BackendChoice::Native, RuntimeKind::Wasm) => {

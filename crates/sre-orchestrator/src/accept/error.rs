@@ -4,6 +4,8 @@ use sre_core::ErrorCode;
 use sre_sandbox::{ErrorKind, SandboxError};
 use sre_skill::SkillError;
 
+use crate::invocation::InputsError;
+
 /// Why an order is refused. Nothing ran and nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
@@ -21,6 +23,9 @@ pub enum AcceptError {
     /// The input violates the skill's schema.
     #[error("input_data does not satisfy the skill's input schema {0}")]
     InputSchema(String),
+    /// What the invocation refers to cannot be read now.
+    #[error("the invocation's inputs: {0}")]
+    Inputs(#[source] InputsError),
     /// The sandbox cannot run the skill.
     #[error("the skill cannot run: {0}")]
     Sandbox(#[source] SandboxError),
@@ -43,6 +48,7 @@ impl AcceptError {
             Self::Sandbox(error) if error.kind() != ErrorKind::Rejected => {
                 AcceptErrorKind::Operating
             }
+            Self::Inputs(_) => AcceptErrorKind::Operating,
             _ => AcceptErrorKind::BadInput,
         }
     }
@@ -54,13 +60,14 @@ impl AcceptError {
             Self::Skill(error) => error.kind().code(),
             Self::Field { .. } => ErrorCode::OrderInvalid,
             Self::InputSchema(_) => ErrorCode::InputSchema,
+            Self::Inputs(_) => ErrorCode::StoreFailed,
             Self::Sandbox(error) if error.kind() == ErrorKind::Rejected => ErrorCode::SkillRejected,
             Self::Sandbox(_) => ErrorCode::SandboxUnavailable,
         }
     }
 }
 
-pub(super) fn field(field: &'static str, message: impl Into<String>) -> AcceptError {
+pub(crate) fn field(field: &'static str, message: impl Into<String>) -> AcceptError {
     AcceptError::Field {
         field,
         message: message.into(),

@@ -2,7 +2,7 @@
 
 mod acceptance;
 mod backend;
-mod error;
+pub(crate) mod error;
 mod fingerprint;
 mod order;
 mod profile;
@@ -10,4 +10,4 @@ mod profile;
 pub use acceptance::Acceptance;
 pub use error::{AcceptError, AcceptErrorKind};
 pub use order::AcceptedOrder;
-pub(crate) use order::{ExecutionSpec, RetryPolicy};
+pub(crate) use order::{AttemptOrder, ExecutionSpec, RetryPolicy};

@@ -1,36 +1,56 @@
-//! Orders as they are executed, and as the journal keeps them.
+//! Orders as they are accepted, as the journal keeps them, and as an attempt needs them.
+//!
+//! [`AcceptedOrder`] is what acceptance ends in. The journal records it ([`NewOrder`]); a worker
+//! acquires it again, which gives an [`AttemptOrder`]: what an attempt needs and nothing that only
+//! the acceptance knows.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sre_core::{Backend, Canonical, Digest, OrderId, Profile};
-use sre_skill::Skill;
+use sre_core::{Backend, Canonical, Digest, Invocation, OrderId, Profile};
+use sre_journal::{AcquiredOrder, JournalError, NewOrder};
+use sre_skill::{Entry, Skill};
 use url::Url;
 
+use crate::invocation::Resolved;
 use crate::trace_context::TraceParent;
-use sre_journal::{AcquiredOrder, JournalError, NewOrder};
 
 /// An order that can be executed: everything was read, checked and resolved.
 #[derive(Debug, Clone)]
 pub struct AcceptedOrder {
-    pub(crate) order_id: OrderId,
-    pub(crate) skill: Arc<Skill>,
-    pub(crate) input: Arc<[u8]>,
-    pub(crate) profile: Arc<Canonical<Profile>>,
-    pub(crate) attempt_time: Duration,
-    pub(crate) execution_time: Duration,
-    pub(crate) max_retries: u32,
-    pub(crate) retry_on_timeout: bool,
+    /// What an attempt needs.
+    pub(crate) attempt: AttemptOrder,
     pub(crate) verdicts_required: u32,
     pub(crate) callback_url: Option<Url>,
     pub(crate) priority: i32,
-    pub(crate) trace: Option<TraceParent>,
     pub(crate) request: Digest,
+    /// What the invocation brought with it; must be stored before the order is recorded.
+    pub(crate) resolved: Option<Arc<Resolved>>,
+}
+
+/// What an attempt needs of an order, whether it was accepted a moment ago or acquired from the
+/// journal.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptOrder {
+    pub(crate) order_id: OrderId,
+    pub(crate) skill: Arc<Skill>,
+    /// What is started.
+    pub(crate) entry: Entry,
+    pub(crate) input: Arc<[u8]>,
+    /// How it is called; `None` in the JSON contract.
+    pub(crate) invocation: Option<Arc<Canonical<Invocation>>>,
+    pub(crate) profile: Arc<Canonical<Profile>>,
+    pub(crate) attempt_time: Duration,
+    pub(crate) execution_time: Duration,
+    pub(crate) retries: RetryPolicy,
+    /// Whether its result goes to a callback, so that the courier is to be woken.
+    pub(crate) has_callback: bool,
+    pub(crate) trace: Option<TraceParent>,
 }
 
 /// Which failures are tried again.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct RetryPolicy {
     pub(crate) max_retries: u32,
     pub(crate) retry_on_timeout: bool,
@@ -42,54 +62,69 @@ pub(crate) struct ExecutionSpec {
     profile: Profile,
     attempt_time_ms: u64,
     execution_time_ms: u64,
-    max_retries: u32,
-    retry_on_timeout: bool,
+    #[serde(flatten)]
+    retries: RetryPolicy,
 }
 
 impl ExecutionSpec {
     /// What the journal kept.
-    pub(crate) fn decode(claimed: &AcquiredOrder) -> Result<Self, JournalError> {
-        serde_json::from_str(&claimed.work)
-            .map_err(|error| JournalError::damaged(claimed.lease.order_id().as_str(), error))
+    pub(crate) fn decode(acquired: &AcquiredOrder) -> Result<Self, JournalError> {
+        serde_json::from_str(&acquired.work).map_err(|error| damaged(acquired, error))
     }
 
-    pub(crate) fn policy(&self) -> RetryPolicy {
-        RetryPolicy {
-            max_retries: self.max_retries,
-            retry_on_timeout: self.retry_on_timeout,
-        }
+    pub(crate) fn retries(&self) -> RetryPolicy {
+        self.retries
     }
 
     pub(crate) fn backend(&self) -> Backend {
         self.profile.backend
     }
 
-    /// The order as it was accepted.
-    pub(crate) fn into_order(self, claimed: &AcquiredOrder, skill: Arc<Skill>) -> AcceptedOrder {
-        AcceptedOrder {
-            order_id: claimed.lease.order_id().clone(),
+    /// The order as an attempt needs it.
+    pub(crate) fn into_attempt(
+        self,
+        acquired: &AcquiredOrder,
+        skill: Arc<Skill>,
+    ) -> Result<AttemptOrder, JournalError> {
+        let invocation = match &acquired.invocation {
+            Some(text) => Some(
+                serde_json::from_str::<Invocation>(text)
+                    .map_err(|error| damaged(acquired, error))?,
+            ),
+            None => None,
+        };
+        let entry = match &invocation {
+            Some(invocation) => skill.entry(&invocation.entry),
+            None => skill.default_entry(),
+        };
+        Ok(AttemptOrder {
+            order_id: acquired.lease.order_id().clone(),
+            entry: entry.map_err(|error| damaged(acquired, error))?,
             skill,
-            input: Arc::clone(&claimed.input),
+            input: Arc::clone(&acquired.input),
+            invocation: invocation.map(|invocation| Arc::new(Canonical::new(invocation))),
             profile: Arc::new(Canonical::new(self.profile)),
             attempt_time: Duration::from_millis(self.attempt_time_ms),
             execution_time: Duration::from_millis(self.execution_time_ms),
-            max_retries: self.max_retries,
-            retry_on_timeout: self.retry_on_timeout,
-            // The journal has columns of its own for these.
-            verdicts_required: 0,
-            callback_url: None,
-            priority: 0,
-            trace: claimed.trace.as_ref().and_then(|trace| trace.parse().ok()),
-            request: claimed.request,
-        }
+            retries: self.retries,
+            has_callback: acquired.has_callback,
+            trace: acquired.trace.as_ref().and_then(|trace| trace.parse().ok()),
+        })
     }
+}
+
+fn damaged(
+    acquired: &AcquiredOrder,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> JournalError {
+    JournalError::damaged(acquired.lease.order_id().as_str(), error)
 }
 
 impl AcceptedOrder {
     /// Makes the order part of the submitter's trace.
     #[must_use]
     pub fn with_trace(mut self, trace: Option<TraceParent>) -> Self {
-        self.trace = trace;
+        self.attempt.trace = trace;
         self
     }
 
@@ -102,48 +137,61 @@ impl AcceptedOrder {
     /// As it is recorded.
     pub(crate) fn to_record(&self, submitter: &str, queue_time: Option<Duration>) -> NewOrder {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let attempt = &self.attempt;
         let work = ExecutionSpec {
             profile: self.profile().clone(),
-            attempt_time_ms: milliseconds(self.attempt_time),
-            execution_time_ms: milliseconds(self.execution_time),
-            max_retries: self.max_retries,
-            retry_on_timeout: self.retry_on_timeout,
+            attempt_time_ms: milliseconds(attempt.attempt_time),
+            execution_time_ms: milliseconds(attempt.execution_time),
+            retries: attempt.retries,
+        };
+        // Canonical JSON is UTF-8.
+        let text = |canonical: &Canonical<Invocation>| {
+            String::from_utf8_lossy(canonical.bytes()).into_owned()
         };
         NewOrder {
-            order_id: self.order_id.clone(),
+            order_id: attempt.order_id.clone(),
             request: self.request,
             submitter: submitter.to_owned(),
-            skill: self.skill.digest(),
-            backend: self.profile.backend,
+            skill: attempt.skill.digest(),
+            backend: attempt.profile.backend,
             priority: self.priority,
-            max_retries: self.max_retries,
+            max_retries: attempt.retries.max_retries,
             queue_time,
             verdicts_required: self.verdicts_required,
             callback_url: self.callback_url.as_ref().map(Url::to_string),
+            trace: attempt.trace.as_ref().map(TraceParent::to_string),
             // Strings as keys and finite numbers: it serialises.
             work: serde_json::to_string(&work).unwrap_or_default(),
-            trace: self.trace.as_ref().map(TraceParent::to_string),
-            input: Arc::clone(&self.input),
-            invocation: None,
+            input: Arc::clone(&attempt.input),
+            invocation: attempt.invocation.as_deref().map(text),
         }
     }
 
     /// Identity of the order.
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
-        &self.order_id
+        &self.attempt.order_id
     }
 
     /// What it runs.
     #[must_use]
     pub fn skill(&self) -> &Arc<Skill> {
-        &self.skill
+        &self.attempt.skill
     }
 
     /// On what, as canonical JSON.
     #[must_use]
     pub fn input(&self) -> &[u8] {
-        &self.input
+        &self.attempt.input
+    }
+
+    /// How its program is called; `None` in the JSON contract.
+    #[must_use]
+    pub fn invocation(&self) -> Option<&Invocation> {
+        self.attempt
+            .invocation
+            .as_ref()
+            .map(|invocation| &***invocation)
     }
 
     /// Matching verdicts of others that it needs before it counts as final.
@@ -155,6 +203,6 @@ impl AcceptedOrder {
     /// Under which limits, clock and seed.
     #[must_use]
     pub fn profile(&self) -> &Profile {
-        &self.profile
+        &self.attempt.profile
     }
 }

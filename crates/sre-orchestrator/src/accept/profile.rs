@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
-use sre_core::{Backend, ByteSize, OrderId, ProcessLimits, Profile, SandboxConfig};
+use sre_core::{
+    Backend, BackendChoice, ByteSize, MinIsolation, OrderId, ProcessLimits, Profile, SandboxConfig,
+};
 use sre_skill::Skill;
 
 use super::error::field;
@@ -95,6 +97,56 @@ impl Acceptance {
                 .then(|| self.processes(sandbox))
                 .transpose()?,
         })
+    }
+
+    /// The overrides that differ from the defaults, so that an order means the same whether it
+    /// writes a default out or not.
+    pub(super) fn explicit(&self, order_id: &OrderId, sandbox: &SandboxConfig) -> SandboxConfig {
+        // Every field is named, so that a new one is not forgotten here.
+        let SandboxConfig {
+            mem_limit,
+            cpu_period,
+            cpu_quota,
+            timeout_seconds,
+            network_disabled,
+            fuel,
+            output_limit,
+            files_limit,
+            files_limit_count,
+            pids_limit,
+            backend,
+            min_isolation,
+            clock_start,
+            random_seed,
+        } = *sandbox;
+        let limits = &self.limits;
+        let bytes = |asked: Option<ByteSize>, default, cap: u64| {
+            asked.filter(|asked| asked.0 != cap.min(default))
+        };
+        let count = |asked: Option<u64>, default, cap: u64| {
+            asked.filter(|asked| *asked != cap.min(default))
+        };
+        SandboxConfig {
+            mem_limit: bytes(mem_limit, limits.mem_bytes, limits.mem_cap_bytes),
+            cpu_period: count(cpu_period, limits.cpu_period_us, limits.cpu_period_cap_us),
+            cpu_quota: count(cpu_quota, limits.cpu_quota_us, u64::MAX),
+            timeout_seconds: timeout_seconds
+                .filter(|asked| *asked != limits.execution_time.as_secs_f64()),
+            network_disabled: network_disabled.filter(|disabled| !disabled),
+            fuel: count(fuel, limits.fuel, limits.fuel_cap),
+            output_limit: bytes(output_limit, limits.output_bytes, limits.output_cap_bytes),
+            files_limit: bytes(files_limit, limits.files_bytes, limits.files_cap_bytes),
+            files_limit_count: count(
+                files_limit_count,
+                limits.files_count,
+                limits.files_cap_count,
+            ),
+            pids_limit: count(pids_limit, limits.pids, limits.pids_cap),
+            backend: backend.filter(|backend| *backend != BackendChoice::Auto),
+            min_isolation: min_isolation.filter(|least| *least != MinIsolation::Process),
+            clock_start,
+            random_seed: random_seed.filter(|seed| *seed != order_id.default_seed()),
+        }
     }
 
     fn processes(&self, sandbox: &SandboxConfig) -> Result<ProcessLimits, AcceptError> {

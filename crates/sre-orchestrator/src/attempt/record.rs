@@ -9,8 +9,7 @@ use tracing::Instrument;
 
 use super::AttemptError;
 use super::result::{failed, finished, milliseconds};
-use crate::AcceptedOrder;
-use crate::accept::{ExecutionSpec, RetryPolicy};
+use crate::accept::{AttemptOrder, ExecutionSpec, RetryPolicy};
 use crate::meter::MeteredStage;
 use crate::orchestrator::{Orchestrator, Stage};
 use crate::tracer::order_context;
@@ -30,7 +29,7 @@ impl Orchestrator {
     /// the order; any other way out gives the order back.
     pub(crate) async fn attempt(
         &self,
-        order: &AcceptedOrder,
+        order: &AttemptOrder,
         lease: Lease,
         observer: &(dyn Fn(Stage) + Send + Sync),
         cancelled: impl Future<Output = ()>,
@@ -71,11 +70,7 @@ impl Orchestrator {
                 self.finish(order.profile.backend, lease, result).await
             }
             Err(failure) => {
-                let policy = RetryPolicy {
-                    max_retries: order.max_retries,
-                    retry_on_timeout: order.retry_on_timeout,
-                };
-                self.fail(policy, order.profile.backend, lease, &failure)
+                self.fail(order.retries, order.profile.backend, lease, &failure)
                     .await
             }
         };
@@ -85,13 +80,13 @@ impl Orchestrator {
         recorded
     }
 
-    /// The order that was claimed, with its lease; `None` when it cannot be had, which is an
+    /// The order that was acquired, with its lease; `None` when it cannot be had, which is an
     /// attempt that failed.
     pub(crate) async fn load(
         &self,
-        claimed: AcquiredOrder,
-    ) -> Result<Option<(AcceptedOrder, Lease)>, JournalError> {
-        let recorded = match ExecutionSpec::decode(&claimed) {
+        acquired: AcquiredOrder,
+    ) -> Result<Option<(AttemptOrder, Lease)>, JournalError> {
+        let recorded = match ExecutionSpec::decode(&acquired) {
             Ok(recorded) => recorded,
             Err(error) => {
                 tracing::error!(%error, "an order in the journal cannot be read");
@@ -99,27 +94,24 @@ impl Orchestrator {
                 self.fail(
                     RetryPolicy::default(),
                     Backend::Wasm,
-                    claimed.lease,
+                    acquired.lease,
                     &failure,
                 )
                 .await?;
                 return Ok(None);
             }
         };
-        match self.skills.get(claimed.skill).await {
-            Ok(skill) => Ok(Some((recorded.into_order(&claimed, skill), claimed.lease))),
-            Err(error) => {
-                let failure = AttemptError::Skill(error);
-                self.fail(
-                    recorded.policy(),
-                    recorded.backend(),
-                    claimed.lease,
-                    &failure,
-                )
-                .await?;
-                Ok(None)
-            }
-        }
+        let (retries, backend) = (recorded.retries(), recorded.backend());
+        let failure = match self.skills.get(acquired.skill).await {
+            Ok(skill) => match recorded.into_attempt(&acquired, skill) {
+                Ok(order) => return Ok(Some((order, acquired.lease))),
+                Err(error) => AttemptError::Unreadable(error),
+            },
+            Err(error) => AttemptError::Skill(error),
+        };
+        self.fail(retries, backend, acquired.lease, &failure)
+            .await?;
+        Ok(None)
     }
 
     /// Records an attempt that committed nothing.

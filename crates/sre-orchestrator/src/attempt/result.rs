@@ -6,11 +6,11 @@ use sre_commit::Committed;
 use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus, VerifyResult};
 
 use super::AttemptError;
-use crate::AcceptedOrder;
+use crate::accept::AttemptOrder;
 
 /// The result of an attempt that went through all stages.
 pub(super) fn finished(
-    order: &AcceptedOrder,
+    order: &AttemptOrder,
     attempts: u32,
     elapsed: Duration,
     committed: Committed,
@@ -49,6 +49,7 @@ pub(super) fn finished(
         error_message,
         error_code,
         output,
+        command: None,
         attempts,
         logs,
     }
@@ -70,6 +71,7 @@ pub(super) fn failed(
         error_message: Some(failure.to_string()),
         error_code: Some(failure.code().to_string()),
         output: None,
+        command: None,
         attempts,
         logs: String::new(),
     }

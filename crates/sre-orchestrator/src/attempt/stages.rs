@@ -9,17 +9,18 @@ use sre_sandbox::Slot;
 use sre_verify::VerifyRequest;
 
 use super::AttemptError;
+use crate::TraceParent;
+use crate::accept::AttemptOrder;
 use crate::meter::MeteredStage;
 use crate::orchestrator::{Orchestrator, Stage};
 use crate::tracer::Span;
-use crate::{AcceptedOrder, TraceParent};
 use sre_journal::Lease;
 
 impl Orchestrator {
     /// From the wait for a slot to the verdict.
     pub(super) async fn stages(
         &self,
-        order: &AcceptedOrder,
+        order: &AttemptOrder,
         lease: &Lease,
         observer: &(dyn Fn(Stage) + Send + Sync),
         trace: Option<&TraceParent>,
@@ -40,7 +41,7 @@ impl Orchestrator {
     /// Waiting for a slot is queueing and not part of the attempt's time.
     async fn slot_stage(
         &self,
-        order: &AcceptedOrder,
+        order: &AttemptOrder,
         lease: &Lease,
         trace: Option<&TraceParent>,
     ) -> Result<Slot, AttemptError> {
@@ -58,7 +59,7 @@ impl Orchestrator {
 
     async fn commit_stage(
         &self,
-        order: &AcceptedOrder,
+        order: &AttemptOrder,
         slot: Slot,
         trace: Option<&TraceParent>,
     ) -> Result<Committed, AttemptError> {
@@ -89,7 +90,7 @@ impl Orchestrator {
 
     async fn verify_stage(
         &self,
-        order: &AcceptedOrder,
+        order: &AttemptOrder,
         committed: &Committed,
         trace: Option<&TraceParent>,
     ) -> VerifyResult {
@@ -110,7 +111,7 @@ impl Orchestrator {
     fn see<'a>(
         &'a self,
         stage: MeteredStage,
-        order: &'a AcceptedOrder,
+        order: &'a AttemptOrder,
         trace: Option<&TraceParent>,
     ) -> SeenStage<'a> {
         let span = self.tracing.span_of_order(stage.as_str(), trace);
@@ -127,7 +128,7 @@ impl Orchestrator {
 /// A stage that goes on. One that is dropped was cancelled: its span ends, and no metric counts it.
 struct SeenStage<'a> {
     orchestrator: &'a Orchestrator,
-    order: &'a AcceptedOrder,
+    order: &'a AttemptOrder,
     stage: MeteredStage,
     started: Instant,
     span: Span,

@@ -11,9 +11,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument;
 
 use super::{SubmitError, Submitted, WorkerOptions, maintenance};
+use crate::accept::{AcceptedOrder, AttemptOrder};
 use crate::attempt::Ended;
 use crate::meter::MeteredStage;
-use crate::{AcceptedOrder, Orchestrator};
+use crate::orchestrator::Orchestrator;
 use sre_journal::{
     Accepted, AcquirePolicy, AcquiredOrder, Cancelled, Delivery, JournalError, Lease,
 };
@@ -109,9 +110,9 @@ impl Workers {
             if journal.open_orders() >= limit {
                 return Err(SubmitError::Full { limit });
             }
-            // Before the order is accepted: whoever takes it over needs the skill. One that is
+            // Before the order is accepted: the worker that takes it over needs its inputs. One that is
             // known has it, and one that is refused must leave nothing behind.
-            pool.orchestrator.skills().put(order.skill()).await?;
+            pool.orchestrator.store_inputs(&order).await?;
         }
         // Nobody is overtaken: a permit is taken at once only while nobody waits.
         let nobody_waits = journal.open_orders() <= pool.running().len();
@@ -142,7 +143,7 @@ impl Workers {
                             Duration::ZERO,
                             false,
                         );
-                        pool.spawn(order, lease, permit);
+                        pool.spawn(order.attempt, lease, permit);
                     }
                     None => slots.wake.notify_one(),
                 }
@@ -209,22 +210,22 @@ impl Pool {
             };
             if self.stopping.load(Ordering::Acquire) {
                 // The permit may be that of an order that the shutdown has just given back: it must
-                // not be claimed again here.
+                // not be acquired again here.
                 return;
             }
-            let claimed = match self
+            let acquired = match self
                 .claim(backend, 1 + slots.permits.available_permits(), &turn)
                 .await
             {
-                Ok(claimed) => claimed,
+                Ok(acquired) => acquired,
                 Err(error) => {
-                    tracing::warn!(%error, "no orders can be claimed");
+                    tracing::warn!(%error, "no orders can be acquired");
                     drop(first);
                     tokio::time::sleep(2 * self.options.poll_period).await;
                     continue;
                 }
             };
-            if claimed.is_empty() {
+            if acquired.is_empty() {
                 drop(first);
                 tokio::select! {
                     () = slots.wake.notified() => {}
@@ -233,7 +234,7 @@ impl Pool {
                 continue;
             }
             let mut permit = Some(first);
-            for order in claimed {
+            for order in acquired {
                 turn.clone_from(&order.submitter);
                 // Others may have taken the permits that were free; then this waits a little.
                 let permit = match permit.take() {
@@ -266,18 +267,18 @@ impl Pool {
     fn begin(
         self: &Arc<Self>,
         backend: Backend,
-        claimed: AcquiredOrder,
+        acquired: AcquiredOrder,
         permit: OwnedSemaphorePermit,
     ) {
-        let queued = Duration::from_millis(claimed.queued_ms);
+        let queued = Duration::from_millis(acquired.queued_ms);
         self.orchestrator
             .meter()
             .stage_ended(backend, MeteredStage::Queue, queued, false);
         let pool = Arc::clone(self);
-        let (sequence, order_id) = (claimed.lease.sequence(), claimed.lease.order_id().clone());
-        tracing::debug!(%order_id, "claimed");
+        let (sequence, order_id) = (acquired.lease.sequence(), acquired.lease.order_id().clone());
+        tracing::debug!(%order_id, "acquired");
         self.start(sequence, permit, move |cancel| async move {
-            match pool.orchestrator.load(claimed).await {
+            match pool.orchestrator.load(acquired).await {
                 Ok(Some((order, lease))) => pool.attempt(order, lease, cancel).await,
                 Ok(None) => pool.orchestrator.courier().wake(),
                 Err(error) => {
@@ -288,7 +289,7 @@ impl Pool {
     }
 
     /// Starts the attempt of an order that was just accepted.
-    fn spawn(self: &Arc<Self>, order: AcceptedOrder, lease: Lease, permit: OwnedSemaphorePermit) {
+    fn spawn(self: &Arc<Self>, order: AttemptOrder, lease: Lease, permit: OwnedSemaphorePermit) {
         let pool = Arc::clone(self);
         self.start(lease.sequence(), permit, move |cancel| async move {
             pool.attempt(order, lease, cancel).await
@@ -326,23 +327,21 @@ impl Pool {
         }
     }
 
-    async fn attempt(&self, order: AcceptedOrder, lease: Lease, cancel: Arc<Notify>) {
+    async fn attempt(&self, order: AttemptOrder, lease: Lease, cancel: Arc<Notify>) {
         let trace_id = order
             .trace
             .as_ref()
             .map(|trace| trace.trace_id().to_owned());
         let span = tracing::info_span!("order", order_id = %order.order_id, trace_id);
         let cancelled = async { cancel.notified().await };
-        let backend = order.profile().backend;
+        let backend = order.profile.backend;
         let work = async {
             match self
                 .orchestrator
                 .attempt(&order, lease, &|_| (), cancelled)
                 .await
             {
-                Ok(Ended::Finished(_)) if order.callback_url.is_some() => {
-                    self.orchestrator.courier().wake()
-                }
+                Ok(Ended::Finished(_)) if order.has_callback => self.orchestrator.courier().wake(),
                 Ok(Ended::Finished(_)) => {}
                 Ok(Ended::Again(_)) => {}
                 Err(error) => {

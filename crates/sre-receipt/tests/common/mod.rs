@@ -102,6 +102,7 @@ pub fn result(order_id: &str, outcome: Outcome) -> OrderResult {
         verification: Some(verification),
         execution_time_ms: 4,
         output: None,
+        command: None,
         attempts: 1,
         logs: String::new(),
     }
