@@ -17,6 +17,7 @@ mod app;
 mod audits;
 mod auth;
 mod body;
+mod connection;
 mod json_body;
 mod large_answer;
 mod listener;

@@ -1,7 +1,7 @@
 //! Connections: as many as allowed, each with time limits.
 //!
 //! A slow client costs one connection for at most the time limits: the head of a request, its whole
-//! body, and every write have one.
+//! body, every write, and the time between two requests have one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::connection::{Limited, Phases, Routes};
 use crate::{App, routes};
 
 /// Bytes of a request's head.
@@ -59,8 +59,8 @@ impl Server {
             while let Ok(place) = Arc::clone(&places).acquire_owned().await {
                 match listener.accept().await {
                     Ok((stream, _)) => {
-                        let service = TowerToHyperService::new(router.clone());
-                        tokio::spawn(connection(Arc::clone(&app), service, stream, place));
+                        let router = router.clone();
+                        tokio::spawn(connection(Arc::clone(&app), router, stream, place));
                     }
                     Err(error) => {
                         // Too many open files, for instance. Trying again at once would only burn
@@ -84,7 +84,7 @@ impl Server {
 
 async fn connection(
     app: Arc<App>,
-    service: TowerToHyperService<axum::Router>,
+    router: axum::Router,
     stream: TcpStream,
     _place: OwnedSemaphorePermit,
 ) {
@@ -92,12 +92,15 @@ async fn connection(
     drop(stream.set_nodelay(true));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(app.options.write_time_limit));
+    let phases = Phases::new(app.options.head_time_limit, app.options.idle_time_limit);
+    let stream = Limited::new(Box::pin(stream), phases.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.options.head_time_limit)
+        // The stream has the limits; see `connection`.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_LIMIT_BYTES)
         .max_headers(HEAD_LIMIT_LINES)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
+        .serve_connection(TokioIo::new(stream), Routes { router, phases });
     let mut connection = std::pin::pin!(connection);
     let mut stop: watch::Receiver<bool> = app.stop.subscribe();
     let stopped = async move { stop.wait_for(|stop| *stop).await.is_ok() };

@@ -15,7 +15,10 @@ pub struct ServerOptions {
     ///
     /// Default 256 MiB.
     pub bodies_limit_bytes: usize,
-    /// How long the head of a request may take. Default 10 s.
+    /// How long a connection may wait for its next request. Default 75 s: longer than the minute
+    /// that proxies and load balancers keep theirs, so that the client is the one to close it.
+    pub idle_time_limit: Duration,
+    /// How long the head of a request may take from its first byte. Default 10 s.
     pub head_time_limit: Duration,
     /// How long the body of a request may take in all. Default 30 s.
     pub body_time_limit: Duration,
@@ -39,6 +42,7 @@ impl Default for ServerOptions {
             connections_limit: 1024,
             body_limit_bytes: 48 << 20,
             bodies_limit_bytes: 256 << 20,
+            idle_time_limit: Duration::from_secs(75),
             head_time_limit: Duration::from_secs(10),
             body_time_limit: Duration::from_secs(30),
             write_time_limit: Duration::from_secs(30),

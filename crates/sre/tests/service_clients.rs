@@ -35,6 +35,39 @@ fn until_the_end(mut stream: TcpStream) -> Vec<u8> {
     }
 }
 
+/// A proxy keeps a connection for its next request longer than a head may take. Each limit ends its
+/// own kind of connection.
+#[test]
+fn an_idle_connection_outlives_the_limit_of_a_head() {
+    let home = Home::new();
+    let ask = |stream: &mut TcpStream| {
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .expect("sent");
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer).expect("an answer");
+        assert!(
+            answer.starts_with(b"HTTP/1.1 200"),
+            "{:?}",
+            &answer[..length]
+        );
+    };
+    let patient = Service::start(&home, &["server.head_time_limit_seconds=1"]);
+    let mut idle = connect(&patient);
+    ask(&mut idle);
+    // This connection ends by the limit of a head, so the idle one has waited longer than that.
+    let mut late = connect(&patient);
+    late.write_all(b"GET /healthz HTTP/1.1\r\n").expect("sent");
+    assert!(!until_the_end(late).starts_with(b"HTTP/1.1 200"));
+    ask(&mut idle);
+    drop((idle, patient));
+
+    let strict = Service::start(&home, &["server.idle_time_limit_seconds=1"]);
+    let mut idle = connect(&strict);
+    ask(&mut idle);
+    assert_eq!(until_the_end(idle), b"", "it ends without an error");
+}
+
 #[tokio::test]
 async fn slow_and_silent_connections_end_and_others_get_their_turn() {
     let home = Home::new();

@@ -225,7 +225,10 @@ impl Courier {
             tracing::warn!(order_id, receiver = host, %error, "callback refused for good");
             return DeliveryOutcome::Refused(error.to_string());
         }
-        match self.schedule.pause(*attempt, rand::random()) {
+        match self
+            .schedule
+            .pause(*attempt, error.retry_after(), rand::random())
+        {
             Some(pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 tracing::warn!(order_id, receiver = host, attempt, %error, pause_ms, "callback failed; trying again later");

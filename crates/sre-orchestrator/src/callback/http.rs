@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 
 use super::{AddressPolicy, Callback, CallbackError, CallbackKeys, CallbackMessage};
 use sre_http::{http_client, with_causes};
@@ -80,16 +80,19 @@ impl Callback for HttpCallback {
         if let Some(trace) = &message.trace {
             request = request.header("traceparent", trace.to_string());
         }
-        let status = request
+        let answer = request
             .send()
             .await
-            .map_err(|error| request_error(&error))?
-            .status();
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(CallbackError::Status(status.as_u16()))
+            .map_err(|error| request_error(&error))?;
+        if answer.status().is_success() {
+            return Ok(());
         }
+        let retry_after = answer.headers().get(RETRY_AFTER);
+        Err(CallbackError::Status {
+            status: answer.status().as_u16(),
+            retry_after: retry_after
+                .and_then(|value| read_retry_after(value.to_str().ok()?, Timestamp::now())),
+        })
     }
 }
 
@@ -110,4 +113,36 @@ impl Resolve for CheckedResolver {
 
 fn request_error(error: &reqwest::Error) -> CallbackError {
     CallbackError::Request(with_causes("the request failed", error))
+}
+
+/// A `Retry-After` header (RFC 9110, section 10.2.3): seconds, or a date. A date that has passed is
+/// no pause at all; what is neither says nothing.
+fn read_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More seconds than fit are more than the courier will wait.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(value)
+        .ok()?;
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "1994-11-06T08:49:00Z".parse().expect("an instant");
+        let seconds = |value| read_retry_after(value, now).map(|pause| pause.as_secs());
+        assert_eq!(seconds("12"), Some(12));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(37));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:48:00 GMT"), Some(0));
+        assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
+        for wrong in ["", "soon", "-1", "1.5"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
 }

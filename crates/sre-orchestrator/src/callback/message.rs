@@ -1,5 +1,7 @@
 //! What is delivered.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use url::Url;
 
@@ -44,14 +46,28 @@ pub enum CallbackError {
     #[error("{0}")]
     Forbidden(String),
     /// The receiver answered with something other than 2xx.
-    #[error("the receiver answered {0}")]
-    Status(u16),
+    #[error("the receiver answered {status}")]
+    Status {
+        /// The status code.
+        status: u16,
+        /// How long the receiver asks to be left alone (`Retry-After`, RFC 9110), if it says.
+        retry_after: Option<Duration>,
+    },
 }
 
 impl CallbackError {
     /// Whether the receiver wants no more of them (410 Gone).
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Status(410))
+        matches!(self, Self::Status { status: 410, .. })
+    }
+
+    /// How long the receiver asks to be left alone.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 }

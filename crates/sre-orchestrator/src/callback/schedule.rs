@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Longest pause that a receiver can ask for: the longest of the default schedule.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(86_400);
+
 /// Pauses between deliveries. After the last one it is given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule(Vec<Duration>);
@@ -14,15 +17,18 @@ impl Schedule {
     }
 
     /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None`
-    /// when it is given up.
+    /// when it is given up. A receiver that asks for a longer pause gets it, up to
+    /// [`RETRY_AFTER_LIMIT`].
     ///
     /// Jitter adds up to a fifth, so that the callbacks of an outage do not come back together, and
     /// never too early.
     #[must_use]
-    pub fn pause(&self, failed: u32, random: f64) -> Option<Duration> {
+    pub fn pause(&self, failed: u32, asked: Option<Duration>, random: f64) -> Option<Duration> {
         let index = usize::try_from(failed).ok()?.checked_sub(1)?;
+        let asked = asked.unwrap_or_default().min(RETRY_AFTER_LIMIT);
         self.0
             .get(index)
+            .map(|pause| (*pause).max(asked))
             .map(|pause| pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 5.0))
     }
 }
@@ -43,18 +49,28 @@ mod tests {
     #[test]
     fn pauses_follow_the_specification_and_end() {
         let schedule = Schedule::default();
-        assert_eq!(schedule.pause(1, 0.0), Some(Duration::from_secs(5)));
+        assert_eq!(schedule.pause(1, None, 0.0), Some(Duration::from_secs(5)));
         assert_eq!(
-            schedule.pause(9, 1.0),
+            schedule.pause(9, None, 1.0),
             Some(Duration::from_secs(86_400 * 6 / 5))
         );
         assert_eq!(
             (
-                schedule.pause(10, 0.5),
-                schedule.pause(u32::MAX, 0.5),
-                schedule.pause(0, 0.5)
+                schedule.pause(10, None, 0.5),
+                schedule.pause(u32::MAX, None, 0.5),
+                schedule.pause(0, None, 0.5)
             ),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn a_receiver_can_ask_for_a_longer_pause_and_not_for_more_deliveries() {
+        let schedule = Schedule::new(vec![Duration::from_secs(2)]);
+        let pause = |failed, asked| schedule.pause(failed, Some(Duration::from_secs(asked)), 0.0);
+        assert_eq!(pause(1, 12), Some(Duration::from_secs(12)));
+        assert_eq!(pause(1, 0), Some(Duration::from_secs(2)));
+        assert_eq!(pause(1, u64::MAX), Some(RETRY_AFTER_LIMIT));
+        assert_eq!(pause(2, 12), None);
     }
 }

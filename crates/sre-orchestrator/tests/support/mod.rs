@@ -143,7 +143,10 @@ impl Callback for WatchedCallback {
         ));
         match self.0 {
             Receiver::Acknowledges => Ok(()),
-            Receiver::Refuses => Err(CallbackError::Status(503)),
+            Receiver::Refuses => Err(CallbackError::Status {
+                status: 503,
+                retry_after: None,
+            }),
             Receiver::Panics => panic!("the receiver's client breaks"),
         }
     }

@@ -40,6 +40,7 @@ pub struct Server {
     pub body_limit_bytes: usize,
     pub bodies_limit_bytes: usize,
     pub head_time_limit_seconds: f64,
+    pub idle_time_limit_seconds: f64,
     pub body_time_limit_seconds: f64,
     pub write_time_limit_seconds: f64,
     pub rate_limit_per_second: f64,
@@ -142,6 +143,10 @@ impl Settings {
             head_time_limit: seconds(
                 "server.head_time_limit_seconds",
                 server.head_time_limit_seconds,
+            )?,
+            idle_time_limit: seconds(
+                "server.idle_time_limit_seconds",
+                server.idle_time_limit_seconds,
             )?,
             body_time_limit: seconds(
                 "server.body_time_limit_seconds",
