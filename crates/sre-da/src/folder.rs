@@ -18,8 +18,8 @@
 //! (a younger one may belong to a living process that shares the folder), or a complete file whose
 //! name may not be durable, which the next put of that blob makes so.
 //!
-//! Nothing but [`LocalStore::retain`] deletes a blob, and only while nobody else uses the folder:
-//! digests known to be durable are remembered by every process, and are not written again.
+//! Only garbage collection deletes blobs ([`BlobSweep`](crate::BlobSweep)), while no other process
+//! uses the folder: every process remembers digests that are durable and does not write them again.
 
 mod failure;
 mod known;
@@ -28,7 +28,8 @@ mod options;
 mod reader;
 mod small;
 mod store;
+mod sweep;
 
 pub use options::LocalStoreOptions;
 pub use reader::LocalReader;
-pub use store::{LocalStore, LocalStoreStats, Removed};
+pub use store::{LocalStore, LocalStoreStats};

@@ -17,12 +17,14 @@ mod folder;
 mod source;
 mod store;
 mod store_error;
+mod sweep;
 mod uri;
 
 pub use blob::Blob;
 #[cfg(feature = "folder")]
-pub use folder::{LocalReader, LocalStore, LocalStoreOptions, LocalStoreStats, Removed};
+pub use folder::{LocalReader, LocalStore, LocalStoreOptions, LocalStoreStats};
 pub use source::Source;
 pub use store::{FetchError, Store, fetch_result, store_result};
 pub use store_error::{StoreError, StoreErrorKind};
+pub use sweep::{BlobPage, BlobSweep, Removed, retain};
 pub use uri::{UriError, format_uri, parse_uri};

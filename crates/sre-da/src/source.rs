@@ -10,11 +10,11 @@ use crate::{Blob, Store, StoreError};
 /// A place that blobs come from. Every source is a [`Store`] that takes none.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// The bytes that this place has under `digest`, if any. They need not be checked: whoever
-    /// reads through [`Store`] gets no others than were asked for.
+    /// The bytes that this place has under `digest`, if any. They need not be checked: reads through
+    /// [`Store`] check the digest.
     ///
     /// # Errors
-    /// Whatever kept the place from answering.
+    /// What kept the place from answering.
     async fn fetch(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError>;
 
     /// The place, for messages.

@@ -9,8 +9,8 @@ use crate::{Blob, StoreError, UriError, format_uri, parse_uri};
 
 /// A store of bytes by digest.
 ///
-/// Nothing is ever changed in place: a digest stands for the same bytes for ever, so every method
-/// may be repeated.
+/// Nothing is ever changed in place: a digest always stands for the same bytes, so every method may
+/// be repeated. Removing is a trait of its own ([`BlobSweep`](crate::BlobSweep)).
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Stores all blobs and returns when all of them are durable. Idempotent. An empty list is

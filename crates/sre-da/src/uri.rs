@@ -4,7 +4,7 @@ use sre_core::{BlobDigest, DigestParseError};
 
 const PREFIX: &str = "da:sha256:";
 
-/// A text that is no blob address.
+/// Why a text is not a blob address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UriError {
     /// The text does not start with `da:sha256:`.
@@ -13,7 +13,7 @@ pub enum UriError {
         /// The first 80 characters of the text.
         found: String,
     },
-    /// What follows the prefix is no digest.
+    /// What follows the prefix is not a digest.
     #[error("the blob address has no valid digest")]
     Digest(#[from] DigestParseError),
 }

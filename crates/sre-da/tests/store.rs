@@ -1,4 +1,4 @@
-//! The local store through its front door.
+//! The local store through its public interface.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params};
 use sre_core::BlobDigest;
 use sre_da::{
-    Blob, FetchError, LocalReader, LocalStore, LocalStoreOptions, Source, Store, StoreError,
-    StoreErrorKind, fetch_result, parse_uri, store_result,
+    Blob, BlobSweep as _, FetchError, LocalReader, LocalStore, LocalStoreOptions, Removed, Source,
+    Store, StoreError, StoreErrorKind, fetch_result, parse_uri, store_result,
 };
 use tempfile::TempDir;
 
@@ -220,7 +220,7 @@ async fn a_reader_sees_what_is_there_and_leaves_no_trace() {
         assert_eq!(mismatch(reader.get(digest)).0, digest);
     }
 
-    // What is no store is not made one.
+    // A folder without a store is not made one.
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("small.sqlite3"), b"").unwrap();
     let before = listing(other.path());
@@ -346,7 +346,7 @@ async fn old_leftovers_are_swept_and_young_ones_kept() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_may_read() {
+async fn files_and_folders_are_readable_for_their_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("new").join("data");
@@ -467,5 +467,56 @@ async fn a_source_is_a_store_that_gives_what_was_asked_for_and_takes_nothing() {
             .put(vec![Blob::new(b"bytes".as_slice())])
             .await
             .is_err()
+    );
+}
+
+#[tokio::test]
+async fn garbage_collection_lists_every_blob_and_removes_what_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = LocalStoreOptions::default();
+    options.small_limit_bytes = 100;
+    let store = LocalStore::open(dir.path(), options).unwrap();
+    let blobs: Vec<Blob> = (0..1200_usize)
+        .map(|n| Blob::new(n.to_string().into_bytes()))
+        .chain((0..40_u8).map(|n| Blob::new(vec![n; 101])))
+        .collect();
+    store.put(blobs.clone()).await.unwrap();
+
+    let (mut listed, mut from) = (Vec::new(), None);
+    loop {
+        let page = store.list(from.as_deref()).await.unwrap();
+        listed.extend(page.digests);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    let mut all: Vec<BlobDigest> = blobs.iter().map(Blob::digest).collect();
+    all.sort_unstable_by_key(ToString::to_string);
+    listed.sort_unstable_by_key(ToString::to_string);
+    assert_eq!(listed, all);
+
+    let kept = [&blobs[7], &blobs[1203]].map(Blob::digest);
+    let removed = sre_da::retain(&store, &|digest| kept.contains(&digest))
+        .await
+        .unwrap();
+    let bytes: usize = blobs.iter().map(|blob| blob.bytes().len()).sum();
+    let kept_bytes = blobs[7].bytes().len() + 101;
+    assert_eq!(
+        (removed.blobs, removed.bytes),
+        (1238, (bytes - kept_bytes) as u64)
+    );
+    for blob in &blobs {
+        let is_kept = kept.contains(&blob.digest());
+        assert_eq!(store.exists(blob.digest()).await.unwrap(), is_kept);
+    }
+    // What was removed is not taken for durable any more.
+    store.put(blobs.clone()).await.unwrap();
+    for blob in &blobs {
+        assert_eq!(store.get(blob.digest()).await.unwrap(), *blob.bytes());
+    }
+    assert_eq!(
+        store.remove(&[BlobDigest::of(b"unknown")]).await.unwrap(),
+        Removed::default()
     );
 }

@@ -27,7 +27,7 @@ pub trait Disk: Send + Sync + 'static {
     /// Makes one folder with mode 0700. `false` when something of that name is there already.
     ///
     /// # Errors
-    /// As `mkdir(2)`, except that an existing name is no error.
+    /// As `mkdir(2)`, except that an existing name is not an error.
     fn create_dir(&self, path: &Path) -> io::Result<bool>;
 
     /// Makes a new file with mode 0600 and a random name in `folder`, and returns when its bytes
@@ -93,6 +93,9 @@ impl Disk for OsDisk {
 
 /// Makes a folder and its missing parents, mode 0700 each, durable when this returns. What exists
 /// is left as it is.
+///
+/// # Errors
+/// As [`Disk::create_dir`] and [`Disk::sync_dir`]; `NotADirectory` when a file is in the way.
 pub fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -105,7 +108,8 @@ pub fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.sync_dir(parent)
 }
 
-/// The folder that has this name; a bare name is one of the working directory.
+/// The folder that `path` lies in; for a bare name, the working directory.
+#[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())

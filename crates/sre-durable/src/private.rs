@@ -2,10 +2,10 @@
 //! beside its journal.
 //!
 //! Files have mode 0600, folders 0700. A file appears whole or not at all, under the steps of
-//! [`Disk`], and is durable when the call returns; a process that dies before leaves at most a
-//! temporary file, which nobody reads. Calls block.
+//! [`Disk`], and is durable when the call returns. A process that dies before that leaves at most a
+//! temporary file, which is never read. Calls block.
 //!
-//! Reading, and what to think of permissions that somebody has changed since, is the callers'.
+//! Reading is left to the callers, and so is what to do about permissions that were changed since.
 
 use std::io;
 use std::path::Path;

@@ -66,7 +66,7 @@ pub struct Outgoing {
     /// The order's place in the journal.
     pub sequence: i64,
     pub(crate) token: i64,
-    /// The same for every delivery of this callback.
+    /// The same for each delivery of this callback.
     pub message_id: String,
     /// Which order.
     pub order_id: String,
@@ -89,7 +89,7 @@ pub struct Outgoing {
 pub struct Delivery {
     /// Which order.
     pub order_id: String,
-    /// The same for every delivery of this callback.
+    /// The same for each delivery of this callback.
     pub message_id: String,
     /// Where to: scheme, host and port; the rest may be a secret.
     pub receiver: String,

@@ -1,4 +1,4 @@
-//! The right edge of the tree: the tiles that are not full yet. Everything else never changes
+//! The right edge of the tree: the tiles that are not full yet. All other tiles never change
 //! again.
 
 use std::mem;
@@ -15,7 +15,7 @@ pub(crate) struct CompactRange {
     levels: Vec<Vec<Hash>>,
 }
 
-/// A tile that became full.
+/// A tile that has become full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FullTile {
     pub(crate) level: u8,
@@ -66,6 +66,7 @@ impl CompactRange {
                 index,
                 bytes: to_bytes(&hashes),
             });
+            // The root of a full tile is one hash of the level above.
             let Some(root) = TileNodes::new(hashes).node(TILE_HEIGHT, 0) else {
                 return;
             };
@@ -73,8 +74,8 @@ impl CompactRange {
         }
     }
 
-    /// The root of the whole tree: its complete subtrees, folded from the smallest, rightmost one
-    /// to the left.
+    /// The root of the whole tree: its complete subtrees, hashed together from the smallest one, at
+    /// the right, to the left (RFC 6962, section 2.1).
     pub(crate) fn root(&self) -> Hash {
         let mut root: Option<Hash> = None;
         for hashes in self.levels.iter().filter(|hashes| !hashes.is_empty()) {

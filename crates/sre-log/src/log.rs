@@ -14,13 +14,12 @@
 //!   same bytes, or different sizes.
 //! - An entry that was submitted keeps its number.
 //!
-//! `integrate` is the way down that figure, `prove` makes proofs, `tiles` shows the tree to
-//! everybody.
+//! `integrate` takes these steps, `prove` makes proofs, `tiles` is the public read interface.
 //!
-//! Crash behaviour: before the transaction, tiles in the store that nobody names; after it, a head
-//! that is signed by whoever opens the log next. A *restored backup* of the file is a fork, and
-//! this module cannot know it; whoever keeps a journal beside it notes there how many entries the
-//! log has had (`sre_orchestrator`'s registrar does).
+//! Crash behaviour: a process that dies before the transaction leaves tiles in the store that no
+//! head names; after it, a head that the next process that opens the log signs. A *restored backup*
+//! of the file is a fork, which this module cannot notice. So the journal beside it records how
+//! many entries the log has had (`sre_orchestrator`'s registrar).
 
 mod integrate;
 mod prove;
@@ -51,10 +50,10 @@ const TILES_LIMIT: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 pub struct Log {
     database: GroupCommit,
     store: Arc<dyn Store>,
-    /// Held while something is signed that stays, so that nothing stays under a key that was
+    /// Held while something is signed and kept, so that nothing is kept under a key that was
     /// replaced meanwhile.
     key: RwLock<Arc<NodeKey>>,
-    /// Held while a batch is hashed: two of them in one process would do the same work.
+    /// Held while a batch is hashed: two tasks of one process would do the same work.
     integrating: tokio::sync::Mutex<()>,
     submitted: Notify,
     snapshot: RwLock<Arc<Snapshot>>,
@@ -98,7 +97,7 @@ pub enum LogError {
         "the log is damaged: {0}; restore it together with every tile, or start a log with another name"
     )]
     Damaged(String),
-    /// What a witness answered is none of its signatures.
+    /// What a witness answered is not a signature of it.
     #[error("the cosignature is not accepted: {0}")]
     Cosignature(#[from] NoteError),
 }
@@ -144,7 +143,7 @@ impl Log {
         })
     }
 
-    /// The database file, for whoever watches over it.
+    /// The database file, so that the owner of the process can watch over it.
     #[must_use]
     pub fn database(&self) -> DatabaseFile {
         self.database.file()
@@ -276,8 +275,8 @@ impl Log {
         Ok(tiles)
     }
 
-    /// The digests of all blobs that the log stands for, for whoever removes others: receipts,
-    /// verdicts, full tiles.
+    /// The digests of all blobs that the log needs: receipts, verdicts, full tiles. Garbage
+    /// collection keeps them.
     ///
     /// # Errors
     /// [`LogError`]: then nothing must be removed.

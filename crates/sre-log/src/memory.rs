@@ -1,5 +1,5 @@
-//! What is remembered of other people's logs: the last good checkpoint of each, and the evidence of
-//! misbehaviour.
+//! What a process remembers of the logs of other nodes: the last good checkpoint of each, and the
+//! evidence of misbehaviour.
 //!
 //! ```text
 //! logs/<sha256 of the name>/checkpoint            the last good one
@@ -7,20 +7,20 @@
 //! logs/<sha256 of the name>/fault-<size>-<size>   two signed checkpoints that cannot both be true, one after the other
 //! logs/<sha256 of the name>/foreign-<size>        a signed checkpoint to whose tree the log showed what is not in it
 //! logs/<sha256 of the name>/entries               how many of its entries were read and found in the signed tree
-//! logs/<sha256 of the name>/lock                  held while somebody looks
+//! logs/<sha256 of the name>/lock                  held by the process that looks
 //! ```
-//! A good checkpoint is remembered as soon as it is proven to continue the last one, before
-//! anything is read under it: else the log could take back what it signed while it is read.
-//! Processes look in turn, so what is remembered never goes back. Whoever deletes the folder
-//! forgets, and trusts the next checkpoint as he trusted the first.
+//! A good checkpoint is remembered as soon as it is proven to continue the last one, before anything
+//! is read under it: otherwise the log could take back what it signed while it is read. One process
+//! looks at a time, so the memory never goes back. If the folder is deleted, the next checkpoint is
+//! trusted on first use.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sre_core::Digest;
-use sre_durable::{private_folder, replace_file};
+use sre_durable::{LockFile, LockKind, private_folder, replace_file};
 use sre_receipt::tlog::{
     Checkpoint, CheckpointError, KeyName, NOTE_LIMIT_BYTES, Note, VerifierKey,
 };
@@ -29,9 +29,9 @@ use crate::source::LogSource;
 use crate::watch::{self, Fault, Seen};
 
 /// How long one look waits for another process that looks at the same log.
-const TURN_TIME_LIMIT: Duration = Duration::from_secs(120);
+const LOCK_TIME_LIMIT: Duration = Duration::from_secs(120);
 /// Pause between two attempts at the lock.
-const TURN_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A folder with what is remembered.
 #[derive(Debug, Clone)]
@@ -50,13 +50,13 @@ pub enum LogMemoryError {
         /// What the system said.
         source: io::Error,
     },
-    /// What is remembered is no checkpoint, or no number.
+    /// What is remembered is not a checkpoint, or not a number.
     #[error("what is remembered in {} is damaged; remove the file to forget it", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
-    /// Somebody else looks at the log, and does not come to an end.
+    /// Another process looks at the log and does not finish.
     #[error("another process has been looking at this log for minutes; it holds {}", path.display())]
     Busy {
         /// The lock.
@@ -94,7 +94,7 @@ impl LogMemory {
         source: &dyn LogSource,
         keys: &[VerifierKey],
     ) -> Result<Seen, LookError> {
-        let _turn = self.turn(origin).await?;
+        let _lock = self.lock_exclusive(origin).await?;
         let before = self.last(origin)?;
         let unproven = self.read(origin, "unproven")?;
         let seen = match watch::look(source, keys, before.as_ref()).await {
@@ -186,33 +186,26 @@ impl LogMemory {
         }
     }
 
-    /// Waits until nobody else looks at the log; nobody does until the answer is dropped.
-    async fn turn(&self, origin: &KeyName) -> Result<File, LogMemoryError> {
+    /// Waits until no other process looks at the log. None does until the lock is dropped.
+    async fn lock_exclusive(&self, origin: &KeyName) -> Result<LockFile, LogMemoryError> {
         let path = self.made(origin)?.join("lock");
-        let io = |action| {
-            let path = path.clone();
-            move |source| LogMemoryError::Io {
-                action,
-                path,
-                source,
-            }
-        };
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(io("open"))?;
         let mut waited = Duration::ZERO;
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
-                Err(TryLockError::WouldBlock) if waited >= TURN_TIME_LIMIT => {
+            match LockFile::try_lock(&path, LockKind::Exclusive) {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) if waited >= LOCK_TIME_LIMIT => {
                     return Err(LogMemoryError::Busy { path });
                 }
-                Err(TryLockError::WouldBlock) => {
-                    tokio::time::sleep(TURN_PAUSE).await;
-                    waited += TURN_PAUSE;
+                Ok(None) => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                    waited += LOCK_PAUSE;
+                }
+                Err(source) => {
+                    return Err(LogMemoryError::Io {
+                        action: "lock",
+                        path,
+                        source,
+                    });
                 }
             }
         }

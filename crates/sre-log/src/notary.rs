@@ -1,9 +1,9 @@
 //! Issues the receipts of finished orders: signed, stored under their digest, entered into the log.
 //!
-//! An order's receipt is issued once: of two processes that do it at the same time the first to be
-//! numbered stays, and both return that one. So whoever finds an order without a receipt may issue
-//! it, at any time after the order ended. What stands in the log under the order's id is looked at
-//! before it is returned: it may be the receipt of another order, where the id was used twice.
+//! An order's receipt is issued once. If two processes issue it at the same time, the first to be
+//! numbered stays, and both return that one. So any process that finds an order without a receipt
+//! may issue it, at any time after the order ended. The receipt that the log has under the order's
+//! id is checked before it is returned: where an id was used twice, it is another order's.
 
 use std::sync::Arc;
 
@@ -154,8 +154,8 @@ impl Notary {
                 blobs.push(blob);
                 receipts.push((entry, receipt));
             }
-            // These are written while the next ones are signed; and whoever else waits for this
-            // thread has a turn.
+            // These are written while the next ones are signed, and other tasks of this thread get a
+            // turn.
             let store = Arc::clone(&self.store);
             puts.spawn(async move { store.put(blobs).await });
             yield_now().await;
@@ -164,7 +164,8 @@ impl Notary {
             .await
             .into_iter()
             .collect::<Result<(), _>>()?;
-        // Dies here: receipts that nobody was given. The next attempt issues others.
+        // A process that dies here leaves receipts that were given to no caller. The next attempt
+        // issues others.
         let stands = self.log.submit(submissions).await?;
         let mut issued = Vec::with_capacity(receipts.len());
         for (((entry, receipt), (_, stands)), finished) in
@@ -219,10 +220,10 @@ impl Notary {
         }
     }
 
-    /// Keeps somebody's verdict on the receipt of an order: stored under its digest and entered
-    /// into the log.
+    /// Keeps a verdict of another verifier on the receipt of an order: stored under its digest and
+    /// entered into the log.
     ///
-    /// The caller has checked the signature and decided whose verdicts he keeps.
+    /// The caller has checked the signature and decided that it keeps verdicts of this signer.
     ///
     /// # Errors
     /// [`NotaryError`]; trying again is safe.

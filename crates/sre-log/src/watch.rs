@@ -1,4 +1,4 @@
-//! Following somebody else's log: is what it says today a continuation of what it said before?
+//! Following the log of another node: does what it says now continue what it said before?
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -86,7 +86,7 @@ pub enum Fault {
         /// What it answered instead.
         source: SourceError,
     },
-    /// The checkpoint is malformed, another log's or signed by nobody who is trusted.
+    /// The checkpoint is malformed, another log's, or not signed by a trusted key.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// It cannot be read.
@@ -187,8 +187,8 @@ pub async fn continues(source: &dyn LogSource, old: &Note, now: &Seen) -> Result
         .map_err(unproven)?;
     if verify_consistency((before_size, &old.root), (now_size, &now.root), &path).is_err() {
         // Are the tiles wrong, or the history? It is the history if the new checkpoint stands for a
-        // tree that begins differently; a tile that belongs to no signed tree accuses nobody of
-        // more than that.
+        // tree that begins differently. A tile that belongs to no signed tree proves no more than
+        // that.
         let shown = proofs::root(&tiles, before_size, now_size)
             .await
             .map_err(unproven)?;

@@ -89,7 +89,7 @@ async fn every_size_has_the_root_of_rfc_6962_and_every_entry_its_proof() {
 }
 
 #[tokio::test]
-async fn what_was_submitted_survives_and_is_integrated_by_whoever_comes_next() {
+async fn what_was_submitted_survives_and_the_next_process_integrates_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = open(folder.path()).await;
     grow(&log, 0..300).await;
@@ -283,10 +283,10 @@ async fn a_damaged_log_signs_nothing() {
         "UPDATE log SET root = zeroblob(32)",
         "UPDATE log SET size = size - 1",
         "UPDATE log SET size = size + 1",
-        "UPDATE range SET hashes = zeroblob(length(hashes)) WHERE level = 0",
-        "UPDATE range SET hashes = substr(hashes, 33) WHERE level = 0",
-        "DELETE FROM range WHERE level = 1",
-        "INSERT INTO range VALUES (2, zeroblob(32))",
+        "UPDATE compact_range SET hashes = zeroblob(length(hashes)) WHERE level = 0",
+        "UPDATE compact_range SET hashes = substr(hashes, 33) WHERE level = 0",
+        "DELETE FROM compact_range WHERE level = 1",
+        "INSERT INTO compact_range VALUES (2, zeroblob(32))",
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         grow(&open(folder.path()).await, 0..300).await;
@@ -306,7 +306,7 @@ async fn a_batch_that_was_cut_short_anywhere_is_repeated() {
     let log = open(folder.path()).await;
     log.submit(submissions(0..600)).await.expect("numbers");
     let before = log.checkpoint().1;
-    // The head cannot be replaced: tiles are in the store, and nobody names them.
+    // The head cannot be replaced: tiles are in the store, and no head names them.
     let file = Connection::open(folder.path().join("log.sqlite3")).expect("the file");
     file.execute_batch(
         "CREATE TRIGGER refuse BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'refused'); END",
@@ -365,7 +365,7 @@ async fn cosignatures_are_kept_and_go_into_proofs() {
     let mut note = log.checkpoint().1;
     assert!(
         log.add_cosignature(&note, &key).await.is_err(),
-        "nobody cosigned it"
+        "no witness cosigned it"
     );
     note.cosign(name, &witness, 1_767_225_600);
     log.add_cosignature(&note, &key).await.expect("kept");
@@ -411,17 +411,15 @@ async fn a_process_serves_what_others_did_with_the_log() {
         tokio::time::timeout(Duration::from_secs(60), looks)
     };
     other.submit(submissions(0..3)).await.expect("numbers");
-    serves(3)
-        .await
-        .expect("entries that nobody else takes care of");
-    // Whoever integrates them: nothing was submitted to the one that serves.
+    serves(3).await.expect("entries of a process that died");
+    // Another process integrates them: nothing was submitted to the one that serves.
     for size in 4..7 {
         grow(&other, size - 1..size).await;
         serves(size)
             .await
             .expect("a head that another process made");
     }
-    // One that goes backwards is no log.
+    // A head that goes back is damage.
     runs.abort();
     drop(other);
     let database = Connection::open(folder.path().join("log.sqlite3")).expect("the log");

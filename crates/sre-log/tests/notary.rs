@@ -1,4 +1,4 @@
-//! Receipts are issued once, whoever asks and however often.
+//! Receipts are issued once, however often and by which process they are asked for.
 
 mod common;
 
@@ -128,7 +128,7 @@ async fn the_receipt_of_an_order_is_never_given_to_another_of_the_same_id() {
         };
         assert_eq!((order_id.as_str(), stands), ("twice", receipt.digest()));
     }
-    // The first order has it whoever asks, signed later or not.
+    // The first order has it, whichever was signed first.
     let later = Finished {
         result: &first,
         finished_at: now() + jiff::SignedDuration::from_secs(1),

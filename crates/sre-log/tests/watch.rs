@@ -197,7 +197,7 @@ async fn every_way_to_rewrite_history_is_found() {
         "{found}"
     );
     assert!(!found.is_misbehaviour());
-    // Signed by nobody, by a stranger, for another log, not at all.
+    // Not signed, signed by an unknown key, for another log, nothing at all.
     let unsigned = before.text().to_owned() + "\n";
     for wrong in [
         unsigned.as_bytes(),
@@ -316,7 +316,7 @@ async fn the_memory_keeps_the_last_checkpoint_of_each_log() {
     assert!(memory.last(&name).is_err());
 }
 
-/// A log that shows an old checkpoint, and that only after somebody else has looked or plainly has
+/// A log that shows an old checkpoint, and that only after another process has looked or plainly has
 /// to wait.
 struct Slow<'a> {
     log: &'a Log,

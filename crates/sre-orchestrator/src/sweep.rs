@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use sre_core::{BlobDigest, BlobRole, EvidenceWalk};
-use sre_da::{LocalStore, Store};
+use sre_da::{BlobSweep, Store};
 
 use crate::{Batch, DataFolder, EmbeddedError, Registrar, RegistrarError};
 use sre_journal::{GcRoot, Journal, Purged, RetentionPolicy, WithoutReceipt};
@@ -39,7 +39,7 @@ pub async fn sweep(
     program: &str,
 ) -> Result<Swept, EmbeddedError> {
     let journal: Arc<dyn Journal> = Arc::new(folder.open_journal_alone()?);
-    let store = Arc::new(folder.open_store()?);
+    let store: Arc<dyn BlobSweep> = Arc::new(folder.open_store()?);
     let registrar = open_registrar(folder, &journal, &store, program).await?;
     if !journal.is_used().await? {
         // New, or emptied by an accident: either way it says nothing about what is needed.
@@ -62,8 +62,8 @@ pub async fn sweep(
         .map(|registrar| registrar.log().blobs())
         .transpose()
         .map_err(RegistrarError::from)?;
-    let kept = needed(&*journal, &store, of_log.unwrap_or_default()).await?;
-    let removed = store.retain(|digest| kept.contains(&digest)).await?;
+    let kept = needed(&*journal, &*store, of_log.unwrap_or_default()).await?;
+    let removed = sre_da::retain(&*store, &|digest| kept.contains(&digest)).await?;
     Ok(Swept {
         orders,
         blobs: removed.blobs,
@@ -75,7 +75,7 @@ pub async fn sweep(
 async fn open_registrar(
     folder: &DataFolder,
     journal: &Arc<dyn Journal>,
-    store: &Arc<LocalStore>,
+    store: &Arc<dyn BlobSweep>,
     program: &str,
 ) -> Result<Option<Registrar>, EmbeddedError> {
     let issued = journal.coverage().await?.receipts;
@@ -83,7 +83,7 @@ async fn open_registrar(
         folder.refuse_lost_log(String::from("of this folder"), issued)?;
         return Ok(None);
     }
-    let store: Arc<dyn Store> = Arc::<LocalStore>::clone(store);
+    let store: Arc<dyn Store> = Arc::<dyn BlobSweep>::clone(store);
     let registrar = folder
         .open_registrar(Arc::clone(journal), store, program)
         .await?;
@@ -112,7 +112,7 @@ async fn issue_due(registrar: &Registrar) {
 /// What kept orders, uploaded skills and the log need.
 async fn needed(
     journal: &dyn Journal,
-    store: &LocalStore,
+    store: &dyn Store,
     of_log: HashSet<BlobDigest>,
 ) -> Result<HashSet<BlobDigest>, EmbeddedError> {
     let (mut walk, mut uploads) = (EvidenceWalk::default(), Vec::new());

@@ -1,20 +1,20 @@
 //! How long the writer waits for more jobs before it commits.
 //!
-//! A commit costs about the same for one job as for thirty. When many callers write, those that
-//! were answered together come back within a fraction of a millisecond of each other; committing at
-//! the first of them makes many small commits of what could be a large one. So the writer waits
-//! until as many are there as came the last times, but never longer than [`MAX_DELAY`]. A caller who
-//! is alone is expected alone and does not wait at all.
+//! A commit costs about the same for one job as for thirty. When many callers write, callers that
+//! were answered together come back within a fraction of a millisecond of each other. A commit at
+//! the first of them would split one large batch into many small ones. So the writer waits until as
+//! many jobs are there as in recent batches, but never longer than [`MAX_DELAY`]. A single caller is
+//! expected alone and does not wait at all.
 
 use std::time::{Duration, Instant};
 
 /// The longest a job waits for others.
 const MAX_DELAY: Duration = Duration::from_millis(1);
 
-/// How often the writer looks who has come.
+/// How often the writer counts the jobs that are there.
 const POLL_INTERVAL: Duration = Duration::from_micros(100);
 
-/// What of the expectation is left when fewer came.
+/// The factor by which the expectation falls after a smaller batch.
 const DECAY: f64 = 0.9;
 
 /// The expected size of the next batch.
@@ -28,7 +28,7 @@ impl BatchWindow {
         Self { expected_jobs: 1.0 }
     }
 
-    /// Waits while fewer jobs than expected `are_there`.
+    /// Waits while fewer jobs than expected are there.
     pub(super) fn wait(&self, are_there: impl Fn() -> usize) {
         let started = Instant::now();
         // Whole jobs: an expectation of 1.9 is met by one.
@@ -48,12 +48,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_was_alone_is_expected_alone() {
+    fn a_single_caller_does_not_wait() {
         let mut window = BatchWindow::new();
         for jobs in [1, 2, 1, 1] {
             window.observe(jobs);
         }
-        // Would not come back otherwise: nobody else is ever there, and time is not what ends it.
+        // One job is there and will stay alone: an expectation of two would wait for the time limit.
         window.wait(|| 1);
         assert!(window.expected_jobs < 2.0);
     }

@@ -1,10 +1,10 @@
 //! Moving the write-ahead log into the file, beside the writer.
 //!
-//! A checkpoint of a large file writes pages all over it and waits for the disk. SQLite's own runs
-//! in the middle of a commit, and everybody waits for it. Here a thread with a connection of its
-//! own does nearly all of it while the writer goes on. What the writer has added meanwhile is
-//! little; it moves that itself between two transactions, because only when all is moved does the
-//! log begin anew instead of growing.
+//! A checkpoint of a large file writes pages all over it and waits for the disk. SQLite runs its own
+//! checkpoints in the middle of a commit, and every caller waits. Here a thread with a connection of
+//! its own does nearly all of the work while the writer goes on. The writer moves the little that it
+//! has added meanwhile itself, between two transactions: only when everything is moved does the log
+//! start again instead of growing.
 //!
 //! Nothing here decides what is durable: commits are in the log, synced, before they are answered.
 //! A process that dies during a checkpoint leaves a log that the next open reads.
@@ -78,8 +78,8 @@ impl Checkpoints {
         })
     }
 
-    /// After a batch was answered; `nobody_waits` for the writer at this moment.
-    pub(super) fn after_batch(&mut self, connection: &Connection, nobody_waits: bool) {
+    /// To be called after a batch was answered. `is_idle`: no job waits for the writer.
+    pub(super) fn after_batch(&mut self, connection: &Connection, is_idle: bool) {
         let pages = self.state.log_pages.load(Ordering::Relaxed);
         if pages < BEGIN_PAGES {
             return;
@@ -96,7 +96,7 @@ impl Checkpoints {
             self.give_up();
         }
         let is_moved = self.state.is_moved.load(Ordering::Acquire);
-        if pages >= LIMIT_PAGES || (is_moved && (nobody_waits || pages >= 2 * BEGIN_PAGES)) {
+        if pages >= LIMIT_PAGES || (is_moved && (is_idle || pages >= 2 * BEGIN_PAGES)) {
             self.state.is_moved.store(false, Ordering::Release);
             report(checkpoint(connection));
         } else if !is_moved
@@ -141,8 +141,8 @@ impl Checkpoints {
             .as_ref()
             .is_none_or(|(asks, _)| asks.try_send(()).is_err())
         {
-            // No thread could be made, or it had no connection: another one is tried soon. Should
-            // that fail for ever, the log grows to its limit, and the writer moves it.
+            // No thread could be made, or it had no connection: another one is tried soon. If that
+            // fails every time, the log grows to its limit, and the writer moves it.
             self.give_up();
         }
     }
@@ -185,8 +185,8 @@ fn work(connection: &Connection, asked: &Receiver<()>, state: &State) {
     }
 }
 
-/// Moves what no reader needs where it is. Returns how many pages of the log have been moved by
-/// now, `None` while somebody else is at it. Keeps nobody waiting but its caller.
+/// Moves the pages that no reader needs in the log. Returns how many pages of the log have been
+/// moved by now, `None` while another connection runs a checkpoint. Only its caller waits.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     connection
         .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?

@@ -1,8 +1,8 @@
-//! A copy of a database that is open, made through the connection: the file may have no name any
-//! more.
+//! A copy of an open database, made through the connection, because the file may not have a name
+//! any more.
 //!
-//! It lies beside the database, and as long as it does nobody opens a database there: an
-//! empty one in its place would look like one that never held anything.
+//! The copy lies beside the database's path. As long as it is there, no database is opened at that
+//! path: an empty one would look as if it had never held anything.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tempfile::TempPath;
 use crate::OpenError;
 use sre_durable::{Disk, OsDisk, folder_of};
 
-/// What the names of copies end with.
+/// The end of the names of copies.
 const END: &str = ".sqlite3";
 
 /// A new name beside `path`.
@@ -29,12 +29,12 @@ pub(super) fn name_beside(path: &Path) -> PathBuf {
     ))
 }
 
-/// Refuses to open a database beside a copy of one; for whoever would refuse it for another reason.
+/// Refuses to open a database beside a copy of one, for callers that do not open it after all.
 ///
 /// # Errors
 /// [`OpenError::Saved`].
 pub fn refuse_beside_copy(path: &Path) -> Result<(), OpenError> {
-    // A folder that cannot be read is somebody else's to complain about.
+    // A folder that cannot be read is reported when the database is opened.
     let Ok(entries) = fs::read_dir(folder_of(path)) else {
         return Ok(());
     };
@@ -56,7 +56,7 @@ fn beginning(path: &Path) -> String {
     format!("{stem}-saved-")
 }
 
-/// Makes the file `to`; it appears whole or not at all.
+/// Writes the copy `to`, which appears whole or not at all.
 pub(super) fn save(connection: &Connection, to: &Path) -> Result<(), OpenError> {
     let folder = folder_of(to);
     let io = |action| OpenError::io(action, to);

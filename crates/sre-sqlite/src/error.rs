@@ -74,8 +74,8 @@ pub enum OpenError {
         /// Where the database was.
         path: PathBuf,
     },
-    /// A process saved what a database held whose file was moved, and nobody has decided yet which
-    /// of the two counts.
+    /// A process saved the content of a database whose file was moved, and it is not decided yet
+    /// which of the two counts.
     #[error(
         "{} is what a process saved when {} was moved, replaced or deleted while it was open; to go on with what was saved, \
          rename it to that (without a -wal or -shm beside it); to go on without, remove it",
@@ -92,7 +92,7 @@ pub enum OpenError {
 const MOVED_ADVICE: &str = "stop this process, put the file back, start again";
 
 impl OpenError {
-    /// Whether opening may succeed later without anybody changing anything.
+    /// Whether opening may succeed later without a change to anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -178,7 +178,7 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    /// Whether the same write may succeed later without anybody changing it.
+    /// Whether the same write may succeed later without a change to it.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

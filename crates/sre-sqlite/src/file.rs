@@ -1,4 +1,4 @@
-//! The file of an open database, for whoever watches over it.
+//! The file of an open database: whether it is still there, and how to rescue what it held.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,10 +32,10 @@ impl DatabaseFile {
         self.identity.check()
     }
 
-    /// Saves all that was ever answered to be written, and maybe more, in a new file beside the
-    /// database, mode 0600, durable when this returns; for a file that was moved. Its write-ahead log,
-    /// which would be taken for that of whatever is in its place now, is removed. Blocks, for
-    /// minutes if there are gigabytes.
+    /// Saves the content of a database that was moved in a new file beside its path, mode 0600,
+    /// durable when this returns: every answered write, and perhaps more. Removes the write-ahead
+    /// log at that path, which another database there would take for its own. Blocks, for minutes
+    /// if there are gigabytes.
     ///
     /// # Errors
     /// [`OpenError::Io`], for instance when the folder is gone too or the disk is full,

@@ -1,9 +1,9 @@
-//! Whether the files are still where they were opened.
+//! Whether the paths still name the files that were opened.
 //!
-//! A file that is renamed, replaced or deleted stays open: SQLite would go on writing to it, and
-//! whoever opens the path next would find none of that. So an answer is sent only after a look at
-//! the names (two `stat(2)`, 2 µs). Once they were found to mean something else nothing is written
-//! any more, also if they come back: then what was read meanwhile stays true.
+//! A file that is renamed, replaced or deleted stays open. SQLite would go on writing to it, and the
+//! next process that opens the path would find nothing of that. So an answer is sent only after a
+//! look at the paths (two `stat(2)`, 2 µs). After the first mismatch nothing is written any more,
+//! even if the files come back: what others read at the path meanwhile then stays true.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::OpenError;
 
-/// The names of a database and its write-ahead log, and which files they meant when it was opened.
+/// The paths of a database and its write-ahead log, and which files they named when it was opened.
 #[derive(Debug, Clone)]
 pub(super) struct FileIdentity {
     path: PathBuf,
@@ -39,9 +39,9 @@ impl FileIdentity {
         })
     }
 
-    /// Whether both names mean the files that are open, and have done so at every look before. A
-    /// name that cannot be looked at for another reason than that it is gone is believed: what
-    /// cannot be written says so itself.
+    /// Whether both paths name the files that are open, and did so at every look before. A path
+    /// that cannot be looked at, for another reason than that it is gone, counts as unchanged: if
+    /// the disk fails, the write itself reports it.
     pub(super) fn is_current(&self) -> bool {
         let is_current = self
             .files
@@ -58,7 +58,7 @@ impl FileIdentity {
         !self.was_replaced()
     }
 
-    /// Whether a look at the names has found something else.
+    /// Whether an earlier look has found another file, or no file.
     pub(super) fn was_replaced(&self) -> bool {
         self.was_replaced.load(Ordering::Acquire)
     }
@@ -73,8 +73,8 @@ impl FileIdentity {
         }
     }
 
-    /// Removes the log if it is still ours. Beside another database it would be taken for that
-    /// one's.
+    /// Removes the log if it is still ours. Another database at this path would take it for its
+    /// own.
     pub(super) fn remove_log(&self) -> io::Result<()> {
         let (log, opened) = &self.files[1];
         match identity(log) {

@@ -33,7 +33,7 @@ pub struct GroupCommit {
 /// What a writer has done since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupCommitStats {
-    /// Writes taken from the queue, whatever became of them.
+    /// Writes taken from the queue, whether or not they succeeded.
     pub jobs: u64,
     /// Transactions ended, one fsync each.
     pub transactions: u64,
@@ -140,7 +140,7 @@ impl GroupCommit {
         self.readers.lend()
     }
 
-    /// The file, for whoever watches over it.
+    /// The file, so that the owner of the process can watch over it.
     #[must_use]
     pub fn file(&self) -> DatabaseFile {
         DatabaseFile {

@@ -1,4 +1,4 @@
-//! One SQLite file, one writer thread, one fsync for everything that waits.
+//! One SQLite file, one writer thread, one fsync for all writes that wait.
 //!
 //! An fsync costs as much as thousands of inserts. So writes are not committed one by one: while
 //! the writer waits for the disk, further writes queue up, and the next transaction takes all of
@@ -27,9 +27,9 @@
 //! Several processes may share the file: transactions of different processes wait for one another
 //! up to [`busy_timeout`](GroupCommitOptions::busy_timeout).
 //!
-//! A file that is moved, replaced or deleted while it is open is found out before the next answer,
-//! which is then an error ([`WriteError::Moved`]); [`DatabaseFile::save_copy`] rescues what it
-//! held, and nobody opens a database beside such a copy.
+//! A file that is moved, replaced or deleted while it is open is noticed before the next answer,
+//! which is then an error ([`WriteError::Moved`]). [`DatabaseFile::save_copy`] rescues its content,
+//! and a database beside such a copy cannot be opened.
 //!
 //! On disk: `application_id` names the program, `user_version` counts the migrations applied; the
 //! file has mode 0600, its `-wal` and `-shm` inherit that. This crate knows nothing of the tables.

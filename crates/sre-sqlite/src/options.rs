@@ -1,4 +1,4 @@
-//! The knobs of a database with group commit.
+//! How a database with group commit can be configured.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut batch = Vec::new();
         let mut window = BatchWindow::new();
-        // What queued during the last commit, and whoever follows on its heels, is the next batch.
+        // The next batch is what queued during the last commit, and what follows within the window.
         while self
             .queue
             .blocking_recv_many(&mut batch, self.batch_limit_jobs)
@@ -133,7 +133,7 @@ fn commit_batch(
 }
 
 fn run_in_savepoint(transaction: &Transaction<'_>, job: &mut dyn Job) -> Result<(), JobFailure> {
-    // Prepared once per connection; rusqlite's own `Savepoint` would parse its statements for every
+    // Prepared once per connection; rusqlite's own `Savepoint` would parse its statements for each
     // job.
     let step = |sql| {
         transaction

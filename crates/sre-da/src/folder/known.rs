@@ -73,13 +73,6 @@ impl Known {
         }
     }
 
-    pub(super) fn clear(&self) {
-        let mut sets = self.lock();
-        sets.epoch.0 += 1;
-        sets.young.clear();
-        sets.old.clear();
-    }
-
     fn insert_into(&self, sets: &mut Sets, digest: BlobDigest) {
         if self.generation_limit == 0 {
             return;

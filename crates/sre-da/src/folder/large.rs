@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use sre_core::BlobDigest;
 
+use crate::sweep::Removed;
 use crate::{Blob, StoreError};
 use sre_durable::{Disk, create_folder};
 use sre_sqlite::OpenError;
@@ -22,14 +23,13 @@ pub(super) struct Large {
     large: PathBuf,
     temporary: PathBuf,
     limit_bytes: u64,
-    /// Which of the 256 folders have durable names, as far as this process has seen to it. One that
-    /// another process made is not known to be: that process may have died between making it and
-    /// making it durable.
+    /// Which of the 256 folders this process has made durable. A folder that another process made
+    /// does not count: that process may have died between making it and syncing its parent.
     durable_folders: [AtomicBool; 256],
 }
 
 /// The folder and the file of a digest below the folder of large blobs.
-pub(super) fn place_in(large: &Path, digest: BlobDigest) -> (PathBuf, PathBuf) {
+pub(super) fn path_in(large: &Path, digest: BlobDigest) -> (PathBuf, PathBuf) {
     let name = digest.to_string();
     let folder = large.join(&name[..2]);
     let path = folder.join(name);
@@ -88,12 +88,12 @@ impl Large {
 
     /// Writes the blob, or makes sure that it is there, and returns when it is durable.
     pub(super) fn put(&self, blob: &Blob) -> Result<(), StoreError> {
-        let (folder, path) = self.place(blob.digest());
+        let (folder, path) = self.path_of(blob.digest());
         if !self.holds(blob, &path) {
             let written = self.disk.write_temporary(&self.temporary, blob.bytes());
             let written =
                 written.map_err(StoreError::io("write a temporary file in", &self.temporary))?;
-            // Dying here leaves a file in tmp/; the sweep at a later open removes it.
+            // A process that dies here leaves a file in tmp/; the sweep at a later open removes it.
             self.ensure_folder(blob.digest(), &folder)?;
             self.disk
                 .rename(written, &path)
@@ -101,8 +101,8 @@ impl Large {
         } else {
             self.ensure_folder(blob.digest(), &folder)?;
         }
-        // Dying here leaves a whole file whose name may be lost with the power. Nobody was told
-        // that it is stored; the next put of the blob finds the file and comes by here again.
+        // A process that dies here leaves a whole file whose name may be lost in a power cut. The put
+        // was not acknowledged; the next put of the blob finds the file and syncs the folder again.
         self.disk
             .sync_dir(&folder)
             .map_err(StoreError::io("make durable the folder", &folder))
@@ -110,11 +110,11 @@ impl Large {
 
     /// The bytes of the file, not yet checked, if there is one.
     pub(super) fn get(&self, digest: BlobDigest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        read(&self.place(digest).1, digest, self.limit_bytes)
+        read(&self.path_of(digest).1, digest, self.limit_bytes)
     }
 
     pub(super) fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
-        let (_, path) = self.place(digest);
+        let (_, path) = self.path_of(digest);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.is_file()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -122,38 +122,46 @@ impl Large {
         }
     }
 
-    /// Removes the files that `keep` does not want. Returns how many and their bytes.
-    pub(super) fn retain(
-        &self,
-        keep: &(dyn Fn(BlobDigest) -> bool + Sync),
-    ) -> Result<(u64, u64), StoreError> {
-        let (mut blobs, mut bytes) = (0, 0);
-        let folders =
-            fs::read_dir(&self.large).map_err(StoreError::io("read folder", &self.large))?;
-        for folder in folders.flatten().filter(|entry| entry.path().is_dir()) {
-            let path = folder.path();
-            for file in fs::read_dir(&path)
-                .map_err(StoreError::io("read folder", &path))?
-                .flatten()
-            {
-                // What is no digest is not ours.
-                let Some(digest) = file.file_name().to_str().and_then(|name| name.parse().ok())
-                else {
-                    continue;
-                };
-                if !keep(digest) {
-                    bytes += file.metadata().map_or(0, |metadata| metadata.len());
-                    fs::remove_file(file.path()).map_err(StoreError::io("remove", file.path()))?;
-                    blobs += 1;
-                }
-            }
+    /// The digests of the files in folder number `folder`, of 256.
+    pub(super) fn list(&self, folder: u16) -> Result<Vec<BlobDigest>, StoreError> {
+        let path = self.large.join(format!("{folder:02x}"));
+        let files = match fs::read_dir(&path) {
+            Ok(files) => files,
+            // It is made with its first blob.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("read folder", path)(error)),
+        };
+        let mut digests = Vec::new();
+        for file in files {
+            let file = file.map_err(StoreError::io("read folder", &path))?;
+            // A name that is not a digest was not made here.
+            let digest: Option<BlobDigest> =
+                file.file_name().to_str().and_then(|name| name.parse().ok());
+            digests.extend(digest);
         }
-        Ok((blobs, bytes))
+        Ok(digests)
+    }
+
+    /// Removes the files of these digests.
+    pub(super) fn remove(&self, digests: &[BlobDigest]) -> Result<Removed, StoreError> {
+        let mut removed = Removed::default();
+        for digest in digests {
+            let (_, path) = self.path_of(*digest);
+            let size_bytes = match fs::metadata(&path) {
+                Ok(file) => file.len(),
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(StoreError::io("look at", path)(error)),
+            };
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            removed.blobs += 1;
+            removed.bytes += size_bytes;
+        }
+        Ok(removed)
     }
 
     /// The folder and the file of a digest.
-    pub(super) fn place(&self, digest: BlobDigest) -> (PathBuf, PathBuf) {
-        place_in(&self.large, digest)
+    pub(super) fn path_of(&self, digest: BlobDigest) -> (PathBuf, PathBuf) {
+        path_in(&self.large, digest)
     }
 
     /// Whether the file has exactly these bytes. A file that cannot be read is replaced like a
@@ -181,7 +189,7 @@ impl Large {
     }
 }
 
-/// Removes old leftovers. Failing to is no reason not to open: they only take space.
+/// Removes old leftovers. If that fails the store opens nevertheless: they only take space.
 fn sweep(temporary: &Path, now: SystemTime) {
     let Ok(entries) = fs::read_dir(temporary) else {
         return;

@@ -1,4 +1,4 @@
-//! The knobs of the local store.
+//! How a local store can be configured.
 
 use std::time::Duration;
 

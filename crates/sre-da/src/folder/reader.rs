@@ -1,5 +1,4 @@
-//! A store that is only looked at: somebody's backup, a medium that cannot be written, another
-//! user's folder.
+//! A store that is only read: a backup, a medium that cannot be written, another user's folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use sre_core::BlobDigest;
 
 use super::LocalStoreOptions;
-use super::large::{place_in, read};
+use super::large::{path_in, read};
 use super::small::{APPLICATION_ID, GET};
 use crate::StoreError;
 use sre_sqlite::{OpenError, ReadError};
@@ -59,7 +58,7 @@ impl LocalReader {
         let (bytes, place) = match self.small(digest)? {
             Some(bytes) => (bytes, self.path.clone()),
             None => {
-                let (_, file) = place_in(&self.large, digest);
+                let (_, file) = path_in(&self.large, digest);
                 (
                     read(&file, digest, self.blob_limit_bytes)?
                         .ok_or(StoreError::NotFound { digest })?,
@@ -88,10 +87,9 @@ impl LocalReader {
     }
 }
 
-/// Opens the file as it is. Where nobody has it open it is read as if it could not change:
-/// otherwise SQLite makes a `-shm` beside it, and where it may not, refuses. So does one that was
-/// copied with its log to where nothing can be written; then what stands only in the log is not
-/// seen.
+/// Opens the file without changing anything. A file without a log is opened as immutable: otherwise
+/// SQLite makes a `-shm` beside it, and refuses where it may not. The same is the second attempt for
+/// a file with a log in a folder that cannot be written; then what is only in the log is not seen.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let is_open = path.with_extension("sqlite3-wal").exists();
     match is_open.then(|| connect_as(path, "mode=ro")) {

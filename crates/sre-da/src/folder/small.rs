@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{BlobDigest, Digest};
 
+use crate::sweep::Removed;
 use crate::{Blob, StoreError};
 use sre_sqlite::{
     DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError, ReadError,
@@ -123,53 +124,46 @@ impl Small {
         row().map_err(|source| self.failed(source))
     }
 
-    /// Removes the rows that `keep` does not want, some at a time. Returns how many and their
-    /// bytes.
-    pub(super) async fn retain(
-        &self,
-        keep: &(dyn Fn(BlobDigest) -> bool + Sync),
-    ) -> Result<(u64, u64), StoreError> {
-        let (mut after, mut blobs, mut bytes) = (0_i64, 0, 0);
-        loop {
-            let rows: Vec<(i64, [u8; 32], i64)> = {
-                let reader = self.database.reader()?;
-                let read = || {
-                    reader
-                        .prepare_cached(
-                            "SELECT id, digest, length(bytes) FROM blob WHERE id > ?1 ORDER BY id LIMIT 1000",
-                        )?
-                        .query_map([after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                        .collect::<rusqlite::Result<_>>()
-                };
-                read().map_err(|source| self.failed(source))?
-            };
-            let Some((last, ..)) = rows.last() else {
-                return Ok((blobs, bytes));
-            };
-            after = *last;
-            let unwanted: Vec<_> = rows
-                .into_iter()
-                .filter(|(_, digest, _)| !keep(Digest::from_bytes(*digest).into()))
-                .collect();
-            blobs += unwanted.len() as u64;
-            bytes += unwanted
-                .iter()
-                .map(|(.., length)| length.unsigned_abs())
-                .sum::<u64>();
-            self.database
-                .write(move |transaction| {
-                    let mut delete =
-                        transaction.prepare_cached("DELETE FROM blob WHERE id = ?1")?;
-                    for (id, ..) in unwanted {
-                        delete.execute([id])?;
-                    }
-                    Ok(())
-                })
-                .await?;
-        }
+    /// Some of the digests behind row `after`, in the order of arrival, and the last one's row;
+    /// `None` where there are no more.
+    pub(super) fn list(&self, after: i64) -> Result<(Vec<BlobDigest>, Option<i64>), StoreError> {
+        let reader = self.database.reader()?;
+        let read = || {
+            let mut list = reader.prepare_cached(
+                "SELECT id, digest FROM blob WHERE id > ?1 ORDER BY id LIMIT 1000",
+            )?;
+            let rows = list.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<(i64, [u8; 32])>>>()
+        };
+        let rows = read().map_err(|source| self.failed(source))?;
+        let last = rows.last().map(|(id, _)| *id);
+        let digests = rows
+            .into_iter()
+            .map(|(_, digest)| Digest::from_bytes(digest).into());
+        Ok((digests.collect(), last))
     }
 
-    pub(super) fn place(&self, digest: BlobDigest) -> String {
+    /// Removes the rows of these digests.
+    pub(super) async fn remove(&self, digests: Vec<BlobDigest>) -> Result<Removed, StoreError> {
+        let removed = self.database.write(move |transaction| {
+            let mut delete = transaction
+                .prepare_cached("DELETE FROM blob WHERE digest = ?1 RETURNING length(bytes)")?;
+            let mut removed = Removed::default();
+            for digest in &digests {
+                let length: Option<i64> = delete
+                    .query_row([digest.digest().as_bytes()], |row| row.get(0))
+                    .optional()?;
+                if let Some(length) = length {
+                    removed.blobs += 1;
+                    removed.bytes += length.unsigned_abs();
+                }
+            }
+            Ok(removed)
+        });
+        Ok(removed.await?)
+    }
+
+    pub(super) fn row_of(&self, digest: BlobDigest) -> String {
         format!("row {digest} of {}", self.database.path().display())
     }
 

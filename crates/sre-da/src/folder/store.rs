@@ -1,4 +1,4 @@
-//! The local store behind its front door.
+//! [`LocalStore`]: one folder for small and large blobs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use sre_durable::create_folder;
 use sre_durable::{Disk, OsDisk};
 use sre_sqlite::{DatabaseFile, OpenError};
 
-/// Up to this many bytes are hashed where the caller stands, a tenth of a millisecond; more, on a
+/// Up to this many bytes are hashed on the calling thread, in a tenth of a millisecond; more, on a
 /// blocking thread.
 const HASH_INLINE_LIMIT_BYTES: usize = 128 << 10;
 
@@ -30,9 +30,9 @@ const HASH_INLINE_LIMIT_BYTES: usize = 128 << 10;
 pub struct LocalStore {
     dir: PathBuf,
     options: LocalStoreOptions,
-    small: Small,
-    large: Arc<Large>,
-    known: Known,
+    pub(super) small: Small,
+    pub(super) large: Arc<Large>,
+    pub(super) known: Known,
     puts: AtomicU64,
     skipped: AtomicU64,
 }
@@ -48,15 +48,6 @@ pub struct LocalStoreStats {
     pub transactions: u64,
     /// Transactions that failed.
     pub failed_transactions: u64,
-}
-
-/// What [`LocalStore::retain`] removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Removed {
-    /// How many blobs.
-    pub blobs: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 impl LocalStore {
@@ -82,7 +73,7 @@ impl LocalStore {
         create_folder(&*disk, dir).map_err(OpenError::io("create folder", dir))?;
         let large = Arc::new(Large::open(dir, disk.clone(), options.blob_limit_bytes)?);
         let small = Small::open(&dir.join("small.sqlite3"), options.busy_timeout)?;
-        // Whoever made these names, perhaps a process that died right after: from here on they are
+        // The names may have been made by a process that died right after: from here on they are
         // durable.
         disk.sync_dir(dir)
             .map_err(OpenError::io("make durable the folder", dir))?;
@@ -128,27 +119,9 @@ impl LocalStore {
         }
     }
 
-    /// Removes every blob that `keep` does not want. Nobody else may put into this folder
-    /// meanwhile, in any process: a blob that is known to be durable is not written again.
-    ///
-    /// # Errors
-    /// [`StoreError`]; some blobs may have been removed.
-    pub async fn retain(
-        &self,
-        keep: impl Fn(BlobDigest) -> bool + Sync,
-    ) -> Result<Removed, StoreError> {
-        let small = self.small.retain(&keep).await?;
-        let large = self.large.retain(&keep)?;
-        self.known.clear();
-        Ok(Removed {
-            blobs: small.0 + large.0,
-            bytes: small.1 + large.1,
-        })
-    }
-
     /// Stops assuming that these digests are durable: the next put of each writes again. A put that
-    /// is under way is not remembered either. For whoever changes the folder behind the store's
-    /// back.
+    /// is under way is not remembered either. For programs that change the folder without the
+    /// store.
     pub fn forget(&self, digests: &[BlobDigest]) {
         self.known.forget(digests);
     }
@@ -191,15 +164,15 @@ impl LocalStore {
         blocking(move || {
             let bytes = large.get(digest)?.ok_or(StoreError::NotFound { digest })?;
             StoreError::expect_digest(digest, &bytes, || {
-                large.place(digest).1.display().to_string()
+                large.path_of(digest).1.display().to_string()
             })?;
             Ok(bytes)
         })
         .await
     }
 
-    /// Small blobs are read where the caller stands: it takes microseconds, less than handing it to
-    /// another thread would.
+    /// Small blobs are read on the calling thread: that takes microseconds, less than handing the read
+    /// to another thread would.
     async fn read(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
         self.finish_read(digest, self.small.get(digest)?).await
     }
@@ -223,7 +196,7 @@ impl LocalStore {
     ) -> Result<Arc<[u8]>, StoreError> {
         match small {
             Some(bytes) => {
-                StoreError::expect_digest(digest, &bytes, || self.small.place(digest))?;
+                StoreError::expect_digest(digest, &bytes, || self.small.row_of(digest))?;
                 Ok(bytes)
             }
             None => self.get_large(digest).await,
@@ -298,7 +271,7 @@ impl std::fmt::Debug for LocalStore {
 }
 
 /// Runs `work` on a thread that may block. A panic there is a bug and goes on here.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match spawn_blocking(work).await {

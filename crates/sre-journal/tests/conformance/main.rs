@@ -16,7 +16,7 @@ mod skill_catalog;
 mod support;
 mod verdict_ledger;
 
-/// One test of the test runner for every test of the suite.
+/// One test of the test runner for each test of the suite.
 macro_rules! suite {
     ($implementation:ident over $storage:expr; $($module:ident: $($test:ident)*;)*) => {
         mod $implementation {

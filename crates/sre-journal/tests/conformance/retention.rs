@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sre_core::{BlobDigest, InvocationDigest, Manifest, SkillDigest};
+use sre_core::{BlobDigest, InvocationDigest, SkillDigest};
 use sre_journal::{
     Accepted, AcquirePolicy, DeliveryOutcome, GcRoot, Journal, LogSize, Purged, RetentionPolicy,
     WithoutReceipt,
 };
 
-use crate::support::{Hands, Storage, accept, finish, id, new_order, open, result};
+use crate::support::{Hands, Storage, accept, finish, id, manifest, new_order, open, result};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -114,11 +114,9 @@ pub async fn roots_are_what_kept_orders_skills_and_uploads_need(storage: &dyn St
     open_order.skill = SkillDigest::of(b"of an open order");
     open_order.invocation = Some(String::from("{}"));
     accept(&*journal, open_order).await;
-    let manifest = serde_json::json!({ "name": "a", "version": "1", "files": [] });
-    let manifest: Manifest = serde_json::from_value(manifest).expect("a manifest");
     let uploaded = SkillDigest::of(b"uploaded");
     journal
-        .add_skill(uploaded, &manifest, "x")
+        .add_skill(uploaded, &manifest("a"), "x")
         .await
         .expect("recorded");
     let blob = BlobDigest::of(b"a blob");

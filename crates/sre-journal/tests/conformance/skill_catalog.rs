@@ -1,17 +1,8 @@
 //! Uploaded skills.
 
-use sre_core::{Manifest, SkillDigest};
+use sre_core::SkillDigest;
 
-use crate::support::{Storage, open};
-
-fn manifest(name: &str) -> Manifest {
-    let manifest = serde_json::json!({
-        "name": name,
-        "version": "1.0.0",
-        "files": [],
-    });
-    serde_json::from_value(manifest).expect("a manifest")
-}
+use crate::support::{Storage, manifest, open};
 
 pub async fn a_skill_is_listed_once_under_its_first_submitter(storage: &dyn Storage) {
     let (journal, _) = open(storage);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sre_core::{Backend, Digest, ErrorCode, OrderId, OrderResult, OrderStatus, SkillDigest};
+use sre_core::{
+    Backend, Digest, ErrorCode, Manifest, OrderId, OrderResult, OrderStatus, SkillDigest,
+};
 use sre_journal::{
     Accepted, AcquirePolicy, AcquiredOrder, Clocks, Event, EventKind, Journal, JournalEntry,
     NewOrder, SqliteJournal,
@@ -144,6 +146,17 @@ pub fn result(id: &str) -> OrderResult {
         "logs": "",
     });
     serde_json::from_value(text).expect("a result")
+}
+
+pub fn manifest(name: &str) -> Manifest {
+    let manifest = serde_json::json!({
+        "name": name,
+        "version": "1.0.0",
+        "io": {},
+        "annotations": {},
+        "files": [],
+    });
+    serde_json::from_value(manifest).expect("a manifest")
 }
 
 /// Accepts an order and leads it to its end.

@@ -14,8 +14,8 @@ use crate::schema;
 
 /// Entries hashed in one batch. More wait for the next one, which follows at once.
 const BATCH_LIMIT_ENTRIES: u32 = 16_384;
-/// How often another process's work is looked for: what it has integrated is served here too, and
-/// what it numbered before it died waits for nobody else.
+/// How often to look for the work of other processes: what they have integrated is served here too,
+/// and what a process numbered before it died is integrated here.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 impl Log {
@@ -24,7 +24,7 @@ impl Log {
     /// # Errors
     /// [`LogError`]; the checkpoint before it stays. Trying again is safe.
     pub async fn integrate(&self) -> Result<u64, LogError> {
-        let _turn = self.integrating.lock().await;
+        let _exclusive = self.integrating.lock().await;
         loop {
             let before = self.refresh()?;
             let entries = schema::entries(
@@ -54,13 +54,14 @@ impl Log {
             .zip(blobs.iter().map(Blob::digest))
             .collect();
         self.store.put(blobs).await?;
-        // Dies here: tiles that nobody names. The same batch makes the same tiles again.
+        // A process that dies here leaves tiles that no head names. The same batch makes the same
+        // tiles again.
         let old = before.head;
         let replaced = self
             .database
             .write(move |transaction| schema::replace_head(transaction, old, &range, root, &full))
             .await?;
-        // Dies here: the head is durable and signed by whoever reads it next.
+        // A process that dies here leaves a durable head; the next process that reads it signs it.
         if !replaced {
             tracing::debug!("another process was faster; reading its head");
         }
@@ -69,7 +70,7 @@ impl Log {
 
     /// Integrates whenever something was submitted, at most once per `interval`; until it is
     /// dropped. Every second, or every `interval` if that is longer, it looks for what other
-    /// processes did with the log. What fails is logged and tried again.
+    /// processes did with the log. Failures are logged, and it tries again.
     pub async fn run(&self, interval: Duration) {
         loop {
             let begun = Instant::now();
@@ -82,14 +83,14 @@ impl Log {
                 () = self.submitted.notified() => {}
                 () = tokio::time::sleep(LOOK_PERIOD) => {}
             }
-            // Whoever comes alone does not wait.
+            // Measured from the beginning of the batch: an entry that comes alone is not delayed.
             tokio::time::sleep_until(begun + interval).await;
         }
     }
 
     /// The head that is durable by now, signed.
     pub(super) fn refresh(&self) -> Result<Arc<Snapshot>, LogError> {
-        // Before the file is asked: the head only grows meanwhile.
+        // Read before the file is asked: the head can only grow meanwhile.
         let known = self.snapshot();
         let head = schema::head(&*self.database.reader()?)?;
         if head == known.head {

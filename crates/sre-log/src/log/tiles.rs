@@ -1,4 +1,4 @@
-//! What everybody may read of the log: its checkpoint, tiles of hashes, bundles of entries (C2SP
+//! The public read interface of the log: its checkpoint, tiles of hashes, bundles of entries (C2SP
 //! `tlog-tiles`).
 
 use std::sync::Arc;
