@@ -1,82 +1,40 @@
 //! What every request can reach.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use sre_da::Store;
-use sre_journal::Journal;
-use sre_orchestrator::{Acceptance, AddressPolicy, Registrar, Workers};
-use tokio::sync::watch;
+use sre_service::{Service, Shares};
 
-use crate::rate::RateLimit;
-use crate::readiness::SandboxTrial;
-use crate::share::Shares;
-use crate::{Audits, Metrics, ServerOptions, Tokens};
+use crate::{Metrics, ServerOptions, Tokens};
 
-/// The parts of the service.
+/// The parts of the server.
 pub struct App {
-    pub(crate) workers: Workers,
-    pub(crate) acceptance: Acceptance,
-    pub(crate) registrar: Arc<Registrar>,
-    pub(crate) audits: Arc<Audits>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) policy: AddressPolicy,
+    pub(crate) service: Arc<Service>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) options: ServerOptions,
-    pub(crate) data_folder: PathBuf,
-    pub(crate) rate: RateLimit,
+    /// Kibibytes for requests.
     pub(crate) bodies: Shares,
+    /// Kibibytes for answers.
     pub(crate) answers: Shares,
-    pub(crate) streams: Shares,
-    pub(crate) verifications: Shares,
-    pub(crate) sandbox_trial: SandboxTrial,
-    pub(crate) stop: watch::Sender<bool>,
 }
 
 impl App {
-    /// Puts the parts together. While no tokens are required, whoever can connect may do
-    /// everything.
+    /// Puts the parts together. While no tokens are required, every client may do everything.
     #[must_use]
     pub fn new(
-        workers: Workers,
-        acceptance: Acceptance,
-        registrar: Arc<Registrar>,
-        store: Arc<dyn Store>,
-        policy: AddressPolicy,
+        service: Arc<Service>,
         tokens: Arc<Tokens>,
         metrics: Arc<Metrics>,
-        data_folder: PathBuf,
         options: ServerOptions,
     ) -> Arc<Self> {
+        let kibibytes = options.bodies_limit_bytes.div_ceil(1024);
         Arc::new(Self {
-            rate: RateLimit::new(options.rate_limit_per_second),
-            bodies: Shares::new(options.bodies_limit_bytes.div_ceil(1024)),
-            answers: Shares::new(options.bodies_limit_bytes.div_ceil(1024)),
-            streams: Shares::new(options.streams_limit),
-            verifications: Shares::new(options.verifications_limit),
-            sandbox_trial: SandboxTrial::default(),
-            stop: watch::channel(false).0,
-            workers,
-            acceptance,
-            registrar,
-            audits: Arc::default(),
-            store,
-            policy,
+            bodies: Shares::new(kibibytes),
+            answers: Shares::new(kibibytes),
+            service,
             tokens,
             metrics,
             options,
-            data_folder,
         })
-    }
-
-    /// Where an audit of the store writes what it finds.
-    #[must_use]
-    pub fn audits(&self) -> &Arc<Audits> {
-        &self.audits
-    }
-
-    pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
-        self.workers.orchestrator().journal()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -10,27 +9,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::tokens::LOCAL;
-use crate::{App, Problem, Scope, Scopes, large_answer};
 use sre_core::ErrorCode;
+use sre_service::{Caller, Scope};
 
-/// Who calls.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) name: String,
-    scopes: Scopes,
-}
-
-impl Caller {
-    pub(crate) fn may(&self, scope: Scope) -> bool {
-        self.scopes.allow(scope)
-    }
-
-    /// Whether the caller may know of an order of `submitter`'s.
-    pub(crate) fn sees(&self, submitter: &str) -> bool {
-        self.name == submitter || self.may(Scope::Read)
-    }
-}
+use crate::{App, Problem, large_answer};
 
 /// What a route asks of its callers: any one of these scopes.
 #[derive(Clone)]
@@ -49,25 +31,14 @@ pub(crate) async fn authenticate(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    if !gate.scopes.iter().any(|scope| caller.may(*scope)) {
-        let needed: Vec<String> = gate.scopes.iter().map(Scope::to_string).collect();
-        let detail = format!(
-            "the token {} lacks the scope {}",
-            caller.name,
-            needed.join(" or ")
-        );
-        return Problem::new(ErrorCode::ScopeMissing, detail).into_response();
+    let admitted = caller
+        .require(gate.scopes)
+        .and_then(|()| gate.app.service.admit(&caller));
+    if let Err(error) = admitted {
+        return Problem::from(error).into_response();
     }
-    if let Err(wait) = gate.app.rate.take(&caller.name, Instant::now()) {
-        return Problem::busy(
-            ErrorCode::RateLimited,
-            "this token makes more requests than it may",
-            wait,
-        )
-        .into_response();
-    }
-    tracing::Span::current().record("caller", &caller.name);
-    let name = caller.name.clone();
+    tracing::Span::current().record("caller", caller.name());
+    let name = caller.name().to_owned();
     request.extensions_mut().insert(caller);
     large_answer::bounded(&gate.app, &name, next.run(request).await)
 }
@@ -75,8 +46,8 @@ pub(crate) async fn authenticate(
 fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
     let tokens = &app.tokens;
     if !tokens.are_required() {
-        // No tokens: only programs of this machine come here, but a browser of this machine would
-        // carry a stranger's page along, under the stranger's name.
+        // No tokens: only programs of this machine reach the service. A browser of this machine could
+        // still make requests for a page of another site, with that site's name in the header.
         let host = headers
             .get(HOST)
             .and_then(|host| host.to_str().ok())
@@ -89,10 +60,7 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
             let detail = "without tokens the service does nothing for web pages of other sites; make one with `sre token new`";
             return Err(Problem::new(ErrorCode::OriginRefused, detail));
         }
-        return Ok(Caller {
-            name: String::from(LOCAL),
-            scopes: Scopes::all(),
-        });
+        return Ok(Caller::local());
     }
     let refuse = |detail: &str| Err(Problem::new(ErrorCode::TokenInvalid, detail));
     let Some(value) = headers.get(AUTHORIZATION) else {
@@ -104,7 +72,7 @@ fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, P
         _ => return refuse("the Authorization header is not of the form: Bearer sre_…"),
     };
     match tokens.find(secret) {
-        Some((name, scopes)) => Ok(Caller { name, scopes }),
+        Some((name, scopes)) => Ok(Caller::new(name, scopes)),
         None => refuse("the token is not known; it may have been revoked"),
     }
 }

@@ -18,10 +18,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 
-use crate::auth::Caller;
-use crate::share::{Places, Shares};
 use crate::{App, Problem};
 use sre_core::ErrorCode;
+use sre_service::{Caller, Held, Shares};
 
 /// Bodies up to this size are read without asking for memory.
 pub(crate) const SMALL_BYTES: usize = 64 << 10;
@@ -40,7 +39,7 @@ pub(crate) struct Received {
 /// Memory for large requests, given back when this is dropped.
 #[derive(Default)]
 pub(crate) struct Memory {
-    _places: Option<Places>,
+    _held: Option<Held>,
 }
 
 impl Memory {
@@ -49,7 +48,7 @@ impl Memory {
     /// # Errors
     /// 429 when it is not there at the moment.
     pub(crate) fn take(bodies: &Shares, caller: &str, size_bytes: usize) -> Result<Self, Problem> {
-        let places = bodies
+        let held = bodies
             .take(caller, size_bytes.div_ceil(1024))
             .ok_or_else(|| {
                 let soon = Duration::from_secs(1);
@@ -59,9 +58,7 @@ impl Memory {
                     soon,
                 )
             })?;
-        Ok(Self {
-            _places: Some(places),
-        })
+        Ok(Self { _held: Some(held) })
     }
 }
 
@@ -147,7 +144,7 @@ async fn collect(
             return Err(None);
         }
         if memory.is_none() && bytes.len() + data.len() > SMALL_BYTES {
-            memory = Some(Memory::take(&app.bodies, &caller.name, expected)?);
+            memory = Some(Memory::take(&app.bodies, caller.name(), expected)?);
         }
         bytes.extend_from_slice(&data);
     }

@@ -11,8 +11,8 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use serde_json::Value;
 use sre_core::{ErrorCode, canonical_json};
+use sre_service::Caller;
 
-use crate::auth::Caller;
 use crate::body::{Memory, Received, SMALL_BYTES, blocking, media_type, read};
 use crate::{App, Problem};
 
@@ -90,7 +90,7 @@ pub(crate) async fn parse(
     let (bodies, limit, caller) = (
         app.bodies.clone(),
         app.options.bodies_limit_bytes,
-        caller.name.clone(),
+        caller.name().to_owned(),
     );
     let is_small = received.bytes.len() <= SMALL_BYTES;
     let parse = move || {

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
 use crate::body::SMALL_BYTES;
-use crate::share::Places;
 use crate::{App, Problem};
 use sre_core::ErrorCode;
+use sre_service::Held;
 
 /// The answer with the memory it takes, or 429 when it is not there at the moment.
 pub(crate) fn bounded(app: &App, caller: &str, answer: Response) -> Response {
@@ -28,26 +28,21 @@ pub(crate) fn bounded(app: &App, caller: &str, answer: Response) -> Response {
     if size_bytes <= SMALL_BYTES {
         return answer;
     }
-    let Some(places) = app.answers.take(caller, size_bytes.div_ceil(1024)) else {
+    let Some(held) = app.answers.take(caller, size_bytes.div_ceil(1024)) else {
         let detail = "too many large answers are being sent; try again later";
         return Problem::busy(ErrorCode::MemoryBusy, detail, Duration::from_secs(1))
             .into_response();
     };
-    answer.map(|body| {
-        Body::new(Held {
-            body,
-            _places: places,
-        })
-    })
+    answer.map(|body| Body::new(HeldBody { body, _held: held }))
 }
 
 /// A body with the memory it was granted.
-struct Held {
+struct HeldBody {
     body: Body,
-    _places: Places,
+    _held: Held,
 }
 
-impl HttpBody for Held {
+impl HttpBody for HeldBody {
     type Data = Bytes;
     type Error = axum::Error;
 

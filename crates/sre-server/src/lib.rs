@@ -1,20 +1,19 @@
 //! The service over HTTP: orders, skills, blobs, events, health and metrics.
 //!
 //! ```text
-//! connection ─▶ listener ─▶ auth (token, scope, rate) ─▶ routes ─▶ sre_orchestrator::Workers ─▶ journal
-//!               time and     who may                      JSON in,   accepts, runs, calls back
-//!               size limits  do what                      JSON out
+//! connection ─▶ listener ─▶ auth (token, scope, rate) ─▶ routes ─▶ sre_service::Service
+//!               time and     who calls                    JSON in,   who may do what,
+//!               size limits                               JSON out   and everything else
 //! ```
 //!
-//! This crate decides nothing about orders: it reads requests, asks the workers and the journal,
-//! and writes answers. It keeps no state of its own that must survive. HTTP/1.1 without TLS: a
+//! This crate decides nothing about orders: it reads requests, asks the service, and writes
+//! answers. It keeps no state of its own that must survive. HTTP/1.1 without TLS: a
 //! reverse proxy in front of it speaks the rest.
 //!
 //! Every error is a problem document (RFC 9457) with a stable `code`; see [`Problem`]. `openapi`
 //! describes every route, and the routes are made from the same table.
 
 mod app;
-mod audits;
 mod auth;
 mod body;
 mod connection;
@@ -25,20 +24,14 @@ mod metrics;
 mod openapi;
 mod options;
 mod problem;
-mod rate;
-mod readiness;
 mod receipt_metrics;
 mod routes;
-mod scope;
-mod share;
 mod tokens;
 
 pub use app::App;
-pub use audits::{AuditReport, Audits, LostBlob};
 pub use listener::Server;
 pub use metrics::Metrics;
 pub use openapi::document as openapi_document;
 pub use options::ServerOptions;
 pub use problem::Problem;
-pub use scope::{Scope, Scopes};
 pub use tokens::{NewToken, TokenError, Tokens};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
 use crate::connection::{Limited, Phases, Routes};
@@ -53,14 +53,14 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) {
         let Self { app, listener } = self;
         let limit = app.options.connections_limit.max(1);
-        let places = Arc::new(Semaphore::new(limit));
+        let permits = Arc::new(Semaphore::new(limit));
         let router = routes::router(&app);
         let serve = async {
-            while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
                 match listener.accept().await {
                     Ok((stream, _)) => {
                         let router = router.clone();
-                        tokio::spawn(connection(Arc::clone(&app), router, stream, place));
+                        tokio::spawn(connection(Arc::clone(&app), router, stream, permit));
                     }
                     Err(error) => {
                         // Too many open files, for instance. Trying again at once would only burn
@@ -76,9 +76,9 @@ impl Server {
             () = stop => {}
         }
         drop(listener);
-        app.stop.send_replace(true);
+        app.service.stop_waiting();
         let all = u32::try_from(limit).unwrap_or(u32::MAX);
-        drop(tokio::time::timeout(grace, places.acquire_many(all)).await);
+        drop(tokio::time::timeout(grace, permits.acquire_many(all)).await);
     }
 }
 
@@ -86,7 +86,7 @@ async fn connection(
     app: Arc<App>,
     router: axum::Router,
     stream: TcpStream,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     // Answers are written whole; waiting for more to send would only delay them.
     drop(stream.set_nodelay(true));
@@ -102,7 +102,7 @@ async fn connection(
         .max_headers(HEAD_LIMIT_LINES)
         .serve_connection(TokioIo::new(stream), Routes { router, phases });
     let mut connection = std::pin::pin!(connection);
-    let mut stop: watch::Receiver<bool> = app.stop.subscribe();
+    let mut stop = app.service.stopping();
     let stopped = async move { stop.wait_for(|stop| *stop).await.is_ok() };
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -12,10 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use sre_core::{Backend, OrderStatus};
-use sre_journal::Journal;
-use sre_orchestrator::{Meter, MeteredStage, Registrar, Workers};
+use sre_orchestrator::{Meter, MeteredStage};
+use sre_service::Service;
 
-use crate::AuditReport;
 use crate::receipt_metrics::ReceiptMetrics;
 
 /// A quarter of a millisecond to a minute: from a stage that waits for nothing to one that waits
@@ -181,16 +180,11 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) async fn encode(
-        &self,
-        workers: &Workers,
-        journal: &dyn Journal,
-        registrar: &Registrar,
-        audit: &AuditReport,
-    ) -> String {
-        self.receipts.update(journal, registrar, audit).await;
-        if let Ok(states) = journal.count_by_state().await {
-            for state in ["ready", "waiting", "running", "verifying"] {
+    pub(crate) fn encode(&self, service: &Service) -> String {
+        let journal = service.journal();
+        self.receipts.update(service);
+        if let Ok(states) = journal.count_by_state() {
+            for state in ["incomplete", "ready", "waiting", "running", "verifying"] {
                 let labels = StateLabels {
                     state: state.to_owned(),
                 };
@@ -199,12 +193,12 @@ impl Metrics {
                     .set(states.get(state).copied().unwrap_or(0));
             }
         }
-        if let Ok(pending) = journal.pending_callbacks().await {
+        if let Ok(pending) = journal.pending_callbacks() {
             self.pending_callbacks.set(pending);
         }
         self.running
-            .set(i64::try_from(workers.running()).unwrap_or(i64::MAX));
-        let stats = journal.write_stats();
+            .set(i64::try_from(service.workers().running()).unwrap_or(i64::MAX));
+        let stats = journal.stats();
         self.commits.set(stats.transactions);
         self.failed_commits.set(stats.failed_transactions);
         let mut text = String::new();

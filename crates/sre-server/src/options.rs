@@ -1,8 +1,8 @@
-//! The knobs of the service.
+//! The options of the server.
 
 use std::time::Duration;
 
-/// How the service behaves towards its clients.
+/// What the server grants the connections of its clients.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     /// Connections at once. Default 1024.
@@ -24,16 +24,6 @@ pub struct ServerOptions {
     pub body_time_limit: Duration,
     /// How long a client may read nothing of an answer. Default 30 s.
     pub write_time_limit: Duration,
-    /// Longest `?wait=`. Default 60 s.
-    pub wait_limit: Duration,
-    /// Requests per second of one token, on average. Default 10,000.
-    pub rate_limit_per_second: f64,
-    /// Event streams at once. Default 512.
-    pub streams_limit: usize,
-    /// Verifications at once, each of which runs a skill. Default 8.
-    pub verifications_limit: usize,
-    /// Free disk space below which the service is not ready, in bytes. Default 256 MiB.
-    pub free_disk_bytes: u64,
 }
 
 impl Default for ServerOptions {
@@ -46,11 +36,6 @@ impl Default for ServerOptions {
             head_time_limit: Duration::from_secs(10),
             body_time_limit: Duration::from_secs(30),
             write_time_limit: Duration::from_secs(30),
-            wait_limit: Duration::from_secs(60),
-            rate_limit_per_second: 10_000.0,
-            streams_limit: 512,
-            verifications_limit: 8,
-            free_disk_bytes: 256 << 20,
         }
     }
 }

@@ -7,9 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sre_core::ErrorCode;
-use sre_journal::JournalError;
-use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, SkillCacheError, SubmitError};
-use sre_skill::SkillError;
+use sre_service::ServiceError;
 
 /// Why a request was not done.
 #[derive(Debug, Clone)]
@@ -51,15 +49,6 @@ impl Problem {
         Self { status, ..self }
     }
 
-    pub(crate) fn no_order(id: &impl std::fmt::Display) -> Self {
-        Self::new(ErrorCode::OrderUnknown, format!("there is no order {id}"))
-    }
-
-    pub(crate) fn forgotten_order(id: &impl std::fmt::Display) -> Self {
-        let detail = format!("order {id} has ended and has been forgotten since, with its result");
-        Self::new(ErrorCode::OrderForgotten, detail)
-    }
-
     pub(crate) fn busy(code: ErrorCode, detail: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(code, detail).after(retry_after)
     }
@@ -69,11 +58,9 @@ impl Problem {
         self
     }
 
-    /// The host's fault. What it was goes to the log; a client learns no paths.
+    /// A failure of the host. The reason goes to the log: a client learns no paths.
     pub(crate) fn operating(code: ErrorCode, error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%error, %code, "a request failed");
-        let detail = "the service could not do this; its operator finds the reason in the log";
-        Self::new(code, detail).after(Duration::from_secs(5))
+        ServiceError::operating(code, error).into()
     }
 }
 
@@ -105,64 +92,12 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<JournalError> for Problem {
-    fn from(error: JournalError) -> Self {
-        Self::operating(ErrorCode::JournalFailed, &error)
-    }
-}
-
-impl From<SkillError> for Problem {
-    fn from(error: SkillError) -> Self {
-        Self::new(error.kind().code(), error.to_string())
-    }
-}
-
-impl From<SkillCacheError> for Problem {
-    fn from(error: SkillCacheError) -> Self {
-        if error.is_unknown() {
-            return Self::new(
-                ErrorCode::SkillUnknown,
-                "there is no skill with this digest; upload it with POST /v1/skills",
-            );
-        }
-        Self::operating(ErrorCode::StoreFailed, &error)
-    }
-}
-
-impl From<ConfigError> for Problem {
-    fn from(error: ConfigError) -> Self {
-        match error {
-            ConfigError::Skill(error) => error.into(),
-            other => Self::new(ErrorCode::OrderInvalid, other.to_string()),
-        }
-    }
-}
-
-impl From<AcceptError> for Problem {
-    fn from(error: AcceptError) -> Self {
-        match error.kind() {
-            AcceptErrorKind::BadInput => Self::new(error.code(), error.to_string()),
-            AcceptErrorKind::Operating => Self::operating(error.code(), &error),
-        }
-    }
-}
-
-impl From<SubmitError> for Problem {
-    fn from(error: SubmitError) -> Self {
-        let soon = Duration::from_secs(1);
-        match &error {
-            SubmitError::Conflict(_) => Self::new(ErrorCode::OrderConflict, error.to_string()),
-            SubmitError::Forgotten(_) => Self::new(ErrorCode::OrderForgotten, error.to_string())
-                .with_status(StatusCode::CONFLICT),
-            SubmitError::Full { .. } => Self::busy(ErrorCode::QueueFull, error.to_string(), soon),
-            SubmitError::Stopping => {
-                Self::new(ErrorCode::ShuttingDown, error.to_string()).after(5 * soon)
-            }
-            SubmitError::NoWorkers(_) => {
-                Self::new(ErrorCode::BackendUnavailable, error.to_string())
-            }
-            SubmitError::Journal(error) => Self::operating(ErrorCode::JournalFailed, error),
-            SubmitError::Store(error) => Self::operating(ErrorCode::StoreFailed, error),
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        let problem = Self::new(error.code(), error.detail());
+        match error.retry_after() {
+            Some(time) => problem.after(time),
+            None => problem,
         }
     }
 }

@@ -5,10 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use sre_journal::Journal;
-use sre_orchestrator::Registrar;
-
-use crate::AuditReport;
+use sre_service::Service;
 
 type Count = Gauge<u64, AtomicU64>;
 
@@ -93,17 +90,14 @@ impl ReceiptMetrics {
         }
     }
 
-    pub(crate) async fn update(
-        &self,
-        journal: &dyn Journal,
-        registrar: &Registrar,
-        audit: &AuditReport,
-    ) {
-        if let Ok(due) = journal.count_receipts_due().await {
+    pub(crate) fn update(&self, service: &Service) {
+        let (journal, registrar) = (service.journal(), service.registrar());
+        let audit = service.audits().report();
+        if let Ok(due) = journal.count_receipts_due() {
             self.due.set(due.waiting);
             self.failing.set(due.failing);
         }
-        if let Ok(coverage) = journal.coverage().await {
+        if let Ok(coverage) = journal.coverage() {
             self.issued.set(coverage.receipts);
             self.checked.set(coverage.checked);
             self.matched.set(coverage.matched);

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::{Scope, Scopes};
 use serde::{Deserialize, Serialize};
 use sre_core::Digest;
 use sre_durable::{folder_of, private_folder, replace_file};
+use sre_service::{LOCAL, Scope, Scopes};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// A token as it is stored.
@@ -98,9 +98,6 @@ pub enum TokenError {
 /// Of a longer file of tokens the rest is not read, and what remains is no JSON.
 const FILE_LIMIT_BYTES: u64 = 16 << 20;
 
-/// Who submits where there are no tokens, and by `sre run`.
-pub(crate) const LOCAL: &str = "local";
-
 impl Tokens {
     /// Reads the tokens in the file at `path`; a file that is missing holds none.
     ///
@@ -141,7 +138,12 @@ impl Tokens {
         let mut list: Vec<_> = self
             .tokens()
             .iter()
-            .map(|token| (token.name.clone(), token.scopes.0.clone()))
+            .map(|token| {
+                (
+                    token.name.clone(),
+                    token.scopes.into_iter().copied().collect(),
+                )
+            })
             .collect();
         list.sort();
         list

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Every crate of the workspace and the crates it depends on, all of them and no other. The tops
 /// may depend on any, and none on them.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("sre-core", &[]),
     ("sre-skill", &["sre-core"]),
     ("sre-durable", &[]),
@@ -88,18 +88,30 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "sre-verify",
         ],
     ),
+    // What a caller may ask for; it knows no protocol.
+    (
+        "sre-service",
+        &[
+            "sre-core",
+            "sre-da",
+            "sre-journal",
+            "sre-orchestrator",
+            "sre-receipt",
+            "sre-skill",
+            "sre-verify",
+        ],
+    ),
     (
         "sre-server",
         &[
             "sre-core",
-            "sre-da",
             "sre-durable",
             "sre-journal",
             "sre-log",
             "sre-orchestrator",
             "sre-receipt",
+            "sre-service",
             "sre-skill",
-            "sre-verify",
         ],
     ),
 ];

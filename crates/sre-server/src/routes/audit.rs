@@ -5,17 +5,20 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use sre_service::Scope;
 
 use super::{Endpoint, json};
+use crate::App;
 use crate::openapi::{answer, operation};
-use crate::{App, Scope};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint {
         method: "get",
         path: "/v1/audit",
         scopes: &[Scope::Read],
-        route: get(async |State(app): State<Arc<App>>| json(StatusCode::OK, &app.audits.report())),
+        route: get(async |State(app): State<Arc<App>>| {
+            json(StatusCode::OK, &app.service.audits().report())
+        }),
         operation: operation(
             "getAudit",
             "What this service found when it last read what its receipts lead to",

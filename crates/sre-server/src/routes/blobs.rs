@@ -1,10 +1,10 @@
-//! Bytes by digest: what a verifier needs. A digest stands for the same bytes for ever, so caches
+//! Bytes by digest: what a verifier needs. A digest always stands for the same bytes, so caches
 //! may keep them.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
@@ -13,11 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use sre_core::{BlobDigest, ErrorCode};
-use sre_da::StoreErrorKind;
+use sre_service::{Caller, Scope};
 
 use super::Endpoint;
 use crate::openapi::{digest_parameter, operation};
-use crate::{App, Problem, Scope};
+use crate::{App, Problem};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint {
@@ -37,6 +37,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn blob(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(digest): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -45,16 +46,7 @@ async fn blob(
         .map_err(|error: sre_core::DigestParseError| {
             Problem::new(ErrorCode::DigestInvalid, error.to_string())
         })?;
-    let bytes = app
-        .store
-        .get(digest)
-        .await
-        .map_err(|error| match error.kind() {
-            StoreErrorKind::NotFound => {
-                Problem::new(ErrorCode::BlobUnknown, format!("there is no blob {digest}"))
-            }
-            _ => Problem::operating(ErrorCode::StoreFailed, &error),
-        })?;
+    let bytes = app.service.blob(&caller, digest).await?;
     let bytes = Bytes::from_owner(bytes);
     let tag = format!("\"{digest}\"");
     let text = |name| {

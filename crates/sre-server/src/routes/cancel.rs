@@ -6,13 +6,11 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use sre_core::ErrorCode;
-use sre_journal::Cancelled;
+use sre_service::{Caller, Cancellation, Scope};
 
 use super::{Endpoint, OWN, json, view};
-use crate::auth::Caller;
 use crate::openapi::{answer, operation, order_parameter};
-use crate::{App, Problem, Scope};
+use crate::{App, Problem};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let owner = &[Scope::Submit, Scope::Admin];
@@ -73,21 +71,13 @@ async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let order_id = view::find_own(&app, &caller, &id).await?.order_id;
-    let asked = matches!(
-        app.workers.cancel(&order_id).await?,
-        Cancelled::Asked { .. }
-    );
-    let entry = view::find_own(&app, &caller, &id).await?;
-    let is_over = entry.result.is_some() || !asked;
-    Ok(view::show(
-        if is_over {
-            StatusCode::OK
-        } else {
-            StatusCode::ACCEPTED
-        },
-        entry,
-    ))
+    let Cancellation { entry, is_over } = app.service.cancel(&caller, &id).await?;
+    let status = if is_over {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok(view::show(status, entry))
 }
 
 async fn callback(
@@ -95,11 +85,8 @@ async fn callback(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let order_id = view::find(&app, &caller, &id).await?.order_id;
-    match app.journal().delivery(&order_id).await? {
-        Some(delivery) => Ok(json(StatusCode::OK, &delivery)),
-        None => Err(no_callback()),
-    }
+    let delivery = app.service.delivery(&caller, &id)?;
+    Ok(json(StatusCode::OK, &delivery))
 }
 
 async fn redeliver(
@@ -107,16 +94,6 @@ async fn redeliver(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let order_id = view::find_own(&app, &caller, &id).await?.order_id;
-    match app.workers.redeliver(&order_id).await? {
-        Some(delivery) => Ok(json(StatusCode::ACCEPTED, &delivery)),
-        None => Err(no_callback()),
-    }
-}
-
-fn no_callback() -> Problem {
-    Problem::new(
-        ErrorCode::CallbackUnknown,
-        "the order has no callback_url, or has not ended yet",
-    )
+    let delivery = app.service.redeliver(&caller, &id).await?;
+    Ok(json(StatusCode::ACCEPTED, &delivery))
 }

@@ -44,7 +44,7 @@ struct Shown {
 }
 
 async fn coverage(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let found = app.journal().coverage().await?;
+    let found = app.service.coverage()?;
     let Coverage {
         receipts,
         checked,

@@ -7,10 +7,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
+use sre_service::Scope;
 
 use super::Endpoint;
+use crate::App;
 use crate::openapi::{answer, operation, text_answer};
-use crate::{App, Scope, readiness};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let answers = [
@@ -67,7 +68,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let checks = readiness::checks(&app).await;
+    let checks = app.service.readiness().await;
     let is_ready = checks.iter().all(|check| check.ok);
     let status = if is_ready {
         StatusCode::OK
@@ -82,10 +83,6 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let audits = app.audits.report();
-    let metrics = app
-        .metrics
-        .encode(&app.workers, &**app.journal(), &app.registrar, &audits)
-        .await;
+    let metrics = app.metrics.encode(&app.service);
     ([("content-type", media_type)], metrics).into_response()
 }

@@ -10,13 +10,13 @@ use axum::routing::MethodRouter;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sre_core::{ErrorCode, SkillDigest};
-use sre_journal::{OrderFilter, OrderState, OrderSummary};
+use sre_journal::{OrderState, OrderSummary};
+use sre_service::{Caller, OrderPage, OrderQuery};
 
 use super::page::Page;
 use super::{Endpoint, OWN, json};
-use crate::auth::Caller;
 use crate::openapi::{answer, operation, query_parameter};
-use crate::{App, Problem, Scope};
+use crate::{App, Problem};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let statuses = serde_json::json!({ "type": "string", "enum": OrderState::SHOWN });
@@ -60,7 +60,7 @@ struct Row {
     order_id: String,
     status: String,
     submitter: String,
-    skill: SkillDigest,
+    skill: Option<SkillDigest>,
     accepted_at: Timestamp,
     finished_at: Option<Timestamp>,
     is_final: Option<bool>,
@@ -80,9 +80,11 @@ async fn list(
     let Query(asked) =
         query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
-    let (filter, wanted) = (filter(&caller, asked, &page)?, page.wanted());
-    let orders = app.journal().list(&filter, wanted).await?;
-    let (orders, next_cursor) = page.cut(orders, |order| order.sequence);
+    let query = order_query(asked, &page)?;
+    // Reading many rows may take a while.
+    let found = crate::body::blocking(move || Ok(app.service.orders(&caller, query)?)).await?;
+    let OrderPage { orders, has_more } = found;
+    let next_cursor = page.next(has_more, orders.last().map(|order| order.sequence));
     let orders = orders.into_iter().map(row).collect();
     Ok(json(
         StatusCode::OK,
@@ -93,7 +95,7 @@ async fn list(
     ))
 }
 
-fn filter(caller: &Caller, asked: Asked, page: &Page) -> Result<OrderFilter, Problem> {
+fn order_query(asked: Asked, page: &Page) -> Result<OrderQuery, Problem> {
     let refuse = |message: String| Problem::new(ErrorCode::QueryInvalid, message);
     if asked
         .status
@@ -111,12 +113,11 @@ fn filter(caller: &Caller, asked: Asked, page: &Page) -> Result<OrderFilter, Pro
             "skill: must be the digest of a skill, 64 lower-case hexadecimal digits",
         ))
     };
-    Ok(OrderFilter {
+    Ok(OrderQuery {
         status: asked.status,
         skill: skill.map_err(no_digest)?,
-        // Whoever may not read everything sees its own.
-        submitter: (!caller.may(Scope::Read)).then(|| caller.name.clone()),
         before: page.place,
+        limit: page.limit,
     })
 }
 

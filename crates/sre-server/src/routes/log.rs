@@ -74,7 +74,7 @@ fn public(media_type: &'static str, caching: &'static str) -> [(HeaderName, Head
 }
 
 async fn checkpoint(State(app): State<Arc<App>>) -> Response {
-    let note = app.registrar.log().checkpoint().1.to_string();
+    let note = app.service.registrar().log().checkpoint().1.to_string();
     (public("text/plain; charset=utf-8", "no-cache"), note).into_response()
 }
 
@@ -85,7 +85,7 @@ async fn tile_of(
     let path: TilePath = format!("tile/{tile}")
         .parse()
         .map_err(|error: TilePathError| Problem::new(ErrorCode::TileInvalid, error.to_string()))?;
-    match app.registrar.log().tile(path).await {
+    match app.service.registrar().log().tile(path).await {
         Ok(bytes) => {
             let headers = public(
                 "application/octet-stream",

@@ -29,10 +29,11 @@ use axum::routing::MethodRouter;
 use serde_json::Value;
 use sre_core::ErrorCode;
 use sre_orchestrator::{Span, SpanKind, TraceParent, Tracing};
+use sre_service::Scope;
 use tracing::Instrument;
 
 use crate::auth::{Gate, authenticate};
-use crate::{App, Problem, Scope};
+use crate::{App, Problem};
 
 /// One operation.
 pub(crate) struct Endpoint {
@@ -46,12 +47,12 @@ pub(crate) struct Endpoint {
     pub(crate) operation: Value,
 }
 
-/// Whoever may submit or read.
+/// Callers that may submit or read.
 pub(crate) const OWN: &[Scope] = &[Scope::Submit, Scope::Read];
 
 /// Every operation of the service.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let rooms = [
+    let groups = [
         orders::endpoints(),
         list::endpoints(),
         cancel::endpoints(),
@@ -66,7 +67,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         log::endpoints(),
         health::endpoints(),
     ];
-    rooms.into_iter().flatten().collect()
+    groups.into_iter().flatten().collect()
 }
 
 /// The routes over `app`.
@@ -154,7 +155,7 @@ fn trace(app: &App, request: &mut Request, method: &str, route: &str) -> Span {
         .and_then(|trace| trace.to_str().ok()?.parse().ok());
     let quiet = Tracing::default();
     let tracing = if route.starts_with("/v1/") {
-        app.workers.orchestrator().tracing()
+        app.service.tracing()
     } else {
         &quiet
     };

@@ -8,12 +8,13 @@ use sre_core::ErrorCode;
 
 /// Rows on a page, at most.
 const LIMIT: usize = 500;
-/// Rows on a page where nobody says.
+/// Rows on a page without the parameter.
 const DEFAULT: usize = 50;
 
-/// Which rows somebody asked for.
+/// Which rows were asked for.
 pub(super) struct Page {
-    limit: usize,
+    /// Rows on the page, at most.
+    pub(super) limit: usize,
     /// The place of the last row of the page before.
     pub(super) place: Option<i64>,
 }
@@ -59,11 +60,13 @@ impl Page {
     ) -> (Vec<T>, Option<String>) {
         let more = found.len() > self.limit;
         found.truncate(self.limit);
-        let next = found
-            .last()
-            .filter(|_| more)
-            .map(|last| format!("{:x}", place(last)));
+        let next = self.next(more, found.last().map(place));
         (found, next)
+    }
+
+    /// The `next_cursor` behind the row at `last`, if there are more.
+    pub(super) fn next(&self, has_more: bool, last: Option<i64>) -> Option<String> {
+        last.filter(|_| has_more).map(|place| format!("{place:x}"))
     }
 
     /// `cursor` and `limit`, as the API's description has them. `rows` begins a sentence.

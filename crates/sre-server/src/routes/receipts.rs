@@ -1,7 +1,6 @@
 //! The signed receipt of an order, and its proof.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
@@ -10,18 +9,13 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
-use sre_core::{ErrorCode, OrderId, ReceiptDigest};
-use sre_journal::OrderState;
-use sre_orchestrator::ReceiptState;
+use sre_core::{OrderId, ReceiptDigest};
+use sre_service::Caller;
 
 use super::orders::{Wait, waiting};
-use super::{Endpoint, OWN, json, view};
-use crate::auth::Caller;
+use super::{Endpoint, OWN, json};
 use crate::openapi::{answer, operation, order_parameter, wait_parameter};
 use crate::{App, Problem};
-
-/// Waiting clients look this often. A proof follows within a second.
-const LOOK_PERIOD: Duration = Duration::from_millis(50);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint {
@@ -63,17 +57,9 @@ async fn receipt(
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
-    let entry = view::find(&app, &caller, &id).await?;
-    if entry.state != OrderState::Finished {
-        let detail = format!(
-            "order {} has not ended and has no receipt yet",
-            entry.order_id
-        );
-        return Err(Problem::new(ErrorCode::ReceiptUnavailable, detail));
-    }
-    let state = wait_for(&app, &entry.order_id, wait.unwrap_or_default()).await?;
+    let (order_id, state) = app.service.receipt(&caller, &id, wait).await?;
     let shown = View {
-        order_id: &entry.order_id,
+        order_id: &order_id,
         status: if state.proof.is_some() {
             "logged"
         } else {
@@ -88,34 +74,4 @@ async fn receipt(
         proof: state.proof.as_ref().map(ToString::to_string),
     };
     Ok(json(StatusCode::OK, &shown))
-}
-
-/// The receipt with its proof, or as it is when the time is over or the service stops.
-async fn wait_for(app: &App, order_id: &OrderId, wait: Duration) -> Result<ReceiptState, Problem> {
-    let look = async || {
-        app.registrar
-            .state(order_id)
-            .await
-            .map_err(|error| Problem::operating(ErrorCode::ReceiptFailed, &error))
-    };
-    let mut stop = app.stop.subscribe();
-    let logged = async {
-        loop {
-            let state = look().await?;
-            if state.proof.is_some() || *stop.borrow() {
-                return Ok(state);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_PERIOD) => {}
-                _ = stop.changed() => {}
-            }
-        }
-    };
-    if wait.is_zero() {
-        return look().await;
-    }
-    match tokio::time::timeout(wait, logged).await {
-        Ok(ended) => ended,
-        Err(_) => look().await,
-    }
 }

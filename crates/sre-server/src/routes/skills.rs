@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sre_core::{ErrorCode, Manifest, SkillDigest};
 use sre_journal::UploadedSkill;
+use sre_service::{Caller, Scope, ServiceError, SkillUpload};
 use sre_skill::{PackageLimits, Skill};
 
 use super::page::Page;
 use super::{Endpoint, OWN};
-use crate::auth::Caller;
 use crate::body::Received;
 use crate::openapi::{answer, digest_parameter, operation};
-use crate::{App, Problem, Scope, body, json_body};
+use crate::{App, Problem, body, json_body};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let uploaded = [
@@ -107,42 +107,27 @@ async fn upload(
         return Err(Problem::new(ErrorCode::MediaTypeUnsupported, detail));
     }
     let received = body::read(&app, &caller, &headers, request, usize::MAX).await?;
-    let skill = if media_type == "application/json" {
-        let value = json_body::parse(&app, &caller, received).await?;
-        body::blocking(move || Ok(Skill::from_object(&value, &PackageLimits::default())?)).await?
-    } else {
-        body::blocking(move || unpack(&media_type, received)).await?
-    };
+    let skill =
+        if media_type == "application/json" {
+            let value = json_body::parse(&app, &caller, received).await?;
+            body::blocking(move || {
+                Ok(Skill::from_object(&value, &PackageLimits::default())
+                    .map_err(ServiceError::from)?)
+            })
+            .await?
+        } else {
+            body::blocking(move || unpack(&media_type, received)).await?
+        };
     let skill = Arc::new(skill);
-    app.acceptance.check_skill(&skill).await?;
-    app.workers
-        .orchestrator()
-        .skills()
-        .put(&skill)
-        .await
-        .map_err(|error| Problem::operating(ErrorCode::StoreFailed, &error))?;
-    // If the process dies here, the bytes are stored and nobody knows of them; the next upload
-    // makes up for it.
-    let is_new = app
-        .journal()
-        .add_skill(skill.digest(), skill.manifest(), &caller.name)
-        .await?;
-    let found = app.journal().skill(skill.digest()).await?;
+    let digest = skill.digest();
+    let SkillUpload { skill, is_new } = app.service.upload(&caller, skill).await?;
     let status = if is_new {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    let mut response = match found {
-        Some(uploaded) => super::json(status, &shown(uploaded, None)),
-        None => {
-            return Err(Problem::operating(
-                ErrorCode::JournalFailed,
-                &"a skill that was added is not there",
-            ));
-        }
-    };
-    if let Ok(location) = format!("/v1/skills/{}", skill.digest()).parse() {
+    let mut response = super::json(status, &shown(skill, None));
+    if let Ok(location) = format!("/v1/skills/{digest}").parse() {
         response.headers_mut().insert("location", location);
     }
     Ok(response)
@@ -152,22 +137,24 @@ async fn upload(
 fn unpack(media_type: &str, received: Received) -> Result<Skill, Problem> {
     let limits = PackageLimits::default();
     Ok(match media_type {
-        "application/gzip" => Skill::from_tar_gz(&received.bytes, &limits)?,
-        _ => Skill::from_zip(&received.bytes, &limits)?,
+        "application/gzip" => {
+            Skill::from_tar_gz(&received.bytes, &limits).map_err(ServiceError::from)?
+        }
+        _ => Skill::from_zip(&received.bytes, &limits).map_err(ServiceError::from)?,
     })
 }
 
 async fn list(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) =
         query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let skills = app
-        .journal()
-        .skills(page.place.unwrap_or(0), page.wanted())
-        .await?;
+        .service
+        .skills(&caller, page.place.unwrap_or(0), page.wanted())?;
     let (skills, next_cursor) = page.cut(skills, |skill| skill.number);
     let skills: Vec<_> = skills.into_iter().map(|skill| shown(skill, None)).collect();
     Ok(super::json(
@@ -178,6 +165,7 @@ async fn list(
 
 async fn show(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(digest): Path<String>,
 ) -> Result<Response, Problem> {
     let digest: SkillDigest = digest
@@ -185,13 +173,7 @@ async fn show(
         .map_err(|error: sre_core::DigestParseError| {
             Problem::new(ErrorCode::DigestInvalid, error.to_string())
         })?;
-    let Some(uploaded) = app.journal().skill(digest).await? else {
-        return Err(Problem::new(
-            ErrorCode::SkillUnknown,
-            "no skill with this digest was uploaded",
-        ));
-    };
-    let skill = app.workers.orchestrator().skills().get(digest).await?;
+    let (uploaded, skill) = app.service.skill(&caller, digest).await?;
     Ok(super::json(
         StatusCode::OK,
         &shown(uploaded, Some(skill.manifest())),

@@ -7,15 +7,13 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use serde::Serialize;
 use sre_core::{ErrorCode, OrderId, canonical_json};
 use sre_journal::{Finality, StoredVerdict};
-use sre_orchestrator::{RegistrarError, VerdictError};
 use sre_receipt::{ENVELOPE_LIMIT_BYTES, KeyId};
+use sre_service::{Caller, ServiceError};
 
-use super::{Endpoint, OWN, json, view};
-use crate::auth::Caller;
+use super::{Endpoint, OWN, json};
 use crate::json_body::read_json;
 use crate::openapi::{answer, operation, order_parameter};
 use crate::{App, Problem};
@@ -66,34 +64,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Refuses an order that could never become final.
-///
-/// # Errors
-/// 422 when it needs more verdicts than there are keys to give them.
-pub(super) fn check_required(app: &App, required: u32) -> Result<(), Problem> {
-    if required == 0 {
-        return Ok(());
-    }
-    let keys = app
-        .registrar
-        .verdict_keys(Timestamp::now())
-        .map_err(|error| operating(&error))?
-        .len();
-    if keys >= usize::try_from(required).unwrap_or(usize::MAX) {
-        return Ok(());
-    }
-    let keys = match keys {
-        0 => String::from("no key of others"),
-        1 => String::from("one key of others"),
-        more => format!("{more} keys of others"),
-    };
-    let detail = format!(
-        "verdicts_required: {required} verdicts are asked for, and this service believes {keys}; its operator adds one with \
-         `sre key trust KEY --for verdict`"
-    );
-    Err(Problem::new(ErrorCode::VerdictsUnavailable, detail))
-}
-
 #[derive(Serialize)]
 struct Taken {
     order_id: OrderId,
@@ -115,16 +85,13 @@ async fn take(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let entry = view::find(&app, &caller, &id).await?;
+    let entry = app.service.order(&caller, &id)?;
     // No envelope is longer, however it is spelled: the canonical form is what is signed, stored
     // and named.
     let envelope = read_json(&app, &caller, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
     let envelope = canonical_json::to_vec(&*envelope);
-    let taken = app
-        .registrar
-        .take_verdict(&entry.order_id, &envelope, Timestamp::now())
-        .await
-        .map_err(refused)?;
+    let taken = app.service.take_verdict(&caller, &id, &envelope).await;
+    let taken = taken.map_err(refused)?;
     let status = if taken.is_known {
         StatusCode::OK
     } else {
@@ -145,8 +112,7 @@ async fn list(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let entry = view::find(&app, &caller, &id).await?;
-    let verdicts = app.journal().verdicts(&entry.order_id).await?;
+    let (entry, verdicts) = app.service.verdicts(&caller, &id)?;
     Ok(json(
         StatusCode::OK,
         &Listed {
@@ -157,23 +123,13 @@ async fn list(
     ))
 }
 
-fn operating(error: &RegistrarError) -> Problem {
-    Problem::operating(ErrorCode::ReceiptFailed, error)
-}
-
-fn refused(error: VerdictError) -> Problem {
-    let code = match &error {
-        VerdictError::Envelope(_) | VerdictError::Statement(_) => ErrorCode::VerdictMalformed,
-        VerdictError::Signature => ErrorCode::VerdictForged,
-        VerdictError::Other(_) => ErrorCode::VerdictMisplaced,
-        VerdictError::Untrusted(_) | VerdictError::Own => ErrorCode::VerdictUntrusted,
-        // Here the order is known, and its receipt is still to come.
-        VerdictError::NoReceipt(_) => {
-            return Problem::new(ErrorCode::ReceiptUnavailable, error.to_string())
-                .with_status(StatusCode::CONFLICT);
-        }
-        VerdictError::TooMany(_) => ErrorCode::VerdictsExhausted,
-        VerdictError::Operating(error) => return operating(error),
-    };
-    Problem::new(code, error.to_string())
+/// Here the order is known, and its receipt is still to come.
+fn refused(error: ServiceError) -> Problem {
+    let is_early = error.code() == ErrorCode::ReceiptUnavailable;
+    let problem = Problem::from(error);
+    if is_early {
+        problem.with_status(StatusCode::CONFLICT)
+    } else {
+        problem
+    }
 }

@@ -1,23 +1,19 @@
 //! An independent verdict on an order or a claim.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
-use serde::Deserialize;
-use serde_json::Value;
-use sre_core::{CommitResult, ErrorCode};
-use sre_verify::VerifyRequest;
+use sre_core::ErrorCode;
+use sre_service::{Caller, VerifyQuestion};
 
-use super::{Endpoint, OWN, json, view};
-use crate::auth::Caller;
+use super::{Endpoint, OWN, json};
 use crate::json_body::read_json;
 use crate::openapi::{answer, operation};
-use crate::{App, Problem, Scope};
+use crate::{App, Problem};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint {
@@ -36,15 +32,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     }]
 }
 
-/// Either an order of this service, or a claim from elsewhere whose blobs are here.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Question {
-    order_id: Option<String>,
-    claim: Option<CommitResult>,
-    reported_output: Option<Value>,
-}
-
 async fn verify(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -54,74 +41,12 @@ async fn verify(
     let (question, _memory) = read_json(&app, &caller, &headers, request, usize::MAX)
         .await?
         .into_parts();
-    let question: Question = serde_json::from_value(question).map_err(|error| {
+    let question: VerifyQuestion = serde_json::from_value(question).map_err(|error| {
         Problem::new(
             ErrorCode::VerifyInvalid,
             format!("the request is malformed: {error}"),
         )
     })?;
-    let request = claim(&app, &caller, question).await?;
-    let _place = app.verifications.take(&caller.name, 1).ok_or_else(|| {
-        let detail = "as many verifications run as this service allows, or allows one token; try again later";
-        Problem::busy(ErrorCode::VerificationsBusy, detail, Duration::from_secs(1))
-    })?;
-    let verdict = app
-        .workers
-        .orchestrator()
-        .verify()
-        .verify_result(request)
-        .await;
+    let verdict = app.service.verify(&caller, question).await?;
     Ok(json(StatusCode::OK, &verdict))
-}
-
-async fn claim(app: &App, caller: &Caller, question: Question) -> Result<VerifyRequest, Problem> {
-    let refuse = |message| Err(Problem::new(ErrorCode::VerifyInvalid, message));
-    match question {
-        Question {
-            order_id: Some(id),
-            claim: None,
-            reported_output: None,
-        } => {
-            let entry = view::find(app, caller, &id).await?;
-            let Some(result) = entry.parsed_result()? else {
-                let detail = format!("order {id} has no result yet");
-                return Err(Problem::new(ErrorCode::OrderOpen, detail));
-            };
-            let Some(claim) = result.commit_result else {
-                let detail = format!("order {id} has committed nothing that could be verified");
-                return Err(Problem::new(ErrorCode::NothingCommitted, detail));
-            };
-            let reported_output = result
-                .output
-                .or_else(|| claim.result_hash.map(|_| Value::Null));
-            Ok(VerifyRequest {
-                claim,
-                reported_output,
-            })
-        }
-        Question {
-            order_id: None,
-            claim: Some(_),
-            ..
-        } if !caller.may(Scope::Read) => {
-            let detail = "a claim may be anybody's; this needs the scope read";
-            Err(Problem::new(ErrorCode::ScopeMissing, detail))
-        }
-        Question {
-            order_id: None,
-            claim: Some(claim),
-            reported_output,
-        } => Ok(VerifyRequest {
-            claim,
-            reported_output,
-        }),
-        Question {
-            order_id: Some(_), ..
-        } => refuse("beside order_id there may be nothing"),
-        Question {
-            order_id: None,
-            claim: None,
-            ..
-        } => refuse("order_id or claim is needed"),
-    }
 }

@@ -74,7 +74,7 @@ pub enum TokenCommand {
             default_value = "submit",
             value_name = "SCOPES"
         )]
-        scopes: Vec<sre_server::Scope>,
+        scopes: Vec<sre_service::Scope>,
     },
     /// List names and scopes
     List,

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 use sre_core::{ErrorCode, Verdict};
+use sre_service::Audit;
 
 use crate::cli::{AuditArgs, Format, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Sheet, Style, bytes, number, plural};
-use crate::receipts::{Audit, Receipts};
+use crate::receipts::Receipts;
 
 /// Audits the data folder.
 ///

@@ -58,7 +58,7 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
     let tokens = serve::open_tokens(&settings, &folder)?;
     let (human, value) = match &args.command {
         TokenCommand::New { name, scopes } => {
-            let token = tokens.add(name, sre_server::Scopes::new(scopes))?;
+            let token = tokens.add(name, sre_service::Scopes::new(scopes))?;
             (
                 format!("{}\n", token.secret),
                 json!({ "name": token.name, "token": token.secret }),
@@ -66,11 +66,11 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
         }
         TokenCommand::List => {
             let list = tokens.list();
-            let line = |(name, scopes): &(String, Vec<sre_server::Scope>)| {
+            let line = |(name, scopes): &(String, Vec<sre_service::Scope>)| {
                 let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
                 format!("{name}  {}\n", scopes.join(","))
             };
-            let entry = |(name, scopes): &(String, Vec<sre_server::Scope>)| json!({ "name": name, "scopes": scopes });
+            let entry = |(name, scopes): &(String, Vec<sre_service::Scope>)| json!({ "name": name, "scopes": scopes });
             (
                 list.iter().map(line).collect(),
                 list.iter().map(entry).collect(),

@@ -9,6 +9,7 @@ use sre_core::ErrorCode;
 use sre_da::LocalStore;
 use sre_orchestrator::{DataFolder, Embedded, HttpCallback, Orchestrator, Registrar, Workers};
 use sre_server::{App, Metrics, Server, Tokens};
+use sre_service::{AuditPlan, ReceiptTasks, Service, ServiceParts};
 
 use super::lost_files::{self, Watched};
 use super::service_config;
@@ -17,7 +18,7 @@ use crate::config::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress};
-use crate::receipts::{self, AuditPlan, Office};
+use crate::receipts;
 use crate::telemetry::Telemetry;
 
 /// How often a new file of tokens is looked for.
@@ -53,7 +54,7 @@ pub fn serve(mut args: ServeArgs, global: &Global, progress: &Progress) -> Resul
     let embedded = Embedded::new(folder.clone(), super::embedded(global, progress))?;
     runtime.block_on(async {
         let service =
-            Service::open(&settings, &embedded, &folder, Arc::clone(&tokens), listen).await?;
+            Running::open(&settings, &embedded, &folder, Arc::clone(&tokens), listen).await?;
         let address = service
             .server
             .address()
@@ -85,7 +86,7 @@ pub fn open_tokens(settings: &Settings, folder: &DataFolder) -> Result<Tokens, F
 }
 
 /// The parts of a service that has not begun.
-struct Service {
+struct Running {
     workers: Workers,
     registrar: Arc<Registrar>,
     files: Vec<Watched>,
@@ -94,7 +95,7 @@ struct Service {
     telemetry: Telemetry,
 }
 
-impl Service {
+impl Running {
     async fn open(
         settings: &Settings,
         embedded: &Embedded,
@@ -145,24 +146,22 @@ impl Service {
             settings.worker_options()?,
         )
         .await;
-        let app = App::new(
-            workers.clone(),
-            embedded.acceptance().clone(),
-            Arc::clone(&registrar),
-            Arc::<LocalStore>::clone(&store),
-            policy,
-            tokens,
-            metrics,
-            folder.path().to_path_buf(),
-            settings.server_options()?,
-        );
-        let (sample, period) = (settings.receipts.audit_sample, settings.audit_period()?);
+        let service = Arc::new(Service::new(ServiceParts {
+            workers: workers.clone(),
+            acceptance: embedded.acceptance().clone(),
+            registrar: Arc::clone(&registrar),
+            store: Arc::<LocalStore>::clone(&store),
+            callback_policy: policy,
+            data_folder: folder.path().to_path_buf(),
+            limits: settings.service_limits()?,
+        }));
         let audit = AuditPlan {
-            sample,
-            period,
-            audits: Arc::clone(app.audits()),
+            sample: settings.receipts.audit_sample,
+            period: settings.audit_period()?,
+            audits: Arc::clone(service.audits()),
             store,
         };
+        let app = App::new(service, tokens, metrics, settings.server_options()?);
         let server = Server::bind(app, listen)
             .await
             .map_err(|error| cannot_listen(listen, &error))?;
@@ -186,7 +185,7 @@ impl Service {
             server,
             telemetry,
         } = self;
-        let office = Office::open(Arc::clone(&registrar), settings.log_period()?, audit);
+        let receipts = ReceiptTasks::start(Arc::clone(&registrar), settings.log_period()?, audit);
         let grace = settings.grace()?;
         let mut lost = None;
         server
@@ -197,17 +196,17 @@ impl Service {
             .await;
         tracing::info!("shutting down");
         workers.shutdown(grace).await;
-        office.close().await;
+        receipts.shutdown().await;
         telemetry.shutdown().await;
-        // It may have been told to stop for this reason.
+        // A missing file may be the reason for the stop signal.
         let lost = lost.or_else(|| lost_files::look(&files));
-        // Until here the databases are open, and what they hold can be saved.
+        // The databases are open until here, so what they hold can be saved.
         drop(registrar);
         lost.map_or(Ok(()), Err)
     }
 }
 
-/// Takes a new file of tokens as it comes.
+/// Reads the file of tokens again when it has changed.
 async fn refresh(tokens: Arc<Tokens>) {
     loop {
         tokio::time::sleep(REFRESH_PERIOD).await;

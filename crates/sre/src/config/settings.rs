@@ -9,6 +9,7 @@ use sre_core::{Backend, ErrorCode};
 use sre_journal::Backoff;
 use sre_orchestrator::{AddressPolicy, Network, Schedule, WorkerOptions};
 use sre_server::ServerOptions;
+use sre_service::ServiceLimits;
 
 use crate::failure::Failure;
 
@@ -112,6 +113,7 @@ impl Settings {
     /// The first that is not, by name.
     pub fn check(&self) -> Result<(), Failure> {
         self.server_options()?;
+        self.service_limits()?;
         self.worker_options()?;
         self.backoff()?;
         self.schedule()?;
@@ -124,18 +126,12 @@ impl Settings {
         Ok(())
     }
 
-    /// How the service behaves towards its clients.
+    /// What the server grants the connections of its clients.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration or a count that is invalid.
     pub fn server_options(&self) -> Result<ServerOptions, Failure> {
         let server = &self.server;
-        let rate = server.rate_limit_per_second;
-        if !rate.is_finite() || rate <= 0.0 {
-            return Err(invalid(format!(
-                "server.rate_limit_per_second must be a number above 0, found {rate}"
-            )));
-        }
         Ok(ServerOptions {
             connections_limit: count("server.connections_limit", server.connections_limit)?,
             body_limit_bytes: server.body_limit_bytes,
@@ -156,18 +152,34 @@ impl Settings {
                 "server.write_time_limit_seconds",
                 server.write_time_limit_seconds,
             )?,
+        })
+    }
+
+    /// How much callers may ask for.
+    ///
+    /// # Errors
+    /// A number that is invalid.
+    pub fn service_limits(&self) -> Result<ServiceLimits, Failure> {
+        let server = &self.server;
+        let rate = server.rate_limit_per_second;
+        if !rate.is_finite() || rate <= 0.0 {
+            return Err(invalid(format!(
+                "server.rate_limit_per_second must be a number above 0, found {rate}"
+            )));
+        }
+        Ok(ServiceLimits {
             rate_limit_per_second: rate,
             streams_limit: count("server.streams_limit", server.streams_limit)?,
             verifications_limit: count("server.verifications_limit", server.verifications_limit)?,
             free_disk_bytes: server.free_disk_bytes,
-            ..ServerOptions::default()
+            ..ServiceLimits::default()
         })
     }
 
     /// How the workers behave.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn worker_options(&self) -> Result<WorkerOptions, Failure> {
         let workers = &self.workers;
         let queue_time = seconds(
@@ -189,7 +201,7 @@ impl Settings {
     /// Pauses between attempts.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn backoff(&self) -> Result<Backoff, Failure> {
         Ok(Backoff {
             base: seconds(
@@ -206,7 +218,7 @@ impl Settings {
     /// Pauses between deliveries.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn schedule(&self) -> Result<Schedule, Failure> {
         let pauses = self
             .callbacks
@@ -219,7 +231,7 @@ impl Settings {
     /// How long one delivery of a callback may take.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn delivery_time_limit(&self) -> Result<Duration, Failure> {
         seconds(
             "callbacks.delivery_time_limit_seconds",
@@ -252,7 +264,7 @@ impl Settings {
     /// How long requests and attempts may go on after SIGTERM.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn grace(&self) -> Result<Duration, Failure> {
         seconds("server.grace_seconds", self.server.grace_seconds)
     }
@@ -276,7 +288,7 @@ impl Settings {
     /// How often a sample is audited.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn audit_period(&self) -> Result<Duration, Failure> {
         seconds(
             "receipts.audit_period_seconds",
@@ -287,7 +299,7 @@ impl Settings {
     /// How long orders are kept.
     ///
     /// # Errors
-    /// A time that is none.
+    /// A duration that is invalid.
     pub fn retention(&self) -> Result<sre_journal::RetentionPolicy, Failure> {
         Ok(sre_journal::RetentionPolicy {
             age: days("retention.days", self.retention.days)?,

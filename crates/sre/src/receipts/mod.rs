@@ -6,9 +6,6 @@
 //! | `log.sqlite3` | the transparency log; receipts and full tiles are in `blobs/` |
 //! | `logs/` | what is remembered of other people's logs |
 
-mod audit;
-mod office;
-
 use std::sync::Arc;
 
 use sre_core::{ErrorCode, OrderId};
@@ -18,9 +15,6 @@ use sre_log::{Log, LogMemory};
 use sre_orchestrator::{DataFolder, Registrar};
 use sre_receipt::tlog::TlogProof;
 use sre_receipt::{KeyFolder, Receipt};
-
-pub use audit::Audit;
-pub use office::{AuditPlan, Office};
 
 use crate::failure::Failure;
 

@@ -1,4 +1,4 @@
-//! How many requests a token may make: a token bucket per name.
+//! How many requests a caller may make: a token bucket per name.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +24,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes one request of `name`'s, or says how long to wait.
+    /// Takes one request of `name`, or says how long to wait.
     pub(crate) fn take(&self, name: &str, now: Instant) -> Result<(), Duration> {
         let burst = (2.0 * self.per_second).max(1.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,43 +6,52 @@ use serde::Serialize;
 use sre_orchestrator::SelfTest;
 use tokio::sync::Mutex;
 
-use crate::App;
+use crate::service::Service;
 
-/// How long the answer of the sandbox is kept. Whoever asks more often gets the last one.
+/// How long the result of the sandbox test is kept, however often it is asked for.
 const SANDBOX_PERIOD: Duration = Duration::from_secs(5);
 
 /// One thing that must work.
 #[derive(Debug, Serialize)]
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    pub(crate) ok: bool,
-    /// What keeps it from working, in a stable word; details are in the log, because anybody may
-    /// ask.
-    reason: Option<&'static str>,
+pub struct ReadinessCheck {
+    /// What must work.
+    pub name: &'static str,
+    /// Whether it does.
+    pub ok: bool,
+    /// What keeps it from working, in a stable word. Details are in the log of diagnostics only: this
+    /// is answered without a token.
+    pub reason: Option<&'static str>,
 }
 
-/// What the last skill that was run for this purpose showed, and when.
+/// The result of the last test, and when it was made.
 #[derive(Default)]
-pub(crate) struct SandboxTrial(Mutex<Option<(Instant, Result<(), &'static str>)>>);
+pub(crate) struct SandboxTest(Mutex<Option<(Instant, Result<(), &'static str>)>>);
+
+impl Service {
+    /// Whether the service can do its work, found out by doing some of it.
+    pub async fn readiness(&self) -> Vec<ReadinessCheck> {
+        checks(self).await
+    }
+}
 
 /// Every check.
-pub(crate) async fn checks(app: &App) -> Vec<Check> {
-    let accepting = if app.workers.is_stopping() {
+async fn checks(service: &Service) -> Vec<ReadinessCheck> {
+    let accepting = if service.workers.is_stopping() {
         Err("shutting_down")
     } else {
         Ok(())
     };
-    let journal = app
+    let journal = service
         .journal()
         .probe()
         .await
         .map_err(|error| logged("journal", &error, error.cause().as_str()));
-    let store = app
+    let store = service
         .store
         .probe()
         .await
         .map_err(|error| logged("store", &error, error.cause().as_str()));
-    let log = app
+    let log = service
         .registrar
         .log()
         .probe()
@@ -53,13 +62,13 @@ pub(crate) async fn checks(app: &App) -> Vec<Check> {
         check("journal", journal),
         check("store", store),
         check("log", log),
-        check("disk", has_space(app)),
-        check("sandbox", app.sandbox_trial.result(app).await),
+        check("disk", has_space(service)),
+        check("sandbox", service.sandbox_test.result(service).await),
     ]
 }
 
-fn check(name: &'static str, checked: Result<(), &'static str>) -> Check {
-    Check {
+fn check(name: &'static str, checked: Result<(), &'static str>) -> ReadinessCheck {
+    ReadinessCheck {
         name,
         ok: checked.is_ok(),
         reason: checked.err(),
@@ -71,18 +80,18 @@ fn logged(name: &str, error: &dyn std::fmt::Display, reason: &'static str) -> &'
     reason
 }
 
-/// Elsewhere nobody is asked: whoever runs the service there watches its disk by other means.
+/// Not checked on this platform; the operator watches the disk by other means.
 #[cfg(not(unix))]
-fn has_space(_: &App) -> Result<(), &'static str> {
+fn has_space(_: &Service) -> Result<(), &'static str> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn has_space(app: &App) -> Result<(), &'static str> {
-    let disk = rustix::fs::statvfs(&app.data_folder)
+fn has_space(service: &Service) -> Result<(), &'static str> {
+    let disk = rustix::fs::statvfs(&service.data_folder)
         .map_err(|error| logged("disk", &error, "io_failed"))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let needed = app.options.free_disk_bytes;
+    let needed = service.limits.free_disk_bytes;
     if free >= needed {
         return Ok(());
     }
@@ -93,17 +102,17 @@ fn has_space(app: &App) -> Result<(), &'static str> {
     ))
 }
 
-impl SandboxTrial {
-    /// Runs a tiny skill, or tells what the last run showed. Those who ask meanwhile wait for the
-    /// same run.
-    async fn result(&self, app: &App) -> Result<(), &'static str> {
+impl SandboxTest {
+    /// Runs a tiny skill, or returns the result of the last run. Concurrent callers wait for the same
+    /// run.
+    async fn result(&self, service: &Service) -> Result<(), &'static str> {
         let mut last = self.0.lock().await;
         if let Some((at, result)) = *last
             && at.elapsed() < SANDBOX_PERIOD
         {
             return result;
         }
-        let result = match app.acceptance.self_test().await {
+        let result = match service.acceptance.self_test().await {
             Ok(SelfTest::Passed | SelfTest::Busy) => Ok(()),
             Err(error) => Err(logged("sandbox", &error, "sandbox_failed")),
         };

@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::tokens::LOCAL;
+use crate::caller::LOCAL;
 
-/// Places (event streams, verifications, kibibytes of memory) of which one token may hold half, so
-/// that none keeps the service from the others. Cheap to clone; clones are the same places.
+/// Permits, for instance for event streams, verifications or kibibytes of memory. One caller may
+/// hold half of them, so that none keeps the service from the others. Cheap to clone; clones share
+/// the permits.
 #[derive(Clone)]
-pub(crate) struct Shares {
-    places: Arc<Semaphore>,
+pub struct Shares {
+    permits: Arc<Semaphore>,
     size: usize,
     held: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// Some places, given back when this is dropped.
-pub(crate) struct Places {
+/// Permits of one caller, released when this is dropped.
+pub struct Held {
     _permit: OwnedSemaphorePermit,
     shares: Shares,
     caller: String,
@@ -25,18 +26,21 @@ pub(crate) struct Places {
 }
 
 impl Shares {
-    /// So many places.
-    pub(crate) fn new(size: usize) -> Self {
+    /// This many permits.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(size)),
+            permits: Arc::new(Semaphore::new(size)),
             size,
             held: Arc::default(),
         }
     }
 
-    /// So many of them for `caller`, if they are there and it does not hold its share already. Who
-    /// holds nothing may take more than its share at once: it would never get it otherwise.
-    pub(crate) fn take(&self, caller: &str, count: usize) -> Option<Places> {
+    /// This many of them for `caller`, if they are free and it does not hold its share already. A
+    /// caller that holds nothing may take more than its share at once: it would never get it
+    /// otherwise.
+    #[must_use]
+    pub fn take(&self, caller: &str, count: usize) -> Option<Held> {
         // Without tokens there is one caller only.
         let share = if caller == LOCAL {
             self.size
@@ -48,12 +52,12 @@ impl Shares {
         if holds > 0 && holds + count > share {
             return None;
         }
-        let permit = Arc::clone(&self.places)
+        let permit = Arc::clone(&self.permits)
             .try_acquire_many_owned(u32::try_from(count).ok()?)
             .ok()?;
         *held.entry(caller.to_owned()).or_default() += count;
         drop(held);
-        Some(Places {
+        Some(Held {
             _permit: permit,
             shares: self.clone(),
             caller: caller.to_owned(),
@@ -66,7 +70,7 @@ impl Shares {
     }
 }
 
-impl Drop for Places {
+impl Drop for Held {
     fn drop(&mut self) {
         let mut held = self.shares.held();
         if let Some(count) = held.get_mut(&self.caller) {
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn one_caller_gets_half_and_gives_it_back() {
         let shares = Shares::new(5);
-        let first = shares.take("a", 2).expect("a place");
+        let first = shares.take("a", 2).expect("a permit");
         let second = shares.take("a", 1).expect("half of five, rounded up");
         assert!(shares.take("a", 1).is_none());
         let other = shares.take("b", 2).expect("what a cannot have");
@@ -97,7 +101,7 @@ mod tests {
         drop(
             shares
                 .take("a", 5)
-                .expect("more than a share, by who holds nothing"),
+                .expect("more than a share for a caller that holds nothing"),
         );
         assert!(shares.take("a", 6).is_none());
         let local: Vec<_> = (0..5)

@@ -1,4 +1,4 @@
-//! Whether everything is still there that receipts point to: a sample, chosen by chance, read and
+//! Whether everything that receipts point to is still there: a random sample, read and
 //! recomputed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use sre_orchestrator::{Registrar, RegistrarError, evidence};
 pub struct Audit {
     /// Receipts in the sample.
     pub receipts: u64,
-    /// Those of them whose orders were forgotten, and their evidence with them.
+    /// Those of them whose orders were purged, and their evidence with them.
     pub forgotten: u64,
     /// What was read.
     pub blobs: BTreeSet<BlobDigest>,
@@ -40,7 +40,7 @@ pub struct Lost {
 }
 
 impl Audit {
-    /// Reads `count` entries of the log, chosen by chance, the log's tiles over them, and
+    /// Reads `count` random entries of the log, the log's tiles over them, and
     /// everything that receipts of orders that are kept lead to.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Audit {
         }
     }
 
-    /// A store that fails for the moment has lost nothing.
+    /// A store that fails for the moment has not lost anything.
     fn missed(&mut self, digest: BlobDigest, order_id: &str, error: &StoreError) {
         if error.is_retryable() {
             tracing::warn!(%digest, %error, "a blob cannot be read now, and is not audited");
@@ -130,7 +130,7 @@ impl Audit {
     }
 }
 
-/// `count` of the numbers below `total`, chosen by chance; all of them where there are no more.
+/// `count` random numbers below `total`; all of them where there are no more.
 fn positions(total: u64, count: u64) -> BTreeSet<u64> {
     if total <= count {
         return (0..total).collect();

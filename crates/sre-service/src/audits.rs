@@ -1,4 +1,4 @@
-//! What the audit has found, for whoever asks.
+//! What the audit of the store has found so far.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ pub struct AuditReport {
     pub audited_at: Option<Timestamp>,
     /// Receipts read, of all rounds.
     pub receipts: u64,
-    /// Those of them whose orders were forgotten, and their evidence with them.
+    /// Those of them whose orders were purged, and their evidence with them.
     pub forgotten: u64,
     /// Blobs that could not be read for the moment, of all rounds.
     pub unread: u64,
@@ -33,7 +33,7 @@ pub struct LostBlob {
     pub digest: BlobDigest,
     /// What is wrong with it.
     pub problem: String,
-    /// Orders that cannot be verified without it, as far as they were looked at.
+    /// Orders that cannot be verified without it, as far as they were audited.
     pub orders: BTreeSet<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct LostBlob {
 pub struct Audits(Mutex<AuditReport>);
 
 impl AuditReport {
-    /// Orders that are touched.
+    /// How many orders are affected.
     #[must_use]
     pub fn lost_orders(&self) -> usize {
         self.lost

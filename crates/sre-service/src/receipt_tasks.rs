@@ -7,16 +7,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sre_da::Store;
 use sre_orchestrator::{Batch, Registrar};
-use sre_server::{Audits, LostBlob};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::audit::Audit;
+use crate::audits::{Audits, LostBlob};
 
 /// How long the last batches may take at a shutdown. What is not done is done by the next start.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
-use super::Audit;
-
-/// Lost blobs that are kept in mind; the log names all of them.
+/// Lost blobs that the report lists; the log of diagnostics names all of them.
 const LOST_LIMIT: usize = 1000;
 
 /// How the store is audited.
@@ -31,16 +31,16 @@ pub struct AuditPlan {
     pub store: Arc<dyn Store>,
 }
 
-/// The loops. They end with [`Office::close`], or when this is dropped.
-pub struct Office {
+/// The loops. They end with [`ReceiptTasks::shutdown`], or when this is dropped.
+pub struct ReceiptTasks {
     registrar: Arc<Registrar>,
     stop: watch::Sender<bool>,
     loops: JoinSet<()>,
 }
 
-impl Office {
+impl ReceiptTasks {
     /// Starts the loops on the current runtime. The log grows at most once per `log_period`.
-    pub fn open(registrar: Arc<Registrar>, log_period: Duration, audit: AuditPlan) -> Self {
+    pub fn start(registrar: Arc<Registrar>, log_period: Duration, audit: AuditPlan) -> Self {
         let (stop, mut loops) = (watch::channel(false).0, JoinSet::new());
         let (signs, stopped) = (Arc::clone(&registrar), stop.subscribe());
         loops.spawn(async move { signs.run(stopped).await });
@@ -58,7 +58,7 @@ impl Office {
     }
 
     /// Signs and enters what has ended meanwhile, as far as that can be done now.
-    pub async fn close(mut self) {
+    pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         self.loops.shutdown().await;
         let rest = async {
@@ -89,7 +89,7 @@ async fn keep_auditing(registrar: &Registrar, plan: &AuditPlan) {
     }
 }
 
-/// Adds what a round found, and forgets what is there again.
+/// Adds what a round found, and removes what is there again.
 async fn record(plan: &AuditPlan, found: Audit) {
     let mut lost = plan.audits.report().lost;
     let mut still = Vec::new();
