@@ -180,11 +180,11 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn encode(&self, service: &Service) -> String {
+    pub(crate) async fn encode(&self, service: &Service) -> String {
         let journal = service.journal();
-        self.receipts.update(service);
-        if let Ok(states) = journal.count_by_state() {
-            for state in ["incomplete", "ready", "waiting", "running", "verifying"] {
+        self.receipts.update(service).await;
+        if let Ok(states) = journal.count_by_state().await {
+            for state in ["ready", "waiting", "running", "verifying"] {
                 let labels = StateLabels {
                     state: state.to_owned(),
                 };
@@ -193,12 +193,12 @@ impl Metrics {
                     .set(states.get(state).copied().unwrap_or(0));
             }
         }
-        if let Ok(pending) = journal.pending_callbacks() {
+        if let Ok(pending) = journal.pending_callbacks().await {
             self.pending_callbacks.set(pending);
         }
         self.running
             .set(i64::try_from(service.workers().running()).unwrap_or(i64::MAX));
-        let stats = journal.stats();
+        let stats = journal.write_stats();
         self.commits.set(stats.transactions);
         self.failed_commits.set(stats.failed_transactions);
         let mut text = String::new();

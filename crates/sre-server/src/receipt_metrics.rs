@@ -90,14 +90,14 @@ impl ReceiptMetrics {
         }
     }
 
-    pub(crate) fn update(&self, service: &Service) {
+    pub(crate) async fn update(&self, service: &Service) {
         let (journal, registrar) = (service.journal(), service.registrar());
         let audit = service.audits().report();
-        if let Ok(due) = journal.count_receipts_due() {
+        if let Ok(due) = journal.count_receipts_due().await {
             self.due.set(due.waiting);
             self.failing.set(due.failing);
         }
-        if let Ok(coverage) = journal.coverage() {
+        if let Ok(coverage) = journal.coverage().await {
             self.issued.set(coverage.receipts);
             self.checked.set(coverage.checked);
             self.matched.set(coverage.matched);

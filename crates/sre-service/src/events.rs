@@ -39,20 +39,23 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::order`]; `last_event_id_invalid`, `streams_busy`.
-    pub fn follow(
+    pub async fn follow(
         self: &Arc<Self>,
         caller: &Caller,
         id: &str,
         seen: u64,
     ) -> Result<Option<Follower>, ServiceError> {
-        let entry = self.order(caller, id)?;
+        let entry = self.order(caller, id).await?;
         let events = |after| self.journal().events(&entry.order_id, after, 1);
-        let rest = events(seen)?.unwrap_or_default();
+        let rest = events(seen).await?.unwrap_or_default();
         if entry.result.is_some() && rest.is_empty() && seen > 0 {
             return Ok(None);
         }
         // A caller that claims to have seen a later event would never see the end.
-        if seen > 0 && rest.is_empty() && events(seen - 1)?.is_none_or(|found| found.is_empty()) {
+        if seen > 0
+            && rest.is_empty()
+            && events(seen - 1).await?.is_none_or(|found| found.is_empty())
+        {
             let detail = format!(
                 "Last-Event-ID: order {} has no event {seen}",
                 entry.order_id
@@ -90,7 +93,7 @@ impl Follower {
                 return None;
             }
             let journal = self.service.journal();
-            match journal.events(&self.order_id, self.seen, BATCH) {
+            match journal.events(&self.order_id, self.seen, BATCH).await {
                 Ok(Some(events)) => self.ready.extend(events),
                 // The caller comes back with what it has seen.
                 Ok(None) | Err(_) => return None,

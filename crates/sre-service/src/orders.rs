@@ -50,15 +50,15 @@ impl Service {
     ///
     /// # Errors
     /// `order_invalid`, `order_unknown`; `order_forgotten` for an order that was purged.
-    pub fn order(&self, caller: &Caller, id: &str) -> Result<JournalEntry, ServiceError> {
+    pub async fn order(&self, caller: &Caller, id: &str) -> Result<JournalEntry, ServiceError> {
         caller.require(&[Scope::Submit, Scope::Read])?;
         let order_id: OrderId = id.parse().map_err(|error: sre_core::OrderIdError| {
             ServiceError::new(ErrorCode::OrderInvalid, error.to_string())
         })?;
-        match self.journal().get(&order_id)? {
+        match self.journal().get(&order_id).await? {
             Some(entry) if caller.sees(&entry.submitter) => Ok(entry),
             Some(_) => Err(ServiceError::no_order(&order_id)),
-            None => match self.journal().purged(&order_id)? {
+            None => match self.journal().purged(&order_id).await? {
                 Some(submitter) if caller.sees(&submitter) => {
                     Err(ServiceError::purged_order(&order_id))
                 }
@@ -71,8 +71,8 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::order`]; `scope_missing`.
-    pub fn own_order(&self, caller: &Caller, id: &str) -> Result<JournalEntry, ServiceError> {
-        let entry = self.order(caller, id)?;
+    pub async fn own_order(&self, caller: &Caller, id: &str) -> Result<JournalEntry, ServiceError> {
+        let entry = self.order(caller, id).await?;
         let is_own = caller.name() == entry.submitter && caller.may(Scope::Submit);
         if is_own || caller.may(Scope::Admin) {
             return Ok(entry);
@@ -84,11 +84,15 @@ impl Service {
         Err(ServiceError::new(ErrorCode::ScopeMissing, detail))
     }
 
-    /// A page of the orders that the caller may see. Blocks: reading many rows may take a while.
+    /// A page of the orders that the caller may see.
     ///
     /// # Errors
     /// `scope_missing`, `journal_failed`.
-    pub fn orders(&self, caller: &Caller, query: OrderQuery) -> Result<OrderPage, ServiceError> {
+    pub async fn orders(
+        &self,
+        caller: &Caller,
+        query: OrderQuery,
+    ) -> Result<OrderPage, ServiceError> {
         caller.require(&[Scope::Submit, Scope::Read])?;
         let filter = OrderFilter {
             status: query.status,
@@ -98,7 +102,7 @@ impl Service {
             before: query.before,
         };
         // One more than is shown tells whether there is another page.
-        let mut orders = self.journal().list(&filter, query.limit + 1)?;
+        let mut orders = self.journal().list(&filter, query.limit + 1).await?;
         let has_more = orders.len() > query.limit;
         orders.truncate(query.limit);
         Ok(OrderPage { orders, has_more })
@@ -119,7 +123,7 @@ impl Service {
         }
         let watch = self.journal().watch(entry.sequence);
         // It may have ended before there was a watch.
-        let entry = self.look(&entry.order_id)?;
+        let entry = self.look(&entry.order_id).await?;
         if entry.result.is_some() {
             return Ok(entry);
         }
@@ -142,7 +146,7 @@ impl Service {
                 let news = tokio::select! {
                     news = watch.changed() => Some(news),
                     () = tokio::time::sleep(LOOK_PERIOD) => None,
-                    _ = stop.changed() => return self.look(&order_id),
+                    _ = stop.changed() => return self.look(&order_id).await,
                 };
                 match news {
                     Some(News {
@@ -163,7 +167,7 @@ impl Service {
                         result: None,
                     })
                     | None => {
-                        let entry = self.look(&order_id)?;
+                        let entry = self.look(&order_id).await?;
                         if entry.result.is_some() {
                             return Ok(entry);
                         }
@@ -173,13 +177,14 @@ impl Service {
         };
         match tokio::time::timeout(time, ended).await {
             Ok(ended) => ended,
-            Err(_) => self.look(&order_id),
+            Err(_) => self.look(&order_id).await,
         }
     }
 
-    pub(crate) fn look(&self, order_id: &OrderId) -> Result<JournalEntry, ServiceError> {
+    pub(crate) async fn look(&self, order_id: &OrderId) -> Result<JournalEntry, ServiceError> {
         self.journal()
-            .get(order_id)?
+            .get(order_id)
+            .await?
             .ok_or_else(|| ServiceError::no_order(order_id))
     }
 
@@ -188,10 +193,10 @@ impl Service {
     /// # Errors
     /// As [`Service::own_order`].
     pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Cancellation, ServiceError> {
-        let order_id = self.own_order(caller, id)?.order_id;
+        let order_id = self.own_order(caller, id).await?.order_id;
         let cancelled = self.workers.cancel(&order_id).await?;
         let is_asked = matches!(cancelled, Cancelled::Asked { .. });
-        let entry = self.own_order(caller, id)?;
+        let entry = self.own_order(caller, id).await?;
         let is_over = entry.result.is_some() || !is_asked;
         Ok(Cancellation { entry, is_over })
     }
@@ -200,9 +205,12 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::order`]; `callback_unknown`.
-    pub fn delivery(&self, caller: &Caller, id: &str) -> Result<Delivery, ServiceError> {
-        let order_id = self.order(caller, id)?.order_id;
-        self.journal().delivery(&order_id)?.ok_or_else(no_callback)
+    pub async fn delivery(&self, caller: &Caller, id: &str) -> Result<Delivery, ServiceError> {
+        let order_id = self.order(caller, id).await?.order_id;
+        self.journal()
+            .delivery(&order_id)
+            .await?
+            .ok_or_else(no_callback)
     }
 
     /// Has the callback of an order delivered again.
@@ -210,7 +218,7 @@ impl Service {
     /// # Errors
     /// As [`Service::own_order`]; `callback_unknown`.
     pub async fn redeliver(&self, caller: &Caller, id: &str) -> Result<Delivery, ServiceError> {
-        let order_id = self.own_order(caller, id)?.order_id;
+        let order_id = self.own_order(caller, id).await?.order_id;
         self.workers
             .redeliver(&order_id)
             .await?

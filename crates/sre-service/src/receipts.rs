@@ -30,7 +30,7 @@ impl Service {
     ) -> Result<(OrderId, ReceiptState), ServiceError> {
         let JournalEntry {
             order_id, state, ..
-        } = self.order(caller, id)?;
+        } = self.order(caller, id).await?;
         if state != OrderState::Finished {
             let detail = format!("order {order_id} has not ended and has no receipt yet");
             return Err(ServiceError::new(ErrorCode::ReceiptUnavailable, detail));
@@ -97,7 +97,7 @@ impl Service {
         id: &str,
         envelope: &[u8],
     ) -> Result<KeptVerdict, ServiceError> {
-        let order_id = self.order(caller, id)?.order_id;
+        let order_id = self.order(caller, id).await?.order_id;
         self.registrar
             .take_verdict(&order_id, envelope, Timestamp::now())
             .await
@@ -108,13 +108,13 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::order`].
-    pub fn verdicts(
+    pub async fn verdicts(
         &self,
         caller: &Caller,
         id: &str,
     ) -> Result<(JournalEntry, Vec<StoredVerdict>), ServiceError> {
-        let entry = self.order(caller, id)?;
-        let verdicts = self.journal().verdicts(&entry.order_id)?;
+        let entry = self.order(caller, id).await?;
+        let verdicts = self.journal().verdicts(&entry.order_id).await?;
         Ok((entry, verdicts))
     }
 
@@ -122,8 +122,8 @@ impl Service {
     ///
     /// # Errors
     /// `journal_failed`.
-    pub fn coverage(&self) -> Result<Coverage, ServiceError> {
-        Ok(self.journal().coverage()?)
+    pub async fn coverage(&self) -> Result<Coverage, ServiceError> {
+        Ok(self.journal().coverage().await?)
     }
 }
 

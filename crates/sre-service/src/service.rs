@@ -159,7 +159,7 @@ impl Service {
 
     /// The journal.
     #[must_use]
-    pub fn journal(&self) -> &Arc<Journal> {
+    pub fn journal(&self) -> &Arc<dyn Journal> {
         self.workers.orchestrator().journal()
     }
 

@@ -41,7 +41,7 @@ impl Service {
             .journal()
             .add_skill(skill.digest(), skill.manifest(), caller.name())
             .await?;
-        let skill = self.journal().skill(skill.digest())?.ok_or_else(|| {
+        let skill = self.journal().skill(skill.digest()).await?.ok_or_else(|| {
             let error = "a skill that was added is not there";
             ServiceError::operating(ErrorCode::JournalFailed, &error)
         })?;
@@ -52,14 +52,14 @@ impl Service {
     ///
     /// # Errors
     /// `scope_missing`, `journal_failed`.
-    pub fn skills(
+    pub async fn skills(
         &self,
         caller: &Caller,
         after: i64,
         limit: usize,
     ) -> Result<Vec<UploadedSkill>, ServiceError> {
         caller.require(&[Scope::Submit, Scope::Read])?;
-        Ok(self.journal().skills(after, limit)?)
+        Ok(self.journal().skills(after, limit).await?)
     }
 
     /// An uploaded skill, with its package.
@@ -72,7 +72,7 @@ impl Service {
         digest: SkillDigest,
     ) -> Result<(UploadedSkill, Arc<Skill>), ServiceError> {
         caller.require(&[Scope::Submit, Scope::Read])?;
-        let uploaded = self.journal().skill(digest)?.ok_or_else(|| {
+        let uploaded = self.journal().skill(digest).await?.ok_or_else(|| {
             let detail = "no skill with this digest was uploaded";
             ServiceError::new(ErrorCode::SkillUnknown, detail)
         })?;

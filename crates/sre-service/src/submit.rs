@@ -35,7 +35,7 @@ impl Service {
             Some(digest) => {
                 // Only what was uploaded as a skill: any blob may look like one, for instance an
                 // input that names as its files blobs that its author may not read.
-                if self.journal().skill(digest)?.is_none() {
+                if self.journal().skill(digest).await?.is_none() {
                     let detail = format!(
                         "skill_package: there is no skill {digest}; upload it with POST /v1/skills"
                     );
@@ -95,7 +95,7 @@ impl Service {
             return Err(SubmitError::Conflict(order_id).into());
         }
         Ok(Submission {
-            entry: self.wait(self.look(&order_id)?, wait).await?,
+            entry: self.wait(self.look(&order_id).await?, wait).await?,
             is_new: false,
         })
     }

@@ -35,7 +35,7 @@ impl Service {
         caller: &Caller,
         question: VerifyQuestion,
     ) -> Result<VerifyResult, ServiceError> {
-        let request = self.claim(caller, question)?;
+        let request = self.claim(caller, question).await?;
         let _held = self.verifications.take(caller.name(), 1).ok_or_else(|| {
             let detail = "as many verifications run as this service allows, or allows one token; try again later";
             ServiceError::busy(ErrorCode::VerificationsBusy, detail, Duration::from_secs(1))
@@ -44,7 +44,7 @@ impl Service {
         Ok(orchestrator.verify().verify_result(request).await)
     }
 
-    fn claim(
+    async fn claim(
         &self,
         caller: &Caller,
         question: VerifyQuestion,
@@ -55,7 +55,7 @@ impl Service {
                 order_id: Some(id),
                 claim: None,
                 reported_output: None,
-            } => self.claim_of_order(caller, &id),
+            } => self.claim_of_order(caller, &id).await,
             VerifyQuestion {
                 order_id: None,
                 claim: Some(_),
@@ -83,8 +83,12 @@ impl Service {
         }
     }
 
-    fn claim_of_order(&self, caller: &Caller, id: &str) -> Result<VerifyRequest, ServiceError> {
-        let entry = self.order(caller, id)?;
+    async fn claim_of_order(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<VerifyRequest, ServiceError> {
+        let entry = self.order(caller, id).await?;
         let Some(result) = entry.parsed_result()? else {
             let detail = format!("order {id} has no result yet");
             return Err(ServiceError::new(ErrorCode::OrderOpen, detail));

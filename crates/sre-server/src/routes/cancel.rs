@@ -85,7 +85,7 @@ async fn callback(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let delivery = app.service.delivery(&caller, &id)?;
+    let delivery = app.service.delivery(&caller, &id).await?;
     Ok(json(StatusCode::OK, &delivery))
 }
 

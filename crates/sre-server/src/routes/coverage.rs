@@ -44,7 +44,7 @@ struct Shown {
 }
 
 async fn coverage(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let found = app.service.coverage()?;
+    let found = app.service.coverage().await?;
     let Coverage {
         receipts,
         checked,

@@ -63,7 +63,7 @@ async fn events(
                 )
             })?,
     };
-    let Some(follower) = app.service.follow(&caller, &id, seen)? else {
+    let Some(follower) = app.service.follow(&caller, &id, seen).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let frames = stream::unfold(follower, |mut follower| async move {

@@ -83,6 +83,6 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let metrics = app.metrics.encode(&app.service);
+    let metrics = app.metrics.encode(&app.service).await;
     ([("content-type", media_type)], metrics).into_response()
 }

@@ -60,7 +60,7 @@ struct Row {
     order_id: String,
     status: String,
     submitter: String,
-    skill: Option<SkillDigest>,
+    skill: SkillDigest,
     accepted_at: Timestamp,
     finished_at: Option<Timestamp>,
     is_final: Option<bool>,
@@ -81,9 +81,7 @@ async fn list(
         query.map_err(|error| Problem::new(ErrorCode::QueryInvalid, error.body_text()))?;
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let query = order_query(asked, &page)?;
-    // Reading many rows may take a while.
-    let found = crate::body::blocking(move || Ok(app.service.orders(&caller, query)?)).await?;
-    let OrderPage { orders, has_more } = found;
+    let OrderPage { orders, has_more } = app.service.orders(&caller, query).await?;
     let next_cursor = page.next(has_more, orders.last().map(|order| order.sequence));
     let orders = orders.into_iter().map(row).collect();
     Ok(json(

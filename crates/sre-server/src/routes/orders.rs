@@ -141,7 +141,7 @@ async fn show(
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let wait = waiting(&app, query)?;
-    let entry = app.service.order(&caller, &id)?;
+    let entry = app.service.order(&caller, &id).await?;
     let entry = app.service.wait(entry, wait).await?;
     Ok(view::show(StatusCode::OK, entry))
 }

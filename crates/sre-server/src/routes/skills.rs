@@ -154,7 +154,8 @@ async fn list(
     let page = Page::read(asked.cursor.as_deref(), asked.limit)?;
     let skills = app
         .service
-        .skills(&caller, page.place.unwrap_or(0), page.wanted())?;
+        .skills(&caller, page.place.unwrap_or(0), page.wanted())
+        .await?;
     let (skills, next_cursor) = page.cut(skills, |skill| skill.number);
     let skills: Vec<_> = skills.into_iter().map(|skill| shown(skill, None)).collect();
     Ok(super::json(

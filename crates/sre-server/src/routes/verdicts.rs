@@ -85,7 +85,7 @@ async fn take(
     headers: HeaderMap,
     request: Body,
 ) -> Result<Response, Problem> {
-    let entry = app.service.order(&caller, &id)?;
+    let entry = app.service.order(&caller, &id).await?;
     // No envelope is longer, however it is spelled: the canonical form is what is signed, stored
     // and named.
     let envelope = read_json(&app, &caller, &headers, request, ENVELOPE_LIMIT_BYTES).await?;
@@ -112,7 +112,7 @@ async fn list(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let (entry, verdicts) = app.service.verdicts(&caller, &id)?;
+    let (entry, verdicts) = app.service.verdicts(&caller, &id).await?;
     Ok(json(
         StatusCode::OK,
         &Listed {
