@@ -5,9 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::blob::Blob;
-use crate::store_error::StoreError;
-use crate::uri::{UriError, format_uri, parse_uri};
+use crate::{Blob, StoreError, UriError, format_uri, parse_uri};
 
 /// A store of bytes by digest.
 ///

@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::store::Store;
-use crate::store_error::StoreError;
+use crate::{Store, StoreError};
 
 /// A store whose blobs can be listed and removed.
 ///

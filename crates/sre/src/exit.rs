@@ -9,6 +9,8 @@ use sre_core::{ErrorClass, OrderResult, OrderStatus, Verdict};
 pub enum Exit {
     /// The command did what was asked; for an order: it completed.
     Success,
+    /// A command completed with this exit code, which the order accepts.
+    Program(u8),
     /// The host failed: disk, journal, sandbox.
     Operating,
     /// Bad usage or bad input; nothing ran.
@@ -28,7 +30,8 @@ pub enum Exit {
 /// The table of the help text of `sre run`.
 pub const RUN_CODES: &str = "\
 Exit codes:
-  0    completed: the skill returned a value and the replay confirmed it
+  0    completed: the skill returned a value and the replay confirmed it. A command that completed
+       with another accepted exit code: that code
   1    an operating failure: disk, journal or sandbox; run the order again. Or --receipt could not be written
   2    bad usage or bad input; nothing ran and nothing was written
   10   the skill failed
@@ -63,6 +66,7 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
+            Self::Program(code) => code,
             Self::Operating => ErrorClass::Operating.exit_code(),
             Self::Usage => ErrorClass::Input.exit_code(),
             Self::SkillFailed => ErrorClass::Skill.exit_code(),

@@ -13,6 +13,7 @@ mod commands;
 mod config;
 mod exit;
 mod failure;
+mod files;
 mod logging;
 mod output;
 mod receipts;

@@ -68,6 +68,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "sre-runtimes",
             "sre-sandbox",
             "sre-skill",
+            "sre-sqlite",
             "sre-verify",
         ],
     ),

@@ -9,9 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use sre_core::BlobDigest;
 
-use crate::blob::Blob;
-use crate::store_error::StoreError;
 use crate::sweep::Removed;
+use crate::{Blob, StoreError};
 use sre_durable::{Disk, create_folder};
 use sre_sqlite::OpenError;
 

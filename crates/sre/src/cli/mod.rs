@@ -8,6 +8,7 @@ mod receipts;
 mod run;
 mod service;
 mod skill;
+mod values;
 mod verify;
 mod watch;
 
@@ -20,12 +21,13 @@ pub use global::{Format, Global, LogFormat};
 pub use key::KeyCommand;
 pub use parse::parse;
 pub use receipts::{AuditArgs, BundleArgs, LogCheckArgs, LogCommand};
-pub use run::{InputArgs, NewOrderArgs, RunArgs, SandboxArgs};
+pub use run::{InputArgs, InvocationArgs, NewOrderArgs, OutputArgs, RunArgs, SandboxArgs};
 pub use service::{
     ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
     ServeArgs, SubmitArgs, TokenArgs, TokenCommand,
 };
 pub use skill::{CheckArgs, InspectArgs, Language, NewArgs, PackArgs, SkillCommand};
+pub use values::FolderArg;
 pub use verify::{TrustedRuntime, VerifyArgs};
 pub use watch::WatchArgs;
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use sre_core::{BackendChoice, ByteSize, MinIsolation, OrderId, SandboxConfig, Seed};
+use sre_core::{AcceptExit, BackendChoice, ByteSize, MinIsolation, OrderId, SandboxConfig, Seed};
 use url::Url;
 
+use super::values::{self, FolderArg};
 use crate::exit::RUN_CODES;
 
 const EXAMPLES: &str = "\
@@ -15,10 +16,13 @@ Examples:
   sre run examples/csv-summary --input-file examples/cases/csv-summary/orders.input.json
   generate-input | sre run skill.tar.gz - --format json | jq .output
   sre run hello --order-id nightly-2026-11-22 --callback-url https://example.org/results
+  sre run my-skill --work data --out results -- scripts/merge.py raw merged.json
+  sre run my-skill --work . --in-place --accept-exit 0,1 -- scripts/lint.py --fix
   sre run --order order.json";
 
 const USAGE: &str = "\
 sre run [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]
+       sre run [OPTIONS] <SKILL> [--work DIR] [--out DIR | --in-place] -- [ENTRY [ARG]...]
        sre run [OPTIONS] --order FILE";
 
 /// `sre run`.
@@ -28,6 +32,9 @@ pub struct RunArgs {
     /// The order.
     #[command(flatten)]
     pub order: NewOrderArgs,
+    /// Where the files go that the skill left.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Write the signed receipt there too; it is kept in the data folder anyway
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
@@ -42,6 +49,9 @@ pub struct NewOrderArgs {
     /// Where the input comes from.
     #[command(flatten)]
     pub input: InputArgs,
+    /// One program of the package, run as a command.
+    #[command(flatten)]
+    pub invocation: InvocationArgs,
     /// A whole order as JSON ("-": standard input) instead of all other arguments
     ///
     /// `order_id` may be left out. `skill_package` may be {"path": "…"}, which counts from the
@@ -50,7 +60,7 @@ pub struct NewOrderArgs {
         long = "order",
         id = "order_file",
         value_name = "FILE",
-        conflicts_with_all = ["skill", "InputArgs", "OrderArgs", "SandboxArgs"]
+        conflicts_with_all = ["skill", "InputArgs", "InvocationArgs", "OrderArgs", "SandboxArgs"]
     )]
     pub order_file: Option<PathBuf>,
     /// The order's own fields.
@@ -74,6 +84,66 @@ pub struct InputArgs {
     /// A file with the input
     #[arg(long, value_name = "FILE")]
     pub input_file: Option<PathBuf>,
+}
+
+/// One program of the package, run as a command: with arguments, files and text instead of one JSON
+/// value in and one out. Any of these chooses that.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Command")]
+pub struct InvocationArgs {
+    /// The program inside the package and its arguments [default: the package's entrypoint]
+    #[arg(
+        last = true,
+        value_name = "ENTRY [ARG]...",
+        conflicts_with = "InputArgs"
+    )]
+    pub command: Vec<String>,
+    /// What the working folder /workspace holds at the start: a folder, order:ID for what that order
+    /// left there, or tree:DIGEST
+    #[arg(long, value_name = "DIR", value_parser = values::folder, conflicts_with = "InputArgs")]
+    pub work: Option<FolderArg>,
+    /// What the home folder holds at the start, as for --work; what is left there becomes part of
+    /// the result
+    #[arg(long, value_name = "DIR", value_parser = values::folder, conflicts_with = "InputArgs")]
+    pub home: Option<FolderArg>,
+    /// What the program reads on standard input ("-": what this one does) [default: nothing]
+    #[arg(long, value_name = "FILE", conflicts_with = "InputArgs")]
+    pub stdin: Option<PathBuf>,
+    /// An environment variable of the program; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::variable, conflicts_with = "InputArgs")]
+    pub env: Vec<(String, String)>,
+    /// Exit codes that complete the order, or "any" [default: 0]
+    #[arg(long, value_name = "CODES", value_parser = values::accept_exit, conflicts_with = "InputArgs")]
+    pub accept_exit: Option<AcceptExit>,
+    /// Which changes below /workspace are part of the result; may be repeated [default: **]
+    #[arg(long, value_name = "GLOB", conflicts_with = "InputArgs")]
+    pub collect: Vec<String>,
+}
+
+impl InvocationArgs {
+    /// Whether no flag chooses the command contract.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.command.is_empty()
+            && self.work.is_none()
+            && self.home.is_none()
+            && self.stdin.is_none()
+            && self.env.is_empty()
+            && self.accept_exit.is_none()
+            && self.collect.is_empty()
+    }
+}
+
+/// Where the files go that the skill left.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Command")]
+pub struct OutputArgs {
+    /// Write the files there that the program added or changed, once they are verified
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["order_file", "InputArgs"])]
+    pub out: Option<PathBuf>,
+    /// Make the program's changes in the folder of --work, once they are verified
+    #[arg(long, requires = "work", conflicts_with = "out")]
+    pub in_place: bool,
 }
 
 /// Fields of the order besides skill, input and sandbox.

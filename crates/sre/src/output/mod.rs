@@ -20,7 +20,7 @@ mod units;
 mod verdict;
 
 pub use escape::{escape, escape_json};
-pub use order::order;
+pub use order::{command, order};
 pub use progress::Progress;
 pub use sheet::Sheet;
 pub use streams::{json_line, stderr, stdout};

@@ -4,7 +4,7 @@ use sre_core::{CommitResult, ErrorCode, OrderResult, OrderStatus, VerifyResult};
 use sre_skill::Skill;
 
 use super::verdict::{paint_verdict, summary};
-use super::{Sheet, Style, bytes, duration, escape_json, number};
+use super::{Sheet, Style, bytes, duration, escape, escape_json, number, plural};
 
 /// What ran, where, how long, what came out, and whether it was confirmed. The output comes last,
 /// as a block of its own.
@@ -54,6 +54,46 @@ pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> Strin
         ));
     }
     sheet.into_text()
+}
+
+/// What a command did, for standard error: its log, and how it ended in a line or two.
+#[must_use]
+pub fn command(skill: &Skill, result: &OrderResult, written: Option<usize>) -> String {
+    let style = Style::stderr();
+    let mut text = escape(&result.logs);
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let manifest = skill.manifest();
+    let mut parts = Vec::new();
+    if let Some(command) = &result.command {
+        if let Some(code) = command.exit_code {
+            parts.push(format!("exited {code}"));
+        }
+        parts.push(plural(command.files_changed, "file") + " changed");
+    }
+    if let Some(count) = written {
+        parts.push(plural(count as u64, "file") + " written");
+    }
+    if let Some(found) = &result.verification {
+        parts.push(found.verdict.to_string());
+    }
+    parts.push(duration(result.execution_time_ms));
+    let name = escape(&format!("{} {}", manifest.name, manifest.version));
+    let mark = match result.status {
+        OrderStatus::Completed => style.good("✓"),
+        _ => style.error("✗"),
+    };
+    text.push_str(&format!(
+        "{mark} {name}: {} (order {})\n",
+        parts.join(", "),
+        result.order_id
+    ));
+    if let Some(message) = &result.error_message {
+        let code = result.error_code.as_deref().unwrap_or("unknown");
+        text.push_str(&format!("  {} ({code})\n", escape(message)));
+    }
+    text
 }
 
 /// Where it ran and what it took.

@@ -4,6 +4,8 @@
 //! execute. Ctrl-C at any moment stops the guest; whatever the journal says then is the truth, and
 //! it is what the message says.
 
+mod invocation;
+mod left;
 pub(super) mod order;
 
 pub use order::read_input;
@@ -13,9 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sre_core::{ErrorCode, OrderId, OrderResult};
+use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus};
 use sre_journal::OrderReader as _;
-use sre_orchestrator::{DataFolder, Embedded, OrderConfig, Stage};
+use sre_orchestrator::{
+    AcceptedOrder, DataFolder, Embedded, FolderConfig, Orchestrator, OrderConfig, Stage,
+    StoredInputs,
+};
 use sre_receipt::Receipt;
 use sre_skill::Skill;
 
@@ -24,6 +29,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
 use crate::receipts::Receipts;
+use left::Target;
 
 /// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be
 /// told and is left behind.
@@ -37,6 +43,10 @@ struct Finished {
     is_stored: bool,
     /// Its receipt, or why it has none yet.
     receipt: Result<Receipt, Failure>,
+    /// What it printed; `None` in the JSON contract.
+    stdout: Option<Arc<[u8]>>,
+    /// How many changes were written, where that was asked for, or why not.
+    written: Option<Result<usize, Failure>>,
 }
 
 /// Runs one order.
@@ -46,6 +56,7 @@ struct Finished {
 pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let RunArgs {
         order,
+        output,
         receipt: receipt_file,
     } = args;
     if receipt_file.as_deref().is_some_and(super::is_stdout) {
@@ -56,6 +67,7 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
         return Err(failure
             .hint("name a file; `sre bundle ORDER --output -` writes receipt and evidence there"));
     }
+    let target = left::target(output, &order.invocation)?;
     let config = order::read(order)?;
     let folder = global.data_folder()?;
     let order_id = config.order_id.clone();
@@ -65,39 +77,83 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     progress.show("preparing the skill");
     let ended = runtime.block_on(async {
         tokio::select! {
-            finished = pipeline(&embedded, &folder, config, progress) => Some(finished),
+            finished = pipeline(&embedded, &folder, config, target.as_ref(), progress) => Some(finished),
             () = ctrl_c() => None,
         }
     });
     runtime.shutdown_timeout(STOP_TIME_LIMIT);
     progress.clear();
-    let Finished {
-        skill,
-        result,
-        is_stored,
-        receipt,
-    } = match ended {
+    let finished = match ended {
         Some(ended) => ended?,
         None => return Err(super::runtime()?.block_on(interrupted(&folder, &order_id))),
     };
 
-    if is_stored && !global.quiet {
+    if finished.is_stored && !global.quiet {
         output::stderr(&format!(
             "note: order {order_id} ended before; this is its stored result, nothing ran\n"
         ));
     }
-    let text = match global.format {
-        Format::Human => output::order(Some(&skill), &result, Style::stdout()),
-        Format::Json => output::json_line(&result),
-    };
-    output::stdout(text.as_bytes())?;
-    let exit = Exit::of(&result);
+    show(&finished, global)?;
+    let exit = exit_of(&finished);
+    let Finished {
+        receipt, written, ..
+    } = finished;
+    if let Some(Err(failure)) = written {
+        failure
+            .hint(format!("order {order_id} has ended and its files are kept"))
+            .report(global.format);
+        return Ok(if is_accepted(exit) {
+            Exit::Operating
+        } else {
+            exit
+        });
+    }
     match hand_over(receipt, receipt_file.as_deref(), &order_id, global) {
         // The order's own code says more. Only a success must not hide that a file which was asked
         // for is not there.
-        false if exit == Exit::Success && receipt_file.is_some() => Ok(Exit::Operating),
+        false if is_accepted(exit) && receipt_file.is_some() => Ok(Exit::Operating),
         _ => Ok(exit),
     }
+}
+
+/// Prints the result. A command prints what the skill printed, and its log and a line about it to
+/// standard error, as if the program had been started here.
+fn show(finished: &Finished, global: &Global) -> Result<(), Failure> {
+    let result = &finished.result;
+    match (global.format, &finished.stdout) {
+        (Format::Json, _) => output::stdout(output::json_line(result).as_bytes()),
+        (Format::Human, None) => {
+            let text = output::order(Some(&finished.skill), result, Style::stdout());
+            output::stdout(text.as_bytes())
+        }
+        (Format::Human, Some(stdout)) => {
+            output::stdout(stdout)?;
+            if !global.quiet {
+                let written = finished.written.as_ref().and_then(|w| w.as_ref().ok());
+                let text = output::command(&finished.skill, result, written.copied());
+                output::stderr(&text);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The exit code: the program's own where the order accepts it.
+fn exit_of(finished: &Finished) -> Exit {
+    let result = &finished.result;
+    let code = result
+        .command
+        .as_ref()
+        .and_then(|command| command.exit_code);
+    match (Exit::of(result), code.map(u8::try_from)) {
+        (Exit::Success, Some(Ok(code))) => Exit::Program(code),
+        (exit, _) => exit,
+    }
+}
+
+/// Whether the order completed.
+fn is_accepted(exit: Exit) -> bool {
+    matches!(exit, Exit::Success | Exit::Program(_))
 }
 
 /// Writes the receipt where it was asked for; whether that, and issuing it, went well. The result
@@ -129,11 +185,11 @@ async fn pipeline(
     embedded: &Embedded,
     folder: &DataFolder,
     config: OrderConfig,
+    target: Option<&Target>,
     progress: &Progress,
 ) -> Result<Finished, Failure> {
-    let order = embedded.acceptance().accept(config).await?;
+    let (order, orchestrator) = accept(embedded, config).await?;
     let skill = Arc::clone(order.skill());
-    let orchestrator = embedded.open()?;
     // An order that has a result already goes through no stage.
     let is_stored = AtomicBool::new(true);
     let observe = |stage| {
@@ -150,12 +206,46 @@ async fn pipeline(
             .map(|(receipt, _)| receipt),
         Err(failure) => Err(failure),
     };
+    let store = orchestrator.store();
+    let stdout = left::stdout(store, &result).await?;
+    let written = match target {
+        // Not before it is verified, and not what a failed program left half done.
+        Some(target) if result.status == OrderStatus::Completed => {
+            Some(left::write(store, &result, target).await)
+        }
+        _ => None,
+    };
     Ok(Finished {
         result,
         is_stored: is_stored.load(Ordering::Relaxed),
         skill,
         receipt,
+        stdout,
+        written,
     })
+}
+
+/// Accepts the order and opens the data folder: in this order where the order says everything
+/// itself, so that a refused one leaves nothing behind.
+async fn accept(
+    embedded: &Embedded,
+    config: OrderConfig,
+) -> Result<(AcceptedOrder, Orchestrator), Failure> {
+    let is_reference =
+        |folder: &FolderConfig| matches!(folder, FolderConfig::Tree(_) | FolderConfig::Order(_));
+    let refers = config.invocation.as_ref().is_some_and(|invocation| {
+        is_reference(&invocation.work) || invocation.home.as_ref().is_some_and(is_reference)
+    });
+    if !refers {
+        let order = embedded.acceptance().accept(config).await?;
+        return Ok((order, embedded.open()?));
+    }
+    let orchestrator = embedded.open()?;
+    let (store, journal) = (orchestrator.store(), orchestrator.journal());
+    // The operator's own orders may use all that is there.
+    let inputs = StoredInputs::new(Arc::clone(store), Arc::clone(journal), None);
+    let order = embedded.acceptance().accept_from(config, &inputs).await?;
+    Ok((order, orchestrator))
 }
 
 fn describe(stage: Stage, skill: &Skill) -> String {

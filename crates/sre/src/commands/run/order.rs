@@ -26,6 +26,7 @@ pub fn read(args: NewOrderArgs) -> Result<OrderConfig, Failure> {
     let NewOrderArgs {
         skill,
         input,
+        invocation,
         order_file,
         order,
         sandbox,
@@ -37,6 +38,7 @@ pub fn read(args: NewOrderArgs) -> Result<OrderConfig, Failure> {
     let id = order.order_id.unwrap_or_else(OrderConfig::generate_id);
     let mut config = OrderConfig::new(id, SkillPackage::Path(skill));
     config.input_data = read_input(input)?;
+    config.invocation = super::invocation::read(invocation)?;
     config.timeout_seconds = order
         .timeout_seconds
         .unwrap_or(OrderConfig::DEFAULT_TIMEOUT_SECONDS);
@@ -101,7 +103,7 @@ fn parse(name: &str, text: &[u8]) -> Result<Value, Failure> {
 }
 
 /// The content of a file, or of standard input for `-`, read no further than the limit.
-fn read_file(file: &Path, name: &str, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_file(file: &Path, name: &str, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
     let read = |from: &mut dyn Read| -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         from.take(limit_bytes + 1).read_to_end(&mut text)?;

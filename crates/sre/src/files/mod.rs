@@ -1,0 +1,7 @@
+//! Folders of the caller: what an invocation takes from them, and what it leaves in them.
+
+mod collect;
+mod leave;
+
+pub use collect::{FOLDER_LIMIT_BYTES, FOLDER_LIMIT_FILES, WorkFile, collect};
+pub use leave::{Change, apply};
