@@ -8,25 +8,24 @@ use std::time::Instant;
 
 use serde_json::Value;
 use sre_core::{Backend, Canonical, Digest, Engine, Isolation, Outcome, Profile, Resources};
-use sre_skill::Skill;
-#[cfg(any(feature = "wasm", feature = "native"))]
-use {sre_core::RuntimeKind, sre_skill::SkillFile};
+use sre_skill::{Entry, Skill};
 
-use crate::{CallTrace, LanguageRuntimes, Printed, SandboxError};
+use crate::{Call, CallTrace, LanguageRuntimes, LeftFiles, Printed, SandboxError};
 
 /// A way to run skills. Calls block; callers run them on threads that may block.
 pub trait Sandbox: Send + Sync {
     /// Which backend this is.
     fn backend(&self) -> Backend;
 
-    /// The engine that runs `skill`, as it is bound into commitments. `language_runtime` is as in
-    /// [`Job`].
+    /// The engine that runs the program `entry` of `skill`, as it is bound into commitments.
+    /// `language_runtime` is as in [`Job`].
     ///
     /// # Errors
-    /// [`SandboxError::Rejected`] when the skill cannot run here at all.
+    /// [`SandboxError::Rejected`] when the program cannot run here at all.
     fn engine(
         &self,
         skill: &Skill,
+        entry: &Entry,
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<Engine>>, SandboxError>;
 
@@ -50,18 +49,18 @@ pub trait Sandbox: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Whether [`Sandbox::prepare`] has nothing left to do for `skill`. Must not block. Default
-    /// false.
-    fn is_ready(&self, _skill: &Skill) -> bool {
+    /// Whether [`Sandbox::prepare`] has nothing left to do for this program. Must not block.
+    /// Default false.
+    fn is_ready(&self, _skill: &Skill, _entry: &Entry) -> bool {
         false
     }
 
-    /// Checks that `skill` can run here and does what need only be done once for it (compilation,
-    /// for instance).
+    /// Checks that the program `entry` of `skill` can run here and does what need only be done once
+    /// for it (compilation, for instance).
     ///
     /// # Errors
     /// [`SandboxError::Rejected`] when it cannot run here.
-    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError>;
+    fn prepare(&self, skill: &Skill, entry: &Entry) -> Result<(), SandboxError>;
 
     /// Runs `job` in an instance of its own, which is gone when this returns.
     ///
@@ -93,29 +92,15 @@ pub trait Sandbox: Send + Sync {
     }
 }
 
-/// The program that an order starts where it names none, and its kind.
-///
-/// # Errors
-/// [`SandboxError::Rejected`] when the package does not name one either.
-#[cfg(any(feature = "wasm", feature = "native"))]
-pub(crate) fn entry(skill: &Skill) -> Result<(&SkillFile, RuntimeKind), SandboxError> {
-    let runtime = skill.manifest().runtime.as_ref();
-    runtime
-        .and_then(|runtime| Some((skill.file(&runtime.entrypoint)?, runtime.kind)))
-        .ok_or_else(|| {
-            SandboxError::Rejected(String::from(
-                "the package does not say what to start; name one of its programs",
-            ))
-        })
-}
-
 /// One execution.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
-    /// What to run.
+    /// The package.
     pub skill: &'a Skill,
-    /// The input as canonical JSON.
-    pub input: &'a [u8],
+    /// Which of its programs to start.
+    pub entry: &'a Entry,
+    /// How to call it.
+    pub call: Call<'a>,
     /// Limits, clock and seed.
     pub profile: &'a Profile,
     /// Wall-clock limit of this host. Not part of the profile: a replay may be given more time.
@@ -135,7 +120,13 @@ pub struct Execution {
     pub output_canonical: Option<Vec<u8>>,
     /// What it printed, where the outcome names that.
     pub stdout: Option<Arc<[u8]>>,
-    /// For people: what went wrong; `None` for a success.
+    /// What `/workspace` held at the end: what was given, with the collected changes applied. Only
+    /// in the command contract.
+    pub workspace: Option<LeftFiles>,
+    /// What `$HOME` held at the end. Only where the command gave one.
+    pub home: Option<LeftFiles>,
+    /// For people: what went wrong; `None` for a success. In the command contract every exit code
+    /// but 0 is named here, also one that the order accepts.
     pub failure: Option<String>,
     /// Standard error, capped at [`LOG_LIMIT_BYTES`](crate::LOG_LIMIT_BYTES).
     pub logs: String,
@@ -148,13 +139,15 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// What became of a run under the contract, with what it logged and used.
+    /// What a run did under its contract, with what it logged and used.
     #[must_use]
     pub fn new(printed: Printed, logs: String, resources: Resources, elapsed: Duration) -> Self {
         let Printed {
             outcome,
             output,
             stdout,
+            workspace,
+            home,
             failure,
         } = printed;
         let (output, output_canonical) = output.unzip();
@@ -163,6 +156,8 @@ impl Execution {
             output,
             output_canonical,
             stdout,
+            workspace,
+            home,
             failure,
             logs,
             resources,

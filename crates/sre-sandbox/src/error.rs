@@ -51,3 +51,9 @@ impl SandboxError {
         }
     }
 }
+
+impl From<sre_skill::EntryError> for SandboxError {
+    fn from(error: sre_skill::EntryError) -> Self {
+        Self::Rejected(error.to_string())
+    }
+}

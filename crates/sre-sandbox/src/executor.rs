@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use lru::LruCache;
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, SkillDigest};
-use sre_skill::Skill;
+use sre_skill::{Entry, Skill};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{CallTrace, Execution, Job, Sandbox, SandboxError, Stop};
+use crate::{CallTrace, Execution, Job, OwnedCall, Sandbox, SandboxError, Stop};
 
 /// How long a guest may keep an asynchronous thread, in wall-clock time. Twice the backend's own
 /// granularity.
@@ -33,13 +33,16 @@ const BRIEF_SKILLS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 /// that may block, and guests run on them too.
 const PREPARATIONS: usize = 16;
 
+/// A program of a skill.
+type Program = (SkillDigest, Digest);
+
 /// Runs jobs on the backends it was given. Cheap to clone; clones share the slots.
 #[derive(Clone)]
 pub struct Executor {
     backends: Arc<[Arc<dyn Sandbox>]>,
     slots: Arc<Semaphore>,
     preparations: Arc<Semaphore>,
-    brief: Arc<Mutex<LruCache<SkillDigest, ()>>>,
+    brief: Arc<Mutex<LruCache<Program, ()>>>,
 }
 
 /// The right to run one guest. Waiting for it is queueing; a caller's time limit starts when it has
@@ -52,10 +55,12 @@ pub struct Slot {
 /// A [`Job`] that owns what it needs.
 #[derive(Debug, Clone)]
 pub struct OwnedJob {
-    /// What to run.
+    /// The package.
     pub skill: Arc<Skill>,
-    /// The input as canonical JSON.
-    pub input: Arc<[u8]>,
+    /// Which of its programs to start.
+    pub entry: Arc<Entry>,
+    /// How to call it.
+    pub call: OwnedCall,
     /// Limits, clock and seed.
     pub profile: Arc<Canonical<Profile>>,
     /// Wall-clock limit of this host.
@@ -68,11 +73,18 @@ impl OwnedJob {
     fn borrowed(&self, time_limit: Duration) -> Job<'_> {
         Job {
             skill: &self.skill,
-            input: &self.input,
+            entry: &self.entry,
+            call: self.call.borrowed(),
             profile: &self.profile,
             time_limit,
             language_runtime: self.language_runtime,
         }
+    }
+
+    /// The program by its content; `None` for one that is not in the package.
+    fn program(&self) -> Option<Program> {
+        let file = self.skill.file(&self.entry.path)?;
+        Some((self.skill.digest(), file.sha256))
     }
 }
 
@@ -121,7 +133,7 @@ impl Executor {
             })
     }
 
-    /// The engine that runs `skill` on a backend; see [`Sandbox::engine`].
+    /// The engine that runs a program on a backend; see [`Sandbox::engine`].
     ///
     /// # Errors
     /// As [`Executor::backend`] and [`Sandbox::engine`].
@@ -129,25 +141,32 @@ impl Executor {
         &self,
         backend: Backend,
         skill: &Arc<Skill>,
+        entry: &Arc<Entry>,
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         let backend = self.backend(backend)?;
-        // Such a one knows itself; another may have to start a process, or read interpreters and
-        // root folders.
+        // A deterministic backend knows its engine; others may have to start a process, or read
+        // interpreters and root folders.
         if backend.is_deterministic() {
-            return backend.engine(skill, language_runtime);
+            return backend.engine(skill, entry, language_runtime);
         }
         let (backend, skill) = (Arc::clone(backend), Arc::clone(skill));
-        blocking(move || backend.engine(&skill, language_runtime)).await
+        let entry = Arc::clone(entry);
+        blocking(move || backend.engine(&skill, &entry, language_runtime)).await
     }
 
-    /// Makes `skill` ready on `backend`; see [`Sandbox::prepare`].
+    /// Makes the program `entry` of `skill` ready on `backend`; see [`Sandbox::prepare`].
     ///
     /// # Errors
     /// As [`Sandbox::prepare`].
-    pub async fn prepare(&self, backend: Backend, skill: Arc<Skill>) -> Result<(), SandboxError> {
+    pub async fn prepare(
+        &self,
+        backend: Backend,
+        skill: Arc<Skill>,
+        entry: Arc<Entry>,
+    ) -> Result<(), SandboxError> {
         let backend = Arc::clone(self.backend(backend)?);
-        if backend.is_ready(&skill) {
+        if backend.is_ready(&skill, &entry) {
             return Ok(());
         }
         let permit = Arc::clone(&self.preparations)
@@ -156,7 +175,7 @@ impl Executor {
             .map_err(|_| SandboxError::Cancelled)?;
         blocking(move || {
             let _permit = permit;
-            backend.prepare(&skill)
+            backend.prepare(&skill, &entry)
         })
         .await
     }
@@ -189,7 +208,7 @@ impl Executor {
             return execution;
         }
         let backend = Arc::clone(backend);
-        let skill = job.skill.digest();
+        let program = job.program();
         let stop = Stop::new();
         let _stop_when_dropped = stop.on_drop();
         let execution = blocking(move || {
@@ -197,8 +216,10 @@ impl Executor {
             backend.execute(&job.borrowed(job.time_limit), &stop)
         })
         .await?;
-        if execution.elapsed < BRIEF {
-            self.brief().put(skill, ());
+        if let Some(program) = program
+            && execution.elapsed < BRIEF
+        {
+            self.brief().put(program, ());
         }
         Ok(execution)
     }
@@ -230,12 +251,12 @@ impl Executor {
         backend: &dyn Sandbox,
         job: &OwnedJob,
     ) -> Option<Result<Execution, SandboxError>> {
-        let skill = job.skill.digest();
-        self.brief().get(&skill)?;
+        let program = job.program()?;
+        self.brief().get(&program)?;
         let execution = backend
             .execute_if_ready(&job.borrowed(job.time_limit.min(BRIEF_LIMIT)), &Stop::new())?;
         if !matches!(&execution, Ok(execution) if execution.elapsed < BRIEF) {
-            self.brief().pop(&skill);
+            self.brief().pop(&program);
         }
         match execution {
             Err(SandboxError::Timeout(_)) => None,
@@ -243,7 +264,7 @@ impl Executor {
         }
     }
 
-    fn brief(&self) -> MutexGuard<'_, LruCache<SkillDigest, ()>> {
+    fn brief(&self) -> MutexGuard<'_, LruCache<Program, ()>> {
         self.brief.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

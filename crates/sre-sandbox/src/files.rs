@@ -1,9 +1,12 @@
 //! A tree of files: what a job finds in a writable folder, and what it leaves there.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
-use sre_core::Digest;
+use sre_core::{BlobDigest, Canonical, Digest, Tree, TreeEntry, TreeError};
+
+use crate::collect;
 
 /// A file or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,61 @@ impl Files {
         self.0.insert(path.into(), node)
     }
 
+    /// The files of `tree`, whose contents `bytes` knows by their digests. The digests are believed:
+    /// whoever keeps blobs has checked them.
+    ///
+    /// # Errors
+    /// The digest of which there are no bytes.
+    pub fn from_tree(
+        tree: &Tree,
+        mut bytes: impl FnMut(BlobDigest) -> Option<Arc<[u8]>>,
+    ) -> Result<Self, BlobDigest> {
+        tree.entries()
+            .map(|(path, entry)| {
+                let node = match entry {
+                    TreeEntry::File {
+                        content,
+                        executable,
+                    } => FileNode::File {
+                        bytes: bytes(content.sha256).ok_or(content.sha256)?,
+                        sha256: content.sha256.digest(),
+                        executable: *executable,
+                    },
+                    TreeEntry::Link(target) => FileNode::Link(target.as_str().into()),
+                };
+                Ok((path, node))
+            })
+            .collect()
+    }
+
+    /// The same as a value without the bytes.
+    ///
+    /// # Errors
+    /// [`TreeError`]: these are no files of a tree.
+    pub fn to_tree(&self) -> Result<Tree, TreeError> {
+        collect::tree(self)
+    }
+
+    /// Puts `node` at `path`, which takes the place of a file where `path` needs a folder, and of a
+    /// folder where it needs a file.
+    pub(crate) fn put_in_place_of_others(&mut self, path: Arc<str>, node: FileNode) {
+        for (at, _) in path.match_indices('/') {
+            self.0.remove(&path[..at]);
+        }
+        let first = format!("{path}/");
+        let below: Vec<_> = self
+            .0
+            .range::<str, _>((Bound::Excluded(first.as_str()), Bound::Unbounded))
+            .map(|(below, _)| below)
+            .take_while(|below| below.starts_with(&first))
+            .cloned()
+            .collect();
+        for below in below {
+            self.0.remove(&below);
+        }
+        self.0.insert(path, node);
+    }
+
     /// Takes away what is at `path`.
     pub fn remove(&mut self, path: &str) -> Option<FileNode> {
         self.0.remove(path)
@@ -115,4 +173,13 @@ impl<'a> IntoIterator for &'a Files {
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
     }
+}
+
+/// What a program left in a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftFiles {
+    /// The files, with their bytes. Those the program left alone are the ones that were given.
+    pub files: Files,
+    /// The tree, as the outcome names it.
+    pub tree: Canonical<Tree>,
 }

@@ -16,6 +16,8 @@
 //! This crate stores nothing and decides nothing about trust: see `sre-commit` and `sre-verify`.
 
 mod backend;
+mod call;
+mod collect;
 mod contract;
 mod error;
 mod executor;
@@ -34,9 +36,10 @@ mod wasi;
 pub mod wasm;
 
 pub use backend::{Execution, Job, Sandbox, Stop};
-pub use contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, Printed, environment, judge};
+pub use call::{Call, Command, OwnedCall};
+pub use contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, Printed, environment, judge, judge_command};
 pub use error::{ErrorKind, SandboxError};
 pub use executor::{Executor, OwnedJob, Slot};
-pub use files::{FileNode, Files};
+pub use files::{FileNode, Files, LeftFiles};
 pub use language::{LanguageRuntime, LanguageRuntimes, SupplyError};
 pub use trace::{CallTrace, HostCall};

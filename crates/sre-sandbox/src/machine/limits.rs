@@ -1,6 +1,6 @@
 //! How much a guest may keep in its files.
 
-use sre_core::Profile;
+use sre_core::{Profile, Tree};
 
 use super::node::FileError;
 use super::storage::Mount;
@@ -80,6 +80,8 @@ impl Usage {
 
     /// Counts the names so far as given, and limits those that come.
     pub(super) fn limit_names(&mut self) {
-        self.most_names = self.limits.names.saturating_add(self.names);
+        let names = self.limits.names.saturating_add(self.names);
+        // More would not fit the tree that is committed.
+        self.most_names = names.min(Tree::LIMIT_ENTRIES as u64);
     }
 }

@@ -9,6 +9,7 @@
 mod clock;
 mod file_system;
 mod given;
+mod left;
 mod limits;
 mod node;
 mod package;
@@ -32,9 +33,7 @@ pub(crate) use storage::{HOME, ROOT, TMP, WORKSPACE};
 
 use std::sync::Arc;
 
-use sre_core::Profile;
-
-use crate::contract;
+use crate::{Call, Job, SandboxError, contract};
 
 /// Everything a guest can reach.
 pub(crate) struct GuestMachine {
@@ -52,17 +51,22 @@ pub(crate) struct GuestMachine {
 }
 
 impl GuestMachine {
+    /// The machine of one job.
+    ///
+    /// # Errors
+    /// The files that the job gives cannot be put in their places.
     pub(crate) fn new(
-        entrypoint: &str,
+        job: &Job<'_>,
         package: Arc<PackageTree>,
-        input: &[u8],
-        profile: &Profile,
         recorder: &CallRecorder,
-    ) -> Self {
+    ) -> Result<Self, SandboxError> {
+        let Job { profile, call, .. } = job;
         let clock = VirtualClock::new(profile.clock_start, profile.timeout_ms, recorder.clone());
-        let environment = contract::environment(input);
-        let program = format!("{}/{entrypoint}", WorkingFolder::Skill.path());
-        recorder.record_response("arguments", program.as_bytes());
+        let environment = contract::environment(call);
+        let arguments = contract::arguments(job.entry, call);
+        for argument in &arguments {
+            recorder.record_response("arguments", argument.as_bytes());
+        }
         for (name, value) in &environment {
             recorder.record_response("environment", format!("{name}={value}").as_bytes());
         }
@@ -73,19 +77,32 @@ impl GuestMachine {
             clock.start_ns(),
             recorder.clone(),
         );
+        let mut working_folder = WorkingFolder::Skill;
+        if let Call::Command(command) = call {
+            working_folder = WorkingFolder::Workspace;
+            let given = |at: &str, error| SandboxError::Rejected(format!("{at}: {error}"));
+            files
+                .give(WORKSPACE, &command.work)
+                .map_err(|error| given(contract::WORKSPACE_FOLDER, error))?;
+            if let Some(home) = &command.home {
+                files
+                    .give(HOME, home)
+                    .map_err(|error| given(contract::HOME_FOLDER, error))?;
+            }
+        }
         files.limit_names();
-        Self {
-            arguments: vec![program],
+        Ok(Self {
+            arguments,
             environment,
             random: SeededRandom::new(profile.random_seed, recorder.clone()),
-            stdin: Stdin::new(input.to_vec(), recorder.clone()),
+            stdin: Stdin::new(contract::stdin(call), recorder.clone()),
             stdout: Stdout::new(output_limit, recorder.clone()),
             stderr: Log::new(contract::LOG_LIMIT_BYTES),
             files,
-            working_folder: WorkingFolder::Skill,
+            working_folder,
             clock,
             recorder: recorder.clone(),
-        }
+        })
     }
 
     /// What ends a guest that asks to exit.
@@ -121,8 +138,8 @@ pub(crate) enum WorkingFolder {
 impl WorkingFolder {
     pub(crate) const fn path(self) -> &'static str {
         match self {
-            Self::Skill => "/skill",
-            Self::Workspace => "/workspace",
+            Self::Skill => contract::PACKAGE_FOLDER,
+            Self::Workspace => contract::WORKSPACE_FOLDER,
         }
     }
 
@@ -139,10 +156,10 @@ impl WorkingFolder {
 pub(crate) fn preopens(working_folder: WorkingFolder) -> [(NodeId, &'static str); 6] {
     [
         (ROOT, "/"),
-        (PACKAGE, "/skill"),
-        (WORKSPACE, "/workspace"),
-        (HOME, "/home/skill"),
-        (TMP, "/tmp"),
+        (PACKAGE, contract::PACKAGE_FOLDER),
+        (WORKSPACE, contract::WORKSPACE_FOLDER),
+        (HOME, contract::HOME_FOLDER),
+        (TMP, contract::TMP_FOLDER),
         (working_folder.node(), "."),
     ]
 }

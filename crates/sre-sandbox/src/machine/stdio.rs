@@ -1,16 +1,18 @@
 //! The guest's standard streams.
 
+use std::sync::Arc;
+
 use super::{CallRecorder, Halt};
 
 /// Bytes to read, once.
 pub(crate) struct Stdin {
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     at: usize,
     recorder: CallRecorder,
 }
 
 impl Stdin {
-    pub(crate) fn new(bytes: Vec<u8>, recorder: CallRecorder) -> Self {
+    pub(crate) fn new(bytes: Arc<[u8]>, recorder: CallRecorder) -> Self {
         Self {
             bytes,
             at: 0,

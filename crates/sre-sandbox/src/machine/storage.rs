@@ -118,6 +118,11 @@ impl FileData {
         }
     }
 
+    /// What the guest wrote.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.written)
+    }
+
     /// What was given, if the guest has not written to it.
     pub(super) fn as_given(&self) -> Option<&GivenBytes> {
         self.given.as_ref()
@@ -208,6 +213,14 @@ impl Storage {
             .get_mut(node as usize)
             .and_then(Option::as_mut)
             .ok_or(FileError::NotFound)
+    }
+
+    /// A node of the guest's own, when its files are taken at the end.
+    pub(super) fn get_mut_for_taking(&mut self, node: NodeId) -> Option<&mut Node> {
+        match node {
+            NodeId::Memory(node) => self.get_mut(node).ok(),
+            NodeId::Package(_) => None,
+        }
     }
 
     fn directory_mut(&mut self, node: NodeId) -> Result<&mut Directory, FileError> {

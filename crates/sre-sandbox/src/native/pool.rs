@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sre_jail::{Held, Jail, Limits, Order};
 
-use super::program::Command;
+use super::program::Launch;
 
 /// Most kinds of limits that jails are kept for; the least recently used goes first.
 const KINDS: usize = 4;
@@ -87,7 +87,7 @@ impl Pool {
     }
 
     /// A jail for an order, if there is one that lives, and others made for the next.
-    pub fn take(&self, jail: &Arc<Jail>, command: &Command, order: &Order) -> Option<Held> {
+    pub fn take(&self, jail: &Arc<Jail>, command: &Launch, order: &Order) -> Option<Held> {
         if self.size == 0 || command.program != "/usr/bin/python3" {
             return None;
         }
@@ -120,7 +120,7 @@ impl Pool {
     }
 
     /// Makes one on a thread of its own; an order never waits for it.
-    fn make(&self, jail: &Arc<Jail>, number: u64, command: &Command, order: &Order) {
+    fn make(&self, jail: &Arc<Jail>, number: u64, command: &Launch, order: &Order) {
         let jail = Arc::clone(jail);
         // Given back however the making ends, also when no thread can be started for it.
         let place = Coming {

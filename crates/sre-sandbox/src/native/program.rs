@@ -1,4 +1,4 @@
-//! From a package's entrypoint to a command, or why it cannot run.
+//! From an entry of a package to what is started, or why it cannot run.
 //!
 //! Everything that can be known without running it is said here, when the order is accepted: a
 //! missing interpreter, a program for another machine, an interpreter line with a carriage return,
@@ -8,15 +8,14 @@ use std::path::Path;
 
 use sre_core::RuntimeKind;
 use sre_jail::PACKAGE_FOLDER;
-use sre_skill::Skill;
+use sre_skill::{Entry, Skill};
 
 use super::root::find;
 use crate::SandboxError;
-use crate::backend::entry;
 
 /// How a skill is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
+pub struct Launch {
     /// The program, as a path in the jail.
     pub program: String,
     /// Its arguments, the name it is called by first.
@@ -43,14 +42,16 @@ fn rejected(message: impl Into<String>) -> SandboxError {
     SandboxError::Rejected(message.into())
 }
 
-/// The command for `skill` with the programs below `root`, a folder of the host.
+/// How the program `entry` is started, with the interpreters below `root`, a folder of the host.
 ///
 /// # Errors
 /// [`SandboxError::Rejected`] with what is wrong and what to do.
-pub fn command(skill: &Skill, root: &Path) -> Result<Command, SandboxError> {
-    let (file, kind) = entry(skill)?;
-    let entrypoint = &*file.path;
-    match kind {
+pub fn launch(skill: &Skill, entry: &Entry, root: &Path) -> Result<Launch, SandboxError> {
+    let entrypoint = &*entry.path;
+    let file = skill
+        .file(entrypoint)
+        .ok_or_else(|| rejected(format!("{entrypoint}: not in the package")))?;
+    match entry.kind {
         RuntimeKind::Wasm => Err(rejected("a WebAssembly module runs on the wasm backend")),
         RuntimeKind::Python => interpreted(
             root,
@@ -76,7 +77,7 @@ pub fn command(skill: &Skill, root: &Path) -> Result<Command, SandboxError> {
                 Some(line) => Some(interpreter(skill, root, entrypoint, line)?),
                 None => check_elf(entrypoint, &file.bytes).map(|()| None)?,
             };
-            Ok(Command {
+            Ok(Launch {
                 program: format!("{PACKAGE_FOLDER}/{entrypoint}"),
                 arguments: vec![entrypoint.to_owned()],
                 interpreter,
@@ -91,7 +92,7 @@ fn interpreted(
     name: &str,
     entrypoint: &str,
     environment: Vec<(String, String)>,
-) -> Result<Command, SandboxError> {
+) -> Result<Launch, SandboxError> {
     let program = format!("/usr/bin/{name}");
     if find(root, &program).is_none() {
         return Err(rejected(format!(
@@ -99,7 +100,7 @@ fn interpreted(
         )));
     }
     let arguments = vec![name.to_owned(), entrypoint.to_owned()];
-    Ok(Command {
+    Ok(Launch {
         interpreter: Some(program.clone()),
         program,
         arguments,

@@ -14,16 +14,16 @@ use sre_jail::jail::Layer;
 use sre_jail::{
     Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World,
 };
-use sre_skill::Skill;
+use sre_skill::{Entry, Skill};
 
 use super::isolation::isolation;
 use super::options::NativeOptions;
 use super::pool::Pool;
-use super::program::{Command, command};
+use super::program::{Launch, launch};
 use super::root::{self, Resolved};
-use crate::backend::{Deadline, entry};
+use crate::backend::Deadline;
 use crate::contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, environment, judge};
-use crate::{Execution, Job, Sandbox, SandboxError, Stop};
+use crate::{Call, Execution, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every
 /// observable change.
@@ -125,8 +125,8 @@ impl NativeSandbox {
         })
     }
 
-    fn command(&self, skill: &Skill) -> Result<Command, SandboxError> {
-        command(skill, root::folder(&self.root()?.root))
+    fn launch(&self, skill: &Skill, entry: &Entry) -> Result<Launch, SandboxError> {
+        launch(skill, entry, root::folder(&self.root()?.root))
     }
 
     /// What an interpreter is, exactly: updated packages change what a skill returns.
@@ -163,9 +163,10 @@ impl Sandbox for NativeSandbox {
     fn engine(
         &self,
         skill: &Skill,
+        entry: &Entry,
         _language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
-        let command = self.command(skill)?;
+        let launch = self.launch(skill, entry)?;
         let is_repeatable = !self
             .jail()?
             .lacking()
@@ -188,7 +189,7 @@ impl Sandbox for NativeSandbox {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-        if let Some(path) = command.interpreter.filter(|path| !is_in_package(path)) {
+        if let Some(path) = launch.interpreter.filter(|path| !is_in_package(path)) {
             let digest = self.interpreter(&path)?;
             configuration.insert(
                 String::from("interpreter"),
@@ -211,19 +212,24 @@ impl Sandbox for NativeSandbox {
             .collect())
     }
 
-    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
-        self.command(skill)?;
+    fn prepare(&self, skill: &Skill, entry: &Entry) -> Result<(), SandboxError> {
+        self.launch(skill, entry)?;
         self.root()?;
         self.jail().map(drop)
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
-        let command = self.command(job.skill)?;
+        let Call::Json { input } = job.call else {
+            return Err(SandboxError::Rejected(String::from(
+                "the native backend runs no commands yet",
+            )));
+        };
+        let launch = self.launch(job.skill, job.entry)?;
         let jail = self.jail()?;
-        let order = order(job, &command);
+        let order = order(job, input, &launch);
         let deadline = Deadline::new(job.time_limit, stop);
         let should_stop = || stop.is_stopped();
-        let held = self.pool.take(&jail, &command, &order);
+        let held = self.pool.take(&jail, &launch, &order);
         let warm = held.map(|held| held.run(&jail, &order, &should_stop));
         let (report, is_warm) = match warm {
             // Nothing of the order was done there.
@@ -231,8 +237,7 @@ impl Sandbox for NativeSandbox {
             Some(report) => (report, true),
         };
         let report = report.map_err(|error| refusal(&error, job.time_limit))?;
-        let (_, kind) = entry(job.skill)?;
-        let isolation = isolation(&report, &jail.lacking(), kind, is_warm);
+        let isolation = isolation(&report, &jail.lacking(), job.entry.kind, is_warm);
         let Report {
             ending,
             stdout,
@@ -262,21 +267,21 @@ fn is_in_package(path: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn order(job: &Job<'_>, command: &Command) -> Order {
+fn order(job: &Job<'_>, input: &[u8], launch: &Launch) -> Order {
     let file = |file: &sre_skill::SkillFile| File {
         path: file.path.clone(),
         bytes: Arc::clone(&file.bytes),
         executable: file.executable,
     };
-    let mut environment = environment(job.input);
-    environment.extend(command.environment.iter().cloned());
+    let mut environment = environment(&job.call);
+    environment.extend(launch.environment.iter().cloned());
     environment.sort();
     Order {
-        program: command.program.clone(),
-        arguments: command.arguments.clone(),
+        program: launch.program.clone(),
+        arguments: launch.arguments.clone(),
         environment,
         files: job.skill.files().iter().map(file).collect(),
-        stdin: job.input.into(),
+        stdin: input.into(),
         file_time_s: job.profile.clock_start.as_second(),
         limits: limits(job.profile, job.time_limit),
         world: Some(world(job.profile)),

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lru::LruCache;
 use sre_core::{Canonical, Digest, Engine as EngineDescription, RuntimeKind, SkillDigest};
-use sre_skill::Skill;
+use sre_skill::{Entry, Skill, SkillFile};
 
 use super::context::{Code, EngineContext, Trust};
 use super::engine::{self, Tuning};
 use super::interpreter::Interpreters;
-use crate::backend::entry;
 use crate::machine::PackageTree;
 use crate::{LanguageRuntime, SandboxError};
 
@@ -31,7 +30,7 @@ pub(super) struct Program {
 /// Prepares skills and keeps the most recently used ready.
 pub(super) struct Programs {
     /// Runs compiled programs and small interpreters.
-    plain: Arc<EngineContext>,
+    default: Arc<EngineContext>,
     /// Runs interpreters that need stack and memory; made at the first use.
     large_stack: OnceLock<Arc<EngineContext>>,
     options: EngineOptions,
@@ -40,10 +39,10 @@ pub(super) struct Programs {
     described: Mutex<LruCache<Option<Digest>, Arc<Canonical<EngineDescription>>>>,
 }
 
-/// A skill, and the interpreter it runs in.
-type Key = (SkillDigest, Option<Digest>);
+/// A skill, and what runs: the interpreter, or the program of its own.
+type Key = (SkillDigest, Digest);
 
-/// Filled once: whoever comes second waits for the first one's compilation.
+/// Filled once: a second caller waits for the compilation that the first one started.
 type Slot = Arc<OnceLock<Result<Arc<Program>, String>>>;
 
 /// How options are made.
@@ -66,7 +65,7 @@ impl Programs {
         interpreters: Interpreters,
     ) -> Result<Self, SandboxError> {
         Ok(Self {
-            plain: options.build(engine::DEFAULT)?,
+            default: options.build(engine::DEFAULT)?,
             large_stack: OnceLock::new(),
             options,
             interpreters,
@@ -75,18 +74,20 @@ impl Programs {
         })
     }
 
-    /// The program of `skill`, compiled if need be.
+    /// The program `entry` of `skill`, compiled if need be.
     pub(super) fn get(
         &self,
         skill: &Skill,
+        entry: &Entry,
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Program>, SandboxError> {
-        let interpreter = self.interpreter(skill, language_runtime)?;
-        let slot = self.slot((skill.digest(), interpreter.map(|runtime| runtime.digest)));
+        let file = file(skill, entry)?;
+        let interpreter = self.interpreter(entry, language_runtime)?;
+        let slot = self.slot(key(skill, file, interpreter));
         let program = match (slot.get(), interpreter) {
             (Some(program), _) => program.clone(),
             (None, None) => slot
-                .get_or_init(|| self.compile(skill).map(Arc::new))
+                .get_or_init(|| self.compile(skill, file).map(Arc::new))
                 .clone(),
             (None, Some(runtime)) => {
                 // A failure is not kept: it is about the runtime, which may be supplied later.
@@ -97,14 +98,16 @@ impl Programs {
         program.map_err(SandboxError::Rejected)
     }
 
-    /// The program of `skill`, if nothing need be done for it. Does not block.
+    /// The program `entry` of `skill`, if nothing need be done for it. Does not block.
     pub(super) fn ready(
         &self,
         skill: &Skill,
+        entry: &Entry,
         language_runtime: Option<Digest>,
     ) -> Option<Arc<Program>> {
-        let interpreter = self.interpreter(skill, language_runtime).ok()?;
-        let key = (skill.digest(), interpreter.map(|runtime| runtime.digest));
+        let file = file(skill, entry).ok()?;
+        let interpreter = self.interpreter(entry, language_runtime).ok()?;
+        let key = key(skill, file, interpreter);
         self.slots().get(&key)?.get()?.as_ref().ok().map(Arc::clone)
     }
 
@@ -116,7 +119,7 @@ impl Programs {
         let slot = Slot::default();
         let evicted = slots.push(key, Arc::clone(&slot));
         drop(slots);
-        // Its memory goes back to the system, which takes longer than anybody should hold the lock.
+        // Its memory goes back to the system, which takes too long to hold the lock meanwhile.
         drop(evicted);
         slot
     }
@@ -125,21 +128,20 @@ impl Programs {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The engine that runs `skill`.
+    /// The engine that runs the program `entry`.
     pub(super) fn describe(
         &self,
-        skill: &Skill,
+        entry: &Entry,
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<EngineDescription>>, SandboxError> {
-        let interpreter = self.interpreter(skill, language_runtime)?;
-        let (_, kind) = entry(skill)?;
+        let interpreter = self.interpreter(entry, language_runtime)?;
         let mut described = self
             .described
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let key = interpreter.map(|runtime| runtime.digest);
         let description = described.get_or_insert(key, || {
-            let tuning = if needs_large_stack(kind) {
+            let tuning = if needs_large_stack(entry.kind) {
                 engine::LARGE_STACK
             } else {
                 engine::DEFAULT
@@ -151,34 +153,29 @@ impl Programs {
 
     fn interpreter(
         &self,
-        skill: &Skill,
+        entry: &Entry,
         asked: Option<Digest>,
     ) -> Result<Option<&LanguageRuntime>, SandboxError> {
-        let (entrypoint, kind) = entry(skill)?;
-        let entrypoint = &entrypoint.path;
-        match kind {
+        let path = &entry.path;
+        match entry.kind {
             RuntimeKind::Wasm => Ok(None),
             RuntimeKind::Native | RuntimeKind::Shell => Err(SandboxError::Rejected(format!(
-                "{entrypoint}: the wasm backend runs .wasm, .wat, .py and .js programs, not native ones; compile the skill to a WASI command"
+                "{path}: the wasm backend runs WebAssembly, Python and JavaScript, not native programs and shell scripts; allow the native backend, or compile the skill to a WASI command"
             ))),
             kind => self
                 .interpreters
                 .choose(kind, asked)
                 .map(Some)
-                .map_err(|error| SandboxError::Rejected(format!("{entrypoint}: {error}"))),
+                .map_err(|error| SandboxError::Rejected(format!("{path}: {error}"))),
         }
     }
 
-    fn compile(&self, skill: &Skill) -> Result<Program, String> {
-        let (entrypoint, _) = entry(skill).map_err(|error| error.to_string())?;
-        let code = wat::parse_bytes(&entrypoint.bytes)
+    fn compile(&self, skill: &Skill, file: &SkillFile) -> Result<Program, String> {
+        let code = wat::parse_bytes(&file.bytes)
             .map_err(|error| format!("not a WebAssembly text: {error}"))
-            .and_then(|binary| {
-                self.plain
-                    .load(&binary, entrypoint.sha256, Trust::Untrusted)
-            })
-            .map_err(|error| format!("{}: {error}", entrypoint.path))?;
-        Ok(Program::new(skill, Arc::new(code), &self.plain))
+            .and_then(|binary| self.default.load(&binary, file.sha256, Trust::Untrusted))
+            .map_err(|error| format!("{}: {error}", file.path))?;
+        Ok(Program::new(skill, Arc::new(code), &self.default))
     }
 
     fn interpret(
@@ -189,7 +186,7 @@ impl Programs {
         let context = if needs_large_stack(runtime.kind) {
             self.large_stack()?
         } else {
-            &self.plain
+            &self.default
         };
         let code = self
             .interpreters
@@ -215,6 +212,18 @@ impl Program {
             context: Arc::clone(context),
         }
     }
+}
+
+/// The file of the program `entry`.
+fn file<'a>(skill: &'a Skill, entry: &Entry) -> Result<&'a SkillFile, SandboxError> {
+    skill
+        .file(&entry.path)
+        .ok_or_else(|| SandboxError::Rejected(format!("{}: not in the package", entry.path)))
+}
+
+fn key(skill: &Skill, file: &SkillFile, interpreter: Option<&LanguageRuntime>) -> Key {
+    let digest = interpreter.map_or(file.sha256, |runtime| runtime.digest);
+    (skill.digest(), digest)
 }
 
 /// Whether the interpreter of this language needs more stack and memory than a compiled program.

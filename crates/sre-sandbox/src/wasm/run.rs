@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use sre_core::{
     Backend, Canonical, Digest, Ending, Engine as EngineDescription, Resources, TrapKind,
 };
-use sre_skill::Skill;
+use sre_skill::{Entry, Skill};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
 use super::context::Code;
 use super::interpreter::{CompilationNotice, Interpreters};
 use super::limits::{MemoryLimiter, is_from_the_host};
 use super::program::{EngineOptions, Program, Programs};
-use crate::backend::{Deadline, entry};
-use crate::contract::judge;
-use crate::machine::{CallRecorder, GuestMachine, Halt, HostResponse};
+use crate::backend::Deadline;
+use crate::contract::{judge, judge_files};
+use crate::machine::{CallRecorder, GuestMachine, HOME, Halt, HostResponse, WORKSPACE};
 use crate::wasi::Guest;
 use crate::{
-    CallTrace, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop,
+    Call, CallTrace, Execution, Job, LanguageRuntime, LanguageRuntimes, Sandbox, SandboxError, Stop,
 };
 
 /// What a component may hand over in one call, in bytes: the host copies it before anybody can look
@@ -116,7 +116,9 @@ impl WasmSandbox {
         stop: &Stop,
         recorder: &CallRecorder,
     ) -> Result<Ran, SandboxError> {
-        let program = self.programs.get(job.skill, job.language_runtime)?;
+        let program = self
+            .programs
+            .get(job.skill, job.entry, job.language_runtime)?;
         run_program(&program, job, stop, recorder)
     }
 }
@@ -128,10 +130,11 @@ impl Sandbox for WasmSandbox {
 
     fn engine(
         &self,
-        skill: &Skill,
+        _skill: &Skill,
+        entry: &Entry,
         language_runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<EngineDescription>>, SandboxError> {
-        self.programs.describe(skill, language_runtime)
+        self.programs.describe(entry, language_runtime)
     }
 
     fn language_runtimes(&self) -> Option<&LanguageRuntimes> {
@@ -142,12 +145,12 @@ impl Sandbox for WasmSandbox {
         true
     }
 
-    fn is_ready(&self, skill: &Skill) -> bool {
-        self.programs.ready(skill, None).is_some()
+    fn is_ready(&self, skill: &Skill, entry: &Entry) -> bool {
+        self.programs.ready(skill, entry, None).is_some()
     }
 
-    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
-        self.programs.get(skill, None).map(drop)
+    fn prepare(&self, skill: &Skill, entry: &Entry) -> Result<(), SandboxError> {
+        self.programs.get(skill, entry, None).map(drop)
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
@@ -160,7 +163,9 @@ impl Sandbox for WasmSandbox {
         job: &Job<'_>,
         stop: &Stop,
     ) -> Option<Result<Execution, SandboxError>> {
-        let program = self.programs.ready(job.skill, job.language_runtime)?;
+        let program = self
+            .programs
+            .ready(job.skill, job.entry, job.language_runtime)?;
         Some(
             run_program(&program, job, stop, &CallRecorder::default())
                 .map(|(execution, _)| execution),
@@ -227,15 +232,19 @@ fn execute(
         .saturating_sub(store.get_fuel().unwrap_or(0));
     let ending = ending(ran, &store, fuel, job.profile.timeout_ms)?;
 
-    let guest = store.data();
+    let guest = store.data_mut();
     let peak_memory_bytes = guest.limiter.used_bytes() as u64;
-    let logs = guest.machine.stderr.to_text();
-    let mut judged = judge(
-        job.skill,
-        ending,
-        guest.machine.stdout.as_bytes(),
-        move || deadline.check(),
-    )?;
+    let mut logs = guest.machine.stderr.to_text();
+    let stdout = guest.machine.stdout.as_bytes();
+    let mut judged = match job.call {
+        Call::Json { .. } => judge(job.skill, ending, stdout, move || deadline.check())?,
+        Call::Command(command) => {
+            let files = &mut guest.machine.files;
+            let workspace = files.take_files(WORKSPACE);
+            let home = command.home.is_some().then(|| files.take_files(HOME));
+            judge_files(command, ending, stdout, workspace, home, &mut logs)
+        }
+    };
     if ending == Ending::OutOfMemory && peak_memory_bytes == 0 {
         let limit = job.profile.mem_limit_bytes;
         judged.failure = Some(format!(
@@ -243,6 +252,7 @@ fn execute(
             judged.outcome
         ));
     }
+    let ending = judged.outcome.ending;
     let trace = recorder.trace(ending, job.profile.fuel, guest.machine.stdout.as_bytes());
     drop(store);
     program.context.images.note_run();
@@ -269,14 +279,7 @@ fn store(
     deadline: Deadline,
     recorder: &CallRecorder,
 ) -> Result<Store<Guest>, SandboxError> {
-    let entrypoint = &entry(job.skill)?.0.path;
-    let machine = GuestMachine::new(
-        entrypoint,
-        program.package.clone(),
-        job.input,
-        job.profile,
-        recorder,
-    );
+    let machine = GuestMachine::new(job, program.package.clone(), recorder)?;
     let guest = Guest::new(machine, MemoryLimiter::new(job.profile.mem_limit_bytes));
     let mut store = Store::new(&program.context.engine, guest);
     store.limiter(|guest| &mut guest.limiter);

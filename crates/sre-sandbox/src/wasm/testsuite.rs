@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -18,9 +19,9 @@ use super::context::{Code, EngineContext, Trust};
 use super::engine;
 use super::limits::MemoryLimiter;
 use super::program::EngineOptions;
-use crate::machine::{CallRecorder, GuestMachine, Halt, PackageTree, WORKSPACE};
+use crate::machine::{CallRecorder, GuestMachine, Halt, PackageTree};
 use crate::wasi::Guest;
-use crate::{FileNode, Files};
+use crate::{Call, Command, FileNode, Files, Job};
 
 /// What a test's JSON file says; everything may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -92,10 +93,9 @@ fn run(context: &EngineContext, program: &Path) -> Result<(), String> {
     let Code::Module(module) = context.load(&bytes, Digest::of(&bytes), Trust::Untrusted)? else {
         return Err(String::from("a component"));
     };
-    let mut guest = guest(program, &spec);
-    if let Some(folder) = &spec.root {
-        fill(&mut guest.machine, &program.with_file_name(folder));
-    }
+    let root = spec.root.as_ref().map(|root| program.with_file_name(root));
+    let files = root.map_or_else(Files::new, |root| read(&root));
+    let mut guest = guest(program, &spec, files);
     guest.give_folder(spec.root.as_ref().map(|_| "/"));
     let mut store = Store::new(&context.engine, guest);
     store.set_fuel(10_000_000_000).expect("fuel");
@@ -142,7 +142,7 @@ fn last_line(store: &Store<Guest>) -> Option<String> {
         .or_else(|| lines.first().map(|line| (*line).to_owned()))
 }
 
-fn guest(program: &Path, spec: &Spec) -> Guest {
+fn guest(program: &Path, spec: &Spec, files: Files) -> Guest {
     let profile: Profile = serde_json::from_value(json!({
         "backend": "wasm", "fuel": 1, "mem_limit_bytes": 1 << 30, "output_limit_bytes": 1 << 20,
         "tmp_limit_bytes": 64 << 20, "files_limit_bytes": 64 << 20, "files_limit_count": 10_000, "timeout_ms": 60_000, "clock_start": "2026-01-02T03:04:05Z",
@@ -151,28 +151,30 @@ fn guest(program: &Path, spec: &Spec) -> Guest {
     .expect("a profile");
     let package = json!({"name": "suite", "runtime": {"entrypoint": "main.wasm"}, "files": {"main.wasm": ""}});
     let skill = Skill::from_object(&package, &PackageLimits::default()).expect("a skill");
+    let command = Command {
+        work: files,
+        ..Command::default()
+    };
+    let job = Job {
+        skill: &skill,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Command(&command),
+        profile: &profile,
+        time_limit: Duration::from_secs(60),
+        language_runtime: None,
+    };
     let package = PackageTree::new(&skill).into();
-    let mut machine = GuestMachine::new(
-        "main.wasm",
-        package,
-        b"",
-        &profile,
-        &CallRecorder::default(),
-    );
-    machine.arguments = vec![
-        program
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned(),
-    ];
+    let mut machine =
+        GuestMachine::new(&job, package, &CallRecorder::default()).expect("a machine");
+    let name = program.file_name().expect("a name").to_string_lossy();
+    machine.arguments = vec![name.into_owned()];
     machine.arguments.extend(spec.args.iter().cloned());
     machine.environment = spec.env.clone().into_iter().collect();
     Guest::new(machine, MemoryLimiter::new(1 << 30))
 }
 
-/// Copies the files of `folder` into the guest's `/workspace`.
-fn fill(machine: &mut GuestMachine, folder: &Path) {
+/// The files of a folder of the host.
+fn read(folder: &Path) -> Files {
     let mut files = Files::new();
     let mut folders = vec![(folder.to_owned(), String::new())];
     while let Some((at, prefix)) = folders.pop() {
@@ -186,5 +188,5 @@ fn fill(machine: &mut GuestMachine, folder: &Path) {
             }
         }
     }
-    machine.files.give(WORKSPACE, &files).expect("files");
+    files
 }
