@@ -9,7 +9,7 @@ use sre_core::{
     CommitmentDigest, Digest, Engine, OrderId, OutputDigest, SkillDigest,
 };
 use sre_da::{Blob, Store};
-use sre_sandbox::{Execution, Executor, OwnedJob, SandboxError};
+use sre_sandbox::{Execution, Executor, OwnedCall, OwnedJob, SandboxError};
 use sre_skill::Skill;
 
 use crate::{Commit, CommitError, CommitRequest, Committed};
@@ -46,10 +46,15 @@ impl Commit for Committer {
             time_limit,
             slot,
         } = request;
-        let engine = self.executor.engine(profile.backend, &skill, None).await?;
+        let entry = Arc::new(skill.default_entry().map_err(SandboxError::from)?);
+        let engine = self
+            .executor
+            .engine(profile.backend, &skill, &entry, None)
+            .await?;
         let job = OwnedJob {
             skill: Arc::clone(&skill),
-            input: Arc::clone(&input),
+            entry,
+            call: OwnedCall::Json(Arc::clone(&input)),
             profile: Arc::clone(&profile),
             time_limit,
             language_runtime: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use sre_sandbox::{OwnedJob, SandboxError};
+use sre_sandbox::{OwnedCall, OwnedJob, SandboxError};
 use sre_skill::{PackageLimits, Skill};
 
 use crate::{AcceptError, Acceptance, OrderConfig};
@@ -54,8 +54,9 @@ impl Acceptance {
             Err(_) => return Ok(SelfTest::Busy),
         };
         let job = OwnedJob {
+            entry: Arc::new(order.attempt.entry),
             skill: order.attempt.skill,
-            input: order.attempt.input,
+            call: OwnedCall::Json(order.attempt.input),
             profile: order.attempt.profile,
             time_limit: RUN_TIME_LIMIT,
             language_runtime: None,

@@ -12,7 +12,7 @@ use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
 use sre_journal::{Finality, JournalErrorKind};
 use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, Orchestrator, OrderConfig};
-use sre_sandbox::{Executor, OwnedJob};
+use sre_sandbox::{Executor, OwnedCall, OwnedJob, SandboxError};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
 use crate::bundles;
@@ -346,7 +346,8 @@ async fn execute_once(executor: &Executor, order: &AcceptedOrder) -> Result<Answ
     let slot = executor.slot().await?;
     let job = OwnedJob {
         skill: Arc::clone(order.skill()),
-        input: order.input().into(),
+        entry: Arc::new(order.skill().default_entry().map_err(SandboxError::from)?),
+        call: OwnedCall::Json(order.input().into()),
         profile: Arc::new(Canonical::new(order.profile().clone())),
         time_limit: time_limit(order),
         language_runtime: None,

@@ -6,8 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use common::{Program, sandbox_with, skill};
-use sre_sandbox::Sandbox;
+use common::{Program, prepare, sandbox_with, skill};
 use sre_sandbox::wasm::WasmOptions;
 use sre_skill::Skill;
 
@@ -61,10 +60,10 @@ fn what_is_of_no_use_goes_when_the_limit_is_reached() {
 
     // Two entries of long ago, and how large one is.
     let sandbox = with_limit(1 << 30);
-    sandbox.prepare(&program(0)).expect("a program");
+    prepare(&sandbox, &program(0)).expect("a program");
     let used = entries(&cache).pop().expect("an entry");
     let limit = 10 * bytes(std::slice::from_ref(&used)).next_multiple_of(4096);
-    sandbox.prepare(&program(1)).expect("a program");
+    prepare(&sandbox, &program(1)).expect("a program");
     let unused = entries(&cache)
         .into_iter()
         .find(|path| *path != used)
@@ -73,13 +72,11 @@ fn what_is_of_no_use_goes_when_the_limit_is_reached() {
     date(&unused, 20);
 
     // One is of use now. Others come, from two processes in turn, and are of no use soon.
-    with_limit(limit).prepare(&program(0)).expect("a program");
+    prepare(&with_limit(limit), &program(0)).expect("a program");
     let sandboxes = [with_limit(limit), with_limit(limit)];
     for number in 2..40 {
         let before = entries(&cache);
-        sandboxes[number % 2]
-            .prepare(&program(number))
-            .expect("a program");
+        prepare(&sandboxes[number % 2], &program(number)).expect("a program");
         let now = entries(&cache);
         assert!(
             bytes(&now) <= limit,
@@ -100,6 +97,6 @@ fn what_is_of_no_use_goes_when_the_limit_is_reached() {
 
     // What is larger than the cache is not kept, and runs.
     let before = entries(&cache);
-    with_limit(100).prepare(&program(100)).expect("a program");
+    prepare(&with_limit(100), &program(100)).expect("a program");
     assert_eq!(entries(&cache), before);
 }

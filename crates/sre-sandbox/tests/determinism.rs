@@ -11,7 +11,7 @@ use common::{
 use serde_json::{Value, json};
 use sre_core::{Ending, canonical_json};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Job, Sandbox, Stop};
+use sre_sandbox::{Call, Job, Sandbox, Stop};
 
 /// Everything that could differ between two machines or two moments.
 const OBSERVATIONS: &[&str] = &[
@@ -130,7 +130,8 @@ fn what_is_not_in_the_profile_has_no_effect() {
         let time_limit = Duration::from_secs(seconds);
         let job = Job {
             skill: &skill,
-            input: &input,
+            entry: &skill.default_entry().expect("a program"),
+            call: Call::Json { input: &input },
             profile: &profile,
             time_limit,
             language_runtime: None,
@@ -144,7 +145,8 @@ fn what_is_not_in_the_profile_has_no_effect() {
     let time_limit = Duration::MAX;
     let forever = Job {
         skill: &skill,
-        input: &input,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: &input },
         profile: &profile,
         time_limit,
         language_runtime: None,

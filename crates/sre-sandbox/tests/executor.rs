@@ -12,7 +12,7 @@ use std::time::Duration;
 use played::{Played, profile, skill};
 use sre_core::Resources;
 use sre_core::{Ending, JsonResult};
-use sre_sandbox::{Execution, Executor, OwnedJob, SandboxError, judge};
+use sre_sandbox::{Execution, Executor, OwnedCall, OwnedJob, SandboxError, judge};
 
 /// Claims to take as long as it is told, and writes down where it ran and with how much time.
 struct Told {
@@ -56,7 +56,8 @@ fn told(deterministic: bool) -> (Arc<Told>, Executor) {
 fn job() -> OwnedJob {
     OwnedJob {
         skill: skill(),
-        input: b"{}".as_slice().into(),
+        entry: Arc::new(skill().default_entry().expect("a program")),
+        call: OwnedCall::Json(b"{}".as_slice().into()),
         profile: profile(),
         time_limit: Duration::from_secs(30),
         language_runtime: None,
@@ -176,7 +177,8 @@ async fn a_brief_skill_whose_program_was_forgotten_does_not_run_here() {
     let here = |job: &OwnedJob| {
         let job = Job {
             skill: &job.skill,
-            input: &job.input,
+            entry: &job.skill.default_entry().expect("a program"),
+            call: job.call.borrowed(),
             profile: &job.profile,
             time_limit: job.time_limit,
             language_runtime: None,
@@ -194,8 +196,10 @@ async fn a_brief_skill_whose_program_was_forgotten_does_not_run_here() {
         .outcome;
     assert_eq!(here(&brief), Some(outcome));
     for number in 1..=64 {
+        let skill = program(number);
+        let entry = Arc::new(skill.default_entry().expect("a program"));
         executor
-            .prepare(Backend::Wasm, program(number))
+            .prepare(Backend::Wasm, skill, entry)
             .await
             .expect("a program");
     }

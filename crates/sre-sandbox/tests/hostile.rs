@@ -6,7 +6,7 @@ use common::{PRELUDE, Program, profile, profile_with, run, shared, skill};
 use serde_json::{Value, json};
 use sre_core::{Ending, ErrorCode, TrapKind};
 use sre_sandbox::wasm::WasmOptions;
-use sre_sandbox::{ErrorKind, Execution};
+use sre_sandbox::{Call, ErrorKind, Execution};
 
 fn execution(text: &str, changes: Value) -> Execution {
     let skill = skill(Program::Text(text));
@@ -242,7 +242,8 @@ fn without_a_place_there_is_no_outcome() {
     );
     let endless_job = sre_sandbox::Job {
         skill: &endless,
-        input: b"{}",
+        entry: &endless.default_entry().expect("a program"),
+        call: Call::Json { input: b"{}" },
         profile: &profile,
         time_limit: common::PATIENCE,
         language_runtime: None,
@@ -254,7 +255,9 @@ fn without_a_place_there_is_no_outcome() {
     let greedy = skill(Program::Text(&greedy));
     std::thread::scope(|scope| {
         use sre_sandbox::Sandbox as _;
-        sandbox.prepare(&endless).expect("a program");
+        sandbox
+            .prepare(&endless, &endless.default_entry().expect("a program"))
+            .expect("a program");
         let running = scope.spawn(|| {
             loop {
                 match sandbox.execute(&endless_job, &stop) {

@@ -4,12 +4,12 @@ mod common;
 
 use common::{PROBE, Program, profile, run, shared, skill, skill_with};
 use serde_json::json;
-use sre_sandbox::{ErrorKind, Sandbox};
+use sre_sandbox::ErrorKind;
 use sre_skill::Skill;
 
 /// `prepare` and `execute` refuse alike, twice, and say all of `told`.
 fn assert_rejected(skill: &Skill, told: &[&str]) {
-    let first = shared().prepare(skill).expect_err("prepare accepts");
+    let first = common::prepare(shared(), skill).expect_err("prepare accepts");
     let second = run(shared(), skill, &json!({}), &profile()).expect_err("execute accepts");
     for error in [&first, &second] {
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
@@ -53,7 +53,7 @@ fn what_is_no_webassembly() {
 fn truncated_programs() {
     for length in [9, 100, 1_000, PROBE.len() / 2, PROBE.len() - 1] {
         let skill = skill(Program::Binary(&PROBE[..length]));
-        let error = shared().prepare(&skill).expect_err("prepare accepts");
+        let error = common::prepare(shared(), &skill).expect_err("prepare accepts");
         assert_eq!(error.kind(), ErrorKind::Rejected, "{length}: {error}");
     }
 }
@@ -285,6 +285,6 @@ fn deeply_nested_texts() {
     );
     let components = format!("{}{}", "(component ".repeat(200), ")".repeat(200));
     for nested in [blocks, comments, components] {
-        drop(shared().prepare(&skill(Program::Text(&nested))));
+        drop(common::prepare(shared(), &skill(Program::Text(&nested))));
     }
 }

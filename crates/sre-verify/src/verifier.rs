@@ -12,7 +12,7 @@ use sre_core::{
     RuntimeDigest, SkillDigest, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::Store;
-use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
+use sre_sandbox::{ErrorKind, Execution, Executor, OwnedCall, OwnedJob};
 use sre_skill::Skill;
 
 use crate::divergence::{self, Recorded};
@@ -144,9 +144,11 @@ impl Verifier {
         let language_runtime = self
             .language_runtime(profile.backend, committed_engine)
             .await?;
+        let entry = skill.default_entry();
+        let entry = Arc::new(entry.map_err(|error| unverifiable(error.to_string()))?);
         let own_engine = self
             .executor
-            .engine(profile.backend, &skill, language_runtime)
+            .engine(profile.backend, &skill, &entry, language_runtime)
             .await
             .map_err(|error| unverifiable(error.to_string()))?;
         let same_engine = **own_engine == *committed_engine;
@@ -159,7 +161,8 @@ impl Verifier {
             Duration::from_millis(profile.timeout_ms.saturating_mul(2)).max(REPLAY_TIME_FLOOR);
         let job = OwnedJob {
             skill,
-            input,
+            entry,
+            call: OwnedCall::Json(input),
             profile: Arc::new(profile),
             time_limit,
             language_runtime,

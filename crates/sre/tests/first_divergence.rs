@@ -19,8 +19,8 @@ use sre_core::{
 };
 use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{CallTrace, Execution, Executor, Job, Sandbox, SandboxError, Stop};
-use sre_skill::{PackageLimits, Skill};
+use sre_sandbox::{Call, CallTrace, Execution, Executor, Job, Sandbox, SandboxError, Stop};
+use sre_skill::{Entry, PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tempfile::TempDir;
 
@@ -86,7 +86,8 @@ impl Case {
             Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill"));
         let job = Job {
             skill: &skill,
-            input: b"{}",
+            entry: &skill.default_entry().expect("a program"),
+            call: Call::Json { input: b"{}" },
             profile: &profile,
             time_limit: Duration::from_secs(300),
             language_runtime: None,
@@ -437,13 +438,14 @@ impl Sandbox for Unsteady {
     fn engine(
         &self,
         skill: &Skill,
+        entry: &Entry,
         runtime: Option<Digest>,
     ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
-        self.0.engine(skill, runtime)
+        self.0.engine(skill, entry, runtime)
     }
 
-    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
-        self.0.prepare(skill)
+    fn prepare(&self, skill: &Skill, entry: &Entry) -> Result<(), SandboxError> {
+        self.0.prepare(skill, entry)
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {

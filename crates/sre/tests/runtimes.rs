@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sre_core::{Ending, Profile, canonical_json};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Execution, Job, Sandbox, Stop};
+use sre_sandbox::{Call, Execution, Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 
 /// Long enough never to decide a test.
@@ -124,7 +124,8 @@ fn run(skill: &Skill, input: &Value, limits: &Map<String, Value>) -> Execution {
     let input = canonical_json::to_vec(input);
     let job = Job {
         skill,
-        input: &input,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: &input },
         profile: &profile,
         time_limit: PATIENCE,
         language_runtime: None,

@@ -153,7 +153,7 @@ impl Acceptance {
         };
         let backend = self.backend(entry.kind, BackendChoice::Auto)?;
         self.executor
-            .prepare(backend, Arc::clone(skill))
+            .prepare(backend, Arc::clone(skill), Arc::new(entry))
             .await
             .map_err(AcceptError::Sandbox)
     }

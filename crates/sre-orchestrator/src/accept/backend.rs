@@ -21,7 +21,11 @@ impl Acceptance {
         let choice = sandbox.backend.unwrap_or_default();
         let kind = entry.kind;
         let first = self.backend(kind, choice)?;
-        let prepared = self.executor.prepare(first, Arc::clone(skill)).await;
+        let entry = Arc::new(entry.clone());
+        let prepared = self
+            .executor
+            .prepare(first, Arc::clone(skill), Arc::clone(&entry))
+            .await;
         let may_fall_back =
             choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
         let chosen = match prepared {
@@ -32,7 +36,7 @@ impl Acceptance {
             {
                 tracing::info!(%error, "the skill cannot run in WebAssembly and goes to the jail");
                 self.executor
-                    .prepare(Backend::Native, Arc::clone(skill))
+                    .prepare(Backend::Native, Arc::clone(skill), entry)
                     .await
                     .map(|()| Backend::Native)
             }

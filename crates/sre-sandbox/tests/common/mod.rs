@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sre_core::{Profile, canonical_json};
 #[cfg(feature = "wasm")]
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Execution, Job, Sandbox, SandboxError, Stop};
+use sre_sandbox::{Call, Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::Skill;
 
 /// Long enough never to decide a test.
@@ -101,6 +101,11 @@ pub fn skill_with(program: Program<'_>, changes: Value) -> Skill {
     Skill::from_object(&package, &sre_skill::PackageLimits::default()).expect("a skill")
 }
 
+/// Makes the program of `skill` ready.
+pub fn prepare(sandbox: &dyn Sandbox, skill: &Skill) -> Result<(), SandboxError> {
+    sandbox.prepare(skill, &skill.default_entry().expect("a program"))
+}
+
 pub fn run(
     sandbox: &dyn Sandbox,
     skill: &Skill,
@@ -111,7 +116,8 @@ pub fn run(
     sandbox.execute(
         &Job {
             skill,
-            input: &input,
+            entry: &skill.default_entry().expect("a program"),
+            call: Call::Json { input: &input },
             profile,
             time_limit: PATIENCE,
             language_runtime: None,

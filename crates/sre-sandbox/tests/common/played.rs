@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 use sre_core::{Backend, Canonical, Digest, Engine, Profile, Seed};
 use sre_sandbox::{Execution, Job, Sandbox, SandboxError, Stop};
-use sre_skill::{PackageLimits, Skill};
+use sre_skill::{Entry, PackageLimits, Skill};
 
 /// What it does in one execution.
 pub type Play = dyn Fn(&Job<'_>, &Stop) -> Result<Execution, SandboxError> + Send + Sync;
@@ -51,7 +51,12 @@ impl Sandbox for Played {
         Backend::Wasm
     }
 
-    fn engine(&self, _: &Skill, _: Option<Digest>) -> Result<Arc<Canonical<Engine>>, SandboxError> {
+    fn engine(
+        &self,
+        _: &Skill,
+        _: &Entry,
+        _: Option<Digest>,
+    ) -> Result<Arc<Canonical<Engine>>, SandboxError> {
         Ok(Arc::clone(&self.engine))
     }
 
@@ -59,7 +64,7 @@ impl Sandbox for Played {
         self.deterministic
     }
 
-    fn prepare(&self, _: &Skill) -> Result<(), SandboxError> {
+    fn prepare(&self, _: &Skill, _: &Entry) -> Result<(), SandboxError> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sre_core::{Outcome, OutputDigest};
-use sre_sandbox::{Job, LOG_LIMIT_BYTES, Stop, environment};
+use sre_sandbox::{Call, Job, LOG_LIMIT_BYTES, Stop, environment};
 
 use crate::common::{PATIENCE, profile};
 use crate::{Bench, Program, canonical, returned, run, unhex};
@@ -12,7 +12,8 @@ fn given(bench: &dyn Bench, program: Program, input: &Value) -> Value {
     let (skill, input, profile) = (bench.skill(program, json!({})), canonical(input), profile());
     let job = Job {
         skill: &skill,
-        input: &input,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: &input },
         profile: &profile,
         time_limit: PATIENCE,
         language_runtime: None,
@@ -77,9 +78,10 @@ pub fn input_survives_any_text(bench: &impl Bench) {
 pub fn the_environment_is_the_documented_one(bench: &impl Bench) {
     let input = json!({"n": 1});
     let expected = [
-        ("HOME", "/tmp"),
+        ("HOME", "/home/skill"),
         ("INPUT_JSON", r#"{"n":1}"#),
         ("LANG", "C.UTF-8"),
+        ("PWD", "/skill"),
         ("TMPDIR", "/tmp"),
         ("TZ", "UTC"),
     ];
@@ -87,7 +89,8 @@ pub fn the_environment_is_the_documented_one(bench: &impl Bench) {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
     assert_eq!(environment_given(bench, &input), expected);
-    assert_eq!(environment(&canonical(&input)), expected);
+    let input = canonical(&input);
+    assert_eq!(environment(&Call::Json { input: &input }), expected);
 }
 
 pub fn arguments_are_the_entrypoint(bench: &impl Bench) {
@@ -147,7 +150,10 @@ pub fn the_output_schema_is_applied(bench: &impl Bench) {
     let (skill, profile) = (bench.skill(Program::Echo, schema), profile());
     let job = Job {
         skill: &skill,
-        input: b"{\"n\":1}",
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json {
+            input: b"{\"n\":1}",
+        },
         profile: &profile,
         time_limit: PATIENCE,
         language_runtime: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sre_core::{BadOutputReason, Content, Ending, ErrorCode, JsonResult, Outcome};
-use sre_sandbox::{ErrorKind, Job, SandboxError, Stop};
+use sre_sandbox::{Call, ErrorKind, Job, SandboxError, Stop};
 
 use crate::common::{PATIENCE, profile, profile_with};
 use crate::{Bench, Program, assert_healthy, bad_output, failed, run, run_within};
@@ -137,7 +137,10 @@ pub fn a_schema_violation(bench: &impl Bench) {
     let (skill, profile) = (bench.skill(Program::Echo, schema), profile());
     let job = Job {
         skill: &skill,
-        input: b"{\"n\":1}",
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json {
+            input: b"{\"n\":1}",
+        },
         profile: &profile,
         time_limit: PATIENCE,
         language_runtime: None,
@@ -174,7 +177,10 @@ pub fn a_stop_is_obeyed(bench: &impl Bench) {
         bench.skill(Program::Loop, json!({})),
         profile_with(json!({"fuel": u64::MAX})),
     );
-    bench.sandbox().prepare(&skill).expect("a good program");
+    bench
+        .sandbox()
+        .prepare(&skill, &skill.default_entry().expect("a program"))
+        .expect("a good program");
     let stop = Stop::new();
     std::thread::scope(|scope| {
         let guard = stop.on_drop();
@@ -185,7 +191,8 @@ pub fn a_stop_is_obeyed(bench: &impl Bench) {
         });
         let job = Job {
             skill: &skill,
-            input: b"{}",
+            entry: &skill.default_entry().expect("a program"),
+            call: Call::Json { input: b"{}" },
             profile: &profile,
             time_limit: PATIENCE,
             language_runtime: None,
@@ -205,7 +212,8 @@ pub fn a_stop_before_the_start_is_obeyed(bench: &impl Bench) {
     stop.stop();
     let job = Job {
         skill: &skill,
-        input: b"{}",
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: b"{}" },
         profile: &profile,
         time_limit: PATIENCE,
         language_runtime: None,

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sre_core::{BadOutputReason, JsonResult, Profile, canonical_json};
-use sre_sandbox::{Execution, Job, Sandbox, SandboxError, Stop};
+use sre_sandbox::{Call, Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::Skill;
 
 /// A backend under test.
@@ -101,7 +101,10 @@ fn run_within(bench: &dyn Bench, program: Program, profile: &Profile, time_limit
     let skill = bench.skill(program, json!({}));
     let job = Job {
         skill: &skill,
-        input: br#"{"n":1}"#,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json {
+            input: br#"{"n":1}"#,
+        },
         profile,
         time_limit,
         language_runtime: None,

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sre_core::{Ending, Profile};
 use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, NativeSandbox, Root};
-use sre_sandbox::{ErrorKind, Execution, Job, Sandbox, SandboxError, Stop};
+use sre_sandbox::{Call, ErrorKind, Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::{PackageLimits, Skill};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -80,7 +80,10 @@ fn run_in(
 ) -> Result<Execution, SandboxError> {
     let job = Job {
         skill,
-        input: br#"{"n":1}"#,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json {
+            input: br#"{"n":1}"#,
+        },
         profile,
         time_limit: PATIENCE,
         language_runtime: None,
@@ -150,7 +153,9 @@ fn programs_that_cannot_run_are_refused_with_the_reason() {
         (skill("main.wat", json!("(module)")), "wasm backend"),
     ];
     for (skill, told) in cases {
-        let error = sandbox().prepare(&skill).expect_err(told);
+        let error = sandbox()
+            .prepare(&skill, &skill.default_entry().expect("a program"))
+            .expect_err(told);
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
         assert!(
             error.to_string().contains(told),
@@ -433,13 +438,21 @@ fn a_root_folder_is_bound_by_its_digest() {
     };
     let needs_shell = script("#!/bin/sh\necho 1\n");
     let error = with_root()
-        .engine(&needs_shell, None)
+        .engine(
+            &needs_shell,
+            &needs_shell.default_entry().expect("a program"),
+            None,
+        )
         .expect_err("there is no shell in it");
     assert_eq!(error.kind(), ErrorKind::Rejected);
     std::fs::copy("/bin/sh", root.join("usr/bin/sh")).expect("a shell");
     let identity = |sandbox: NativeSandbox| {
         sandbox
-            .engine(&needs_shell, None)
+            .engine(
+                &needs_shell,
+                &needs_shell.default_entry().expect("a program"),
+                None,
+            )
             .expect("an engine")
             .configuration
             .clone()

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sre_core::Profile;
 use sre_sandbox::native::image::unpack_within;
 use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, NativeSandbox, Root};
-use sre_sandbox::{Job, Sandbox, Stop};
+use sre_sandbox::{Call, Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 use tar::EntryType;
 
@@ -124,7 +124,8 @@ fn a_skill_runs_in_an_image_that_is_bound_by_its_digest() {
     let (profile, limit) = (profile(), Duration::from_secs(120));
     let job = Job {
         skill: &skill,
-        input: b"{}",
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: b"{}" },
         profile: &profile,
         time_limit: limit,
         language_runtime: None,
@@ -139,7 +140,7 @@ fn a_skill_runs_in_an_image_that_is_bound_by_its_digest() {
 
     let identity = |sandbox: &NativeSandbox| {
         sandbox
-            .engine(&skill, None)
+            .engine(&skill, &skill.default_entry().expect("a program"), None)
             .expect("an engine")
             .configuration["root"]
             .clone()

@@ -17,7 +17,7 @@ use sre_orchestrator::{
     DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig,
 };
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Job, Sandbox, Stop};
+use sre_sandbox::{Call, Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 
@@ -144,7 +144,8 @@ fn our_run(skill: &Skill, input: &serde_json::Value) -> Duration {
     let input = canonical_json::to_vec(input);
     let job = Job {
         skill,
-        input: &input,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: &input },
         profile: &profile,
         time_limit: limits.execution_time,
         language_runtime: None,

@@ -15,7 +15,7 @@ use sre_orchestrator::{
     DataFolder, Embedded, EmbeddedOptions, OperatorLimits, Orchestrator, OrderConfig,
 };
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Job, Sandbox, Stop};
+use sre_sandbox::{Call, Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 use tokio::task::JoinSet;
 
@@ -87,7 +87,9 @@ fn measure(language: &Language, runtime: &tokio::runtime::Runtime, data: &Path, 
 
     let started = Instant::now();
     let sandbox = sandbox(&data.join("cache"));
-    sandbox.prepare(&skill).expect("a program");
+    sandbox
+        .prepare(&skill, &skill.default_entry().expect("a program"))
+        .expect("a program");
     row(
         "compiling the runtime, once per machine",
         started.elapsed(),
@@ -96,7 +98,9 @@ fn measure(language: &Language, runtime: &tokio::runtime::Runtime, data: &Path, 
     drop(sandbox);
     let started = Instant::now();
     let sandbox = self::sandbox(&data.join("cache"));
-    sandbox.prepare(&skill).expect("a program");
+    sandbox
+        .prepare(&skill, &skill.default_entry().expect("a program"))
+        .expect("a program");
     row(
         "loading the compiled runtime, once per process",
         started.elapsed(),
@@ -181,7 +185,8 @@ fn execution(sandbox: &WasmSandbox, skill: &Skill, input: &Value) -> Duration {
     let time_limit = Duration::from_secs(60);
     let job = Job {
         skill,
-        input: &input,
+        entry: &skill.default_entry().expect("a program"),
+        call: Call::Json { input: &input },
         profile: &profile,
         time_limit,
         language_runtime: None,
@@ -202,7 +207,8 @@ fn together(sandbox: &WasmSandbox, skill: &Skill, instances: usize) {
             scope.spawn(|| {
                 let job = Job {
                     skill,
-                    input: &input,
+                    entry: &skill.default_entry().expect("a program"),
+                    call: Call::Json { input: &input },
                     profile: &profile,
                     time_limit,
                     language_runtime: None,

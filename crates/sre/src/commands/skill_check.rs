@@ -51,7 +51,7 @@ fn compile(skill: &Skill, global: &Global, progress: &Progress) -> Result<(), Fa
         ..WasmOptions::default()
     });
     sandbox
-        .and_then(|sandbox| sandbox.prepare(skill))
+        .and_then(|sandbox| sandbox.prepare(skill, &skill.default_entry()?))
         .map_err(|error| match error.kind() {
             ErrorKind::Rejected => Failure::new(
                 ErrorCode::SkillRejected,

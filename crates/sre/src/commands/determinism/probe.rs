@@ -15,8 +15,8 @@ use sre_orchestrator::AcceptedOrder;
 #[cfg(target_os = "linux")]
 use sre_sandbox::native::{Layer, NativeOptions, NativeSandbox};
 use sre_sandbox::wasm::{HostResponse, WasmOptions, WasmSandbox};
-use sre_sandbox::{Job, Sandbox, SandboxError, Stop};
-use sre_skill::{PackageLimits, Skill};
+use sre_sandbox::{Call, Job, Sandbox, SandboxError, Stop};
+use sre_skill::{Entry, PackageLimits, Skill};
 
 use super::surroundings::Surroundings;
 use crate::cli::Global;
@@ -155,13 +155,17 @@ fn work(assignment: &Assignment) -> Result<Report, SandboxError> {
             ..WasmOptions::default()
         })?)),
     };
-    runner.prepare(&skill)?;
+    let entry = skill.default_entry()?;
+    runner.prepare(&skill, &entry)?;
     let time_limit = Duration::from_millis(profile.timeout_ms)
         .saturating_mul(4)
         .max(Duration::from_secs(60));
     let job = Job {
         skill: &skill,
-        input: input.as_bytes(),
+        entry: &entry,
+        call: Call::Json {
+            input: input.as_bytes(),
+        },
         profile,
         time_limit,
         language_runtime: None,
@@ -186,10 +190,10 @@ enum Runner {
 }
 
 impl Runner {
-    fn prepare(&self, skill: &Skill) -> Result<(), SandboxError> {
+    fn prepare(&self, skill: &Skill, entry: &Entry) -> Result<(), SandboxError> {
         match self {
-            Self::Wasm(sandbox) => sandbox.prepare(skill),
-            Self::Native(sandbox) => sandbox.prepare(skill),
+            Self::Wasm(sandbox) => sandbox.prepare(skill, entry),
+            Self::Native(sandbox) => sandbox.prepare(skill, entry),
         }
     }
 
