@@ -9,7 +9,8 @@ use sre_core::OrderId;
 use tokio::sync::Mutex;
 
 use crate::failure::Failure;
-use crate::task::{Answer, Waiter, start};
+use crate::outcome::Answer;
+use crate::task::{Waiter, start};
 
 /// A stream of events. Nothing is asked before the first `next`; dropping it closes the connection.
 #[pyclass(frozen, module = "sre_runtime._native")]

@@ -2,7 +2,7 @@
 //!
 //! Python gets the Rust pipeline with a Python face. This crate is the seam and no more: it reads
 //! Python values strictly (`json`, `order`), runs futures on threads of its own (`threads`, `task`,
-//! `mailbox`), puts the orchestrator together (`parts`, `runtime`, `native`, `receipts`), lets
+//! `outcome`, `mailbox`), puts the orchestrator together (`parts`, `runtime`, `native`, `receipts`), lets
 //! Python replace stages (`stage`, `claim`), talks to a service (`service`, `events`), and turns
 //! errors into exceptions (`failure`). Retries, time limits and callbacks are decided in
 //! `sre-orchestrator`; dataclasses and exceptions are Python's.
@@ -24,6 +24,7 @@ mod json;
 mod mailbox;
 mod native;
 mod order;
+mod outcome;
 mod parts;
 mod receipts;
 mod runtime;

@@ -18,13 +18,16 @@ use tokio::task::block_in_place;
 
 use crate::failure::Failure;
 use crate::native::Native;
-use crate::receipts;
 use crate::stage::{SwitchCommit, SwitchVerify};
+use crate::threads::on_stop;
+
+/// What receipts name as the program that made them.
+const PROGRAM: &str = concat!("sre-runtime for Python ", env!("CARGO_PKG_VERSION"));
 
 /// Every runtime that may have something open, for [`close_all`].
 static RUNTIMES: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 
-/// One data folder, and who is told of results.
+/// One data folder, and the listener for results.
 pub(crate) struct Inner {
     data_dir: Option<PathBuf>,
     cache_dir: Option<PathBuf>,
@@ -63,6 +66,7 @@ impl Inner {
             wants_successes: AtomicBool::new(false),
             parts: Mutex::default(),
         });
+        on_stop(close_all);
         let mut runtimes = lock(&RUNTIMES);
         runtimes.retain(|known| known.strong_count() > 0);
         runtimes.push(Arc::downgrade(&inner));
@@ -160,9 +164,12 @@ impl Inner {
             return Ok(Arc::clone(registrar));
         }
         let journal = Arc::clone(self.orchestrator()?.journal());
-        let registrar =
-            Arc::new(receipts::registrar(&self.folder()?, journal, self.store()?).await?);
-        // Two may open it at once; both write into one log, and one is forgotten.
+        let folder = self.folder()?;
+        let registrar = folder
+            .open_registrar(journal, self.store()?, PROGRAM)
+            .await?;
+        let registrar = Arc::new(registrar);
+        // Two tasks may open it at once; both write into one log, and the second is dropped.
         Ok(Arc::clone(
             lock(&self.parts).registrar.get_or_insert(registrar),
         ))
@@ -186,7 +193,7 @@ impl Inner {
             return;
         }
         block_in_place(|| {
-            // Without an interpreter there is nobody to tell.
+            // Without an interpreter there is no listener to call.
             Python::try_attach(|py| {
                 if let Err(error) = tell(py, &self.listener, result) {
                     error.write_unraisable(py, None);
@@ -212,7 +219,7 @@ fn tell(py: Python<'_>, listener: &Py<PyAny>, result: &OrderResult) -> PyResult<
 }
 
 /// Closes what every runtime has open. Each opens it again when it is needed.
-pub(crate) fn close_all() {
+fn close_all() {
     let runtimes: Vec<Arc<Inner>> = lock(&RUNTIMES).iter().filter_map(Weak::upgrade).collect();
     for inner in runtimes {
         let parts = std::mem::take(&mut *lock(&inner.parts));

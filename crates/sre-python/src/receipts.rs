@@ -9,29 +9,16 @@ use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use sre_core::{BlobDigest, OrderId, VerifyResult};
 use sre_da::{Source, Store, StoreError, format_uri};
-use sre_journal::Journal;
-use sre_orchestrator::{DataFolder, Registrar};
+use sre_orchestrator::Registrar;
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
 use sre_receipt::{BUNDLE_LIMIT_BYTES, Bundle, Examination, Examiner, Policy, Trust};
-use sre_verify::{Verifier, Verify, VerifyRequest};
+use sre_verify::{Verify, VerifyRequest};
 use tokio::task::block_in_place;
 
 use crate::failure::Failure;
 use crate::json::type_name;
 use crate::order;
 use crate::parts::Inner;
-
-/// What receipts name as the program that made them.
-const PROGRAM: &str = concat!("sre-runtime for Python ", env!("CARGO_PKG_VERSION"));
-
-/// What signs and keeps the receipts of a data folder, as `sre run` does.
-pub(crate) async fn registrar(
-    folder: &DataFolder,
-    journal: Arc<dyn Journal>,
-    store: Arc<dyn Store>,
-) -> Result<Registrar, Failure> {
-    Ok(folder.open_registrar(journal, store, PROGRAM).await?)
-}
 
 /// The receipt of an order and its proof, as Python gets them; null for an order without a result.
 pub(crate) async fn shown(registrar: &Registrar, order_id: &OrderId) -> Result<Value, Failure> {
@@ -153,7 +140,7 @@ pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResu
         bundle: bundle.blobs,
         folder,
     };
-    let verifier = Verifier::new(inner.sandbox()?.executor().clone(), Arc::new(sources));
+    let verifier = inner.sandbox()?.verifier_over(Arc::new(sources));
     let replayed = verifier
         .verify_result(VerifyRequest {
             claim,

@@ -13,17 +13,18 @@ use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
 use sre_journal::{Finality, JournalErrorKind};
 use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, Orchestrator, OrderConfig};
 use sre_sandbox::{Executor, OwnedCall, OwnedJob, SandboxError};
-use sre_verify::{Verifier, Verify, VerifyRequest};
+use sre_verify::{Verify, VerifyRequest};
 
 use crate::bundles;
 use crate::failure::Failure;
 use crate::json::from_python;
 use crate::native::Native;
 use crate::order;
+use crate::outcome::Answer;
 use crate::parts::Inner;
 use crate::receipts::{self, Request};
 use crate::stage::{STAGES, stages};
-use crate::task::{Answer, Waiter, start};
+use crate::task::{Waiter, start};
 
 /// The pipeline over one data folder. Making one opens, reads and writes nothing.
 #[pyclass(frozen, module = "sre_runtime._native")]
@@ -167,7 +168,7 @@ impl Runtime {
             .map_err(|failure| failure.into_exception(py))?;
         let inner = Arc::clone(&self.0);
         start(py, waiter, async move {
-            let verifier = Verifier::new(inner.sandbox()?.executor().clone(), inner.store()?);
+            let verifier = inner.sandbox()?.verifier_over(inner.store()?);
             answer(
                 &verifier
                     .verify_result(VerifyRequest {

@@ -14,7 +14,8 @@ use crate::events::Events;
 use crate::failure::Failure;
 use crate::json::from_python;
 use crate::order;
-use crate::task::{Answer, Waiter, start};
+use crate::outcome::Answer;
+use crate::task::{Waiter, start};
 
 /// Longest time limit of an answer.
 const TIME_LIMIT_SECONDS: f64 = 86_400.0;

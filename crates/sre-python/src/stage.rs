@@ -2,8 +2,8 @@
 //!
 //! The orchestrator has one commit and one verify stage, which look at the order's task for a
 //! replacement. A replacement runs as a coroutine on the event loop that waits for the order; its
-//! answer comes back through a [`Reply`]. Retries and time limits are the orchestrator's, as ever:
-//! when it gives up on a stage, the coroutine is cancelled.
+//! answer comes back through a [`Reply`]. Retries and time limits are the orchestrator's: when it
+//! gives up on a stage, the coroutine is cancelled.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::claim::Claim;
 use crate::json::to_python;
 use crate::task::Waiter;
-use crate::threads::{Parcel, threads};
+use crate::threads::{Message, threads};
 
 /// What one order's Python stages are.
 #[derive(Default)]
@@ -40,7 +40,7 @@ pub(crate) struct Stage {
     event_loop: Py<PyAny>,
     /// `start(reply, claim)`: begins the stage on the loop.
     start: Py<PyAny>,
-    courier: mpsc::Sender<Parcel>,
+    courier: mpsc::Sender<Message>,
     /// For the verify stage; the commit stage is within the attempt's.
     time_limit: Duration,
 }
@@ -89,9 +89,9 @@ enum Ended {
 
 /// Where a Python stage puts its answer. The first one counts.
 #[pyclass(frozen, module = "sre_runtime._native")]
-pub(crate) struct Reply(Arc<Mutex<Desk>>);
+pub(crate) struct Reply(Arc<Mutex<ReplySlot>>);
 
-struct Desk {
+struct ReplySlot {
     sender: Option<oneshot::Sender<Ended>>,
     cancel: Option<Py<PyAny>>,
     abandoned: bool,
@@ -102,9 +102,9 @@ impl Reply {
     /// What to call on the loop when the answer is no longer wanted; false if it is not wanted
     /// already.
     fn on_cancel(&self, cancel: Py<PyAny>) -> bool {
-        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        desk.cancel = Some(cancel);
-        !desk.abandoned
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.cancel = Some(cancel);
+        !slot.abandoned
     }
 
     /// The stage returned this dict. Raises what is wrong with it.
@@ -133,7 +133,7 @@ impl Reply {
             .unwrap_or_else(PoisonError::into_inner)
             .sender
             .take();
-        // Whoever waited may have given up.
+        // The stage may have been given up meanwhile.
         drop(sender.map(|sender| sender.send(ended)));
     }
 }
@@ -141,20 +141,21 @@ impl Reply {
 /// Cancels the coroutine when its answer is no longer waited for.
 struct Waiting {
     stage: Arc<Stage>,
-    desk: Arc<Mutex<Desk>>,
+    slot: Arc<Mutex<ReplySlot>>,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        desk.abandoned = true;
-        let answered = desk.sender.is_none();
-        if let (Some(cancel), false) = (desk.cancel.take(), answered) {
-            drop(
-                self.stage
-                    .courier
-                    .send(Parcel::CancelStage(Arc::clone(&self.stage), cancel)),
-            );
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.abandoned = true;
+        let answered = slot.sender.is_none();
+        if let (Some(cancel), false) = (slot.cancel.take(), answered) {
+            let stage = Arc::clone(&self.stage);
+            let call = move |py: Python<'_>| {
+                stage.cancel(py, &cancel);
+                Ok(())
+            };
+            drop(self.stage.courier.send(Message::Call(Box::new(call))));
         }
     }
 }
@@ -162,36 +163,34 @@ impl Drop for Waiting {
 impl Stage {
     async fn run(self: &Arc<Self>, claim: Option<Value>) -> Ended {
         let (sender, receiver) = oneshot::channel();
-        let desk = Arc::new(Mutex::new(Desk {
+        let slot = Arc::new(Mutex::new(ReplySlot {
             sender: Some(sender),
             cancel: None,
             abandoned: false,
         }));
         let _waiting = Waiting {
             stage: Arc::clone(self),
-            desk: Arc::clone(&desk),
+            slot: Arc::clone(&slot),
         };
-        if self
-            .courier
-            .send(Parcel::StartStage(Arc::clone(self), Reply(desk), claim))
-            .is_err()
-        {
+        let stage = Arc::clone(self);
+        let begin = move |py: Python<'_>| stage.begin(py, Reply(slot), claim);
+        if self.courier.send(Message::Call(Box::new(begin))).is_err() {
             return Ended::Raised(String::from("the interpreter is shutting down"));
         }
         receiver
             .await
-            .unwrap_or_else(|_| Ended::Raised(String::from("nobody answered")))
+            .unwrap_or_else(|_| Ended::Raised(String::from("the stage ended without an answer")))
     }
 
     /// Called by the courier.
-    pub(crate) fn begin(&self, py: Python<'_>, reply: Reply, claim: Option<Value>) -> PyResult<()> {
-        let desk = Reply(Arc::clone(&reply.0));
+    fn begin(&self, py: Python<'_>, reply: Reply, claim: Option<Value>) -> PyResult<()> {
+        let slot = Reply(Arc::clone(&reply.0));
         let claim = claim.map(|claim| to_python(py, &claim)).transpose()?;
         let begun =
             self.event_loop
                 .call_method1(py, "call_soon_threadsafe", (&self.start, reply, claim));
         if let Err(error) = begun {
-            desk.send(Ended::Raised(format!(
+            slot.send(Ended::Raised(format!(
                 "the event loop of the order is gone: {error}"
             )));
         }
@@ -199,7 +198,7 @@ impl Stage {
     }
 
     /// Called by the courier. A loop that is closed runs no coroutine.
-    pub(crate) fn cancel(&self, py: Python<'_>, cancel: &Py<PyAny>) {
+    fn cancel(&self, py: Python<'_>, cancel: &Py<PyAny>) {
         drop(
             self.event_loop
                 .call_method1(py, "call_soon_threadsafe", (cancel,)),

@@ -1,4 +1,4 @@
-//! One future, and who waits for it: an event loop or a thread.
+//! One future, and what waits for it: an event loop or a thread.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -6,53 +6,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::failure::Failure;
-use crate::json::to_python;
 #[cfg(unix)]
 use crate::mailbox::Mailbox;
-use crate::threads::{InFlight, Parcel, Threads, threads};
+use crate::outcome::{Answer, Outcome};
+use crate::threads::{InFlight, Message, Threads, threads};
 
 /// How often a waiting thread looks for signals, so that Ctrl-C works.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// What a future gives Python.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// A JSON value.
-    Json(Value),
-    /// Bytes.
-    Bytes(std::sync::Arc<[u8]>),
-}
-
-/// How a future ended.
-#[derive(Debug)]
-pub(crate) struct Outcome(pub(crate) Result<Answer, Failure>);
-
-impl Outcome {
-    pub(crate) fn and_then_python(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match self.0 {
-            Ok(Answer::Json(value)) => Ok(to_python(py, &value)?.unbind()),
-            Ok(Answer::Bytes(bytes)) => Ok(PyBytes::new(py, &bytes).into_any().unbind()),
-            Err(failure) => Err(failure.into_exception(py)),
-        }
-    }
-
-    /// The future that waits for it, and what it gets.
-    pub(crate) fn settle(self, py: Python<'_>, future: Py<PyAny>) -> Settled {
-        match self.and_then_python(py) {
-            Ok(value) => (future, value, false),
-            Err(error) => (future, error.into_value(py).into_any(), true),
-        }
-    }
-}
-
-/// A future of Python's, its value or exception, and whether it is an exception.
-pub(crate) type Settled = (Py<PyAny>, Py<PyAny>, bool);
 
 /// A running future. Forgetting it does not stop it.
 #[pyclass(frozen, module = "sre_runtime._native")]
@@ -103,7 +67,7 @@ enum Address {
     #[cfg(unix)]
     Mailbox(Py<Mailbox>),
     /// By the courier: for loops that cannot watch a socket.
-    Loop(Py<PyAny>, std::sync::mpsc::Sender<Parcel>),
+    Loop(Py<PyAny>, std::sync::mpsc::Sender<Message>),
 }
 
 impl Address {
@@ -130,14 +94,14 @@ impl Address {
             Self::Mailbox(mailbox) => mailbox.get().put(waiting, outcome),
             // The courier is gone only when the interpreter is.
             Self::Loop(event_loop, courier) => {
-                drop(courier.send(Parcel::Settle(event_loop, waiting, outcome)))
+                drop(courier.send(Message::Settle(event_loop, waiting, outcome)))
             }
         }
     }
 }
 
-/// Runs the future on the calling thread: nothing is woken that need not be. Guests and everything
-/// else that takes long have threads of their own. Looks for signals in between.
+/// Runs the future on the calling thread, which saves a thread change. Guests and everything else
+/// that takes long have threads of their own. Looks for signals in between.
 fn run_here(
     py: Python<'_>,
     threads: Threads,
@@ -159,7 +123,7 @@ fn run_here(
                 }
             });
             if matches!(turn, Turn::Closed) {
-                // Before `closing`: who closes waits for that.
+                // Before `closing`, which the closing thread waits for.
                 future = Box::pin(std::future::pending());
             }
             (future, closing, turn)

@@ -15,39 +15,34 @@
 //! says so instead of waiting for threads it does not have.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
-use crate::parts;
-use crate::stage::{Reply, Stage};
-use crate::task::{Outcome, Settled};
+use crate::outcome::{Outcome, Settled};
 
 /// How long the threads get to end.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 /// What the courier brings to an event loop.
-pub(crate) enum Parcel {
+pub(crate) enum Message {
     /// The outcome of a task, for the future that waits for it.
     Settle(Py<PyAny>, Py<PyAny>, Outcome),
-    /// A stage to begin, where its answer goes, and what it is given.
-    StartStage(Arc<Stage>, Reply, Option<Value>),
-    /// A function of a stage that nobody waits for any more.
-    CancelStage(Arc<Stage>, Py<PyAny>),
+    /// Something else that needs the interpreter.
+    Call(Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>),
 }
 
 /// What running a future takes.
 #[derive(Clone)]
 pub(crate) struct Threads {
     pub(crate) tokio: Handle,
-    pub(crate) courier: mpsc::Sender<Parcel>,
-    /// Turns true before the threads end. Whoever runs a future on a thread of its own drops it
+    pub(crate) courier: mpsc::Sender<Message>,
+    /// Turns true before the threads end. A thread of Python that runs a future drops the future
     /// then, and this after it.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -56,7 +51,7 @@ struct Running {
     process: u32,
     closing: watch::Sender<bool>,
     tokio: Tokio,
-    parcels: mpsc::Sender<Parcel>,
+    messages: mpsc::Sender<Message>,
     courier: JoinHandle<()>,
 }
 
@@ -68,6 +63,8 @@ enum State {
 }
 
 static STATE: Mutex<State> = Mutex::new(State::NotStarted);
+/// What closes files before a fork and at exit.
+static ON_STOP: OnceLock<fn()> = OnceLock::new();
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts an order as long as it lives.
@@ -88,7 +85,7 @@ impl Drop for InFlight {
 
 /// The threads, started if need be.
 ///
-/// The lock is only ever held by a thread that is attached to the interpreter and is not given up
+/// The lock is only ever held by a thread that is attached to the interpreter and is not released
 /// in between, so no fork happens while it is held.
 pub(crate) fn threads() -> Result<Threads, Failure> {
     let mut state = lock();
@@ -99,11 +96,17 @@ pub(crate) fn threads() -> Result<Threads, Failure> {
         State::Running(running) if running.process != std::process::id() => Err(Failure::forked()),
         State::Running(running) => Ok(Threads {
             tokio: running.tokio.handle().clone(),
-            courier: running.parcels.clone(),
+            courier: running.messages.clone(),
             closing: running.closing.subscribe(),
         }),
         State::NotStarted | State::Closed => Err(Failure::closed()),
     }
+}
+
+/// Has this called whenever the threads have ended: before a fork, and at exit.
+pub(crate) fn on_stop(close: fn()) {
+    // Always the same function: a later call changes nothing.
+    let _ = ON_STOP.set(close);
 }
 
 fn start() -> Result<Running, Failure> {
@@ -113,7 +116,7 @@ fn start() -> Result<Running, Failure> {
         .thread_name("sre")
         .build()
         .map_err(failed)?;
-    let (parcels, arriving) = mpsc::channel();
+    let (messages, arriving) = mpsc::channel();
     let courier = std::thread::Builder::new()
         .name(String::from("sre-courier"))
         .spawn(move || deliver(&arriving))
@@ -122,18 +125,19 @@ fn start() -> Result<Running, Failure> {
         process: std::process::id(),
         closing: watch::Sender::new(false),
         tokio,
-        parcels,
+        messages,
         courier,
     })
 }
 
-/// Brings parcels until there is nobody left to send any, or no interpreter to bring them to.
-fn deliver(arriving: &mpsc::Receiver<Parcel>) {
+/// Brings messages until every sender is gone, or the interpreter is.
+fn deliver(arriving: &mpsc::Receiver<Message>) {
     while let Ok(first) = arriving.recv() {
         let attached = Python::try_attach(|py| {
-            // Whatever has come while this thread waited for the interpreter.
-            let parcels: Vec<Parcel> = std::iter::once(first).chain(arriving.try_iter()).collect();
-            if let Err(error) = deliver_all(py, parcels) {
+            // Everything that has arrived while this thread waited for the interpreter.
+            let messages: Vec<Message> =
+                std::iter::once(first).chain(arriving.try_iter()).collect();
+            if let Err(error) = deliver_all(py, messages) {
                 error.write_unraisable(py, None);
             }
         });
@@ -144,13 +148,12 @@ fn deliver(arriving: &mpsc::Receiver<Parcel>) {
 }
 
 /// One call per event loop for all outcomes that go there.
-fn deliver_all(py: Python<'_>, parcels: Vec<Parcel>) -> PyResult<()> {
+fn deliver_all(py: Python<'_>, messages: Vec<Message>) -> PyResult<()> {
     let mut settled: Vec<(Py<PyAny>, Vec<Settled>)> = Vec::new();
-    for parcel in parcels {
-        match parcel {
-            Parcel::StartStage(stage, reply, claim) => stage.begin(py, reply, claim)?,
-            Parcel::CancelStage(stage, cancel) => stage.cancel(py, &cancel),
-            Parcel::Settle(event_loop, future, outcome) => {
+    for message in messages {
+        match message {
+            Message::Call(call) => call(py)?,
+            Message::Settle(event_loop, future, outcome) => {
                 let outcome = outcome.settle(py, future);
                 match settled.iter_mut().find(|(known, _)| known.is(&event_loop)) {
                     Some((_, batch)) => batch.push(outcome),
@@ -170,7 +173,7 @@ fn deliver_all(py: Python<'_>, parcels: Vec<Parcel>) -> PyResult<()> {
     Ok(())
 }
 
-/// A loop that is closed has nobody who waits.
+/// A closed loop has no coroutine that waits.
 fn call_soon(py: Python<'_>, event_loop: &Py<PyAny>, arguments: (Py<PyAny>, Py<PyAny>)) {
     drop(event_loop.call_method1(py, "call_soon_threadsafe", arguments));
 }
@@ -212,7 +215,7 @@ fn stop(py: Python<'_>, state: State) {
         let Running {
             tokio,
             closing,
-            parcels,
+            messages,
             courier,
             ..
         } = running;
@@ -221,9 +224,11 @@ fn stop(py: Python<'_>, state: State) {
         closing.send_replace(true);
         drop(tokio.block_on(async { tokio::time::timeout(CLOSING_TIME, closing.closed()).await }));
         tokio.shutdown_timeout(CLOSING_TIME);
-        parts::close_all();
-        drop(parcels);
-        // It caught what it could; there is nobody to tell.
+        if let Some(close) = ON_STOP.get() {
+            close();
+        }
+        drop(messages);
+        // A panic of the courier was printed where it happened.
         drop(courier.join());
     });
 }

@@ -168,7 +168,7 @@ fn an_order_is_not_forgotten_before_it_has_its_receipt() {
         (&json!(2), &json!(1)),
         "{swept}"
     );
-    let note = home.words("log checkpoint").exits(0).stdout;
+    let note = home.words("tlog checkpoint").exits(0).stdout;
     assert_eq!(note.lines().nth(1), Some("2"), "the receipts of t and late");
     assert_eq!(
         code(&home.words("verify late --format json").exits(2)),

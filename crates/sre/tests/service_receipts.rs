@@ -122,7 +122,7 @@ async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
         .exits(1);
     let log = format!("{}/log", service.base);
     let checked = stranger
-        .sre(&["log", "check", "--entries", "--format", "json", &log])
+        .sre(&["tlog", "check", "--entries", "--format", "json", &log])
         .exits(0)
         .json();
     assert_eq!(
@@ -210,9 +210,9 @@ async fn a_running_service_takes_the_key_that_replaces_its_own() {
     let stranger = Home::new();
     let log = format!("{}/log", service.base);
     stranger.sre(&["key", "trust", old_line.trim()]).exits(0);
-    stranger.sre(&["log", "check", &log]).exits(24);
+    stranger.sre(&["tlog", "check", &log]).exits(24);
     stranger.sre(&["key", "trust", new_line.trim()]).exits(0);
-    stranger.sre(&["log", "check", "--entries", &log]).exits(0);
+    stranger.sre(&["tlog", "check", "--entries", &log]).exits(0);
     let text = service.signal("TERM");
     assert!(!text.contains("WARN") && !text.contains("ERROR"), "{text}");
 }
@@ -296,7 +296,7 @@ async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
         let period = if is_slow { "1" } else { "0.02" };
         let service = Service::start(&home, &[&format!("receipts.log_period_seconds={period}")]);
         let log = format!("{}/log", service.base);
-        watcher.sre(&["log", "check", "--entries", &log]).exits(0);
+        watcher.sre(&["tlog", "check", "--entries", &log]).exits(0);
         let mut number = 0;
         eventually("a kill while a receipt waits for the log", async || {
             let id = format!("l{life}-{number}");
@@ -351,7 +351,7 @@ async fn a_killed_service_leaves_nothing_unlogged_and_never_two_histories() {
     }
     let log = format!("{}/log", service.base);
     let checked = watcher
-        .sre(&["log", "check", "--entries", "--format", "json", &log])
+        .sre(&["tlog", "check", "--entries", "--format", "json", &log])
         .exits(0)
         .json();
     assert_eq!(

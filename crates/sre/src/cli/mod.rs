@@ -20,7 +20,7 @@ pub use determinism::{DeterminismArgs, Vary};
 pub use global::{Format, Global, LogFormat};
 pub use key::KeyCommand;
 pub use parse::parse;
-pub use receipts::{AuditArgs, BundleArgs, LogCheckArgs, LogCommand};
+pub use receipts::{AuditArgs, BundleArgs, TlogCheckArgs, TlogCommand};
 pub use run::{InputArgs, InvocationArgs, NewOrderArgs, OutputArgs, RunArgs, SandboxArgs};
 pub use service::{
     ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
@@ -79,7 +79,7 @@ pub enum Command {
     Key(KeyCommand),
     /// Transparency logs: print the own checkpoint, check that another one only grew
     #[command(subcommand)]
-    Log(LogCommand),
+    Tlog(TlogCommand),
     /// Follow another node: check what its log says, replay its orders, sign and send verdicts
     Watch(Box<WatchArgs>),
     /// Check that everything is still there that receipts point to

@@ -1,4 +1,4 @@
-//! Flags of `sre bundle`, `sre log` and `sre audit`.
+//! Flags of `sre bundle`, `sre tlog` and `sre audit`.
 
 use std::path::PathBuf;
 
@@ -37,12 +37,12 @@ pub struct BundleArgs {
     pub with_runtime: bool,
 }
 
-/// `sre log`: transparency logs.
+/// `sre tlog`: transparency logs.
 #[derive(Debug, Subcommand)]
-pub enum LogCommand {
+pub enum TlogCommand {
     /// Check that a log only grew since the last look
-    #[command(after_long_help = LOG_CHECK_HELP)]
-    Check(LogCheckArgs),
+    #[command(after_long_help = TLOG_CHECK_HELP)]
+    Check(TlogCheckArgs),
     /// Print this node's newest signed checkpoint
     Checkpoint,
     /// Have witnesses cosign this node's checkpoint, after each checked that the log only grew
@@ -51,7 +51,7 @@ pub enum LogCommand {
     /// them of one checkpoint, and a log in use has another one a second later: name all witnesses
     /// in one command.
     #[command(
-        after_long_help = "Example:\n  sre log cosign https://witness.example.org --key 'witness.example.org/w1+5e6f7a8b+BP…'\n  sre log cosign https://witness.example.org https://witness.example.com"
+        after_long_help = "Example:\n  sre tlog cosign https://witness.example.org --key 'witness.example.org/w1+5e6f7a8b+BP…'\n  sre tlog cosign https://witness.example.org https://witness.example.com"
     )]
     Cosign {
         /// The witnesses: the addresses that their `add-checkpoint` is below (C2SP tlog-witness)
@@ -63,9 +63,9 @@ pub enum LogCommand {
     },
 }
 
-/// `sre log check`.
+/// `sre tlog check`.
 #[derive(Debug, Args)]
-pub struct LogCheckArgs {
+pub struct TlogCheckArgs {
     /// The log: the address its checkpoint is below, for instance `https://skills.example.org/log`
     #[arg(value_name = "URL")]
     pub log: String,
@@ -77,9 +77,9 @@ pub struct LogCheckArgs {
     pub entries: bool,
 }
 
-const LOG_CHECK_HELP: &str = "\
+const TLOG_CHECK_HELP: &str = "\
 Example:
-  sre log check https://skills.example.org/log
+  sre tlog check https://skills.example.org/log
 
 The last good checkpoint is remembered in the data folder. When a log turns out to have forked, shrunk or rewritten its
 history, both signed checkpoints are kept there as evidence.

@@ -7,8 +7,6 @@ mod connect;
 mod determinism;
 mod doctor;
 mod key;
-mod log_check;
-mod log_cosign;
 mod lost_files;
 mod manual;
 mod operate;
@@ -20,6 +18,8 @@ mod skill_check;
 mod skill_inspect;
 mod skill_new;
 mod skill_pack;
+mod tlog;
+mod tlog_cosign;
 mod verify;
 mod verify_file;
 mod watch;
@@ -53,7 +53,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::verify(&args, &global, progress),
         Command::Bundle(args) => bundle::bundle(&args, &global),
         Command::Key(command) => key::key(command, &global),
-        Command::Log(command) => log_check::log(&command, &global),
+        Command::Tlog(command) => tlog::tlog(&command, &global),
         Command::Watch(args) => watch::watch(&args, &global, progress),
         Command::Audit(args) => audit::audit(&args, &global, progress),
         Command::Determinism(args) => determinism::determinism(*args, &global, progress),

@@ -44,15 +44,18 @@ impl Receipts {
     /// When the key is refused, or a file cannot be opened.
     pub async fn open(folder: &DataFolder) -> Result<Self, Failure> {
         let journal = Arc::new(folder.open_journal()?);
-        Self::over(folder, journal).await
+        Self::over(folder, journal, Arc::new(folder.open_store()?)).await
     }
 
-    /// As [`Receipts::open`], over a journal that is open already.
+    /// As [`Receipts::open`], over a journal and a store that are open already.
     ///
     /// # Errors
     /// As [`Receipts::open`].
-    pub async fn over(folder: &DataFolder, journal: Arc<dyn Journal>) -> Result<Self, Failure> {
-        let store: Arc<dyn Store> = Arc::new(folder.open_store()?);
+    pub async fn over(
+        folder: &DataFolder,
+        journal: Arc<dyn Journal>,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, Failure> {
         let registrar = folder
             .open_registrar(journal, Arc::clone(&store), PROGRAM)
             .await?;

@@ -48,7 +48,7 @@ fn a_log_is_followed_over_http_and_its_fork_is_kept_as_evidence() {
     let web = serve(Arc::clone(&log), runtime.handle().clone());
     let address = format!("{}/log", web.address());
     let check = |more: &[&str]| {
-        stranger.sre(&[&["log", "check", &address, "--format", "json"], more].concat())
+        stranger.sre(&[&["tlog", "check", &address, "--format", "json"], more].concat())
     };
     let found = check(&["--entries"]).exits(0).json();
     assert_eq!(
@@ -73,7 +73,7 @@ fn a_log_is_followed_over_http_and_its_fork_is_kept_as_evidence() {
         (&json!(2), &json!(1), &json!(1))
     );
     // A stranger to the log.
-    let ran = Home::new().sre(&["log", "check", &address]).exits(24);
+    let ran = Home::new().sre(&["tlog", "check", &address]).exits(24);
     assert!(ran.stderr.contains("sre key trust"), "{ran:?}");
     drop(web);
     check(&[]).exits(23);
@@ -95,7 +95,7 @@ fn a_log_is_followed_over_http_and_its_fork_is_kept_as_evidence() {
     let web = serve(Arc::clone(&fork), runtime.handle().clone());
     let address = format!("{}/log", web.address());
     let ran = stranger
-        .sre(&["log", "check", &address, "--format", "json"])
+        .sre(&["tlog", "check", &address, "--format", "json"])
         .exits(22);
     let problem: Value = serde_json::from_str(&ran.stderr).expect("a problem");
     assert_eq!(problem["code"], "log_forked");
@@ -111,9 +111,9 @@ fn a_log_is_followed_over_http_and_its_fork_is_kept_as_evidence() {
         2
     );
     // And it stays forked: the last good checkpoint is what is remembered.
-    stranger.sre(&["log", "check", &address]).exits(22);
+    stranger.sre(&["tlog", "check", &address]).exits(22);
     // This node's own checkpoint is a signed note.
-    let own = executor.words("log checkpoint").exits(0).stdout;
+    let own = executor.words("tlog checkpoint").exits(0).stdout;
     assert!(
         sre_receipt::tlog::Note::parse(own.as_bytes()).is_ok(),
         "{own}"
@@ -176,7 +176,7 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
     );
     let cosign = |home: &Home, key: &str| {
         home.sre(&[
-            "log",
+            "tlog",
             "cosign",
             &web.address(),
             "--key",
@@ -213,7 +213,7 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
     assert!(ran.stderr.contains("not its signature"), "{ran:?}");
     assert!(
         executor
-            .sre(&["log", "cosign", &web.address()])
+            .sre(&["tlog", "cosign", &web.address()])
             .exits(2)
             .stderr
             .contains("no witness is trusted")
@@ -222,13 +222,13 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
     for lie in ["", "x\n", "— witness.example/w AAAAAAAAAAAAAAAA\n"] {
         let liar = Web::answering(move |_| (200, lie.as_bytes().to_vec()));
         executor
-            .sre(&["log", "cosign", &liar.address(), "--key", &key])
+            .sre(&["tlog", "cosign", &liar.address(), "--key", &key])
             .exits(1);
     }
     // One that has seen more than there is: the log was set back.
     let ahead = Web::answering(|_| (409, b"99\n".to_vec()));
     let ran = executor
-        .sre(&["log", "cosign", &ahead.address(), "--key", &key])
+        .sre(&["tlog", "cosign", &ahead.address(), "--key", &key])
         .exits(1);
     assert!(ran.stderr.contains("restored from a backup"), "{ran:?}");
 }
@@ -260,7 +260,7 @@ fn several_witnesses_stand_on_one_proof() {
     }
     let [one, two, three] = [0, 1, 2].map(|n: usize| webs[n].address());
     let both = executor
-        .sre(&["log", "cosign", &one, &two, "--format", "json"])
+        .sre(&["tlog", "cosign", &one, &two, "--format", "json"])
         .exits(0)
         .json();
     assert_eq!(
@@ -272,7 +272,7 @@ fn several_witnesses_stand_on_one_proof() {
     // thrice.
     executor.words("run returns_1 --order-id more").exits(0);
     for _ in 0..3 {
-        executor.sre(&["log", "cosign", &three]).exits(0);
+        executor.sre(&["tlog", "cosign", &three]).exits(0);
     }
     executor.words("bundle t --output cosigned").exits(0);
     let bundle = executor.path("cosigned");
@@ -282,7 +282,7 @@ fn several_witnesses_stand_on_one_proof() {
     let nobody = "http://127.0.0.1:1";
     let ran = executor
         .sre(&[
-            "log", "cosign", &one, nobody, &two, &three, "--format", "json",
+            "tlog", "cosign", &one, nobody, &two, &three, "--format", "json",
         ])
         .exits(1);
     assert_eq!(
@@ -293,5 +293,8 @@ fn several_witnesses_stand_on_one_proof() {
     assert_eq!(ran.json()["refused"][0]["witness"], nobody, "{ran:?}");
     executor.words("bundle t --output cosigned").exits(0);
     verify(&stranger, &bundle, &["--witnesses", "3"]).exits(0);
-    assert_eq!(executor.sre(&["log", "cosign", nobody]).exits(1).stdout, "");
+    assert_eq!(
+        executor.sre(&["tlog", "cosign", nobody]).exits(1).stdout,
+        ""
+    );
 }

@@ -128,7 +128,7 @@ async fn entries_that_were_not_shown_are_read_at_the_next_look() {
     });
     verifier
         .sre(&[
-            "log",
+            "tlog",
             "check",
             &format!("{}/log", web.address()),
             "--entries",
@@ -136,7 +136,7 @@ async fn entries_that_were_not_shown_are_read_at_the_next_look() {
         .exits(23);
     let log = format!("{}/log", service.base);
     let found = verifier
-        .sre(&["log", "check", &log, "--entries", "--format", "json"])
+        .sre(&["tlog", "check", &log, "--entries", "--format", "json"])
         .exits(0)
         .json();
     assert_eq!(
@@ -144,7 +144,7 @@ async fn entries_that_were_not_shown_are_read_at_the_next_look() {
         (&json!(2), &json!(2))
     );
     let found = verifier
-        .sre(&["log", "check", &log, "--entries", "--format", "json"])
+        .sre(&["tlog", "check", &log, "--entries", "--format", "json"])
         .exits(0)
         .json();
     assert_eq!(found["entries_checked"], 0);

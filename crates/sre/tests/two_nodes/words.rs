@@ -19,7 +19,7 @@ async fn an_address_that_is_not_quite_right_is_explained() {
         )
         .await;
     size_is(&service, 1).await;
-    let ran = verifier.sre(&["log", "check", &service.base]).exits(23);
+    let ran = verifier.sre(&["tlog", "check", &service.base]).exits(23);
     assert!(
         ran.stderr
             .contains(&format!("the log of a service is at {}/log", service.base)),
@@ -41,7 +41,7 @@ async fn an_address_that_is_not_quite_right_is_explained() {
     let with_password = service.base.replace("http://", "http://user:secret-word@");
     for arguments in [
         vec!["watch", "--once", "--executor", &with_password],
-        vec!["log", "check", &with_password],
+        vec!["tlog", "check", &with_password],
         vec![
             "bundle",
             "one",

@@ -197,9 +197,10 @@ async fn pipeline(
         progress.update(&describe(stage, &skill));
     };
     let result = orchestrator.execute_observed(order, &observe).await?;
-    // The result is durable. Dies here: the order has no receipt, and the same order again, or `sre
-    // bundle`, issues it.
-    let receipt = match Receipts::over(folder, Arc::clone(orchestrator.journal())).await {
+    // The result is durable. Dies here: the order has no receipt, and the same order again, or
+    // `sre bundle`, issues it.
+    let (journal, store) = (orchestrator.journal(), orchestrator.store());
+    let receipt = match Receipts::over(folder, Arc::clone(journal), Arc::clone(store)).await {
         Ok(receipts) => receipts
             .issue(&result.order_id)
             .await

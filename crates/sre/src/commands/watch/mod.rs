@@ -131,7 +131,7 @@ fn failure(error: WatchError, executor: &sre_client::Address) -> Failure {
             is_forbidden: true, ..
         } => failure.hint(connect::READ_TOKEN_HINT),
         WatchError::Running(_) => failure.hint("--data-dir gives this one a folder of its own"),
-        WatchError::Origin(fault) if super::log_check::is_missing(&fault) => failure.hint(format!(
+        WatchError::Origin(fault) if super::tlog::is_missing(&fault) => failure.hint(format!(
             "{executor}log/checkpoint was asked for; --executor is the address of the service itself, without /log"
         )),
         WatchError::Log(fault) => fault.into(),

@@ -1,4 +1,4 @@
-//! `sre log`: this node's checkpoint, and what other people's logs say.
+//! `sre tlog`: this node's checkpoint, and what other people's logs say.
 
 use serde_json::{Value, json};
 use sre_client::HttpLog;
@@ -9,8 +9,8 @@ use sre_orchestrator::DataFolder;
 use sre_receipt::tlog::Checkpoint;
 use sre_watch::{LogFault, log_keys, log_origin};
 
-use super::{connect, log_cosign};
-use crate::cli::{Format, Global, LogCheckArgs, LogCommand};
+use super::{connect, tlog_cosign};
+use crate::cli::{Format, Global, TlogCheckArgs, TlogCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Sheet, Style, number, plural};
@@ -20,11 +20,11 @@ use crate::receipts::{self, Receipts};
 ///
 /// # Errors
 /// When a file cannot be read or written, or the log cannot be read or believed.
-pub fn log(command: &LogCommand, global: &Global) -> Result<Exit, Failure> {
+pub fn tlog(command: &TlogCommand, global: &Global) -> Result<Exit, Failure> {
     match command {
-        LogCommand::Checkpoint => own_checkpoint(global),
-        LogCommand::Check(args) => check(args, global),
-        LogCommand::Cosign { witnesses, keys } => log_cosign::cosign(witnesses, keys, global),
+        TlogCommand::Checkpoint => own_checkpoint(global),
+        TlogCommand::Check(args) => check(args, global),
+        TlogCommand::Cosign { witnesses, keys } => tlog_cosign::cosign(witnesses, keys, global),
     }
 }
 
@@ -49,7 +49,7 @@ fn own_checkpoint(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
+fn check(args: &TlogCheckArgs, global: &Global) -> Result<Exit, Failure> {
     let folder = global.data_folder()?;
     let source = connect::log(&args.log)?;
     let (seen, read) = super::runtime()?.block_on(look(&source, args, &folder))?;
@@ -61,7 +61,7 @@ fn check(args: &LogCheckArgs, global: &Global) -> Result<Exit, Failure> {
 /// `--entries` also reads what no such look has read before.
 async fn look(
     source: &HttpLog,
-    args: &LogCheckArgs,
+    args: &TlogCheckArgs,
     folder: &DataFolder,
 ) -> Result<(Seen, Option<u64>), Failure> {
     let address = source.address();

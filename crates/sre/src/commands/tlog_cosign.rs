@@ -1,4 +1,4 @@
-//! `sre log cosign`: others' word that this node's log only grew.
+//! `sre tlog cosign`: others' word that this node's log only grew.
 
 use serde_json::json;
 use sre_client::{Address, Witness, WitnessAnswer};
