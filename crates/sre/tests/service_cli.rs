@@ -432,7 +432,7 @@ async fn old_orders_are_forgotten_and_what_is_needed_stays() {
     let gone = client(&home, &service, "status old").exits(2);
     assert!(
         gone.stderr
-            .contains("order old has ended and has been forgotten since"),
+            .contains("order old has ended and was purged since"),
         "{gone:?}"
     );
     let refused = home

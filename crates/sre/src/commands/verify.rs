@@ -92,7 +92,7 @@ pub(super) async fn stored_result(
     let Some(entry) = journal.get(order_id).await? else {
         if journal.purged(order_id).await?.is_some() {
             let detail =
-                format!("order {order_id} has ended and has been forgotten since, with its result");
+                format!("order {order_id} has ended and was purged since, with its result");
             return Err(Failure::new(ErrorCode::OrderForgotten, detail));
         }
         return Err(Failure::new(
