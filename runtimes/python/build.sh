@@ -22,7 +22,7 @@ cd "$work"
 env -i PATH="$work/tools/bin:/usr/bin:/bin" VIRTUAL_ENV="$work/empty" LANG=C.UTF-8 \
     componentize-py --quiet -d "$here/wit" -w runtime componentize -p bootstrap -p data -o python.wasm sre_boot
 
-python3 "$here/finish.py" python.wasm bootstrap/objects.bin
+python3 "$here/finish.py" python.wasm bootstrap
 zstd -19 --quiet --force python.wasm -o "$here/python.wasm.zst"
 cp bootstrap/modules.txt "$here/modules.txt"
 python3 "$here/lock.py" python.wasm "$here"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Two changes to a finished component that Python itself cannot make: `finish.py COMPONENT OBJECTS` edits it in place.
+"""Changes to a finished component that Python itself cannot make: `finish.py COMPONENT FOLDER` edits it in place. FOLDER has the
+lists that the bootstrap wrote.
 
-**Immortal objects.** OBJECTS is what `bootstrap/sre_pages.py` recorded: pairs of 32-bit addresses, of an object and of its type.
+**Immortal objects.** `objects.bin` is what `bootstrap/sre_pages.py` recorded: pairs of 32-bit addresses, of an object and of its type.
 An object of CPython starts with its reference count and its type (`Include/object.h`); since PEP 683 a count of 5 << 28 says
 "immortal" on 32-bit platforms. Objects that died after they were recorded are passed over: a freed object has a count of zero,
 or the address of the next free one where its count or its type was.
@@ -10,12 +11,18 @@ or the address of the next free one where its count or its type was.
 memory; the engine's own stack, which the same calls use several times faster, it cannot see. So the limit in the thread
 state (`c_stack_soft_limit` in `Include/internal/pycore_tstate.h`) is moved towards the top.
 
-Only bytes change, the size of the file does not.
+**Permission bits.** WASI has none, and archives that a script writes would have none either. The C library's tables from kinds of
+files to modes get those that Linux gives new files.
+
+**Compiled functions.** See `patches.py`.
 """
 
 import bisect
+import json
 import sys
 from array import array
+
+import patches
 
 IMMORTAL = 5 << 28
 IMMORTAL_MINIMUM = 1 << 30
@@ -23,6 +30,10 @@ COUNT_LIMIT = 1 << 20  # no object has so many references; an address in the pla
 # Top and soft and hard limit of the C stack as CPython sets them, and how much of it Python code may use, in bytes.
 C_STACK = (0x100000, 0x4000, 0x2000)
 C_STACK_LIMIT_BYTES = 128 << 10
+# Kinds of files in `st_mode`, in the order of WASI's `descriptor-type` (device, terminal, folder, pipe, link, file, socket), and
+# which permissions they get.
+STAT_MODES = [0x6000, 0x2000, 0x4000, 0, 0xA000, 0x8000, 0xC000]
+PERMISSIONS = {0x4000: 0o755, 0xA000: 0o777, 0x8000: 0o644}
 CORE_MODULE, DATA = 1, 11  # section numbers: in a component, in a core module
 
 
@@ -134,13 +145,53 @@ def limit_recursion(memory):
     memory.write(found[0] + 4, C_STACK[0] - C_STACK_LIMIT_BYTES)
 
 
-def main(component, objects):
+def give_files_permissions(memory):
+    """Lets `stat` show the permission bits that files have on Linux by default: WASI knows none."""
+    old = b"".join(kind.to_bytes(4, "little") for kind in STAT_MODES)
+    found = 0
+    for start, begin, end in memory.segments:
+        at = memory.data.find(old[:12], begin, end)
+        while at >= 0:
+            address = start + at - begin
+            if [memory.read(address + 4 * i) for i in (4, 5)] == STAT_MODES[4:6]:
+                for i, kind in enumerate(STAT_MODES):
+                    if kind in PERMISSIONS and not memory.write(address + 4 * i, kind | PERMISSIONS[kind]):
+                        raise SystemExit("a table of modes cannot be written")
+                found += 1
+            at = memory.data.find(old[:12], at + 1, end)
+    if not found:
+        raise SystemExit("the tables of modes were not found")
+
+
+def check_constants(memory, constants):
+    """What `patches.py` puts into code must be where the build said it is."""
+    for name, constant in constants.items():
+        expected = bytes.fromhex(constant.get("bytes", ""))
+        words = range(0, len(expected), 4)
+        there = b"".join(memory.read(constant["address"] + at).to_bytes(4, "little") for at in words)
+        if there[: len(expected)] != expected:
+            raise SystemExit(f"{name} is not where it was")
+
+
+def main(component, folder):
     with open(component, "rb") as file:
         data = bytearray(file.read())
+    with open(f"{folder}/constants.json", "rb") as file:
+        constants = json.load(file)
     pairs = array("I")
-    with open(objects, "rb") as file:
+    with open(f"{folder}/objects.bin", "rb") as file:
         pairs.frombytes(file.read())
     memory = Memory(data)
+    check_constants(memory, constants)
+    make_immortal(memory, pairs)
+    limit_recursion(memory)
+    give_files_permissions(memory)
+    with open(component, "wb") as file:
+        file.write(patches.patch(bytes(data), constants))
+
+
+def make_immortal(memory, pairs):
+    """Sets the reference counts of the recorded objects."""
     changed = kept = gone = 0
     for address, kind in zip(pairs[::2], pairs[1::2]):
         count, found = memory.read(address), memory.read(address + 4)
@@ -154,9 +205,6 @@ def main(component, objects):
             gone += 1
     if gone > len(pairs) // 50:
         raise SystemExit(f"{gone} of {len(pairs) // 2} objects are not where they were: this is not their snapshot")
-    limit_recursion(memory)
-    with open(component, "wb") as file:
-        file.write(data)
     print(f"{changed} objects made immortal, {kept} were, {gone} are gone", file=sys.stderr)
 
 

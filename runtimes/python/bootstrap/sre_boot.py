@@ -9,14 +9,22 @@ snapshotted. At run time only `Run.run` is called, in a fresh copy of the snapsh
 Before it calls `run`, componentize-py's own glue has filled `os.environ` and `sys.argv` from the host and seeded
 `random` from the host's entropy.
 
-Not here: which modules exist (`sre_stdlib`), what is refused (`sre_refusals`), asyncio (`sre_loop`).
+Not here: which modules exist (`sre_stdlib`, `sre_stand_ins`), what is refused (`sre_refusals`), asyncio (`sre_loop`), threads
+(`sre_threads`), numbers of errors (`sre_errors`).
 """
+
+# First: modules copy the numbers when they are imported.
+import sre_errors
+
+sre_errors.install()
 
 import atexit
 import gc
 import io
+import json
 import logging
 import os
+import posix
 import random
 import sys
 import time
@@ -26,11 +34,18 @@ from importlib.machinery import (
     SourceFileLoader,
 )
 
+import sre_stand_ins
+
+sre_stand_ins.install_for_library()
+
+import sre_digests
 import sre_loop
 import sre_pages
 import sre_refusals
 import sre_stdlib
+import sre_threads
 from wit_world import exports
+from wit_world.imports import environment as wasi_environment
 from wit_world.imports import exit as wasi_exit
 
 # What `python3` itself has imported before it looks at the script's folder: no file of a skill can stand in for these.
@@ -38,8 +53,8 @@ NEVER_SHADOWED = frozenset(
     "sys builtins time os io abc stat codecs encodings posixpath genericpath site importlib zipimport __main__".split()
 )
 
-# Of the build, not of Python: hidden from scripts, whose modules may have the same names.
-BUILD_MODULES = ("sre_", "wit_world", "componentize_py_", "poll_loop")
+# Where the host puts a package. Hosts that give the package the whole of `/` name scripts relative to it.
+PACKAGE = "/skill"
 
 MAIN = sys.modules["__main__"]
 
@@ -57,23 +72,27 @@ class Run(exports.Run):
         reserve.extend(bytes(RESERVE_BYTES))
 
     def run(self):
-        status = run_script(sys.argv[0])
+        status = run_script(sys.argv[0], wasi_environment.initial_cwd() or os.environ.get("PWD") or "/")
         if status:
             wasi_exit.exit_with_code(status)
 
 
-def run_script(argv0):
-    """Runs the script and returns the process's exit status. Never raises."""
+def run_script(argv0, working_folder):
+    """Runs the script in the working folder and returns the process's exit status. Never raises."""
     for name in build_modules:
         sys.modules.pop(name, None)
     logging._startTime = time.time_ns()
     path = os.path.join("/", argv0)
     folder = os.path.dirname(path)
-    sys.path[:] = (folder, "/", "/vendor") if folder != "/" else ("/", "/vendor")
+    root = PACKAGE if path.startswith(PACKAGE + "/") and argv0 == path else "/"
+    vendor = os.path.join(root, "vendor")
+    sys.path[:] = (folder, root, vendor) if folder != root else (root, vendor)
     for entry in sys.path:
         # What the path hooks would answer, without asking the file system.
         sys.path_importer_cache[entry] = FileFinder(entry, (SourceFileLoader, SOURCE_SUFFIXES))
     try:
+        if working_folder != "/":
+            posix.chdir(working_folder)
         unshadow(folder)
         execute(path)
         status = 0
@@ -110,7 +129,7 @@ def exit_status(exception):
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
+        return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
     flush(sys.stdout)
     print(code, file=sys.stderr)
     return 1
@@ -142,6 +161,7 @@ def report(exception):
 
 def finish(status):
     """What the end of a process does that somebody can see, and no more: the instance is thrown away afterwards."""
+    sre_threads.run_all()
     atexit._run_exitfuncs()
     ok = flush(sys.stdout)
     # Destructors run and files are closed, so that what they print arrives. Functions and modules stay usable meanwhile.
@@ -215,10 +235,11 @@ def prepare_main():
 def snapshot():
     """Brings the interpreter into the state that every run starts from. Called once, at the end of the build. Returns what must
     stay alive."""
-    import posix
-
     sre_refusals.install()
     sre_loop.install()
+    sre_threads.install()
+    sre_digests.install()
+    os.chdir = chdir
     standard_streams()
     sys.dont_write_bytecode = True
     sys.setrecursionlimit(RECURSION_LIMIT)
@@ -233,7 +254,7 @@ def snapshot():
     atexit._clear()
     atexit.register(logging.shutdown)
     for name, module in own.items():
-        if name.startswith("sre_"):
+        if name in sre_stdlib.OWN:
             relabel(module)
     rehearse(own, 10)
     sre_pages.gather(lambda: rehearse(own, 1))
@@ -244,12 +265,34 @@ def snapshot():
     sys.path_importer_cache.clear()
     sre_stdlib.forget_build()
     gc.collect()
+    sre_errors.install_classes()
+    for_finish = constants_for_finish()
     lonely = sre_pages.record_objects()
     room = bytearray(sre_pages.ROOM_BYTES)
-    kept = own, lonely, sre_pages.fill_holes()
+    kept = own, lonely, for_finish, sre_pages.fill_holes()
     gc.freeze()
     del room
     return kept
+
+
+def constants_for_finish():
+    """Writes the addresses that `finish.py` puts into the code, and what must be there. Returns what must stay alive."""
+    table, message = sre_errors.table(), sre_threads.DEADLOCK.encode() + b"\0"
+    header_bytes = sys.getsizeof(b"") - 1
+    addresses = {
+        "errno_table": {"address": id(table) + header_bytes, "bytes": table.hex()},
+        "deadlock_message": {"address": id(message) + header_bytes, "bytes": message.hex()},
+        "runtime_error": {"address": id(RuntimeError)},
+    }
+    with open("/0/constants.json", "w", encoding="ascii") as file:
+        json.dump(addresses, file)
+    return table, message
+
+
+def chdir(path):
+    """Change the current working directory to the specified path."""
+    # The C library would keep `..` in the name of the folder.
+    posix.chdir(os.path.realpath(path) if ".." in os.fspath(path) else path)
 
 
 def rehearse(own, times):
@@ -261,7 +304,7 @@ def rehearse(own, times):
         for name, value in {"HOME": "/tmp", "INPUT_JSON": "{}", "LANG": "C.UTF-8"}.items():
             os.environ[name] = value
         random.seed()
-        if run_script("/0/sre_warmup.py"):
+        if run_script("/0/sre_warmup.py", "/"):
             raise SystemError("the rehearsal failed")
         prepare_main()
         atexit.register(logging.shutdown)
@@ -272,6 +315,8 @@ def rehearse(own, times):
 # Python frames beyond this raise RecursionError: Python's default. C recursion is bounded by CPython itself.
 RECURSION_LIMIT = 1000
 
-sre_stdlib.load(BUILD_MODULES)
+sre_stdlib.load()
+sre_stand_ins.install_for_scripts()
+sre_stdlib.record()
 top_level = frozenset(sre_stdlib.top_level()) - NEVER_SHADOWED - frozenset(sys.builtin_module_names)
-build_modules = tuple(name for name in sys.modules if name.startswith(BUILD_MODULES))
+build_modules = tuple(name for name in sys.modules if sre_stdlib.of_build(name))

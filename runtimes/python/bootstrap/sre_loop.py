@@ -6,11 +6,16 @@ asyncio's own loop needs a socket pair to wake itself up from other threads, and
 import asyncio
 import time
 
+import sre_refusals
+import sre_threads
+
 
 class Timers:
-    """The loop's selector: there is nothing to select, so it sleeps."""
+    """The loop's selector: there is nothing to select, so it lets other threads run, or sleeps."""
 
     def select(self, timeout=None):
+        if timeout != 0 and sre_threads.run_one(daemons=timeout is None):
+            return []
         if timeout is None:
             raise RuntimeError("deadlock: every task waits for something that no task will do")
         if timeout > 0:
@@ -33,6 +38,12 @@ class TimerLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self):
         pass
+
+    async def subprocess_exec(self, protocol_factory, program, *args, **how):
+        raise sre_refusals.no_program(program)
+
+    async def subprocess_shell(self, protocol_factory, cmd, **how):
+        raise sre_refusals.no_program("/bin/sh")
 
     def add_signal_handler(self, sig, callback, *args):
         raise NotImplementedError("no signals arrive in the WebAssembly sandbox")

@@ -1,7 +1,7 @@
 """What a process may do and this world cannot: it raises an ordinary OSError, and never reaches the host.
 
 CPython imports `wasi:sockets`, which the host does not offer: a call would end the whole run. So every way there is closed
-in Python. Threads, processes and links fail by themselves with the exceptions that CPython has for them.
+in Python. To start a program fails as it does where the program is not installed.
 """
 
 import errno
@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 
 import _socket
@@ -56,11 +57,38 @@ def sockets():
     _socket.gethostname = socket.gethostname = lambda: "localhost"
 
 
+def no_program(name):
+    """What a missing program is."""
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    what = "No such file or directory: there are no programs in the WebAssembly sandbox"
+    return FileNotFoundError(errno.ENOENT, f"{what}; {NATIVE}", name)
+
+
 def processes():
-    no_processes = "there are no processes"
-    for name in "fork forkpty execv execve posix_spawn posix_spawnp system wait waitpid".split():
+    for name in "fork forkpty wait waitpid kill".split():
         if not hasattr(os, name):
-            setattr(os, name, refusal(name, no_processes))
+            setattr(os, name, refusal(name, "there are no processes"))
+
+    def system(command):
+        """Execute the command in a subshell."""
+        raise no_program("/bin/sh")
+
+    def execute(path, argv, *_env):
+        """Execute an executable path with arguments, replacing current process."""
+        raise no_program(os.fspath(path))
+
+    def start(self, args, bufsize=-1, executable=None, *_more, shell=False, **_how):
+        """`subprocess.Popen.__init__`: no program can be found."""
+        if shell:
+            raise no_program(executable or "/bin/sh")
+        first = args if isinstance(args, (str, bytes, os.PathLike)) else [*args][0]
+        raise no_program(os.fspath(executable or first))
+
+    os.system = system
+    os.execv = os.execve = execute
+    os.posix_spawn = os.posix_spawnp = execute
+    subprocess.Popen.__init__ = start
 
     def _exit(status):
         """Ends the run with this status, without flushing or calling anything."""

@@ -18,19 +18,21 @@ LIBRARY = "/python"
 LEFT_OUT = {
     "windows, tools and demonstrations": "idlelib tkinter turtle turtledemo curses _pyrepl this antigravity __hello__ __phello__",
     "installers and builders of environments": "ensurepip venv zipapp compileall config-3 site-packages",
-    "processes, threads and foreign code": "multiprocessing ctypes concurrent.futures.process pty tty dbm.ndbm dbm.gnu",
+    "terminals and foreign code": "ctypes pty tty dbm.ndbm dbm.gnu ssl",
     "other systems": "_aix_support _android_support _apple_support _ios_support _osx_support nturl2path "
-    "encodings.mbcs encodings.oem asyncio.windows_events asyncio.windows_utils",
-    "network clients and servers": "ftplib imaplib poplib smtplib xmlrpc wsgiref socketserver http.server webbrowser",
+    "encodings.mbcs encodings.oem asyncio.windows_events asyncio.windows_utils multiprocessing.popen_spawn_win32",
     "Python versions of modules that are compiled in": "_pydatetime _pydecimal _pyio _py_abc",
     "manuals, and what the interpreter was built with": "pydoc pydoc_data _sysconfigdata__wasi_wasm32-wasi",
-    "rarely of use to a skill, for their size": "mailbox modulefinder netrc pyclbr rlcompleter tabnanny trace wave "
+    "rarely of use to a skill, for their size": "modulefinder pyclbr rlcompleter tabnanny trace "
     "encodings.mac_arabic encodings.mac_croatian encodings.mac_cyrillic encodings.mac_farsi encodings.mac_greek "
     "encodings.mac_iceland encodings.mac_latin2 encodings.mac_romanian encodings.mac_turkish asyncio.tools",
     "programs, to be run with `python3 -m`": "__main__",
 }
 
 LEFT_OUT_NAMES = frozenset(" ".join(LEFT_OUT.values()).split())
+
+# The modules of this folder.
+OWN = frozenset(entry.removesuffix(".py") for entry in os.listdir("/0") if entry.startswith("sre_"))
 
 failed = {}
 zone_files = {}
@@ -51,8 +53,13 @@ def left_out(name):
     return parts[-1] == "__main__" or any(".".join(parts[: i + 1]) in LEFT_OUT_NAMES for i in range(len(parts)))
 
 
-def load(build_modules):
-    """Imports everything and writes the list of what exists into the build's folder."""
+def of_build(name):
+    """Whether a module belongs to the build and not to Python: scripts, whose modules may have the same name, do not see it."""
+    return name in OWN or name.startswith(("wit_world", "componentize_py_", "poll_loop"))
+
+
+def load():
+    """Imports everything."""
     plain = SourceFileLoader.source_to_code
     # Docstrings and assertions of the library are a third of its size.
     SourceFileLoader.source_to_code = lambda self, data, path: compile(data, path, "exec", dont_inherit=True, optimize=2)
@@ -65,7 +72,11 @@ def load(build_modules):
                 failed[name] = f"{type(error).__name__}: {error}"
     SourceFileLoader.source_to_code = plain
     load_zones()
-    exist = sorted(name for name in sys.modules if not name.startswith(build_modules) and name != "__main__")
+
+
+def record():
+    """Writes the list of what exists into the build's folder."""
+    exist = sorted(name for name in sys.modules if not of_build(name) and name != "__main__")
     with open("/0/modules.txt", "w", encoding="utf-8") as file:
         file.write("".join(f"{name}\n" for name in exist))
     with open("/0/failed.txt", "w", encoding="utf-8") as file:
@@ -114,8 +125,7 @@ def forget_build():
 
 def advice(name):
     """The line that follows the traceback of a missing module."""
-    own = ("sre_", "wit_world", "componentize_py_", "poll_loop")
-    offered = " ".join(module for module in top_level() if not module.startswith(own))
+    offered = " ".join(module for module in top_level() if not of_build(module))
     return (
         f"sre: {name!r} is not part of this Python {sys.version.split()[0]} (WebAssembly). Vendor it: put its pure-Python "
         f"source into the package's vendor/ folder. Or run the skill on the native backend, with the modules that host "
