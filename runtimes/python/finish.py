@@ -186,8 +186,9 @@ def main(component, folder):
     make_immortal(memory, pairs)
     limit_recursion(memory)
     give_files_permissions(memory)
+    patched = patches.patch(bytes(data), constants)
     with open(component, "wb") as file:
-        file.write(patches.patch(bytes(data), constants))
+        file.write(patched)
 
 
 def make_immortal(memory, pairs):

@@ -8,7 +8,7 @@ C library (wasi-libc, `file.c`, `read.c`, `write.c`):
 - A file has one position. The library keeps up to three: its own, that of a stream to read and that of a stream to write, and in
   append mode it believes that the first is the end of the file. So reading after writing (`a+`, `r+`) and `lseek` gave wrong answers.
   `read` and `write` of files now go by position, as `pread` and `pwrite` do, and so have exact error numbers too: a full file system
-  is ENOSPC and no longer EIO.
+  is ENOSPC and no longer EIO. `pread` frees an address that it never got when it fails.
 - Of preopened folders with equally long names the first wins: `.`, which is for programs that do not know where they are, must
   not hide `/`.
 
@@ -29,7 +29,7 @@ OPCODES = {
     "i32.gt_s": (0x4A, ""), "i64.lt_s": (0x53, ""), "i32.add": (0x6A, ""), "i32.sub": (0x6B, ""), "i32.and": (0x71, ""), "i64.add": (0x7C, ""),
     "i64.div_u": (0x80, ""), "i64.rem_u": (0x82, ""), "i32.wrap_i64": (0xA7, ""), "i64.extend_i32_s": (0xAC, ""),
 }  # fmt: skip
-UNREACHABLE, NOP, CALL = 0x00, 0x01, 0x10
+UNREACHABLE, NOP = 0x00, 0x01
 EMPTY_BLOCK_TYPE = 0x40
 
 
@@ -216,13 +216,14 @@ class Module:
             raise SystemExit(f"{name} has {old.hex()} {body.count(old)} times and not {times}")
         self.bodies[self.place(name)] = body.replace(old, new)
 
-    def calls(self, name, callee):
-        """The machine code of a call as the linker writes it: padded, or not."""
-        index = self.function(callee)
-        short = bytes([CALL]) + unsigned(index)
-        padded = bytes([CALL]) + bytes(index >> 7 * i & 0x7F | (0x80 if i < 4 else 0) for i in range(5))
-        body = self.bodies[self.place(name)]
-        return padded if padded in body else short
+    @staticmethod
+    def padded(instruction, index):
+        """Machine code as the linker writes it: with a number of five bytes."""
+        opcode, _ = OPCODES[instruction]
+        return bytes([opcode]) + bytes(index >> 7 * i & 0x7F | (0x80 if i < 4 else 0) for i in range(5))
+
+    def call(self, name):
+        return self.padded("call", self.function(name))
 
     def write(self):
         self.code[1] = unsigned(len(self.bodies)) + b"".join(unsigned(len(body)) + body for body in self.bodies)
@@ -296,6 +297,9 @@ TO_THE_END_IF_APPENDING = f"""local.get 3
 def patch_libc(libc):
     libc.prepend("read", by_position("pread"))
     libc.prepend("write", by_position("pwrite", TO_THE_END_IF_APPENDING))
+    # `pread` frees the list of bytes that it was not given when it fails: let it be empty.
+    frame = libc.assemble("local.tee 4") + libc.padded("global.set", libc.global_("__stack_pointer"))
+    libc.replace("pread", frame, frame + libc.assemble("local.get 4\ni64.const 0\ni64.store 16"))
     # `oflag & O_APPEND` becomes false: a position is what it is, and relative to the end is relative to the end.
     flag = libc.assemble(f"i32.load8_u {FILE_FLAGS}\ni32.const {APPEND}\ni32.and")
     libc.replace("file_seek", flag, libc.assemble(f"i32.load8_u {FILE_FLAGS}\ni32.const 0\ni32.and"), times=2)
@@ -312,7 +316,7 @@ NANOSECONDS = 1_000_000_000
 
 def patch_python(python, constants):
     name = "PyErr_SetFromErrnoWithFilenameObjects"
-    call = python.calls(name, "strerror")
+    call = python.call("strerror")
     translate = f"""
         i32.const {constants["errno_table"]["address"]}
         local.get 4
@@ -362,11 +366,11 @@ def patch_python(python, constants):
     """)  # fmt: skip
     # Both ask whether a signal's handler raised. The exception is there already.
     for name, times in ("_PyMutex_LockTimed", 1), ("_queue_SimpleQueue_get_impl", 2):
-        call = python.calls(name, "Py_MakePendingCalls")
+        call = python.call("Py_MakePendingCalls")
         python.replace(name, call, python.assemble("i32.const -1") + bytes([NOP]) * (len(call) - 2), times)
     # Locks of the interpreter itself, whose waits cannot fail: only a bug gets there, and it must not loop for ever.
     name = "_PyMutex_LockTimed"
-    call = python.calls(name, "_PyParkingLot_Park")
+    call = python.call("_PyParkingLot_Park")
     body = python.bodies[python.place(name)]
     if body.count(call) != 2:
         raise SystemExit(f"{name} has other loops")

@@ -23,7 +23,7 @@ pub fn shipped() -> Vec<LanguageRuntime> {
         runtime(
             RuntimeKind::Python,
             "CPython 3.14.0",
-            "b4aba89355b93d89b6ff80e5d8e4084844d2254d5e6bb62922fabf938c4f492d",
+            "387042d379c6b8524ddbd4f5a7b7b5b5c55313cc0e86b54a6c7564d5543c2680",
             PYTHON,
         ),
         runtime(

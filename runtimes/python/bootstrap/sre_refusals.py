@@ -66,7 +66,7 @@ def no_program(name):
 
 
 def processes():
-    for name in "fork forkpty wait waitpid kill".split():
+    for name in "fork forkpty wait waitpid kill pipe".split():
         if not hasattr(os, name):
             setattr(os, name, refusal(name, "there are no processes"))
 

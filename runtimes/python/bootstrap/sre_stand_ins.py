@@ -50,9 +50,9 @@ def refused(names, what, kind=OSError):
     return {name: sre_refusals.refusal(name, what, kind) for name in names.split()}
 
 
-def refused_class(name, what, base=object):
+def refused_class(name, what):
     """A class that can be named and derived from; making an object of it raises."""
-    return type(name, (base,), {"__init__": sre_refusals.refusal(name, what)})
+    return type(name, (), {"__init__": sre_refusals.refusal(name, what)})
 
 
 def users():
@@ -151,10 +151,9 @@ def foreign_code():
         "LoadLibrary": lambda self, name: refuse_library(name),
     })  # fmt: skip
     refuse_library = sre_refusals.refusal("CDLL", what)
-    classes = {name: refused_class(name, what) for name in CTYPES_TYPES}
-    for kind in classes.values():
-        # `c_int * 3` names a type.
-        kind.__class_getitem__ = classmethod(lambda cls, _item: cls)
+    # `c_int * 3` names a type.
+    kind = type("PyCSimpleType", (type,), {"__mul__": lambda cls, _count: cls, "__rmul__": lambda cls, _count: cls})
+    classes = {name: kind(name, (), {"__init__": sre_refusals.refusal(name, what), "__module__": "ctypes"}) for name in CTYPES_TYPES}
     libraries = {name: type(name, (), {"__init__": refuse_library}) for name in "CDLL PyDLL OleDLL WinDLL".split()}
     ctypes = add("ctypes", "Foreign functions, which this Python does not have.", __path__=[], **classes, **libraries,
         ArgumentError=type("ArgumentError", (Exception,), {"__module__": "ctypes"}), LibraryLoader=loader, cdll=loader(), pydll=loader(),
@@ -169,6 +168,7 @@ def foreign_code():
 def processes():
     """What `multiprocessing` needs to be imported; making a lock or a process raises."""
     what = "there are no processes"
+    os.WNOHANG = 1
     lock = refused_class("SemLock", what)
     lock.SEM_VALUE_MAX = 2**31 - 1
     add("_multiprocessing", "Locks between processes.", SemLock=lock, flags={}, **refused("sem_unlink recv send", what))

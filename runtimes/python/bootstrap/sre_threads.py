@@ -17,6 +17,8 @@ import queue
 import threading
 import time
 
+import sre_refusals
+
 DEADLOCK = (
     "deadlock: this thread waits for something that no other thread can do "
     "(in the WebAssembly sandbox threads run one after the other)"
@@ -328,6 +330,7 @@ def install():
     # The one written in C blocks by itself.
     queue.SimpleQueue = queue._PySimpleQueue
     concurrent.futures.thread.ThreadPoolExecutor.submit = Submitted.submit
+    multiprocessing.process.BaseProcess.start = sre_refusals.refusal("start", "there are no processes")
     multiprocessing.pool.ThreadPool = ThreadPool
     for kind, name in (ThreadPool, "multiprocessing.pool"), (Result, "multiprocessing.pool"):
         kind.__module__ = name
