@@ -14,6 +14,8 @@ C library (wasi-libc, `file.c`, `read.c`, `write.c`):
 
 CPython:
 - Exceptions get Linux' error numbers, from the table of `bootstrap/sre_errors.py`.
+- Objects that are nested deeply are released in turns when the C stack runs short. CPython measures only the part of that stack
+  that is in linear memory, and releasing takes nothing of it; now it does, so that the engine's own stack does not run out first.
 - A lock that would wait for ever raises RuntimeError; there is no other thread that could release it. A wait with a time limit
   sleeps.
 """
@@ -22,11 +24,11 @@ CODE, CUSTOM, IMPORT, FUNCTION_IMPORT = 10, 0, 2, 0
 
 # Opcodes of the few instructions used here: name, code, and how the rest is encoded.
 OPCODES = {
-    "block": (0x02, "type"), "if": (0x04, "type"), "end": (0x0B, ""), "br_if": (0x0D, "u"), "return": (0x0F, ""), "call": (0x10, "u"),
+    "block": (0x02, "type"), "loop": (0x03, "type"), "if": (0x04, "type"), "end": (0x0B, ""), "br_if": (0x0D, "u"), "return": (0x0F, ""), "call": (0x10, "u"),
     "drop": (0x1A, ""), "local.get": (0x20, "u"), "local.set": (0x21, "u"), "local.tee": (0x22, "u"), "global.get": (0x23, "u"),
     "global.set": (0x24, "u"), "i32.load": (0x28, "m2"), "i32.load8_u": (0x2D, "m0"), "i64.load": (0x29, "m3"), "i32.store": (0x36, "m2"),
-    "i64.store": (0x37, "m3"), "i32.const": (0x41, "s"), "i64.const": (0x42, "s"), "i32.eqz": (0x45, ""), "i32.lt_s": (0x48, ""),
-    "i32.gt_s": (0x4A, ""), "i64.lt_s": (0x53, ""), "i32.add": (0x6A, ""), "i32.sub": (0x6B, ""), "i32.and": (0x71, ""), "i64.add": (0x7C, ""),
+    "i64.store": (0x37, "m3"), "i32.const": (0x41, "s"), "i64.const": (0x42, "s"), "i32.eqz": (0x45, ""), "i32.eq": (0x46, ""), "i32.lt_s": (0x48, ""),
+    "i32.gt_u": (0x4B, ""), "i64.lt_s": (0x53, ""), "i32.add": (0x6A, ""), "i32.sub": (0x6B, ""), "i32.and": (0x71, ""), "i64.add": (0x7C, ""),
     "i64.div_u": (0x80, ""), "i64.rem_u": (0x82, ""), "i32.wrap_i64": (0xA7, ""), "i64.extend_i32_s": (0xAC, ""),
 }  # fmt: skip
 UNREACHABLE, NOP = 0x00, 0x01
@@ -171,7 +173,9 @@ class Module:
     def assemble(self, text):
         """Machine code of instructions, one a line."""
         code = bytearray()
-        for line in text.strip().splitlines():
+        for line in text.splitlines():
+            if not line.strip():
+                continue
             name, *arguments = line.split("#")[0].split()
             opcode, form = OPCODES[name]
             code.append(opcode)
@@ -236,8 +240,13 @@ ENTRY_DATA, ENTRY_FUNCTIONS, GET_FILE = 0, 4, 20
 FILE_POSITION, FILE_FLAGS, APPEND = 8, 16, 1
 
 
+# What one call to the host moves at most, in bytes: hosts limit it, and the library copies it once more.
+CHUNK_BYTES = 1 << 20
+
+
 def by_position(function, before=""):
-    """`read` or `write` of a file in terms of `pread` or `pwrite`. Parameters: descriptor, buffer, size; locals 3 and 4 are free."""
+    """`read` or `write` of a file in terms of `pread` or `pwrite`, in chunks. Parameters: descriptor, buffer, size. Locals: the
+    file, the result of a call, how much is done, the size of a chunk."""
     return f"""
         block
           local.get 0
@@ -254,16 +263,37 @@ def by_position(function, before=""):
           i32.load {ENTRY_DATA}
           local.set 3
           {before}
-          local.get 0
-          local.get 1
-          local.get 2
-          local.get 3
-          i64.load {FILE_POSITION}
-          call {function}
-          local.tee 4
-          i32.const 0
-          i32.gt_s
-          if
+          loop
+            local.get 2
+            local.get 5
+            i32.sub
+            local.tee 6
+            i32.const {CHUNK_BYTES}
+            i32.gt_u
+            if
+              i32.const {CHUNK_BYTES}
+              local.set 6
+            end
+            local.get 0
+            local.get 1
+            local.get 5
+            i32.add
+            local.get 6
+            local.get 3
+            i64.load {FILE_POSITION}
+            call {function}
+            local.tee 4
+            i32.const 0
+            i32.lt_s
+            if                                # an error, unless something was moved before
+              local.get 5
+              if
+                local.get 5
+                return
+              end
+              i32.const -1
+              return
+            end
             local.get 3
             local.get 3
             i64.load {FILE_POSITION}
@@ -271,11 +301,32 @@ def by_position(function, before=""):
             i64.extend_i32_s
             i64.add
             i64.store {FILE_POSITION}
+            local.get 5
+            local.get 4
+            i32.add
+            local.set 5
+            local.get 4
+            i32.const {CHUNK_BYTES}
+            i32.eq
+            br_if 0
           end
-          local.get 4
+          local.get 5
           return
         end
-    """.replace("\n          \n", "\n")
+    """
+
+
+def at_most_a_chunk():
+    """`pread` and `pwrite` move less than they were asked to, which POSIX allows."""
+    return f"""
+        local.get 2
+        i32.const {CHUNK_BYTES}
+        i32.gt_u
+        if
+          i32.const {CHUNK_BYTES}
+          local.set 2
+        end
+    """
 
 
 TO_THE_END_IF_APPENDING = f"""local.get 3
@@ -297,6 +348,8 @@ TO_THE_END_IF_APPENDING = f"""local.get 3
 def patch_libc(libc):
     libc.prepend("read", by_position("pread"))
     libc.prepend("write", by_position("pwrite", TO_THE_END_IF_APPENDING))
+    for name in "pread", "pwrite":
+        libc.prepend(name, at_most_a_chunk())
     # `pread` frees the list of bytes that it was not given when it fails: let it be empty.
     frame = libc.assemble("local.tee 4") + libc.padded("global.set", libc.global_("__stack_pointer"))
     libc.replace("pread", frame, frame + libc.assemble("local.get 4\ni64.const 0\ni64.store 16"))
@@ -308,6 +361,9 @@ def patch_libc(libc):
     less_or_equal, less = b"\x4d", b"\x49"
     libc.replace("__wasilibc_find_abspath", shorter + less_or_equal, shorter + less)
 
+
+# What releasing one object counts as, in bytes of the stack in linear memory. Of that CPython leaves 112 KiB before it takes turns.
+RELEASE_STACK_BYTES = 64
 
 PARK_TIMEOUT, PARK_INTERRUPTED = -2, -3
 I32 = 0x7F
@@ -327,6 +383,15 @@ def patch_python(python, constants):
         local.set 4
     """
     python.replace(name, call, call + python.assemble(translate))
+    # `_Py_Dealloc` keeps the pointer that it found and restores it.
+    found = python.padded("global.get", python.global_("__stack_pointer")) + python.assemble("local.set 1")
+    take = f"""
+        local.get 1
+        i32.const {RELEASE_STACK_BYTES}
+        i32.sub
+        global.set __stack_pointer
+    """
+    python.replace("_Py_Dealloc", found, found + python.assemble(take))
     python.replace_body("_PyParkingLot_Park", [(1, I32)], f"""
         local.get 3                             # the time limit in nanoseconds, or -1
         i64.const 0

@@ -23,7 +23,7 @@ pub fn shipped() -> Vec<LanguageRuntime> {
         runtime(
             RuntimeKind::Python,
             "CPython 3.14.0",
-            "387042d379c6b8524ddbd4f5a7b7b5b5c55313cc0e86b54a6c7564d5543c2680",
+            "2e3e87995f816e98d0af43d9d343bc90ea64b78941a75899a8c7c2ea64dbf644",
             PYTHON,
         ),
         runtime(

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 
 text = open("data/note.json").read()
-assert text == open("/data/note.json", encoding="utf-8").read() == pathlib.Path("data/note.json").read_text()
+assert text == open("/skill/data/note.json", encoding="utf-8").read() == pathlib.Path("data/note.json").read_text()
 here = pathlib.Path(__file__).parent
 with tempfile.TemporaryDirectory() as folder:
     copy = shutil.copy("data/note.json", folder)
@@ -20,4 +20,4 @@ with tempfile.NamedTemporaryFile("w+") as file:
 os.chdir("/tmp")
 open("rel.txt", "w").write("1")
 print(json.dumps([json.loads(text)["note"], size, listed, back, os.listdir("/tmp"), os.getcwd(),
-                  sorted(os.listdir("/")), os.path.exists("data"), here.name, os.access("/data/note.json", os.R_OK)]))
+                  sorted(os.listdir("/skill")), os.path.exists("data"), here.name, os.access("/skill/data/note.json", os.R_OK)]))

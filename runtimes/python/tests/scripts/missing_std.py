@@ -1,7 +1,7 @@
 import json
 
 missing = []
-for name in ("ssl", "ctypes", "lzma", "bz2", "multiprocessing", "tkinter", "numpy"):
+for name in ("lzma", "bz2", "mmap", "tkinter", "numpy"):
     try:
         __import__(name)
     except ImportError as error:

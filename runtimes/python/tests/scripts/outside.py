@@ -3,7 +3,7 @@ import json
 
 seen = []
 for path, mode in (("/etc/passwd", "r"), ("../../etc/passwd", "r"), ("/proc/self/environ", "r"), ("data/note.json", "w"),
-                   ("new.txt", "w"), ("/scripts/helper.py", "a")):
+                   ("new.txt", "w"), ("/skill/scripts/helper.py", "a")):
     try:
         open(path, mode)
         seen.append("opened")

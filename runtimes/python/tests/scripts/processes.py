@@ -1,4 +1,4 @@
-"""No processes, no threads, no sockets: ordinary exceptions."""
+"""No processes, no sockets: ordinary exceptions."""
 import json
 import os
 import select
@@ -16,8 +16,8 @@ for name, call in {
     "run": lambda: subprocess.run(["ls"]),
     "check_output": lambda: subprocess.check_output("ls", shell=True),
     "execv": lambda: os.execv("/bin/ls", ["ls"]),
-    "thread": lambda: threading.Thread(target=print).start(),
-    "pool": lambda: ThreadPoolExecutor().submit(print),
+    "thread": lambda: threading.Thread(target=str).start(),
+    "pool": lambda: ThreadPoolExecutor().submit(str).result(),
     "socket": lambda: socket.socket(),
     "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
     "connect": lambda: socket.create_connection(("example.com", 80)),

@@ -1,3 +1,11 @@
 import threading
 
-threading.Thread(target=print).start()
+
+def fail():
+    raise ValueError("deep")
+
+
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+print('"went on"')
