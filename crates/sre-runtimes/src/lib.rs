@@ -23,7 +23,7 @@ pub fn shipped() -> Vec<LanguageRuntime> {
         runtime(
             RuntimeKind::Python,
             "CPython 3.14.0",
-            "2e3e87995f816e98d0af43d9d343bc90ea64b78941a75899a8c7c2ea64dbf644",
+            "8c5e7b4438bc5488f53bf69e28849360612a46eb2e87e419adaee4673d3faa01",
             PYTHON,
         ),
         runtime(

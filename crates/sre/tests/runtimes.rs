@@ -4,6 +4,7 @@
 //! Compiled runtimes are kept below the target folder, so that one of all test binaries compiles
 //! them, once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sre_core::{Ending, Profile, canonical_json};
+use sre_core::{Collect, Ending, Profile, canonical_json};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Call, Execution, Job, Sandbox, Stop};
+use sre_sandbox::{Call, Command, Execution, FileNode, Job, Sandbox, Stop};
 use sre_skill::{PackageLimits, Skill};
 
 /// Long enough never to decide a test.
@@ -106,6 +107,11 @@ fn skill(files: &Map<String, Value>, entrypoint: &str) -> Skill {
 }
 
 fn run(skill: &Skill, input: &Value, limits: &Map<String, Value>) -> Execution {
+    let input = canonical_json::to_vec(input);
+    execute(skill, Call::Json { input: &input }, limits)
+}
+
+fn execute(skill: &Skill, call: Call<'_>, limits: &Map<String, Value>) -> Execution {
     let mut profile = json!({
         "backend": "wasm",
         "fuel": 10_000_000_000_u64,
@@ -121,11 +127,10 @@ fn run(skill: &Skill, input: &Value, limits: &Map<String, Value>) -> Execution {
         .expect("an object")
         .extend(limits.clone());
     let profile: Profile = serde_json::from_value(profile).expect("a profile");
-    let input = canonical_json::to_vec(input);
     let job = Job {
         skill,
         entry: &skill.default_entry().expect("a program"),
-        call: Call::Json { input: &input },
+        call,
         profile: &profile,
         time_limit: PATIENCE,
         language_runtime: None,
@@ -221,6 +226,123 @@ fn run_cases(folder: &str, package: &str) {
 #[test]
 fn python_scripts_end_as_a_programmer_would_expect() {
     run_cases("python/tests", "python/tests");
+}
+
+/// A program as the command contract runs it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandCase {
+    entrypoint: String,
+    /// What the case is called where the entrypoint does not say it.
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    stdin: String,
+    /// Text of the files in the working folder at the start, by path.
+    #[serde(default)]
+    work: BTreeMap<String, String>,
+    #[serde(default)]
+    exit_code: i32,
+    #[serde(default)]
+    stdout_text: String,
+    stdout_hex: Option<String>,
+    /// Pieces of the log.
+    #[serde(default)]
+    stderr: Vec<String>,
+    /// All files of the working folder at the end: text, `{"link": target}`, or null for anything.
+    files: BTreeMap<String, Value>,
+}
+
+impl CommandCase {
+    fn run(&self, files: &Map<String, Value>) -> Execution {
+        let command = Command {
+            args: self.args.clone(),
+            env: BTreeMap::new(),
+            stdin: self.stdin.as_bytes().into(),
+            work: self
+                .work
+                .iter()
+                .map(|(path, text)| (path.as_str(), FileNode::file(text.as_bytes(), false)))
+                .collect(),
+            home: None,
+            collect: Collect::default(),
+        };
+        let skill = skill(files, &self.entrypoint);
+        execute(&skill, Call::Command(&command), &Map::new())
+    }
+
+    /// What is wrong with what it did; empty if nothing is.
+    fn complaints(&self, did: &Execution) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if did.outcome.exit_code() != Some(self.exit_code) {
+            complaints.push(format!("outcome {:?}", did.outcome));
+        }
+        let printed = self.stdout_hex.as_ref().map_or_else(
+            || self.stdout_text.clone().into_bytes(),
+            |hex| hex::decode(hex).expect("hexadecimal"),
+        );
+        let found = did.stdout.as_deref().unwrap_or_default();
+        if found != printed {
+            complaints.push(format!("printed {:?}", String::from_utf8_lossy(found)));
+        }
+        for piece in &self.stderr {
+            if !did.logs.contains(piece) {
+                complaints.push(format!("the log lacks {piece:?}"));
+            }
+        }
+        let left = did.workspace.as_ref().expect("a working folder");
+        let paths: Vec<_> = left.files.iter().map(|(path, _)| &**path).collect();
+        if !paths.iter().eq(self.files.keys()) {
+            complaints.push(format!("left {paths:?}"));
+        }
+        for (path, node) in &left.files {
+            let is_expected = match (self.files.get(&**path), node) {
+                (None | Some(Value::Null), _) => true,
+                (Some(Value::String(text)), FileNode::File { bytes, .. }) => {
+                    **bytes == *text.as_bytes()
+                }
+                (Some(link), FileNode::Link(target)) => link["link"] == **target,
+                _ => false,
+            };
+            if !is_expected {
+                complaints.push(format!("{path} is {node:?}"));
+            }
+        }
+        if !complaints.is_empty() {
+            complaints.push(format!("log: {}", did.logs));
+        }
+        complaints
+    }
+}
+
+/// Arguments, standard input and files in; exit code, raw output and the tree of files out, as the
+/// same script leaves them on Linux.
+#[test]
+fn python_scripts_run_as_commands() {
+    let folder = runtimes("python/tests");
+    let cases = std::fs::read(folder.join("commands.json")).expect("the cases");
+    let cases: Vec<CommandCase> = serde_json::from_slice(&cases).expect("cases");
+    let files = files(&folder);
+    let mut failed = String::new();
+    for case in &cases {
+        let did = case.run(&files);
+        let again = case.run(&files);
+        let mut complaints = case.complaints(&did);
+        if (did.outcome, did.resources.fuel) != (again.outcome, again.resources.fuel) {
+            complaints.push(format!("the second run: {:?}", again.outcome));
+        }
+        if !complaints.is_empty() {
+            failed += &format!(
+                "{} {}: {}\n",
+                case.entrypoint,
+                case.name,
+                complaints.join("\n    ")
+            );
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
 }
 
 #[test]
