@@ -76,7 +76,7 @@ pub struct NewOrderArgs {
 #[group(multiple = false)]
 pub struct InputArgs {
     /// Read the input from standard input
-    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true)]
+    #[arg(id = "stdin_input", value_name = "-", value_parser = ["-"], hide_possible_values = true)]
     pub stdin: Option<String>,
     /// The input: a JSON object [default: {}]
     #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
