@@ -1,18 +1,22 @@
-//! The stage itself.
+//! The commit stage over a sandbox and a store.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sre_core::{
-    Backend, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment,
-    CommitmentDigest, Digest, Engine, OrderId, OutputDigest, SkillDigest,
+    Backend, BlobDigest, COMMITMENT_FORMAT, Canonical, CommitResult, CommitStatus, Commitment,
+    CommitmentDigest, Digest, Engine, OutputDigest,
 };
 use sre_da::{Blob, Store};
-use sre_sandbox::{Execution, Executor, OwnedCall, OwnedJob, SandboxError};
+use sre_sandbox::{Command, Execution, Executor, Files, OwnedCall, OwnedJob, SandboxError};
 use sre_skill::Skill;
 
-use crate::{Commit, CommitError, CommitRequest, Committed};
+use crate::evidence::Gathered;
+use crate::{Commit, CommitError, CommitRequest, Committed, command};
+
+/// The input of a command: an empty object.
+const NO_INPUT: &[u8] = b"{}";
 
 /// Commits with a sandbox and a store.
 #[derive(Clone)]
@@ -40,63 +44,108 @@ impl Commit for Committer {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
         let CommitRequest {
             order_id,
-            skill,
-            input,
-            profile,
-            time_limit,
+            job,
+            invocation,
             slot,
         } = request;
-        let entry = Arc::new(skill.default_entry().map_err(SandboxError::from)?);
-        let engine = self
-            .executor
-            .engine(profile.backend, &skill, &entry, None)
-            .await?;
-        let job = OwnedJob {
-            skill: Arc::clone(&skill),
+        let OwnedJob {
+            skill,
             entry,
-            call: OwnedCall::Json(Arc::clone(&input)),
-            profile: Arc::clone(&profile),
-            time_limit,
-            language_runtime: None,
-        };
+            call,
+            profile,
+            ..
+        } = job.clone();
+        let backend = profile.backend;
+        let engine = self.executor.engine(backend, &skill, &entry, None).await?;
         let execution = self.executor.execute(slot, job).await?;
 
-        let mut evidence = Evidence::default();
+        let mut gathered = Gathered::default();
+        let command = match &call {
+            OwnedCall::Json(_) => None,
+            OwnedCall::Command(command) => {
+                gather_files(&mut gathered, &execution, command);
+                command::report(command, &execution, &*self.store)?
+            }
+        };
         let commitment = Commitment {
             format: COMMITMENT_FORMAT.to_owned(),
-            skill: evidence.add_skill(&skill),
-            input: evidence.add(Blob::new(input)),
-            invocation: None,
-            profile: evidence.add_value(&profile),
-            runtime: evidence.add_value(&engine),
+            skill: gathered.add_skill(&skill),
+            input: gathered.add(Blob::new(match call {
+                OwnedCall::Json(input) => input,
+                OwnedCall::Command(_) => Arc::from(NO_INPUT),
+            })),
+            invocation: invocation.as_ref().map(|invocation| invocation.digest()),
+            profile: gathered.add_value(&profile),
+            runtime: gathered.add_value(&engine),
             transcript: None,
-            outcome: evidence.add_value(&Canonical::new(execution.outcome)),
+            outcome: gathered.add_value(&Canonical::new(execution.outcome)),
         };
-        if let Some(stdout) = execution.outcome.stdout {
-            let Some(bytes) = execution.stdout.clone() else {
-                let message = "the outcome names standard output, and the run did not hand it over";
-                return Err(SandboxError::Bug(message.to_owned()).into());
-            };
-            evidence.0.push(Blob::with_digest(stdout.sha256, bytes));
-        }
-        if let Some(output) = &execution.output_canonical {
-            evidence.add::<OutputDigest>(Blob::new(output.clone()));
-        }
-        self.keep_language_runtime(profile.backend, &engine).await?;
-        let note = self.backend_note(profile.backend, &skill, &engine);
-        let mut committed = self.describe(
-            order_id,
-            profile.backend,
-            commitment,
-            execution,
-            &mut evidence,
-        );
-        committed.result.backend_note = note;
-        // If the process dies before this returns, nobody knows of the commitment: the order is
+        gather_output(&mut gathered, &execution)?;
+        self.keep_language_runtime(backend, &engine).await?;
+        let commitment = Canonical::new(commitment);
+        let commitment_hash: CommitmentDigest = gathered.add_value(&commitment);
+        // If the process dies before this returns, no record names the commitment: the order is
         // still open and runs again. After it, whatever the caller writes down can be fetched.
-        self.store.put(evidence.0).await?;
-        Ok(committed)
+        self.store.put(gathered.into_blobs()).await?;
+
+        let accept_exit = invocation.map(|invocation| invocation.accept_exit.clone());
+        let outcome = execution.outcome;
+        let error_code = outcome.error_code(accept_exit.as_ref());
+        let result_hash = outcome.output();
+        let result = CommitResult {
+            order_id,
+            result_uri: result_hash.map(|digest| self.store.uri(digest.into())),
+            result_hash,
+            execution_time_ms: u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX),
+            status: if error_code.is_none() {
+                CommitStatus::Success
+            } else {
+                CommitStatus::Failed
+            },
+            error_message: error_code.and(execution.failure.or_else(|| Some(outcome.to_string()))),
+            accept_exit,
+            commitment: commitment.into_value(),
+            commitment_hash,
+            commitment_uri: self.store.uri(commitment_hash.into()),
+            backend,
+            backend_note: self.backend_note(backend, &skill, &engine),
+            resources: execution.resources,
+            isolation: execution.isolation,
+        };
+        Ok(Committed {
+            result,
+            output: execution.output,
+            command,
+            logs: execution.logs,
+            error_code,
+        })
     }
+}
+
+/// What the program left in its folders.
+fn gather_files(gathered: &mut Gathered, execution: &Execution, command: &Command) {
+    if let Some(left) = &execution.workspace {
+        gathered.add_files(left, &command.work);
+    }
+    if let Some(left) = &execution.home {
+        gathered.add_files(left, command.home.as_ref().unwrap_or(&Files::new()));
+    }
+}
+
+/// The returned value, or what was printed.
+fn gather_output(gathered: &mut Gathered, execution: &Execution) -> Result<(), SandboxError> {
+    if let Some(output) = &execution.output_canonical {
+        let _: OutputDigest = gathered.add(Blob::new(output.clone()));
+    }
+    if let Some(stdout) = execution.outcome.stdout {
+        let bytes = execution.stdout.clone().ok_or_else(|| {
+            SandboxError::Bug(String::from(
+                "the outcome names standard output, and the run did not hand it over",
+            ))
+        })?;
+        let _: BlobDigest = gathered.add(Blob::with_digest(stdout.sha256, bytes));
+    }
+    Ok(())
 }
 
 impl Committer {
@@ -116,8 +165,8 @@ impl Committer {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// Stores the interpreter that `engine` names, once: whoever replays the order in ten years
-    /// needs exactly this one.
+    /// Stores the interpreter that `engine` names, once: a replay in ten years needs exactly this
+    /// one.
     async fn keep_language_runtime(
         &self,
         backend: Backend,
@@ -151,71 +200,5 @@ impl Committer {
         self.stored_runtimes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn describe(
-        &self,
-        order_id: OrderId,
-        backend: Backend,
-        commitment: Commitment,
-        execution: Execution,
-        evidence: &mut Evidence,
-    ) -> Committed {
-        let commitment = Canonical::new(commitment);
-        let commitment_hash: CommitmentDigest = evidence.add_value(&commitment);
-        let result_hash = execution.outcome.output();
-        let result = CommitResult {
-            order_id,
-            result_uri: result_hash.map(|digest| self.store.uri(digest.into())),
-            result_hash,
-            execution_time_ms: u64::try_from(execution.elapsed.as_millis()).unwrap_or(u64::MAX),
-            status: if result_hash.is_some() {
-                CommitStatus::Success
-            } else {
-                CommitStatus::Failed
-            },
-            error_message: execution.failure,
-            accept_exit: None,
-            commitment: commitment.into_value(),
-            commitment_hash,
-            commitment_uri: self.store.uri(commitment_hash.into()),
-            backend,
-            backend_note: None,
-            resources: execution.resources,
-            isolation: execution.isolation,
-        };
-        Committed {
-            result,
-            output: execution.output,
-            logs: execution.logs,
-            error_code: execution.outcome.error_code(None),
-        }
-    }
-}
-
-/// Blobs that a verifier will need.
-#[derive(Default)]
-struct Evidence(Vec<Blob>);
-
-impl Evidence {
-    fn add<D: From<Digest>>(&mut self, blob: Blob) -> D {
-        let digest = blob.digest().digest();
-        self.0.push(blob);
-        digest.into()
-    }
-
-    fn add_value<T, D: From<Digest>>(&mut self, value: &Canonical<T>) -> D {
-        self.add(Blob::with_digest(
-            value.address(),
-            Arc::clone(value.bytes()),
-        ))
-    }
-
-    /// The manifest and every file. Their digests were computed when the package was read.
-    fn add_skill(&mut self, skill: &Skill) -> SkillDigest {
-        let blobs = skill.blobs();
-        self.0
-            .extend(blobs.map(|(digest, bytes)| Blob::with_digest(digest, bytes)));
-        skill.digest()
     }
 }

@@ -6,10 +6,12 @@
 //! "this skill exits 3 on this input" is a result too. What kept the skill from running at all is a
 //! [`CommitError`], and nothing is committed.
 //!
-//! This crate does not replay, retry, or tell anybody.
+//! This crate does not replay, retry, or notify.
 
+mod command;
 mod committer;
 mod error;
+mod evidence;
 mod request;
 
 pub use committer::Committer;

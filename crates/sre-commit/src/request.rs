@@ -1,13 +1,11 @@
 //! What the stage takes and gives.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sre_core::{Canonical, CommitResult, ErrorCode, OrderId, Profile};
-use sre_sandbox::Slot;
-use sre_skill::Skill;
+use sre_core::{Canonical, CommandResult, CommitResult, ErrorCode, Invocation, OrderId};
+use sre_sandbox::{OwnedJob, Slot};
 
 use crate::CommitError;
 
@@ -27,14 +25,11 @@ pub trait Commit: Send + Sync {
 pub struct CommitRequest {
     /// Which order it is for.
     pub order_id: OrderId,
-    /// What to run.
-    pub skill: Arc<Skill>,
-    /// The input as canonical JSON.
-    pub input: Arc<[u8]>,
-    /// Limits, clock and seed.
-    pub profile: Arc<Canonical<Profile>>,
-    /// Wall-clock limit of the execution.
-    pub time_limit: Duration,
+    /// What to run, how to call it, and under which limits.
+    pub job: OwnedJob,
+    /// The call as it is committed, where the job is a command. It and everything it names is in
+    /// the store already: acceptance put it there.
+    pub invocation: Option<Arc<Canonical<Invocation>>>,
     /// The right to run it.
     pub slot: Slot,
 }
@@ -46,6 +41,8 @@ pub struct Committed {
     pub result: CommitResult,
     /// The skill's JSON value, if it returned one.
     pub output: Option<Value>,
+    /// What the program did as a command; `None` in the JSON contract.
+    pub command: Option<CommandResult>,
     /// The skill's standard error, capped.
     pub logs: String,
     /// Stable code of the skill's failure, if it failed.

@@ -25,7 +25,11 @@ pub struct Divergence {
 /// How two outcomes differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The first byte of the results' canonical JSON that differs; null unless both are results.
+    /// The file that differs, as the program saw it; [`Difference::STDOUT`] for standard output;
+    /// null where a returned value or the way of ending differs.
+    pub path: Option<String>,
+    /// The first byte that differs: of the file, of standard output, or of the returned values'
+    /// canonical JSON; null where there are no two of them.
     pub byte: Option<u64>,
     /// The first place that differs, as a JSON pointer (RFC 6901); null unless both are results
     /// that can be read.
@@ -34,6 +38,11 @@ pub struct Difference {
     pub committed: String,
     /// The same of the replay.
     pub replayed: String,
+}
+
+impl Difference {
+    /// The path of standard output.
+    pub const STDOUT: &str = "/dev/stdout";
 }
 
 /// Something that a guest did.

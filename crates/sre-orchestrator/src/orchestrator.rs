@@ -331,7 +331,7 @@ impl Orchestrator {
     /// durable.
     pub(crate) async fn store_inputs(&self, order: &AcceptedOrder) -> Result<(), StoreError> {
         self.skills.put(order.skill()).await?;
-        match &order.resolved {
+        match &order.attempt.resolved {
             Some(resolved) => self.store.put(resolved.new_blobs()).await,
             None => Ok(()),
         }

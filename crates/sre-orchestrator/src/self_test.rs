@@ -54,8 +54,8 @@ impl Acceptance {
             Err(_) => return Ok(SelfTest::Busy),
         };
         let job = OwnedJob {
-            entry: Arc::new(order.attempt.entry),
             skill: order.attempt.skill,
+            entry: order.attempt.entry,
             call: OwnedCall::Json(order.attempt.input),
             profile: order.attempt.profile,
             time_limit: RUN_TIME_LIMIT,

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use sre_commit::CommitRequest;
 use sre_core::{
     COMMITMENT_FORMAT, Canonical, CommitResult, Commitment, CommitmentDigest, Content, Ending,
-    Engine, InputDigest, Outcome, OutputDigest, RuntimeDigest, SkillDigest,
+    Engine, InputDigest, Invocation, Outcome, OutputDigest, RuntimeDigest, SkillDigest,
 };
+use sre_sandbox::OwnedCall;
 
 /// What a commitment says about an order whose commit stage was replaced, where the stage does not
 /// say it itself.
@@ -16,6 +17,7 @@ pub(crate) struct Claim {
     order_id: sre_core::OrderId,
     skill: SkillDigest,
     input: InputDigest,
+    invocation: Option<Arc<Canonical<Invocation>>>,
     profile: Arc<Canonical<sre_core::Profile>>,
 }
 
@@ -23,9 +25,13 @@ impl Claim {
     pub(crate) fn of(request: &CommitRequest) -> Self {
         Self {
             order_id: request.order_id.clone(),
-            skill: request.skill.digest(),
-            input: InputDigest::of(&request.input),
-            profile: Arc::clone(&request.profile),
+            skill: request.job.skill.digest(),
+            input: match &request.job.call {
+                OwnedCall::Json(input) => InputDigest::of(input),
+                OwnedCall::Command(_) => InputDigest::of(b"{}"),
+            },
+            invocation: request.invocation.clone(),
+            profile: Arc::clone(&request.job.profile),
         }
     }
 
@@ -78,7 +84,7 @@ impl Claim {
             format: COMMITMENT_FORMAT.to_owned(),
             skill: self.skill,
             input: self.input,
-            invocation: None,
+            invocation: self.invocation.as_ref().map(|call| call.digest()),
             profile: self.profile.digest(),
             runtime,
             transcript: None,
@@ -91,6 +97,7 @@ impl Claim {
             "commitment": *commitment,
             "commitment_hash": digest,
             "commitment_uri": sre_da::format_uri(digest.into()),
+            "accept_exit": self.invocation.as_ref().map(|call| &call.accept_exit),
             "backend": self.profile.backend,
             "resources": sre_core::Resources::default(),
         });

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
-use sre_commit::{Commit, CommitRequest, Committer};
+use sre_commit::{Commit, Committer};
 use sre_core::{Canonical, OrderId, OrderResult, canonical_json};
 use sre_journal::{Finality, JournalErrorKind};
 use sre_orchestrator::{AcceptedOrder, EmbeddedError, ExecuteError, Orchestrator, OrderConfig};
@@ -141,14 +141,10 @@ impl Runtime {
             let accepted = inner.accept(order).await?;
             let executor = inner.sandbox()?.executor().clone();
             let committer = Committer::new(executor.clone(), inner.store()?);
-            let request = CommitRequest {
-                order_id: accepted.order_id().clone(),
-                skill: Arc::clone(accepted.skill()),
-                input: accepted.input().into(),
-                profile: Arc::new(Canonical::new(accepted.profile().clone())),
-                time_limit: time_limit(&accepted),
-                slot: executor.slot().await?,
-            };
+            let store = inner.store()?;
+            let request = accepted
+                .commit_request(&*store, executor.slot().await?)
+                .await?;
             answer(&committer.commit_result(request).await?.result)
         })
     }

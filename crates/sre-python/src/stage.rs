@@ -235,7 +235,7 @@ impl Commit for SwitchCommit {
             return self.committer.commit_result(request).await;
         };
         let claim = Claim::of(&request);
-        let time_limit = request.time_limit;
+        let time_limit = request.job.time_limit;
         // The stage may run a guest itself, which takes a slot.
         drop(request);
         let result = match stage.run(None).await {
@@ -252,6 +252,7 @@ impl Commit for SwitchCommit {
         Ok(Committed {
             result,
             output,
+            command: None,
             logs: String::new(),
             error_code,
         })

@@ -116,7 +116,7 @@ fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
         &["predicate", "provable", "commitment", "outcome"],
         &["predicate", "provable", "commitment_hash"],
         &["predicate", "provable", "result_hash"],
-        &["predicate", "provable", "outcome", "output"],
+        &["predicate", "provable", "outcome", "result", "sha256"],
         &["predicate", "executor", "key"],
     ];
     for place in places {

@@ -67,6 +67,18 @@ fn descend(expected: &Value, actual: &Value, place: &mut String) -> Option<(Stri
     }
 }
 
+/// Some bytes for people, from `at` on: where they differ.
+pub(crate) fn shown_bytes(bytes: &[u8], at: usize) -> String {
+    const SHOWN_BYTES: usize = 40;
+    match bytes.get(at..) {
+        None | Some([]) => String::from("its end"),
+        Some(rest) => {
+            let shown = &rest[..rest.len().min(SHOWN_BYTES)];
+            format!("{:?}", String::from_utf8_lossy(shown))
+        }
+    }
+}
+
 /// A value for people: the beginning of its JSON.
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(

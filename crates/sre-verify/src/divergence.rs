@@ -2,10 +2,10 @@
 //! other, one recorded.
 
 use serde_json::Value;
-use sre_core::{Difference, Divergence, Outcome};
+use sre_core::{Difference, Divergence};
 use sre_sandbox::{CallTrace, Execution, SandboxError};
 
-use crate::difference::{Place, first_difference};
+use crate::difference::{Place, first_difference, shown_bytes};
 use crate::first_divergence::{Expected, first_contradiction};
 
 /// What the second replay gave.
@@ -15,10 +15,17 @@ pub(crate) type Recorded = Result<(Execution, Option<CallTrace>), SandboxError>;
 /// words.
 pub(crate) fn find(
     committed: Expected<'_>,
+    files: Option<Difference>,
     first: &Execution,
     second: &Recorded,
 ) -> (Divergence, String) {
-    let difference = difference(committed, first);
+    // Where what was printed or the end differs, that says more than what followed from it.
+    let difference = match (difference(committed, first), files) {
+        (difference, Some(files)) if difference.byte.is_none() && ended_alike(committed, first) => {
+            files
+        }
+        (difference, _) => difference,
+    };
     let repeated = second
         .as_ref()
         .ok()
@@ -68,6 +75,11 @@ pub(crate) fn find(
     (divergence, words)
 }
 
+/// Whether the program ended in the same way, so that only what it left can differ.
+fn ended_alike(committed: Expected<'_>, replayed: &Execution) -> bool {
+    committed.outcome.ending == replayed.outcome.ending
+}
+
 fn in_words(divergence: &Divergence, second: &Recorded) -> String {
     let mut words = format!(
         "{}; {}",
@@ -110,67 +122,84 @@ fn event_in_words(divergence: &Divergence) -> String {
 
 fn difference_in_words(difference: &Difference) -> String {
     let Difference {
+        path,
         byte,
         pointer,
         committed,
         replayed,
     } = difference;
-    let Some(byte) = byte else {
-        return format!(
-            "the replay ended differently: committed \"{committed}\", replayed \"{replayed}\""
-        );
+    let what = match path.as_deref() {
+        Some(Difference::STDOUT) => String::from("standard output"),
+        Some(path) => format!("the file {path}"),
+        None => String::from("the returned value's canonical JSON"),
     };
-    let place = pointer.as_ref().map_or_else(String::new, |pointer| {
-        let place = if pointer.is_empty() {
-            "the whole value"
+    let Some(byte) = byte else {
+        let what = if path.is_some() {
+            format!("{what} differs")
         } else {
-            pointer
+            String::from("the replay ended differently")
         };
-        format!(", at {place}: committed {committed}, replayed {replayed}")
-    });
-    format!(
-        "the replay returned another value: the canonical JSON differs from byte {byte} on{place}"
-    )
+        return format!("{what}: committed \"{committed}\", replayed \"{replayed}\"");
+    };
+    let place = match pointer.as_deref() {
+        Some("") => ", at the whole value",
+        Some(pointer) => &format!(", at {pointer}"),
+        None => "",
+    };
+    format!("{what} differs from byte {byte} on{place}: committed {committed}, replayed {replayed}")
 }
 
 fn difference(claimed: Expected<'_>, replayed: &Execution) -> Difference {
-    let in_words = |outcome: &Outcome| outcome.to_string();
-    let (Some(expected), Some(actual)) = (claimed.output, &replayed.output_canonical) else {
-        let (committed, replayed) = (in_words(claimed.outcome), in_words(&replayed.outcome));
+    if let (Some(expected), Some(actual)) = (claimed.output, &replayed.output_canonical) {
+        return of_values(expected, actual);
+    }
+    if let (Some(expected), Some(actual)) = (claimed.stdout, &replayed.stdout)
+        && *expected != **actual
+    {
+        let at = first_byte(expected, actual);
         return Difference {
-            byte: None,
+            path: Some(Difference::STDOUT.to_owned()),
+            byte: Some(at as u64),
             pointer: None,
-            committed,
-            replayed,
+            committed: shown_bytes(expected, at),
+            replayed: shown_bytes(actual, at),
         };
-    };
-    let byte = expected
-        .iter()
-        .zip(actual)
-        .take_while(|(a, b)| a == b)
-        .count() as u64;
+    }
+    Difference {
+        path: None,
+        byte: None,
+        pointer: None,
+        committed: claimed.outcome.to_string(),
+        replayed: replayed.outcome.to_string(),
+    }
+}
+
+/// How two returned values differ.
+fn of_values(expected: &[u8], actual: &[u8]) -> Difference {
+    let at = first_byte(expected, actual);
     let values = [expected, actual].map(serde_json::from_slice::<Value>);
     let place = match values {
         [Ok(expected), Ok(actual)] => first_difference(&expected, &actual),
         // The committed bytes may be anything.
         _ => None,
     };
-    match place {
+    let (pointer, committed, replayed) = match place {
         Some(Place {
             pointer,
             expected,
             actual,
-        }) => Difference {
-            byte: Some(byte),
-            pointer: Some(pointer),
-            committed: expected,
-            replayed: actual,
-        },
-        None => Difference {
-            byte: Some(byte),
-            pointer: None,
-            committed: in_words(claimed.outcome),
-            replayed: in_words(&replayed.outcome),
-        },
+        }) => (Some(pointer), expected, actual),
+        None => (None, shown_bytes(expected, at), shown_bytes(actual, at)),
+    };
+    Difference {
+        path: None,
+        byte: Some(at as u64),
+        pointer,
+        committed,
+        replayed,
     }
+}
+
+fn first_byte(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }

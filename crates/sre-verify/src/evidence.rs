@@ -230,7 +230,7 @@ pub(crate) fn output(
         ));
     }
     let success = claim.status == CommitStatus::Success;
-    if success != claim.result_hash.is_some() {
+    if success != outcome.is_success(claim.accept_exit.as_ref()) {
         return Err(Finding::tampered(
             "the claimed status is not the committed outcome's",
         ));

@@ -8,16 +8,20 @@
 //! It shares the sandbox with the executor and nothing else. It does not depend on the commit
 //! stage, the orchestrator or the service, so anyone can check.
 
+mod call;
+mod chain;
 mod difference;
 mod divergence;
 mod evidence;
 mod expectation;
+mod files;
 mod first_divergence;
 mod limits;
 mod report;
 mod request;
 mod verifier;
 
+pub use chain::{Chain, ChainLink, Folder};
 pub use limits::ReplayLimits;
 pub use request::{Verify, VerifyRequest};
 pub use verifier::Verifier;

@@ -1,4 +1,4 @@
-//! The stage itself.
+//! The verify stage over a sandbox and a store.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,18 +8,19 @@ use async_trait::async_trait;
 use lru::LruCache;
 use serde_json::Value;
 use sre_core::{
-    Backend, Canonical, CheckStatus, Digest, Engine, Method, Outcome, OutputDigest, Profile,
-    RuntimeDigest, SkillDigest, Verdict, VerifyResult, canonical_json,
+    Backend, Canonical, CheckStatus, CommitResult, Digest, Engine, Method, Outcome, OutputDigest,
+    Profile, RuntimeDigest, SkillDigest, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::Store;
-use sre_sandbox::{ErrorKind, Execution, Executor, OwnedCall, OwnedJob};
+use sre_sandbox::{ErrorKind, Execution, Executor, OwnedJob};
 use sre_skill::Skill;
 
+use crate::call::{self, CommittedCall};
 use crate::divergence::{self, Recorded};
 use crate::evidence::{self, Fetched};
 use crate::first_divergence::Expected;
 use crate::report::{Finding, Report};
-use crate::{ReplayLimits, Verify, VerifyRequest};
+use crate::{ReplayLimits, Verify, VerifyRequest, files};
 
 /// Skills and engines kept in memory after they were fetched and checked. They are addressed by
 /// content: what was right once stays right.
@@ -27,6 +28,16 @@ const CHECKED_LIMIT: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
 /// Least wall-clock time a replay gets, however short the profile's limit: this host may be slower.
 const REPLAY_TIME_FLOOR: Duration = Duration::from_secs(10);
+
+/// What is committed of one run.
+struct CommittedRun {
+    skill: Arc<Skill>,
+    call: CommittedCall,
+    profile: Canonical<Profile>,
+    engine: Arc<Canonical<Engine>>,
+    outcome: Canonical<Outcome>,
+    stdout: Option<Arc<[u8]>>,
+}
 
 /// Verifies with a sandbox and a store.
 pub struct Verifier {
@@ -57,6 +68,10 @@ impl Verifier {
     #[must_use]
     pub fn with_limits(self, limits: ReplayLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever
@@ -104,6 +119,9 @@ impl Verifier {
             "input",
             fetched.input(commitment.input, self.limits.input_bytes),
         )?;
+        let call = self
+            .committed_call(&fetched, claim, &skill, input, report)
+            .await?;
         let profile: Canonical<Profile> = report.check("profile", fetched.profile(claim))?;
         let engine = report.check("runtime", self.engine(commitment.runtime).await)?;
         let outcome: Canonical<Outcome> =
@@ -114,44 +132,73 @@ impl Verifier {
         if let Some(reported) = &request.reported_output {
             report.check("reported_output", reported_output(reported, &outcome))?;
         }
+        if commitment.transcript.is_some() {
+            let message = "it used a recorded network, which this version cannot replay";
+            return Err(Finding::new(Verdict::Unverifiable, message));
+        }
 
-        if !skill.manifest().annotations.is_repeatable() {
+        // In WebAssembly a run repeats itself whatever its author says; an author must not be able
+        // to switch the check off.
+        let is_repeatable = skill.manifest().annotations.is_repeatable();
+        if profile.backend != Backend::Wasm && !is_repeatable {
             let reason = String::from(
-                "the skill declares itself not repeatable (idempotentHint or openWorldHint)",
+                "the native skill declares itself not repeatable (idempotentHint or openWorldHint)",
             );
             report.record("replay", CheckStatus::Skipped, Some(reason));
             report.actual(hash_of(&outcome));
             return Ok(Verdict::HashOnly);
         }
-        let replayed = self
-            .replay(skill, input, profile, &engine, (&outcome, stdout), report)
-            .await;
+        let run = CommittedRun {
+            skill,
+            call,
+            profile,
+            engine,
+            outcome,
+            stdout,
+        };
+        let replayed = self.replay(run, report).await;
         report.check("replay", replayed)?;
         Ok(Verdict::Matched)
     }
 
-    async fn replay(
+    /// How the program was called.
+    async fn committed_call(
         &self,
-        skill: Arc<Skill>,
+        fetched: &Fetched,
+        claim: &CommitResult,
+        skill: &Skill,
         input: Arc<[u8]>,
-        profile: Canonical<Profile>,
-        committed_engine: &Engine,
-        (committed, stdout): (&Outcome, Option<Arc<[u8]>>),
         report: &mut Report,
-    ) -> Result<(), Finding> {
+    ) -> Result<CommittedCall, Finding> {
+        let invocation = call::invocation(fetched, claim);
+        let Some(invocation) = invocation.transpose() else {
+            return call::json(skill, input);
+        };
+        let invocation = report.check("invocation", invocation)?;
+        let command = call::command(&*self.store, skill, &invocation, &self.limits).await;
+        report.check("inputs", command)
+    }
+
+    async fn replay(&self, run: CommittedRun, report: &mut Report) -> Result<(), Finding> {
+        let CommittedRun {
+            skill,
+            call: CommittedCall { entry, call },
+            profile,
+            engine: committed_engine,
+            outcome: committed,
+            stdout,
+        } = run;
         let unverifiable = |message: String| Finding::new(Verdict::Unverifiable, message);
         self.limits.admit(&profile)?;
         let language_runtime = self
-            .language_runtime(profile.backend, committed_engine)
+            .language_runtime(profile.backend, &committed_engine)
             .await?;
-        let entry = skill.default_entry();
-        let entry = Arc::new(entry.map_err(|error| unverifiable(error.to_string()))?);
         let own_engine = self
             .executor
             .engine(profile.backend, &skill, &entry, language_runtime)
             .await
             .map_err(|error| unverifiable(error.to_string()))?;
-        let same_engine = **own_engine == *committed_engine;
+        let same_engine = **own_engine == **committed_engine;
         let slot = self
             .executor
             .slot()
@@ -162,7 +209,7 @@ impl Verifier {
         let job = OwnedJob {
             skill,
             entry,
-            call: OwnedCall::Json(input),
+            call,
             profile: Arc::new(profile),
             time_limit,
             language_runtime,
@@ -188,15 +235,16 @@ impl Verifier {
             Some(output) => self.store.get(output.into()).await.ok(),
             None => None,
         };
+        let files = files::first_difference(&*self.store, &committed, execution).await;
         let expected = Expected {
-            outcome: committed,
+            outcome: &committed,
             output: output.as_deref(),
             stdout: stdout.as_deref(),
             whose: "the committed",
             is: "is committed",
         };
-        let (divergence, words) =
-            divergence::find(expected, execution, &self.replay_recorded(job).await);
+        let recorded = self.replay_recorded(job).await;
+        let (divergence, words) = divergence::find(expected, files, execution, &recorded);
         let repeated = divergence.repeated;
         report.divergence = Some(Box::new(divergence));
         if repeated == Some(false) {
@@ -211,7 +259,7 @@ impl Verifier {
         )))
     }
 
-    /// The same once more, with a record of what the guest tells its host. Only who diverged pays
+    /// The same once more, with a record of what the guest tells its host. Only a divergence pays
     /// for it.
     async fn replay_recorded(&self, job: OwnedJob) -> Recorded {
         let slot = self.executor.slot().await?;

@@ -19,7 +19,7 @@ use sre_core::{
     Resources, Verdict, VerifyResult, canonical_json,
 };
 use sre_da::{Blob, Store, StoreError, parse_uri};
-use sre_sandbox::{Execution, Executor, SandboxError, judge};
+use sre_sandbox::{Execution, Executor, OwnedCall, OwnedJob, SandboxError, judge};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
 /// A store whose contents a test can take away or swap, and what it was asked for.
@@ -101,10 +101,15 @@ async fn honest() -> Case {
     let executor = executor(1, 0, "1");
     let request = CommitRequest {
         order_id: "case".parse().expect("an id"),
-        skill: skill(),
-        input: b"{}".as_slice().into(),
-        profile: profile(),
-        time_limit: Duration::from_secs(1),
+        job: OwnedJob {
+            skill: skill(),
+            entry: Arc::new(skill().default_entry().expect("a program")),
+            call: OwnedCall::Json(b"{}".as_slice().into()),
+            profile: profile(),
+            time_limit: Duration::from_secs(1),
+            language_runtime: None,
+        },
+        invocation: None,
         slot: executor.slot().await.expect("a slot"),
     };
     let committer = Committer::new(executor, Arc::clone(&store) as Arc<dyn Store>);
@@ -191,6 +196,7 @@ async fn an_honest_claim_is_matched_with_every_check_listed() {
         "runtime",
         "outcome",
         "output",
+        "stdout",
         "reported_output",
         "replay",
     ];
@@ -412,15 +418,15 @@ async fn of_a_skill_that_is_too_large_no_file_is_fetched() {
     let digest = large.digest();
     // Said to be as large as it is, a part of that, and many small ones.
     for (size, count, verdict) in [
-        (1 << 20, 17, Verdict::Unverifiable),
-        (1, 17, Verdict::Tampered),
-        (1, 513, Verdict::Unverifiable),
+        (1 << 20, 65, Verdict::Unverifiable),
+        (1, 65, Verdict::Tampered),
+        (1, 10_001, Verdict::Unverifiable),
     ] {
         let mut case = honest().await;
         case.store.put(vec![large.clone()]).await.expect("stored");
         let mut manifest = case.stored(case.claim.commitment.skill).await;
         let files = (0..count).map(|n| {
-            json!({ "path": format!("file-{n:04}"), "size": size, "executable": false, "sha256": digest.to_string() })
+            json!({ "path": format!("file-{n:05}"), "size": size, "executable": false, "sha256": digest.to_string() })
         });
         manifest["files"] = files.collect();
         let manifest = canonical_json::to_vec(&manifest);

@@ -19,7 +19,9 @@ use sre_core::{
 };
 use sre_da::{Blob, LocalStore, LocalStoreOptions, Store};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Call, CallTrace, Execution, Executor, Job, Sandbox, SandboxError, Stop};
+use sre_sandbox::{
+    Call, CallTrace, Execution, Executor, Job, OwnedCall, OwnedJob, Sandbox, SandboxError, Stop,
+};
 use sre_skill::{Entry, PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 use tempfile::TempDir;
@@ -98,10 +100,15 @@ impl Case {
         let stdout = account.expect("an account").printed;
         let request = CommitRequest {
             order_id: "case".parse().expect("an id"),
-            skill,
-            input: b"{}".as_slice().into(),
-            profile: Arc::new(Canonical::new(profile)),
-            time_limit: Duration::from_secs(300),
+            job: OwnedJob {
+                entry: Arc::new(skill.default_entry().expect("a program")),
+                skill,
+                call: OwnedCall::Json(b"{}".as_slice().into()),
+                profile: Arc::new(Canonical::new(profile)),
+                time_limit: Duration::from_secs(300),
+                language_runtime: None,
+            },
+            invocation: None,
             slot: executor.slot().await.expect("a slot"),
         };
         let committed = Committer::new(executor, Arc::clone(&store))

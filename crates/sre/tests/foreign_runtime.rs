@@ -10,7 +10,7 @@ use sre_commit::{Commit, CommitRequest, Committer};
 use sre_core::{Canonical, CommitResult, Digest, Profile, RuntimeKind, Verdict, VerifyResult};
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
-use sre_sandbox::{Executor, LanguageRuntime, Sandbox};
+use sre_sandbox::{Executor, LanguageRuntime, OwnedCall, OwnedJob, Sandbox};
 use sre_skill::{PackageLimits, Skill};
 use sre_verify::{Verifier, Verify, VerifyRequest};
 
@@ -40,12 +40,19 @@ async fn commit(executor: &Executor, store: &Arc<dyn Store>) -> CommitResult {
         "random_seed": "00".repeat(32),
     }))
     .expect("a profile");
+    let skill = Skill::from_object(&package, &PackageLimits::default()).expect("a skill");
+    let skill = Arc::new(skill);
     let request = CommitRequest {
         order_id: "one".parse().expect("an id"),
-        skill: Arc::new(Skill::from_object(&package, &PackageLimits::default()).expect("a skill")),
-        input: b"{}".as_slice().into(),
-        profile: Arc::new(Canonical::new(profile)),
-        time_limit: Duration::from_secs(300),
+        job: OwnedJob {
+            entry: Arc::new(skill.default_entry().expect("a program")),
+            skill,
+            call: OwnedCall::Json(b"{}".as_slice().into()),
+            profile: Arc::new(Canonical::new(profile)),
+            time_limit: Duration::from_secs(300),
+            language_runtime: None,
+        },
+        invocation: None,
         slot: executor.slot().await.expect("a slot"),
     };
     Committer::new(executor.clone(), Arc::clone(store))

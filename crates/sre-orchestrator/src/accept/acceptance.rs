@@ -68,10 +68,12 @@ impl Acceptance {
             None => None,
         };
         let entry = match &invocation {
-            Some(invocation) => invocation.entry.clone(),
-            None => skill
-                .default_entry()
-                .map_err(|error| field("skill_package.runtime", error.to_string()))?,
+            Some(invocation) => Arc::clone(&invocation.entry),
+            None => Arc::new(
+                skill
+                    .default_entry()
+                    .map_err(|error| field("skill_package.runtime", error.to_string()))?,
+            ),
         };
         let attempt_time = seconds(
             "timeout_seconds",
@@ -130,6 +132,7 @@ impl Acceptance {
             },
             has_callback: config.callback_url.is_some(),
             trace: None,
+            resolved: invocation.map(Arc::new),
         };
         Ok(AcceptedOrder {
             attempt,
@@ -137,7 +140,6 @@ impl Acceptance {
             callback_url: config.callback_url,
             priority: config.priority,
             request,
-            resolved: invocation.map(Arc::new),
         })
     }
 

@@ -15,16 +15,15 @@ impl Acceptance {
     pub(super) async fn prepared_backend(
         &self,
         skill: &Arc<Skill>,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         sandbox: &SandboxConfig,
     ) -> Result<Backend, AcceptError> {
         let choice = sandbox.backend.unwrap_or_default();
         let kind = entry.kind;
         let first = self.backend(kind, choice)?;
-        let entry = Arc::new(entry.clone());
         let prepared = self
             .executor
-            .prepare(first, Arc::clone(skill), Arc::clone(&entry))
+            .prepare(first, Arc::clone(skill), Arc::clone(entry))
             .await;
         let may_fall_back =
             choice == BackendChoice::Auto && kind != RuntimeKind::Wasm && first == Backend::Wasm;
@@ -36,7 +35,7 @@ impl Acceptance {
             {
                 tracing::info!(%error, "the skill cannot run in WebAssembly and goes to the jail");
                 self.executor
-                    .prepare(Backend::Native, Arc::clone(skill), entry)
+                    .prepare(Backend::Native, Arc::clone(skill), Arc::clone(entry))
                     .await
                     .map(|()| Backend::Native)
             }

@@ -25,8 +25,6 @@ pub struct AcceptedOrder {
     pub(crate) callback_url: Option<Url>,
     pub(crate) priority: i32,
     pub(crate) request: Digest,
-    /// What the invocation brought with it; must be stored before the order is recorded.
-    pub(crate) resolved: Option<Arc<Resolved>>,
 }
 
 /// What an attempt needs of an order, whether it was accepted a moment ago or acquired from the
@@ -36,7 +34,7 @@ pub(crate) struct AttemptOrder {
     pub(crate) order_id: OrderId,
     pub(crate) skill: Arc<Skill>,
     /// What is started.
-    pub(crate) entry: Entry,
+    pub(crate) entry: Arc<Entry>,
     pub(crate) input: Arc<[u8]>,
     /// How it is called; `None` in the JSON contract.
     pub(crate) invocation: Option<Arc<Canonical<Invocation>>>,
@@ -47,6 +45,9 @@ pub(crate) struct AttemptOrder {
     /// Whether its result goes to a callback, so that the courier is to be woken.
     pub(crate) has_callback: bool,
     pub(crate) trace: Option<TraceParent>,
+    /// What the invocation brought with it, where the order was accepted by this process a moment
+    /// ago. It must be stored before the order is recorded.
+    pub(crate) resolved: Option<Arc<Resolved>>,
 }
 
 /// Which failures are tried again.
@@ -99,7 +100,7 @@ impl ExecutionSpec {
         };
         Ok(AttemptOrder {
             order_id: acquired.lease.order_id().clone(),
-            entry: entry.map_err(|error| damaged(acquired, error))?,
+            entry: Arc::new(entry.map_err(|error| damaged(acquired, error))?),
             skill,
             input: Arc::clone(&acquired.input),
             invocation: invocation.map(|invocation| Arc::new(Canonical::new(invocation))),
@@ -109,6 +110,7 @@ impl ExecutionSpec {
             retries: self.retries,
             has_callback: acquired.has_callback,
             trace: acquired.trace.as_ref().and_then(|trace| trace.parse().ok()),
+            resolved: None,
         })
     }
 }

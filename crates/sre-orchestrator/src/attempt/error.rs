@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sre_commit::CommitError;
 use sre_core::{ErrorCode, OrderStatus};
+use sre_da::StoreError;
 use sre_sandbox::{ErrorKind, SandboxError};
 
 use crate::accept::RetryPolicy;
@@ -16,6 +17,10 @@ pub(super) enum AttemptError {
     Timeout(Duration),
     Commit(CommitError),
     Skill(SkillCacheError),
+    /// What the invocation names cannot be read.
+    Load(StoreError),
+    /// What the invocation names is not what it should be.
+    Inputs(String),
     Unreadable(JournalError),
     Cancelled,
     Panicked,
@@ -27,6 +32,12 @@ impl From<CommitError> for AttemptError {
             CommitError::Sandbox(SandboxError::Timeout(limit)) => Self::Timeout(limit),
             other => Self::Commit(other),
         }
+    }
+}
+
+impl From<StoreError> for AttemptError {
+    fn from(error: StoreError) -> Self {
+        Self::Load(error)
     }
 }
 
@@ -42,6 +53,8 @@ impl std::fmt::Display for AttemptError {
             }
             Self::Commit(error) => error.fmt(f),
             Self::Skill(error) => write!(f, "the skill cannot be loaded: {error}"),
+            Self::Load(error) => write!(f, "the inputs cannot be loaded: {error}"),
+            Self::Inputs(message) => write!(f, "the inputs cannot be used: {message}"),
             Self::Unreadable(error) => error.fmt(f),
             Self::Cancelled => f.write_str("the order was cancelled"),
             Self::Panicked => f.write_str("bug: the attempt panicked"),
@@ -56,8 +69,8 @@ impl AttemptError {
         match self {
             Self::Timeout(_) => policy.retry_on_timeout,
             Self::Skill(error) => error.is_retryable(),
-            Self::Unreadable(_) | Self::Cancelled | Self::Panicked => false,
-            Self::Commit(CommitError::Store(error)) => error.is_retryable(),
+            Self::Inputs(_) | Self::Unreadable(_) | Self::Cancelled | Self::Panicked => false,
+            Self::Load(error) | Self::Commit(CommitError::Store(error)) => error.is_retryable(),
             Self::Commit(CommitError::Sandbox(error)) => error.kind() == ErrorKind::Unavailable,
             Self::Commit(CommitError::Stage(_)) => true,
         }
@@ -73,9 +86,11 @@ impl AttemptError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Timeout(_) => ErrorCode::Timeout,
-            Self::Skill(_) | Self::Commit(CommitError::Store(_)) => ErrorCode::StoreFailed,
+            Self::Skill(_) | Self::Load(_) | Self::Commit(CommitError::Store(_)) => {
+                ErrorCode::StoreFailed
+            }
             Self::Cancelled => ErrorCode::Cancelled,
-            Self::Unreadable(_) | Self::Panicked => ErrorCode::Internal,
+            Self::Inputs(_) | Self::Unreadable(_) | Self::Panicked => ErrorCode::Internal,
             Self::Commit(CommitError::Stage(_)) => ErrorCode::StageFailed,
             Self::Commit(CommitError::Sandbox(error)) => match error.kind() {
                 ErrorKind::Rejected => ErrorCode::SkillRejected,

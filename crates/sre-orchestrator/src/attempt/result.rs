@@ -19,6 +19,7 @@ pub(super) fn finished(
     let Committed {
         result,
         output,
+        command,
         logs,
         error_code,
     } = committed;
@@ -49,7 +50,7 @@ pub(super) fn finished(
         error_message,
         error_code,
         output,
-        command: None,
+        command,
         attempts,
         logs,
     }

@@ -1,14 +1,14 @@
 //! The stages of an attempt, in their order, each seen by tracing and metrics.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use sre_commit::{CommitRequest, Committed};
+use sre_commit::Committed;
 use sre_core::VerifyResult;
 use sre_sandbox::Slot;
 use sre_verify::VerifyRequest;
 
 use super::AttemptError;
+use super::call::{call, request};
 use crate::TraceParent;
 use crate::accept::AttemptOrder;
 use crate::meter::MeteredStage;
@@ -63,15 +63,17 @@ impl Orchestrator {
         slot: Slot,
         trace: Option<&TraceParent>,
     ) -> Result<Committed, AttemptError> {
-        let request = CommitRequest {
-            order_id: order.order_id.clone(),
-            skill: Arc::clone(&order.skill),
-            input: Arc::clone(&order.input),
-            profile: Arc::clone(&order.profile),
-            time_limit: order.execution_time.min(order.attempt_time),
-            slot,
-        };
         let mut seen = self.see(MeteredStage::Commit, order, trace);
+        // With a slot: there are few of them, and a call may be large.
+        let call = match call(order, &*self.store).await {
+            Ok(call) => call,
+            Err(failure) => {
+                seen.span.fail(&failure);
+                seen.end(true);
+                return Err(failure);
+            }
+        };
+        let request = request(order, call, slot);
         // When the time is up the future is dropped, which stops the guest.
         let committed =
             tokio::time::timeout(order.attempt_time, self.commit.commit_result(request))

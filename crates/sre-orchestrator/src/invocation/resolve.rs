@@ -22,7 +22,7 @@ pub(crate) struct Resolved {
     /// What is committed.
     pub(crate) invocation: Arc<Canonical<Invocation>>,
     /// What is started.
-    pub(crate) entry: Entry,
+    pub(crate) entry: Arc<Entry>,
     /// Bytes and files of the folders together.
     pub(crate) files_bytes: u64,
     /// What the order brought with it. It must be stored before the order is recorded.
@@ -97,7 +97,7 @@ pub(crate) async fn resolve(
         .insert(invocation.address(), Arc::clone(invocation.bytes()));
     Ok(Resolved {
         invocation,
-        entry,
+        entry: Arc::new(entry),
         files_bytes: reader.bytes,
         brought: reader.brought,
     })

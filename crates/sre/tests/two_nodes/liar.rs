@@ -32,7 +32,10 @@ struct Liar {
 #[async_trait]
 impl Commit for Liar {
     async fn commit_result(&self, request: CommitRequest) -> Result<Committed, CommitError> {
-        let (id, profile) = (request.order_id.to_string(), Arc::clone(&request.profile));
+        let (id, profile) = (
+            request.order_id.to_string(),
+            Arc::clone(&request.job.profile),
+        );
         let mut committed = self.honest.commit_result(request).await?;
         let commitment = &mut committed.result.commitment;
         match id.as_str() {
