@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sre_commit::Commit;
-use sre_core::{OrderId, OrderResult};
+use sre_core::{BlobDigest, CommandResult, OrderId, OrderResult};
 use sre_da::{Store, StoreError};
 use sre_sandbox::Executor;
 use sre_verify::Verify;
@@ -18,11 +18,12 @@ use tracing::Instrument;
 use crate::attempt::Ended;
 use crate::callback::{Callback, Courier, Schedule};
 use crate::fair_gate::FairGate;
+use crate::invocation::StoredInputs;
 use crate::listeners::Listeners;
 use crate::meter::{Meter, NoMeter};
 use crate::skill_cache::SkillCache;
 use crate::{AcceptedOrder, Tracing};
-use sre_journal::{Accepted, AcquirePolicy, Backoff, Journal, JournalError};
+use sre_journal::{Accepted, AcquirePolicy, Backoff, Journal, JournalError, Lease};
 
 /// Runs accepted orders. Built from its parts, each of which can be another.
 pub struct Orchestrator {
@@ -335,6 +336,58 @@ impl Orchestrator {
             Some(resolved) => self.store.put(resolved.new_blobs()).await,
             None => Ok(()),
         }
+    }
+
+    /// What the orders of `submitter` may refer to; `None` for the operator, who may use everything.
+    #[must_use]
+    pub fn inputs(&self, submitter: Option<String>) -> StoredInputs {
+        StoredInputs::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.journal),
+            submitter,
+        )
+    }
+
+    /// Lets the submitter use what its order brought with it in later orders.
+    pub(crate) async fn record_inputs(
+        &self,
+        order: &AcceptedOrder,
+        submitter: &str,
+    ) -> Result<(), JournalError> {
+        let Some(resolved) = &order.attempt.resolved else {
+            return Ok(());
+        };
+        let brought = resolved.brought.iter();
+        let blobs = brought.map(|(digest, bytes)| (*digest, bytes.len() as u64));
+        self.journal.record_upload(submitter, blobs.collect()).await
+    }
+
+    /// Lets the submitter use what its order left in later orders.
+    pub(crate) async fn record_outputs(
+        &self,
+        lease: &Lease,
+        command: &CommandResult,
+    ) -> Result<(), JournalError> {
+        // The operator's own orders may use everything anyway.
+        if lease.submitter() == LOCAL {
+            return Ok(());
+        }
+        let CommandResult {
+            stdout,
+            files,
+            tree,
+            home_tree,
+            ..
+        } = command;
+        let mut blobs: Vec<(BlobDigest, u64)> = vec![(stdout.sha256, stdout.size)];
+        blobs.extend(
+            files
+                .iter()
+                .filter_map(|file| Some((file.sha256?, file.size?))),
+        );
+        let trees = [Some(*tree), *home_tree].into_iter().flatten();
+        blobs.extend(trees.map(|tree| (tree.into(), 0)));
+        self.journal.record_upload(lease.submitter(), blobs).await
     }
 
     /// Waits for the result of an order that another worker has.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sre_commit::{CommitError, CommitRequest};
-use sre_core::{BlobDigest, Invocation, Tree, TreeDigest};
+use sre_core::{BlobDigest, Content, Invocation, Tree, TreeDigest};
 use sre_da::{Store, StoreError};
 use sre_sandbox::{Command, Files, OwnedCall, OwnedJob, Slot};
 
@@ -86,10 +86,12 @@ impl Source<'_> {
             Some(home) => Some(self.tree(home).await?),
             None => None,
         };
-        let mut wanted: Vec<BlobDigest> = vec![invocation.stdin.sha256];
-        wanted.extend(work.blobs());
-        wanted.extend(home.iter().flat_map(Tree::blobs));
-        self.fetch(wanted).await?;
+        let mut contents: Vec<Content> = vec![invocation.stdin];
+        contents.extend(work.contents());
+        contents.extend(home.iter().flat_map(Tree::contents));
+        self.fetch(contents.iter().map(|content| content.sha256).collect())
+            .await?;
+        self.check_sizes(&contents)?;
         let files = |tree: &Tree| {
             Files::from_tree(tree, |digest| self.known(digest))
                 .map_err(|digest| StoreError::NotFound { digest })
@@ -118,6 +120,19 @@ impl Source<'_> {
             let answers = self.store.get_many(batch).await;
             for (digest, bytes) in batch.iter().zip(answers) {
                 self.fetched.insert(*digest, bytes?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The limits were applied to the sizes that trees say. A tree that was uploaded may say wrong
+    /// ones.
+    fn check_sizes(&self, contents: &[Content]) -> Result<(), AttemptError> {
+        for Content { sha256, size } in contents {
+            let found = self.known(*sha256).map_or(0, |bytes| bytes.len() as u64);
+            if found != *size {
+                let message = format!("{sha256} has {found} bytes, and its tree says {size}");
+                return Err(AttemptError::Inputs(message));
             }
         }
         Ok(())

@@ -67,6 +67,10 @@ impl Orchestrator {
                     committed,
                     verification,
                 );
+                // Before the result is there: an order that follows it may come at once.
+                if let Some(command) = &result.command {
+                    self.record_outputs(&lease, command).await?;
+                }
                 self.finish(order.profile.backend, lease, result).await
             }
             Err(failure) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sre_core::{BlobDigest, OrderId, TreeDigest};
+use sre_core::{BlobDigest, OrderId};
 use sre_da::{Store, StoreError};
 use sre_journal::{Journal, JournalError};
 
@@ -25,7 +25,14 @@ pub trait Inputs: Send + Sync {
     /// [`InputsError`].
     async fn blob(&self, digest: BlobDigest) -> Result<Arc<[u8]>, InputsError>;
 
-    /// What a folder held when an order of the submitter ended.
+    /// That the submitter may use all of these. They are not read.
+    ///
+    /// # Errors
+    /// [`InputsError`] for the first that it may not use.
+    async fn check_all(&self, digests: &[BlobDigest]) -> Result<(), InputsError>;
+
+    /// The tree of what a folder held when an order of the submitter ended. What the order left,
+    /// its submitter may use, so the files need no check of their own.
     ///
     /// # Errors
     /// [`InputsError`].
@@ -33,7 +40,7 @@ pub trait Inputs: Send + Sync {
         &self,
         order_id: &OrderId,
         folder: OrderFolder,
-    ) -> Result<TreeDigest, InputsError>;
+    ) -> Result<Arc<[u8]>, InputsError>;
 }
 
 /// Why something cannot be referred to.
@@ -81,7 +88,11 @@ impl Inputs for NoInputs {
         Err(InputsError::NotHere)
     }
 
-    async fn folder_of(&self, _: &OrderId, _: OrderFolder) -> Result<TreeDigest, InputsError> {
+    async fn check_all(&self, _: &[BlobDigest]) -> Result<(), InputsError> {
+        Err(InputsError::NotHere)
+    }
+
+    async fn folder_of(&self, _: &OrderId, _: OrderFolder) -> Result<Arc<[u8]>, InputsError> {
         Err(InputsError::NotHere)
     }
 }
@@ -113,22 +124,30 @@ impl StoredInputs {
 #[async_trait]
 impl Inputs for StoredInputs {
     async fn blob(&self, digest: BlobDigest) -> Result<Arc<[u8]>, InputsError> {
-        if let Some(submitter) = &self.submitter
-            && !self.journal.may_use(submitter, digest).await?
-        {
-            return Err(InputsError::UnknownBlob(digest));
-        }
+        self.check_all(&[digest]).await?;
         match self.store.get(digest).await {
             Err(StoreError::NotFound { .. }) => Err(InputsError::UnknownBlob(digest)),
             other => Ok(other?),
         }
     }
 
+    async fn check_all(&self, digests: &[BlobDigest]) -> Result<(), InputsError> {
+        let Some(submitter) = &self.submitter else {
+            return Ok(());
+        };
+        for digest in digests {
+            if !self.journal.may_use(submitter, *digest).await? {
+                return Err(InputsError::UnknownBlob(*digest));
+            }
+        }
+        Ok(())
+    }
+
     async fn folder_of(
         &self,
         order_id: &OrderId,
         folder: OrderFolder,
-    ) -> Result<TreeDigest, InputsError> {
+    ) -> Result<Arc<[u8]>, InputsError> {
         let unknown = || InputsError::UnknownOrder(order_id.clone());
         let entry = self.journal.get(order_id).await?.ok_or_else(unknown)?;
         if self
@@ -146,6 +165,7 @@ impl Inputs for StoredInputs {
             OrderFolder::Work => (command.map(|left| left.tree), "files in /workspace"),
             OrderFolder::Home => (command.and_then(|left| left.home_tree), "files in $HOME"),
         };
-        tree.ok_or_else(|| InputsError::NoFolder(order_id.clone(), name))
+        let tree = tree.ok_or_else(|| InputsError::NoFolder(order_id.clone(), name))?;
+        Ok(self.store.get(tree.into()).await?)
     }
 }

@@ -169,11 +169,19 @@ impl Reader<'_> {
     ) -> Result<TreeDigest, AcceptError> {
         let files = match folder {
             FolderConfig::Files(files) => files,
-            FolderConfig::Tree(digest) => return self.tree(name, digest).await,
+            FolderConfig::Tree(digest) => {
+                let bytes = self.fetch(name, digest.into()).await?;
+                let tree = self.counted_tree(name, &bytes)?;
+                // A tree that was uploaded may name files that its author may not use.
+                let files: Vec<BlobDigest> = tree.blobs().collect();
+                let checked = self.inputs.check_all(&files).await;
+                checked.map_err(|error| unavailable(name, error))?;
+                return Ok(digest);
+            }
             FolderConfig::Order(id) => {
-                let digest = self.inputs.folder_of(&id, which).await;
-                let digest = digest.map_err(|error| unavailable(name, error))?;
-                return self.tree(name, digest).await;
+                let bytes = self.inputs.folder_of(&id, which).await;
+                let bytes = bytes.map_err(|error| unavailable(name, error))?;
+                return Ok(self.counted_tree(name, &bytes)?.digest());
             }
         };
         let mut entries = Vec::with_capacity(files.len());
@@ -199,27 +207,12 @@ impl Reader<'_> {
         Ok(self.keep(tree.to_canonical().into()).sha256.digest().into())
     }
 
-    /// A tree that is in the store, with all its files.
-    async fn tree(
-        &mut self,
-        name: &'static str,
-        digest: TreeDigest,
-    ) -> Result<TreeDigest, AcceptError> {
-        let bytes = self.fetch(name, digest.into()).await?;
-        let tree = Tree::parse(&bytes).map_err(|error| wrong_tree(name, &error))?;
-        // Before anything of it is fetched.
+    /// A tree that is in the store, within the limits by what it says of its files. That they are
+    /// as it says is checked when they are loaded.
+    fn counted_tree(&mut self, name: &'static str, bytes: &[u8]) -> Result<Tree, AcceptError> {
+        let tree = Tree::parse(bytes).map_err(|error| wrong_tree(name, &error))?;
         self.count(name, tree.len() as u64, tree.total_bytes())?;
-        for content in tree.contents() {
-            let size = self.size(name, content.sha256).await?;
-            if size != content.size {
-                let message = format!(
-                    "the tree {digest} says {} bytes of {}, which has {}",
-                    content.size, content.sha256, size
-                );
-                return Err(field(name, message));
-            }
-        }
-        Ok(digest)
+        Ok(tree)
     }
 
     fn count(&mut self, name: &'static str, files: u64, bytes: u64) -> Result<(), AcceptError> {

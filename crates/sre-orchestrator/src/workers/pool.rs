@@ -113,6 +113,7 @@ impl Workers {
             // Before the order is accepted: the worker that takes it over needs its inputs. One that is
             // known has it, and one that is refused must leave nothing behind.
             pool.orchestrator.store_inputs(&order).await?;
+            pool.orchestrator.record_inputs(&order, submitter).await?;
         }
         // Nobody is overtaken: a permit is taken at once only while nobody waits.
         let nobody_waits = journal.open_orders() <= pool.running().len();
