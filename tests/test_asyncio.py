@@ -155,7 +155,7 @@ def test_threads_without_a_loop_share_an_orchestrator():
     assert statuses == ["completed"] * 32
 
 
-def test_a_loop_that_is_closed_while_its_order_runs_harms_nobody():
+def test_a_loop_that_is_closed_while_its_order_runs_does_no_harm():
     loop = asyncio.new_event_loop()
     task = loop.create_task(execute_skill_order(order("abandoned", ENDLESS)))
     loop.run_until_complete(asyncio.sleep(0.1))

@@ -20,7 +20,7 @@ class Str(str):
 
 
 class Hostile:
-    """Breaks whoever asks it for anything."""
+    """Raises from every special method."""
 
     def __getattribute__(self, name):
         raise RuntimeError("hands off")

@@ -23,7 +23,7 @@ UNLIMITED = SandboxConfig(fuel=10**12, timeout_seconds=200)
 
 
 class Silent:
-    """A server that reads and never answers. It sees when whoever asked goes away."""
+    """A server that reads and never answers. It notices when the client goes away."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))

@@ -33,7 +33,7 @@ from sre_runtime import (  # noqa: E402
 )
 
 EXAMPLES = int(os.environ.get("SRE_FUZZ_EXAMPLES", "60"))
-NOBODY = "http://127.0.0.1:1"
+NO_SERVICE = "http://127.0.0.1:1"
 
 
 class Hostile:
@@ -61,7 +61,7 @@ def cyclic():
     return value
 
 
-# Made anew for each example, by a function, because hypothesis looks at values, and these break whoever looks.
+# Made anew for each example, by a function, because hypothesis looks at values, and looking at these raises.
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -155,22 +155,22 @@ CALLS = {
     "store_bytes(data)": lambda v: sre.store_bytes_sync(v),
     "fetch_bytes(uri)": lambda v: sre.fetch_bytes_sync(v),
     "Client(server)": lambda v: Client(v),
-    "Client(token)": lambda v: Client(NOBODY, v),
-    "Client(timeout_seconds)": lambda v: Client(NOBODY, timeout_seconds=v),
-    "Client.submit(config)": lambda v: Client(NOBODY).submit(v),
-    "Client.execute(timeout_seconds)": lambda v: Client(NOBODY).execute(order(), timeout_seconds=v),
-    "Client.result(order_id)": lambda v: Client(NOBODY).result(v),
-    "Client.result(wait_seconds)": lambda v: Client(NOBODY).result("o", wait_seconds=v),
-    "Client.wait(order_id)": lambda v: now(AsyncClient(NOBODY).wait(v)),
-    "Client.wait(timeout_seconds)": lambda v: now(AsyncClient(NOBODY).wait("o", timeout_seconds=v)),
-    "Client.cancel(order_id)": lambda v: Client(NOBODY).cancel(v),
-    "Client.bundle(order_id)": lambda v: Client(NOBODY).bundle(v),
-    "Client.bundle(with_runtime)": lambda v: now(AsyncClient(NOBODY).bundle("o", with_runtime=v)),
-    "Client.list(status)": lambda v: now(AsyncClient(NOBODY).list(status=v)),
-    "Client.list(skill)": lambda v: now(Client(NOBODY).list(skill=v)),
-    "Client.events(after)": lambda v: Client(NOBODY)._service.events("o", v),
-    "Client.events(order_id)": lambda v: Client(NOBODY)._service.events(v, 0),
-    "Client.verify(claim)": lambda v: Client(NOBODY).verify(v),
+    "Client(token)": lambda v: Client(NO_SERVICE, v),
+    "Client(timeout_seconds)": lambda v: Client(NO_SERVICE, timeout_seconds=v),
+    "Client.submit(config)": lambda v: Client(NO_SERVICE).submit(v),
+    "Client.execute(timeout_seconds)": lambda v: Client(NO_SERVICE).execute(order(), timeout_seconds=v),
+    "Client.result(order_id)": lambda v: Client(NO_SERVICE).result(v),
+    "Client.result(wait_seconds)": lambda v: Client(NO_SERVICE).result("o", wait_seconds=v),
+    "Client.wait(order_id)": lambda v: now(AsyncClient(NO_SERVICE).wait(v)),
+    "Client.wait(timeout_seconds)": lambda v: now(AsyncClient(NO_SERVICE).wait("o", timeout_seconds=v)),
+    "Client.cancel(order_id)": lambda v: Client(NO_SERVICE).cancel(v),
+    "Client.bundle(order_id)": lambda v: Client(NO_SERVICE).bundle(v),
+    "Client.bundle(with_runtime)": lambda v: now(AsyncClient(NO_SERVICE).bundle("o", with_runtime=v)),
+    "Client.list(status)": lambda v: now(AsyncClient(NO_SERVICE).list(status=v)),
+    "Client.list(skill)": lambda v: now(Client(NO_SERVICE).list(skill=v)),
+    "Client.events(after)": lambda v: Client(NO_SERVICE)._service.events("o", v),
+    "Client.events(order_id)": lambda v: Client(NO_SERVICE)._service.events(v, 0),
+    "Client.verify(claim)": lambda v: Client(NO_SERVICE).verify(v),
     "verify_webhook(headers)": lambda v: sre.verify_webhook(v, b"", "whsec_AAAA"),
     "verify_webhook(body)": lambda v: sre.verify_webhook({}, v, "whsec_AAAA"),
     "verify_webhook(secret)": lambda v: sre.verify_webhook({}, b"", v),

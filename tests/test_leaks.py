@@ -160,7 +160,7 @@ def test_event_loops():
     assert sockets() - before < 10
 
 
-def test_a_client_of_nobody():
+def test_a_client_of_no_service():
     client = Client("http://127.0.0.1:1")
 
     def work(calls):

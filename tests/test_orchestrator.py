@@ -360,7 +360,7 @@ class TestAC05Failures:
         run(execute_skill_order(OrderConfig("o", FAILING)))
         assert again == ["completed"]
 
-    def test_ac05_a_refused_order_writes_nothing_and_calls_nobody(self, data_dir: Path):
+    def test_ac05_a_refused_order_writes_nothing_and_calls_no_callback(self, data_dir: Path):
         told = []
         register_failure_callback(told.append)
         with pytest.raises(InvalidOrder):

@@ -25,7 +25,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else():
         try:
             while part := os.read(ours, 65536):
                 shown.append(part)
-        except OSError:  # nobody holds the other side any more
+        except OSError:  # the other side is closed
             pass
 
     reader = threading.Thread(target=read)

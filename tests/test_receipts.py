@@ -1,4 +1,4 @@
-"""Receipts of orders that ran here, verdicts on those of others, native skills, and orders that somebody else took over."""
+"""Receipts of orders that ran here, verdicts on those of others, native skills, and orders that another process took over."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class TestReceipts:
             found = verify_receipt_sync(changed)
             assert (found.verdict, found.is_valid) == ("tampered", False) and found.error, changed[:40]
 
-    def test_a_key_that_nobody_trusts_anchors_nothing(self, data_dir):
+    def test_an_untrusted_key_anchors_nothing(self, data_dir):
         receipt = issued()
-        nobody = b'{"format":"sre.trust/v1","keys":[]}'
-        assert verify_receipt_sync(receipt, trust=nobody).verdict == "unanchored"
+        no_trust = b'{"format":"sre.trust/v1","keys":[]}'
+        assert verify_receipt_sync(receipt, trust=no_trust).verdict == "unanchored"
         assert verify_receipt_sync(receipt, trust=trusting(data_dir)).verdict == "matched"
         assert verify_receipt_sync(receipt.envelope, require_proof=True).verdict == "unanchored"
         assert verify_receipt_sync(receipt, witnesses=1).verdict == "unanchored"
@@ -205,7 +205,7 @@ class TestNative:
 
 def test_an_order_that_was_taken_over_and_has_no_result_is_lost_and_says_so(data_dir):
     async def robbed(*arguments):
-        """Meanwhile somebody else claims the order."""
+        """Meanwhile another process acquires the order."""
         with sqlite3.connect(data_dir / "journal.sqlite3", timeout=60) as journal:
             assert journal.execute("UPDATE open_orders SET token = token + 1").rowcount == 1
         return await commit_result(*arguments)

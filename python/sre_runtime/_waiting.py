@@ -1,7 +1,7 @@
 """Waiting for the pipeline, on an event loop or on a thread.
 
 The pipeline's own threads never wait for Python. An outcome is put into the mailbox of the event loop, which watches it as it watches any
-socket, while somebody waits. Loops that watch no sockets (Windows) are told by one thread, with `call_soon_threadsafe`.
+socket, while a coroutine waits. Loops that watch no sockets (Windows) are told by one thread, with `call_soon_threadsafe`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def settle(batch: list[tuple[Future[Any], Any, bool]]) -> None:
 
 
 async def wait(start: Callable[[Waiter], Any]) -> Any:
-    """Starts a task of the pipeline and waits for it. Whoever stops waiting stops the task, and with it the guest."""
+    """Starts a task of the pipeline and waits for it. Cancelling the wait stops the task, and with it the guest."""
     from asyncio import get_running_loop
 
     loop = get_running_loop()
@@ -47,7 +47,7 @@ async def wait(start: Callable[[Waiter], Any]) -> Any:
 
 
 class _Watch:
-    """A mailbox that an event loop watches as long as somebody waits."""
+    """A mailbox that an event loop watches as long as a coroutine waits."""
 
     # Weak: a loop that is forgotten with all its tasks goes, and its mailbox with it.
     of: WeakKeyDictionary[AbstractEventLoop, _Watch] = WeakKeyDictionary()

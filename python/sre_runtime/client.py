@@ -1,6 +1,6 @@
 """Clients of the service (`sre serve`): `Client` for threads, `AsyncClient` for event loops, with the same methods.
 
-Requests are made by the native half. Whoever stops waiting for one (a cancelled task, Ctrl-C) ends it and its connection.
+Requests are made by the native half. A cancelled task or Ctrl-C ends a request and its connection.
 """
 
 from __future__ import annotations

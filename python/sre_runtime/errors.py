@@ -65,7 +65,7 @@ class InvalidSkill(InvalidOrder):
 
 
 class OrderConflict(InvalidOrder):
-    """Another order was accepted under this `order_id`, or one that `sre gc` has forgotten since (`order_forgotten`)."""
+    """Another order was accepted under this `order_id`, or an order that `sre gc` has purged since (`order_forgotten`)."""
 
 
 class OperatingError(SreError, RuntimeError):

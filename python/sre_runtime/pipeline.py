@@ -147,7 +147,7 @@ class Orchestrator:
         return lambda waiter: self._runtime.verify_receipt(receipt, proof, trust, require_proof, witnesses, waiter)
 
     def register_failure_callback(self, callback: Listener) -> None:
-        """Calls `callback` with every result that is not `completed`, before whoever waits for it gets it.
+        """Calls `callback` with every result that is not `completed`, before the caller that waits gets it.
 
         It is called on a thread of the pipeline. An exception in it is logged and changes nothing.
         """

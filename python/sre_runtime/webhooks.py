@@ -33,7 +33,7 @@ def verify_webhook(
     """The result that a callback delivers, if its signature holds.
 
     `secret` is the `whsec_…` that `sre token callback-keys` prints. `body` is what was received, byte for byte: parse it afterwards. Requests
-    older or newer than `tolerance_seconds` are refused, since somebody may replay them; remember `webhook-id` to refuse repetitions within
+    older or newer than `tolerance_seconds` are refused, since they may be replays; remember `webhook-id` to refuse repetitions within
     that time. Raises `WebhookInvalid`.
     """
     if type(body) is str:

@@ -85,7 +85,7 @@ def _is_optional(node: ast.AST) -> bool:
 
 
 def _locate(skill: Skill, module: Script, name: str) -> list[Script] | None:
-    """The package's own files behind an import; `None` if it is somebody else's."""
+    """The package's own files behind an import; `None` if it is not the package's own."""
     level = len(name) - len(name.lstrip("."))
     parts = [part for part in name.split(".") if part]
     if level:

@@ -36,8 +36,8 @@ impl Claim {
     }
 
     /// A stage may return the six fields of the specification alone. The commitment is then made
-    /// here: it names the true skill, input and profile, and as runtime the replaced stage. Nobody
-    /// stored evidence for it, which a real verifier will find.
+    /// here: it names the true skill, input and profile, and as runtime the replaced stage. No
+    /// evidence is stored for it, which a real verifier will find.
     pub(crate) fn complete(&self, value: Value) -> Result<CommitResult, String> {
         let Value::Object(mut fields) = value else {
             return Err(String::from("commit_result: must be an object"));

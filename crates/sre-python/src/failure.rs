@@ -69,7 +69,7 @@ impl Failure {
         Self::new("InternalError", ErrorCode::Internal, message)
     }
 
-    /// Somebody else took an order over, and it has no result yet.
+    /// Another process took the order over, and it has no result yet.
     pub(crate) fn order_lost(order_id: &OrderId) -> Self {
         let message = format!(
             "order {order_id} was taken over while it ran here, and has no result yet; ask for its result later, or \
@@ -78,7 +78,7 @@ impl Failure {
         Self::new("OrderLost", ErrorCode::OrderLost, message).in_field("order_id")
     }
 
-    /// What answered is no service of this program's, or another version of it.
+    /// The answer does not come from this program's service, or from another version of it.
     pub(crate) fn answer_invalid(message: impl Into<String>) -> Self {
         Self::new("ServiceError", ErrorCode::AnswerInvalid, message)
     }

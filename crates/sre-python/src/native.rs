@@ -121,7 +121,7 @@ fn layers(value: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
                 let shown: String = name.chars().take(40).collect();
                 return Err(Failure::of_value(
                     &field,
-                    format!("{shown:?} is no layer; there are {known}"),
+                    format!("{shown:?} is not a layer; the layers are {known}"),
                 ));
             }
             _ => return Err(Failure::of_type(&field, "must be a str")),

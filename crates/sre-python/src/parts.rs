@@ -158,7 +158,7 @@ impl Inner {
         Ok(orchestrator)
     }
 
-    /// Signs and keeps the receipts of this folder. Its key is made if there is none.
+    /// Signs and keeps the receipts of this folder. Its key is made if it is missing.
     pub(crate) async fn registrar(self: &Arc<Self>) -> Result<Arc<Registrar>, Failure> {
         if let Some(registrar) = &lock(&self.parts).registrar {
             return Ok(Arc::clone(registrar));

@@ -27,7 +27,7 @@ pub(crate) async fn shown(registrar: &Registrar, order_id: &OrderId) -> Result<V
     };
     let envelope = String::from_utf8(receipt.envelope().to_canonical());
     let envelope =
-        envelope.map_err(|error| Failure::bug(format!("a receipt is no text: {error}")))?;
+        envelope.map_err(|error| Failure::bug(format!("a receipt is not text: {error}")))?;
     Ok(json!({ "envelope": envelope, "proof": proof.to_string() }))
 }
 
@@ -104,7 +104,7 @@ fn bytes<'a>(
     Ok(bytes)
 }
 
-/// The verdict. Writes nothing, and makes no data folder where there is none.
+/// The verdict. Writes nothing, and does not make a data folder.
 pub(crate) async fn verify(inner: &Inner, request: Request) -> Result<VerifyResult, Failure> {
     let Request {
         receipt,

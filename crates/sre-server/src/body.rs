@@ -25,8 +25,8 @@ use sre_service::{Caller, Held, Shares};
 /// Bodies up to this size are read without asking for memory.
 pub(crate) const SMALL_BYTES: usize = 64 << 10;
 
-/// What is still read of a body nobody wants, so that its sender gets to the answer: bytes, and for
-/// how long.
+/// How much is still read of a body that is not needed, so that its sender gets to the answer: in
+/// bytes, and for how long.
 const DRAIN_BYTES: usize = 1 << 20;
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
@@ -162,7 +162,7 @@ pub(crate) async fn settle(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    // Whoever waits for "100 Continue" has sent nothing yet and must not be told to.
+    // A client that waits for "100 Continue" has not sent the body yet. Reading would ask for it.
     let waits = request.headers().contains_key(EXPECT);
     let (head, body) = request.into_parts();
     let mut shared = Shared(Arc::new(Mutex::new(body)));

@@ -78,7 +78,7 @@ pub(crate) async fn read_json(
     .await
 }
 
-/// Parses a body. Also when nobody waits for the end any more, it has its memory until then.
+/// Parses a body. It keeps its memory to the end, even if the request is gone by then.
 ///
 /// # Errors
 /// As [`read_json`].
@@ -125,8 +125,8 @@ pub(crate) async fn parse(
     }
 }
 
-/// The most that the tree of this text can take. Text that is no JSON is parsed no further than to
-/// where it is none, and is read here as the parser would up to there.
+/// The most that the tree of this text can take. Malformed text is parsed up to the first error,
+/// and is read here as the parser would up to there.
 fn tree_bytes(text: &[u8]) -> usize {
     let (mut cost, mut at) = (ITEM_BYTES, 0);
     while at < text.len() {

@@ -9,7 +9,7 @@ use sre_service::Service;
 
 type Count = Gauge<u64, AtomicU64>;
 
-/// Gauges that are set when somebody asks.
+/// Gauges that are set when the metrics are read.
 #[derive(Default)]
 pub(crate) struct ReceiptMetrics {
     due: Count,

@@ -67,7 +67,7 @@ pub enum TokenError {
         /// What the system said.
         source: io::Error,
     },
-    /// The file is no list of tokens.
+    /// The file is not a list of tokens.
     #[error("the tokens in {} cannot be read: {source}", path.display())]
     Malformed {
         /// The file.
@@ -87,7 +87,7 @@ pub enum TokenError {
     /// There is no token of this name.
     #[error("there is no token named {0}")]
     NameUnknown(String),
-    /// The name is none.
+    /// The name is malformed.
     #[error("a token's name is 1 to 64 of A-Z a-z 0-9 . _ -, and not {LOCAL}, found {0:?}")]
     BadName(String),
     /// The system has no randomness.
@@ -114,7 +114,7 @@ impl Tokens {
         })
     }
 
-    /// Whether whoever comes without a token is refused: as soon as there is, or ever was, a file.
+    /// Whether requests without a token are refused: as soon as there is, or ever was, a file.
     #[must_use]
     pub fn are_required(&self) -> bool {
         self.are_required.load(Ordering::Acquire)
@@ -383,7 +383,7 @@ mod tests {
         tokens.revoke("ops").expect("revoked");
         assert!(
             tokens.is_empty() && tokens.are_required(),
-            "who revokes the last token lets nobody in"
+            "revoking the last token locks every client out"
         );
         assert!(Tokens::open(&path).expect("no tokens").are_required());
     }

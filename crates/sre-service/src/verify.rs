@@ -61,7 +61,8 @@ impl Service {
                 claim: Some(_),
                 ..
             } if !caller.may(Scope::Read) => {
-                let detail = "a claim may be anybody's; this needs the scope read";
+                let detail =
+                    "a claim may be about another caller's order; this needs the scope read";
                 Err(ServiceError::new(ErrorCode::ScopeMissing, detail))
             }
             VerifyQuestion {

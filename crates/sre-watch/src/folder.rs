@@ -94,7 +94,7 @@ impl WatchFolder {
     /// How far the watcher has come; the beginning where nothing is remembered.
     ///
     /// # Errors
-    /// When the file cannot be read, or is none of this program's.
+    /// When the file cannot be read or parsed.
     pub fn state(&self) -> Result<State, WatchError> {
         read_state(&self.path.join("state.json"))
     }
@@ -149,7 +149,7 @@ impl WatchFolder {
     /// What waits under a name.
     ///
     /// # Errors
-    /// When it cannot be read, or is none of this program's.
+    /// When it cannot be read or parsed.
     pub fn items(&self, name: &str) -> Result<Vec<OutboxItem>, WatchError> {
         let path = self.outbox().join(name).with_extension("json");
         let bytes = fs::read(&path).map_err(|error| failed("read", &path, &error))?;

@@ -1,5 +1,5 @@
-//! Which receipts are sampled: a keyed choice, the same whenever it is made again, which nobody
-//! without the key can predict.
+//! Which receipts are sampled: a keyed choice, the same whenever it is made again, which cannot be
+//! predicted without the key.
 //!
 //! An executor sees which of its orders are fetched. If each attempt made a new choice, an executor
 //! would only have to fail once to get another chance.

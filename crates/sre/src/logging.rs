@@ -30,14 +30,14 @@ pub fn start(global: &Global, progress: &Progress) {
         .with_ansi(Style::stderr().is_coloured())
         .with_writer(move || LogWriter(progress.clone()));
     let registry = tracing_subscriber::registry();
-    // Fails only where somebody else has started logging, which then is as good.
+    // Fails only where logging was started before, which serves as well.
     drop(match global.log_format {
         LogFormat::Text => registry.with(lines.with_filter(filter)).try_init(),
         LogFormat::Json => registry.with(lines.json().with_filter(filter)).try_init(),
     });
 }
 
-/// Everybody's warnings; more of our own crates, whose names all start with `sre`.
+/// Warnings of every crate; more of our own crates, whose names all start with `sre`.
 fn default_filter(global: &Global) -> &'static str {
     match (global.quiet, global.verbose) {
         (true, _) => "error",

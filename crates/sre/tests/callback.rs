@@ -1,4 +1,4 @@
-//! The result is posted to the callback URL, and what becomes of that changes nothing.
+//! The result is posted to the callback URL, and a failed delivery does not change the result.
 
 mod common;
 
@@ -17,7 +17,7 @@ struct Received {
     body: Value,
 }
 
-/// The first connection, or a panic when none comes: a test must not wait for ever.
+/// The first connection, or a panic when none comes: a test must not wait without end.
 fn accept(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).expect("a setting");
     let waiting = Instant::now();
@@ -30,7 +30,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
             Err(_) if waiting.elapsed() < Duration::from_secs(60) => {
                 thread::sleep(Duration::from_millis(10))
             }
-            Err(error) => panic!("nobody calls: {error}"),
+            Err(error) => panic!("no connection comes: {error}"),
         }
     }
 }
@@ -122,7 +122,7 @@ fn a_callback_that_fails_changes_nothing_and_is_logged() {
         "{ran:?}"
     );
 
-    // Nobody listens where somebody listened a moment ago.
+    // Nothing listens at an address that was free a moment ago.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!(
         "http://{}/?token=secret",

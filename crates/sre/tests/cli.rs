@@ -265,7 +265,7 @@ fn input_comes_from_standard_input_only_when_asked() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("sre starts");
-        // Whoever is not asked to read it may be gone already.
+        // A reader that is not needed may be gone already.
         drop(
             child
                 .stdin

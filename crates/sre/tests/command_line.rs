@@ -1,5 +1,5 @@
 //! What the command line says where a line cannot be, where a part of what was asked cannot be
-//! done, and where the text is somebody else's.
+//! done, and where the text comes from elsewhere.
 
 mod common;
 

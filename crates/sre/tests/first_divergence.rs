@@ -479,7 +479,7 @@ impl Sandbox for Unsteady {
 }
 
 #[tokio::test]
-async fn a_machine_that_does_not_repeat_itself_accuses_nobody() {
+async fn a_machine_that_does_not_repeat_itself_accuses_no_executor() {
     let program = "(import \"wasi_snapshot_preview1\" \"random_get\" (func $random_get (param i32 i32) (result i32)))";
     let body = "(func (export \"_start\") (drop (call $random_get (i32.const 1024) (i32.const 8)))
         (call $print_hex (i32.const 1024) (i32.const 8)))";

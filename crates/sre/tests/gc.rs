@@ -42,7 +42,7 @@ fn code(ran: &Ran) -> Value {
     serde_json::from_str::<Value>(&ran.stderr).unwrap_or_else(|error| panic!("{error}: {ran:?}"))["code"].clone()
 }
 
-/// Copies a database of which nobody has a connection.
+/// Copies a database without open connections.
 fn copy(from: &Path, to: &Path) {
     fs::copy(from, to).expect("a copy");
     for end in ["-wal", "-shm"] {

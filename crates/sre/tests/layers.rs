@@ -157,7 +157,7 @@ fn the_arrows_between_the_crates_are_those_of_the_architecture() {
             allowed,
             "dependencies of {name}"
         );
-        // Tests look down as well: whoever tests a layer needs no higher one.
+        // Tests point down as well: testing a layer needs no higher one.
         let tests = ours(&[Kind::Dev]);
         let upward: Vec<&&str> = tests
             .difference(&allowed)

@@ -131,7 +131,7 @@ fn a_native_order_is_replayed_and_says_what_held_it() {
         &[&["verify", "n1", "--format", "json"][..], &ANYWHERE].concat(),
     );
     assert_eq!(again.status.code(), Some(0), "{}", json(&again));
-    // Without the operator's word there is no replay, and nobody says it diverged.
+    // Unless the operator allows it there is no replay, and the verdict is not `diverged`.
     assert_eq!(sre(&data, &["verify", "n1"]).status.code(), Some(25));
 }
 
@@ -197,8 +197,8 @@ fn what_shows_time_and_randomness_is_repeated() {
     );
 }
 
-/// A result that depends on the machine is found out; but who cannot repeat it himself accuses
-/// nobody of it.
+/// A result that depends on the machine is detected; but a verifier that cannot repeat it does not
+/// accuse the executor.
 #[test]
 fn what_cannot_be_repeated_is_not_confirmed_unless_the_skill_says_so() {
     if !can_jail() {

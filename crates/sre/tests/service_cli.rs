@@ -178,7 +178,7 @@ async fn an_order_goes_through_the_client_commands() {
     );
 }
 
-/// Whichever command is the first in a data folder. The usual mask would let everybody read it.
+/// Whichever command is the first in a data folder. The usual mask would make it readable for all.
 #[cfg(unix)]
 #[test]
 fn a_new_data_folder_is_this_users_alone() {
@@ -400,7 +400,7 @@ async fn old_orders_are_forgotten_and_what_is_needed_stays() {
             .json()[0]["order_id"],
         "new"
     );
-    // An id is in the log for ever and so never new again, neither for another order nor for the
+    // An id stays in the log and so cannot be reused, neither for another order nor for the
     // same.
     let same = serde_json::json!({ "order_id": "old", "skill_package": object("returns_2") });
     for again in [order("old"), same] {

@@ -306,7 +306,7 @@ async fn a_client_that_stops_reading_events_is_ended_and_loses_none() {
             .timeout(PATIENCE)
             .send()
     };
-    // Whoever gets the place gets it because the stalled client has lost it.
+    // The next client gets a connection only because the stalled client has lost its own.
     let mut most = before;
     eventually("the place of the stalled client", async || {
         most = most.max(resident_bytes(&service));

@@ -365,7 +365,7 @@ async fn blobs_that_vanish_or_change_under_the_service_are_noticed() {
         assert_eq!(found["verdict"], "matched", "{found}");
     }
 
-    // The skill of an order that waits: nobody has it in memory after a crash.
+    // The skill of an order that waits: no process has it in memory after a crash.
     let long = service.upload("burns").await;
     drop(service);
     let service = Service::start(&home, &["workers.wasm=1"]);
@@ -403,7 +403,7 @@ async fn blobs_that_vanish_or_change_under_the_service_are_noticed() {
             .is_some_and(|message| message.contains(&skill)),
         "{ended}"
     );
-    // Whoever has the skill repairs it.
+    // Submitting the skill again repairs it.
     assert_eq!(service.upload("returns_1").await, skill);
     service
         .post("/v1/orders?wait=60", &order("repaired", &skill))

@@ -12,7 +12,7 @@ use common::Home;
 use common::service::{Service, eventually, until};
 use serde_json::{Value, json};
 
-/// What somebody does to the file.
+/// What happens to the file.
 type Deed = fn(&Path);
 
 fn beside(path: &Path, end: &str) -> PathBuf {

@@ -93,7 +93,7 @@ async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
         assert_eq!(blob.json::<Value>().await.expect("JSON"), shown["receipt"]);
     }
 
-    // Somebody else, who has the key and the address and nothing more.
+    // A third party that has the key and the address and nothing more.
     let stranger = Home::new();
     let key = home.words("key show --format json").exits(0).json();
     stranger
@@ -118,7 +118,14 @@ async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
         ])
         .exits(0);
     stranger
-        .sre(&["bundle", "nobody", "--from", &service.base, "--output", "x"])
+        .sre(&[
+            "bundle",
+            "unknown",
+            "--from",
+            &service.base,
+            "--output",
+            "x",
+        ])
         .exits(1);
     let log = format!("{}/log", service.base);
     let checked = stranger
@@ -221,7 +228,7 @@ async fn a_running_service_takes_the_key_that_replaces_its_own() {
 async fn the_log_is_served_as_tlog_tiles_has_it() {
     let home = Home::new();
     home.words("token new reader --scopes read").exits(0);
-    // Nobody needs a token for the log.
+    // The log needs no token.
     let service = Service::start(&home, &[]);
     let checkpoint = service.get("/log/checkpoint").await;
     assert_eq!(
@@ -433,7 +440,7 @@ async fn evidence_that_is_lost_is_found_and_named() {
     assert!(log.contains("the evidence of orders is lost"), "{log}");
 }
 
-/// The log keeps for ever what it is given.
+/// The log keeps everything that is added to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn verdicts_that_come_at_once_are_logged_as_often_as_they_count() {
     let home = Home::new();

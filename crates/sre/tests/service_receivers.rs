@@ -1,5 +1,5 @@
-//! Receivers of callbacks that behave badly. Each leaves its delivery in the right state, for
-//! everybody to see, and keeps nobody else waiting.
+//! Receivers of callbacks that behave badly. Each leaves its delivery in the right, visible state,
+//! and does not delay other receivers.
 
 mod common;
 
@@ -84,7 +84,7 @@ fn cases() -> Vec<(&'static str, Rogue, &'static str, &'static str)> {
     let second = Duration::from_secs(1);
     let kilobytes: &'static [u8] = &[b'x'; 4096];
     vec![
-        // Whoever has answered 2xx has it, whatever else is said.
+        // An answer of 2xx is an acknowledgement, whatever its body says.
         (
             "ten-gib",
             Rogue::answering(
@@ -353,7 +353,7 @@ async fn a_submitter_whose_receivers_all_hang_keeps_no_other_submitter_waiting()
 }
 
 #[tokio::test]
-async fn a_receiver_that_hangs_keeps_nobody_else_waiting() {
+async fn a_receiver_that_hangs_does_not_delay_other_receivers() {
     let home = Home::new();
     let hanging = Rogue::start(|stream| {
         drain(&stream);

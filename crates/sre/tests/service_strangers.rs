@@ -1,4 +1,4 @@
-//! What one client must not get from another, and a web page not from anybody.
+//! What one client must not get from another client, and a web page from no client.
 
 mod common;
 
@@ -328,7 +328,7 @@ async fn what_cannot_be_read_is_refused_as_a_problem() {
         .json(&json!({}));
     let answer = refused(request.send().await.expect("an answer")).await;
     assert_eq!(answer, (415, String::from("media_type_unsupported")));
-    // A service that ended in order leaves nobody to be found dead.
+    // A service that shut down in order leaves no dead holder behind.
     drop(service.signal("TERM"));
     let log = Service::start(&home, &[]).signal("TERM");
     assert!(!log.contains("died"), "{log}");

@@ -89,7 +89,7 @@ async fn one_trace_leads_from_the_submitter_to_the_receiver_of_the_callback() {
         &format!("00-{TRACE}-{PARENT}-01"),
     )
     .await;
-    // Whoever asks for no record gets none, and is passed on all the same.
+    // A request that asks not to be recorded is not, and its trace is passed on all the same.
     let unsampled = TRACE.replace('4', "5");
     submit(
         &service,

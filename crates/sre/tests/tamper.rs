@@ -1,4 +1,4 @@
-//! Whoever changes a stored order is found out by `sre verify`, with the right verdict.
+//! `sre verify` detects a changed order, with the right verdict.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! The transparency log, for everybody (C2SP `tlog-tiles`): a checkpoint that changes, and tiles
-//! that never do.
+//! The transparency log, open to all (C2SP `tlog-tiles`): a checkpoint that changes, and tiles that
+//! never do.
 
 use std::sync::Arc;
 

@@ -146,7 +146,7 @@ async fn observe(
 #[derive(Clone)]
 pub(crate) struct RequestTrace(pub(crate) Option<TraceParent>);
 
-/// Begins the request's span, below the client's. Questions about the service itself have none.
+/// Begins the request's span, below the client's. Requests about the service itself have no span.
 fn trace(app: &App, request: &mut Request, method: &str, route: &str) -> Span {
     // By the specification, one that cannot be read is ignored.
     let parent = request
@@ -192,7 +192,7 @@ impl Drop for InFlight {
 /// What every answer says to browsers; and every refusal is a problem document.
 async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    // What the router itself refuses, a path whose escapes are no UTF-8, it does in plain text.
+    // The router itself refuses a path whose escapes are not UTF-8, in plain text.
     if response.status() == StatusCode::BAD_REQUEST
         && response
             .headers()
@@ -200,7 +200,7 @@ async fn harden(request: Request, next: Next) -> Response {
             .is_some_and(is_plain_text)
     {
         response =
-            Problem::new(ErrorCode::PathInvalid, "a part of the path is no UTF-8").into_response();
+            Problem::new(ErrorCode::PathInvalid, "a part of the path is not UTF-8").into_response();
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -118,8 +118,7 @@ pub enum LogFormat {
 }
 
 impl Global {
-    /// Where compiled programs are kept: as asked for, or the platform's folder; `None` where there
-    /// is none.
+    /// Where compiled programs are kept: as asked for, or the platform's folder, if it has one.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {
         self.cache_dir

@@ -10,7 +10,7 @@ use sre_receipt::tlog::KeyName;
 pub enum KeyCommand {
     /// Make the key that this node signs receipts with, and trust it
     ///
-    /// `sre run` makes one by itself where there is none.
+    /// `sre run` makes a key by itself if there is no key yet.
     #[command(after_long_help = "Example:\n  sre key new --name skills.example.org/log")]
     New {
         /// The node's name, which is its log's name too: a URL without its scheme [default: after
@@ -18,7 +18,7 @@ pub enum KeyCommand {
         #[arg(long, value_name = "NAME")]
         name: Option<KeyName>,
     },
-    /// Show this node's public key, to be given to whoever shall trust it
+    /// Show this node's public key, for nodes that are to trust it
     Show {
         /// Print it as PEM (SubjectPublicKeyInfo), for other programs
         #[arg(long)]
@@ -46,7 +46,7 @@ Examples:
         /// From when on [default: any time]
         #[arg(long, value_name = "TIME")]
         not_before: Option<Timestamp>,
-        /// Until when [default: for ever]
+        /// Until when [default: without end]
         #[arg(long, value_name = "TIME")]
         not_after: Option<Timestamp>,
     },

@@ -38,7 +38,7 @@ pub fn parse() -> Result<Cli, Exit> {
             let detail = text.trim_start_matches("error: ").trim_end();
             Failure::new(ErrorCode::Usage, detail).report(Format::Json);
         } else {
-            // Whoever does not read it has nothing to be told.
+            // A closed standard error is not a failure of its own.
             drop(error.print());
         }
         if is_answer {
@@ -65,7 +65,7 @@ fn read(words: &[OsString]) -> Result<Cli, Error> {
 }
 
 /// The same error about the line as it was typed: clap counts what the environment gives as typed,
-/// and would show it as if it were required. And without what is no command for people.
+/// and would show it as if it were required. Hidden commands are left out.
 fn explained(error: Error, words: &[OsString]) -> Error {
     if matches!(
         error.kind(),

@@ -18,7 +18,7 @@ Example:
   sre bundle nightly-2026-11-22 --output - | ssh archive 'cat > nightly.sre-bundle'
   sre verify nightly.sre-bundle
 
-With --from: a token with the scope read, because the blobs of an order may be anybody's. A token with submit alone gets
+With --from: a token with the scope read, because a blob may belong to another caller's order. A token with submit alone gets
 the receipt (GET /v1/orders/ID/receipt), not the evidence.")]
 pub struct BundleArgs {
     /// An order that has ended
@@ -47,7 +47,7 @@ pub enum TlogCommand {
     Checkpoint,
     /// Have witnesses cosign this node's checkpoint, after each checked that the log only grew
     ///
-    /// Proofs made afterwards carry the cosignatures. Whoever demands several witnesses demands
+    /// Proofs made afterwards carry the cosignatures. A reader that demands several witnesses demands
     /// them of one checkpoint, and a log in use has another one a second later: name all witnesses
     /// in one command.
     #[command(
@@ -90,7 +90,7 @@ Exit codes:
   2    bad usage
   22   the log did what no log may do, or does not show what it signed
   23   the log cannot be read
-  24   nobody who is trusted here signed the checkpoint";
+  24   no key that is trusted here signed the checkpoint";
 
 /// `sre audit`.
 ///

@@ -42,13 +42,13 @@ pub struct VerifyArgs {
     /// So many trusted witnesses must have cosigned the checkpoint
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub witnesses: usize,
-    /// Also trust this language runtime to be an interpreter; whoever made it decides what scripts
-    /// return in it
+    /// Also trust this language runtime to be an interpreter; its author decides what scripts return
+    /// in it
     #[arg(long = "trust-runtime", value_name = "LANGUAGE=DIGEST", value_parser = TrustedRuntime::parse)]
     pub trusted_runtimes: Vec<TrustedRuntime>,
 }
 
-/// A language runtime that is no part of this program.
+/// A language runtime that this program does not ship.
 #[derive(Debug, Clone)]
 pub struct TrustedRuntime {
     kind: RuntimeKind,

@@ -64,8 +64,8 @@ pub struct WatchArgs {
     /// A file with the token for the executor; SRE_TOKEN holds the token itself
     #[arg(long, env = "SRE_TOKEN_FILE", hide_env = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Also trust this language runtime to be an interpreter; whoever made it decides what scripts
-    /// return in it
+    /// Also trust this language runtime to be an interpreter; its author decides what scripts return
+    /// in it
     #[arg(long = "trust-runtime", value_name = "LANGUAGE=DIGEST", value_parser = TrustedRuntime::parse)]
     pub trusted_runtimes: Vec<TrustedRuntime>,
 }

@@ -91,7 +91,7 @@ fn read_token(path: &Path) -> Result<String, Failure> {
 /// named by their digest.
 ///
 /// # Errors
-/// A place that is none of these. No folder is made.
+/// A place of another kind. No folder is made.
 pub fn add_source(sources: &mut Sources, place: &str) -> Result<(), Failure> {
     if is_url(place) {
         sources.add_service(node(place, own_token(place)?)?);

@@ -78,7 +78,7 @@ fn show(key: &NodeKey, format: Format) -> String {
     }
 }
 
-/// The entry of a key that somebody decided to trust.
+/// The trust file's entry for a key.
 fn entry(
     key: VerifierKey,
     mut purposes: Vec<Purpose>,

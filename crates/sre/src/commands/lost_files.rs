@@ -19,8 +19,8 @@ pub struct Watched {
     pub file: DatabaseFile,
 }
 
-/// Ends with `stop`, or some time after a file was lost: for `notice` everybody who asks is told
-/// that the service is not ready. Returns why it had to end, if it had to.
+/// Ends with `stop`, or some time after a file was lost: during `notice` the service says that
+/// it is not ready. Returns why it had to end, if it had to.
 pub async fn watch(
     files: &[Watched],
     notice: Duration,
@@ -50,7 +50,7 @@ pub fn look(files: &[Watched]) -> Option<Failure> {
     let failures = lost
         .iter()
         .map(|watched| tokio::task::block_in_place(|| rescue(watched)));
-    // One that says of all what became of them, under the code and with the hint of the first.
+    // One failure for all files, with the code and the hint of the first.
     failures.reduce(|first, next| Failure {
         detail: format!("{}; {}", first.detail, next.detail),
         ..first

@@ -159,7 +159,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         }
         let folder = folder_of(path);
         std::fs::metadata(folder)?;
-        // Without the name of the temporary file, which nobody has asked for.
+        // Without the name of the temporary file, which the user did not choose.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.kind())?;
         file.write_all(bytes)?;
         file.persist(path).map(drop).map_err(|failed| failed.error)

@@ -100,8 +100,8 @@ pub fn token(args: &TokenArgs, global: &Global) -> Result<Exit, Failure> {
 /// `sre gc`.
 ///
 /// # Errors
-/// When somebody else uses the data folder, or it is not whole, or cannot be read; then no blob was
-/// removed.
+/// When another process uses the data folder, or it is not complete or cannot be read; then no blob
+/// was removed.
 pub fn gc(args: &GcArgs, global: &Global) -> Result<Exit, Failure> {
     let retention = service_config(&args.config)?.settings()?.retention()?;
     let folder = global.data_folder()?;
@@ -142,7 +142,7 @@ fn without_receipt(forgotten: &Purged) -> String {
     }
 }
 
-/// The orders whose submitters wait for verdicts that nobody gave: what is forgotten is not hidden.
+/// The purged orders whose submitters still wait for verdicts: purging them is reported.
 fn never_final(forgotten: &Purged) -> String {
     let named: String = forgotten
         .never_final_orders

@@ -47,7 +47,7 @@ fn check_all(names: &[String], wheels: &[(String, Vec<u8>)]) -> Result<(), Failu
     let refused = |detail: String| Err(Failure::new(ErrorCode::RequirementRefused, detail));
     if let Some((other, _)) = wheels.iter().find(|(name, _)| !name.ends_with(".whl")) {
         return refused(format!(
-            "pip fetched {other}, which is no wheel; only wheels are packed"
+            "pip fetched {other}, which is not a wheel; only wheels are packed"
         ));
     }
     let fetched: Vec<String> = wheels

@@ -106,7 +106,7 @@ impl Requirements {
     fn requirement(&mut self, line: &str) -> Result<String, String> {
         let refuse = || {
             let shown: String = line.chars().take(80).collect();
-            format!("is no requirement by name and version: {shown:?}")
+            format!("is not a requirement by name and version: {shown:?}")
         };
         let (required, hashes) = line
             .split_once(" --")

@@ -14,7 +14,7 @@ use crate::output::{self, Progress, Sheet, Style};
 /// Checks a package. Compiles its program, runs nothing, writes nothing.
 ///
 /// # Errors
-/// When it is no skill, or the sandbox cannot run it.
+/// When it is not a skill, or the sandbox cannot run it.
 pub fn check(args: &CheckArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     progress.show("checking the package");
     let skill = Skill::open(&args.skill, &PackageLimits::default())?;

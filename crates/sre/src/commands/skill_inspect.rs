@@ -12,7 +12,7 @@ use crate::output::{self, Sheet, Style, bytes, escape, escape_json, plural};
 /// Shows a package.
 ///
 /// # Errors
-/// When it is no skill.
+/// When it is not a skill.
 pub fn inspect(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> {
     let skill = Skill::open(&args.skill, &PackageLimits::default())?;
     let text = match global.format {

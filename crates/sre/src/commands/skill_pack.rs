@@ -15,7 +15,7 @@ use crate::output::{self, Progress, bytes};
 /// Packs a skill.
 ///
 /// # Errors
-/// When it is no skill, a requirement cannot be had, or the file cannot be written.
+/// When it is not a skill, a requirement cannot be had, or the file cannot be written.
 pub fn pack(args: &PackArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let limits = PackageLimits::default();
     let mut skill = Skill::open(&args.skill, &limits)?;

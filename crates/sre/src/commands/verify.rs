@@ -75,7 +75,7 @@ pub(super) fn embedded(
     Ok(Embedded::new(folder, options)?)
 }
 
-/// The order's result. Makes no data folder where there is none.
+/// The order's result. Does not make a data folder.
 pub(super) async fn stored_result(
     folder: &DataFolder,
     order_id: &OrderId,

@@ -30,7 +30,7 @@ use crate::receipts;
 /// Verifies one file.
 ///
 /// # Errors
-/// When the file, the proof or the trust file cannot be read, or a source is none.
+/// When the file, the proof, the trust file or a source cannot be read.
 pub fn verify_file(
     args: &VerifyArgs,
     global: &Global,

@@ -131,7 +131,7 @@ impl Config {
             .map_err(|error: toml::de::Error| error.message().to_owned())
     }
 
-    /// Variables that name a setting; others that begin with SRE_ are somebody else's.
+    /// Variables that name a setting. Others that begin with SRE_ belong to other programs.
     fn read_environment(
         &mut self,
         environment: impl Iterator<Item = (OsString, OsString)>,

@@ -242,7 +242,7 @@ impl Settings {
     /// Where callbacks may go.
     ///
     /// # Errors
-    /// A network that is none.
+    /// A network that is malformed.
     pub fn address_policy(&self) -> Result<AddressPolicy, Failure> {
         let network = |text: &String| {
             text.parse::<Network>().map_err(|error| {
@@ -272,7 +272,7 @@ impl Settings {
     /// How often the log's tree grows.
     ///
     /// # Errors
-    /// A time that is none, or more than a second.
+    /// A duration that is invalid, or longer than a second.
     pub fn log_period(&self) -> Result<Duration, Failure> {
         let name = "receipts.log_period_seconds";
         let period = seconds(name, self.receipts.log_period_seconds)?;

@@ -5,7 +5,7 @@
 //! | `escape` | what makes foreign text safe on a terminal |
 //! | `style` | colours, where they are wanted |
 //! | `progress` | the spinner on standard error |
-//! | `streams` | the two streams; a reader that went away is no error |
+//! | `streams` | the two streams; a reader that went away is not an error |
 //! | `sheet` | aligned rows |
 //! | `order` | an order's result for people |
 //! | `verdict` | a verification for people |

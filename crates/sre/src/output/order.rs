@@ -112,8 +112,8 @@ fn effort(sheet: &mut Sheet, result: &OrderResult) {
         }
         used.push_str(&format!(", {} memory", bytes(resources.peak_memory_bytes)));
         sheet.row("ran on", &used);
-        // A script's interpreter goes without saying; an image that the author named and nobody
-        // used does not.
+        // A script's interpreter need not be mentioned; an image that the author named and that was
+        // not used must be.
         if let Some(note) = backend_note
             .as_ref()
             .filter(|note| note.contains("docker_image"))

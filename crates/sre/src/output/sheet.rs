@@ -10,7 +10,7 @@ fn one_line(text: &str) -> String {
     escape(text).replace('\n', "\\n")
 }
 
-/// Text for people, built row by row. Values are escaped here, so that nobody forgets it.
+/// Text for people, built row by row. Values are escaped here, so that no caller forgets it.
 #[derive(Debug)]
 pub struct Sheet {
     style: Style,
@@ -67,7 +67,7 @@ impl Sheet {
             .push_str(&format!("  {mark} {}\n", one_line(text)));
     }
 
-    /// Lines that somebody else wrote, set off by a bar.
+    /// Lines of a text from elsewhere, set off by a bar.
     pub fn quote(&mut self, label: &str, text: &str) {
         self.text
             .push_str(&format!("  {}\n", self.style.label(label)));

@@ -9,7 +9,7 @@ use super::escape_json;
 use crate::failure::Failure;
 use sre_core::ErrorCode;
 
-/// Writes to standard output. A reader that went away is no error: it has seen all it wanted.
+/// Writes to standard output. A reader that went away is not an error: it has read all it wanted.
 ///
 /// # Errors
 /// An operating failure, for instance when a disk is full.

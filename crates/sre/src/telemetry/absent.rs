@@ -7,7 +7,7 @@ use sre_orchestrator::Tracing;
 use crate::config;
 use crate::failure::Failure;
 
-/// Nobody who is told of spans.
+/// A build without traces.
 pub struct Telemetry;
 
 impl Telemetry {
@@ -23,7 +23,7 @@ impl Telemetry {
         Err(Failure::new(ErrorCode::ConfigInvalid, detail))
     }
 
-    /// Tells nobody.
+    /// Records nothing.
     pub fn tracing(&self) -> Tracing {
         Tracing::default()
     }

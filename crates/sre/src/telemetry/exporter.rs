@@ -168,7 +168,7 @@ impl Exporter {
 
 impl Tracer for Exporter {
     fn samples(&self, trace_id: &str) -> bool {
-        // By the trace's id, so that everybody who looks at it decides alike.
+        // By the trace's id, so that every service on the way decides alike.
         let low = trace_id
             .get(18..)
             .and_then(|low| u64::from_str_radix(low, 16).ok())

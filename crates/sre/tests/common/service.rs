@@ -297,7 +297,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Asks again and again until the answer is `Ok`, for three minutes at most: a busy machine may be
-/// slow, but a test must not wait for ever. The last `Err` is shown when nothing comes of it.
+/// slow, but a test must not wait without end. The last `Err` is shown when it gives up.
 pub(crate) async fn eventually<T, E: Debug>(
     what: &str,
     mut ask: impl AsyncFnMut() -> Result<T, E>,

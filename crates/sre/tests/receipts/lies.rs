@@ -14,7 +14,7 @@ use crate::common::Home;
 use crate::web::Web;
 use crate::{check, executor, read, stranger, verify};
 
-/// Somebody without the executor's key: every byte counts.
+/// An attacker without the executor's key: every byte counts.
 #[test]
 fn a_bundle_that_was_changed_anywhere_is_tampered() {
     let (executor, bundle) = executor();
@@ -158,7 +158,7 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
     // there can tell.
     let (code, verdict, _) = judge(lie(&executor, &good, |result, _| {
         let commit = result.commit_result.as_mut().expect("a commitment");
-        commit.commitment.input = Digest::of(b"an input that nobody has").into();
+        commit.commitment.input = Digest::of(b"an input that is not stored").into();
         outcome
     }));
     assert_eq!((code, &*verdict), (Some(23), "unavailable"));
@@ -228,7 +228,7 @@ fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() 
     assert_eq!((code, &*verdict), (Some(21), "diverged"));
 }
 
-/// What becomes of the right bytes.
+/// What is done to the right bytes.
 type Lie = fn(Vec<u8>) -> Option<Vec<u8>>;
 
 #[test]

@@ -202,7 +202,7 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
     assert_eq!(check(&found, "witnesses")["status"], "passed");
     verify(&stranger, &bundle, &["--witnesses", "2"]).exits(24);
     verify(&executor, &bundle, &["--witnesses", "1"]).exits(24);
-    // Somebody else's key: what the witness answers is not his signature.
+    // Another key: the answer is not a signature of the witness that was expected.
     let other = sre_receipt::SecretKey::from_seed(&[8; 32]).public();
     let other = sre_receipt::tlog::VerifierKey::witness(
         "witness.example/w".parse().expect("a name"),
@@ -218,7 +218,7 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
             .stderr
             .contains("no witness is trusted")
     );
-    // A witness that lies: a line that is none, and a signature over something else.
+    // A witness that lies: a line that is not a signature, and a signature over something else.
     for lie in ["", "x\n", "— witness.example/w AAAAAAAAAAAAAAAA\n"] {
         let liar = Web::answering(move |_| (200, lie.as_bytes().to_vec()));
         executor
@@ -279,10 +279,10 @@ fn several_witnesses_stand_on_one_proof() {
     verify(&stranger, &bundle, &["--witnesses", "2"]).exits(0);
     verify(&stranger, &bundle, &["--witnesses", "3"]).exits(24);
     // One that cannot be reached does not undo what the others sign, and is named.
-    let nobody = "http://127.0.0.1:1";
+    let no_witness = "http://127.0.0.1:1";
     let ran = executor
         .sre(&[
-            "tlog", "cosign", &one, nobody, &two, &three, "--format", "json",
+            "tlog", "cosign", &one, no_witness, &two, &three, "--format", "json",
         ])
         .exits(1);
     assert_eq!(
@@ -290,11 +290,14 @@ fn several_witnesses_stand_on_one_proof() {
         Some(3),
         "{ran:?}"
     );
-    assert_eq!(ran.json()["refused"][0]["witness"], nobody, "{ran:?}");
+    assert_eq!(ran.json()["refused"][0]["witness"], no_witness, "{ran:?}");
     executor.words("bundle t --output cosigned").exits(0);
     verify(&stranger, &bundle, &["--witnesses", "3"]).exits(0);
     assert_eq!(
-        executor.sre(&["tlog", "cosign", nobody]).exits(1).stdout,
+        executor
+            .sre(&["tlog", "cosign", no_witness])
+            .exits(1)
+            .stdout,
         ""
     );
 }

@@ -62,8 +62,8 @@ fn check<'a>(found: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn a_bundle_verifies_on_a_machine_that_never_saw_the_executor() {
     let (executor, bundle) = executor();
-    let nobody = Home::new();
-    let found = verify(&nobody, &bundle, &[]).exits(24).json();
+    let stranger_home = Home::new();
+    let found = verify(&stranger_home, &bundle, &[]).exits(24).json();
     assert_eq!(
         (&found["verdict"], &found["is_valid"]),
         (&json!("unanchored"), &json!(false))
@@ -74,7 +74,7 @@ fn a_bundle_verifies_on_a_machine_that_never_saw_the_executor() {
         "what can be checked is checked: {found}"
     );
     assert!(
-        !nobody.data().exists(),
+        !stranger_home.data().exists(),
         "verifying a bundle makes no data folder"
     );
 

@@ -1,4 +1,4 @@
-;; Sleeps for an hour, for ever.
+;; Sleeps for an hour, again and again.
 (module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

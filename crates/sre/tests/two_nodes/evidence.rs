@@ -98,7 +98,7 @@ async fn a_log_cannot_take_back_what_it_signed_before_its_entries_were_read() {
     accuse();
     run(&service, &["five"], 5).await;
     accuse();
-    // Nobody has taken the first accusation yet, and the second does not take its place.
+    // The first accusation is not delivered yet, and the second does not replace it.
     let before = challenges(&court).len();
     is_open.store(true, Ordering::Relaxed);
     accuse();

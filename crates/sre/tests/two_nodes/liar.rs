@@ -74,7 +74,9 @@ impl Commit for Liar {
                 commitment.profile = blob.digest().digest().into();
                 self.store.put(vec![blob]).await?;
             }
-            "withholds-input" => commitment.input = sre_core::InputDigest::of(b"nobody has this"),
+            "withholds-input" => {
+                commitment.input = sre_core::InputDigest::of(b"not stored anywhere")
+            }
             _ => {}
         }
         let changed = Canonical::new(committed.result.commitment.clone());

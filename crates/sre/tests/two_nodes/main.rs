@@ -97,7 +97,7 @@ fn names_the_call(challenge: &Value) {
         &challenge["divergence"]["event"],
     );
     let named = match signed["predicate"]["order_id"].as_str() {
-        // Without fuel it calls nobody.
+        // Without fuel it makes no call.
         Some("alters-limits") => "its end before any call, where its fuel was used up: ",
         Some("alters-skill") => "call 1, wasi_snapshot_preview1.fd_write(1, ",
         _ => "call 2, wasi_snapshot_preview1.fd_write(1, ",
@@ -148,7 +148,7 @@ async fn every_lie_of_an_executor_is_caught() {
     };
     assert!(
         client.all().is_empty(),
-        "the callback came before anybody had looked"
+        "the callback came before any verdict"
     );
     // The address of the court is guarded like that of a callback.
     let refused = verifier
@@ -362,7 +362,7 @@ async fn an_order_that_needs_verdicts_is_final_when_it_has_them() {
     assert_eq!(
         watch(&stranger, 0)["undelivered"],
         2,
-        "nobody asked for his opinion"
+        "a verdict of an untrusted key was taken"
     );
     watch(&first, 0);
     let shown: Value = service
@@ -587,7 +587,7 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
     );
 }
 
-/// A receipt is dated by whoever signs it, so whoever has an old key could go on signing in its
+/// The signer dates a receipt, so the holder of an old key could go on signing in its
 /// time. The watcher knows what the log had and when.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_that_is_dated_back_or_ahead_is_remarked_on() {
@@ -651,7 +651,7 @@ async fn a_receipt_that_is_dated_back_or_ahead_is_remarked_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_without_an_end_is_unavailable_and_stops_nobody() {
+async fn a_receipt_without_an_end_is_unavailable_and_does_not_stop_the_others() {
     let (executor, verifier) = (Home::new(), Home::new());
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);

@@ -1,5 +1,4 @@
-//! What is to be said is said, also to somebody who does not want to hear it yet, and holds nothing
-//! up.
+//! Verdicts are delivered, also to an executor that does not accept them yet, and delay nothing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -112,7 +111,7 @@ async fn a_verdict_that_is_refused_is_offered_until_the_key_is_trusted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn verdicts_that_nobody_takes_are_given_up_and_do_not_stop_the_checks() {
+async fn verdicts_that_are_never_accepted_are_given_up_and_do_not_stop_the_checks() {
     const LIMIT: u64 = 10_000;
     let (executor, verifier) = (Home::new(), Home::new());
     introduce(&executor, &verifier);

@@ -60,7 +60,7 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
         .sre(&["watch", "--once", "--executor", &service.base])
         .exits(0);
     let receipts = run(&service, 1..ORDERS + 1, ORDERS + 2).await;
-    // Nobody has the commitment of an order that was drawn, and the next question for its receipt
+    // The commitment of a sampled order cannot be had, and the next request for its receipt
     // fails.
     let commitments: BTreeMap<String, String> = receipts
         .iter()
@@ -137,7 +137,7 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_that_is_never_answered_for_stops_nobody() {
+async fn a_receipt_that_is_never_answered_for_does_not_stop_the_others() {
     let (executor, verifier) = (Home::new(), Home::new());
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);

@@ -40,7 +40,7 @@ const PROCESSES_LIMIT: u32 = 12;
 /// Runs the skill many times and compares.
 ///
 /// # Errors
-/// When it is no skill, or a run has no outcome.
+/// When it is not a skill, or a run has no outcome.
 pub fn determinism(
     args: DeterminismArgs,
     global: &Global,

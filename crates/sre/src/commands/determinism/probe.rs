@@ -96,7 +96,7 @@ pub struct Run {
     pub output: String,
     pub logs: String,
     pub fuel: u64,
-    /// Everything the host told it; nothing where nobody can listen.
+    /// Everything the host answered to it; empty for a backend that does not record that.
     pub seen: Vec<HostResponse>,
     /// Of a native run, which sources of difference were fixed.
     #[serde(default)]

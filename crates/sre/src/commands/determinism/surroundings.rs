@@ -24,8 +24,8 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Different in every respect from the process before. `cold` is a folder nobody has compiled
-    /// into; it is used once, because compiling a language runtime takes its time.
+    /// Different in every respect from the process before. `cold` is a folder without compiled
+    /// programs; it is used once, because compiling a language runtime takes its time.
     pub fn of(number: usize, warm: Option<&Path>, cold: Option<&Path>) -> Self {
         Self {
             number,
