@@ -6,12 +6,13 @@
     >>> result.status, result.verification.verdict, result.output["words"]
     ('completed', 'matched', 6)
 
-The rooms: `records` (what goes in and comes out), `pipeline` (`Orchestrator` and the functions on the default one), `stages` (commit,
+The modules: `records` (what goes in and comes out), `commands` (the same for programs run as commands), `pipeline` (`Orchestrator` and the functions on the default one), `stages` (commit,
 verify, sandbox and store by themselves), `client` (of the service), `webhooks`, `errors`. Importing this starts nothing: the pipeline is Rust, loaded at the first order.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from .commands import Invocation, LeftFile, LeftFiles, Stdout
 from .errors import (
     BlobNotFound,
     BlobTampered,
@@ -51,6 +52,7 @@ from .pipeline import (
     execute_skill_orders,
     register_failure_callback,
     register_success_callback,
+    run_skill,
     verify_receipt,
     verify_receipt_sync,
 )
@@ -127,7 +129,10 @@ __all__ = [
     "InvalidOrder",
     "InvalidSkill",
     "InvalidType",
+    "Invocation",
     "JournalError",
+    "LeftFile",
+    "LeftFiles",
     "NativeConfig",
     "OperatingError",
     "Orchestrator",
@@ -150,6 +155,7 @@ __all__ = [
     "SkillNotPermitted",
     "SkillUnreadable",
     "SreError",
+    "Stdout",
     "StoreFailed",
     "VerifyResult",
     "WebhookInvalid",
@@ -168,6 +174,7 @@ __all__ = [
     "fetch_result_sync",
     "register_failure_callback",
     "register_success_callback",
+    "run_skill",
     "store_bytes",
     "store_bytes_sync",
     "store_result",

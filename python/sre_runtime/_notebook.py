@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import itertools
 import json
+import os
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .commands import LeftFile
     from .records import OrderResult
 
 TEXT_LIMIT_CHARACTERS = 2000
+FILES_LIMIT = 20
+SHOWN_LIMIT_BYTES = 2 << 20
+CSV_LIMIT_ROWS = 20
+
+# A picture in SVG may hold scripts; as the source of an image they do not run.
+_SHOWN = {
+    ".csv": "text/csv",
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
 
 
 def table(result: OrderResult) -> str:
@@ -31,10 +51,42 @@ def table(result: OrderResult) -> str:
         rows.append(("error", f"{result.error_message} ({result.error_code})"))
     if result.output is not None:
         rows.append(("output", _preformatted(json.dumps(result.output, indent=2, ensure_ascii=False))))
+    if result.exit_code is not None:
+        rows.append(("exit code", str(result.exit_code)))
+    if result.stdout is not None and result.stdout.text:
+        rows.append(("printed", _preformatted(result.stdout.text)))
+    for file in list(result.files.values())[:FILES_LIMIT]:
+        rows.append((file.path, _file(file)))
+    if result.files_changed > FILES_LIMIT:
+        rows.append(("files", f"{result.files_changed - FILES_LIMIT} more"))
     if result.logs:
         rows.append(("log", _preformatted(result.logs)))
-    cells = (f"<tr><th style='text-align:left'>{name}</th><td style='text-align:left'>{_cell(value)}</td></tr>" for name, value in rows)
+    cells = (f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{_cell(value)}</td></tr>" for name, value in rows)
     return f"<table>{''.join(cells)}</table>"
+
+
+def _file(file: LeftFile) -> str:
+    """A picture, a table or a document, or else the size. Nothing in it is executed: pictures are loaded as pictures."""
+    media = _SHOWN.get(os.path.splitext(file.path)[1].lower())
+    if media is None or file.size is None or file.size > SHOWN_LIMIT_BYTES:
+        return f"{file.change}, {file.size or 0} bytes"
+    try:
+        content = file.read_bytes()
+    except Exception as error:
+        return f"{file.change}; it cannot be shown: {error}"
+    if media == "text/csv":
+        return _csv(content)
+    address = f"data:{media};base64,{base64.b64encode(content).decode('ascii')}"
+    if media == "application/pdf":
+        return _Html(f"<embed type='application/pdf' src='{address}' width='100%' height='480'>")
+    return _Html(f"<img style='max-width:100%' src='{address}' alt='{escape(file.path, quote=True)}'>")
+
+
+def _csv(content: bytes) -> _Html:
+    text = content.decode("utf-8", "replace")
+    lines = list(itertools.islice(csv.reader(text.splitlines()), CSV_LIMIT_ROWS))
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return _Html(f"<table>{rows}</table>")
 
 
 class _Html(str):

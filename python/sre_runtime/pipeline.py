@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Awaitable, Callable, Iterable, Optional, Union
+import uuid
+from typing import Any, Awaitable, Callable, Iterable, Literal, Optional, Union
 
 from . import _replaced, stages
 from ._default import open_runtime
 from ._waiting import Waiter, wait
+from .commands import Folder, Invocation
 from .errors import InvalidType
 from .records import CommitResult, NativeConfig, OrderConfig, OrderResult, Receipt, VerifyResult, order_result_of, verify_result_of
 
@@ -21,6 +23,7 @@ __all__ = [
     "execute_skill_orders",
     "register_failure_callback",
     "register_success_callback",
+    "run_skill",
     "verify_receipt",
     "verify_receipt_sync",
 ]
@@ -79,7 +82,7 @@ class Orchestrator:
     async def result(self, order_id: str) -> Optional[OrderResult]:
         """How an order ended; `None` if it is open or was never accepted here."""
         values = await wait(lambda waiter: self._runtime.result(order_id, waiter))
-        return None if values is None else order_result_of(values)
+        return None if values is None else order_result_of(values, self._fetch)
 
     async def receipt(self, order_id: str) -> Optional[Receipt]:
         """The receipt of an order that has ended here, issued now unless there is one; `None` as for `result`.
@@ -180,16 +183,26 @@ class Orchestrator:
         commit = None if commit is None or commit is stages.commit_result else _replaced.commit(commit, config)
         verify = None if verify is None or verify is stages.verify_result else _replaced.verify(verify)
         values = await wait(lambda waiter: self._runtime.execute(config, waiter, commit, verify))
-        return _finished(values)
+        return self._finished(values)
 
     def _execute_sync(self, config: OrderConfig, commit: Any, verify: Any) -> OrderResult:
         _check(config)
         if (commit is None or commit is stages.commit_result) and (verify is None or verify is stages.verify_result):
-            return _finished(self._runtime.execute(config, None, None, None))
+            return self._finished(self._runtime.execute(config, None, None, None))
         # Replaced stages are coroutines and need a loop.
         import asyncio
 
         return asyncio.run(self._execute(config, commit, verify))
+
+    def _finished(self, values: dict[str, Any]) -> OrderResult:
+        result = order_result_of(values, self._fetch)
+        if result.status != "completed":
+            _log().warning("order %s %s: %s (%s)", result.order_id, result.status, result.error_message, result.error_code)
+        return result
+
+    def _fetch(self, uri: str) -> bytes:
+        content: bytes = self._runtime.fetch(uri, False, None)
+        return content
 
 
 def _path(value: Any, name: str) -> Optional[str]:
@@ -212,13 +225,6 @@ def _check(config: Any) -> None:
     # The type and not the object is asked: an object may say anything of itself.
     if not issubclass(type(config), OrderConfig):
         raise InvalidType(f"config: must be an OrderConfig, found {type(config).__name__}", "invalid_type", "config")
-
-
-def _finished(values: dict[str, Any]) -> OrderResult:
-    result = order_result_of(values)
-    if result.status != "completed":
-        _log().warning("order %s %s: %s (%s)", result.order_id, result.status, result.error_message, result.error_code)
-    return result
 
 
 def _tell(listeners: dict[bool, tuple[Listener, ...]], values: dict[str, Any]) -> None:
@@ -256,6 +262,35 @@ async def execute_skill_order(config: OrderConfig) -> OrderResult:
 def execute_skill_order_sync(config: OrderConfig) -> OrderResult:
     """`Orchestrator.execute_skill_order_sync` in the default data folder."""
     return default_orchestrator().execute_skill_order_sync(config)
+
+
+def run_skill(
+    skill: Union[str, os.PathLike[str]],
+    entry: Optional[str] = None,
+    *args: str,
+    stdin: Union[str, bytes, None] = None,
+    env: Optional[dict[str, str]] = None,
+    work: Optional[Folder] = None,
+    home: Optional[Folder] = None,
+    accept_exit: Union[list[int], Literal["any"], None] = None,
+    order_id: Optional[str] = None,
+    **more: Any,
+) -> OrderResult:
+    """Runs one program of a package as a command, in the default data folder: `run_skill("my-skill", "scripts/merge.py", "raw", work="data")`.
+
+    `skill` is a folder, an archive or a file with the JSON form; `more` are further fields of `OrderConfig`.
+    """
+    invocation = Invocation(
+        entry,
+        list(args),
+        stdin,
+        {} if env is None else env,
+        work,
+        home,
+        [0] if accept_exit is None else accept_exit,
+    )
+    order_id = f"run-{uuid.uuid4()}" if order_id is None else order_id
+    return execute_skill_order_sync(OrderConfig(order_id, {"path": os.fspath(skill)}, invocation=invocation, **more))
 
 
 async def verify_receipt(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Union
 
+from .commands import Fetch, Invocation, LeftFiles, Stdout, left_files_of
+
 __all__ = [
     "Check",
     "CommitResult",
@@ -44,6 +46,7 @@ class SandboxConfig:
 class OrderConfig:
     """What to run, on what, and within which limits.
 
+    `invocation` runs one program of the package as a command; then there is no `input_data`.
     `verdicts_required`: how many keys of others must have signed `matched` before the order counts as final; see `OrderResult.finality`.
     """
 
@@ -57,6 +60,7 @@ class OrderConfig:
     retry_on_timeout: bool = False
     priority: int = 0
     verdicts_required: int = 0
+    invocation: Optional[Invocation] = None
 
 
 @dataclass
@@ -168,7 +172,11 @@ class Finality:
 
 @dataclass
 class OrderResult:
-    """How an order ended. `finality` is there for orders with `verdicts_required`, as it was when the result was asked for."""
+    """How an order ended. `finality` is there for orders with `verdicts_required`, as it was when the result was asked for.
+
+    After a command there are `exit_code`, `stdout`, `files` (what it changed below its working folder, by path; at most 10,000 of
+    `files_changed`), `tree` and `home_tree` (digests of what the folders held at the end).
+    """
 
     order_id: str
     status: str
@@ -181,6 +189,12 @@ class OrderResult:
     attempts: int = 1
     logs: str = ""
     finality: Optional[Finality] = None
+    exit_code: Optional[int] = None
+    stdout: Optional[Stdout] = None
+    files: LeftFiles = field(default_factory=lambda: LeftFiles({}))
+    files_changed: int = 0
+    tree: Optional[str] = None
+    home_tree: Optional[str] = None
 
     def _repr_html_(self) -> str:
         """The table that a notebook shows."""
@@ -209,8 +223,12 @@ def sandbox_result_of(values: dict[str, Any]) -> SandboxResult:
     return SandboxResult(**_known(SandboxResult, values))
 
 
-def order_result_of(values: dict[str, Any]) -> OrderResult:
+def order_result_of(values: dict[str, Any], fetch: Optional[Fetch] = None) -> OrderResult:
+    """`fetch` gets the bytes at the address of a file that was left."""
     result = OrderResult(**_known(OrderResult, values))
+    if result.stdout is not None:
+        result.stdout = Stdout(**_known(Stdout, result.stdout))  # type: ignore[arg-type]
+    result.files = left_files_of(values.get("files", []), fetch)
     if result.commit_result is not None:
         result.commit_result = commit_result_of(result.commit_result)  # type: ignore[arg-type]
     if result.verification is not None:

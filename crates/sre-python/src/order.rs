@@ -63,7 +63,30 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> Result<OrderConfig, Failure> {
     if !sandbox.is_none() {
         order.sandbox_config = Some(sandbox_config(&sandbox)?);
     }
+    order.invocation = invocation(config)?
+        .map(|fields| {
+            serde_json::from_value(fields).map_err(|error| Failure::of_value("invocation", error))
+        })
+        .transpose()?;
     Ok(order)
+}
+
+/// The `invocation` in its JSON form: a dict, or an `Invocation`, which reads the folders it names.
+fn invocation(config: &Bound<'_, PyAny>) -> Result<Option<Value>, Failure> {
+    let invocation = attribute(config, "invocation", "invocation")?;
+    if invocation.is_none() {
+        return Ok(None);
+    }
+    if invocation.cast_exact::<PyDict>().is_ok() {
+        return dict(&invocation, "invocation").map(Some);
+    }
+    let wire = invocation
+        .getattr("_wire")
+        .map_err(|_| wrong(&invocation, "invocation", "an Invocation or a dict"))?;
+    let wire = wire
+        .call0()
+        .map_err(|error| Failure::of_value("invocation", error))?;
+    dict(&wire, "invocation").map(Some)
 }
 
 /// Reads an `OrderConfig` for a service: its JSON form. Every error names the field.
@@ -83,6 +106,9 @@ pub(crate) fn wire(config: &Bound<'_, PyAny>) -> Result<Value, Failure> {
             String::from("sandbox_config"),
             Value::Object(sandbox_fields(&sandbox)?),
         );
+    }
+    if let Some(invocation) = invocation(config)? {
+        order.insert(String::from("invocation"), invocation);
     }
     Ok(Value::Object(order))
 }

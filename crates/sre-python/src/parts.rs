@@ -11,8 +11,8 @@ use sre_da::Store;
 #[cfg(target_os = "linux")]
 use sre_orchestrator::default_cache_folder;
 use sre_orchestrator::{
-    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, Orchestrator, OrderConfig,
-    Registrar, default_data_folder,
+    AcceptedOrder, AddressPolicy, DataFolder, Embedded, EmbeddedOptions, InvocationConfig,
+    Orchestrator, OrderConfig, Registrar, StoredInputs, default_data_folder,
 };
 use tokio::task::block_in_place;
 
@@ -78,8 +78,23 @@ impl Inner {
         self.wants(completed).store(wanted, Ordering::SeqCst);
     }
 
-    pub(crate) async fn accept(&self, order: OrderConfig) -> Result<AcceptedOrder, Failure> {
-        Ok(self.sandbox()?.acceptance().accept(order).await?)
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        order: OrderConfig,
+    ) -> Result<AcceptedOrder, Failure> {
+        let sandbox = self.sandbox()?;
+        let refers = order
+            .invocation
+            .as_ref()
+            .is_some_and(InvocationConfig::has_references);
+        if !refers {
+            return Ok(sandbox.acceptance().accept(order).await?);
+        }
+        let orchestrator = self.orchestrator()?;
+        let (store, journal) = (orchestrator.store(), orchestrator.journal());
+        // The data folder is the caller's own: his orders may use all that is there.
+        let inputs = StoredInputs::new(Arc::clone(store), Arc::clone(journal), None);
+        Ok(sandbox.acceptance().accept_from(order, &inputs).await?)
     }
 
     pub(crate) fn folder(&self) -> Result<DataFolder, Failure> {

@@ -36,6 +36,23 @@ pub struct InvocationConfig {
     pub collect: Collect,
 }
 
+impl InvocationConfig {
+    /// Whether something of it is in a store or a journal, so that acceptance needs those.
+    #[must_use]
+    pub fn has_references(&self) -> bool {
+        let content = |content: &ContentConfig| matches!(content, ContentConfig::Blob(_));
+        let folder = |folder: &FolderConfig| match folder {
+            FolderConfig::Tree(_) | FolderConfig::Order(_) => true,
+            FolderConfig::Files(files) => files.values().any(
+                |file| matches!(file, FileConfig::File { content: bytes, .. } if content(bytes)),
+            ),
+        };
+        self.stdin.as_ref().is_some_and(content)
+            || folder(&self.work)
+            || self.home.as_ref().is_some_and(folder)
+    }
+}
+
 /// Bytes: `{"text"}`, `{"base64"}` or `{"sha256"}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentConfig {

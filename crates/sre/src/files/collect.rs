@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// Most bytes of a folder that is given to a skill.
 pub const FOLDER_LIMIT_BYTES: u64 = 512 << 20;
 /// Most files and links of a folder that is given to a skill.
-pub const FOLDER_LIMIT_FILES: usize = 100_000;
+const FOLDER_LIMIT_FILES: usize = 100_000;
 
 /// What stands at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]

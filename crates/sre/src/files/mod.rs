@@ -3,5 +3,5 @@
 mod collect;
 mod leave;
 
-pub use collect::{FOLDER_LIMIT_BYTES, FOLDER_LIMIT_FILES, WorkFile, collect};
+pub use collect::{FOLDER_LIMIT_BYTES, WorkFile, collect};
 pub use leave::{Change, apply};

@@ -18,7 +18,7 @@ use std::time::Duration;
 use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus};
 use sre_journal::OrderReader as _;
 use sre_orchestrator::{
-    AcceptedOrder, DataFolder, Embedded, FolderConfig, Orchestrator, OrderConfig, Stage,
+    AcceptedOrder, DataFolder, Embedded, InvocationConfig, Orchestrator, OrderConfig, Stage,
     StoredInputs,
 };
 use sre_receipt::Receipt;
@@ -232,11 +232,10 @@ async fn accept(
     embedded: &Embedded,
     config: OrderConfig,
 ) -> Result<(AcceptedOrder, Orchestrator), Failure> {
-    let is_reference =
-        |folder: &FolderConfig| matches!(folder, FolderConfig::Tree(_) | FolderConfig::Order(_));
-    let refers = config.invocation.as_ref().is_some_and(|invocation| {
-        is_reference(&invocation.work) || invocation.home.as_ref().is_some_and(is_reference)
-    });
+    let refers = config
+        .invocation
+        .as_ref()
+        .is_some_and(InvocationConfig::has_references);
     if !refers {
         let order = embedded.acceptance().accept(config).await?;
         return Ok((order, embedded.open()?));
