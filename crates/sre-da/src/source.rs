@@ -1,4 +1,4 @@
-//! Bytes by digest from where nothing is stored: a bundle, another node, several places in turn.
+//! Bytes by digest from places that are only read: a bundle, another node, several places in turn.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::{Blob, Store, StoreError};
 /// A place that blobs come from. Every source is a [`Store`] that takes none.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// The bytes that this place has under `digest`, if any. They need not be checked: reads through
-    /// [`Store`] check the digest.
+    /// The bytes that this place has under `digest`, if any. They need not be checked: reads
+    /// through [`Store`] check the digest.
     ///
     /// # Errors
     /// What kept the place from answering.

@@ -1,7 +1,7 @@
 //! How a store fails.
 //!
 //! Every message names the digest or path it is about and, where the cause allows it, what to do.
-//! All of these are operating failures or signs of tampering, never the doing of a skill. No type
+//! All of these are operating failures or signs of tampering, never caused by a skill. No type
 //! of a database or of a client library appears here, so that a store over another medium fails in
 //! the same words.
 

@@ -8,7 +8,7 @@ use crate::{Store, StoreError};
 /// A store whose blobs can be listed and removed.
 ///
 /// Only garbage collection removes blobs, and only while no process puts into the store: a process
-/// remembers which digests are durable and does not write them again, so a removal beside a put
+/// remembers which digests are durable and does not write them again, so a removal during a put
 /// could lose a blob that `put` has acknowledged.
 #[async_trait]
 pub trait BlobSweep: Store {

@@ -25,8 +25,8 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 /// Writes a file in a folder that exists, in the place of what has that name.
 ///
 /// # Errors
-/// As `open(2)`, `write(2)`, `rename(2)` and `fsync(2)`. Either the old content stands there or the
-/// new one.
+/// As `open(2)`, `write(2)`, `rename(2)` and `fsync(2)`. The file has either the old content or
+/// the new one.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place(path, bytes, |file| OsDisk.rename(file, path))
 }

@@ -25,7 +25,7 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The pause after attempt number `failed` (from 1), for a random number in `0.0..1.0`. Never
-    /// below half of the bound: a pause of nothing would hammer whatever just failed.
+    /// below half of the bound: without a pause, a service that just failed would be hammered.
     #[must_use]
     pub fn pause(&self, failed: u32, random: f64) -> Duration {
         let bound = self

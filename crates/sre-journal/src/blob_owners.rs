@@ -1,7 +1,7 @@
 //! Which submitter may name which blobs.
 //!
-//! Knowing a digest is not a right to its bytes: a submitter may name only blobs that he uploaded
-//! or that his orders produced. The bytes are in the blob store.
+//! Knowing a digest is not a right to its bytes: a submitter may name only blobs that it
+//! uploaded or that its orders produced. The bytes are in the blob store.
 
 use async_trait::async_trait;
 use sre_core::BlobDigest;

@@ -1,9 +1,9 @@
 //! The journal's clocks.
 //!
-//! Two, because the wall clock jumps: the first NTP answer after boot, a resumed virtual machine, an
-//! operator. Moments that people see, and moments that must mean the same after a restart, are the
-//! wall clock's. Waiting is measured by the steady clock, so that no order ends because a clock was
-//! set.
+//! Two, because the wall clock jumps: the first NTP answer after boot, a resumed virtual machine,
+//! an operator. Moments that people see, and moments that must mean the same after a restart, are
+//! the wall clock's. Waiting is measured by the steady clock, so that no order ends because a clock
+//! was set.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

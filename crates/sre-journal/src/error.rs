@@ -101,7 +101,7 @@ impl fmt::Display for JournalError {
     }
 }
 
-// The message is that of the source, so the chain goes on behind it.
+// The message is that of the source, so the chain of sources continues after it.
 impl Error for JournalError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.source()

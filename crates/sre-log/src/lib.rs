@@ -1,5 +1,5 @@
-//! A transparency log: an append-only Merkle tree of receipts, whose operator cannot show two people
-//! two different histories without being caught.
+//! A transparency log: an append-only Merkle tree of receipts, whose operator cannot show two
+//! people two different histories without being caught.
 //!
 //! [`Log`] keeps one, in the tile layout of C2SP `tlog-tiles`: entries are numbered when they are
 //! submitted, hashed in batches, and only when a batch is durable is a checkpoint over it signed.

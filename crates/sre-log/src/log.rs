@@ -9,9 +9,9 @@
 //! Invariants:
 //! - A checkpoint is signed after everything it stands for is durable: signing needs a head that
 //!   was committed.
-//! - There is one head of a size. The head is replaced only by the process that read it, whatever
-//!   others do meanwhile, and the signature is a function of the head; so two processes sign the
-//!   same bytes, or different sizes.
+//! - There is one head of a size. A head is replaced only if it is the one that was read, so two
+//!   processes cannot both replace it. The signature is a function of the head, so two processes
+//!   sign the same bytes, or different sizes.
 //! - An entry that was submitted keeps its number.
 //!
 //! `integrate` takes these steps, `prove` makes proofs, `tiles` is the public read interface.
@@ -187,7 +187,7 @@ impl Log {
 
     /// Numbers entries. When this returns they survive, and the next batch takes them. An entry
     /// that is known of its order keeps its number; of two receipts for one order the first stays.
-    /// Returns what stands in the log, in the order given.
+    /// Returns the entries that the log has for them, in the order given.
     ///
     /// # Errors
     /// [`LogError`]; nothing was kept.

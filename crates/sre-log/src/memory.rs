@@ -9,10 +9,10 @@
 //! logs/<sha256 of the name>/entries               how many of its entries were read and found in the signed tree
 //! logs/<sha256 of the name>/lock                  held by the process that looks
 //! ```
-//! A good checkpoint is remembered as soon as it is proven to continue the last one, before anything
-//! is read under it: otherwise the log could take back what it signed while it is read. One process
-//! looks at a time, so the memory never goes back. If the folder is deleted, the next checkpoint is
-//! trusted on first use.
+//! A good checkpoint is remembered as soon as it is proven to continue the last one, before
+//! anything is read under it: otherwise the log could take back what it signed while it is read.
+//! One process looks at a time, so the memory never goes back. If the folder is deleted, the next
+//! checkpoint is trusted on first use.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -64,7 +64,7 @@ pub enum LogMemoryError {
     },
 }
 
-/// Why a look came to nothing.
+/// Why a look at a log failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
     /// The log is at fault.

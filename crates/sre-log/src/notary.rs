@@ -154,8 +154,8 @@ impl Notary {
                 blobs.push(blob);
                 receipts.push((entry, receipt));
             }
-            // These are written while the next ones are signed, and other tasks of this thread get a
-            // turn.
+            // These are written while the next ones are signed, and other tasks of this thread get
+            // a turn.
             let store = Arc::clone(&self.store);
             puts.spawn(async move { store.put(blobs).await });
             yield_now().await;
@@ -198,7 +198,7 @@ impl Notary {
         Ok(Some((position, receipt)))
     }
 
-    /// The receipt that stands under an id, if one was issued.
+    /// The receipt that the log has under an id, if one was issued.
     ///
     /// # Errors
     /// [`NotaryError`].
@@ -281,7 +281,7 @@ impl Notary {
     }
 }
 
-/// Whether the receipt is about what this order did: signed again it would say the same.
+/// Whether the receipt describes what this order did: issued again, it would say the same.
 fn check_is_of(result: &OrderResult, receipt: &Receipt) -> Result<(), NotaryError> {
     let said = receipt.predicate();
     let committed = result

@@ -168,7 +168,7 @@ pub(crate) fn blobs(connection: &Connection) -> rusqlite::Result<HashSet<BlobDig
 }
 
 /// Numbers an entry, unless it is a verdict that is known or a receipt of an order that has one.
-/// Returns the entry that stands there.
+/// Returns the entry that the log has for it.
 pub(crate) fn submit(
     transaction: &Transaction<'_>,
     entry: &Entry,

@@ -120,7 +120,7 @@ impl Fault {
 /// Looks at a log. `before` is the checkpoint of the last look, which the caller verified then.
 ///
 /// # Errors
-/// [`Fault`]; nothing about the log is to be believed, and `before` stays the last good checkpoint.
+/// [`Fault`]; do not trust anything that the log shows. `before` stays the last good checkpoint.
 pub async fn look(
     source: &dyn LogSource,
     keys: &[VerifierKey],
@@ -222,7 +222,7 @@ pub async fn entries(
     entries_in(source, seen, from..seen.checkpoint.size, visit).await
 }
 
-/// As [`entries`], for a part of the log; `visit` may be called with entries beside it too.
+/// As [`entries`], for a part of the log; `visit` may also be called with entries outside the part.
 ///
 /// # Errors
 /// [`Fault`]; entries that were visited before it were checked.

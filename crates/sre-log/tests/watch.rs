@@ -316,8 +316,8 @@ async fn the_memory_keeps_the_last_checkpoint_of_each_log() {
     assert!(memory.last(&name).is_err());
 }
 
-/// A log that shows an old checkpoint, and that only after another process has looked or plainly has
-/// to wait.
+/// A log that shows an old checkpoint, and that only after another process has looked or plainly
+/// has to wait.
 struct Slow<'a> {
     log: &'a Log,
     checkpoint: Vec<u8>,

@@ -3,8 +3,8 @@
 //! A commit costs about the same for one job as for thirty. When many callers write, callers that
 //! were answered together come back within a fraction of a millisecond of each other. A commit at
 //! the first of them would split one large batch into many small ones. So the writer waits until as
-//! many jobs are there as in recent batches, but never longer than [`MAX_DELAY`]. A single caller is
-//! expected alone and does not wait at all.
+//! many jobs are there as in recent batches, but never longer than [`MAX_DELAY`]. A single caller
+//! is expected alone and does not wait at all.
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,8 @@ mod tests {
         for jobs in [1, 2, 1, 1] {
             window.observe(jobs);
         }
-        // One job is there and will stay alone: an expectation of two would wait for the time limit.
+        // One job is there and will stay alone: an expectation of two would wait for the time
+        // limit.
         window.wait(|| 1);
         assert!(window.expected_jobs < 2.0);
     }

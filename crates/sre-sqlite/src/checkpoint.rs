@@ -1,10 +1,10 @@
-//! Moving the write-ahead log into the file, beside the writer.
+//! Moving the write-ahead log into the file, while the writer works.
 //!
-//! A checkpoint of a large file writes pages all over it and waits for the disk. SQLite runs its own
-//! checkpoints in the middle of a commit, and every caller waits. Here a thread with a connection of
-//! its own does nearly all of the work while the writer goes on. The writer moves the little that it
-//! has added meanwhile itself, between two transactions: only when everything is moved does the log
-//! start again instead of growing.
+//! A checkpoint of a large file writes pages all over it and waits for the disk. SQLite runs its
+//! own checkpoints in the middle of a commit, and every caller waits. Here a thread with a
+//! connection of its own does nearly all of the work while the writer goes on. The writer moves the
+//! little that it has added meanwhile itself, between two transactions: only when everything is
+//! moved does the log start again instead of growing.
 //!
 //! Nothing here decides what is durable: commits are in the log, synced, before they are answered.
 //! A process that dies during a checkpoint leaves a log that the next open reads.

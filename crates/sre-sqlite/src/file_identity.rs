@@ -1,8 +1,8 @@
 //! Whether the paths still name the files that were opened.
 //!
-//! A file that is renamed, replaced or deleted stays open. SQLite would go on writing to it, and the
-//! next process that opens the path would find nothing of that. So an answer is sent only after a
-//! look at the paths (two `stat(2)`, 2 µs). After the first mismatch nothing is written any more,
+//! A file that is renamed, replaced or deleted stays open. SQLite would go on writing to it, and
+//! the next process that opens the path would find nothing of that. So an answer is sent only after
+//! a look at the paths (two `stat(2)`, 2 µs). After the first mismatch nothing is written any more,
 //! even if the files come back: what others read at the path meanwhile then stays true.
 
 use std::fs;

@@ -45,7 +45,7 @@ impl Readers {
             Some(connection) => connection,
             None => {
                 let opened = open_reader(&self.path, &self.options);
-                // Before anything is said about it: the path may lead to another file by now.
+                // Checked before an error is returned: the path may name another file by now.
                 self.identity.check()?;
                 opened.map_err(OpenError::sqlite(&self.path))?
             }

@@ -101,8 +101,9 @@ impl Large {
         } else {
             self.ensure_folder(blob.digest(), &folder)?;
         }
-        // A process that dies here leaves a whole file whose name may be lost in a power cut. The put
-        // was not acknowledged; the next put of the blob finds the file and syncs the folder again.
+        // A process that dies here leaves a whole file whose name may be lost in a power cut. The
+        // put was not acknowledged; the next put of the blob finds the file and syncs the folder
+        // again.
         self.disk
             .sync_dir(&folder)
             .map_err(StoreError::io("make durable the folder", &folder))

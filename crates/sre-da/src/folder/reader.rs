@@ -88,8 +88,9 @@ impl LocalReader {
 }
 
 /// Opens the file without changing anything. A file without a log is opened as immutable: otherwise
-/// SQLite makes a `-shm` beside it, and refuses where it may not. The same is the second attempt for
-/// a file with a log in a folder that cannot be written; then what is only in the log is not seen.
+/// SQLite makes a `-shm` beside it, and refuses where it may not. The same is the second attempt
+/// for a file with a log in a folder that cannot be written; then what is only in the log is not
+/// seen.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let is_open = path.with_extension("sqlite3-wal").exists();
     match is_open.then(|| connect_as(path, "mode=ro")) {

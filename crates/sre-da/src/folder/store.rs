@@ -171,13 +171,13 @@ impl LocalStore {
         .await
     }
 
-    /// Small blobs are read on the calling thread: that takes microseconds, less than handing the read
-    /// to another thread would.
+    /// Small blobs are read on the calling thread: that takes microseconds, less than handing the
+    /// read to another thread would.
     async fn read(&self, digest: BlobDigest) -> Result<Arc<[u8]>, StoreError> {
         self.finish_read(digest, self.small.get(digest)?).await
     }
 
-    /// What cannot be read is not durable, whatever was remembered; so that a put can repair it.
+    /// Takes a digest that cannot be read for not durable, so that the next put repairs it.
     fn forget_unless_read<T>(
         &self,
         digest: BlobDigest,
@@ -210,9 +210,9 @@ impl Store for LocalStore {
         self.puts.fetch_add(1, Ordering::Relaxed);
         let epoch = self.known.epoch();
         let offered = blobs.len();
-        // Before they are checked: whatever bytes come with a digest that is durable, they are not
-        // needed. A skill's files come with every order, and hashing them again would cost more
-        // than all the rest.
+        // Before they are checked: bytes whose digest is durable are not needed, right or wrong. A
+        // skill's files come with every order, and hashing them again would cost more than all the
+        // rest.
         blobs.retain(|blob| !self.known.contains(&blob.digest()));
         self.skipped
             .fetch_add((offered - blobs.len()) as u64, Ordering::Relaxed);
@@ -270,7 +270,7 @@ impl std::fmt::Debug for LocalStore {
     }
 }
 
-/// Runs `work` on a thread that may block. A panic there is a bug and goes on here.
+/// Runs `work` on a thread that may block. A panic there is a bug and is resumed here.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

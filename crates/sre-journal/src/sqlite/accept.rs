@@ -20,7 +20,7 @@ use crate::reader::{EventKind, JournalEntry, OrderState, parse_result};
 use crate::verdict_ledger::Finality;
 use crate::watch::{Watch, Watches};
 
-/// What stands in the journal after the transaction.
+/// The outcome of the transaction.
 enum Stored {
     New {
         sequence: i64,

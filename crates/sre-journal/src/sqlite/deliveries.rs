@@ -103,8 +103,8 @@ fn next(
             continue;
         }
         // Callbacks to receivers that are busy are passed over, so that one receiver that hangs
-        // does not hold up the others of its submitter. The list is bound as one JSON value, because
-        // SQL has no parameter of variable length.
+        // does not hold up the others of its submitter. The list is bound as one JSON value,
+        // because SQL has no parameter of variable length.
         let busy = serde_json::to_string(&slots.busy_receivers(&submitter))
             .unwrap_or_else(|_| String::from("[]"));
         let due = connection

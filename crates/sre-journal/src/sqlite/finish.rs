@@ -240,8 +240,8 @@ pub(super) fn end(
     Ok(result)
 }
 
-/// Everything that belongs to the end of an order, in one transaction: a reader that finds the result
-/// also finds its event, its callback and that it needs a receipt.
+/// Everything that belongs to the end of an order, in one transaction: a reader that finds the
+/// result also finds its event, its callback and that it needs a receipt.
 fn insert_result(
     transaction: &Transaction<'_>,
     now: i64,

@@ -7,7 +7,7 @@ use sre_journal::{RetentionPolicy, WithoutReceipt};
 
 use crate::support::{Storage, open};
 
-pub async fn a_submitter_may_use_what_he_recorded_until_it_is_purged(storage: &dyn Storage) {
+pub async fn a_submitter_may_use_its_uploads_until_they_are_purged(storage: &dyn Storage) {
     let (journal, hands) = open(storage);
     let (one, two) = (BlobDigest::of(b"one"), BlobDigest::of(b"two"));
     let may_use = async |submitter, digest| {

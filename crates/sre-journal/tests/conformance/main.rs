@@ -65,14 +65,14 @@ macro_rules! conformance {
                 an_issued_receipt_is_counted_once_and_a_failed_one_is_due_later
                 the_recorded_log_size_never_shrinks;
             verdict_ledger:
-                a_check_that_came_to_nothing_counts_until_another_decides
+                an_inconclusive_check_counts_until_another_decides
                 an_order_is_final_with_enough_keys_and_its_callback_waits_for_that
                 a_dispute_makes_a_held_callback_due
                 a_key_is_heard_a_limited_number_of_times;
             skill_catalog:
                 a_skill_is_listed_once_under_its_first_submitter;
             blob_owners:
-                a_submitter_may_use_what_he_recorded_until_it_is_purged;
+                a_submitter_may_use_its_uploads_until_they_are_purged;
             retention:
                 a_purged_order_is_gone_and_its_id_stays_reserved
                 an_order_is_kept_while_its_callback_or_receipt_is_due

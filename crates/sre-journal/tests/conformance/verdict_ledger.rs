@@ -30,7 +30,7 @@ async fn callbacks(journal: &dyn Journal) -> Vec<String> {
         .collect()
 }
 
-pub async fn a_check_that_came_to_nothing_counts_until_another_decides(storage: &dyn Storage) {
+pub async fn an_inconclusive_check_counts_until_another_decides(storage: &dyn Storage) {
     let (journal, _) = open(storage);
     let sequence = finish(&*journal, new_order("order", "x")).await;
     for (key, says, expected) in [

@@ -88,7 +88,7 @@ impl Log {
         }
     }
 
-    /// The head that is durable by now, signed.
+    /// The newest durable head, signed.
     pub(super) fn refresh(&self) -> Result<Arc<Snapshot>, LogError> {
         // Read before the file is asked: the head can only grow meanwhile.
         let known = self.snapshot();

@@ -79,9 +79,9 @@ impl Log {
         Ok(note)
     }
 
-    /// What a witness that last saw the log at size `old` is sent beside the checkpoint of `size`
-    /// (C2SP `tlog-witness`, `add-checkpoint`): the path from there. `None` unless the log has had
-    /// both sizes, one after the other.
+    /// What a witness that last saw the log at size `old` needs together with the checkpoint of
+    /// `size` (C2SP `tlog-witness`, `add-checkpoint`): the path from there. `None` unless the log
+    /// has had both sizes, one after the other.
     ///
     /// # Errors
     /// [`LogError`].
