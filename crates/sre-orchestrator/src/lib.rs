@@ -43,7 +43,7 @@ pub use callback::{
 pub use config::{ConfigError, OrderConfig};
 #[cfg(feature = "wasm")]
 pub use embedded::{
-    DataFolder, Embedded, EmbeddedError, EmbeddedOptions, default_cache_folder,
+    DataFolder, Embedded, EmbeddedError, EmbeddedOptions, Executed, default_cache_folder,
     default_data_folder, execute_skill_order,
 };
 pub use invocation::{

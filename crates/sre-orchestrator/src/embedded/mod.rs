@@ -15,8 +15,10 @@
 
 mod data_folder;
 mod error;
+mod execute;
 mod runtime;
 
 pub use data_folder::{DataFolder, default_cache_folder, default_data_folder};
 pub use error::EmbeddedError;
+pub use execute::Executed;
 pub use runtime::{Embedded, EmbeddedOptions, execute_skill_order};

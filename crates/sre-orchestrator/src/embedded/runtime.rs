@@ -11,14 +11,20 @@ use sre_sandbox::wasm::{CompilationNotice, WasmOptions, WasmSandbox};
 use sre_sandbox::{Executor, LanguageRuntime, Sandbox};
 use sre_verify::Verifier;
 
-use crate::embedded::{DataFolder, EmbeddedError, default_cache_folder, default_data_folder};
+use crate::embedded::{
+    DataFolder, EmbeddedError, Executed, default_cache_folder, default_data_folder,
+};
 use crate::{
     Acceptance, AddressPolicy, HttpCallback, OperatorLimits, Orchestrator, OrderConfig, Parts,
 };
 
+/// What receipts name where the embedding program does not name itself.
+const PROGRAM: &str = concat!("sre-orchestrator ", env!("CARGO_PKG_VERSION"));
+
 /// The sandbox and what it accepts, before anything is opened or written.
 pub struct Embedded {
     folder: DataFolder,
+    program: String,
     executor: Executor,
     acceptance: Acceptance,
 }
@@ -26,15 +32,17 @@ pub struct Embedded {
 /// How to build an [`Embedded`].
 #[derive(Default)]
 pub struct EmbeddedOptions {
+    /// What receipts name as the program that made them. Default: this library.
+    pub program: Option<String>,
     /// What orders may ask for.
     pub limits: OperatorLimits,
     /// Where compiled programs are kept; may be deleted at any time. Default: the platform's cache
     /// folder.
     pub cache_folder: Option<PathBuf>,
-    /// Told before a language runtime is compiled. Default nobody.
+    /// Told before a language runtime is compiled. Default: no one is told.
     pub notice: Option<CompilationNotice>,
-    /// Language runtimes besides those this program ships, for replays that name them. Whoever made
-    /// one decides what scripts return in it. Default none.
+    /// Language runtimes besides those this program ships, for replays that name them. The author
+    /// of one decides what scripts return in it. Default none.
     pub trusted_runtimes: Vec<LanguageRuntime>,
     /// How native skills run, if the operator allows them at all. Default: they are refused.
     #[cfg(all(feature = "native", target_os = "linux"))]
@@ -51,6 +59,7 @@ impl Embedded {
         #[cfg(all(feature = "native", target_os = "linux"))]
         let native = options.native.clone();
         let EmbeddedOptions {
+            program,
             limits,
             cache_folder,
             notice,
@@ -81,9 +90,22 @@ impl Embedded {
         let acceptance = Acceptance::new(limits, executor.clone());
         Ok(Self {
             folder,
+            program: program.unwrap_or_else(|| String::from(PROGRAM)),
             executor,
             acceptance,
         })
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    /// What receipts name as the program that made them.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
     }
 
     /// What this runtime accepts.
@@ -92,7 +114,7 @@ impl Embedded {
         &self.acceptance
     }
 
-    /// Where skills run, for whoever puts an orchestrator together from other stages.
+    /// Where skills run, for an orchestrator with other stages.
     #[must_use]
     pub fn executor(&self) -> &Executor {
         &self.executor
@@ -169,7 +191,8 @@ impl Embedded {
     }
 }
 
-/// Executes one order on the embedded default, in the platform's data folder.
+/// Executes one order on the embedded default, in the platform's data folder, and issues its
+/// receipt.
 ///
 /// Builds the sandbox and opens the folder each time; a program with more than one order keeps an
 /// [`Embedded`] and an [`Orchestrator`].
@@ -182,5 +205,10 @@ pub async fn execute_skill_order(config: OrderConfig) -> Result<OrderResult, Emb
         EmbeddedOptions::default(),
     )?;
     let order = embedded.acceptance().accept(config).await?;
-    Ok(embedded.open()?.execute(order).await?)
+    let orchestrator = embedded.open()?;
+    let Executed { result, receipt } = embedded.execute(&orchestrator, order, &|_| ()).await?;
+    if let Err(error) = receipt {
+        tracing::warn!(%error, order_id = %result.order_id, "the order has no receipt yet");
+    }
+    Ok(result)
 }

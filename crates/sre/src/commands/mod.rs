@@ -82,6 +82,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
 /// How commands that run guests build the sandbox.
 fn embedded(global: &Global, progress: &Progress) -> EmbeddedOptions {
     EmbeddedOptions {
+        program: Some(String::from(crate::receipts::PROGRAM)),
         cache_folder: global.cache_folder(),
         notice: Some(notice(progress)),
         #[cfg(target_os = "linux")]

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use sre_core::{ErrorCode, OrderId};
 use sre_da::Store;
-use sre_journal::Journal;
 use sre_log::{Log, LogMemory};
 use sre_orchestrator::{DataFolder, Registrar};
 use sre_receipt::tlog::TlogProof;
@@ -44,18 +43,7 @@ impl Receipts {
     /// When the key is refused, or a file cannot be opened.
     pub async fn open(folder: &DataFolder) -> Result<Self, Failure> {
         let journal = Arc::new(folder.open_journal()?);
-        Self::over(folder, journal, Arc::new(folder.open_store()?)).await
-    }
-
-    /// As [`Receipts::open`], over a journal and a store that are open already.
-    ///
-    /// # Errors
-    /// As [`Receipts::open`].
-    pub async fn over(
-        folder: &DataFolder,
-        journal: Arc<dyn Journal>,
-        store: Arc<dyn Store>,
-    ) -> Result<Self, Failure> {
+        let store: Arc<dyn Store> = Arc::new(folder.open_store()?);
         let registrar = folder
             .open_registrar(journal, Arc::clone(&store), PROGRAM)
             .await?;

@@ -18,8 +18,8 @@ use std::time::Duration;
 use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus};
 use sre_journal::OrderReader as _;
 use sre_orchestrator::{
-    AcceptedOrder, DataFolder, Embedded, InvocationConfig, Orchestrator, OrderConfig, Stage,
-    StoredInputs,
+    AcceptedOrder, DataFolder, Embedded, Executed, InvocationConfig, Orchestrator, OrderConfig,
+    Stage, StoredInputs,
 };
 use sre_receipt::Receipt;
 use sre_skill::Skill;
@@ -28,7 +28,6 @@ use crate::cli::{Format, Global, RunArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Progress, Style};
-use crate::receipts::Receipts;
 use left::Target;
 
 /// How long a guest that was told to stop may take; it needs milliseconds. A compilation cannot be
@@ -77,7 +76,7 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
     progress.show("preparing the skill");
     let ended = runtime.block_on(async {
         tokio::select! {
-            finished = pipeline(&embedded, &folder, config, target.as_ref(), progress) => Some(finished),
+            finished = pipeline(&embedded, config, target.as_ref(), progress) => Some(finished),
             () = ctrl_c() => None,
         }
     });
@@ -183,7 +182,6 @@ fn hand_over(
 
 async fn pipeline(
     embedded: &Embedded,
-    folder: &DataFolder,
     config: OrderConfig,
     target: Option<&Target>,
     progress: &Progress,
@@ -196,17 +194,8 @@ async fn pipeline(
         is_stored.store(false, Ordering::Relaxed);
         progress.update(&describe(stage, &skill));
     };
-    let result = orchestrator.execute_observed(order, &observe).await?;
-    // The result is durable. Dies here: the order has no receipt, and the same order again, or
-    // `sre bundle`, issues it.
-    let (journal, store) = (orchestrator.journal(), orchestrator.store());
-    let receipt = match Receipts::over(folder, Arc::clone(journal), Arc::clone(store)).await {
-        Ok(receipts) => receipts
-            .issue(&result.order_id)
-            .await
-            .map(|(receipt, _)| receipt),
-        Err(failure) => Err(failure),
-    };
+    let Executed { result, receipt } = embedded.execute(&orchestrator, order, &observe).await?;
+    let receipt = receipt.map_err(Failure::from);
     let store = orchestrator.store();
     let stdout = left::stdout(store, &result).await?;
     let written = match target {
