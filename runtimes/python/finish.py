@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""Changes to a finished component that Python itself cannot make: `finish.py COMPONENT FOLDER` edits it in place. FOLDER has the
-lists that the bootstrap wrote.
+"""Changes to a finished component that Python itself cannot make: `finish.py COMPONENT FOLDER` edits it in place.
+FOLDER has the lists that the bootstrap wrote.
 
-**Immortal objects.** `objects.bin` is what `bootstrap/sre_pages.py` recorded: pairs of 32-bit addresses, of an object and of its type.
-An object of CPython starts with its reference count and its type (`Include/object.h`); since PEP 683 a count of 5 << 28 says
-"immortal" on 32-bit platforms. Objects that died after they were recorded are passed over: a freed object has a count of zero,
-or the address of the next free one where its count or its type was.
+**Immortal objects.** `objects.bin` is what `bootstrap/sre_pages.py` recorded: pairs of 32-bit addresses, of an
+object and of its type. An object of CPython starts with its reference count and its type (`Include/object.h`);
+since PEP 683 a count of 5 << 28 says "immortal" on 32-bit platforms. Objects that died after they were recorded
+are passed over: a freed object has a count of zero, or the address of the next free one where its count or its
+type was.
 
-**Recursion in C.** CPython raises RecursionError when its C stack runs out, but sees only the part of it that is in linear
-memory; the engine's own stack, which the same calls use several times faster, it cannot see. So the limit in the thread
-state (`c_stack_soft_limit` in `Include/internal/pycore_tstate.h`) is moved towards the top.
+**Recursion in C.** CPython raises RecursionError when its C stack runs out, but sees only the part of it that
+is in linear memory; the engine's own stack, which the same calls use several times faster, it cannot see. So
+the limit in the thread state (`c_stack_soft_limit` in `Include/internal/pycore_tstate.h`) is moved towards the
+top.
 
-**Permission bits.** WASI has none, and archives that a script writes would have none either. The C library's tables from kinds of
-files to modes get those that Linux gives new files.
+**Permission bits.** WASI has none, and archives that a script writes would have none either. The C library's
+tables from kinds of files to modes get those that Linux gives new files.
 
 **Compiled functions.** See `patches.py`.
 """

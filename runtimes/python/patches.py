@@ -1,23 +1,25 @@
-"""Changes to compiled functions of a finished component, where CPython's or the C library's own source would have to change:
-neither the source nor its compiler can be had from a package registry.
+"""Changes to compiled functions of a finished component, where CPython's or the C library's own source would have
+to change: neither the source nor its compiler can be had from a package registry.
 
-Functions are found by their names in the module's name section; each change says what it expects, and a build that does not find
-exactly that fails. What is changed and why:
+Functions are found by their names in the module's name section; each change says what it expects, and a build
+that does not find exactly that fails. What is changed and why:
 
 C library (wasi-libc, `file.c`, `read.c`, `write.c`):
-- A file has one position. The library keeps up to three: its own, that of a stream to read and that of a stream to write, and in
-  append mode it believes that the first is the end of the file. So reading after writing (`a+`, `r+`) and `lseek` gave wrong answers.
-  `read` and `write` of files now go by position, as `pread` and `pwrite` do, and so have exact error numbers too: a full file system
-  is ENOSPC and no longer EIO. `pread` frees an address that it never got when it fails.
-- Of preopened folders with equally long names the first wins: `.`, which is for programs that do not know where they are, must
-  not hide `/`.
+- A file has one position. The library keeps up to three: its own, that of a stream to read and that of a stream
+  to write, and in append mode it believes that the first is the end of the file. So reading after writing
+  (`a+`, `r+`) and `lseek` gave wrong answers. `read` and `write` of files now go by position, as `pread` and
+  `pwrite` do, and so have exact error numbers too: a full file system is ENOSPC and no longer EIO. `pread`
+  frees an address that it never got when it fails.
+- Of preopened folders with equally long names the first wins: `.`, which is for programs that do not know where
+  they are, must not hide `/`.
 
 CPython:
 - Exceptions get Linux' error numbers, from the table of `bootstrap/sre_errors.py`.
-- Objects that are nested deeply are released in turns when the C stack runs short. CPython measures only the part of that stack
-  that is in linear memory, and releasing takes nothing of it; now it does, so that the engine's own stack does not run out first.
-- A lock that would wait for ever raises RuntimeError; there is no other thread that could release it. A wait with a time limit
-  sleeps.
+- Objects that are nested deeply are released in turns when the C stack runs short. CPython measures only the
+  part of that stack that is in linear memory, and releasing takes nothing of it; now it does, so that the
+  engine's own stack does not run out first.
+- A lock that would never be free raises RuntimeError: there is no other thread to release it. A wait
+  with a time limit sleeps.
 """
 
 CODE, CUSTOM, IMPORT, FUNCTION_IMPORT = 10, 0, 2, 0
@@ -433,7 +435,7 @@ def patch_python(python, constants):
     for name, times in ("_PyMutex_LockTimed", 1), ("_queue_SimpleQueue_get_impl", 2):
         call = python.call("Py_MakePendingCalls")
         python.replace(name, call, python.assemble("i32.const -1") + bytes([NOP]) * (len(call) - 2), times)
-    # Locks of the interpreter itself, whose waits cannot fail: only a bug gets there, and it must not loop for ever.
+    # Locks of the interpreter itself, whose waits cannot fail: only a bug gets there, and it must not loop without end.
     name = "_PyMutex_LockTimed"
     call = python.call("_PyParkingLot_Park")
     body = python.bodies[python.place(name)]

@@ -9,8 +9,8 @@ snapshotted. At run time only `Run.run` is called, in a fresh copy of the snapsh
 Before it calls `run`, componentize-py's own glue has filled `os.environ` and `sys.argv` from the host and seeded
 `random` from the host's entropy.
 
-Not here: which modules exist (`sre_stdlib`, `sre_stand_ins`), what is refused (`sre_refusals`), asyncio (`sre_loop`), threads
-(`sre_threads`), numbers of errors (`sre_errors`).
+Not here: which modules exist (`sre_stdlib`, `sre_stand_ins`), what is refused (`sre_refusals`), asyncio
+(`sre_loop`), threads (`sre_threads`), numbers of errors (`sre_errors`).
 """
 
 # First: modules copy the numbers when they are imported.
@@ -160,7 +160,7 @@ def report(exception):
 
 
 def finish(status):
-    """What the end of a process does that somebody can see, and no more: the instance is thrown away afterwards."""
+    """What the end of a process does that can be seen from outside, and no more: the instance is thrown away afterwards."""
     sre_threads.run_all()
     atexit._run_exitfuncs()
     ok = flush(sys.stdout)
@@ -245,7 +245,7 @@ def snapshot():
     sys.setrecursionlimit(RECURSION_LIMIT)
     # Whatever the build's own environment left behind. `os.environ` is emptied by componentize-py.
     posix.environ.clear()
-    # The C library's clocks of processor time count from the build; there is one processor and nobody else on it.
+    # The C library's clocks of processor time count from the build; there is one processor, for this run alone.
     for name in "process_time", "thread_time":
         setattr(time, name, time.monotonic)
         setattr(time, name + "_ns", time.monotonic_ns)

@@ -3,7 +3,7 @@
 What scatters writes, and what is done about it:
 
 - reference counts: `record_objects` lists all objects for `finish.py`, which makes them immortal in the finished
-  component, so that nobody counts them any more;
+  component, so that they are no longer counted;
 - branch counters inside bytecode: `gather` moves the code that every script runs to neighbouring pages;
 - allocations in holes between old objects: `fill_holes` fills them, so that a run allocates from one untouched range.
 """

@@ -1,4 +1,5 @@
-"""Modules that scripts and packages import and this world cannot have: importing them works, using them is an ordinary exception.
+"""Modules that scripts and packages import and this world cannot have: importing them works, using them is an
+ordinary exception.
 
 Where a true answer exists, it is given: there is one user, and a lock on a file is free, because nothing else runs.
 """
@@ -12,13 +13,14 @@ from collections import namedtuple
 import sre_refusals
 
 SSL_CONSTANTS = """CERT_NONE CERT_OPTIONAL CERT_REQUIRED PROTOCOL_TLS PROTOCOL_TLS_CLIENT PROTOCOL_TLS_SERVER PROTOCOL_TLSv1
-PROTOCOL_TLSv1_1 PROTOCOL_TLSv1_2 PROTOCOL_SSLv23 OP_ALL OP_NO_SSLv2 OP_NO_SSLv3 OP_NO_TLSv1 OP_NO_TLSv1_1 OP_NO_TLSv1_2 OP_NO_TLSv1_3
-OP_NO_COMPRESSION OP_NO_TICKET OP_NO_RENEGOTIATION VERIFY_DEFAULT VERIFY_X509_STRICT VERIFY_X509_PARTIAL_CHAIN VERIFY_X509_TRUSTED_FIRST
-SSL_ERROR_WANT_READ SSL_ERROR_WANT_WRITE SSL_ERROR_EOF SSL_ERROR_SSL SSL_ERROR_SYSCALL SSL_ERROR_ZERO_RETURN""".split()
+PROTOCOL_TLSv1_1 PROTOCOL_TLSv1_2 PROTOCOL_SSLv23 OP_ALL OP_NO_SSLv2 OP_NO_SSLv3 OP_NO_TLSv1 OP_NO_TLSv1_1
+OP_NO_TLSv1_2 OP_NO_TLSv1_3 OP_NO_COMPRESSION OP_NO_TICKET OP_NO_RENEGOTIATION VERIFY_DEFAULT
+VERIFY_X509_STRICT VERIFY_X509_PARTIAL_CHAIN VERIFY_X509_TRUSTED_FIRST SSL_ERROR_WANT_READ
+SSL_ERROR_WANT_WRITE SSL_ERROR_EOF SSL_ERROR_SSL SSL_ERROR_SYSCALL SSL_ERROR_ZERO_RETURN""".split()
 
-CTYPES_TYPES = """c_bool c_byte c_char c_char_p c_double c_float c_int c_int8 c_int16 c_int32 c_int64 c_long c_longdouble c_longlong
-c_short c_size_t c_ssize_t c_ubyte c_uint c_uint8 c_uint16 c_uint32 c_uint64 c_ulong c_ulonglong c_ushort c_void_p c_wchar c_wchar_p
-py_object Structure Union BigEndianStructure LittleEndianStructure Array""".split()
+CTYPES_TYPES = """c_bool c_byte c_char c_char_p c_double c_float c_int c_int8 c_int16 c_int32 c_int64 c_long c_longdouble
+c_longlong c_short c_size_t c_ssize_t c_ubyte c_uint c_uint8 c_uint16 c_uint32 c_uint64 c_ulong c_ulonglong
+c_ushort c_void_p c_wchar c_wchar_p py_object Structure Union BigEndianStructure LittleEndianStructure Array""".split()
 
 
 def install_for_library():
@@ -106,7 +108,7 @@ def terminals():
     error = type("error", (Exception,), {"__module__": "termios"})
     add("termios", "Terminals.", error=error, TCSANOW=0, TCSADRAIN=1, TCSAFLUSH=2, ECHO=8, ICANON=2, VMIN=6, VTIME=5, TIOCGWINSZ=0x5413,
         **refused("tcgetattr tcsetattr tcsendbreak tcdrain tcflush tcflow tcgetwinsize tcsetwinsize", what))  # fmt: skip
-    add("readline", "Editing of lines at a terminal, which changes nothing where there is none.", backend="readline",
+    add("readline", "Editing of lines at a terminal, which has no effect without one.", backend="readline",
         **{name: lambda *_args: None for name in """parse_and_bind set_completer set_completer_delims set_history_length
            read_history_file write_history_file append_history_file add_history clear_history set_startup_hook
            set_pre_input_hook set_auto_history get_completer redisplay read_init_file""".split()},
@@ -118,7 +120,14 @@ def terminals():
     for number, name in enumerate("BLACK RED GREEN YELLOW BLUE MAGENTA CYAN WHITE".split()):
         setattr(curses, f"COLOR_{name}", number)
     curses.A_NORMAL, curses.A_BOLD, curses.A_REVERSE, curses.A_UNDERLINE = 0, 1 << 21, 1 << 18, 1 << 17
-    curses.KEY_DOWN, curses.KEY_UP, curses.KEY_LEFT, curses.KEY_RIGHT, curses.KEY_ENTER, curses.KEY_RESIZE = 258, 259, 260, 261, 343, 410
+    curses.KEY_DOWN, curses.KEY_UP, curses.KEY_LEFT, curses.KEY_RIGHT, curses.KEY_ENTER, curses.KEY_RESIZE = (
+        258,
+        259,
+        260,
+        261,
+        343,
+        410,
+    )
     for name in "ascii textpad panel has_key".split():
         add(f"curses.{name}", "Screens of terminals.", **refused("Textbox rectangle new_panel has_key", what))
 
@@ -128,9 +137,14 @@ def tls():
     error = type("SSLError", (OSError,), {"__module__": "ssl"})
     names = "SSLZeroReturnError SSLWantReadError SSLWantWriteError SSLSyscallError SSLEOFError SSLCertVerificationError"
     errors = {name: type(name, (error,), {"__module__": "ssl"}) for name in names.split()}
-    classes = {name: refused_class(name, what) for name in "SSLContext SSLSocket SSLObject SSLSession MemoryBIO".split()}
+    classes = {
+        name: refused_class(name, what) for name in "SSLContext SSLSocket SSLObject SSLSession MemoryBIO".split()
+    }
     constants = {name: number for number, name in enumerate(SSL_CONSTANTS)}
-    version = enum.IntEnum("TLSVersion", dict(MINIMUM_SUPPORTED=-2, SSLv3=768, TLSv1=769, TLSv1_1=770, TLSv1_2=771, TLSv1_3=772, MAXIMUM_SUPPORTED=-1))
+    version = enum.IntEnum(
+        "TLSVersion",
+        dict(MINIMUM_SUPPORTED=-2, SSLv3=768, TLSv1=769, TLSv1_1=770, TLSv1_2=771, TLSv1_3=772, MAXIMUM_SUPPORTED=-1),
+    )
     purpose = enum.Enum("Purpose", dict(SERVER_AUTH="1.3.6.1.5.5.7.3.1", CLIENT_AUTH="1.3.6.1.5.5.7.3.2"))
     add("ssl", "TLS, which this Python does not have.", SSLError=error, CertificateError=errors["SSLCertVerificationError"], TLSVersion=version,
         Purpose=purpose, HAS_SNI=False, HAS_ALPN=False, HAS_NPN=False, HAS_ECDH=False, HAS_TLSv1_2=False, HAS_TLSv1_3=False,
@@ -153,7 +167,10 @@ def foreign_code():
     refuse_library = sre_refusals.refusal("CDLL", what)
     # `c_int * 3` names a type.
     kind = type("PyCSimpleType", (type,), {"__mul__": lambda cls, _count: cls, "__rmul__": lambda cls, _count: cls})
-    classes = {name: kind(name, (), {"__init__": sre_refusals.refusal(name, what), "__module__": "ctypes"}) for name in CTYPES_TYPES}
+    classes = {
+        name: kind(name, (), {"__init__": sre_refusals.refusal(name, what), "__module__": "ctypes"})
+        for name in CTYPES_TYPES
+    }
     libraries = {name: type(name, (), {"__init__": refuse_library}) for name in "CDLL PyDLL OleDLL WinDLL".split()}
     ctypes = add("ctypes", "Foreign functions, which this Python does not have.", __path__=[], **classes, **libraries,
         ArgumentError=type("ArgumentError", (Exception,), {"__module__": "ctypes"}), LibraryLoader=loader, cdll=loader(), pydll=loader(),
@@ -162,7 +179,11 @@ def foreign_code():
                   "create_unicode_buffer CFUNCTYPE PYFUNCTYPE get_errno set_errno resize", what))  # fmt: skip
     ctypes.POINTER = lambda kind: refused_class(f"LP_{getattr(kind, '__name__', kind)}", what)
     add("ctypes.util", "Finds libraries: there are none.", find_library=lambda _name: None)
-    add("ctypes.wintypes", "Types of Windows.", **{name: refused_class(name, what) for name in "DWORD HANDLE BOOL LPCWSTR LPWSTR WORD BYTE".split()})
+    add(
+        "ctypes.wintypes",
+        "Types of Windows.",
+        **{name: refused_class(name, what) for name in "DWORD HANDLE BOOL LPCWSTR LPWSTR WORD BYTE".split()},
+    )
 
 
 def processes():

@@ -62,7 +62,9 @@ def load():
     """Imports everything."""
     plain = SourceFileLoader.source_to_code
     # Docstrings and assertions of the library are a third of its size.
-    SourceFileLoader.source_to_code = lambda self, data, path: compile(data, path, "exec", dont_inherit=True, optimize=2)
+    SourceFileLoader.source_to_code = lambda self, data, path: compile(
+        data, path, "exec", dont_inherit=True, optimize=2
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in [*sys.builtin_module_names, *library_modules()]:

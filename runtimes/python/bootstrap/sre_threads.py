@@ -1,9 +1,11 @@
-"""Threads for a world that has one: each runs to its end, one after the other, on the stack of the thread that waits for it.
+"""Threads for a world that has one: each runs to its end, one after the other, on the stack of the thread that
+waits for it.
 
-A thread that is started waits in a list. It runs when another thread needs it: in `join`, in `is_alive`, when a lock, event, queue
-or barrier would block, when a thread sleeps (unless it is a daemon), and at the end of the script. The tasks of a thread pool run at once,
-in `submit`. Nobody is interrupted, so a thread cannot go on until what it waits for has ended; where no thread could ever go on, the wait
-is a RuntimeError instead of an endless one.
+A thread that is started waits in a list. It runs when another thread needs it: in `join`, in `is_alive`, when a
+lock, event, queue or barrier would block, when a thread sleeps (unless it is a daemon), and at the end of the
+script. The tasks of a thread pool run at once, in `submit`. No thread is interrupted, so one cannot go on
+until what it waits for has ended; where no thread could ever go on, the wait is a RuntimeError instead of an
+endless one.
 
 Plain locks that wait for themselves are `finish.py`'s business.
 """

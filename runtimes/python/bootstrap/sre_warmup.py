@@ -1,4 +1,5 @@
 """Typical work of a script, run before the snapshot. What it prints is thrown away."""
+
 import argparse
 import csv
 import json
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-TEXT = "The quick brown fox, 12 dogs; naïve café — and the lazy dog's \"bone\". " * 4
+TEXT = 'The quick brown fox, 12 dogs; naïve café — and the lazy dog\'s "bone". ' * 4
 
 
 @dataclass

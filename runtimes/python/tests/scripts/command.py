@@ -1,4 +1,5 @@
 """Counts the words of a file and writes a report, as a command."""
+
 import argparse
 import os
 import pathlib

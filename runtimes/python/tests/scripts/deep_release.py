@@ -1,4 +1,5 @@
 """An exception of very deep recursion is caught, and what it held is let go of."""
+
 import json
 import sys
 

@@ -1,4 +1,5 @@
 """A full file system says so, and goes on working when there is room again."""
+
 import errno
 import json
 import os

@@ -1,6 +1,6 @@
 """Modules that packages import without using them."""
+
 import json
-import sys
 
 seen = {}
 for name in """ssl ctypes ctypes.util ctypes.wintypes pwd grp fcntl http.server webbrowser multiprocessing multiprocessing.pool multiprocessing.dummy
@@ -32,7 +32,13 @@ with open("/tmp/lock", "w") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     fcntl.lockf(lock.fileno(), fcntl.LOCK_UN)
 for name, call in {
-    "getuid": lambda: [os.getuid(), os.getegid(), pwd.getpwuid(os.getuid()).pw_name, pwd.getpwnam("skill").pw_dir, getpass.getuser()],
+    "getuid": lambda: [
+        os.getuid(),
+        os.getegid(),
+        pwd.getpwuid(os.getuid()).pw_name,
+        pwd.getpwnam("skill").pw_dir,
+        getpass.getuser(),
+    ],
     "home": lambda: pwd.getpwuid(0),
     "browser": lambda: webbrowser.open("https://example.com/"),
     "context": lambda: ssl.create_default_context(),

@@ -1,6 +1,6 @@
 """Open modes × operations: what a file holds and where its position is, as POSIX and CPython have it."""
+
 import hashlib
-import io
 import json
 import os
 import sys
@@ -62,7 +62,12 @@ def outcome(path, mode, buffering, sequence):
 def descriptors(path):
     """The same by descriptors, where nothing is buffered."""
     seen = {}
-    for name, flags in {"r+": os.O_RDWR, "a+": os.O_RDWR | os.O_APPEND, "a": os.O_WRONLY | os.O_APPEND, "w+": os.O_RDWR | os.O_TRUNC}.items():
+    for name, flags in {
+        "r+": os.O_RDWR,
+        "a+": os.O_RDWR | os.O_APPEND,
+        "a": os.O_WRONLY | os.O_APPEND,
+        "w+": os.O_RDWR | os.O_TRUNC,
+    }.items():
         with open(path, "w") as file:
             file.write("abcdef")
         fd = os.open(path, flags)
@@ -110,4 +115,13 @@ with tempfile.TemporaryDirectory() as folder:
     else:
         rows = [[name, row] for name, row in table.items()]
         digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-        print(json.dumps({"rows": len(rows), "sha256": digest, "a+": table["a+ -1: write, to start, read"], "descriptors": table["descriptors"]}))
+        print(
+            json.dumps(
+                {
+                    "rows": len(rows),
+                    "sha256": digest,
+                    "a+": table["a+ -1: write, to start, read"],
+                    "descriptors": table["descriptors"],
+                }
+            )
+        )

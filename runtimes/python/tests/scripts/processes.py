@@ -1,4 +1,5 @@
 """No processes, no sockets: ordinary exceptions."""
+
 import json
 import os
 import select

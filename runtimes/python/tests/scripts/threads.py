@@ -1,4 +1,5 @@
 """Threads run, one after the other, and what they hand over arrives."""
+
 import asyncio
 import json
 import logging
@@ -158,8 +159,13 @@ def initialized_pool():
 @case
 def thread_pool():
     with ThreadPool(3) as workers:
-        return [workers.map(abs, [-1, 2]), workers.starmap(pow, [(2, 3)]), list(workers.imap(str, [1])), workers.apply(len, ("ab",)),
-                workers.apply_async(int, ("x",)).successful()]
+        return [
+            workers.map(abs, [-1, 2]),
+            workers.starmap(pow, [(2, 3)]),
+            list(workers.imap(str, [1])),
+            workers.apply(len, ("ab",)),
+            workers.apply_async(int, ("x",)).successful(),
+        ]
 
 
 @case

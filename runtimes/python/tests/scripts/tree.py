@@ -1,7 +1,7 @@
 """Files in the working folder, as a program that keeps house there uses them."""
+
 import csv
 import glob
-import io
 import os
 import pathlib
 import shutil
@@ -36,7 +36,10 @@ with tarfile.open("all.tar.gz", "w:gz") as archive:
 with tarfile.open("all.tar.gz") as archive:
     print([(member.name, oct(member.mode)) for member in archive])
     archive.extractall("copy", filter="data")
-print(sorted(glob.glob("**/*.csv", recursive=True)), [entry.name for entry in sorted(os.scandir("copy"), key=lambda e: e.name)])
+print(
+    sorted(glob.glob("**/*.csv", recursive=True)),
+    [entry.name for entry in sorted(os.scandir("copy"), key=lambda e: e.name)],
+)
 
 os.symlink("../a.csv", "data/deep/link")
 print(os.readlink("data/deep/link"), os.path.islink("data/deep/link"), os.path.realpath("data/deep/link"))
