@@ -23,7 +23,7 @@ pub fn shipped() -> Vec<LanguageRuntime> {
         runtime(
             RuntimeKind::Python,
             "CPython 3.14.0",
-            "8c5e7b4438bc5488f53bf69e28849360612a46eb2e87e419adaee4673d3faa01",
+            "0ca6c2bace9aebefd28b5f5f8fa872f9cba6549e50888e5cc5713b4c16d9fb3d",
             PYTHON,
         ),
         runtime(

@@ -251,7 +251,8 @@ struct CommandCase {
     /// Pieces of the log.
     #[serde(default)]
     stderr: Vec<String>,
-    /// All files of the working folder at the end: text, `{"link": target}`, or null for anything.
+    /// All files of the working folder at the end: text, `{"text", "executable"}`, `{"link"}`, or
+    /// null for anything.
     files: BTreeMap<String, Value>,
 }
 
@@ -300,11 +301,17 @@ impl CommandCase {
         for (path, node) in &left.files {
             let is_expected = match (self.files.get(&**path), node) {
                 (None | Some(Value::Null), _) => true,
-                (Some(Value::String(text)), FileNode::File { bytes, .. }) => {
-                    **bytes == *text.as_bytes()
+                (
+                    Some(expected),
+                    FileNode::File {
+                        bytes, executable, ..
+                    },
+                ) => {
+                    let text = expected.as_str().or(expected["text"].as_str());
+                    let is_executable = expected["executable"].as_bool().unwrap_or(false);
+                    text.map(str::as_bytes) == Some(&**bytes) && *executable == is_executable
                 }
                 (Some(link), FileNode::Link(target)) => link["link"] == **target,
-                _ => false,
             };
             if !is_expected {
                 complaints.push(format!("{path} is {node:?}"));

@@ -41,6 +41,7 @@ sre_stand_ins.install_for_library()
 import sre_digests
 import sre_loop
 import sre_pages
+import sre_permissions
 import sre_refusals
 import sre_stdlib
 import sre_threads
@@ -239,6 +240,7 @@ def snapshot():
     sre_loop.install()
     sre_threads.install()
     sre_digests.install()
+    sre_permissions.install()
     os.chdir = chdir
     standard_streams()
     sys.dont_write_bytecode = True

@@ -19,10 +19,10 @@ use super::storage::{Content, Directory, FileData, ROOT, Storage, is_mount_point
 type Entries = BTreeMap<Arc<str>, NodeId>;
 
 pub(crate) struct FileSystem {
-    package: Arc<PackageTree>,
+    pub(super) package: Arc<PackageTree>,
     pub(super) storage: Storage,
     start_ns: u64,
-    recorder: CallRecorder,
+    pub(super) recorder: CallRecorder,
 }
 
 /// The root of the package.

@@ -14,6 +14,7 @@ mod limits;
 mod node;
 mod package;
 mod path;
+mod permissions;
 mod random;
 mod recorder;
 mod stdio;

@@ -18,6 +18,7 @@ pub(super) struct PackageNode {
     pub(super) content: PackageContent,
     /// The folder it is in; the root is its own.
     pub(super) parent: u32,
+    pub(super) executable: bool,
 }
 
 pub(super) enum PackageContent {
@@ -30,6 +31,7 @@ impl PackageTree {
         let root = PackageNode {
             content: PackageContent::Directory(BTreeMap::new()),
             parent: 0,
+            executable: false,
         };
         let mut tree = Self { nodes: vec![root] };
         for file in skill.files() {
@@ -38,7 +40,8 @@ impl PackageTree {
             for part in parents.split('/').filter(|part| !part.is_empty()) {
                 at = tree.entry(at, part, || PackageContent::Directory(BTreeMap::new()));
             }
-            tree.entry(at, name, || PackageContent::File(Arc::clone(&file.bytes)));
+            let node = tree.entry(at, name, || PackageContent::File(Arc::clone(&file.bytes)));
+            tree.nodes[node as usize].executable = file.executable;
         }
         tree
     }
@@ -57,6 +60,7 @@ impl PackageTree {
         self.nodes.push(PackageNode {
             content: make(),
             parent: folder,
+            executable: false,
         });
         next
     }

@@ -453,6 +453,18 @@ impl Storage {
         Ok(())
     }
 
+    pub(super) fn set_executable(
+        &mut self,
+        node: NodeId,
+        executable: bool,
+        now_ns: u64,
+    ) -> Result<(), FileError> {
+        let node = self.changeable(node)?;
+        node.executable = executable;
+        node.times.changed_ns = now_ns;
+        Ok(())
+    }
+
     /// Begins to count names; those so far are the ones that the job gives.
     pub(super) fn limit_names(&mut self) {
         self.usage.limit_names();

@@ -7,6 +7,7 @@ mod cli;
 mod clocks;
 mod filesystem;
 mod io;
+mod permissions;
 mod random;
 mod recorded;
 
