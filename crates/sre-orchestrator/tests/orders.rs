@@ -91,14 +91,14 @@ async fn a_replay_that_differs_fails_the_order_with_the_verdict() {
     assert_eq!(
         result.error_message.as_deref(),
         Some(
-            "verification diverged: the replay returned another value: the canonical JSON differs from byte 5 on, at /n: \
-             committed 1, replayed 2; no call can be named, because the calls of a guest of this backend are not seen"
+            "verification diverged: the returned value's canonical JSON differs from byte 5 on, at /n: committed 1, \
+             replayed 2; no call can be named, because the calls of a guest of this backend are not seen"
         )
     );
 }
 
 #[tokio::test]
-async fn a_skill_that_is_not_repeatable_is_verified_by_hash() {
+async fn a_hint_of_the_author_does_not_switch_the_replay_off_in_webassembly() {
     for annotations in [
         json!({ "idempotentHint": false }),
         json!({ "openWorldHint": true }),
@@ -106,16 +106,15 @@ async fn a_skill_that_is_not_repeatable_is_verified_by_hash() {
         let house = house(&[Act::Print("1"), Act::Print("2")]);
         let mut package = package();
         package["annotations"] = annotations;
-        let config = json!({ "order_id": "hash-only", "skill_package": package });
+        let config = json!({ "order_id": "hinted", "skill_package": package });
         let result = house
             .run(OrderConfig::from_json(config, LocalPaths::Refused).expect("an order"))
             .await;
-        assert_eq!(result.status, OrderStatus::Completed);
+        assert_eq!(result.status, OrderStatus::Failed);
         assert_eq!(
             result.verification.map(|v| v.verdict),
-            Some(Verdict::HashOnly)
+            Some(Verdict::Diverged)
         );
-        assert_eq!(house.script.executions.load(Ordering::SeqCst), 1);
     }
 }
 
