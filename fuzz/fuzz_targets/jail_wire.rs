@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| sre_jail::read_anything(data));
+fuzz_target!(|data: &[u8]| sre_jail::fuzz_decode(data));

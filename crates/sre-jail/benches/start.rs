@@ -23,7 +23,7 @@ mod linux {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use sre_jail::{Ending, Order};
+    use sre_jail::{Ending, ProcessSpec};
 
     use super::common;
 
@@ -49,7 +49,7 @@ mod linux {
 
     /// From the order to the result in a jail that was made ahead, next to a bare process.
     fn warm(rounds: usize) {
-        let start = common::order(
+        let start = common::spec(
             "/usr/bin/python3",
             &["-c", "import os; os.read(3, 65536); os.write(3, b'1')"],
         );
@@ -78,17 +78,17 @@ mod linux {
     }
 
     fn compare(program: &str, arguments: &[&str], rounds: usize) {
-        let order = common::order(program, arguments);
-        let on_machine_time = Order {
-            world: None,
-            ..order.clone()
+        let spec = common::spec(program, arguments);
+        let on_machine_time = ProcessSpec {
+            determinism: None,
+            ..spec.clone()
         };
         let mut ways: Vec<Way<'_>> = Vec::new();
         ways.push((
             "plain process",
             Box::new(|| spawn(Command::new(program).args(arguments))),
         ));
-        ways.push(("sre-jail, all layers", Box::new(|| jail(&order))));
+        ways.push(("sre-jail, all layers", Box::new(|| jail(&spec))));
         ways.push(("sre-jail, host's time", Box::new(|| jail(&on_machine_time))));
         if is_installed("bwrap") {
             ways.push((
@@ -144,8 +144,8 @@ mod linux {
         }
     }
 
-    fn jail(order: &Order) {
-        let report = common::ran(order);
+    fn jail(spec: &ProcessSpec) {
+        let report = common::ran(spec);
         assert_eq!(
             report.ending,
             Ending::Exited(0),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::cgroup::{Controller, Place, Places};
 use crate::jail::{Ending, Jail, JailError, JailOptions, Layer};
-use crate::order::{Limits, Order, World};
+use crate::spec::{ClockAndSeed, Limits, ProcessSpec, WritableFiles};
 use crate::sys;
 
 /// The oldest kernel: 5.12 has every mount call, 5.14 counts processes per user namespace.
@@ -270,23 +270,25 @@ fn jail(options: &JailOptions) -> (Requirement, Requirement) {
         Ok(jail) => jail,
         Err(error) => return failed(&error),
     };
-    let order = Order {
+    let spec = ProcessSpec {
         program: String::from("/usr/bin/true"),
         arguments: vec![String::from("true")],
         environment: Vec::new(),
+        working_folder: crate::spec::PACKAGE_FOLDER,
         files: Vec::new(),
+        writable: WritableFiles::default(),
         stdin: std::sync::Arc::from([]),
         file_time_s: 0,
         limits: Limits {
             wall: Duration::from_secs(60),
             ..Limits::default()
         },
-        world: Some(World {
+        determinism: Some(ClockAndSeed {
             clock_start_ns: 0,
             seed: [0; 32],
         }),
     };
-    match jail.run(&order, &|| false) {
+    match jail.run(&spec, &|| false) {
         Ok(report) if report.ending == Ending::Exited(0) => {
             let namespaces = report.measured.isolated_namespaces().len();
             let took = report.elapsed.as_secs_f64() * 1e3;

@@ -1,13 +1,13 @@
 //! Runs one untrusted process in a Linux jail and says what held it.
 //!
 //! A jail is a set of namespaces with a root folder of its own, no capability, a system call
-//! filter, Landlock, limits per process and per cgroup. [`Jail::run`] makes one, runs one [`Order`]
+//! filter, Landlock, limits per process and per cgroup. [`Jail::run`] makes one, runs one [`ProcessSpec`]
 //! in it, takes it down and returns a [`Report`]: how the guest ended, what it printed and used,
 //! and what was measured from inside to hold it.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`order`] | what to run, with which limits |
+//! | [`spec`] | what to run, with which limits |
 //! | [`jail`] | the host's side: launcher, groups, one run after the other or many at once |
 //! | [`launcher`] | the small process that makes jails |
 //! | `init` | the first process of a jail |
@@ -32,10 +32,11 @@ pub mod host;
 mod init;
 pub mod jail;
 pub mod launcher;
+mod left_files;
 pub mod measure;
 mod message;
-pub mod order;
 mod seccomp;
+pub mod spec;
 mod step;
 #[expect(
     unsafe_code,
@@ -46,9 +47,13 @@ mod wire;
 
 pub use jail::{Ending, Held, Jail, JailError, JailOptions, LauncherProgram, Output, Report};
 pub use launcher::{Root, enter_if_asked};
+pub use left_files::LeftFiles;
 pub use measure::Measured;
-pub use order::{File, GUEST_ID, Limits, Order, PACKAGE_FOLDER, World};
+pub use spec::{
+    ClockAndSeed, File, GUEST_ID, HOME_FOLDER, Limits, PACKAGE_FOLDER, ProcessSpec,
+    WORKSPACE_FOLDER, WritableContent, WritableFile, WritableFiles,
+};
 pub use step::StepError;
 pub use sys::large_pages::enlarge_pages;
 #[doc(hidden)]
-pub use wire::read_anything;
+pub use wire::fuzz_decode;

@@ -9,11 +9,14 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 
-use crate::order::GUEST_ID;
+use crate::spec::{GUEST_ID, HOME_FOLDER, WORKSPACE_FOLDER};
 use crate::sys::file;
 
 /// The namespaces a jail has of its own, by their names in `/proc/self/ns`.
 pub const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
+
+/// Mounts that a guest may write to. In `/proc` these are its own entries.
+const WRITABLE_PLACES: [&str; 4] = ["/proc", "/tmp", WORKSPACE_FOLDER, HOME_FOLDER];
 
 /// What a process found when it looked at itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -163,7 +166,7 @@ impl Measured {
             let has = |option: &str| options.split(',').any(|found| found == option);
             must(has("nosuid"), &format!("{place} allows set-uid programs"))?;
             must(
-                has("ro") || place == "/tmp" || place == "/proc",
+                has("ro") || WRITABLE_PLACES.contains(&&**place),
                 &format!("{place} is mounted writable"),
             )?;
             must(

@@ -14,20 +14,20 @@ fn standard_input_arguments_environment_and_package_arrive() {
     if !common::can_jail() {
         return;
     }
-    let mut order = common::shell(
+    let mut spec = common::shell(
         "cat; echo; echo \"$NAME\"; cat data/note; ./tool; pwd; id -u; hostname; echo $$",
     );
-    order.stdin = (*b"the input").into();
-    order.environment.push((
+    spec.stdin = (*b"the input").into();
+    spec.environment.push((
         String::from("NAME"),
         String::from("a value = with \"signs\""),
     ));
-    order.files = vec![
+    spec.files = vec![
         common::file("data/note", b"a note\n", false),
         common::file("tool", b"#!/bin/sh\necho a tool\n", true),
     ];
     let expected = "the input\na value = with \"signs\"\na note\na tool\n/skill\n1000\nskill\n2\n";
-    assert_eq!(common::printed(&order), expected);
+    assert_eq!(common::printed(&spec), expected);
 }
 
 #[test]
@@ -36,17 +36,17 @@ fn no_signal_is_ignored_or_blocked() {
         return;
     }
     let none = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
-    let order = common::order(
+    let spec = common::spec(
         "/usr/bin/grep",
         &["-E", "SigBlk|SigIgn", "/proc/self/status"],
     );
-    let on_machine_time = sre_jail::Order {
-        world: None,
-        ..order.clone()
+    let on_machine_time = sre_jail::ProcessSpec {
+        determinism: None,
+        ..spec.clone()
     };
     assert_eq!(
         (
-            common::printed(&order).as_str(),
+            common::printed(&spec).as_str(),
             common::printed(&on_machine_time).as_str()
         ),
         (none, none)
@@ -64,7 +64,7 @@ fn endings_are_told_apart() {
     assert_eq!(ending("kill -TERM $$"), Ending::Signalled(15));
     // Not even a kill of everything it can see reaches the jail's first process.
     assert_eq!(ending("kill -KILL -1; exit 7"), Ending::Exited(7));
-    match common::run(&common::order("/no/such/program", &[])) {
+    match common::run(&common::spec("/no/such/program", &[])) {
         Err(JailError::NotStarted(error)) => assert_eq!(error.errno, 2),
         other => panic!("{other:?}"),
     }
@@ -75,13 +75,13 @@ fn output_is_kept_up_to_its_limits() {
     if !common::can_jail() {
         return;
     }
-    let mut order = common::shell("printf 12345; printf abcdefgh >&2");
-    order.limits = Limits {
+    let mut spec = common::shell("printf 12345; printf abcdefgh >&2");
+    spec.limits = Limits {
         stdout_bytes: 5,
         stderr_bytes: 3,
-        ..order.limits
+        ..spec.limits
     };
-    let report = common::ran(&order);
+    let report = common::ran(&spec);
     assert_eq!(
         (
             &*report.stdout,
@@ -90,8 +90,8 @@ fn output_is_kept_up_to_its_limits() {
         ),
         (&b"12345"[..], &b"abc"[..], 5)
     );
-    order.limits.stdout_bytes = 4;
-    let report = common::ran(&order);
+    spec.limits.stdout_bytes = 4;
+    let report = common::ran(&spec);
     assert_eq!(
         (report.ending, &*report.stdout),
         (Ending::OutputLimit, &b"1234"[..])
@@ -103,17 +103,17 @@ fn time_and_a_stop_end_a_jail() {
     if !common::can_jail() {
         return;
     }
-    let mut order = common::shell("sleep 1000");
-    order.limits.wall = Duration::from_millis(100);
-    assert!(matches!(common::run(&order), Err(JailError::TimedOut(_))));
-    order.limits.wall = common::PATIENCE;
+    let mut spec = common::shell("sleep 1000");
+    spec.limits.wall = Duration::from_millis(100);
+    assert!(matches!(common::run(&spec), Err(JailError::TimedOut(_))));
+    spec.limits.wall = common::PATIENCE;
     let asked = std::cell::Cell::new(0);
     let stop = || {
         asked.set(asked.get() + 1);
         asked.get() > 3
     };
     assert!(matches!(
-        common::jail().run(&order, &stop),
+        common::jail().run(&spec, &stop),
         Err(JailError::Stopped)
     ));
 }

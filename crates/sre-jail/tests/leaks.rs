@@ -102,10 +102,10 @@ fn a_hundred_at_once_and_many_in_a_row_leave_nothing() {
         .and_then(|text| text.parse().ok())
         .unwrap_or(300);
     let endings = [
-        common::order("/usr/bin/true", &[]),
+        common::spec("/usr/bin/true", &[]),
         common::shell("sleep 1000 & kill -9 $$"),
         common::shell("yes"),
-        common::order("/no/such/program", &[]),
+        common::spec("/no/such/program", &[]),
     ];
     for run in 0..runs {
         drop(common::run(&endings[run % endings.len()]));

@@ -10,23 +10,23 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sre_jail::cgroup::{Controller, Place, Places};
-use sre_jail::{Ending, JailError, Limits, Order};
+use sre_jail::{Ending, JailError, Limits, ProcessSpec};
 
 /// More than the test and the launcher need, and far less than the jail in it may have.
 const AROUND_BYTES: u64 = 192 << 20;
 
 /// Takes 400 MiB, in a jail with this limit.
-fn bomb(memory_bytes: u64) -> Order {
-    let order = common::order(
+fn bomb(memory_bytes: u64) -> ProcessSpec {
+    let spec = common::spec(
         "/usr/bin/dd",
         &["if=/dev/zero", "of=/dev/null", "bs=400M", "count=1"],
     );
-    Order {
+    ProcessSpec {
         limits: Limits {
             memory_bytes,
-            ..order.limits
+            ..spec.limits
         },
-        ..order
+        ..spec
     }
 }
 

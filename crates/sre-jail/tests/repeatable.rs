@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use sre_jail::jail::Layer;
-use sre_jail::{Ending, Order, World};
+use sre_jail::{ClockAndSeed, Ending, ProcessSpec};
 
 /// What a program finds: the order's clock in place of the kernel's on x86-64, none elsewhere.
 const FAST_CLOCK: &str = if cfg!(target_arch = "x86_64") {
@@ -26,19 +26,19 @@ fn can_repeat() -> bool {
 
 /// Runs an order several times, each on as busy a machine as two others make it; all must print the
 /// same.
-fn same_every_time(order: &Order) -> String {
-    let first = common::printed(order);
+fn same_every_time(spec: &ProcessSpec) -> String {
+    let first = common::printed(spec);
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| (0..2).for_each(|_| assert_eq!(common::printed(order), first)));
+            scope.spawn(|| (0..2).for_each(|_| assert_eq!(common::printed(spec), first)));
         }
     });
     first
 }
 
-fn with_world(mut order: Order, world: World) -> Order {
-    order.world = Some(world);
-    order
+fn with_world(mut spec: ProcessSpec, determinism: ClockAndSeed) -> ProcessSpec {
+    spec.determinism = Some(determinism);
+    spec
 }
 
 /// A program of `tests/programs`, and how it is linked.
@@ -94,17 +94,16 @@ fn compiled(program: Program) -> Option<Vec<u8>> {
 }
 
 /// An order for one of them.
-fn program(program: Program, argument: &str) -> Option<Order> {
-    let mut order = common::order("/skill/program", &[argument]);
-    order
-        .files
+fn program(program: Program, argument: &str) -> Option<ProcessSpec> {
+    let mut spec = common::spec("/skill/program", &[argument]);
+    spec.files
         .push(common::file("program", &compiled(program)?, true));
-    Some(order)
+    Some(spec)
 }
 
 /// Runs one that says what else it printed if it did not end well.
-fn assert_prints(order: &Order, expected: &str, name: &str) {
-    let report = common::ran(order);
+fn assert_prints(spec: &ProcessSpec, expected: &str, name: &str) {
+    let report = common::ran(spec);
     let shown = String::from_utf8_lossy(&report.stdout).into_owned();
     let logged = String::from_utf8_lossy(&report.stderr.kept).into_owned();
     assert_eq!(
@@ -120,32 +119,32 @@ fn programs_see_the_orders_time_and_randomness_and_nothing_of_the_machines() {
         return;
     }
     for clocks in [Program::Clocks, Program::ClocksStatic] {
-        let Some(order) = program(clocks, "everything") else {
+        let Some(spec) = program(clocks, "everything") else {
             continue;
         };
-        let shown = same_every_time(&order);
+        let shown = same_every_time(&spec);
         // 2026-01-01, as the order says.
         assert!(
             shown.contains("realtime 1767225600.") && shown.contains(FAST_CLOCK),
             "{shown}"
         );
-        assert_eq!(common::ran(&order).ending, Ending::Exited(0));
-        assert!(common::ran(&order).is_repeatable);
-        let World {
+        assert_eq!(common::ran(&spec).ending, Ending::Exited(0));
+        assert!(common::ran(&spec).is_repeatable);
+        let ClockAndSeed {
             clock_start_ns,
             seed,
-        } = order.world.expect("a world");
+        } = spec.determinism.expect("a determinism");
         let tomorrow = with_world(
-            order.clone(),
-            World {
+            spec.clone(),
+            ClockAndSeed {
                 clock_start_ns: clock_start_ns + 86_400_000_000_000,
                 seed,
             },
         );
         assert!(same_every_time(&tomorrow).contains("realtime 1767312000."));
         let other = with_world(
-            order,
-            World {
+            spec,
+            ClockAndSeed {
                 clock_start_ns,
                 seed: [8; 32],
             },
@@ -189,11 +188,10 @@ fn scripts_repeat_time_uuids_hashes_and_addresses() {
         def work(n):\n    time.sleep(n / 20)\n    woken.append((n, time.monotonic() - before >= n / 20))\n\
         threads = [threading.Thread(target=work, args=(n,)) for n in (3, 1, 2)]\n\
         [t.start() for t in threads]; [t.join() for t in threads]; print(sorted(woken))\n";
-    let mut order = common::python(python);
-    order
-        .environment
+    let mut spec = common::python(python);
+    spec.environment
         .push((String::from("PYTHONHASHSEED"), String::from("0")));
-    let shown = same_every_time(&order);
+    let shown = same_every_time(&spec);
     assert!(
         shown.contains("\n0.05\n0.03\n[]\n0.02\n1767225600\n\n[(1, True), (2, True), (3, True)]\n"),
         "{shown}"
@@ -207,19 +205,19 @@ fn waits_end_when_what_they_wait_for_happens_or_at_their_limit() {
     if !can_repeat() {
         return;
     }
-    let Some(order) = program(Program::Clocks, "waits") else {
+    let Some(spec) = program(Program::Clocks, "waits") else {
         return;
     };
     for days in [0_u64, 400, 20_000] {
         let clock_start_ns = days * 86_400_000_000_000;
-        let order = with_world(
-            order.clone(),
-            World {
+        let spec = with_world(
+            spec.clone(),
+            ClockAndSeed {
                 clock_start_ns,
                 seed: [1; 32],
             },
         );
-        let shown = common::printed(&order);
+        let shown = common::printed(&spec);
         let expected = "date: came\ndate: limit after 50 ms\nsteady: came\nsteady: limit after 50 ms\nsemaphore: came\n\
             semaphore: limit after 50 ms\nsleep: 30 ms\nsleep until: 30 ms\nselect: 20 ms\nthreads: slept slept slept, 150 ms\nalarm: interrupted\n";
         assert_eq!(shown, expected, "{days} days after 1970");
@@ -260,10 +258,10 @@ fn attacks_on_the_answers_hurt_nobody_else() {
         #[cfg(target_arch = "x86_64")]
         (Program::FastClock, "spoilt_clock"),
     ] {
-        let Some(order) = program(clocks, name) else {
+        let Some(spec) = program(clocks, name) else {
             return;
         };
-        assert_prints(&order, "refused", name);
+        assert_prints(&spec, "refused", name);
     }
 }
 
@@ -284,10 +282,10 @@ fn the_fast_clock_and_the_calls_show_one_clock() {
         // time.
         (Program::OverTheClock, "day", "no fast clock on day 20454"),
     ] {
-        let Some(order) = program(clock, name) else {
+        let Some(spec) = program(clock, name) else {
             continue;
         };
-        assert_prints(&order, expected, name);
+        assert_prints(&spec, expected, name);
     }
 }
 
@@ -296,9 +294,9 @@ fn without_a_world_the_machines_time_is_seen_and_said() {
     if !common::can_jail() {
         return;
     }
-    let mut order = common::shell("date +%s");
-    order.world = None;
-    let report = common::ran(&order);
+    let mut spec = common::shell("date +%s");
+    spec.determinism = None;
+    let report = common::ran(&spec);
     assert!(!report.is_repeatable);
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

@@ -24,6 +24,12 @@ pub(crate) enum FoundNode {
     Given(FileNode),
     /// A file with new content, which is hashed if it is collected.
     Written { bytes: Vec<u8>, executable: bool },
+    /// A file that was read from elsewhere, as new as it is different from what was given.
+    #[cfg_attr(
+        not(all(feature = "native", target_os = "linux")),
+        expect(dead_code, reason = "only jails are read from")
+    )]
+    Read { bytes: Arc<[u8]>, executable: bool },
     /// A symbolic link.
     Link(Arc<str>),
 }
@@ -33,7 +39,7 @@ impl Found {
     pub(crate) fn add(&mut self, path: String, node: FoundNode) {
         let problem = match &node {
             FoundNode::Link(target) => link_problem(&path, target),
-            FoundNode::Given(_) | FoundNode::Written { .. } => {
+            FoundNode::Given(_) | FoundNode::Written { .. } | FoundNode::Read { .. } => {
                 check_path(&path).err().map(|error| error.to_string())
             }
         };
@@ -90,8 +96,11 @@ impl Found {
                 _ if !collect.is_everything() && !collect.matches(&path) => continue,
                 FoundNode::Given(node) => node,
                 FoundNode::Written { bytes, executable } => {
-                    written(bytes, executable, given.get(&path))
+                    file(&bytes, executable, given.get(&path))
+                        .unwrap_or_else(|| FileNode::file(bytes, executable))
                 }
+                FoundNode::Read { bytes, executable } => file(&bytes, executable, given.get(&path))
+                    .unwrap_or_else(|| FileNode::file(bytes, executable)),
                 FoundNode::Link(target) => FileNode::Link(target),
             };
             files.put_in_place_of_others(path, node);
@@ -103,19 +112,19 @@ impl Found {
     }
 }
 
-/// A file that was written. One that has the content it was given with is that one again.
-fn written(bytes: Vec<u8>, executable: bool, given: Option<&FileNode>) -> FileNode {
+/// The file that was given, if it has this content.
+fn file(bytes: &[u8], executable: bool, given: Option<&FileNode>) -> Option<FileNode> {
     match given {
         Some(FileNode::File {
             bytes: before,
             sha256,
             ..
-        }) if **before == *bytes => FileNode::File {
+        }) if **before == *bytes => Some(FileNode::File {
             bytes: Arc::clone(before),
             sha256: *sha256,
             executable,
-        },
-        _ => FileNode::file(bytes, executable),
+        }),
+        _ => None,
     }
 }
 

@@ -177,7 +177,7 @@ fn host_calls_at_the_end_of_the_stack() {
     let body = "(data (i32.const 1024) \"x\") (data (i32.const 1056) \"a/b/c/../../d/\")
         (func $deeper
             (call $write (i32.const 2) (i32.const 1024) (i32.const 1))
-            (drop (call $path_create_directory (i32.const 4) (i32.const 1056) (i32.const 14)))
+            (drop (call $path_create_directory (i32.const 7) (i32.const 1056) (i32.const 14)))
             (call $deeper))
         (func (export \"_start\") (call $deeper))";
     assert_eq!(ending(body), trapped(TrapKind::StackOverflow));

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::place::{Controller, Places};
-use crate::order::Limits;
+use crate::spec::Limits;
 
 /// The group of one jail, in as many hierarchies as the host has. Removed when dropped.
 #[derive(Debug)]

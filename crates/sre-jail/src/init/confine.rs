@@ -1,6 +1,6 @@
 //! Limits that the kernel keeps per process or per user; the cgroup keeps those of the whole jail.
 
-use crate::order::Limits;
+use crate::spec::Limits;
 use crate::step::{Step, StepError};
 use crate::sys::process::limit;
 
@@ -12,7 +12,11 @@ pub fn limits(limits: &Limits) -> Result<(), StepError> {
     let table = [
         (libc::RLIMIT_CORE, 0, "core files"),
         (libc::RLIMIT_CPU, seconds, "processor time of a process"),
-        (libc::RLIMIT_FSIZE, limits.tmp_bytes, "size of a file"),
+        (
+            libc::RLIMIT_FSIZE,
+            limits.tmp_bytes.max(limits.files_bytes),
+            "size of a file",
+        ),
         (libc::RLIMIT_NOFILE, limits.open_files, "open files"),
         // Counted for the guest's user in the jail's user namespace, so it limits this jail and no
         // other.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{Seed, landlock};
 use crate::launcher::serve::Shared;
-use crate::order::{Order, PACKAGE_FOLDER};
+use crate::spec::ProcessSpec;
 use crate::step::{Step, StepError};
 use crate::sys::{fd, process, seccomp, socket};
 use crate::{measure, message};
@@ -14,7 +14,7 @@ use crate::{measure, message};
 /// What the process needs to become the guest.
 pub(super) struct Guest<'a> {
     pub seed: &'a Seed,
-    pub order: &'a Order,
+    pub spec: &'a ProcessSpec,
     pub shared: &'a Shared,
     /// The cgroups it was put into, as `/proc/self/cgroup` told them.
     pub cgroups: &'a str,
@@ -37,12 +37,12 @@ impl Guest<'_> {
     }
 
     fn execute(&self) -> Result<Infallible, StepError> {
-        let Order {
+        let ProcessSpec {
             program,
             arguments,
             environment,
             ..
-        } = self.order;
+        } = self.spec;
         let arguments = arguments
             .iter()
             .map(|argument| text(argument))
@@ -60,7 +60,7 @@ impl Guest<'_> {
 
     fn confine(&self) -> Result<(), StepError> {
         process::new_session().step("a session of its own")?;
-        std::env::set_current_dir(PACKAGE_FOLDER).step("entering the package")?;
+        std::env::set_current_dir(self.spec.working_folder).step("entering the working folder")?;
         process::set_file_mask(0o022);
         process::fix_addresses().step("fixed addresses")?;
         landlock::restrict()?;

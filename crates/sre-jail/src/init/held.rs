@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::{Seed, view};
 use crate::launcher::serve::Shared;
 use crate::message;
-use crate::order::Order;
+use crate::spec::ProcessSpec;
 use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
 use crate::sys::{file, process, socket};
@@ -47,14 +47,14 @@ impl Held {
             // Nobody needs this jail any more.
             process::exit(0);
         };
-        let (order, _) = read_order(&file)?;
-        view::fill(&self.package, &order, shared.newest_first)?;
+        let (spec, _) = read_spec(&file)?;
+        view::fill(&self.package, &spec, shared.newest_first)?;
         let mut told = Vec::new();
-        for argument in &order.arguments {
+        for argument in &spec.arguments {
             told.extend_from_slice(argument.as_bytes());
             told.push(0);
         }
-        for (name, value) in &order.environment {
+        for (name, value) in &spec.environment {
             told.extend_from_slice(format!("\0{name}={value}").as_bytes());
         }
         // The host believes no end of this jail to be the order's before it has heard this.
@@ -62,7 +62,7 @@ impl Held {
             .step("telling that the order has come")?;
         let has_guest = self.open(&told)?;
         Ok(has_guest.then_some(Released {
-            order,
+            spec,
             gate: self.gate,
         }))
     }
@@ -88,7 +88,7 @@ impl Held {
 
 /// What is left of a held guest that was let go on.
 pub(super) struct Released {
-    pub order: Order,
+    pub spec: ProcessSpec,
     gate: OwnedFd,
 }
 
@@ -104,7 +104,7 @@ impl Released {
 }
 
 /// The order in a file that came with it, and whether the guest is to wait for another.
-pub(super) fn read_order(file: &OwnedFd) -> Result<(Order, bool), StepError> {
+pub(super) fn read_spec(file: &OwnedFd) -> Result<(ProcessSpec, bool), StepError> {
     let bytes = file::whole(file.as_fd()).step("reading the order")?;
     wire::decode(&bytes).step("reading the order")
 }

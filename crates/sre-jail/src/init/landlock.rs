@@ -1,7 +1,7 @@
 //! The second layer over the files: what holds even if a mount were not what it should be.
 //!
-//! Folders of programs may be read and executed, `/tmp` may be changed, nothing else may be
-//! touched. TCP is refused, and signals and abstract sockets that leave the jail, where the kernel
+//! Folders of programs may be read and executed, the guest's own folders may be changed, nothing
+//! else may be touched. TCP is refused, and signals and abstract sockets that leave the jail, where the kernel
 //! knows these rights.
 
 use std::os::fd::AsFd;
@@ -29,7 +29,7 @@ const SCOPES: u64 = 3;
 
 /// Places, and whether they are for reading and running, for writing to a device, or for
 /// everything.
-const PLACES: [(&str, u64); 11] = [
+const PLACES: [(&str, u64); 13] = [
     ("/usr", READ_FILE | READ_DIR | EXECUTE),
     ("/bin", READ_FILE | READ_DIR | EXECUTE),
     ("/sbin", READ_FILE | READ_DIR | EXECUTE),
@@ -40,6 +40,8 @@ const PLACES: [(&str, u64); 11] = [
     // Writing to its own entries is how a process renames itself and its threads.
     ("/proc", READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE),
     ("/skill", READ_FILE | READ_DIR | EXECUTE),
+    ("/workspace", VERSION_1 | REFER | TRUNCATE),
+    ("/home/skill", VERSION_1 | REFER | TRUNCATE),
     ("/tmp", VERSION_1 | REFER | TRUNCATE),
     ("/", READ_DIR),
 ];

@@ -7,7 +7,7 @@
 //! | `landlock` | the second layer over the files |
 //! | `guest` | its process, from the fork to its own program |
 //! | `held` | one that was started before its order came |
-//! | `world` | time and randomness of its own, for guests that are given one |
+//! | `supervisor` | time and randomness of the spec, for guests that are given them |
 //!
 //! It has every capability inside the jail's user namespace while it builds, none afterwards, and
 //! none outside at any time. The guest is its child, number 2, so that signals and orphans behave
@@ -17,53 +17,58 @@ mod confine;
 mod guest;
 mod held;
 mod landlock;
+mod supervisor;
 mod view;
-mod world;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::launcher::serve::Shared;
+use crate::left_files::Reported;
 use crate::message::{self, Usage};
-use crate::order::GUEST_ID;
+use crate::spec::GUEST_ID;
 use crate::step::{Step, StepError};
 use crate::sys::process::{self, Forked};
 use crate::sys::{fd, socket};
 
 use guest::Guest;
-use held::{Held, read_order};
-use world::World;
+use held::{Held, read_spec};
+use supervisor::Supervisor;
 
 /// The descriptors that came with an order.
 pub struct Seed {
     /// Where to tell what happens.
     pub control: OwnedFd,
     /// The order itself.
-    pub order: OwnedFd,
+    pub spec: OwnedFd,
     /// Standard input of the guest.
     pub stdin: OwnedFd,
     /// Standard output of the guest.
     pub stdout: OwnedFd,
     /// Standard error of the guest.
     pub stderr: OwnedFd,
+    /// Where to send what the guest left in its folders.
+    pub files: OwnedFd,
     /// Files of version 1 cgroups to enter by writing to them.
     pub cgroups: Vec<OwnedFd>,
 }
 
 /// Never returns. The host learns everything from the control socket.
 pub fn run(seed: &Seed, id: u32, shared: &Shared) -> ! {
-    let ended = prepare(seed, id, shared).and_then(|started| match started.world {
-        Some(world) => run_in_world(world, started.held, seed, shared),
-        None => match started.held {
-            Some(held) => Ok(held.release(seed, shared)?.and_then(|released| {
-                let usage = wait_for_guest();
-                released.was_read().then_some(usage)
-            })),
-            None => Ok(Some(wait_for_guest())),
-        },
+    let ended = prepare(seed, id, shared).and_then(|mut started| {
+        let usage = started.wait(seed, shared)?;
+        end_all_others()?;
+        // Only now may go what answers the guest's calls: while a process of the guest's lived, a
+        // call of its would have failed as if this kernel did not know it.
+        drop(started.supervisor.take());
+        if let (Some(_), Some(reported)) = (&usage, started.reported) {
+            let to = seed.files.try_clone().step("what is left")?;
+            reported.send(to).step("reading what is left")?;
+        }
+        Ok(usage)
     });
     let told = match &ended {
         Ok(Some(usage)) => message::ended(usage),
-        // How it ended is nobody's outcome.
+        // It ended before it had anything to do.
         Ok(None) => message::unused(),
         Err(error) => message::failure(error),
     };
@@ -71,36 +76,59 @@ pub fn run(seed: &Seed, id: u32, shared: &Shared) -> ! {
     process::exit(i32::from(ended.is_err()))
 }
 
-/// A guest that has started.
-struct Started {
-    world: Option<World>,
-    held: Option<Held>,
+/// The end of the guest's first process is the end of the guest: everything else is killed, and
+/// nothing is alive when this returns.
+fn end_all_others() -> Result<(), StepError> {
+    process::kill_all_others();
+    // Orphans become children of this process, so there are no others when there are no children.
+    while process::wait_any_kind().is_ok() {}
+    if process::has_others() {
+        let why = "a process of the guest's outlived the others";
+        return Err(StepError::new("ending the jail", why));
+    }
+    Ok(())
 }
 
-/// Answers the guest's calls to its end, and in between, if it is held, gives it its order. `None`
-/// if it ended before.
-fn run_in_world(
-    mut world: World,
+/// A guest that has started.
+struct Started {
+    supervisor: Option<Supervisor>,
     held: Option<Held>,
-    seed: &Seed,
-    shared: &Shared,
-) -> Result<Option<Usage>, StepError> {
-    if let Some(held) = held {
-        if world.run(&seed.control, Some(&seed.control))?.is_some() {
+    /// Which of its files are sent to the host at the end.
+    reported: Option<Reported>,
+}
+
+impl Started {
+    /// Waits for the guest's end, answers its calls until then, and in between, if it is held, gives
+    /// it its order. `None` if it ended before.
+    fn wait(&mut self, seed: &Seed, shared: &Shared) -> Result<Option<Usage>, StepError> {
+        let Some(supervisor) = &mut self.supervisor else {
+            return match self.held.take() {
+                Some(held) => Ok(held.release(seed, shared)?.and_then(|released| {
+                    let usage = wait_for_guest();
+                    released.was_read().then_some(usage)
+                })),
+                None => Ok(Some(wait_for_guest())),
+            };
+        };
+        let Some(held) = self.held.take() else {
+            let usage = supervisor.run(&seed.control, None)?;
+            return Ok(Some(usage.unwrap_or_default()));
+        };
+        if supervisor
+            .run(&seed.control, Some(&seed.control))?
+            .is_some()
+        {
             return Ok(None);
         }
         let Some(released) = held.carry_out(seed, shared)? else {
             return Ok(None);
         };
-        if let Some(told) = released.order.world {
-            world.begin_again(&told);
+        if let Some(determinism) = released.spec.determinism {
+            supervisor.begin_again(&determinism);
         }
-        let usage = world.run(&seed.control, None)?.unwrap_or_default();
-        return Ok(released.was_read().then_some(usage));
+        let usage = supervisor.run(&seed.control, None)?.unwrap_or_default();
+        Ok(released.was_read().then_some(usage))
     }
-    world
-        .run(&seed.control, None)
-        .map(|usage| Some(usage.unwrap_or_default()))
 }
 
 /// Leaves what the launcher had, and becomes the guest's user. Returns the cgroups it is in.
@@ -108,10 +136,11 @@ fn enter(seed: &Seed, id: u32) -> Result<String, StepError> {
     // The launcher's descriptors were copied with it; of these, none must be left.
     let files = [
         &seed.control,
-        &seed.order,
+        &seed.spec,
         &seed.stdin,
         &seed.stdout,
         &seed.stderr,
+        &seed.files,
     ];
     let mut kept: Vec<_> = files
         .into_iter()
@@ -137,19 +166,19 @@ fn enter(seed: &Seed, id: u32) -> Result<String, StepError> {
 /// Builds what the guest sees, and starts it.
 fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> {
     let cgroups = enter(seed, id)?;
-    let (order, is_held) = read_order(&seed.order)?;
-    let view::Built { package, devices } = view::build(&order, is_held, shared.newest_first)?;
+    let (spec, is_held) = read_spec(&seed.spec)?;
+    let view::Built { package, devices } = view::build(&spec, is_held, shared.newest_first)?;
     let (gate, opens_gate) = is_held
         .then(socket::stream_pair)
         .transpose()
         .step("a socket pair")?
         .unzip();
-    confine::limits(&order.limits)?;
+    confine::limits(&spec.limits)?;
     process::set_no_new_privileges().step("no new privileges")?;
     process::drop_capabilities().step("dropping capabilities")?;
 
-    let pair = order
-        .world
+    let pair = spec
+        .determinism
         .is_some()
         .then(socket::socket_pair)
         .transpose()
@@ -162,7 +191,7 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             let (gate, hands_over) = (gate.as_ref(), hands_over.as_ref());
             Guest {
                 seed,
-                order: &order,
+                spec: &spec,
                 shared,
                 cgroups: &cgroups,
                 gate,
@@ -179,21 +208,25 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
             // Before all others are closed by number: these would be closed twice.
             drop((gate, hands_over));
             close_the_guests(seed, held.as_ref(), takes_over.as_ref(), devices.as_ref())?;
-            let world = match (takes_over, devices, &order.world) {
+            let supervisor = match (takes_over, devices, &spec.determinism) {
                 (Some(from), Some(devices), Some(told)) => take_over(&from)?
                     .map(|listener| {
-                        World::new(
+                        Supervisor::new(
                             listener,
                             devices,
                             told,
-                            order.limits.memory_bytes,
+                            spec.limits.memory_bytes,
                             shared.kernel_time_bytes,
                         )
                     })
                     .transpose()?,
                 _ => None,
             };
-            Ok(Started { world, held })
+            Ok(Started {
+                supervisor,
+                held,
+                reported: Reported::of(&spec),
+            })
         }
     }
 }
@@ -202,16 +235,21 @@ fn prepare(seed: &Seed, id: u32, shared: &Shared) -> Result<Started, StepError> 
 fn close_the_guests(
     seed: &Seed,
     held: Option<&Held>,
-    world: Option<&OwnedFd>,
+    supervisor: Option<&OwnedFd>,
     devices: Option<&OwnedFd>,
 ) -> Result<(), StepError> {
-    let mut kept = vec![seed.control.as_raw_fd()];
+    let mut kept = vec![seed.control.as_raw_fd(), seed.files.as_raw_fd()];
     kept.extend(
         held.iter()
             .flat_map(|held| [&held.package, &held.gate, &held.guest])
             .map(AsRawFd::as_raw_fd),
     );
-    kept.extend(world.into_iter().chain(devices).map(AsRawFd::as_raw_fd));
+    kept.extend(
+        supervisor
+            .into_iter()
+            .chain(devices)
+            .map(AsRawFd::as_raw_fd),
+    );
     kept.sort_unstable();
     fd::close_all_from(0, &kept).step("closing the guest's files")
 }

@@ -1,21 +1,23 @@
 //! What no jail can carry out is refused before anything is made.
 
 use super::error::JailError;
-use crate::order::Order;
+use crate::spec::ProcessSpec;
 
 /// Longest string of an argument list or environment that the kernel takes, in bytes, its end
 /// included.
 const STRING_LIMIT_BYTES: usize = 128 << 10;
 
 /// Refuses an order without sense.
-pub fn check(order: &Order) -> Result<(), JailError> {
-    let limits = &order.limits;
+pub fn check(spec: &ProcessSpec) -> Result<(), JailError> {
+    let limits = &spec.limits;
     let zeroes = [
         ("memory", limits.memory_bytes),
         ("processor time", limits.cpu_quota_us),
         ("processor period", limits.cpu_period_us),
         ("size of /tmp", limits.tmp_bytes),
         ("files in /tmp", limits.tmp_files),
+        ("size of the writable folders", limits.files_bytes),
+        ("files in the writable folders", limits.files_count),
         ("open files", limits.open_files),
     ];
     if let Some((name, _)) = zeroes.iter().find(|(_, value)| *value == 0) {
@@ -36,10 +38,9 @@ pub fn check(order: &Order) -> Result<(), JailError> {
             "{quota} of {period} µs: a processor period lies between 1,000 and 1,000,000 µs, a quota at or above 1,000"
         )));
     }
-    let texts = order.arguments.iter().map(String::len);
+    let texts = spec.arguments.iter().map(String::len);
     let texts = texts.chain(
-        order
-            .environment
+        spec.environment
             .iter()
             .map(|(name, value)| name.len() + value.len() + 1),
     );

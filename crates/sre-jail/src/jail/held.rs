@@ -10,7 +10,7 @@ use super::report::Report;
 use super::run::{memory_file, start, to_the_end};
 use super::running::Running;
 use crate::cgroup::Group;
-use crate::order::{Limits, Order};
+use crate::spec::{Limits, ProcessSpec};
 use crate::sys::{fd, socket};
 use crate::wire;
 
@@ -24,16 +24,16 @@ pub struct Held {
 
 impl Held {
     /// Makes one. `order` is what its guest starts with; see [`Jail::hold`].
-    pub(super) fn make(jail: &Jail, order: &Order) -> Result<Self, JailError> {
-        check(order)?;
+    pub(super) fn make(jail: &Jail, spec: &ProcessSpec) -> Result<Self, JailError> {
+        check(spec)?;
         let group =
-            Group::make(&jail.places, &order.limits).map_err(JailError::host("making a cgroup"))?;
-        let (running, stdin) = start(jail, order, &group, true)?;
+            Group::make(&jail.places, &spec.limits).map_err(JailError::host("making a cgroup"))?;
+        let (running, stdin) = start(jail, spec, &group, true)?;
         Ok(Self {
             running,
             group,
             stdin,
-            limits: order.limits,
+            limits: spec.limits,
         })
     }
 
@@ -57,11 +57,11 @@ impl Held {
     pub fn run(
         mut self,
         jail: &Jail,
-        order: &Order,
+        spec: &ProcessSpec,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Report, JailError> {
-        check(order)?;
-        if order.limits != self.limits {
+        check(spec)?;
+        if spec.limits != self.limits {
             return Err(JailError::Invalid(String::from(
                 "a jail that was made ahead has other limits",
             )));
@@ -71,23 +71,23 @@ impl Held {
         }
         let started = Instant::now();
         // Written behind the guest's back: it reads from the start, and nobody writes after this.
-        let filled = fd::write_all(self.stdin.as_fd(), &order.stdin);
+        let filled = fd::write_all(self.stdin.as_fd(), &spec.stdin);
         let filled = filled
             .and_then(|()| fd::rewind(self.stdin.as_fd()))
             .and_then(|()| fd::seal(self.stdin.as_fd()));
         filled.map_err(JailError::host("filling standard input"))?;
-        let file = memory_file("order", &wire::encode(order, false))?;
+        let file = memory_file("order", &wire::encode(spec, false))?;
         if socket::send(self.running.control.as_fd(), &[1], &[file.as_fd()]).is_err() {
             return Err(JailError::Gone);
         }
         // No end of this jail before that would be an end of the order.
         self.running
-            .until_taken(started, order.limits.wall, should_stop)?;
+            .until_taken(started, spec.limits.wall, should_stop)?;
         to_the_end(
             jail,
             &mut self.running,
             &self.group,
-            order,
+            spec,
             started,
             should_stop,
         )

@@ -25,7 +25,7 @@ mod streams;
 use std::sync::Mutex;
 
 use crate::cgroup::{Controller, Place, Places};
-use crate::order::Order;
+use crate::spec::ProcessSpec;
 use crate::sys;
 
 pub use error::JailError;
@@ -85,8 +85,12 @@ impl Jail {
     ///
     /// # Errors
     /// Whatever kept it from finding out how the guest would have ended; see [`JailError`].
-    pub fn run(&self, order: &Order, should_stop: &dyn Fn() -> bool) -> Result<Report, JailError> {
-        run::run(self, order, should_stop)
+    pub fn run(
+        &self,
+        spec: &ProcessSpec,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Report, JailError> {
+        run::run(self, spec, should_stop)
     }
 
     /// Makes a jail ahead: its guest starts with `order`, whose package and standard input must be
@@ -100,8 +104,8 @@ impl Jail {
     ///
     /// # Errors
     /// As [`Jail::run`].
-    pub fn hold(&self, order: &Order) -> Result<Held, JailError> {
-        Held::make(self, order)
+    pub fn hold(&self, spec: &ProcessSpec) -> Result<Held, JailError> {
+        Held::make(self, spec)
     }
 
     /// The layers that this host lacks, and why. All of them were named in the options.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::left_files::LeftFiles;
 use crate::measure::Measured;
 
 /// A run that came to an end.
@@ -13,6 +14,9 @@ pub struct Report {
     pub stdout: Vec<u8>,
     /// What it printed to standard error.
     pub stderr: Output,
+    /// What it left in its own folders: for those that the spec names, and where the jail could
+    /// still say.
+    pub left: Option<LeftFiles>,
     /// Processor time of all its processes.
     pub cpu: Duration,
     /// Most memory at one time, in bytes: of the whole jail where a cgroup counts it, else of its

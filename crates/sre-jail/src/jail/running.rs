@@ -10,6 +10,7 @@ use super::report::{Ending, Report};
 use super::starter::lock;
 use super::streams::Stream;
 use crate::cgroup::{Controller, Group, GroupUsage, Place, Places};
+use crate::left_files::LeftFiles;
 use crate::measure::Measured;
 use crate::message::{self, Message, Usage};
 use crate::step::StepError;
@@ -23,11 +24,20 @@ const TICK: Duration = Duration::from_millis(5);
 /// Never reached on a machine that works.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// What comes from a jail besides what it tells.
+pub struct Streams {
+    pub stdout: Stream,
+    pub stderr: Stream,
+    /// What the guest left in its folders.
+    pub files: Stream,
+}
+
 /// A jail that was asked for and is not gone yet.
 pub struct Running {
     pub control: OwnedFd,
-    stdout: Stream,
-    stderr: Stream,
+    streams: Streams,
+    /// Whether the jail sends what the guest left in its folders.
+    reports_files: bool,
     /// The first process, once the launcher has told.
     process: Option<OwnedFd>,
     pub is_gone: bool,
@@ -73,15 +83,16 @@ impl Running {
     /// later.
     pub fn new(
         control: OwnedFd,
-        (stdout, stderr): (Stream, Stream),
+        streams: Streams,
+        reports_files: bool,
         is_to_be_repeatable: bool,
         is_held: bool,
         launcher: u64,
     ) -> Self {
         Self {
             control,
-            stdout,
-            stderr,
+            streams,
+            reports_files,
             process: None,
             is_gone: false,
             failure: None,
@@ -111,7 +122,7 @@ impl Running {
                 return Err(JailError::TimedOut(limit));
             }
             self.turn(left.min(TICK))?;
-            if self.stdout.is_over_limit() {
+            if self.streams.stdout.is_over_limit() {
                 self.kill()?;
                 self.until_gone()?;
                 return Ok(Over::OutputLimit);
@@ -177,9 +188,10 @@ impl Running {
             .map_or(const { Waiting::nothing() }, Waiting::to_read);
         let mut waiting = [
             Waiting::to_read(&self.control),
-            self.stdout.waiting(),
-            self.stderr.waiting(),
+            self.streams.stdout.waiting(),
+            self.streams.stderr.waiting(),
             process,
+            self.streams.files.waiting(),
         ];
         if (self.process.is_some() && self.taking != Some(Taking::Waits)) || self.failure.is_some()
         {
@@ -194,8 +206,9 @@ impl Running {
         if waiting[0].happened() || self.is_gone {
             self.listen()?;
         }
-        self.stdout.read(&mut self.buffer)?;
-        self.stderr.read(&mut self.buffer)
+        self.streams.stdout.read(&mut self.buffer)?;
+        self.streams.stderr.read(&mut self.buffer)?;
+        self.streams.files.read(&mut self.buffer)
     }
 
     /// Takes in what launcher and jail have said.
@@ -311,11 +324,13 @@ impl Running {
                 "its time and randomness are the machine's",
             )));
         }
+        let left = self.left_files(ending)?;
         let usage = self.usage.unwrap_or_default();
         Ok(Report {
+            left,
             ending,
-            stdout: self.stdout.take_output().kept,
-            stderr: self.stderr.take_output(),
+            stdout: self.streams.stdout.take_output().kept,
+            stderr: self.streams.stderr.take_output(),
             cpu: Duration::from_micros(used.cpu_us.unwrap_or(0).max(usage.cpu_us)),
             peak_memory_bytes: used.peak_memory_bytes.unwrap_or(usage.peak_resident_bytes),
             elapsed,
@@ -330,8 +345,25 @@ impl Running {
         self.turn(Duration::ZERO)
     }
 
+    /// What the guest left in its folders, if it was asked for and could be said: a jail that had to
+    /// be ended, for want of memory or because of what it printed, says nothing.
+    fn left_files(&mut self, ending: Ending) -> Result<Option<LeftFiles>, JailError> {
+        let was_ended = matches!(ending, Ending::OutOfMemory | Ending::OutputLimit);
+        let sent = self.streams.files.take_output();
+        if !self.reports_files || (was_ended && sent.kept.is_empty()) {
+            return Ok(None);
+        }
+        match LeftFiles::parse(&sent.kept) {
+            Ok(left) => Ok(Some(left)),
+            Err(_) if was_ended => Ok(None),
+            Err(error) => Err(JailError::NotAsOrdered(format!(
+                "what it says of its files is no list of files: {error}"
+            ))),
+        }
+    }
+
     fn ending(&self, jail: &Jail, over: Over, used: &GroupUsage) -> Result<Ending, JailError> {
-        if over == Over::OutputLimit || self.stdout.is_over_limit() {
+        if over == Over::OutputLimit || self.streams.stdout.is_over_limit() {
             return Ok(Ending::OutputLimit);
         }
         let ended = self.usage.map(|usage| Ending::from_status(usage.status));

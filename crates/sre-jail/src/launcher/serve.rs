@@ -90,8 +90,9 @@ fn guest_id(counter: u32, ids: u32) -> u32 {
 
 fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) -> Option<Leftover> {
     let mut passed = passed.into_iter();
-    // A message without these five is none of the host's.
-    let (Some(control), Some(order), Some(stdin), Some(stdout), Some(stderr)) = (
+    // The host sends these six with every message.
+    let (Some(control), Some(spec), Some(stdin), Some(stdout), Some(stderr), Some(files)) = (
+        passed.next(),
         passed.next(),
         passed.next(),
         passed.next(),
@@ -108,10 +109,11 @@ fn serve(kind: u8, passed: Vec<OwnedFd>, shared: &Shared, id: u32) -> Option<Lef
     };
     let mut seed = init::Seed {
         control,
-        order,
+        spec,
         stdin,
         stdout,
         stderr,
+        files,
         cgroups,
     };
     match start(&mut seed, cgroup.as_ref(), shared, id) {

@@ -12,7 +12,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::order::GUEST_ID;
+use crate::spec::{GUEST_ID, HOME_FOLDER};
 use crate::step::{Step, StepError};
 use crate::sys::mount::{self, Attributes};
 
@@ -102,7 +102,18 @@ pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
         .step("attaching the template at /tmp")?;
     mount::enter(template.as_fd()).step("entering the template")?;
 
-    for folder in ["dev", "etc", "proc", "skill", "tmp", "usr"] {
+    let folders = [
+        "dev",
+        "etc",
+        "home",
+        "home/skill",
+        "proc",
+        "skill",
+        "tmp",
+        "usr",
+        "workspace",
+    ];
+    for folder in folders {
         fs::create_dir(folder).step(format_args!("making /{folder}"))?;
     }
     let newest_first = lists_newest_first()?;
@@ -187,7 +198,7 @@ fn accounts(root: &Path) -> Result<(), StepError> {
     let files = [
         (
             "passwd",
-            format!("skill:x:{GUEST_ID}:{GUEST_ID}::/tmp:/bin/sh\n"),
+            format!("skill:x:{GUEST_ID}:{GUEST_ID}::{HOME_FOLDER}:/bin/sh\n"),
         ),
         ("group", format!("skill:x:{GUEST_ID}:\n")),
         (

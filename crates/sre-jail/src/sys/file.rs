@@ -111,6 +111,14 @@ pub fn make_folder_at(folder: BorrowedFd<'_>, path: &[u8], mode: libc::mode_t) -
     check_int(unsafe { libc::mkdirat(folder.as_raw_fd(), path.as_ptr(), mode) }).map(drop)
 }
 
+/// Makes a symbolic link to `target` at `path` below `folder`.
+pub fn make_link_at(target: &[u8], folder: BorrowedFd<'_>, path: &[u8]) -> io::Result<()> {
+    let (target, path) = (c_string(target)?, c_string(path)?);
+    // SAFETY: both are C strings that outlive the call.
+    check_int(unsafe { libc::symlinkat(target.as_ptr(), folder.as_raw_fd(), path.as_ptr()) })
+        .map(drop)
+}
+
 /// Makes a named pipe below `folder`.
 pub fn make_pipe_at(folder: BorrowedFd<'_>, path: &[u8], mode: libc::mode_t) -> io::Result<()> {
     let path = c_string(path)?;

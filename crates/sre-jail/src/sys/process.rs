@@ -116,6 +116,11 @@ pub fn wait_any() -> io::Result<Ended> {
     }
 }
 
+/// Waits for the end of any child, of whatever kind, or a stop of one that is attached to.
+pub fn wait_any_kind() -> io::Result<()> {
+    wait_for(libc::__WALL).map(drop)
+}
+
 /// What has happened to a child or to a thread that is attached to; `None` if nothing has.
 pub fn next_happened() -> io::Result<Option<Happened>> {
     wait_for(libc::WNOHANG | libc::__WALL)
@@ -210,6 +215,18 @@ pub fn child_events() -> io::Result<OwnedFd> {
 pub fn kill_by_number(process: Pid) {
     // SAFETY: numbers in, number out.
     unsafe { libc::kill(process, libc::SIGKILL) };
+}
+
+/// Kills every process that this one can reach: for the first process of a process namespace, all
+/// others in it. None is left out, because the kernel goes through them while none can be made.
+pub fn kill_all_others() {
+    kill_by_number(-1);
+}
+
+/// Whether there is any other process that this one could kill.
+pub fn has_others() -> bool {
+    // SAFETY: numbers in, number out. Signal 0 is sent to nobody, only looked up.
+    unsafe { libc::kill(-1, 0) == 0 }
 }
 
 /// Kills the process that a descriptor stands for. One that is gone already is no error.

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sre_jail::jail::Layer;
-use sre_jail::{Ending, File, JailError, Limits, Order, Report};
+use sre_jail::{Ending, File, JailError, Limits, ProcessSpec, Report};
 use table::{Expected, IN_C, IN_PYTHON, IN_SHELL};
 
 const SECRET: &str = "SECRET-4f1c9a";
@@ -107,7 +107,7 @@ fn compile(to: &Path) -> bool {
 
 struct Attack {
     name: String,
-    order: Order,
+    spec: ProcessSpec,
     expected: Expected,
 }
 
@@ -155,10 +155,10 @@ impl Host {
         }
     }
 
-    fn order(&self, expected: Expected, program: &str, arguments: &[&str]) -> Order {
-        let mut order = common::order(program, arguments);
-        order.environment.extend(self.told.iter().cloned());
-        order.limits = Limits {
+    fn spec(&self, expected: Expected, program: &str, arguments: &[&str]) -> ProcessSpec {
+        let mut spec = common::spec(program, arguments);
+        spec.environment.extend(self.told.iter().cloned());
+        spec.limits = Limits {
             memory_bytes: 128 << 20,
             tmp_bytes: 16 << 20,
             tmp_files: 1000,
@@ -167,9 +167,9 @@ impl Host {
             } else {
                 common::PATIENCE
             },
-            ..order.limits
+            ..spec.limits
         };
-        order
+        spec
     }
 
     fn attacks(&self) -> Vec<Attack> {
@@ -177,11 +177,11 @@ impl Host {
         if let Ok(program) = fs::read(self.folder.join("attacks")) {
             let file = common::file("attacks", &program, true);
             attacks.extend(IN_C.iter().map(|(name, expected)| {
-                let mut order = self.order(*expected, "/skill/attacks", &[name]);
-                order.files.push(file.clone());
+                let mut spec = self.spec(*expected, "/skill/attacks", &[name]);
+                spec.files.push(file.clone());
                 Attack {
                     name: format!("C: {name}"),
-                    order,
+                    spec,
                     expected: *expected,
                 }
             }));
@@ -192,11 +192,11 @@ impl Host {
                 let script = format!(
                     "import os, sys\ndef refused(): print('refused'); sys.exit(0)\n{script}"
                 );
-                let mut order = self.order(*expected, "/usr/bin/python3", &["-c", &script]);
-                order.files.push(package.clone());
+                let mut spec = self.spec(*expected, "/usr/bin/python3", &["-c", &script]);
+                spec.files.push(package.clone());
                 Attack {
                     name: format!("Python: {name}"),
-                    order,
+                    spec,
                     expected: *expected,
                 }
             }));
@@ -204,11 +204,11 @@ impl Host {
             eprintln!("NOT TESTED HERE: attacks in Python, there is no /usr/bin/python3");
         }
         attacks.extend(IN_SHELL.iter().map(|(name, script, expected)| {
-            let mut order = self.order(*expected, "/bin/sh", &["-c", script]);
-            order.files.push(package.clone());
+            let mut spec = self.spec(*expected, "/bin/sh", &["-c", script]);
+            spec.files.push(package.clone());
             Attack {
                 name: format!("shell: {name}"),
-                order,
+                spec,
                 expected: *expected,
             }
         }));
@@ -237,7 +237,7 @@ fn the_suite() {
         return;
     }
     let host = Host::new();
-    common::ran(&common::order("/usr/bin/true", &[]));
+    common::ran(&common::spec("/usr/bin/true", &[]));
     let launcher = common::jail().launcher_pid();
     let before = traces();
     let failures = Mutex::new(Vec::new());
@@ -285,7 +285,7 @@ fn the_suite() {
 }
 
 fn attempt(attack: &Attack) -> Result<(), String> {
-    let ran = common::run(&attack.order);
+    let ran = common::run(&attack.spec);
     let (stdout, stderr) = match &ran {
         Ok(Report { stdout, stderr, .. }) => (
             String::from_utf8_lossy(stdout).into_owned(),

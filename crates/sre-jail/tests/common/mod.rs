@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sre_jail::jail::Layer;
-use sre_jail::{File, Jail, JailError, JailOptions, LauncherProgram, Limits, Order, Report, World};
+use sre_jail::{
+    ClockAndSeed, File, Jail, JailError, JailOptions, LauncherProgram, Limits, ProcessSpec, Report,
+};
 
 /// Long enough never to decide a test.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -71,13 +73,15 @@ pub fn lacks(layer: Layer) -> bool {
 }
 
 /// An order for a program with arguments.
-pub fn order(program: &str, arguments: &[&str]) -> Order {
+pub fn spec(program: &str, arguments: &[&str]) -> ProcessSpec {
     let names = [program].into_iter().chain(arguments.iter().copied());
-    Order {
+    ProcessSpec {
         program: program.to_owned(),
         arguments: names.map(str::to_owned).collect(),
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        working_folder: sre_jail::PACKAGE_FOLDER,
         files: Vec::new(),
+        writable: sre_jail::WritableFiles::default(),
         stdin: Arc::from([]),
         file_time_s: 1_767_225_600,
         limits: Limits {
@@ -85,19 +89,19 @@ pub fn order(program: &str, arguments: &[&str]) -> Order {
             cpu_quota_us: 100_000,
             ..Limits::default()
         },
-        world: Some(World {
+        determinism: Some(ClockAndSeed {
             clock_start_ns: 1_767_225_600_000_000_000,
             seed: [7; 32],
         }),
     }
 }
 
-pub fn shell(script: &str) -> Order {
-    order("/bin/sh", &["-c", script])
+pub fn shell(script: &str) -> ProcessSpec {
+    spec("/bin/sh", &["-c", script])
 }
 
-pub fn python(script: &str) -> Order {
-    order("/usr/bin/python3", &["-c", script])
+pub fn python(script: &str) -> ProcessSpec {
+    spec("/usr/bin/python3", &["-c", script])
 }
 
 pub fn file(path: &str, bytes: &[u8], executable: bool) -> File {
@@ -108,16 +112,16 @@ pub fn file(path: &str, bytes: &[u8], executable: bool) -> File {
     }
 }
 
-pub fn run(order: &Order) -> Result<Report, JailError> {
-    jail().run(order, &|| false)
+pub fn run(spec: &ProcessSpec) -> Result<Report, JailError> {
+    jail().run(spec, &|| false)
 }
 
-pub fn ran(order: &Order) -> Report {
-    run(order).unwrap_or_else(|error| panic!("no report: {error}"))
+pub fn ran(spec: &ProcessSpec) -> Report {
+    run(spec).unwrap_or_else(|error| panic!("no report: {error}"))
 }
 
-pub fn printed(order: &Order) -> String {
-    let report = ran(order);
+pub fn printed(spec: &ProcessSpec) -> String {
+    let report = ran(spec);
     String::from_utf8_lossy(&report.stdout).into_owned()
 }
 

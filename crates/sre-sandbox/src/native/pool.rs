@@ -10,7 +10,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sre_jail::{Held, Jail, Limits, Order};
+use sre_jail::{Held, Jail, Limits, ProcessSpec};
 
 use super::program::Launch;
 
@@ -87,13 +87,13 @@ impl Pool {
     }
 
     /// A jail for an order, if there is one that lives, and others made for the next.
-    pub fn take(&self, jail: &Arc<Jail>, command: &Launch, order: &Order) -> Option<Held> {
+    pub fn take(&self, jail: &Arc<Jail>, command: &Launch, spec: &ProcessSpec) -> Option<Held> {
         if self.size == 0 || command.program != "/usr/bin/python3" {
             return None;
         }
         let (held, number, missing, unused) = {
             let mut shelf = lock(&self.shelf);
-            let mut kind = shelf.kind(order.limits);
+            let mut kind = shelf.kind(spec.limits);
             // One that waits may be killed at any time: it is the first to go when the machine's
             // memory runs out. All are looked at, or one that is never reached would keep its place
             // for ever.
@@ -114,27 +114,27 @@ impl Pool {
         // Ending them takes a moment, which nobody else should wait for.
         drop(unused);
         for _ in 0..missing {
-            self.make(jail, number, command, order);
+            self.make(jail, number, command, spec);
         }
         held
     }
 
     /// Makes one on a thread of its own; an order never waits for it.
-    fn make(&self, jail: &Arc<Jail>, number: u64, command: &Launch, order: &Order) {
+    fn make(&self, jail: &Arc<Jail>, number: u64, command: &Launch, spec: &ProcessSpec) {
         let jail = Arc::clone(jail);
         // Given back however the making ends, also when no thread can be started for it.
         let place = Coming {
             shelf: Arc::clone(&self.shelf),
             number,
         };
-        let start = Order {
+        let start = ProcessSpec {
             program: command.program.clone(),
             arguments: vec![
                 command.arguments[0].clone(),
                 String::from("-c"),
                 WAIT.to_owned(),
             ],
-            environment: order
+            environment: spec
                 .environment
                 .iter()
                 .filter(|(name, _)| name != "INPUT_JSON")
@@ -142,7 +142,7 @@ impl Pool {
                 .collect(),
             files: Vec::new(),
             stdin: Arc::from([]),
-            ..order.clone()
+            ..spec.clone()
         };
         let made = std::thread::Builder::new()
             .name(String::from("sre-warm-jail"))

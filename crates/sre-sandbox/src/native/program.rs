@@ -61,7 +61,10 @@ pub fn launch(skill: &Skill, entry: &Entry, root: &Path) -> Result<Launch, Sandb
         ),
         RuntimeKind::Javascript => interpreted(root, "node", entrypoint, Vec::new()),
         // Few people set the executable bit of a shell script.
-        RuntimeKind::Shell if !file.executable => interpreted(root, "sh", entrypoint, Vec::new()),
+        RuntimeKind::Shell if !file.executable => {
+            let shell = shell(&file.bytes, entrypoint);
+            interpreted(root, shell, entrypoint, Vec::new())
+        }
         RuntimeKind::Native | RuntimeKind::Shell => {
             if file.bytes.is_empty() {
                 return Err(rejected(format!(
@@ -79,12 +82,28 @@ pub fn launch(skill: &Skill, entry: &Entry, root: &Path) -> Result<Launch, Sandb
             };
             Ok(Launch {
                 program: format!("{PACKAGE_FOLDER}/{entrypoint}"),
-                arguments: vec![entrypoint.to_owned()],
+                arguments: vec![format!("{PACKAGE_FOLDER}/{entrypoint}")],
                 interpreter,
                 environment: Vec::new(),
             })
         }
     }
+}
+
+/// The shell of a script that cannot be started by itself: the one that its first line names, or
+/// else the one of its extension.
+fn shell(bytes: &[u8], path: &str) -> &'static str {
+    let first_line = bytes
+        .strip_prefix(b"#!")
+        .and_then(|line| line.split(|&byte| byte == b'\n').next())
+        .map(|line| String::from_utf8_lossy(line).into_owned());
+    let names_bash = match first_line {
+        Some(line) => line
+            .split(|c: char| c == '/' || c.is_ascii_whitespace())
+            .any(|word| word == "bash"),
+        None => path.ends_with(".bash"),
+    };
+    if names_bash { "bash" } else { "sh" }
 }
 
 fn interpreted(
@@ -99,7 +118,8 @@ fn interpreted(
             "{entrypoint} needs {program}, which is not there; install it, or name a root folder that has it"
         )));
     }
-    let arguments = vec![name.to_owned(), entrypoint.to_owned()];
+    // By its full path, so that an interpreter that looks for itself (`sys.executable`) finds it.
+    let arguments = vec![program.clone(), format!("{PACKAGE_FOLDER}/{entrypoint}")];
     Ok(Launch {
         interpreter: Some(program.clone()),
         program,

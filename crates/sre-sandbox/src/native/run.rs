@@ -1,6 +1,6 @@
 //! One execution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use sre_core::{Backend, Canonical, Digest, Ending, Engine, Profile, Resources};
+use sre_core::{Backend, Canonical, Digest, Ending, Engine, Profile, Resources, Tree};
 use sre_jail::jail::Layer;
 use sre_jail::{
-    Ending as JailEnding, File, Jail, JailError, JailOptions, Limits, Order, Output, Report, World,
+    ClockAndSeed, Ending as JailEnding, File, HOME_FOLDER, Jail, JailError, JailOptions, LeftFiles,
+    Limits, Output, PACKAGE_FOLDER, ProcessSpec, Report, WORKSPACE_FOLDER, WritableContent,
+    WritableFile, WritableFiles,
 };
 use sre_skill::{Entry, Skill};
 
@@ -22,8 +24,11 @@ use super::pool::Pool;
 use super::program::{Launch, launch};
 use super::root::{self, Resolved};
 use crate::backend::Deadline;
-use crate::contract::{CONTRACT_VERSION, LOG_LIMIT_BYTES, environment, judge};
-use crate::{Call, Execution, Job, Sandbox, SandboxError, Stop};
+use crate::collect::{Found, FoundNode};
+use crate::contract::{
+    CONTRACT_VERSION, LOG_LIMIT_BYTES, environment, judge, judge_command, judge_files, stdin,
+};
+use crate::{Call, Command, Execution, FileNode, Files, Job, Sandbox, SandboxError, Stop};
 
 /// Version of everything in this module and the jail that a guest can observe. Raise it with every
 /// observable change.
@@ -35,6 +40,9 @@ const INTERPRETER_LIMIT_BYTES: u64 = 1 << 30;
 
 /// Interpreters whose digests are remembered.
 const INTERPRETERS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
+/// Where native programs look for others.
+const PATH: &str = "/usr/bin:/bin";
 
 /// Files in `/tmp` for each MiB of it.
 const TMP_FILES_PER_MIB: u64 = 256;
@@ -219,21 +227,20 @@ impl Sandbox for NativeSandbox {
     }
 
     fn execute(&self, job: &Job<'_>, stop: &Stop) -> Result<Execution, SandboxError> {
-        let Call::Json { input } = job.call else {
-            return Err(SandboxError::Rejected(String::from(
-                "the native backend runs no commands yet",
-            )));
-        };
         let launch = self.launch(job.skill, job.entry)?;
         let jail = self.jail()?;
-        let order = order(job, input, &launch);
+        let spec = spec(job, &launch)?;
         let deadline = Deadline::new(job.time_limit, stop);
         let should_stop = || stop.is_stopped();
-        let held = self.pool.take(&jail, &launch, &order);
-        let warm = held.map(|held| held.run(&jail, &order, &should_stop));
+        // A jail that was made ahead has no files of a command's.
+        let held = match job.call {
+            Call::Json { .. } => self.pool.take(&jail, &launch, &spec),
+            Call::Command(_) => None,
+        };
+        let warm = held.map(|held| held.run(&jail, &spec, &should_stop));
         let (report, is_warm) = match warm {
             // Nothing of the order was done there.
-            None | Some(Err(JailError::Gone)) => (jail.run(&order, &should_stop), false),
+            None | Some(Err(JailError::Gone)) => (jail.run(&spec, &should_stop), false),
             Some(report) => (report, true),
         };
         let report = report.map_err(|error| refusal(&error, job.time_limit))?;
@@ -242,12 +249,29 @@ impl Sandbox for NativeSandbox {
             ending,
             stdout,
             stderr,
+            left,
             cpu,
             peak_memory_bytes,
             elapsed,
             ..
         } = report;
-        let mut judged = judge(job.skill, ended(ending), &stdout, move || deadline.check())?;
+        let mut logs = log(&stderr);
+        let mut judged = match job.call {
+            Call::Json { .. } => {
+                judge(job.skill, ended(ending), &stdout, move || deadline.check())?
+            }
+            Call::Command(command) => match left {
+                Some(left) if !left.is_too_large => {
+                    let (workspace, home) = found(left, command);
+                    judge_files(command, ended(ending), &stdout, workspace, home, &mut logs)
+                }
+                Some(_) => {
+                    logs.push_str("[the files it left are larger than files_limit_bytes or more than files_limit_count allows]\n");
+                    judge_command(Ending::OutputLimit, &stdout, None, None)
+                }
+                None => judge_command(ended(ending), &stdout, None, None),
+            },
+        };
         if let JailEnding::Signalled(signal) = ending {
             judged.failure = Some(format!("the skill was ended by {}", describe(signal)));
         }
@@ -256,52 +280,133 @@ impl Sandbox for NativeSandbox {
             cpu_ms: cpu.as_secs_f64() * 1e3,
             peak_memory_bytes,
         };
-        let mut execution = Execution::new(judged, log(&stderr), resources, elapsed);
+        let mut execution = Execution::new(judged, logs, resources, elapsed);
         execution.isolation = Some(isolation);
         Ok(execution)
     }
 }
 
 fn is_in_package(path: &str) -> bool {
-    path.strip_prefix(sre_jail::PACKAGE_FOLDER)
+    path.strip_prefix(PACKAGE_FOLDER)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn order(job: &Job<'_>, input: &[u8], launch: &Launch) -> Order {
+fn spec(job: &Job<'_>, launch: &Launch) -> Result<ProcessSpec, SandboxError> {
     let file = |file: &sre_skill::SkillFile| File {
         path: file.path.clone(),
         bytes: Arc::clone(&file.bytes),
         executable: file.executable,
     };
     let mut environment = environment(&job.call);
+    environment.push((String::from("PATH"), PATH.to_owned()));
     environment.extend(launch.environment.iter().cloned());
     environment.sort();
-    Order {
+    let mut arguments = launch.arguments.clone();
+    let (mut working_folder, mut writable) = (PACKAGE_FOLDER, WritableFiles::default());
+    let mut given = 0;
+    if let Call::Command(command) = job.call {
+        arguments.extend(command.args.iter().cloned());
+        working_folder = WORKSPACE_FOLDER;
+        writable = WritableFiles {
+            workspace: given_files(WORKSPACE_FOLDER, &command.work)?,
+            home: command
+                .home
+                .as_ref()
+                .map(|home| given_files(HOME_FOLDER, home))
+                .transpose()?
+                .unwrap_or_default(),
+            report_workspace: true,
+            report_home: command.home.is_some(),
+        };
+        let home = command.home.iter();
+        given = home.chain([&command.work]).map(names).sum();
+    }
+    Ok(ProcessSpec {
         program: launch.program.clone(),
-        arguments: launch.arguments.clone(),
+        arguments,
         environment,
+        working_folder,
         files: job.skill.files().iter().map(file).collect(),
-        stdin: input.into(),
+        writable,
+        stdin: stdin(&job.call),
         file_time_s: job.profile.clock_start.as_second(),
-        limits: limits(job.profile, job.time_limit),
-        world: Some(world(job.profile)),
+        limits: limits(job.profile, job.time_limit, given),
+        determinism: Some(determinism(job.profile)),
+    })
+}
+
+/// Names that a tree takes: its files and links, and the folders they are in.
+fn names(files: &Files) -> u64 {
+    let folders: BTreeSet<&str> = files
+        .iter()
+        .flat_map(|(path, _)| path.match_indices('/').map(|(end, _)| &path[..end]))
+        .collect();
+    (files.len() + folders.len()) as u64
+}
+
+/// The files of a command for the jail.
+///
+/// # Errors
+/// They are no tree: something of them could land outside the folder.
+fn given_files(folder: &str, files: &Files) -> Result<Vec<WritableFile>, SandboxError> {
+    files
+        .to_tree()
+        .map_err(|error| SandboxError::Rejected(format!("{folder}: {error}")))?;
+    let file = |(path, node): (&Arc<str>, &FileNode)| WritableFile {
+        path: path.as_ref().to_owned(),
+        content: match node {
+            FileNode::File {
+                bytes, executable, ..
+            } => WritableContent::File {
+                bytes: Arc::clone(bytes),
+                executable: *executable,
+            },
+            FileNode::Link(target) => WritableContent::Link(target.as_ref().to_owned()),
+        },
+    };
+    Ok(files.iter().map(file).collect())
+}
+
+/// What a jail says that its guest left. Files that are as they were given are those that were
+/// given.
+fn found(left: LeftFiles, command: &Command) -> (Found, Option<Found>) {
+    let (mut workspace, mut home) = (Found::default(), Found::default());
+    for (folder, what) in left.left_out {
+        if folder == WORKSPACE_FOLDER {
+            workspace.leave_out(what);
+        } else {
+            home.leave_out(what);
+        }
+    }
+    add(&mut workspace, left.workspace);
+    add(&mut home, left.home);
+    (workspace, command.home.is_some().then_some(home))
+}
+
+fn add(found: &mut Found, files: Vec<WritableFile>) {
+    for WritableFile { path, content } in files {
+        let node = match content {
+            WritableContent::File { bytes, executable } => FoundNode::Read { bytes, executable },
+            WritableContent::Link(target) => FoundNode::Link(target.into()),
+        };
+        found.add(path, node);
     }
 }
 
-/// The same clock and the same cipher under the same seed as in the Wasm world.
-fn world(profile: &Profile) -> World {
+/// The same clock, cipher and seed as in the Wasm machine.
+fn determinism(profile: &Profile) -> ClockAndSeed {
     // Nanoseconds since 1970 in 64 bits end in 2554; moments outside are moved to the near end.
     let start = profile
         .clock_start
         .as_nanosecond()
         .clamp(0, i128::from(u64::MAX));
-    World {
+    ClockAndSeed {
         clock_start_ns: u64::try_from(start).unwrap_or(u64::MAX),
         seed: *profile.random_seed.as_bytes(),
     }
 }
 
-fn limits(profile: &Profile, wall: Duration) -> Limits {
+fn limits(profile: &Profile, wall: Duration, given_names: u64) -> Limits {
     let default = Limits::default();
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let mut limits = Limits {
@@ -310,6 +415,11 @@ fn limits(profile: &Profile, wall: Duration) -> Limits {
         tmp_files: (profile.tmp_limit_bytes >> 20)
             .max(1)
             .saturating_mul(TMP_FILES_PER_MIB),
+        files_bytes: profile.files_limit_bytes.max(1),
+        files_count: profile
+            .files_limit_count
+            .saturating_add(given_names)
+            .clamp(1, Tree::LIMIT_ENTRIES as u64),
         stdout_bytes: size(profile.output_limit_bytes),
         stderr_bytes: LOG_LIMIT_BYTES,
         wall,

@@ -3,15 +3,15 @@
 (data (i32.const 1056) "kept")
 (func (export "_start")
   (call $print_byte (i32.const 91))
-  (call $print_names (i32.const 4))
+  (call $print_names (i32.const 7))
   (call $print_byte (i32.const 44))
   ;; Create, write, back to the start, read.
-  (drop (call $path_open (i32.const 4) (i32.const 0) (i32.const 1024) (i32.const 4) (i32.const 1)
+  (drop (call $path_open (i32.const 7) (i32.const 0) (i32.const 1024) (i32.const 4) (i32.const 1)
     (i64.const 66) (i64.const 0) (i32.const 0) (i32.const 1040)))
   (call $write (i32.load (i32.const 1040)) (i32.const 1056) (i32.const 4))
   (drop (call $fd_seek (i32.load (i32.const 1040)) (i64.const 0) (i32.const 0) (i32.const 1048)))
   ;; The folder's position is where it was: list it through a new descriptor.
-  (drop (call $path_open (i32.const 4) (i32.const 0) (i32.const 1072) (i32.const 1) (i32.const 2)
+  (drop (call $path_open (i32.const 7) (i32.const 0) (i32.const 1072) (i32.const 1) (i32.const 2)
     (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 1044)))
   (call $print_names (i32.load (i32.const 1044)))
   (call $print_byte (i32.const 44))

@@ -35,7 +35,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use crate::message::{self, Usage};
-use crate::order::World as Told;
+use crate::spec::ClockAndSeed;
 use crate::step::{Step, StepError};
 use crate::sys::fd::{self, Waiting};
 use crate::sys::notify;
@@ -50,7 +50,7 @@ use waits::Waits;
 const GUEST: Pid = 2;
 
 /// What a world is made of.
-pub struct World {
+pub struct Supervisor {
     /// Where the guest's calls wait.
     listener: OwnedFd,
     /// The pipe behind `/dev/random`.
@@ -70,12 +70,12 @@ pub struct World {
     usage: Usage,
 }
 
-impl World {
+impl Supervisor {
     /// A world for a guest that has installed its filter.
     pub fn new(
         listener: OwnedFd,
         devices: OwnedFd,
-        told: &Told,
+        told: &ClockAndSeed,
         memory_bytes: u64,
         kernel_time_bytes: Option<u64>,
     ) -> Result<Self, StepError> {
@@ -96,7 +96,7 @@ impl World {
     }
 
     /// The world starts anew: an order has come for a guest that waited for it.
-    pub fn begin_again(&mut self, told: &Told) {
+    pub fn begin_again(&mut self, told: &ClockAndSeed) {
         self.clock.restart(told.clock_start_ns);
         self.random = Random::new(told.seed);
     }
@@ -106,13 +106,13 @@ impl World {
     pub fn run(
         &mut self,
         control: &OwnedFd,
-        order: Option<&OwnedFd>,
+        spec: Option<&OwnedFd>,
     ) -> Result<Option<Usage>, StepError> {
         // Randomness of a guest that still waits for its order is not the order's: nothing is put
         // into the pipe yet.
-        let devices = |world: &Self| {
-            if order.is_none() {
-                Waiting::to_write(&world.devices)
+        let devices = |own: &Self| {
+            if spec.is_none() {
+                Waiting::to_write(&own.devices)
             } else {
                 Waiting::nothing()
             }
@@ -129,7 +129,7 @@ impl World {
                 Waiting::to_read(&self.listener),
                 Waiting::to_read(&self.children),
                 devices(self),
-                order.map_or(const { Waiting::nothing() }, Waiting::to_read),
+                spec.map_or(const { Waiting::nothing() }, Waiting::to_read),
             ];
             let limit = self
                 .waits
@@ -210,7 +210,7 @@ impl World {
         if holds && !self.has_begun {
             self.has_begun = true;
             socket::send(control.as_fd(), &message::repeatable(), &[])
-                .step("telling that the world holds")?;
+                .step("telling that time and randomness are its own")?;
         }
         Ok(())
     }

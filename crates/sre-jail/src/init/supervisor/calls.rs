@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::clock::RESOLUTION_NS;
 use super::waits::{Asked, Decision};
-use super::{World, exec, guest};
+use super::{Supervisor, exec, guest};
 use crate::sys::notify::{self, Call};
 
 /// Most bytes of one call: an answer must be short. Programs ask for the rest again.
@@ -36,7 +36,7 @@ fn shows(clock: u64) -> Result<Shows, i32> {
     }
 }
 
-impl World {
+impl Supervisor {
     /// Answers one call, at once or later.
     pub(super) fn answer(&mut self, call: &Call) -> std::io::Result<()> {
         let now = Instant::now();

@@ -3,23 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the package is in the jail, and the working directory of the guest.
+/// Where the package is in the jail.
 pub const PACKAGE_FOLDER: &str = "/skill";
+
+/// The writable working folder.
+pub const WORKSPACE_FOLDER: &str = "/workspace";
+
+/// The guest's home.
+pub const HOME_FOLDER: &str = "/home/skill";
 
 /// The guest's user and group inside the jail.
 pub const GUEST_ID: u32 = 1000;
 
 /// One run: a program, what it sees and what it may use.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct ProcessSpec {
     /// The program, as a path in the jail; a relative one is below [`PACKAGE_FOLDER`].
     pub program: String,
     /// Its arguments, the name it is called by first.
     pub arguments: Vec<String>,
     /// Its whole environment, in this order.
     pub environment: Vec<(String, String)>,
+    /// The folder it starts in: [`PACKAGE_FOLDER`] or [`WORKSPACE_FOLDER`].
+    pub working_folder: &'static str,
     /// The package: what [`PACKAGE_FOLDER`] holds.
     pub files: Vec<File>,
+    /// What [`WORKSPACE_FOLDER`] and [`HOME_FOLDER`] hold at the start.
+    pub writable: WritableFiles,
     /// What it reads on standard input.
     pub stdin: Arc<[u8]>,
     /// The time stamp of the package's files, in seconds since 1970.
@@ -27,12 +37,12 @@ pub struct Order {
     /// What it may use.
     pub limits: Limits,
     /// Time and randomness of its own, the same for every run; `None` for this machine's.
-    pub world: Option<World>,
+    pub determinism: Option<ClockAndSeed>,
 }
 
 /// Time and randomness that a guest sees instead of this machine's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct World {
+pub struct ClockAndSeed {
     /// When its clock starts, in nanoseconds since 1970.
     pub clock_start_ns: u64,
     /// Seed of its randomness: ChaCha20's key.
@@ -48,6 +58,43 @@ pub struct File {
     pub bytes: Arc<[u8]>,
     /// Whether it may be executed.
     pub executable: bool,
+}
+
+/// What the guest's own folders hold at the start, and whether it is told what they hold at the
+/// end.
+#[derive(Debug, Clone, Default)]
+pub struct WritableFiles {
+    /// Below [`WORKSPACE_FOLDER`].
+    pub workspace: Vec<WritableFile>,
+    /// Below [`HOME_FOLDER`].
+    pub home: Vec<WritableFile>,
+    /// Whether the report says what [`WORKSPACE_FOLDER`] holds at the end.
+    pub report_workspace: bool,
+    /// Whether the report says what [`HOME_FOLDER`] holds at the end.
+    pub report_home: bool,
+}
+
+/// A file or link in one of the guest's own folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WritableFile {
+    /// Path with `/` between its parts, relative and without `.` or `..`.
+    pub path: String,
+    /// What is there.
+    pub content: WritableContent,
+}
+
+/// What is at a path of a [`WritableFile`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WritableContent {
+    /// A file.
+    File {
+        /// The content.
+        bytes: Arc<[u8]>,
+        /// Whether it may be executed.
+        executable: bool,
+    },
+    /// A symbolic link with its target.
+    Link(String),
 }
 
 /// What a guest may use.
@@ -68,6 +115,11 @@ pub struct Limits {
     pub tmp_bytes: u64,
     /// Files and folders in `/tmp`.
     pub tmp_files: u64,
+    /// Size of [`WORKSPACE_FOLDER`] and [`HOME_FOLDER`] together, in bytes. The kernel counts whole
+    /// pages.
+    pub files_bytes: u64,
+    /// Files, folders and links in both together.
+    pub files_count: u64,
     /// Open files of one process.
     pub open_files: u64,
     /// Bytes of standard output that are kept; a guest that prints more is ended.
@@ -79,8 +131,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 512 MiB, half a processor, 64 processes, 64 MiB and 16,384 files in `/tmp`, 256 open files,
-    /// 1 MiB of output, 64 KiB of log, 30 s.
+    /// 512 MiB, half a processor, 64 processes, 64 MiB and 16,384 files in `/tmp` and as much in
+    /// the other writable folders, 256 open files, 1 MiB of output, 64 KiB of log, 30 s.
     fn default() -> Self {
         Self {
             memory_bytes: 512 << 20,
@@ -90,6 +142,8 @@ impl Default for Limits {
             processes: 64,
             tmp_bytes: 64 << 20,
             tmp_files: 16_384,
+            files_bytes: 64 << 20,
+            files_count: 16_384,
             open_files: 256,
             stdout_bytes: 1 << 20,
             stderr_bytes: 64 << 10,
