@@ -86,7 +86,7 @@ pub const IN_PYTHON: &[(&str, &str, Expected)] = &[
     ),
     (
         "the root holds what it should",
-        "names = set(os.listdir('/')) - {'bin','dev','etc','lib','lib32','lib64','libx32','proc','sbin','skill','tmp','usr'}\nif names: print('ESCAPED', names)\nrefused()",
+        "names = set(os.listdir('/')) - {'bin','dev','etc','lib','lib32','lib64','libx32','proc','sbin','skill','tmp','usr','home','workspace'}\nif names: print('ESCAPED', names)\nrefused()",
         Refused,
     ),
     (
