@@ -30,7 +30,7 @@ pub use commitment::{COMMITMENT_FORMAT, Commitment};
 pub use config::{BackendChoice, MinIsolation, SandboxConfig};
 pub use content::Content;
 pub use digest::{
-    BlobDigest, CommitmentDigest, Digest, DigestParseError, InputDigest, InvocationDigest,
+    BlobDigest, CommitmentDigest, Digest, DigestParseError, Hasher, InputDigest, InvocationDigest,
     OutcomeDigest, OutputDigest, ProfileDigest, ReceiptDigest, RuntimeDigest, SkillDigest,
     TranscriptDigest, TreeDigest,
 };

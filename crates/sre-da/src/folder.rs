@@ -13,9 +13,9 @@
 //! Invariants: nothing is in place under a name before it is whole; what `put` acknowledged is
 //! durable; a put of the right bytes repairs wrong ones.
 //!
-//! Crash behaviour: small blobs see [`sre_sqlite`]. A process that dies
-//! while writing a large one leaves a file in `tmp/`, which any open sweeps once it is an hour old
-//! (a younger one may belong to a living process that shares the folder), or a complete file whose
+//! Crash behaviour: small blobs see [`sre_sqlite`]. A process that dies while it writes a large one,
+//! whole or in pieces, leaves a file in `tmp/`, which any open sweeps once it is an hour old (a
+//! younger one may belong to a living process that shares the folder), or a complete file whose
 //! name may not be durable, which the next put of that blob makes so.
 //!
 //! Only garbage collection deletes blobs ([`BlobSweep`](crate::BlobSweep)), while no other process
@@ -29,6 +29,7 @@ mod reader;
 mod small;
 mod store;
 mod sweep;
+mod writer;
 
 pub use options::LocalStoreOptions;
 pub use reader::LocalReader;

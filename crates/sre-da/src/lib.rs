@@ -17,6 +17,7 @@ mod folder;
 mod source;
 mod store;
 mod store_error;
+mod stream;
 mod sweep;
 mod uri;
 
@@ -26,5 +27,6 @@ pub use folder::{LocalReader, LocalStore, LocalStoreOptions, LocalStoreStats};
 pub use source::Source;
 pub use store::{FetchError, Store, fetch_result, store_result};
 pub use store_error::{StoreError, StoreErrorKind};
+pub use stream::{BlobReader, BlobWriter, WrittenBlob};
 pub use sweep::{BlobPage, BlobSweep, Removed, retain};
 pub use uri::{UriError, format_uri, parse_uri};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::{Blob, StoreError, UriError, format_uri, parse_uri};
+use crate::stream::WholeWriter;
+use crate::{Blob, BlobReader, BlobWriter, StoreError, UriError, format_uri, parse_uri};
 
 /// A store of bytes by digest.
 ///
@@ -37,6 +38,24 @@ pub trait Store: Send + Sync {
     /// can answer all at once overrides this.
     async fn get_many(&self, digests: &[BlobDigest]) -> Vec<Result<Arc<[u8]>, StoreError>> {
         get_each(self, digests).await
+    }
+
+    /// The blob with this digest, to be read in pieces. All of its bytes were read and checked when
+    /// this returns.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    async fn open(&self, digest: BlobDigest) -> Result<BlobReader, StoreError> {
+        Ok(BlobReader::new(self.get(digest).await?))
+    }
+
+    /// Begins a blob that comes in pieces. Several may be written at once, also with the same
+    /// bytes. A store that can write one without having it in memory overrides this.
+    ///
+    /// # Errors
+    /// What the storage said.
+    async fn writer(&self) -> Result<Box<dyn BlobWriter + '_>, StoreError> {
+        Ok(Box::new(WholeWriter::new(self)))
     }
 
     /// Whether there is a durable blob with this digest. Does not read or check its bytes.

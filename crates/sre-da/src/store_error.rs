@@ -43,6 +43,12 @@ pub enum StoreError {
         /// The limit in bytes.
         limit_bytes: u64,
     },
+    /// A blob that comes in pieces is over the store's limit.
+    #[error("the blob has more than {limit_bytes} bytes, which is the limit")]
+    LimitExceeded {
+        /// The limit in bytes.
+        limit_bytes: u64,
+    },
     /// The store is shutting down, or its writer has died.
     #[error("the store is closed")]
     Closed,
@@ -78,7 +84,7 @@ pub enum StoreErrorKind {
     NotFound,
     /// [`StoreError::Mismatch`].
     Mismatch,
-    /// [`StoreError::TooLarge`].
+    /// [`StoreError::TooLarge`] and [`StoreError::LimitExceeded`].
     TooLarge,
     /// [`StoreError::Closed`].
     Closed,
@@ -97,7 +103,7 @@ impl StoreError {
         match self {
             Self::NotFound { .. } => StoreErrorKind::NotFound,
             Self::Mismatch { .. } => StoreErrorKind::Mismatch,
-            Self::TooLarge { .. } => StoreErrorKind::TooLarge,
+            Self::TooLarge { .. } | Self::LimitExceeded { .. } => StoreErrorKind::TooLarge,
             Self::Closed => StoreErrorKind::Closed,
             Self::ReadOnly => StoreErrorKind::ReadOnly,
             Self::Io { .. } => StoreErrorKind::Io,
@@ -113,6 +119,7 @@ impl StoreError {
             Self::NotFound { .. }
             | Self::Mismatch { .. }
             | Self::TooLarge { .. }
+            | Self::LimitExceeded { .. }
             | Self::Closed
             | Self::ReadOnly => false,
             Self::Io { source, .. } => is_transient(source),
@@ -130,6 +137,7 @@ impl StoreError {
             Self::NotFound { .. }
             | Self::Mismatch { .. }
             | Self::TooLarge { .. }
+            | Self::LimitExceeded { .. }
             | Self::Closed => StorageCause::Failed,
         }
     }

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sre_da::{Blob, LocalStore, LocalStoreOptions, Store, StoreErrorKind};
+use sre_da::{Blob, LocalStore, LocalStoreOptions, Store, StoreError, StoreErrorKind, WrittenBlob};
 use sre_durable::{Disk, OsDisk};
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum When {
@@ -55,8 +55,14 @@ impl Disk for Faulty {
     fn create_dir(&self, path: &Path) -> io::Result<bool> {
         self.step(|| OsDisk.create_dir(path))
     }
-    fn write_temporary(&self, folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
-        self.step(|| OsDisk.write_temporary(folder, bytes))
+    fn create_temporary(&self, folder: &Path) -> io::Result<NamedTempFile> {
+        self.step(|| OsDisk.create_temporary(folder))
+    }
+    fn append(&self, file: &mut NamedTempFile, bytes: &[u8]) -> io::Result<()> {
+        self.step(|| OsDisk.append(file, bytes))
+    }
+    fn sync_temporary(&self, file: NamedTempFile) -> io::Result<TempPath> {
+        self.step(|| OsDisk.sync_temporary(file))
     }
     fn rename(&self, from: TempPath, to: &Path) -> io::Result<()> {
         self.step(|| OsDisk.rename(from, to))
@@ -106,7 +112,10 @@ async fn put(disk: &Arc<Faulty>, dir: &Path, fault: Option<(usize, When)>) -> us
 async fn every_step_of_a_put_may_fail() {
     let dir = tempfile::tempdir().unwrap();
     let steps = put(&Arc::default(), dir.path(), None).await;
-    assert_eq!(steps, 5, "temporary file, folder, its name, rename, sync");
+    assert_eq!(
+        steps, 7,
+        "temporary file, its bytes, sync, folder, its name, rename, sync"
+    );
     for step in 0..steps {
         for when in [When::Before, When::After] {
             let dir = tempfile::tempdir().unwrap();
@@ -118,6 +127,50 @@ async fn every_step_of_a_put_may_fail() {
                 *large().bytes(),
                 "{step} {when:?}"
             );
+        }
+    }
+}
+
+/// Writes two and a half pieces of a mebibyte.
+async fn stream(store: &LocalStore) -> Result<WrittenBlob, StoreError> {
+    let mut writer = store.writer().await?;
+    for part in PIECES.chunks(100_000) {
+        writer.write(part).await?;
+    }
+    writer.finish(None).await
+}
+
+static PIECES: [u8; 5 << 19] = [7; 5 << 19];
+
+#[tokio::test]
+async fn every_step_of_a_streamed_blob_may_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Faulty::default());
+    let store = LocalStore::open_on(disk.clone(), dir.path(), LocalStoreOptions::default());
+    let opened = disk.steps.load(Ordering::SeqCst);
+    let written = stream(&store.unwrap()).await.unwrap();
+    let steps = disk.steps.load(Ordering::SeqCst) - opened;
+    assert_eq!(steps, 9, "as for a put, and two more pieces");
+    for step in 0..steps {
+        for when in [When::Before, When::After] {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Arc::new(Faulty::default());
+            let options = LocalStoreOptions::default();
+            let store = LocalStore::open_on(disk.clone(), dir.path(), options).unwrap();
+            disk.arm(step, when);
+            let error = stream(&store).await.unwrap_err();
+            assert!(
+                error.is_retryable() && error.to_string().contains("free some space"),
+                "{error}"
+            );
+            let left = fs::read_dir(dir.path().join("tmp")).unwrap().count();
+            assert_eq!(left, 0, "step {step} {when:?} left a file");
+            match store.open(written.digest).await {
+                Ok(blob) => assert_eq!(blob.size_bytes(), written.size_bytes, "whole"),
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::NotFound),
+            }
+            assert_eq!(stream(&store).await.unwrap(), written);
+            assert_eq!(store.get(written.digest).await.unwrap()[..], PIECES[..]);
         }
     }
 }

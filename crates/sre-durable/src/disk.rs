@@ -19,7 +19,7 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 /// What a store needs from a file system to write durably. Calls block; they are made on threads
 /// that may.
@@ -30,12 +30,35 @@ pub trait Disk: Send + Sync + 'static {
     /// As `mkdir(2)`, except that an existing name is not an error.
     fn create_dir(&self, path: &Path) -> io::Result<bool>;
 
-    /// Makes a new file with mode 0600 and a random name in `folder`, and returns when its bytes
-    /// are durable. The file is removed when the returned path is dropped.
+    /// Makes a new, empty file with mode 0600 and a random name in `folder`. It is removed when it
+    /// is dropped.
     ///
     /// # Errors
-    /// As `open(2)`, `write(2)` and `fsync(2)`.
-    fn write_temporary(&self, folder: &Path, bytes: &[u8]) -> io::Result<TempPath>;
+    /// As `open(2)`.
+    fn create_temporary(&self, folder: &Path) -> io::Result<NamedTempFile>;
+
+    /// Writes `bytes` behind what is in the temporary file.
+    ///
+    /// # Errors
+    /// As `write(2)`; some of the bytes may be written.
+    fn append(&self, file: &mut NamedTempFile, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes the bytes of the temporary file durable and closes it. The file is removed when the
+    /// returned path is dropped.
+    ///
+    /// # Errors
+    /// As `fsync(2)`; the file is removed.
+    fn sync_temporary(&self, file: NamedTempFile) -> io::Result<TempPath>;
+
+    /// A new temporary file in `folder` with these bytes, durable.
+    ///
+    /// # Errors
+    /// As [`Disk::create_temporary`], [`Disk::append`] and [`Disk::sync_temporary`].
+    fn write_temporary(&self, folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
+        let mut file = self.create_temporary(folder)?;
+        self.append(&mut file, bytes)?;
+        self.sync_temporary(file)
+    }
 
     /// Gives the temporary file its name, atomically replacing what has that name.
     ///
@@ -66,13 +89,19 @@ impl Disk for OsDisk {
         }
     }
 
-    fn write_temporary(&self, folder: &Path, bytes: &[u8]) -> io::Result<TempPath> {
+    fn create_temporary(&self, folder: &Path) -> io::Result<NamedTempFile> {
         // tempfile opens with O_EXCL and mode 0600.
-        let mut file = tempfile::Builder::new()
+        tempfile::Builder::new()
             .prefix(".put-")
             .rand_bytes(12)
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
+            .tempfile_in(folder)
+    }
+
+    fn append(&self, file: &mut NamedTempFile, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn sync_temporary(&self, file: NamedTempFile) -> io::Result<TempPath> {
         file.as_file().sync_all()?;
         Ok(file.into_temp_path())
     }

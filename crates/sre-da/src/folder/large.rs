@@ -1,13 +1,14 @@
 //! Large blobs: one file each. All functions block.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use sre_core::BlobDigest;
+use sre_core::{BlobDigest, Hasher};
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::sweep::Removed;
 use crate::{Blob, StoreError};
@@ -16,6 +17,9 @@ use sre_sqlite::OpenError;
 
 /// A younger file in `tmp/` may belong to a living process that shares the folder.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+
+/// A blob is checked in pieces of this size.
+const READ_BYTES: usize = 256 << 10;
 
 /// The folders of large blobs.
 pub(super) struct Large {
@@ -93,20 +97,96 @@ impl Large {
             let written = self.disk.write_temporary(&self.temporary, blob.bytes());
             let written =
                 written.map_err(StoreError::io("write a temporary file in", &self.temporary))?;
-            // A process that dies here leaves a file in tmp/; the sweep at a later open removes it.
-            self.ensure_folder(blob.digest(), &folder)?;
-            self.disk
-                .rename(written, &path)
-                .map_err(StoreError::io("name the file", &path))?;
-        } else {
-            self.ensure_folder(blob.digest(), &folder)?;
+            return self.place(written, blob.digest());
         }
+        self.ensure_folder(blob.digest(), &folder)?;
+        self.sync_folder(&folder)
+    }
+
+    /// An empty temporary file.
+    pub(super) fn create_temporary(&self) -> Result<NamedTempFile, StoreError> {
+        self.disk
+            .create_temporary(&self.temporary)
+            .map_err(StoreError::io("make a temporary file in", &self.temporary))
+    }
+
+    /// Writes `bytes` behind what is in a temporary file.
+    pub(super) fn append(&self, file: &mut NamedTempFile, bytes: &[u8]) -> Result<(), StoreError> {
+        self.disk
+            .append(file, bytes)
+            .map_err(StoreError::io("write a temporary file in", &self.temporary))
+    }
+
+    /// Makes a temporary file the blob with this digest, which its bytes must have. It replaces
+    /// what stands there, in case that is wrong.
+    pub(super) fn place_file(
+        &self,
+        file: NamedTempFile,
+        digest: BlobDigest,
+    ) -> Result<(), StoreError> {
+        let written = self.disk.sync_temporary(file);
+        let written =
+            written.map_err(StoreError::io("write a temporary file in", &self.temporary))?;
+        self.place(written, digest)
+    }
+
+    fn place(&self, written: TempPath, digest: BlobDigest) -> Result<(), StoreError> {
+        let (folder, path) = self.path_of(digest);
+        // A process that dies here leaves a file in tmp/; the sweep at a later open removes it.
+        self.ensure_folder(digest, &folder)?;
+        self.disk
+            .rename(written, &path)
+            .map_err(StoreError::io("name the file", &path))?;
+        self.sync_folder(&folder)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
         // A process that dies here leaves a whole file whose name may be lost in a power cut. The
         // put was not acknowledged; the next put of the blob finds the file and syncs the folder
         // again.
         self.disk
-            .sync_dir(&folder)
-            .map_err(StoreError::io("make durable the folder", &folder))
+            .sync_dir(folder)
+            .map_err(StoreError::io("make durable the folder", folder))
+    }
+
+    /// The file of a blob with its size in bytes, if there is one, once all of it was checked.
+    pub(super) fn open_blob(&self, digest: BlobDigest) -> Result<Option<(File, u64)>, StoreError> {
+        let (_, path) = self.path_of(digest);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("open", path)(error)),
+        };
+        let (mut hasher, mut size_bytes) = (Hasher::new(), 0);
+        let mut piece = vec![0; READ_BYTES];
+        loop {
+            let count = file
+                .read(&mut piece)
+                .map_err(StoreError::io("read", &path))?;
+            if count == 0 {
+                break;
+            }
+            size_bytes += count as u64;
+            if size_bytes > self.limit_bytes {
+                return Err(StoreError::TooLarge {
+                    digest,
+                    size_bytes,
+                    limit_bytes: self.limit_bytes,
+                });
+            }
+            hasher.update(&piece[..count]);
+        }
+        let actual = BlobDigest::from(hasher.finish());
+        if actual != digest {
+            return Err(StoreError::Mismatch {
+                expected: digest,
+                actual,
+                place: path.display().to_string(),
+            });
+        }
+        // Files never change in place, so what was checked is what this handle reads.
+        file.rewind().map_err(StoreError::io("read", &path))?;
+        Ok(Some((file, size_bytes)))
     }
 
     /// The bytes of the file, not yet checked, if there is one.

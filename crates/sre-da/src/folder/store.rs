@@ -12,8 +12,9 @@ use super::LocalStoreOptions;
 use super::known::Known;
 use super::large::Large;
 use super::small::Small;
+use super::writer::LocalWriter;
 use crate::store::get_each;
-use crate::{Blob, Store, StoreError};
+use crate::{Blob, BlobReader, BlobWriter, Store, StoreError};
 use sre_durable::create_folder;
 use sre_durable::{Disk, OsDisk};
 use sre_sqlite::{DatabaseFile, OpenError};
@@ -151,6 +152,14 @@ impl LocalStore {
         }
     }
 
+    pub(super) fn is_small(&self, size_bytes: u64) -> bool {
+        size_bytes <= self.options.small_limit_bytes
+    }
+
+    pub(super) fn blob_limit_bytes(&self) -> u64 {
+        self.options.blob_limit_bytes
+    }
+
     async fn put_large(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
         if blobs.is_empty() {
             return Ok(());
@@ -189,6 +198,17 @@ impl LocalStore {
         read
     }
 
+    async fn open_checked(&self, digest: BlobDigest) -> Result<BlobReader, StoreError> {
+        if let Some(bytes) = self.small.get(digest)? {
+            StoreError::expect_digest(digest, &bytes, || self.small.row_of(digest))?;
+            return Ok(BlobReader::new(bytes));
+        }
+        let large = Arc::clone(&self.large);
+        let opened = blocking(move || large.open_blob(digest)).await?;
+        let (file, size_bytes) = opened.ok_or(StoreError::NotFound { digest })?;
+        Ok(BlobReader::of_file(file, size_bytes))
+    }
+
     async fn finish_read(
         &self,
         digest: BlobDigest,
@@ -221,7 +241,7 @@ impl Store for LocalStore {
         }
         let blobs = self.check(blobs).await?;
         let digests: Vec<_> = blobs.iter().map(Blob::digest).collect();
-        let is_small = |blob: &Blob| blob.bytes().len() as u64 <= self.options.small_limit_bytes;
+        let is_small = |blob: &Blob| self.is_small(blob.bytes().len() as u64);
         let (small, large): (Vec<_>, Vec<_>) = blobs.into_iter().partition(is_small);
         // Both to their end, also when one fails: an error must not leave work running behind the
         // caller's back.
@@ -247,6 +267,15 @@ impl Store for LocalStore {
             answers.push(self.forget_unless_read(digest, answer));
         }
         answers
+    }
+
+    async fn open(&self, digest: BlobDigest) -> Result<BlobReader, StoreError> {
+        let opened = self.open_checked(digest).await;
+        self.forget_unless_read(digest, opened)
+    }
+
+    async fn writer(&self) -> Result<Box<dyn BlobWriter + '_>, StoreError> {
+        Ok(Box::new(LocalWriter::new(self)))
     }
 
     async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
