@@ -209,6 +209,8 @@ error_codes! {
     RangeInvalid = "range_invalid", Input, Some(416);
     /// The text is not a digest.
     DigestInvalid = "digest_invalid", Input, Some(422);
+    /// The bytes have another digest than was announced.
+    DigestMismatch = "digest_mismatch", Input, Some(422);
     /// The request names nothing that can be verified.
     VerifyInvalid = "verify_invalid", Input, Some(422);
     /// The token is missing or unknown.
@@ -225,6 +227,8 @@ error_codes! {
     MethodNotAllowed = "method_not_allowed", Input, Some(405);
     /// No blob with this digest is stored.
     BlobUnknown = "blob_unknown", Input, Some(404);
+    /// The order left no file at this path, or no files at all.
+    FileUnknown = "file_unknown", Input, Some(404);
     /// The path does not name a tile.
     TileInvalid = "tile_invalid", Input, Some(400);
     /// The log has no such tile.
@@ -237,6 +241,8 @@ error_codes! {
     MemoryBusy = "memory_busy", Operating, Some(429);
     /// The event streams are in use.
     StreamsBusy = "streams_busy", Operating, Some(429);
+    /// As many blobs are being uploaded as the service allows.
+    UploadsBusy = "uploads_busy", Operating, Some(429);
     /// The verifications are in use.
     VerificationsBusy = "verifications_busy", Operating, Some(429);
     /// The service is shutting down.

@@ -142,6 +142,12 @@ impl StoreError {
         }
     }
 
+    /// Whether the disk has no space left.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.cause() == StorageCause::DiskFull
+    }
+
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

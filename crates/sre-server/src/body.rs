@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
@@ -88,21 +88,13 @@ pub(crate) async fn read(
     body: Body,
     limit_bytes: usize,
 ) -> Result<Received, Problem> {
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        let detail = "bodies are read as they are; send this one without Content-Encoding";
-        return Err(Problem::new(ErrorCode::MediaTypeUnsupported, detail));
-    }
+    refuse_encoded(headers)?;
     let limit = limit_bytes.min(app.options.body_limit_bytes);
     let too_long = || {
         let detail = format!("the body is longer than {limit} bytes");
         Problem::new(ErrorCode::BodyTooLarge, detail)
     };
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = announced(headers);
     if announced.is_some_and(|length| length > limit) {
         return Err(too_long());
     }
@@ -121,6 +113,77 @@ pub(crate) async fn read(
     }
 }
 
+/// Refuses a body that is compressed.
+pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let detail = "bodies are read as they are; send this one without Content-Encoding";
+            Err(Problem::new(ErrorCode::MediaTypeUnsupported, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The length of the body in bytes, where the client says it.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn broken(error: axum::Error) -> Problem {
+    Problem::new(
+        ErrorCode::BodyBroken,
+        format!("the body ended early: {error}"),
+    )
+}
+
+/// A body of any length in pieces, none of which is kept. It may take the time limit of bodies
+/// without a byte, and on average may not be slower than [`SLOWEST_BYTES_PER_SECOND`].
+pub(crate) struct Pieces {
+    body: Body,
+    pause_limit: Duration,
+    began: Instant,
+    received_bytes: u64,
+}
+
+/// Slowest upload that is waited for, in bytes per second.
+const SLOWEST_BYTES_PER_SECOND: u64 = 16 << 10;
+
+impl Pieces {
+    pub(crate) fn new(app: &App, body: Body) -> Self {
+        Self {
+            body,
+            pause_limit: app.options.body_time_limit,
+            began: Instant::now(),
+            received_bytes: 0,
+        }
+    }
+
+    /// The next piece; `None` after the last.
+    ///
+    /// # Errors
+    /// 400 when the body ends early, 408 when it is too slow.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            let earned = Duration::from_secs(self.received_bytes / SLOWEST_BYTES_PER_SECOND);
+            let left = (self.pause_limit + earned).saturating_sub(self.began.elapsed());
+            let wait = left.min(self.pause_limit);
+            let Ok(frame) = tokio::time::timeout(wait, self.body.frame()).await else {
+                let detail = format!(
+                    "nothing came for {} s, or less than {SLOWEST_BYTES_PER_SECOND} bytes a second",
+                    self.pause_limit.as_secs()
+                );
+                return Err(Problem::new(ErrorCode::BodyTooSlow, detail));
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            // Trailers say nothing that is read here.
+            if let Ok(piece) = frame.map_err(broken)?.into_data() {
+                self.received_bytes += piece.len() as u64;
+                return Ok(Some(piece));
+            }
+        }
+    }
+}
+
 /// Reads the frames; `Err(None)` when they are more than allowed.
 async fn collect(
     app: &App,
@@ -131,12 +194,6 @@ async fn collect(
 ) -> Result<Received, Option<Problem>> {
     let (mut bytes, mut memory) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
-        let broken = |error: axum::Error| {
-            Problem::new(
-                ErrorCode::BodyBroken,
-                format!("the body ended early: {error}"),
-            )
-        };
         let Ok(data) = frame.map_err(|error| Some(broken(error)))?.into_data() else {
             continue;
         };

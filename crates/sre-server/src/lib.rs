@@ -14,6 +14,7 @@
 //! describes every route, and the routes are made from the same table.
 
 mod app;
+mod archive;
 mod auth;
 mod body;
 mod connection;
@@ -26,6 +27,7 @@ mod options;
 mod problem;
 mod receipt_metrics;
 mod routes;
+mod streamed;
 mod tokens;
 
 pub use app::App;

@@ -14,7 +14,8 @@ pub const LOCAL: &str = "local";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// Submit orders and upload skills; read and cancel the orders it submitted.
+    /// Submit orders, upload skills and blobs; read and cancel the orders it submitted, with what
+    /// they left.
     Submit,
     /// Read all orders, events, skills, blobs and metrics, and have claims verified.
     Read,

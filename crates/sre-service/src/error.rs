@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sre_core::{ErrorCode, OrderId};
+use sre_da::{StoreError, StoreErrorKind};
 use sre_journal::JournalError;
 use sre_orchestrator::{AcceptError, AcceptErrorKind, ConfigError, SkillCacheError, SubmitError};
 use sre_skill::SkillError;
@@ -80,6 +81,20 @@ impl std::error::Error for ServiceError {}
 impl From<JournalError> for ServiceError {
     fn from(error: JournalError) -> Self {
         Self::operating(ErrorCode::JournalFailed, &error)
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::TooLarge => Self::new(ErrorCode::BodyTooLarge, error.to_string()),
+            _ if error.is_disk_full() => {
+                tracing::error!(%error, "a blob cannot be stored");
+                let detail = "the disk of the service is full; nothing was stored";
+                Self::busy(ErrorCode::StoreFailed, detail, Duration::from_secs(60))
+            }
+            _ => Self::operating(ErrorCode::StoreFailed, &error),
+        }
     }
 }
 

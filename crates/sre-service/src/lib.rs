@@ -1,5 +1,5 @@
-//! What a caller may ask for, and as whom: submit an order, wait for it, cancel it, upload a skill,
-//! read receipts and verdicts, have a claim verified.
+//! What a caller may ask for, and as whom: submit an order, wait for it, cancel it, upload a skill
+//! or a blob, read the files that an order left, read receipts and verdicts, have a claim verified.
 //!
 //! Every way in, HTTP as well as any other, translates its requests to [`Service`] and decides
 //! nothing: who may see which order, which callback addresses are allowed, how many verdicts an
@@ -11,9 +11,11 @@
 
 mod audit;
 mod audits;
+mod blobs;
 mod caller;
 mod error;
 mod events;
+mod files;
 mod orders;
 mod rate;
 mod readiness;
@@ -27,14 +29,17 @@ mod verify;
 
 pub use audit::{Audit, Lost};
 pub use audits::{AuditReport, Audits, LostBlob};
+pub use blobs::{BlobUpload, UploadedBlob};
 pub use caller::{Caller, LOCAL, Scope, Scopes};
 pub use error::ServiceError;
 pub use events::Follower;
+pub use files::{Left, LeftFile, LeftFiles};
 pub use orders::{Cancellation, OrderPage, OrderQuery};
 pub use readiness::ReadinessCheck;
 pub use receipt_tasks::{AuditPlan, ReceiptTasks};
 pub use service::{Service, ServiceLimits, ServiceParts};
 pub use shares::{Held, Shares};
 pub use skills::SkillUpload;
+pub use sre_da::BlobReader;
 pub use submit::Submission;
 pub use verify::VerifyQuestion;

@@ -1,15 +1,13 @@
-//! Receipts of orders, blobs, and the verdicts of others.
+//! Receipts of orders, and the verdicts of others.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sre_core::{BlobDigest, ErrorCode, OrderId};
-use sre_da::StoreErrorKind;
+use sre_core::{ErrorCode, OrderId};
 use sre_journal::{Coverage, JournalEntry, OrderState, StoredVerdict};
 use sre_orchestrator::{KeptVerdict, ReceiptState, VerdictError};
 
-use crate::caller::{Caller, Scope};
+use crate::caller::Caller;
 use crate::error::ServiceError;
 use crate::service::Service;
 
@@ -64,27 +62,6 @@ impl Service {
             .state(order_id)
             .await
             .map_err(|error| ServiceError::operating(ErrorCode::ReceiptFailed, &error))
-    }
-
-    /// The bytes with this digest. They may belong to an order of another caller.
-    ///
-    /// # Errors
-    /// `scope_missing`, `blob_unknown`, `store_failed`.
-    pub async fn blob(
-        &self,
-        caller: &Caller,
-        digest: BlobDigest,
-    ) -> Result<Arc<[u8]>, ServiceError> {
-        caller.require(&[Scope::Read])?;
-        self.store
-            .get(digest)
-            .await
-            .map_err(|error| match error.kind() {
-                StoreErrorKind::NotFound => {
-                    ServiceError::new(ErrorCode::BlobUnknown, format!("there is no blob {digest}"))
-                }
-                _ => ServiceError::operating(ErrorCode::StoreFailed, &error),
-            })
     }
 
     /// Takes the signed verdict of another node on the receipt of an order.

@@ -28,6 +28,7 @@ pub struct Service {
     pub(crate) limits: ServiceLimits,
     pub(crate) streams: Shares,
     pub(crate) verifications: Shares,
+    pub(crate) uploads: Shares,
     pub(crate) sandbox_test: SandboxTest,
     audits: Arc<Audits>,
     rate: RateLimit,
@@ -63,6 +64,10 @@ pub struct ServiceLimits {
     pub streams_limit: usize,
     /// Verifications at once, each of which runs a skill. Default 8.
     pub verifications_limit: usize,
+    /// Longest blob that may be uploaded, in bytes. Default 256 MiB.
+    pub blob_limit_bytes: u64,
+    /// Uploads of blobs at once. Default 32.
+    pub uploads_limit: usize,
     /// Free disk space below which the service is not ready, in bytes. Default 256 MiB.
     pub free_disk_bytes: u64,
 }
@@ -74,6 +79,8 @@ impl Default for ServiceLimits {
             rate_limit_per_second: 10_000.0,
             streams_limit: 512,
             verifications_limit: 8,
+            blob_limit_bytes: 256 << 20,
+            uploads_limit: 32,
             free_disk_bytes: 256 << 20,
         }
     }
@@ -96,6 +103,7 @@ impl Service {
             rate: RateLimit::new(limits.rate_limit_per_second),
             streams: Shares::new(limits.streams_limit),
             verifications: Shares::new(limits.verifications_limit),
+            uploads: Shares::new(limits.uploads_limit),
             sandbox_test: SandboxTest::default(),
             audits: Arc::default(),
             stop: watch::channel(false).0,

@@ -23,14 +23,18 @@ pub struct Submission {
 }
 
 impl Service {
-    /// Reads and checks an order in its JSON form, parsed strictly. Its skill is a package, or
-    /// `{"digest"}` of an uploaded one; a path of this host is refused. May take long where the
-    /// order is large.
+    /// Reads and checks an order in its JSON form, parsed strictly, for a caller. Its skill is a
+    /// package, or `{"digest"}` of an uploaded one; a path of this host is refused. May take long
+    /// where the order is large.
     ///
     /// # Errors
     /// `order_invalid`, `input_schema`, `callback_forbidden`, `skill_unknown` and the codes of
-    /// packages.
-    pub async fn accept_json(&self, order: Value) -> Result<AcceptedOrder, ServiceError> {
+    /// packages; `journal_failed`, `store_failed`.
+    pub async fn accept_json(
+        &self,
+        caller: &Caller,
+        order: Value,
+    ) -> Result<AcceptedOrder, ServiceError> {
         let config = match uploaded_skill(&order)? {
             Some(digest) => {
                 // Only what was uploaded as a skill: any blob may look like one, for instance an
@@ -46,21 +50,29 @@ impl Service {
             }
             None => OrderConfig::from_json(order, LocalPaths::Refused)?,
         };
-        self.accept(config).await
+        self.accept(caller, config).await
     }
 
-    /// Checks an order.
+    /// Checks an order of a caller. It may name blobs and trees that the caller uploaded or that its
+    /// orders left, and those orders; with the scope `read`, what is there.
     ///
     /// # Errors
     /// As [`Service::accept_json`].
-    pub async fn accept(&self, config: OrderConfig) -> Result<AcceptedOrder, ServiceError> {
+    pub async fn accept(
+        &self,
+        caller: &Caller,
+        config: OrderConfig,
+    ) -> Result<AcceptedOrder, ServiceError> {
         if let Some(url) = &config.callback_url {
             self.callback_policy.check_url(url).map_err(|error| {
                 let detail = format!("callback_url: {error}");
                 ServiceError::new(ErrorCode::CallbackForbidden, detail)
             })?;
         }
-        let order = self.acceptance.accept(config).await?;
+        // What it may read it could upload itself.
+        let submitter = (!caller.may(Scope::Read)).then(|| caller.name().to_owned());
+        let inputs = self.workers.orchestrator().inputs(submitter);
+        let order = self.acceptance.accept_from(config, &inputs).await?;
         self.check_verdicts_required(order.verdicts_required())?;
         Ok(order)
     }

@@ -25,6 +25,13 @@ pub trait Inputs: Send + Sync {
     /// [`InputsError`].
     async fn blob(&self, digest: BlobDigest) -> Result<Arc<[u8]>, InputsError>;
 
+    /// The size in bytes of the blob with this digest, if the submitter may use it. All of it was
+    /// read and checked, and none of it is kept.
+    ///
+    /// # Errors
+    /// [`InputsError`].
+    async fn size(&self, digest: BlobDigest) -> Result<u64, InputsError>;
+
     /// That the submitter may use all of these. They are not read.
     ///
     /// # Errors
@@ -88,6 +95,10 @@ impl Inputs for NoInputs {
         Err(InputsError::NotHere)
     }
 
+    async fn size(&self, _: BlobDigest) -> Result<u64, InputsError> {
+        Err(InputsError::NotHere)
+    }
+
     async fn check_all(&self, _: &[BlobDigest]) -> Result<(), InputsError> {
         Err(InputsError::NotHere)
     }
@@ -121,14 +132,23 @@ impl StoredInputs {
     }
 }
 
+fn known<T>(digest: BlobDigest, read: Result<T, StoreError>) -> Result<T, InputsError> {
+    match read {
+        Err(StoreError::NotFound { .. }) => Err(InputsError::UnknownBlob(digest)),
+        other => Ok(other?),
+    }
+}
+
 #[async_trait]
 impl Inputs for StoredInputs {
     async fn blob(&self, digest: BlobDigest) -> Result<Arc<[u8]>, InputsError> {
         self.check_all(&[digest]).await?;
-        match self.store.get(digest).await {
-            Err(StoreError::NotFound { .. }) => Err(InputsError::UnknownBlob(digest)),
-            other => Ok(other?),
-        }
+        known(digest, self.store.get(digest).await)
+    }
+
+    async fn size(&self, digest: BlobDigest) -> Result<u64, InputsError> {
+        self.check_all(&[digest]).await?;
+        Ok(known(digest, self.store.open(digest).await)?.size_bytes())
     }
 
     async fn check_all(&self, digests: &[BlobDigest]) -> Result<(), InputsError> {

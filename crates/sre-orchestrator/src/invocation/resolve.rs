@@ -155,10 +155,16 @@ impl Reader<'_> {
     /// The size of a blob, which must be there and whole. Its bytes are not kept: an order may name
     /// more than memory should hold.
     async fn size(&mut self, name: &'static str, digest: BlobDigest) -> Result<u64, AcceptError> {
-        match self.sizes.get(&digest) {
-            Some(size) => Ok(*size),
-            None => Ok(self.fetch(name, digest).await?.len() as u64),
+        if let Some(brought) = self.brought.get(&digest) {
+            return Ok(brought.len() as u64);
         }
+        if let Some(size) = self.sizes.get(&digest) {
+            return Ok(*size);
+        }
+        let size = self.inputs.size(digest).await;
+        let size = size.map_err(|error| unavailable(name, error))?;
+        self.sizes.insert(digest, size);
+        Ok(size)
     }
 
     async fn folder(

@@ -38,6 +38,12 @@ fn common_schemas() -> Value {
         "Digest": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256, lower-case hexadecimal" },
         "Problem": problem(),
         "Delivery": delivery(),
+        "Blob": {
+            "type": "object",
+            "properties": { "sha256": reference("Digest"), "size": { "type": "integer", "minimum": 0 } },
+            "required": ["sha256", "size"],
+            "additionalProperties": false,
+        },
         "Skill": skill(false),
         "SkillWithManifest": skill(true),
         "SkillPage": page("skills", &reference("Skill")),

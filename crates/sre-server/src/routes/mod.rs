@@ -3,8 +3,10 @@
 mod audit;
 mod blobs;
 mod cancel;
+mod content;
 mod coverage;
 mod events;
+mod files;
 mod health;
 mod list;
 mod log;
@@ -57,6 +59,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         list::endpoints(),
         cancel::endpoints(),
         events::endpoints(),
+        files::endpoints(),
         receipts::endpoints(),
         verdicts::endpoints(),
         coverage::endpoints(),

@@ -97,11 +97,11 @@ async fn submit(
     let wait = waiting(&app, query)?;
     let order = read_json(&app, &caller, &headers, request, usize::MAX).await?;
     let order = if order.is_small() {
-        accept(&app, order).await?
+        accept(&app, &caller, order).await?
     } else {
         // Decoding, hashing and writing megabytes takes long, and other tasks need this thread.
-        let (app, runtime) = (Arc::clone(&app), Handle::current());
-        body::blocking(move || runtime.block_on(accept(&app, order))).await?
+        let (app, caller, runtime) = (Arc::clone(&app), caller.clone(), Handle::current());
+        body::blocking(move || runtime.block_on(accept(&app, &caller, order))).await?
     };
     let submitted = app.service.submit(&caller, order, trace, wait).await;
     let Submission { entry, is_new } = submitted.map_err(refused)?;
@@ -115,9 +115,12 @@ async fn submit(
 
 /// The order that a body asks for. Its memory is free again when it is accepted: none of the body's
 /// values is left then.
-async fn accept(app: &App, body: JsonBody) -> Result<AcceptedOrder, Problem> {
+async fn accept(app: &App, caller: &Caller, body: JsonBody) -> Result<AcceptedOrder, Problem> {
     let (order, _memory) = body.into_parts();
-    app.service.accept_json(order).await.map_err(refused)
+    app.service
+        .accept_json(caller, order)
+        .await
+        .map_err(refused)
 }
 
 /// What the order names is refused, not what the path names.

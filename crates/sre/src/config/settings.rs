@@ -47,6 +47,8 @@ pub struct Server {
     pub rate_limit_per_second: f64,
     pub streams_limit: usize,
     pub verifications_limit: usize,
+    pub blob_limit_bytes: u64,
+    pub uploads_limit: usize,
     pub free_disk_bytes: u64,
     pub grace_seconds: f64,
 }
@@ -171,6 +173,8 @@ impl Settings {
             rate_limit_per_second: rate,
             streams_limit: count("server.streams_limit", server.streams_limit)?,
             verifications_limit: count("server.verifications_limit", server.verifications_limit)?,
+            blob_limit_bytes: server.blob_limit_bytes,
+            uploads_limit: count("server.uploads_limit", server.uploads_limit)?,
             free_disk_bytes: server.free_disk_bytes,
             ..ServiceLimits::default()
         })
