@@ -14,7 +14,7 @@ use crate::request::order_path;
 use crate::{Address, Request};
 
 /// Longest answer, in bytes: the longest blob. Every JSON answer of a service is shorter.
-pub const ANSWER_LIMIT_BYTES: usize = 64 << 20;
+pub const ANSWER_LIMIT_BYTES: usize = 256 << 20;
 
 /// A service at an address. Making one connects to nothing; clones share connections.
 #[derive(Debug, Clone)]

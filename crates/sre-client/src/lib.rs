@@ -7,6 +7,7 @@
 //! reads no environment.
 
 mod address;
+mod blobs;
 mod client;
 mod error;
 mod events;

@@ -23,7 +23,7 @@ pub use parse::parse;
 pub use receipts::{AuditArgs, BundleArgs, TlogCheckArgs, TlogCommand};
 pub use run::{InputArgs, InvocationArgs, NewOrderArgs, OutputArgs, RunArgs, SandboxArgs};
 pub use service::{
-    ClientArgs, ConfigArgs, ConfigCommand, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
+    ClientArgs, ConfigArgs, ConfigCommand, FilesArgs, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
     ServeArgs, SubmitArgs, TokenArgs, TokenCommand,
 };
 pub use skill::{CheckArgs, InspectArgs, Language, NewArgs, PackArgs, SkillCommand};
@@ -104,6 +104,8 @@ pub enum Command {
     Status(OrderRefArgs),
     /// Print the result of an order of the service
     Result(ResultArgs),
+    /// List or fetch the files that an order of the service left
+    Files(FilesArgs),
     /// Stop an order of the service
     Cancel(OrderRefArgs),
     /// List orders of the service, newest first

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use sre_core::OrderId;
 use sre_journal::OrderState;
 
-use crate::cli::NewOrderArgs;
+use crate::cli::{NewOrderArgs, OutputArgs};
 use crate::exit::RUN_CODES;
 
 /// Where settings come from.
@@ -121,16 +121,20 @@ pub struct ClientArgs {
 
 const SUBMIT_USAGE: &str = "\
 sre submit [OPTIONS] <SKILL> [- | --input JSON | --input-file FILE]
+       sre submit [OPTIONS] <SKILL> [--work DIR] [--wait [--out DIR | --in-place]] -- [ENTRY [ARG]...]
        sre submit [OPTIONS] --order FILE";
 
 const SUBMIT_EXAMPLES: &str = "\
 Examples:
   sre submit examples/word-count --input '{\"text\":\"to be or not to be\"}' --wait
   sre submit hello --order-id nightly-2026-11-22 --callback-url https://example.org/results
+  sre submit my-skill --work data --wait --out results -- scripts/merge.py raw merged.json
+  sre submit my-skill --work order:first --order-id second -- scripts/report.py
   sre submit --order order.json --server https://skills.example.org
 
 Without --wait it ends with 0 as soon as the order is durable there; `sre result ORDER --wait` prints the result, and
-`sre bundle ORDER --from URL` fetches the receipt. Needs the scope submit. With --wait it ends as `sre run` does:";
+`sre files ORDER --out DIR` fetches what it left, `sre bundle ORDER --from URL` the receipt. Files that the service
+does not have yet are uploaded first. Needs the scope submit. With --wait it ends as `sre run` does:";
 
 /// `sre submit`.
 #[derive(Debug, Args)]
@@ -139,6 +143,9 @@ pub struct SubmitArgs {
     /// The order, as for `sre run`.
     #[command(flatten)]
     pub order: NewOrderArgs,
+    /// Where the files go that the skill left.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Wait for the end and print the result, with the exit codes of `sre run`
     #[arg(long)]
     pub wait: bool,
@@ -169,6 +176,29 @@ pub struct ResultArgs {
     /// Wait for the end
     #[arg(long)]
     pub wait: bool,
+    /// The service.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// `sre files`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  sre files nightly-2026-11-22                     # what it added, changed and deleted
+  sre files nightly-2026-11-22 out/report.pdf > report.pdf
+  sre files nightly-2026-11-22 --out results       # what it added or changed, as files here")]
+pub struct FilesArgs {
+    /// The order
+    pub order: OrderId,
+    /// Print this file, a path below /workspace, to standard output
+    pub file: Option<String>,
+    /// Write the files there that the order added or changed
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub out: Option<PathBuf>,
+    /// Everything that /workspace held at the end, also what the order was given
+    #[arg(long, conflicts_with = "file")]
+    pub all: bool,
     /// The service.
     #[command(flatten)]
     pub client: ClientArgs,

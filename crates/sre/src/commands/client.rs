@@ -1,16 +1,18 @@
 //! `sre submit`, `status`, `result`, `cancel`, `list`, `logs`, `redeliver`: clients of the service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sre_client::{Client, Events, Request};
-use sre_core::{ErrorCode, OrderId, OrderResult};
+use sre_core::{ErrorCode, OrderId, OrderResult, OrderStatus};
 use sre_journal::Finality;
 use sre_orchestrator::OrderConfig;
 use sre_skill::{PackageLimits, SkillPackage};
 
-use super::connect;
-use super::run::order as read_order;
+use super::run::left::{self, Target};
+use super::run::{exit_of, order as read_order};
+use super::{client_files, connect, upload};
 use crate::cli::{Format, Global, ListArgs, LogsArgs, OrderRefArgs, ResultArgs, SubmitArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -25,23 +27,93 @@ const WAIT: Duration = Duration::from_secs(30);
 /// What the service said.
 pub fn submit(args: SubmitArgs, global: &Global, progress: &Progress) -> Result<Exit, Failure> {
     let client = connect::service(&args.client)?;
+    let target = left::target(args.output, &args.order.invocation)?;
+    if target.is_some() && !args.wait {
+        let detail = "--out and --in-place need --wait";
+        return Err(Failure::new(ErrorCode::Usage, detail)
+            .hint("or fetch the files later with `sre files ORDER --out DIR`"));
+    }
     let mut config = read_order::read(args.order)?;
     config.verdicts_required = args.verdicts_required;
-    let order = to_json(&config)?;
     let wait = if args.wait { WAIT } else { Duration::ZERO };
-    let request = Request::post("v1/orders").body(order).wait(wait);
     let id = config.order_id.clone();
     super::runtime()?.block_on(async {
+        if let Some(invocation) = &mut config.invocation {
+            upload::upload(&client, invocation, progress).await?;
+        }
         progress.show(&format!("submitting order {id}"));
+        let request = Request::post("v1/orders")
+            .body(to_json(&config)?)
+            .wait(wait);
         let answer = client.send(request).await?;
         let answer = if args.wait {
             ended(&client, &id, answer, progress).await?
         } else {
             answer
         };
+        let left = match command_result(&answer).filter(|_| args.wait) {
+            Some(result) => Some(fetch(&client, result, target.as_ref(), progress).await?),
+            None => None,
+        };
         progress.clear();
-        show(&answer, global)
+        match left {
+            Some(left) => show_command(&answer, &left, global),
+            None => show(&answer, global),
+        }
     })
+}
+
+/// What a command of the service left.
+struct Fetched {
+    result: OrderResult,
+    stdout: Arc<[u8]>,
+    /// How many changes were written, where that was asked for.
+    written: Option<usize>,
+}
+
+/// The result of an order that has ended, where it ran a command.
+fn command_result(answer: &Value) -> Option<OrderResult> {
+    let result: OrderResult = serde_json::from_value(answer.clone()).ok()?;
+    result.command.is_some().then_some(result)
+}
+
+/// Fetches what a command printed, and writes its files to where they were asked for.
+async fn fetch(
+    client: &Client,
+    result: OrderResult,
+    target: Option<&Target>,
+    progress: &Progress,
+) -> Result<Fetched, Failure> {
+    let store = client_files::store(client);
+    progress.show("fetching what it left");
+    let stdout = left::stdout(&store, &result).await?.unwrap_or_default();
+    let written = match target {
+        // Not what a failed program left half done.
+        Some(target) if result.status == OrderStatus::Completed => {
+            Some(left::write(&store, &result, target).await?)
+        }
+        _ => None,
+    };
+    Ok(Fetched {
+        result,
+        stdout,
+        written,
+    })
+}
+
+/// Prints as `sre run` does: what the program printed to standard output, the rest to standard
+/// error.
+fn show_command(answer: &Value, left: &Fetched, global: &Global) -> Result<Exit, Failure> {
+    match global.format {
+        Format::Json => output::stdout(output::json_line(answer).as_bytes())?,
+        Format::Human => {
+            output::stdout(&left.stdout)?;
+            if !global.quiet {
+                output::stderr(&output::command(None, &left.result, left.written));
+            }
+        }
+    }
+    Ok(exit_of(&left.result))
 }
 
 /// `sre status`.
@@ -240,7 +312,7 @@ fn show(answer: &Value, global: &Global) -> Result<Exit, Failure> {
     if let (Format::Human, false, Some(note)) = (global.format, global.quiet, finality(answer)) {
         output::stderr(&format!("note: {note}\n"));
     }
-    Ok(result.map_or(Exit::Success, |result| Exit::of(&result)))
+    Ok(result.map_or(Exit::Success, |result| exit_of(&result)))
 }
 
 /// Where an order stands that needs verdicts of others.
@@ -292,6 +364,9 @@ fn to_json(config: &OrderConfig) -> Result<Value, Failure> {
     }
     if let Some(url) = &config.callback_url {
         order.insert(String::from("callback_url"), json!(url.as_str()));
+    }
+    if let Some(invocation) = &config.invocation {
+        order.insert(String::from("invocation"), json!(invocation));
     }
     if let Some(sandbox) = &config.sandbox_config {
         order.insert(String::from("sandbox_config"), json!(sandbox));

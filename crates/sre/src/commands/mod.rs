@@ -3,6 +3,7 @@
 mod audit;
 mod bundle;
 mod client;
+mod client_files;
 mod connect;
 mod determinism;
 mod doctor;
@@ -20,6 +21,7 @@ mod skill_new;
 mod skill_pack;
 mod tlog;
 mod tlog_cosign;
+mod upload;
 mod verify;
 mod verify_file;
 mod watch;
@@ -67,6 +69,7 @@ pub fn dispatch(cli: Cli, progress: &Progress) -> Result<Exit, Failure> {
         Command::Submit(args) => client::submit(*args, &global, progress),
         Command::Status(args) => client::status(&args, &global),
         Command::Result(args) => client::result(&args, &global, progress),
+        Command::Files(args) => client_files::files(&args, &global, progress),
         Command::Cancel(args) => client::cancel(&args, &global),
         Command::List(args) => client::list(&args, &global),
         Command::Logs(args) => client::logs(&args, &global),

@@ -58,13 +58,12 @@ pub fn order(skill: Option<&Skill>, result: &OrderResult, style: Style) -> Strin
 
 /// What a command did, for standard error: its log, and how it ended in a line or two.
 #[must_use]
-pub fn command(skill: &Skill, result: &OrderResult, written: Option<usize>) -> String {
+pub fn command(skill: Option<&Skill>, result: &OrderResult, written: Option<usize>) -> String {
     let style = Style::stderr();
     let mut text = escape(&result.logs);
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    let manifest = skill.manifest();
     let mut parts = Vec::new();
     if let Some(command) = &result.command {
         if let Some(code) = command.exit_code {
@@ -79,7 +78,13 @@ pub fn command(skill: &Skill, result: &OrderResult, written: Option<usize>) -> S
         parts.push(found.verdict.to_string());
     }
     parts.push(duration(result.execution_time_ms));
-    let name = escape(&format!("{} {}", manifest.name, manifest.version));
+    let name = skill.map_or_else(
+        || String::from("command"),
+        |skill| {
+            let manifest = skill.manifest();
+            escape(&format!("{} {}", manifest.name, manifest.version))
+        },
+    );
     let mark = match result.status {
         OrderStatus::Completed => style.good("✓"),
         _ => style.error("✗"),

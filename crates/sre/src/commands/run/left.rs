@@ -20,16 +20,24 @@ pub struct Target {
     in_place: bool,
 }
 
+impl Target {
+    /// A folder for what was added or changed.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            in_place: false,
+        }
+    }
+}
+
 /// The target that the flags name, if they name one.
 ///
 /// # Errors
 /// `--in-place` without a folder of this machine.
 pub fn target(output: OutputArgs, invocation: &InvocationArgs) -> Result<Option<Target>, Failure> {
     if let Some(folder) = output.out {
-        return Ok(Some(Target {
-            folder,
-            in_place: false,
-        }));
+        return Ok(Some(Target::new(folder)));
     }
     match (output.in_place, &invocation.work) {
         (false, _) => Ok(None),
@@ -73,11 +81,24 @@ pub async fn write(
     result: &OrderResult,
     target: &Target,
 ) -> Result<usize, Failure> {
-    let Some((before, after)) = trees(store, result).await? else {
-        return Ok(0);
-    };
+    match trees(store, result).await? {
+        Some((before, after)) => write_changes(store, &before, &after, target).await,
+        None => Ok(0),
+    }
+}
+
+/// As [`write`], for what changed between two trees.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_changes(
+    store: &Arc<dyn Store>,
+    before: &Tree,
+    after: &Tree,
+    target: &Target,
+) -> Result<usize, Failure> {
     let mut written = 0;
-    for change in before.changes(&after) {
+    for change in before.changes(after) {
         let made = match (change.kind, change.entry) {
             (ChangeKind::Deleted, _) if !target.in_place => continue,
             (ChangeKind::Deleted, _) => Change::Deleted,
@@ -117,7 +138,11 @@ async fn trees(
     Ok(Some((before, tree(store, command.tree).await?)))
 }
 
-async fn tree(store: &Arc<dyn Store>, digest: TreeDigest) -> Result<Tree, Failure> {
+/// A tree by its digest.
+///
+/// # Errors
+/// When the store fails.
+pub async fn tree(store: &Arc<dyn Store>, digest: TreeDigest) -> Result<Tree, Failure> {
     Tree::parse(&store.get(BlobDigest::from(digest)).await.map_err(failed)?)
         .map_err(|error| damaged(&error))
 }

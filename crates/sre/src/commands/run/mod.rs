@@ -5,7 +5,7 @@
 //! it is what the message says.
 
 mod invocation;
-mod left;
+pub(super) mod left;
 pub(super) mod order;
 
 pub use order::read_input;
@@ -93,7 +93,7 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
         ));
     }
     show(&finished, global)?;
-    let exit = exit_of(&finished);
+    let exit = exit_of(&finished.result);
     let Finished {
         receipt, written, ..
     } = finished;
@@ -129,7 +129,7 @@ fn show(finished: &Finished, global: &Global) -> Result<(), Failure> {
             output::stdout(stdout)?;
             if !global.quiet {
                 let written = finished.written.as_ref().and_then(|w| w.as_ref().ok());
-                let text = output::command(&finished.skill, result, written.copied());
+                let text = output::command(Some(&finished.skill), result, written.copied());
                 output::stderr(&text);
             }
             Ok(())
@@ -138,8 +138,7 @@ fn show(finished: &Finished, global: &Global) -> Result<(), Failure> {
 }
 
 /// The exit code: the program's own where the order accepts it.
-fn exit_of(finished: &Finished) -> Exit {
-    let result = &finished.result;
+pub(super) fn exit_of(result: &OrderResult) -> Exit {
     let code = result
         .command
         .as_ref()
@@ -151,7 +150,7 @@ fn exit_of(finished: &Finished) -> Exit {
 }
 
 /// Whether the order completed.
-fn is_accepted(exit: Exit) -> bool {
+pub(super) fn is_accepted(exit: Exit) -> bool {
     matches!(exit, Exit::Success | Exit::Program(_))
 }
 
