@@ -34,11 +34,7 @@ impl Client {
     pub async fn upload(&self, digest: BlobDigest, bytes: Arc<[u8]>) -> Result<(), ClientError> {
         let time = Duration::from_secs(bytes.len() as u64 / SLOWEST_BYTES_PER_SECOND);
         let request = self
-            .builder(
-                Method::POST,
-                "v1/blobs",
-                &[("sha256", digest.to_string())],
-            )
+            .builder(Method::POST, "v1/blobs", &[("sha256", digest.to_string())])
             .timeout(self.time_limit() + time)
             .header(CONTENT_TYPE, "application/octet-stream")
             .body(Bytes::from_owner(bytes));

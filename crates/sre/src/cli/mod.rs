@@ -23,8 +23,8 @@ pub use parse::parse;
 pub use receipts::{AuditArgs, BundleArgs, TlogCheckArgs, TlogCommand};
 pub use run::{InputArgs, InvocationArgs, NewOrderArgs, OutputArgs, RunArgs, SandboxArgs};
 pub use service::{
-    ClientArgs, ConfigArgs, ConfigCommand, FilesArgs, GcArgs, ListArgs, LogsArgs, OrderRefArgs, ResultArgs,
-    ServeArgs, SubmitArgs, TokenArgs, TokenCommand,
+    ClientArgs, ConfigArgs, ConfigCommand, FilesArgs, GcArgs, ListArgs, LogsArgs, OrderRefArgs,
+    ResultArgs, ServeArgs, SubmitArgs, TokenArgs, TokenCommand,
 };
 pub use skill::{CheckArgs, InspectArgs, Language, NewArgs, PackArgs, SkillCommand};
 pub use values::FolderArg;

@@ -82,7 +82,12 @@ fn changes(command: &CommandResult, global: &Global) -> String {
             ChangeKind::Deleted => "deleted",
         };
         let size = file.size.map(output::bytes).unwrap_or_default();
-        text += &line(&format!("{kind:<8}"), &size, &file.path, file.link.as_deref());
+        text += &line(
+            &format!("{kind:<8}"),
+            &size,
+            &file.path,
+            file.link.as_deref(),
+        );
     }
     let listed = command.files.len() as u64;
     if command.files_changed > listed {
@@ -104,6 +109,8 @@ fn everything(tree: &Tree, global: &Global) -> String {
 }
 
 fn line(kind: &str, size: &str, path: &str, link: Option<&str>) -> String {
-    let target = link.map(|target| format!(" -> {target}")).unwrap_or_default();
+    let target = link
+        .map(|target| format!(" -> {target}"))
+        .unwrap_or_default();
     output::escape(&format!("{kind}{size:>10}  {path}{target}")) + "\n"
 }
