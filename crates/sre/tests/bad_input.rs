@@ -565,7 +565,7 @@ fn zipball(content: &[u8]) -> Vec<u8> {
 /// Whatever a result is wrapped in is read again: the deepest that a skill may print is one of an
 /// order that has all.
 #[test]
-fn the_deepest_output_is_read_again_and_a_deeper_one_is_no_output() {
+fn the_deepest_allowed_output_is_read_back_and_a_deeper_one_is_refused() {
     let home = Home::new();
     for (levels, code) in [(100, 0), (101, 10), (127, 10)] {
         let id = format!("deep-{levels}");

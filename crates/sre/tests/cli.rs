@@ -288,7 +288,7 @@ fn input_comes_from_standard_input_only_when_asked() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
+fn a_closed_pipe_is_not_an_error_and_a_full_disk_is() {
     let home = Home::new();
     home.skill("returns_1");
     for arguments in [

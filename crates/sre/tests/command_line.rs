@@ -87,7 +87,7 @@ fn a_bundle_goes_to_standard_output_too() {
 
 /// A variable that is set for other commands is no part of this line.
 #[test]
-fn the_environment_is_not_taken_for_a_part_of_the_line() {
+fn environment_variables_are_not_treated_as_arguments() {
     let home = Home::new();
     home.skill("returns_1");
     home.words("run returns_1 --order-id t").exits(0);

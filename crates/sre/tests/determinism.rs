@@ -160,7 +160,7 @@ fn what_a_skill_depends_on_is_named() {
 }
 
 #[test]
-fn what_cannot_run_is_refused_as_an_order_is() {
+fn a_skill_that_cannot_run_is_refused_like_an_order() {
     let home = Home::new();
     for (arguments, code) in [
         (&["determinism", "nowhere"][..], "no such"),

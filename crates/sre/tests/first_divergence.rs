@@ -223,7 +223,7 @@ fn first_event(found: &VerifyResult) -> GuestEvent {
 }
 
 #[tokio::test]
-async fn of_a_result_in_many_pieces_the_piece_is_named() {
+async fn a_difference_in_a_result_of_many_pieces_names_the_piece() {
     let case = Case::new(module(PIECES), 1_000_000).await;
     assert_eq!(
         case.verify_value(&json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))
@@ -259,7 +259,7 @@ async fn of_a_result_in_many_pieces_the_piece_is_named() {
 }
 
 #[tokio::test]
-async fn spelling_is_no_contradiction_and_what_follows_is() {
+async fn another_spelling_is_not_a_contradiction_and_trailing_text_is() {
     let program = r#"(data (i32.const 1024) "{ \22b\22 : [true, 1.50] , \22\\u0061\22 : 1e2 }")
         (func (export "_start") (call $print (i32.const 1024) (i32.const 39)) (call $proc_exit (i32.const 0)))"#;
     let case = Case::new(module(program), 1_000_000).await;
@@ -379,7 +379,7 @@ async fn how_a_guest_ended_is_named_where_its_output_does_not_tell() {
 }
 
 #[tokio::test]
-async fn components_and_scripts_are_no_different() {
+async fn components_and_scripts_behave_like_modules() {
     let component =
         |body: &str| json!({ "main.wat": COMPONENT.replace("BODY\n", &format!("{body}\n")) });
     let prints = "(func $run (result i32) (call $print (i32.const 0) (i32.const 1)) (i32.const 0))";

@@ -61,7 +61,7 @@ fn skill(folder: &TempDir, entrypoint: &str, program: &str) -> PathBuf {
 }
 
 #[test]
-fn a_native_skill_needs_the_operators_word() {
+fn a_native_skill_needs_the_operators_permission() {
     let folder = tempfile::tempdir().expect("a folder");
     let skill = skill(&folder, "main.sh", "#!/bin/sh\ncat\n");
     let data = folder.path().join("data");
@@ -94,7 +94,7 @@ fn a_native_skill_needs_the_operators_word() {
 }
 
 #[test]
-fn a_native_order_is_replayed_and_says_what_held_it() {
+fn a_native_order_is_replayed_and_reports_its_isolation() {
     if !can_jail() {
         return;
     }
@@ -138,7 +138,7 @@ fn a_native_order_is_replayed_and_says_what_held_it() {
 /// Time and randomness are the order's: a replay sees them again, and so do many runs in many
 /// surroundings.
 #[test]
-fn what_shows_time_and_randomness_is_repeated() {
+fn output_that_shows_time_and_randomness_is_repeated() {
     if !can_jail() {
         return;
     }

@@ -528,7 +528,7 @@ async fn tokens_decide_who_may_do_what() {
 }
 
 #[tokio::test]
-async fn a_full_queue_says_so_and_forgets_nothing() {
+async fn a_full_queue_refuses_orders_and_loses_none() {
     let home = Home::new();
     let service = Service::start(
         &home,

@@ -181,7 +181,7 @@ async fn an_order_goes_through_the_client_commands() {
 /// Whichever command is the first in a data folder. The usual mask would make it readable for all.
 #[cfg(unix)]
 #[test]
-fn a_new_data_folder_is_this_users_alone() {
+fn a_new_data_folder_is_readable_by_its_user_only() {
     use std::os::unix::fs::PermissionsExt as _;
     for line in ["token new ci", "token callback-keys", "key new"] {
         let home = Home::new();
@@ -336,7 +336,7 @@ fn settings_are_shown_with_where_they_came_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_orders_are_forgotten_and_what_is_needed_stays() {
+async fn old_orders_are_purged_and_needed_blobs_stay() {
     let home = Home::new();
     home.skill("returns_1");
     home.skill("returns_2");
@@ -446,7 +446,7 @@ async fn old_orders_are_forgotten_and_what_is_needed_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_whose_verdicts_never_came_is_kept_longer_and_named_when_it_goes() {
+async fn an_order_whose_verdicts_never_came_is_kept_longer_and_named_when_it_is_purged() {
     let (home, verifier) = (Home::new(), Home::new());
     verifier
         .words("key new --name verifier.example.org")

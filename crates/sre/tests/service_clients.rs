@@ -175,7 +175,7 @@ async fn contradictory_requests_are_refused_and_nothing_follows_from_them() {
 }
 
 #[tokio::test]
-async fn places_in_lists_and_streams_are_read_strictly() {
+async fn cursors_and_event_numbers_are_read_strictly() {
     let home = Home::new();
     let service = Service::start(&home, &[]);
     let skill = service.upload("returns_1").await;

@@ -414,7 +414,7 @@ async fn blobs_that_vanish_or_change_under_the_service_are_noticed() {
 /// A clock that was set back leaves rows of the future behind. Retries and callbacks that are due
 /// in an hour from then would wait for ten years.
 #[tokio::test]
-async fn a_clock_that_was_set_back_holds_nothing_up() {
+async fn a_clock_that_was_set_back_delays_nothing() {
     const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
     let home = Home::new();
     let receiver = Receiver::start(|number| {

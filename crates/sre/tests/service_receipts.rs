@@ -225,7 +225,7 @@ async fn a_running_service_takes_the_key_that_replaces_its_own() {
 }
 
 #[tokio::test]
-async fn the_log_is_served_as_tlog_tiles_has_it() {
+async fn the_log_is_served_as_tlog_tiles() {
     let home = Home::new();
     home.words("token new reader --scopes read").exits(0);
     // The log needs no token.

@@ -270,7 +270,7 @@ async fn every_kind_of_bad_answer_ends_in_the_right_state() {
 }
 
 #[tokio::test]
-async fn a_submitter_whose_receivers_all_hang_keeps_no_other_submitter_waiting() {
+async fn hanging_receivers_of_one_submitter_do_not_delay_other_submitters() {
     let home = Home::new();
     let token = |name: &str| {
         home.words(&format!("token new {name} --scopes submit"))

@@ -44,7 +44,7 @@ impl Client<'_> {
 }
 
 #[tokio::test]
-async fn a_blob_that_looks_like_a_skill_is_none() {
+async fn a_blob_that_looks_like_a_skill_cannot_be_run() {
     let home = Home::new();
     let token = |name: &str| {
         home.words(&format!("token new {name} --scopes submit"))
@@ -118,7 +118,7 @@ async fn a_blob_that_looks_like_a_skill_is_none() {
 }
 
 #[tokio::test]
-async fn an_order_id_that_is_taken_says_nothing_of_what_it_stands_for_and_keeps_nothing() {
+async fn a_taken_order_id_reveals_nothing_about_its_order_and_keeps_nothing() {
     let home = Home::new();
     let token = |name: &str| {
         home.words(&format!("token new {name} --scopes submit"))
@@ -215,7 +215,7 @@ async fn a_web_page_of_another_site_does_nothing_to_a_service_without_tokens() {
 }
 
 #[tokio::test]
-async fn one_token_never_has_all_places() {
+async fn one_token_never_holds_all_permits() {
     let home = Home::new();
     let token = |name: &str| {
         home.words(&format!("token new {name} --scopes submit"))
@@ -274,7 +274,7 @@ async fn one_token_never_has_all_places() {
 }
 
 #[tokio::test]
-async fn the_memory_of_large_answers_is_given_back() {
+async fn the_memory_of_large_answers_is_released() {
     let home = Home::new();
     let service = Service::start(&home, &["server.bodies_limit_bytes=1048576"]);
     // Larger than what the kernel keeps for a connection, so that an answer is not over before it
@@ -335,7 +335,7 @@ async fn what_cannot_be_read_is_refused_as_a_problem() {
 }
 
 #[tokio::test]
-async fn who_has_seen_what_has_not_happened_is_told_so() {
+async fn a_last_event_id_in_the_future_is_refused() {
     let home = Home::new();
     let service = Service::start(&home, &[]);
     let skill = service.upload("returns_1").await;

@@ -249,7 +249,7 @@ async fn an_order_that_outlives_a_process_stays_one_trace() {
 }
 
 #[tokio::test]
-async fn a_collector_that_refuses_costs_no_order() {
+async fn a_collector_that_refuses_does_not_affect_orders() {
     let home = Home::new();
     let collector = Receiver::start(|_| status("400 Bad Request"));
     let endpoint = format!("telemetry.traces_endpoint={}", collector.url());

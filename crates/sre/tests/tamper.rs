@@ -170,7 +170,7 @@ fn an_altered_report_is_found() {
 }
 
 #[test]
-fn a_value_of_null_is_no_missing_report() {
+fn a_null_value_is_not_a_missing_report() {
     let home = Home::new();
     home.skill("returns_null");
     home.words("run returns_null --order-id t").exits(0);

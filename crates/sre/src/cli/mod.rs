@@ -119,7 +119,7 @@ pub enum Command {
     /// Show the settings of the service
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Forget old orders and remove what no kept one needs
+    /// Purge old orders and remove blobs that no kept order needs
     Gc(GcArgs),
     /// Print a completion script for a shell
     #[command(

@@ -96,7 +96,7 @@ Exit codes:
 ///
 /// Reads a random sample of the entries in this node's log, the log's tiles over them and
 /// everything that receipts lead to, and recomputes every digest. Of an order that `sre gc` has
-/// forgotten only the receipt is kept, and only that is read.
+/// purged only the receipt is kept, and only that is read.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Exit codes:

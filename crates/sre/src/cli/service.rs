@@ -94,8 +94,8 @@ pub enum TokenCommand {
 /// `sre gc`.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Forgets orders that ended longer ago than retention.days, then removes every blob that no kept order and no uploaded
-skill needs. Nothing else may use the data folder meanwhile. The id of an order that was forgotten stays taken.")]
+Purges orders that ended longer ago than retention.days, then removes every blob that no kept order and no uploaded
+skill needs. Nothing else may use the data folder meanwhile. The id of a purged order cannot be used again.")]
 pub struct GcArgs {
     /// Settings.
     #[command(flatten)]

@@ -97,7 +97,7 @@ fn lie(
 }
 
 #[test]
-fn an_executor_who_signs_something_else_than_happened_is_caught_by_the_replay() {
+fn a_replay_detects_an_executor_that_signs_a_false_outcome() {
     let (executor, bundle) = executor();
     let (stranger, good) = (stranger(&executor), read(&bundle));
     let truth = |bundle: &Bundle| {

@@ -162,7 +162,7 @@ fn witness(
 }
 
 #[test]
-fn witnesses_cosign_the_log_and_proofs_carry_it() {
+fn witnesses_cosign_the_log_and_proofs_carry_the_cosignatures() {
     let (executor, _) = executor();
     let stranger = stranger(&executor);
     let shown = executor.words("key show").exits(0).stdout;
@@ -235,7 +235,7 @@ fn witnesses_cosign_the_log_and_proofs_carry_it() {
 
 /// A log in use has another checkpoint a second later.
 #[test]
-fn several_witnesses_stand_on_one_proof() {
+fn one_proof_carries_several_witnesses() {
     let (executor, _) = executor();
     let stranger = stranger(&executor);
     let log: sre_receipt::tlog::VerifierKey = executor

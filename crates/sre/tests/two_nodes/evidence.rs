@@ -151,7 +151,7 @@ async fn entries_that_were_not_shown_are_read_at_the_next_look() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tree_to_which_something_does_not_belong_is_kept() {
+async fn a_log_that_shows_foreign_entries_leaves_evidence() {
     let (executor, verifier) = (Home::new(), Home::new());
     introduce(&executor, &verifier);
     let service = Service::start(&executor, &[]);

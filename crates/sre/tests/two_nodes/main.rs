@@ -590,7 +590,7 @@ async fn a_killed_watcher_goes_on_where_it_stopped() {
 /// The signer dates a receipt, so the holder of an old key could go on signing in its
 /// time. The watcher knows what the log had and when.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_that_is_dated_back_or_ahead_is_remarked_on() {
+async fn a_receipt_with_an_impossible_date_is_reported() {
     let (executor, verifier) = (Home::new(), Home::new());
     executor
         .words("key new --name executor.example.org/log")

@@ -49,7 +49,7 @@ fn held(ran: &crate::Ran) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
+async fn an_executor_cannot_change_the_sample_by_failing() {
     const ORDERS: u64 = 40;
     let (executor, verifier) = (Home::new(), Home::new());
     introduce(&executor, &verifier);
@@ -66,19 +66,19 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
         .iter()
         .map(|(receipt, commitment)| (commitment.clone(), receipt.clone()))
         .collect();
-    let (drawn, failed) = (
+    let (sampled, failed) = (
         Arc::new(Mutex::new(BTreeSet::new())),
         Mutex::new(BTreeSet::new()),
     );
-    let asked_for = Arc::clone(&drawn);
+    let asked_for = Arc::clone(&sampled);
     let web = before(&service, move |asked| {
         let digest = asked.path.strip_prefix("/v1/blobs/")?;
         if let Some(receipt) = commitments.get(digest) {
             asked_for.lock().expect("a lock").insert(receipt.clone());
             return Some(failing());
         }
-        let is_drawn = asked_for.lock().expect("a lock").contains(digest);
-        (is_drawn && failed.lock().expect("a lock").insert(digest.to_owned())).then(failing)
+        let is_sampled = asked_for.lock().expect("a lock").contains(digest);
+        (is_sampled && failed.lock().expect("a lock").insert(digest.to_owned())).then(failing)
     });
     let watch = || {
         verifier.sre(&[
@@ -93,7 +93,7 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
         ])
     };
     held(&watch());
-    let first = drawn.lock().expect("a lock").clone();
+    let first = sampled.lock().expect("a lock").clone();
     assert!(
         !first.is_empty() && first.len() < receipts.len(),
         "a share of {ORDERS}: {}",
@@ -106,9 +106,9 @@ async fn who_sees_his_order_drawn_cannot_have_the_lot_drawn_again() {
     // be.
     let found = watch().exits(23).json();
     assert_eq!(
-        *drawn.lock().expect("a lock"),
+        *sampled.lock().expect("a lock"),
         first,
-        "another lot was drawn"
+        "another sample was chosen"
     );
     assert_eq!(
         found["verdicts"],

@@ -83,7 +83,7 @@ async fn an_address_that_is_not_quite_right_is_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_refuses_or_is_away_is_named_once() {
+async fn a_source_that_refuses_or_does_not_answer_is_named_once() {
     let (executor, stranger) = (Home::new(), Home::new());
     executor
         .words("key new --name executor.example.org/log")
