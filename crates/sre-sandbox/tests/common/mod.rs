@@ -155,3 +155,33 @@ pub fn component(body: &str) -> Skill {
         &include_str!("../programs/component.wat").replace("BODY\n", &format!("{body}\n")),
     ))
 }
+
+/// Errno by its name in the witx.
+pub fn errno_name(errno: &str) -> &str {
+    match errno {
+        "0" => "ok",
+        "8" => "badf",
+        "10" => "busy",
+        "20" => "exist",
+        "21" => "fault",
+        "25" => "ilseq",
+        "28" => "inval",
+        "22" => "fbig",
+        "31" => "isdir",
+        "32" => "loop",
+        "33" => "mfile",
+        "37" => "nametoolong",
+        "44" => "noent",
+        "51" => "nospc",
+        "54" => "notdir",
+        "55" => "notempty",
+        "57" => "notsock",
+        "58" => "notsup",
+        "61" => "overflow",
+        "63" => "perm",
+        "69" => "rofs",
+        "70" => "spipe",
+        "75" => "xdev",
+        other => other,
+    }
+}

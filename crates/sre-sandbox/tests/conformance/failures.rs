@@ -67,7 +67,7 @@ pub fn not_json(bench: &impl Bench) {
         bench,
         b"\xef\xbb\xbf1",
         BadOutputReason::NotJson,
-        "line 1 column 1",
+        "byte order mark",
     );
     assert_bad(
         bench,

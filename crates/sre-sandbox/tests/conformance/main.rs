@@ -7,6 +7,7 @@
 
 #![cfg(any(feature = "wasm", all(feature = "native", target_os = "linux")))]
 
+mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
@@ -26,6 +27,8 @@ use sre_core::{BadOutputReason, JsonResult, Profile, canonical_json};
 use sre_sandbox::{Call, Execution, Job, Sandbox, SandboxError, Stop};
 use sre_skill::Skill;
 
+use commands::Step;
+
 /// A backend under test.
 trait Bench {
     fn sandbox(&self) -> &(dyn Sandbox + Sync);
@@ -33,6 +36,17 @@ trait Bench {
     /// The backend's version of a program, in a package with the files `data/note.txt` ("a note"),
     /// `b.txt` and `a.txt`. `package` replaces fields of the package.
     fn skill(&self, program: Program, package: Value) -> Skill;
+
+    /// A program that carries out steps, and what it reads from standard input for that.
+    fn steps(&self, steps: &[Step]) -> (Skill, Vec<u8>);
+
+    /// What came of each step: `ok`, the name of the error, or what was read instead.
+    fn answers(&self, steps: &[Step], stdout: &[u8]) -> Vec<String>;
+
+    /// Environment besides that of the contract.
+    fn more_environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 
     /// The names in the package's top folder: the files above and the program.
     fn names(&self) -> Vec<&'static str>;
@@ -185,6 +199,12 @@ macro_rules! suite {
                 exit_codes_are_kept faults_are_told nothing_printed not_json two_values duplicate_names not_utf8
                 a_flood_stops_at_the_limit a_schema_violation time_is_limited sleep_is_limited a_stop_is_obeyed
                 a_stop_before_the_start_is_obeyed;
+            commands:
+                files_are_found_changed_and_left a_run_changes_nothing_of_the_next
+                home_is_part_of_the_outcome_if_it_is_given only_collected_changes_are_left
+                paths_lead_nowhere_else links_lead_nowhere_else bytes_are_limited names_are_limited
+                ten_thousand_files what_is_no_tree_is_refused arguments_and_environment_are_exact
+                streams_and_exit_codes_are_exact output_has_its_limit;
             load: a_hundred_runs_in_a_row thirty_two_at_once;
         }
     };

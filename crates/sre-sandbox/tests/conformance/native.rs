@@ -12,6 +12,7 @@ use sre_sandbox::Sandbox;
 use sre_sandbox::native::{LauncherProgram, Layer, NativeOptions, NativeSandbox};
 use sre_skill::{PackageLimits, Skill};
 
+use crate::commands::Step;
 use crate::{Bench, Program};
 
 pub struct NativeBench(&'static NativeSandbox);
@@ -74,11 +75,81 @@ impl Bench for NativeBench {
     }
 
     fn arguments(&self) -> Vec<&'static str> {
-        vec!["main"]
+        vec!["/skill/main"]
+    }
+
+    fn steps(&self, steps: &[Step]) -> (Skill, Vec<u8>) {
+        let object = json!({
+            "name": "steps",
+            "runtime": {"entrypoint": "steps.py"},
+            "files": {"steps.py": STEPS, "data/note.txt": "a note"},
+        });
+        let skill = Skill::from_object(&object, &PackageLimits::default()).expect("a skill");
+        let steps: Vec<Value> = steps.iter().map(encoded).collect();
+        (skill, json!(steps).to_string().into_bytes())
+    }
+
+    fn answers(&self, _: &[Step], stdout: &[u8]) -> Vec<String> {
+        serde_json::from_slice(stdout).expect("a list")
+    }
+
+    fn more_environment(&self) -> Vec<(String, String)> {
+        vec![(String::from("PATH"), String::from("/usr/bin:/bin"))]
     }
 
     fn counts_instructions(&self) -> bool {
         false
+    }
+}
+
+/// Carries out the steps on standard input.
+const STEPS: &str = r#"
+import errno, json, os, sys
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+def append(path, text):
+    with open(path, "a") as file:
+        file.write(text)
+
+def read(path, text):
+    with open(path) as file:
+        found = file.read()
+    if found != text:
+        return found
+
+def resize(path, size):
+    with open(path, "r+") as file:
+        file.truncate(size)
+
+do = {
+    "write": write, "append": append, "read": read, "mkdir": os.mkdir, "rmdir": os.rmdir,
+    "unlink": os.unlink, "rename": os.rename, "symlink": os.symlink, "link": os.link,
+    "resize": resize,
+}
+answers = []
+for name, *arguments in json.load(sys.stdin):
+    try:
+        answers.append(do[name](*arguments) or "ok")
+    except OSError as error:
+        answers.append(errno.errorcode[error.errno][1:].lower())
+print(json.dumps(answers))
+"#;
+
+fn encoded(step: &Step) -> Value {
+    match step {
+        Step::Write(path, text) => json!(["write", path, text]),
+        Step::Append(path, text) => json!(["append", path, text]),
+        Step::Read(path, text) => json!(["read", path, text]),
+        Step::Mkdir(path) => json!(["mkdir", path]),
+        Step::Rmdir(path) => json!(["rmdir", path]),
+        Step::Unlink(path) => json!(["unlink", path]),
+        Step::Rename(from, to) => json!(["rename", from, to]),
+        Step::Symlink(target, path) => json!(["symlink", target, path]),
+        Step::Link(from, to) => json!(["link", from, to]),
+        Step::Resize(path, size) => json!(["resize", path, size]),
     }
 }
 

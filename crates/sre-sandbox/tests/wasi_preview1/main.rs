@@ -82,7 +82,7 @@ fn answers<S: AsRef<str>>(profile: &Profile, calls: &[S]) -> Vec<String> {
 fn plain_answers(profile: &Profile, calls: &[&str]) -> Vec<String> {
     let named = |answer: String| {
         let (errno, rest) = answer.split_at(answer.find(' ').unwrap_or(answer.len()));
-        format!("{}{rest}", name(errno))
+        format!("{}{rest}", common::errno_name(errno))
     };
     common::probe(common::shared(), profile, calls)
         .into_iter()
@@ -110,36 +110,6 @@ fn check_under<C: AsRef<str>, A: AsRef<str>>(profile: &Profile, steps: &[(C, A)]
             "call {number}: {}",
             &call[..call.len().min(80)]
         );
-    }
-}
-
-/// Errno by its name in the witx.
-fn name(errno: &str) -> &str {
-    match errno {
-        "0" => "ok",
-        "8" => "badf",
-        "10" => "busy",
-        "20" => "exist",
-        "21" => "fault",
-        "25" => "ilseq",
-        "28" => "inval",
-        "22" => "fbig",
-        "31" => "isdir",
-        "32" => "loop",
-        "33" => "mfile",
-        "37" => "nametoolong",
-        "44" => "noent",
-        "51" => "nospc",
-        "54" => "notdir",
-        "55" => "notempty",
-        "57" => "notsock",
-        "58" => "notsup",
-        "61" => "overflow",
-        "63" => "perm",
-        "69" => "rofs",
-        "70" => "spipe",
-        "75" => "xdev",
-        other => other,
     }
 }
 
