@@ -280,7 +280,7 @@ fn signals_and_bad_output_end_as_failures_of_the_skill() {
             "bad_output",
             10,
         ),
-        ("#!/bin/sh\nyes\n", "bad_output", 10),
+        ("#!/bin/sh\nyes\n", "output_limit", 10),
         ("#!/bin/sh\nsleep 1000\n", "timeout", 11),
         ("#!/bin/sh\nprintf '{\"half\"'; sleep 1000\n", "timeout", 11),
     ] {

@@ -267,7 +267,7 @@ fn scripts_run_with_their_interpreters() {
         return;
     }
     let main = "import json, os, sys\nfrom helper import twice\n\
-        print(json.dumps([twice(json.load(sys.stdin)['n']), sys.argv, os.getcwd(), json.loads(os.environ['INPUT_JSON'])]))";
+        print(json.dumps([twice(json.load(sys.stdin)['n']), sys.argv, os.getcwd(), json.loads(os.environ['INPUT_JSON']), sys.executable]))";
     let object = json!({
         "name": "test", "runtime": {"entrypoint": "scripts/main.py"},
         "files": {"scripts/main.py": main, "scripts/helper.py": "def twice(n): return 2 * n\n"},
@@ -275,8 +275,61 @@ fn scripts_run_with_their_interpreters() {
     let skill = Skill::from_object(&object, &PackageLimits::default()).expect("a skill");
     assert_eq!(
         returned(&skill),
-        json!([2, ["scripts/main.py"], "/skill", {"n": 1}])
+        json!([2, ["/skill/scripts/main.py"], "/skill", {"n": 1}, "/usr/bin/python3"])
     );
+}
+
+/// Shell scripts mostly come without an executable bit.
+#[test]
+fn a_shell_script_needs_no_executable_bit() {
+    if !can_jail() {
+        return;
+    }
+    let plain = |path: &str, text: &str| skill(path, json!({"text": text, "executable": false}));
+    assert_eq!(returned(&plain("main.sh", "cat\n")), json!({"n": 1}));
+    let bash = "if [ -n \"$BASH_VERSION\" ]; then echo '\"bash\"'; else echo '\"sh\"'; fi\n";
+    assert_eq!(returned(&plain("main.bash", bash)), json!("bash"));
+    let named = format!("#!/usr/bin/env bash\n{bash}");
+    assert_eq!(returned(&plain("main.sh", &named)), json!("bash"));
+}
+
+/// The end of the first process is the end of the skill. What it left running is killed before what
+/// answers its calls goes: it never sees a call fail, and prints nothing any more.
+///
+/// 50 runs; `SRE_LEFTOVER_RUNS` sets another number.
+#[test]
+fn what_a_skill_leaves_running_is_gone_with_it() {
+    if !can_jail() {
+        return;
+    }
+    let runs =
+        std::env::var("SRE_LEFTOVER_RUNS").map_or(50, |runs| runs.parse().expect("a number"));
+    let leftovers = [
+        "(sleep 5; echo more) &",
+        "setsid sh -c 'sleep 5; echo more' &",
+        "(while :; do sleep 1 || echo failed; done) & (while :; do sleep 2 || echo failed; done) &",
+    ];
+    let skills = leftovers.map(|leftover| {
+        script(&format!(
+            "#!/bin/sh\n{leftover}\necho '{{\"a\":1}}'\nexit 0\n"
+        ))
+    });
+    for run in 0..runs {
+        let skill = &skills[run % skills.len()];
+        let execution = run_in(sandbox(), skill, &profile()).expect("an outcome");
+        assert_eq!(
+            execution.output,
+            Some(json!({"a": 1})),
+            "run {run}: {:?} {}",
+            execution.failure,
+            execution.logs
+        );
+        assert_eq!(execution.logs, "", "run {run}");
+        assert!(
+            execution.elapsed < Duration::from_secs(4),
+            "nothing is waited for"
+        );
+    }
 }
 
 /// The contract's names may hold anything that the package format lets in.
