@@ -8,9 +8,9 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use sre_core::{BlobDigest, OrderId, check_path};
 
-use crate::client::or_none;
+use crate::client::{Client, or_none};
+use crate::error::ClientError;
 use crate::request::order_path;
-use crate::{Client, ClientError};
 
 /// Slowest transfer that is waited for, in bytes per second, besides the time limit of an answer.
 const SLOWEST_BYTES_PER_SECOND: u64 = 64 << 10;

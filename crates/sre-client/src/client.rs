@@ -9,12 +9,9 @@ use sre_core::{BlobDigest, OrderId};
 use sre_http::{BodyError, http_client, read_body, with_causes};
 use sre_receipt::ENVELOPE_LIMIT_BYTES;
 
+use crate::address::Address;
 use crate::error::{ClientError, Problem};
-use crate::request::order_path;
-use crate::{Address, Request};
-
-/// Longest answer, in bytes: the longest blob. Every JSON answer of a service is shorter.
-pub const ANSWER_LIMIT_BYTES: usize = 256 << 20;
+use crate::request::{Request, order_path};
 
 /// A service at an address. Making one connects to nothing; clones share connections.
 #[derive(Debug, Clone)]

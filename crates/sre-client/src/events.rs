@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use sre_core::OrderId;
 
-use crate::Client;
+use crate::client::Client;
 use crate::error::ClientError;
 use crate::request::order_path;
 use crate::sse::{Frame, Parser};

@@ -19,11 +19,11 @@ mod sse;
 mod witness;
 
 pub use address::{Address, AddressError, is_url};
-pub use client::{ANSWER_LIMIT_BYTES, Client, Token, TokenError};
+pub use client::{Client, Token, TokenError};
 pub use error::{ClientError, Problem};
 pub use events::{Event, Events};
 pub use log::HttpLog;
 pub use receipt::{OrderReceipt, ShownReceipt};
-pub use request::Request;
+pub use request::{ANSWER_LIMIT_BYTES, Request};
 pub use sources::{SourceErrors, Sources};
 pub use witness::{Witness, WitnessAnswer};

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use sre_log::{LogSource, SourceError, TILE_LIMIT_BYTES};
 use sre_receipt::tlog::{NOTE_LIMIT_BYTES, TilePath};
 
-use crate::client::or_none;
-use crate::{Address, Client, Request};
+use crate::address::Address;
+use crate::client::{Client, or_none};
+use crate::request::Request;
 
 /// How long one answer may take in all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);

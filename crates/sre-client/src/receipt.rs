@@ -8,7 +8,9 @@ use sre_core::{OrderId, canonical_json};
 use sre_receipt::tlog::PROOF_LIMIT_BYTES;
 use sre_receipt::{ENVELOPE_LIMIT_BYTES, Envelope, Receipt};
 
-use crate::{Client, ClientError, Request};
+use crate::client::Client;
+use crate::error::ClientError;
+use crate::request::Request;
 
 /// How long the service is asked to wait for the proof, which follows the receipt.
 const PROOF_WAIT: Duration = Duration::from_secs(10);

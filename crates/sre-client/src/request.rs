@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::Value;
 use sre_core::OrderId;
 
-use crate::client::ANSWER_LIMIT_BYTES;
+/// Longest answer, in bytes: the longest blob. Every JSON answer of a service is shorter.
+pub const ANSWER_LIMIT_BYTES: usize = 256 << 20;
 
 /// One request of a service.
 #[derive(Debug, Clone)]

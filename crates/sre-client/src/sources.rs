@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use sre_core::BlobDigest;
 use sre_da::{LocalReader, Source, StoreError, StoreErrorKind};
 
-use crate::client::ANSWER_LIMIT_BYTES;
-use crate::{Client, ClientError};
+use crate::client::Client;
+use crate::error::ClientError;
+use crate::request::ANSWER_LIMIT_BYTES;
 
 /// A read-only store over a bundle and any number of places, asked in this order.
 #[derive(Default)]

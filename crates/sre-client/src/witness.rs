@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use sre_receipt::tlog::{Hash, NOTE_LIMIT_BYTES, Note};
 
-use crate::{Address, Client, ClientError};
+use crate::address::Address;
+use crate::client::Client;
+use crate::error::ClientError;
 
 /// How long one answer may take in all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);

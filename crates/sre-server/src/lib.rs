@@ -10,8 +10,8 @@
 //! answers. It keeps no state of its own that must survive. HTTP/1.1 without TLS: a
 //! reverse proxy in front of it speaks the rest.
 //!
-//! Every error is a problem document (RFC 9457) with a stable `code`; see [`Problem`]. `openapi`
-//! describes every route, and the routes are made from the same table.
+//! Every error is a problem document (RFC 9457) with a stable `code`; see [`Problem`]. The
+//! OpenAPI document describes every route, and the routes are made from the same table.
 
 mod app;
 mod archive;
@@ -33,7 +33,7 @@ mod tokens;
 pub use app::App;
 pub use listener::Server;
 pub use metrics::Metrics;
-pub use openapi::document as openapi_document;
 pub use options::ServerOptions;
 pub use problem::Problem;
+pub use routes::document as openapi_document;
 pub use tokens::{NewToken, TokenError, Tokens};

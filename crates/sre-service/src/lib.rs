@@ -21,6 +21,7 @@ mod rate;
 mod readiness;
 mod receipt_tasks;
 mod receipts;
+mod sandbox_test;
 mod service;
 mod shares;
 mod skills;

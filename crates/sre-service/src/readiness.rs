@@ -1,15 +1,8 @@
 //! Whether the service can do its work, found out by doing some of it.
 
-use std::time::{Duration, Instant};
-
 use serde::Serialize;
-use sre_orchestrator::SelfTest;
-use tokio::sync::Mutex;
 
 use crate::service::Service;
-
-/// How long the result of the sandbox test is kept, however often it is asked for.
-const SANDBOX_PERIOD: Duration = Duration::from_secs(5);
 
 /// One thing that must work.
 #[derive(Debug, Serialize)]
@@ -22,10 +15,6 @@ pub struct ReadinessCheck {
     /// is answered without a token.
     pub reason: Option<&'static str>,
 }
-
-/// The result of the last test, and when it was made.
-#[derive(Default)]
-pub(crate) struct SandboxTest(Mutex<Option<(Instant, Result<(), &'static str>)>>);
 
 impl Service {
     /// Whether the service can do its work, found out by doing some of it.
@@ -57,13 +46,18 @@ async fn checks(service: &Service) -> Vec<ReadinessCheck> {
         .probe()
         .await
         .map_err(|error| logged("log", &error, error.cause().as_str()));
+    let sandbox = service
+        .sandbox_test
+        .result(&service.acceptance)
+        .await
+        .map_err(|error| logged("sandbox", &error, "sandbox_failed"));
     vec![
         check("accepting", accepting),
         check("journal", journal),
         check("store", store),
         check("log", log),
         check("disk", has_space(service)),
-        check("sandbox", service.sandbox_test.result(service).await),
+        check("sandbox", sandbox),
     ]
 }
 
@@ -100,23 +94,4 @@ fn has_space(service: &Service) -> Result<(), &'static str> {
         &format_args!("{free} bytes are free, {needed} are wanted"),
         "space_low",
     ))
-}
-
-impl SandboxTest {
-    /// Runs a tiny skill, or returns the result of the last run. Concurrent callers wait for the same
-    /// run.
-    async fn result(&self, service: &Service) -> Result<(), &'static str> {
-        let mut last = self.0.lock().await;
-        if let Some((at, result)) = *last
-            && at.elapsed() < SANDBOX_PERIOD
-        {
-            return result;
-        }
-        let result = match service.acceptance.self_test().await {
-            Ok(SelfTest::Passed | SelfTest::Busy) => Ok(()),
-            Err(error) => Err(logged("sandbox", &error, "sandbox_failed")),
-        };
-        *last = Some((Instant::now(), result));
-        result
-    }
 }

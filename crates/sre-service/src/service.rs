@@ -14,7 +14,7 @@ use crate::audits::Audits;
 use crate::caller::Caller;
 use crate::error::ServiceError;
 use crate::rate::RateLimit;
-use crate::readiness::SandboxTest;
+use crate::sandbox_test::SandboxTest;
 use crate::shares::Shares;
 
 /// The service.

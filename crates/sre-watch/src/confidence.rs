@@ -3,7 +3,7 @@
 use sre_core::Verdict;
 use sre_journal::Coverage;
 
-use crate::State;
+use crate::state::State;
 
 /// What the sample says.
 #[derive(Debug, Clone)]
@@ -70,10 +70,7 @@ impl Confidence {
             ),
             None if disputed > 0 => String::from("none: results are disputed"),
             None if inconclusive > 0 => {
-                format!(
-                    "none: {} of the sampled orders could not be replayed",
-                    inconclusive
-                )
+                format!("none: {inconclusive} of the sampled orders could not be replayed")
             }
             None => String::from("none: no sampled order was replayed"),
         }

@@ -9,7 +9,7 @@ use sre_client::{Client, ClientError, Problem};
 use sre_core::{Digest, ErrorCode};
 use sre_orchestrator::CallbackMessage;
 
-use crate::WatchError;
+use crate::error::WatchError;
 use crate::folder::WatchFolder;
 use crate::options::{Challenges, WatchOptions};
 use crate::state::{OFFER_DAYS, OutboxItem, State};

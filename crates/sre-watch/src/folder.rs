@@ -17,7 +17,7 @@ use sre_core::Digest;
 use sre_durable::{private_folder, replace_file};
 use sre_receipt::tlog::KeyName;
 
-use crate::WatchError;
+use crate::error::WatchError;
 use crate::sampler::Sampler;
 use crate::state::{Followed, OutboxItem, State};
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::error::WatchError;
+use crate::options::WatchOptions;
 use crate::state::State;
-use crate::{WatchError, WatchOptions, Watcher};
+use crate::watcher::Watcher;
 
 /// Looks once, checks what is new and delivers it. Returns how far the watcher has come, and how
 /// many deliveries wait.

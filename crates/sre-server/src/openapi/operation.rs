@@ -36,7 +36,7 @@ pub(crate) fn text_answer(media_type: &str, description: &str) -> Value {
 }
 
 /// The response object of every problem.
-pub(super) fn problem_response() -> Value {
+pub(crate) fn problem_response() -> Value {
     let content = json!({ "application/problem+json": { "schema": reference("Problem") } });
     json!({ "description": "A problem document (RFC 9457); `code` is stable", "content": content })
 }

@@ -19,7 +19,7 @@ pub(super) fn time() -> Value {
 }
 
 /// Every schema by name.
-pub(super) fn schemas() -> Map<String, Value> {
+pub(crate) fn schemas() -> Map<String, Value> {
     let parts = [common_schemas(), order_schemas(), receipt_schemas()];
     parts
         .into_iter()

@@ -56,7 +56,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             method: "get",
             path: "/openapi.json",
             scopes: &[],
-            route: get(|| async { super::json(StatusCode::OK, &crate::openapi_document()) }),
+            route: get(|| async { super::json(StatusCode::OK, &super::document()) }),
             operation: operation(
                 "openapi",
                 "This document",

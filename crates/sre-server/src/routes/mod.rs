@@ -5,6 +5,7 @@ mod blobs;
 mod cancel;
 mod content;
 mod coverage;
+mod document;
 mod events;
 mod files;
 mod health;
@@ -33,6 +34,8 @@ use sre_core::ErrorCode;
 use sre_orchestrator::{Span, SpanKind, TraceParent, Tracing};
 use sre_service::Scope;
 use tracing::Instrument;
+
+pub use document::document;
 
 use crate::auth::{Gate, authenticate};
 use crate::{App, Problem};
