@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sre_commit::Commit;
-use sre_core::{BlobDigest, CommandResult, OrderId, OrderResult};
+use sre_core::{BlobDigest, CommandResult, OrderId, OrderResult, Tree};
 use sre_da::{Store, StoreError};
 use sre_sandbox::Executor;
 use sre_verify::Verify;
@@ -375,6 +375,7 @@ impl Orchestrator {
         let CommandResult {
             stdout,
             files,
+            files_changed,
             tree,
             home_tree,
             ..
@@ -387,6 +388,18 @@ impl Orchestrator {
         );
         let trees = [Some(*tree), *home_tree].into_iter().flatten();
         blobs.extend(trees.map(|tree| (tree.into(), 0)));
+        // What `files` does not list: home, and changes beyond its limit.
+        let unlisted = (*files_changed > files.len() as u64).then_some(*tree);
+        for tree in [unlisted, *home_tree].into_iter().flatten() {
+            match self.store.get(tree.into()).await {
+                Ok(bytes) => {
+                    let tree = Tree::parse(&bytes).unwrap_or_default();
+                    blobs.extend(tree.contents().map(|file| (file.sha256, file.size)));
+                }
+                // The order ends all the same: its result is right.
+                Err(error) => tracing::error!(%error, "the files of an order cannot be listed"),
+            }
+        }
         self.journal.record_upload(lease.submitter(), blobs).await
     }
 

@@ -290,14 +290,14 @@ async fn a_published_script_runs_through_the_service_with_its_files() {
     };
     let large = bytes(5 << 20);
     // Longer than the field that a tar has for it.
-    let deep = format!("data/{}/file.txt", "folder".repeat(20));
-    write("data/raw/1-large.bin", &large);
-    write("data/raw/2-small.txt", b"the end");
-    write("data/raw/3-empty.txt", b"");
+    let deep = format!("input/{}/file.txt", "folder".repeat(20));
+    write("input/raw/1-large.bin", &large);
+    write("input/raw/2-small.txt", b"the end");
+    write("input/raw/3-empty.txt", b"");
     write(&deep, b"unchanged");
     let executable = fs::Permissions::from_mode(0o755);
     fs::set_permissions(house.home.path(&deep), executable).expect("set");
-    let line = "submit published --order-id first --work data --wait --out results -- scripts/join.py raw out/joined.bin";
+    let line = "submit published --order-id first --work input --wait --out results -- scripts/join.py raw out/joined.bin";
     let ran = house.sre(&house.alice, line).exits(0);
     assert_eq!(ran.stdout, "joined 3\n");
     assert!(ran.stderr.contains("matched"), "{ran:?}");
@@ -324,7 +324,7 @@ async fn a_published_script_runs_through_the_service_with_its_files() {
     house
         .sre(&house.alice, "files first --all --out everything")
         .exits(0);
-    let deepest = house.home.path(&deep.replace("data/", "everything/"));
+    let deepest = house.home.path(&deep.replace("input/", "everything/"));
     assert_eq!(fs::read(&deepest).expect("a file"), b"unchanged");
     let mode = fs::metadata(&deepest).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o755, "executable");
@@ -369,7 +369,7 @@ async fn a_published_script_runs_through_the_service_with_its_files() {
     assert_eq!(tar["out/joined.bin"], (0o644, joined.clone()));
     assert_eq!(tar["out/latest"].1, b"joined.bin");
     assert_eq!(tar["raw/3-empty.txt"], (0o644, Vec::new()));
-    assert_eq!(tar[&deep["data/".len()..]], (0o755, b"unchanged".to_vec()));
+    assert_eq!(tar[&deep["input/".len()..]], (0o755, b"unchanged".to_vec()));
     assert_eq!(tar.len(), 6);
     let request = house
         .service
