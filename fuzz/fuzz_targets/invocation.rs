@@ -13,7 +13,12 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(again, invocation);
         assert_eq!(again.to_canonical(), bytes);
         if invocation.check().is_ok() {
-            assert!(invocation.args.iter().all(|argument| !argument.contains('\0')));
+            assert!(
+                invocation
+                    .args
+                    .iter()
+                    .all(|argument| !argument.contains('\0'))
+            );
             assert!(invocation.env.keys().all(|name| !is_refused_variable(name)));
         }
         for path in ["a", "a/b", "out/report.csv"] {

@@ -9,7 +9,9 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(tree.to_canonical(), data, "one tree has one spelling");
     for (path, entry) in tree.entries() {
         assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".." && part != "."));
-        let TreeEntry::Link(target) = entry else { continue };
+        let TreeEntry::Link(target) = entry else {
+            continue;
+        };
         // Followed step by step from the folder it lies in, it never goes above the root.
         let mut depth = path.matches('/').count();
         for part in target.split('/') {

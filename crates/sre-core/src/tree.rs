@@ -195,6 +195,7 @@ impl Tree {
     }
 
     /// All entries, sorted by path.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (&str, &TreeEntry)> {
         self.entries
             .iter()
