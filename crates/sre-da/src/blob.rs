@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sre_core::BlobDigest;
 
-use crate::StoreError;
+use crate::store_error::StoreError;
 
 /// Bytes and their address. Cheap to clone: the bytes are shared.
 ///

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::{Blob, Store, StoreError};
+use crate::blob::Blob;
+use crate::store::Store;
+use crate::store_error::StoreError;
 
 /// A place that blobs come from. Every source is a [`Store`] that takes none.
 #[async_trait]

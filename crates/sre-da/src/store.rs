@@ -5,8 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::stream::WholeWriter;
-use crate::{Blob, BlobReader, BlobWriter, StoreError, UriError, format_uri, parse_uri};
+use crate::blob::Blob;
+use crate::store_error::StoreError;
+use crate::stream::{BlobReader, BlobWriter, WholeWriter};
+use crate::uri::{UriError, format_uri, parse_uri};
 
 /// A store of bytes by digest.
 ///

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::{Store, StoreError};
+use crate::store::Store;
+use crate::store_error::StoreError;
 
 /// A store whose blobs can be listed and removed.
 ///

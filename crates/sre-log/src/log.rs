@@ -143,6 +143,15 @@ impl Log {
         })
     }
 
+    /// For a `path` without a log: fails if there was one that was lost, so that a new log would
+    /// hide the copy that was saved of it.
+    ///
+    /// # Errors
+    /// [`LogError::Open`], which names the copy.
+    pub fn refuse_beside_copy(path: &Path) -> Result<(), LogError> {
+        Ok(sre_sqlite::refuse_beside_copy(path)?)
+    }
+
     /// The database file, so that the owner of the process can watch over it.
     #[must_use]
     pub fn database(&self) -> DatabaseFile {

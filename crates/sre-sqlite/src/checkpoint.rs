@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::GroupCommitOptions;
 use crate::open::connect;
+use crate::options::GroupCommitOptions;
 
 /// Pages (4 KiB each) in the log before the thread begins.
 const BEGIN_PAGES: u32 = 1000;

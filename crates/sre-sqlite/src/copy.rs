@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 use tempfile::TempPath;
 
-use crate::OpenError;
+use crate::error::OpenError;
 use sre_durable::{Disk, OsDisk, folder_of};
 
 /// The end of the names of copies.

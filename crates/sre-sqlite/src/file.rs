@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::copy;
+use crate::error::OpenError;
 use crate::file_identity::FileIdentity;
 use crate::reader::Readers;
-use crate::{OpenError, copy};
 
 /// The file of a [`GroupCommit`](super::GroupCommit). Once that is closed, nothing can be saved of
 /// a file without a name.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::OpenError;
+use crate::error::OpenError;
 
 /// The paths of a database and its write-ahead log, and which files they named when it was opened.
 #[derive(Debug, Clone)]

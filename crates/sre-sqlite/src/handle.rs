@@ -9,12 +9,16 @@ use rusqlite::Transaction;
 use tokio::sync::mpsc;
 
 use crate::checkpoint::Checkpoints;
+use crate::copy;
+use crate::error::{OpenError, WriteError};
+use crate::file::DatabaseFile;
 use crate::file_identity::FileIdentity;
 use crate::job::{Job, Write};
 use crate::open::open_writer;
+use crate::options::GroupCommitOptions;
+use crate::reader::Reader;
 use crate::reader::Readers;
 use crate::writer::{Counters, Writer};
-use crate::{DatabaseFile, GroupCommitOptions, OpenError, Reader, WriteError, copy};
 
 /// A SQLite file with one writer thread and a pool of readers; see the
 /// [module](crate).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
-use crate::WriteError;
+use crate::error::WriteError;
 
 /// Why a job itself did not succeed.
 pub(super) enum JobFailure {

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{GroupCommitOptions, OpenError};
+use crate::error::OpenError;
+use crate::options::GroupCommitOptions;
 use sre_durable::{Disk, OsDisk, folder_of};
 
 /// What is kept of the write-ahead log's file after it has once grown beyond that.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+use crate::error::OpenError;
 use crate::file_identity::FileIdentity;
 use crate::open::open_reader;
-use crate::{GroupCommitOptions, OpenError};
+use crate::options::GroupCommitOptions;
 
 /// Idle read connections to one file. Never waits: when none is idle, another is opened, and closed
 /// again when it comes back to a full pool.

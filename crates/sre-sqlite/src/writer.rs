@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
-use crate::WriteError;
 use crate::batch_window::BatchWindow;
 use crate::checkpoint::Checkpoints;
+use crate::error::WriteError;
 use crate::file_identity::FileIdentity;
 use crate::job::{Job, JobFailure};
 

@@ -68,7 +68,6 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "sre-runtimes",
             "sre-sandbox",
             "sre-skill",
-            "sre-sqlite",
             "sre-verify",
         ],
     ),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sre_sqlite::{OpenError, ReadError, WriteError};
 
-use crate::StoreError;
+use crate::store_error::StoreError;
 
 impl From<OpenError> for StoreError {
     fn from(error: OpenError) -> Self {

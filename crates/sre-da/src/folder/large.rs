@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use sre_core::{BlobDigest, Hasher};
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::blob::Blob;
+use crate::store_error::StoreError;
 use crate::sweep::Removed;
-use crate::{Blob, StoreError};
 use sre_durable::{Disk, create_folder};
 use sre_sqlite::OpenError;
 

@@ -9,7 +9,7 @@ use sre_core::BlobDigest;
 use super::LocalStoreOptions;
 use super::large::{path_in, read};
 use super::small::{APPLICATION_ID, GET};
-use crate::StoreError;
+use crate::store_error::StoreError;
 use sre_sqlite::{OpenError, ReadError};
 
 /// Reads the blobs in the folder of a [`LocalStore`](super::LocalStore) and changes nothing there.

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 use sre_core::{BlobDigest, Digest};
 
+use crate::blob::Blob;
+use crate::store_error::StoreError;
 use crate::sweep::Removed;
-use crate::{Blob, StoreError};
 use sre_sqlite::{
     DatabaseFile, GroupCommit, GroupCommitOptions, GroupCommitStats, OpenError, ReadError,
 };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sre_core::BlobDigest;
 
 use super::store::{LocalStore, blocking};
-use crate::StoreError;
+use crate::store_error::StoreError;
 use crate::sweep::{BlobPage, BlobSweep, Removed};
 
 /// Folders of large blobs.

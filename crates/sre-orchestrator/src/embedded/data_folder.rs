@@ -7,9 +7,8 @@ use etcetera::BaseStrategy;
 use sre_da::{LocalStore, LocalStoreOptions, Store};
 use sre_durable::private_folder;
 use sre_journal::{Journal, SqliteJournal};
-use sre_log::{Log, LogError, Notary};
+use sre_log::{Log, Notary};
 use sre_receipt::{Host, KeyFolder};
-use sre_sqlite::refuse_beside_copy;
 
 use crate::{CallbackKeys, EmbeddedError, Registrar, RegistrarError};
 
@@ -124,9 +123,7 @@ impl DataFolder {
     /// # Errors
     /// [`EmbeddedError::Registrar`]; also for a log that was saved from under a process.
     pub(crate) fn refuse_lost_log(&self, origin: String, seen: u64) -> Result<(), EmbeddedError> {
-        refuse_beside_copy(&self.log())
-            .map_err(LogError::from)
-            .map_err(RegistrarError::from)?;
+        Log::refuse_beside_copy(&self.log()).map_err(RegistrarError::from)?;
         if seen > 0 {
             return Err(RegistrarError::LogBehind {
                 origin,
