@@ -26,36 +26,38 @@ npm ci --silent --ignore-scripts --no-audit --no-fund
 python3 -m venv python
 python/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 mv vendor/rquickjs-sys/quickjs quickjs
-patch --quiet --fuzz=0 -p1 -d quickjs <"$here/src/quickjs-stack.patch"
+mv vendor/libz-sys/src/zlib zlib
+for change in quickjs-stack quickjs-errors; do
+    patch --quiet --fuzz=0 -p1 -d quickjs <"$here/src/$change.patch"
+done
 cp -R "$here/src" "$here/lib" .
 
-# The runtime's own JavaScript, as C.
-{
-    echo 'struct embedded { const char *name; const char *text; unsigned long length; };'
-    for file in lib/*.mjs; do
-        name=$(basename "$file" .mjs | tr - _)
-        printf 'static const char text_%s[] = {\n#embed "%s"\n, 0};\n' "$name" "$file"
-    done
-    echo 'const struct embedded embedded[] = {'
-    for file in lib/*.mjs; do
-        name=$(basename "$file" .mjs | tr - _)
-        printf '    { "%s", text_%s, sizeof text_%s - 1 },\n' "$(basename "$file")" "$name" "$name"
-    done
-    echo '    { 0 },'
-    echo '};'
-} >embedded.c
+# The runtime's own JavaScript and the packages it uses, as one module, as C. What a package takes from Node it gets from lib/npm.
+node_modules/@esbuild/linux-x64/bin/esbuild lib/main.mjs --bundle --format=esm --platform=neutral --main-fields=module,main --target=es2024 \
+    --keep-names --define:global=globalThis --external:runtime:host --external:runtime:compile --log-level=warning --outfile=main.mjs --metafile=bundle.json \
+    --alias:events=./lib/npm/events.cjs --alias:buffer=./lib/npm/buffer.cjs --alias:process=./lib/npm/process.cjs \
+    --alias:abort-controller=./lib/npm/abort-controller.cjs --alias:string_decoder=./lib/npm/string-decoder.cjs
+cat >embedded.c <<'END'
+struct embedded { const char *name; char *text; unsigned long length; };
+static char text_main[] = {
+#embed "main.mjs"
+, 0};
+const struct embedded embedded[] = { { "main.mjs", text_main, sizeof text_main - 1 }, { 0 } };
+END
 
 # No exports but those that the sources name; no debug information, so no paths.
 compile() {
     python/bin/python -m ziglang cc --target=wasm32-wasi -mcpu=lime1 -mexec-model=reactor -O2 -std=gnu23 -DNDEBUG -D_GNU_SOURCE \
-        -DSTACK_RESERVE_BYTES="$stack_reserve_bytes" -Isrc -isystem quickjs "$@"
+        -DSTACK_RESERVE_BYTES="$stack_reserve_bytes" -Isrc -isystem quickjs -isystem zlib "$@"
 }
-for file in src/engine.c quickjs/libregexp.c quickjs/libunicode.c quickjs/dtoa.c; do
+for file in src/engine.c quickjs/libregexp.c quickjs/libunicode.c quickjs/dtoa.c zlib/adler32.c zlib/crc32.c zlib/deflate.c zlib/inffast.c \
+    zlib/inflate.c zlib/inftrees.c zlib/trees.c zlib/zutil.c; do
     compile -w -c "$file" -o "$(basename "$file" .c).o"
 done
-for file in src/files.c src/host.c src/main.c src/modules.c embedded.c; do
+for file in src/codecs.c src/files.c src/host.c src/main.c src/modules.c embedded.c; do
     compile -Wall -Wextra -Werror -Wno-c23-extensions -c "$file" -o "$(basename "$file" .c).o"
 done
+python/bin/python -m ziglang build-obj src/hash.zig -target wasm32-wasi -mcpu lime1 -O ReleaseSmall -fstrip -femit-bin=hash.o
 compile -s -Wl,-z,stack-size="$stack_bytes" ./*.o -o runtime.wasm
 
 # The snapshot.

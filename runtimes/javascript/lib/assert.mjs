@@ -28,19 +28,22 @@ export function isDeepEqual(one, other, strict = true, seen = new Map()) {
 }
 
 class AssertionError extends Error {
-  constructor({ message, actual, expected, operator }) {
+  constructor({ message, actual, expected, operator, generatedMessage = false }) {
     super(message);
-    Object.assign(this, { name: 'AssertionError', code: 'ERR_ASSERTION', actual, expected, operator });
+    Object.defineProperty(this, 'name', { value: 'AssertionError', enumerable: false, configurable: true, writable: true });
+    Object.assign(this, { generatedMessage, code: 'ERR_ASSERTION', actual, expected, operator });
   }
 }
 
 function fail(message, actual, expected, operator, text) {
   if (message instanceof Error) throw message;
-  throw new AssertionError({ message: message ?? text, actual, expected, operator });
+  throw new AssertionError({ message: message ?? text, actual, expected, operator, generatedMessage: message === undefined && operator !== 'fail' });
 }
 
+const bothValues = (words) => (actual, expected) => `${words}:\n\n${inspect(actual)}\n\nshould equal\n\n${inspect(expected)}`;
 const comparison = (operator, holds, words) => (actual, expected, message) => {
-  if (!holds(actual, expected)) fail(message, actual, expected, operator, `${words}:\n${inspect(actual)}\n${inspect(expected)}`);
+  const text = typeof words === 'string' ? bothValues(words) : words;
+  if (!holds(actual, expected)) fail(message, actual, expected, operator, text(actual, expected));
 };
 
 function matches(error, expected) {
@@ -63,6 +66,28 @@ function throws(callback, expected, message) {
   fail(message, undefined, expected, 'throws', 'Missing expected exception.');
 }
 
+function doesNotThrow(callback, message) {
+  try {
+    callback();
+  } catch (error) {
+    fail(typeof message === 'string' ? message : undefined, error, undefined, 'doesNotThrow', `Got unwanted exception.\nActual message: "${error?.message}"`);
+  }
+}
+
+async function doesNotReject(promise, message) {
+  try {
+    await (typeof promise === 'function' ? promise() : promise);
+  } catch (error) {
+    fail(typeof message === 'string' ? message : undefined, error, undefined, 'doesNotReject', `Got unwanted rejection.\nActual message: "${error?.message}"`);
+  }
+}
+
+// Whether everything in `expected` is in `actual`.
+function isPartlyEqual(actual, expected) {
+  if (expected === null || typeof expected !== 'object' || actual === null || typeof actual !== 'object') return isDeepEqual(actual, expected);
+  return Object.keys(expected).every((key) => Object.hasOwn(actual, key) && isPartlyEqual(actual[key], expected[key]));
+}
+
 async function rejects(promise, expected, message) {
   try {
     await (typeof promise === 'function' ? promise() : promise);
@@ -74,22 +99,31 @@ async function rejects(promise, expected, message) {
 }
 
 export function assert(value, message) {
-  if (!value) fail(message, value, true, '==', `The expression evaluated to a falsy value: ${inspect(value)}`);
+  if (!value) fail(message, value, true, '==', `The expression evaluated to a falsy value:\n\n  ${inspect(value)}\n`);
 }
 
 Object.assign(assert, {
   AssertionError,
   ok: (value, message) => assert(value, message),
   fail: (message = 'Failed') => fail(message, undefined, undefined, 'fail'),
-  equal: comparison('==', (one, other) => one == other || (Number.isNaN(one) && Number.isNaN(other)), 'Expected values to be equal'),
-  notEqual: comparison('!=', (one, other) => one != other, 'Expected values to differ'),
-  strictEqual: comparison('strictEqual', Object.is, 'Expected values to be strictly equal'),
-  notStrictEqual: comparison('notStrictEqual', (one, other) => !Object.is(one, other), 'Expected values to differ strictly'),
+  equal: comparison('==', (one, other) => one == other || (Number.isNaN(one) && Number.isNaN(other)), (one, other) => `${inspect(one)} == ${inspect(other)}`),
+  notEqual: comparison('!=', (one, other) => one != other, (one, other) => `${inspect(one)} != ${inspect(other)}`),
+  strictEqual: comparison('strictEqual', Object.is, (one, other) => `Expected values to be strictly equal:\n\n${inspect(one)} !== ${inspect(other)}\n`),
+  notStrictEqual: comparison('notStrictEqual', (one, other) => !Object.is(one, other), (one) => `Expected "actual" to be strictly unequal to: ${inspect(one)}`),
   deepEqual: comparison('deepEqual', (one, other) => isDeepEqual(one, other, false), 'Expected values to be loosely deep-equal'),
   deepStrictEqual: comparison('deepStrictEqual', (one, other) => isDeepEqual(one, other), 'Expected values to be strictly deep-equal'),
   notDeepStrictEqual: comparison('notDeepStrictEqual', (one, other) => !isDeepEqual(one, other), 'Expected values to differ'),
-  match: comparison('match', (text, pattern) => pattern.test(text), 'The input did not match the expression'),
+  notDeepEqual: comparison('notDeepEqual', (one, other) => !isDeepEqual(one, other, false), 'Expected values to differ'),
+  partialDeepStrictEqual: comparison('partialDeepStrictEqual', isPartlyEqual, 'Expected values to be partially and strictly deep-equal'),
+  doesNotMatch: comparison('doesNotMatch', (text, pattern) => !pattern.test(text), (text, pattern) => `The input was expected to not match the regular expression ${pattern}. Input:\n\n${inspect(text)}\n`),
+  ifError: (value) => { if (value !== null && value !== undefined) throw value instanceof Error ? value : new AssertionError({ message: `ifError got unwanted exception: ${inspect(value)}`, actual: value, operator: 'ifError' }); },
+  match: comparison('match', (text, pattern) => pattern.test(text), (text, pattern) => `The input did not match the regular expression ${pattern}. Input:\n\n${inspect(text)}\n`),
   throws,
+  doesNotThrow,
   rejects,
+  doesNotReject,
 });
-assert.strict = assert;
+assert.strict = Object.assign((value, message) => assert(value, message), assert, {
+  equal: assert.strictEqual, notEqual: assert.notStrictEqual, deepEqual: assert.deepStrictEqual, notDeepEqual: assert.notDeepStrictEqual,
+});
+assert.strict.strict = assert.strict;

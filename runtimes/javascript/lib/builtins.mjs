@@ -1,79 +1,59 @@
 // The modules a script can import by name, and why it cannot import others that Node has.
 
-import { assert, isDeepEqual } from './assert.mjs';
-import { Buffer } from './buffer.mjs';
+import { absent } from './absent.mjs';
+import { assert } from './assert.mjs';
+import { AsyncLocalStorage, AsyncResource } from './async.mjs';
+import { buffer } from './buffer.mjs';
 import { console } from './console.mjs';
 import { crypto } from './crypto.mjs';
-import { TextDecoder, TextEncoder } from './encoding.mjs';
 import { EventEmitter } from './events.mjs';
 import { constants as fsConstants, fs, promises as fsPromises } from './fs.mjs';
-import { format, inspect } from './inspect.mjs';
+import './fs-streams.mjs';
+import { os } from './os.mjs';
 import { path } from './path.mjs';
 import { performance } from './performance.mjs';
 import { process } from './process.mjs';
-import { consumers, readline } from './streams.mjs';
+import { querystring } from './querystring.mjs';
+import { promises as readlinePromises, readline } from './readline.mjs';
+import { consumers, stream, StringDecoder } from './streams.mjs';
 import * as timers from './timers.mjs';
-import { URL, URLSearchParams, fileURLToPath, pathToFileURL } from './url.mjs';
-
-function promisify(call) {
-  return (...values) => new Promise((resolve, reject) => {
-    call(...values, (error, value) => (error ? reject(error) : resolve(value)));
-  });
-}
-
-function inherits(Child, Parent) {
-  Object.defineProperty(Child, 'super_', { value: Parent, writable: true, configurable: true });
-  Object.setPrototypeOf(Child.prototype, Parent.prototype);
-}
-
-const util = {
-  inspect, format, promisify, inherits, TextDecoder, TextEncoder,
-  deprecate: (call) => call,
-  isDeepStrictEqual: (one, other) => isDeepEqual(one, other),
-  types: {
-    isDate: (value) => value instanceof Date,
-    isMap: (value) => value instanceof Map,
-    isPromise: (value) => value instanceof Promise,
-    isRegExp: (value) => value instanceof RegExp,
-    isSet: (value) => value instanceof Set,
-    isTypedArray: (value) => ArrayBuffer.isView(value) && !(value instanceof DataView),
-    isUint8Array: (value) => value instanceof Uint8Array,
-  },
-};
-
-const os = {
-  EOL: '\n', arch: () => 'wasm32', cpus: () => [], endianness: () => 'LE', homedir: () => '/tmp', hostname: () => 'localhost',
-  platform: () => 'linux', release: () => '0', tmpdir: () => '/tmp', type: () => 'Linux', availableParallelism: () => 1,
-};
+import { url } from './url.mjs';
+import { types, util } from './util.mjs';
+import { vm } from './vm.mjs';
+import { zlib } from './zlib.mjs';
 
 const { turn: _, promises: timersPromises, ...timerFunctions } = timers;
 
 // By name without `node:`. `module` is added by modules.mjs.
 export const builtins = new Map(Object.entries({
-  assert, 'assert/strict': assert,
-  buffer: { Buffer, atob, btoa },
+  assert, 'assert/strict': assert.strict,
+  async_hooks: { AsyncLocalStorage, AsyncResource, executionAsyncId: () => 1, triggerAsyncId: () => 0, createHook: () => ({ enable() { return this; }, disable() { return this; } }) },
+  buffer,
   console,
+  constants: { ...os.constants.errno, ...os.constants.signals, ...fsConstants },
   crypto,
+  diagnostics_channel: { channel: (name) => ({ name, hasSubscribers: false, publish() { }, subscribe() { }, unsubscribe() { return false; } }), hasSubscribers: () => false, subscribe: () => undefined, unsubscribe: () => false },
   events: EventEmitter,
-  fs, 'fs/promises': { ...fsPromises, constants: fsConstants },
+  fs, 'fs/promises': fsPromises,
   os,
-  path, 'path/posix': path,
-  perf_hooks: { performance },
+  path, 'path/posix': path, 'path/win32': path,
+  perf_hooks: { performance, PerformanceObserver: class PerformanceObserver { observe() { } disconnect() { } }, constants: {} },
   process,
-  readline,
-  'stream/consumers': consumers,
-  timers: timerFunctions, 'timers/promises': timersPromises,
-  url: { URL, URLSearchParams, fileURLToPath, pathToFileURL },
-  util,
+  querystring,
+  readline, 'readline/promises': readlinePromises,
+  stream, 'stream/promises': stream.promises, 'stream/consumers': consumers,
+  string_decoder: { StringDecoder },
+  sys: util,
+  timers: { ...timerFunctions, promises: timersPromises }, 'timers/promises': timersPromises,
+  tty: { isatty: () => false, ReadStream: process.stdin.constructor, WriteStream: process.stdout.constructor },
+  url,
+  util, 'util/types': types,
+  v8: { serialize: (value) => globalThis.Buffer.from(JSON.stringify(value)), deserialize: (bytes) => JSON.parse(bytes.toString()), getHeapStatistics: () => ({ total_heap_size: 0, used_heap_size: 0, heap_size_limit: 0 }), setFlagsFromString: () => undefined },
+  vm,
+  zlib,
+  ...absent,
 }));
 
-const NETWORK = 'a skill has no network';
-const PROCESSES = 'a skill is one process with one thread';
 const NATIVE = 'the native backend has it';
 
-export const refused = new Map([
-  ...['dgram', 'dns', 'dns/promises', 'http', 'http2', 'https', 'net', 'tls'].map((name) => [name, NETWORK]),
-  ...['child_process', 'cluster', 'worker_threads'].map((name) => [name, PROCESSES]),
-  ...['async_hooks', 'diagnostics_channel', 'inspector', 'querystring', 'repl', 'sqlite', 'stream', 'stream/promises', 'string_decoder',
-    'test', 'tty', 'v8', 'vm', 'wasi', 'zlib'].map((name) => [name, NATIVE]),
-]);
+export const refused = new Map(['domain', 'inspector', 'inspector/promises', 'punycode', 'repl', 'sea', 'sqlite', 'stream/web', 'test', 'test/reporters', 'trace_events', 'wasi'].map((name) => [name, NATIVE]));

@@ -1,14 +1,18 @@
-// TextEncoder, TextDecoder (UTF-8, UTF-16LE, Latin-1) and the byte encodings that Buffer offers.
+// TextEncoder, TextDecoder and the byte encodings that Buffer offers.
+//
+// UTF-8 is the engine's; every other encoding of the WHATWG Encoding Standard is @exodus/bytes', which has the standard's index
+// tables.
 
+import { TextDecoder as LegacyDecoder, normalizeEncoding } from '@exodus/bytes/encoding.js';
 import { decode as decodeUtf8, encode as encodeUtf8 } from 'runtime:host';
 
-import { coded } from './errors.mjs';
+import { argumentError, coded } from './errors.mjs';
 
 export function bytesOf(source) {
   if (source instanceof Uint8Array) return source;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) return new Uint8Array(source);
-  throw coded('ERR_INVALID_ARG_TYPE', 'expected an ArrayBuffer or a view of one', TypeError);
+  throw argumentError('input', 'an instance of ArrayBuffer or ArrayBufferView', source);
 }
 
 // Text as UTF-8; lone surrogates become U+FFFD.
@@ -19,17 +23,18 @@ export class TextEncoder {
 
   encode(text = '') { return utf8Bytes(String(text)); }
 
-  encodeInto(text, target) {
-    let read = 0;
-    let written = 0;
-    for (const character of String(text)) {
-      const bytes = utf8Bytes(character);
-      if (written + bytes.length > target.length) break;
-      target.set(bytes, written);
-      written += bytes.length;
-      read += character.length;
+  encodeInto(source, target) {
+    if (!(target instanceof Uint8Array)) throw argumentError('dest', 'an instance of Uint8Array', target);
+    const text = String(source);
+    const whole = utf8Bytes(text);
+    if (whole.length <= target.length) {
+      target.set(whole);
+      return { read: text.length, written: whole.length };
     }
-    return { read, written };
+    let end = target.length;
+    while (end > 0 && (whole[end] & 0xc0) === 0x80) end -= 1;
+    target.set(whole.subarray(0, end));
+    return { read: decodeUtf8(whole.subarray(0, end)).length, written: end };
   }
 
   get [Symbol.toStringTag]() { return 'TextEncoder'; }
@@ -49,60 +54,46 @@ export function utf16Text(bytes) {
   return text;
 }
 
-// How many bytes at the end begin a UTF-8 character that more bytes could complete.
-function unfinished(bytes) {
-  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
-    const byte = bytes[bytes.length - back];
-    if ((byte & 0xc0) === 0x80) continue;
-    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return needed > back ? back : 0;
-  }
-  return 0;
-}
-
-function isUtf8(bytes, text) {
-  if (!text.includes('\ufffd')) return true;
-  const again = encodeUtf8(text);
-  return again.length === bytes.length && again.every((byte, at) => byte === bytes[at]);
-}
-
-const labels = new Map([
-  ['utf-8', 'utf-8'], ['utf8', 'utf-8'], ['unicode-1-1-utf-8', 'utf-8'], ['utf-16le', 'utf-16le'], ['utf-16', 'utf-16le'],
-  ['latin1', 'windows-1252'], ['ascii', 'windows-1252'], ['iso-8859-1', 'windows-1252'], ['windows-1252', 'windows-1252'],
-]);
-
 export class TextDecoder {
   #encoding;
-  #pending = new Uint8Array(0);
-  #started = false;
+  #fatal;
+  #ignoreBom;
+  // The package's decoder, made at the first text that the engine cannot decode alone: a part of one, or one that must be checked.
+  #decoder;
 
-  constructor(label = 'utf-8', { fatal = false, ignoreBOM = false } = {}) {
-    this.#encoding = labels.get(String(label).trim().toLowerCase());
-    if (!this.#encoding) throw coded('ERR_ENCODING_NOT_SUPPORTED', `The "${label}" encoding is not supported`, RangeError);
-    Object.defineProperties(this, { fatal: { value: fatal }, ignoreBOM: { value: ignoreBOM } });
+  constructor(label = 'utf-8', options = {}) {
+    const encoding = normalizeEncoding(String(label));
+    if (!encoding || encoding === 'replacement') {
+      throw coded('ERR_ENCODING_NOT_SUPPORTED', `The "${label}" encoding is not supported`, RangeError);
+    }
+    if (options !== null && options !== undefined && typeof options !== 'object') throw argumentError('options', 'of type object', options);
+    this.#encoding = encoding;
+    this.#fatal = Boolean(options?.fatal);
+    this.#ignoreBom = Boolean(options?.ignoreBOM);
   }
 
   get encoding() { return this.#encoding; }
+  get fatal() { return this.#fatal; }
+  get ignoreBOM() { return this.#ignoreBom; }
 
-  decode(source = new Uint8Array(0), { stream = false } = {}) {
-    let bytes = bytesOf(source);
-    if (this.#encoding === 'windows-1252') return latin1Text(bytes);
-    if (this.#pending.length > 0) {
-      const joined = new Uint8Array(this.#pending.length + bytes.length);
-      joined.set(this.#pending);
-      joined.set(bytes, this.#pending.length);
-      bytes = joined;
+  decode(source = new Uint8Array(0), options = {}) {
+    const bytes = bytesOf(source);
+    const stream = Boolean(options?.stream);
+    if (this.#encoding === 'utf-8' && !this.#fatal && !stream && !this.#decoder) {
+      const hasBom = !this.#ignoreBom && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+      return decodeUtf8(hasBom ? bytes.subarray(3) : bytes);
     }
-    const keep = !stream ? 0 : this.#encoding === 'utf-8' ? unfinished(bytes) : bytes.length % 2;
-    this.#pending = bytes.slice(bytes.length - keep);
-    bytes = bytes.subarray(0, bytes.length - keep);
-    let text = this.#encoding === 'utf-8' ? decodeUtf8(bytes) : utf16Text(bytes);
-    if (this.fatal && this.#encoding === 'utf-8' && !isUtf8(bytes, text)) {
-      throw coded('ERR_ENCODING_INVALID_ENCODED_DATA', 'The encoded data was not valid for encoding utf-8', TypeError);
+    if (this.#encoding === 'utf-8' && !stream && !this.#decoder) {
+      const text = decodeUtf8(bytes);
+      if (!text.includes('\ufffd')) return !this.#ignoreBom && text.startsWith('\ufeff') ? text.slice(1) : text;
     }
-    if (!this.#started && !this.ignoreBOM && text.startsWith('\ufeff')) text = text.slice(1);
-    this.#started = stream && (this.#started || text !== '');
-    return text;
+    this.#decoder ??= new LegacyDecoder(this.#encoding, { fatal: this.#fatal, ignoreBOM: this.#ignoreBom });
+    try {
+      return this.#decoder.decode(bytes, { stream });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw coded('ERR_ENCODING_INVALID_ENCODED_DATA', `The encoded data was not valid for encoding ${this.#encoding}`, TypeError);
+    }
   }
 
   get [Symbol.toStringTag]() { return 'TextDecoder'; }

@@ -3,31 +3,40 @@
 // main.c calls `start`, then `turn` whenever no job is left, `rejection` when a promise is rejected or handled after
 // all, and `failed` with an exception that nobody caught.
 
-import { importModule } from 'runtime:compile';
 import { arguments_, exit as exitHost, write } from 'runtime:host';
 
-import { Buffer } from './buffer.mjs';
+import { absent, fetch } from './absent.mjs';
+import { Blob, Buffer, File } from './buffer.mjs';
 import { builtins } from './builtins.mjs';
 import { structuredClone } from './clone.mjs';
 import { console } from './console.mjs';
 import { webcrypto } from './crypto.mjs';
 import { TextDecoder, TextEncoder } from './encoding.mjs';
-import { errorText, inspect } from './inspect.mjs';
+import { AbortController, AbortSignal, CustomEvent, Event, EventTarget, useTimers } from './events.mjs';
+import { useTasks } from './fs.mjs';
+import { inspect } from './inspect.mjs';
+import './locale.mjs';
+import { isMainCommonJs, runMain } from './modules.mjs';
 import { beginClock, performance } from './performance.mjs';
 import { process } from './process.mjs';
+import { runTicks } from './ticks.mjs';
 import * as timers from './timers.mjs';
 import { URL, URLSearchParams } from './url.mjs';
 
-export { describe, load, resolve } from './modules.mjs';
+export { describe, load, prepare, resolve } from './modules.mjs';
 
 const { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate } = timers;
+useTimers(setTimeout);
+useTasks(setImmediate);
+
 const globals = {
-  Buffer, TextDecoder, TextEncoder, URL, URLSearchParams, console, crypto: webcrypto, global: globalThis, performance, process,
-  structuredClone, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate,
+  AbortController, AbortSignal, Blob, Buffer, CustomEvent, Event, EventTarget, File, TextDecoder, TextEncoder, URL, URLSearchParams, console, crypto: webcrypto,
+  fetch, global: globalThis, performance, process, structuredClone, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate,
 };
 for (const [name, value] of Object.entries(globals)) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
+delete globalThis.navigator;
 
 const UNSETTLED_AWAIT = 13;
 
@@ -35,9 +44,8 @@ let settled = false;
 
 export function start() {
   beginClock();
-  const [script, ...rest] = arguments_();
-  process.begin(script, rest);
-  importModule(script).then(() => { settled = true; }, failed);
+  runMain(process.begin(arguments_())).then(() => { settled = true; }, failed);
+  if (isMainCommonJs()) runTicks();
 }
 
 // Rejected promises that nobody handles yet, with their reasons.
@@ -56,12 +64,23 @@ function reportUnhandled() {
   else failed(reason);
 }
 
+// Called whenever no promise is left that could go on.
 export function turn() {
+  if (runTicks()) return;
   if (unhandled.size > 0) reportUnhandled();
-  else if (!timers.turn()) leave();
+  else if (timers.turn()) runTicks();
+  else leave();
 }
 
+let told = false;
+
 function leave() {
+  // Who listens may have more to do.
+  if (!told && process.listenerCount('beforeExit') > 0) {
+    told = true;
+    process.emit('beforeExit', process.exitCode ?? 0);
+    return;
+  }
   if (!settled && process.exitCode === undefined) {
     write(2, 'Warning: a top-level await never settled: nothing is left that could\n');
     exitHost(UNSETTLED_AWAIT);
@@ -75,28 +94,22 @@ export function failed(error) {
     settled = true;
     return;
   }
-  write(2, `Uncaught ${describeError(error)}\n`.toWellFormed());
+  write(2, `Uncaught ${inspect(error)}\n`.toWellFormed());
   const hint = hintFor(error);
   if (hint) write(2, `note: ${hint}\n`);
   process.exitCode = 1;
   process.exit(1);
 }
 
-function describeError(error) {
-  if (!(error instanceof Error)) return inspect(error);
-  const cause = error.cause === undefined ? '' : `\n  cause: ${error.cause instanceof Error ? errorText(error.cause) : inspect(error.cause)}`;
-  return errorText(error) + cause;
-}
-
 // One line for those who miss something that a process under Node would have.
 function hintFor(error) {
   const missing = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND', 'ERR_UNKNOWN_BUILTIN_MODULE'];
   if (missing.includes(error?.code)) {
-    return `this runtime has ${[...builtins.keys()].join(', ')}; a pure-JavaScript package can be vendored as vendor/<name>, `
+    return `this runtime has ${[...builtins.keys()].filter((name) => !(name in absent)).join(', ')}; a pure-JavaScript package can be vendored as vendor/<name>, `
       + 'and a skill that needs more can run on the native backend';
   }
   const name = error instanceof ReferenceError && /^'?(\w+)'? is not defined/.exec(error.message)?.[1];
-  if (['fetch', 'WebSocket', 'XMLHttpRequest', 'EventSource'].includes(name)) return 'a skill has no network';
+  if (['WebSocket', 'XMLHttpRequest', 'EventSource'].includes(name)) return 'a skill has no network';
   if (['Worker', 'SharedWorker'].includes(name)) return 'a skill is one process with one thread';
   if (['Intl', 'WebAssembly'].includes(name)) return `${name} is not part of this runtime; the native backend has it`;
   if (['require', 'module', 'exports', '__dirname', '__filename'].includes(name)) {

@@ -1,183 +1,116 @@
-// Where a module comes from: built in, a file of the package, or a vendored package; ES module, CommonJS or JSON.
+// What a module is: built in, a file of the skill, or a package; ES module, CommonJS, JSON or TypeScript. resolve.mjs finds the
+// file.
 //
-// A module's name is its path without the leading slash. Node's rules are followed as far as a package without
-// `node_modules` needs them: `vendor/<name>` in the package root stands for it. What is `.js` and has no `type` in a
-// package.json is CommonJS if it compiles as such and an ES module otherwise.
+// What is `.js` or `.ts` and has no `type` in a package.json is CommonJS if it compiles as such and an ES module otherwise.
 
-import { compileScript } from 'runtime:compile';
-import { decode, open, close, read, stat } from 'runtime:host';
+import { compileScript, importModule, requireModule } from 'runtime:compile';
 
 import { builtins, refused } from './builtins.mjs';
-import { coded } from './errors.mjs';
+import { argumentError, coded } from './errors.mjs';
 import { path } from './path.mjs';
+import { process } from './process.mjs';
+import { BUILTIN, configure, isFile, isTypeScript, manifestOf, packageFolders, readText, resolveImport, resolveRequire, scopeOf } from './resolve.mjs';
+import { stripTypes } from './typescript.mjs';
 import { fileHref, fileURLToPath } from './url.mjs';
 
 const { dirname, extname, join, resolve: absolute } = path;
-const BUILTIN = 'node:';
-const EXTENSIONS = ['.js', '.mjs', '.cjs', '.json'];
-const REQUIRE_EXTENSIONS = ['.js', '.json', '.cjs'];
+const PACKAGE_ROOT = '/skill';
 
-const isKind = (file, kind) => {
-  const answer = stat(`/${file}`);
-  return typeof answer !== 'number' && answer[0] === kind;
-};
-const isFile = (file) => isKind(file, 'file');
+// The full name of a built-in module, or undefined; an error if Node has it and this runtime does not.
+function builtinName(specifier) {
+  const plain = specifier.startsWith(BUILTIN) ? specifier.slice(BUILTIN.length) : specifier;
+  if (builtins.has(plain)) return BUILTIN + plain;
+  if (!specifier.startsWith(BUILTIN) && !refused.has(plain)) return undefined;
+  const why = refused.get(plain) ?? 'it is not part of this runtime';
+  throw coded('ERR_UNKNOWN_BUILTIN_MODULE', `No such built-in module: ${BUILTIN}${plain} (${why})`);
+}
+configure({ builtin: (name) => builtins.has(name) });
 
-function readText(file) {
-  const fd = open(`/${file}`, 0);
-  const bytes = fd < 0 ? fd : read(fd);
-  if (fd >= 0) close(fd);
-  if (typeof bytes === 'number') throw coded('ERR_MODULE_NOT_FOUND', `Cannot read module '${file}'`);
-  const text = decode(bytes);
-  return text.startsWith('\ufeff') ? text.slice(1) : text;
+// The file of a module's name, which may have a query.
+const pathOf = (name) => (name.includes('?') || name.includes('#') ? name.replace(/[?#].*$/s, '') : name);
+
+// For the engine: the name of what `specifier` means in the module `base`.
+export function resolve(base, specifier, type) {
+  if (base === '') return specifier;
+  const name = builtinName(specifier) ?? resolveImport(specifier, pathOf(base));
+  if (type !== 'json' && !name.startsWith(BUILTIN) && extname(pathOf(name)) === '.json') {
+    throw coded('ERR_IMPORT_ATTRIBUTE_MISSING', `Module "${fileHref(name)}" needs an import attribute of "type: json"`, TypeError);
+  }
+  return name;
 }
 
 function parseJson(file) {
   try {
     return JSON.parse(readText(file));
   } catch (error) {
-    if (error instanceof SyntaxError) error.message = `${file}: ${error.message}`;
-    throw error;
+    throw error instanceof SyntaxError ? new SyntaxError(`${file}: ${error.message}`) : error;
   }
 }
 
-const manifests = new Map();
-// The package.json in `folder`, or null.
-function manifest(folder) {
-  if (!manifests.has(folder)) {
-    const file = join(folder, 'package.json');
-    manifests.set(folder, isFile(file) ? parseJson(file) : null);
+// What ES modules and what CommonJS modules write. A guess from the text, for files that nothing else says it of.
+const ESM_SYNTAX = /^\s*(import\b\s*["'{*\w]|export\b\s*[{*\w])/m;
+const COMMONJS_NAMES = /\b(__dirname|__filename|require\.main|module\.exports)\b|\brequire\s*\(/;
+
+// How a file is to be run: { format: 'module' | 'commonjs', text, body }, the body being the compiled function if there is one.
+// `required`: CommonJS takes a file with any extension.
+function formatOf(file, required = false) {
+  const extension = extname(file);
+  const declared = () => {
+    const scope = scopeOf(file);
+    return scope === null ? undefined : manifestOf(scope).type;
+  };
+  if (isTypeScript(file)) {
+    const source = readText(file);
+    const type = extension === '.mts' ? 'module' : extension === '.cts' ? 'commonjs' : declared();
+    const mixes = type === undefined && ESM_SYNTAX.test(source) && COMMONJS_NAMES.test(source) && !/\bimport\.meta\b|^(?:const .*= )?await\b/m.test(source);
+    if (type === 'commonjs' || mixes) return { format: 'commonjs', text: stripTypes(source, file, true) };
+    return detect(file, stripTypes(source, file, false), type);
   }
-  return manifests.get(folder);
+  if (extension === '.mjs') return { format: 'module', text: readText(file) };
+  if (extension === '.cjs') return { format: 'commonjs', text: readText(file) };
+  if (extension !== '.js' && extension !== '') {
+    if (required) return { format: 'commonjs', text: readText(file) };
+    throw coded('ERR_UNKNOWN_FILE_EXTENSION', `Unknown file extension "${extension}" for ${file}`, TypeError);
+  }
+  return detect(file, readText(file), declared());
 }
 
-// The `type` that the nearest package.json gives the files of `folder`.
-function typeOf(folder) {
-  for (let at = folder; ; at = dirname(at)) {
-    const found = manifest(at);
-    if (found) return found.type;
-    if (at === '.' || at === '/') return undefined;
-  }
+function detect(file, text, type) {
+  if (type === 'module') return { format: 'module', text };
+  if (type === 'commonjs') return { format: 'commonjs', text };
+  const body = tryCompile(text, file);
+  return body ? { format: 'commonjs', text, body } : { format: 'module', text };
 }
 
-function notFound(what, base, kind) {
-  const from = base === '' ? '' : ` imported from ${base}`;
-  const code = kind === 'require' ? 'MODULE_NOT_FOUND' : 'ERR_MODULE_NOT_FOUND';
-  return coded(code, `Cannot find ${what}${from}`);
-}
-
-// The target of an entry in `exports` or `imports` under the conditions of `kind`, or null.
-function target(entry, kind) {
-  if (typeof entry === 'string') return entry;
-  if (Array.isArray(entry)) return entry.map((item) => target(item, kind)).find(Boolean) ?? null;
-  if (entry === null || typeof entry !== 'object') return null;
-  for (const [condition, value] of Object.entries(entry)) {
-    if (condition !== kind && condition !== 'default' && condition !== 'node' && condition !== 'module-sync') continue;
-    const found = target(value, kind);
-    if (found) return found;
-  }
-  return null;
-}
-
-// Looks `subpath` (`.` or `./x`) up in a map of exports, patterns included.
-function lookUp(map, subpath, kind) {
-  if (Object.hasOwn(map, subpath)) return target(map[subpath], kind);
-  for (const [pattern, entry] of Object.entries(map)) {
-    const [before, after] = pattern.split('*');
-    if (after === undefined || !subpath.startsWith(before) || !subpath.endsWith(after)) continue;
-    const middle = subpath.slice(before.length, subpath.length - after.length);
-    return target(entry, kind)?.replaceAll('*', middle) ?? null;
-  }
-  return null;
-}
-
-function asFile(file, extensions) {
-  if (isFile(file)) return file;
-  const extended = extensions.map((extension) => file + extension).find(isFile);
-  return extended ?? extensions.map((extension) => join(file, `index${extension}`)).find(isFile);
-}
-
-function resolvePackage(specifier, base, kind) {
-  const [, name, rest] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(specifier) ?? [];
-  const folder = name && ['vendor', 'node_modules'].map((parent) => `${parent}/${name}`).find((path_) => isKind(path_, 'directory'));
-  const single = name && !rest && EXTENSIONS.map((extension) => `vendor/${name}${extension}`).find(isFile);
-  if (!folder && single) return single;
-  if (!folder) throw notFound(`package '${name ?? specifier}'`, base, kind);
-  const { exports, module: _, main } = manifest(folder) ?? {};
-  if (exports !== undefined && exports !== null) {
-    const isMap = typeof exports === 'object' && Object.keys(exports).some((key) => key.startsWith('.'));
-    const found = lookUp(isMap ? exports : { '.': exports }, `.${rest ?? ''}`, kind);
-    if (!found) throw coded('ERR_PACKAGE_PATH_NOT_EXPORTED', `Package '${name}' does not export '.${rest ?? ''}'`);
-    return join(folder, found);
-  }
-  const wanted = join(folder, rest ?? main ?? 'index.js');
-  const file = asFile(wanted, EXTENSIONS) ?? (rest ? undefined : asFile(join(folder, 'index'), EXTENSIONS));
-  if (!file) throw notFound(`module '${wanted}'`, base, kind);
-  return file;
-}
-
-function resolveAny(base, specifier, kind) {
-  const plain = specifier.startsWith(BUILTIN) ? specifier.slice(BUILTIN.length) : specifier;
-  if (builtins.has(plain)) return BUILTIN + plain;
-  if (specifier.startsWith(BUILTIN) || refused.has(plain)) {
-    const why = refused.get(plain) ?? 'it is not part of this runtime';
-    throw coded('ERR_UNKNOWN_BUILTIN_MODULE', `No such built-in module: ${BUILTIN}${plain} (${why})`);
-  }
-  const isPath = /^(\.{0,2}\/|\.{1,2}$)/.test(specifier);
-  if (!isPath && !specifier.startsWith('file:')) {
-    if (/^[a-z][a-z0-9+.-]+:/i.test(specifier)) {
-      throw coded('ERR_UNSUPPORTED_ESM_URL_SCHEME', `Cannot import '${specifier}': only files and packages of the skill can be imported`);
-    }
-    return resolvePackage(specifier, base, kind);
-  }
-  const file = (isPath ? absolute('/', dirname(base), specifier) : fileURLToPath(specifier)).slice(1);
-  // An import names the file in full; `require` may leave out the extension.
-  const found = kind === 'require' ? asFile(file, REQUIRE_EXTENSIONS) : isFile(file) ? file : undefined;
-  if (!found) throw notFound(`module '${file}'`, base, kind);
-  return found;
-}
-
-// For the engine: the name of what `specifier` means in the module `base`.
-export function resolve(base, specifier, type) {
-  const name = base === '' ? specifier : resolveAny(base, specifier, 'import');
-  if (!name.startsWith(BUILTIN) && extname(name) === '.json' && type !== 'json') {
-    throw coded('ERR_IMPORT_ATTRIBUTE_MISSING', `Module "${name}" needs an import attribute of "type: json"`, TypeError);
-  }
-  return name;
-}
+// What runMain found out of the script of the process, for the load that follows.
+let mainKnown = null;
 
 // For the engine: the text of an ES module, or `{ exports }` for anything else.
 export function load(name, type) {
   if (name.startsWith(BUILTIN)) return asModule(builtins.get(name.slice(BUILTIN.length)));
-  if (type === 'json') return { exports: { default: parseJson(name) } };
-  const extension = extname(name);
-  if (extension === '.mjs') return readText(name);
-  if (extension !== '.cjs' && extension !== '.js' && extension !== '') {
-    throw coded('ERR_UNKNOWN_FILE_EXTENSION', `Unknown file extension "${extension}" for ${name}`, TypeError);
-  }
-  if (extension === '.cjs') return asModule(requireFile(name).exports);
-  const declared = typeOf(dirname(name));
-  if (declared === 'module') return readText(name);
-  if (declared === 'commonjs') return asModule(requireFile(name).exports);
-  const text = readText(name);
-  const body = tryCompile(text, name);
-  return body ? asModule(requireFile(name, body).exports) : text;
+  const file = pathOf(name);
+  if (type === 'json') return { exports: { default: parseJson(file) } };
+  const { format, text, body } = mainKnown ?? formatOf(file);
+  mainKnown = null;
+  return format === 'module' ? text : asModule(requireFile(file, null, { format, text, body }).exports);
 }
 
-// An object's properties as named exports beside the default one.
+// An object's properties as named exports beside the default one, which is the object itself.
 function asModule(value) {
   const named = value !== null && (typeof value === 'object' || typeof value === 'function') ? { ...value } : {};
-  return { exports: { ...named, default: value?.__esModule && 'default' in value ? value.default : value } };
+  return { exports: { ...named, default: value } };
 }
 
 export function describe(meta, name) {
-  meta.filename = `/${name}`;
-  meta.dirname = dirname(meta.filename);
-  meta.url = fileHref(meta.filename);
+  const file = pathOf(name);
+  meta.dirname = dirname(file);
+  meta.filename = file;
   meta.resolve = (specifier) => {
-    const found = resolveAny(name, specifier, 'import');
-    return found.startsWith(BUILTIN) ? found : fileHref(`/${found}`);
+    const found = builtinName(specifier) ?? resolveImport(specifier, file);
+    return found.startsWith(BUILTIN) ? found : fileHref(found);
   };
+  meta.url = fileHref(file) + name.slice(file.length);
+  meta.main = file === process.argv[1];
 }
 
 // CommonJS. The wrapper is on the script's first line, so that line numbers are the file's.
@@ -196,50 +129,131 @@ function tryCompile(text, name) {
 }
 
 const cache = Object.create(null);
+let mainModule;
 
-function requireFile(name, body) {
-  const filename = `/${name}`;
-  if (cache[filename]) return cache[filename];
-  const module = { exports: {}, id: filename, filename, loaded: false, children: [], paths: [] };
-  cache[filename] = module;
+export class Module {
+  constructor(id, parent) {
+    Object.assign(this, { id, path: dirname(id), exports: {}, filename: null, loaded: false, children: [], paths: packageFolders(id) });
+    Object.defineProperty(this, 'parent', { value: parent ?? undefined, enumerable: false, writable: true, configurable: true });
+    parent?.children.push(this);
+  }
+
+  require(specifier) { return requireFrom(specifier, this.filename, this); }
+}
+
+function requireFile(file, parent, known) {
+  if (cache[file]) return cache[file];
+  const module = new Module(file, parent);
+  module.filename = file;
+  if (known?.isMain) {
+    module.id = '.';
+    mainModule = module;
+  }
+  cache[file] = module;
   try {
-    if (extname(name) === '.json') {
-      module.exports = parseJson(name);
-    } else {
-      const require = createRequire(filename);
-      module.require = require;
-      const run = body ?? compile(readText(name), name);
-      run.call(module.exports, module.exports, require, module, filename, dirname(filename));
-    }
+    const extension = extname(file);
+    if (extension === '.json') module.exports = parseJson(file);
+    else if (extension === '.node') throw coded('ERR_DLOPEN_FAILED', `${file} is machine code: only JavaScript can be loaded here`);
+    else run(module, known ?? formatOf(file, true));
   } catch (error) {
-    delete cache[filename];
+    delete cache[file];
     throw error;
   }
   module.loaded = true;
   return module;
 }
 
-export function createRequire(from) {
-  const base = (from instanceof URL || String(from).startsWith('file:') ? fileURLToPath(from) : absolute(from)).slice(1);
-  const find = (specifier) => resolveAny(base, specifier, 'require');
-  const require = (specifier) => {
-    const name = find(specifier);
-    if (name.startsWith(BUILTIN)) return builtins.get(name.slice(BUILTIN.length));
-    if (extname(name) === '.mjs' || (extname(name) === '.js' && typeOf(dirname(name)) === 'module')) {
-      throw coded('ERR_REQUIRE_ESM', `require() of ES module ${name} from ${base} is not supported; use import()`);
+function run(module, { format, text, body }) {
+  const { filename } = module;
+  if (format === 'module') {
+    module.exports = asRequired(requireModule(filename));
+    return;
+  }
+  const call = body ?? compile(text, filename);
+  call.call(module.exports, module.exports, requireFor(module), module, filename, dirname(filename));
+}
+
+// An ES module as `require` answers it: with `__esModule` if it has a default export, so that compiled code finds that.
+function asRequired(namespace) {
+  if (!('default' in namespace) || '__esModule' in namespace) return namespace['module.exports'] ?? namespace;
+  const view = { __proto__: null };
+  Object.defineProperty(view, '__esModule', { value: true, enumerable: true });
+  for (const name of Object.keys(namespace)) Object.defineProperty(view, name, { get: () => namespace[name], enumerable: true });
+  return namespace['module.exports'] ?? view;
+}
+
+function requireFrom(specifier, base, parent) {
+  if (typeof specifier !== 'string') throw argumentError('id', 'of type string', specifier);
+  if (specifier === '') throw coded('ERR_INVALID_ARG_VALUE', "The argument 'id' must be a non-empty string. Received ''", TypeError);
+  const builtin = builtinName(specifier);
+  if (builtin) return builtins.get(builtin.slice(BUILTIN.length));
+  const found = resolveRequire(specifier, base);
+  return found.startsWith(BUILTIN) ? builtins.get(found.slice(BUILTIN.length)) : requireFile(found, parent).exports;
+}
+
+function requireFor(module) {
+  const base = module.filename;
+  const require = (specifier) => requireFrom(specifier, base, module);
+  require.resolve = (specifier, { paths } = {}) => {
+    if (builtins.has(specifier.replace(/^node:/, ''))) return specifier;
+    for (const folder of paths ?? [dirname(base)]) {
+      try {
+        return resolveRequire(specifier, paths ? join(absolute(folder), 'x.js') : base);
+      } catch (error) {
+        if (folder === (paths ?? [dirname(base)]).at(-1)) throw error;
+      }
     }
-    return requireFile(name).exports;
+    return undefined;
   };
-  require.resolve = (specifier) => {
-    const name = find(specifier);
-    return name.startsWith(BUILTIN) ? name : `/${name}`;
-  };
+  require.resolve.paths = (specifier) => (builtins.has(specifier) ? null : packageFolders(base));
+  require.main = mainModule;
+  require.extensions = { '.js': () => {}, '.json': () => {}, '.node': () => {} };
   require.cache = cache;
   return require;
 }
 
-builtins.set('module', {
-  createRequire,
-  builtinModules: [...builtins.keys()],
-  isBuiltin: (name) => builtins.has(name.replace(/^node:/, '')),
+export function createRequire(from) {
+  const isUrl = from instanceof URL || String(from).startsWith('file:');
+  if (!isUrl && (typeof from !== 'string' || !from.startsWith('/'))) {
+    throw coded('ERR_INVALID_ARG_VALUE', `The argument 'filename' must be a file URL object, file URL string, or absolute path string. Received '${String(from)}'`, TypeError);
+  }
+  const file = isUrl ? fileURLToPath(from) : from;
+  const module = new Module(file.endsWith('/') ? join(file, 'noop.js') : file, null);
+  module.filename = module.id;
+  return requireFor(module);
+}
+
+export const isMainCommonJs = () => mainModule !== undefined;
+
+// Runs the script of the process; a promise that is fulfilled when it has been evaluated.
+export function runMain(file) {
+  configure({ vendor: file.startsWith(`${PACKAGE_ROOT}/`) || file.startsWith('/workspace/') ? `${PACKAGE_ROOT}/vendor` : '/vendor' });
+  if (!isFile(file)) throw coded('MODULE_NOT_FOUND', `Cannot find module '${file}'`);
+  const known = formatOf(file, true);
+  if (known.format === 'module') {
+    mainKnown = known;
+    return importModule(file);
+  }
+  requireFile(file, null, { ...known, isMain: true });
+  return Promise.resolve();
+}
+
+const names = [...builtins.keys()];
+Object.assign(Module, {
+  Module, createRequire, builtinModules: names, isBuiltin: (name) => builtins.has(name.replace(/^node:/, '')), _cache: cache, _extensions: {},
+  _load: (specifier, parent) => requireFrom(specifier, parent?.filename ?? process.argv[1], parent),
+  _resolveFilename: (specifier, parent) => builtinName(specifier) ?? resolveRequire(specifier, parent?.filename ?? process.argv[1]),
+  _nodeModulePaths: (folder) => packageFolders(join(folder, 'x')),
+  register: () => undefined, enableCompileCache: () => ({ status: 3 }), syncBuiltinESMExports: () => undefined, findSourceMap: () => undefined,
+  findPackageJSON: (specifier, base) => { const scope = scopeOf(base === undefined ? absolute(specifier) : fileURLToPath(base)); return scope === null ? undefined : join(scope, 'package.json'); },
+  stripTypeScriptTypes: (text) => stripTypes(text, 'input.ts', false),
+  wrap: (text) => `(function (exports, require, module, __filename, __dirname) { ${text}\n});`,
 });
+builtins.set('module', Module);
+process.getBuiltinModule = (name) => builtins.get(String(name).replace(/^node:/, ''));
+Object.defineProperty(process, 'mainModule', { get: () => mainModule, configurable: true });
+
+// Called when the snapshot is made.
+export function prepare() {
+  for (const name of builtins.keys()) importModule(BUILTIN + name);
+}

@@ -1,7 +1,13 @@
-// `node:path`, POSIX only. The working directory is `/`, the package.
+// `node:path`, POSIX only, and the working folder.
+
+import { argumentError } from './errors.mjs';
+
+let workingFolder = '/';
+export const cwd = () => workingFolder;
+export function setCwd(folder) { workingFolder = folder; }
 
 function text(path) {
-  if (typeof path !== 'string') throw new TypeError(`The "path" argument must be of type string. Received ${typeof path}`);
+  if (typeof path !== 'string') throw argumentError('path', 'of type string', path);
   return path;
 }
 
@@ -33,11 +39,12 @@ function join(...paths) {
 
 export function resolve(...paths) {
   let resolved = '';
-  for (const path of paths.reverse()) {
+  for (const path of paths.toReversed()) {
     if (text(path) === '') continue;
     resolved = resolved === '' ? path : `${path}/${resolved}`;
     if (path.startsWith('/')) break;
   }
+  if (!resolved.startsWith('/')) resolved = `${workingFolder}/${resolved}`;
   return `/${reduce(resolved, true)}`;
 }
 
@@ -56,7 +63,7 @@ function basename(path, suffix = '') {
 
 export function extname(path) {
   const base = basename(path);
-  const dot = base.lastIndexOf('.');
+  const dot = base === '..' ? -1 : base.lastIndexOf('.');
   return dot > 0 ? base.slice(dot) : '';
 }
 
@@ -73,7 +80,7 @@ function parse(path) {
   const ext = extname(path);
   const root = isAbsolute(path) ? '/' : '';
   const folder = dirname(path);
-  const dir = folder === '.' && !path.startsWith('.') ? '' : folder;
+  const dir = folder === '.' && !/^\.\/+[^/]/.test(path) ? '' : folder;
   return { root, dir, base, ext, name: ext === '' ? base : base.slice(0, -ext.length) };
 }
 
@@ -89,3 +96,28 @@ export const path = {
   toNamespacedPath: (value) => value,
 };
 path.posix = path;
+path.win32 = path;
+path.matchesGlob = (name, pattern) => globPattern(pattern).test(name);
+
+// A glob as a regular expression over whole paths: `*`, `?`, `**`, `{a,b}`, `[a-z]`.
+export function globPattern(glob) {
+  let source = '';
+  for (let at = 0; at < glob.length; at += 1) {
+    const character = glob[at];
+    if (character === '*' && glob[at + 1] === '*') {
+      const slash = glob[at + 2] === '/';
+      source += slash ? '(?:[^/]+/)*' : '.*';
+      at += slash ? 2 : 1;
+    } else if (character === '*') source += '[^/]*';
+    else if (character === '?') source += '[^/]';
+    else if (character === '{') source += '(?:';
+    else if (character === '}') source += ')';
+    else if (character === ',' && /\{[^}]*$/.test(glob.slice(0, at))) source += '|';
+    else if (character === '[' && glob.includes(']', at)) {
+      const end = glob.indexOf(']', at);
+      source += glob.slice(at, end + 1).replace(/^\[!/, '[^');
+      at = end;
+    } else source += character.replace(/[.+^$()|\\\]]/g, '\\$&');
+  }
+  return new RegExp(`^${source}$`);
+}

@@ -1,147 +1,81 @@
-// `process.stdin`, `process.stdout`, `process.stderr`, and the consumers and line readers built on them.
+// `node:stream` (readable-stream, which is Node's own), `node:string_decoder`, and the standard streams of the process.
 
-import { read, write } from 'runtime:host';
+import streamModule from 'readable-stream/lib/stream.js';
+import { readInto, write } from 'runtime:host';
 
-import { Buffer, decodeBytes, encodeText } from './buffer.mjs';
+import { Blob, Buffer, encodeText } from './buffer.mjs';
+import { utf8Bytes } from './encoding.mjs';
 import { argumentError, checked } from './errors.mjs';
-import { EventEmitter } from './events.mjs';
-import { setImmediate } from './timers.mjs';
+import { streamProcess } from './npm/process.mjs';
+import { nextTick } from './ticks.mjs';
 
-class Output extends EventEmitter {
+export const stream = streamModule;
+export const { Readable, Writable, Transform, Duplex, PassThrough, pipeline, finished } = streamModule;
+
+const INPUT_BYTES = 64 << 10;
+
+// Standard output and standard error. A write is done when the call returns.
+class Output extends Writable {
   constructor(fd) {
-    super();
+    super({ decodeStrings: false, autoDestroy: false, emitClose: false });
     this.fd = fd;
-    this.isTTY = false;
-    this.writable = true;
+    this._type = 'pipe';
+    this._isStdio = true;
   }
 
   write(chunk, encoding, done) {
-    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) throw argumentError('chunk', 'a string or a Uint8Array', chunk);
-    const isPlain = typeof chunk === 'string' && (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding));
-    const bytes = isPlain ? chunk.toWellFormed() : typeof chunk === 'string' ? encodeText(chunk, encoding) : chunk;
-    checked(write(this.fd, bytes), 'write');
     const callback = typeof encoding === 'function' ? encoding : done;
-    if (callback) queueMicrotask(callback);
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
+      throw argumentError('chunk', 'of type string or an instance of Buffer or Uint8Array', chunk);
+    }
+    if (this.writableEnded) return super.write(chunk, encoding, done);
+    const isPlain = typeof chunk === 'string' && (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding));
+    checked(write(this.fd, isPlain ? chunk.toWellFormed() : typeof chunk === 'string' ? encodeText(chunk, encoding) : chunk), 'write');
+    if (callback) nextTick(callback);
     return true;
   }
 
-  end(chunk, encoding, done) {
-    const callback = [chunk, encoding, done].find((value) => typeof value === 'function');
-    if (chunk !== undefined && typeof chunk !== 'function') this.write(chunk, encoding);
-    if (callback) queueMicrotask(callback);
-    return this;
-  }
+  _write(chunk, encoding, done) { done(); }
+  destroySoon() { this.end(); }
+  _destroy(error, done) { done(error); }
 }
 
-// Standard input as a stream with one chunk: all of it.
-class Input extends EventEmitter {
-  #encoding = null;
-  #state = 'waiting';
-
+class Input extends Readable {
   constructor() {
-    super();
+    super({ highWaterMark: INPUT_BYTES, autoDestroy: false, emitClose: true });
     this.fd = 0;
-    this.isTTY = false;
-    this.readable = true;
+    this._type = 'pipe';
   }
 
-  setEncoding(encoding = 'utf8') {
-    this.#encoding = encoding;
-    return this;
+  _read() {
+    const chunk = Buffer.alloc(INPUT_BYTES);
+    const count = readInto(0, chunk, -1);
+    if (count < 0) this.destroy(checked(count, 'read'));
+    else this.push(count > 0 ? chunk.subarray(0, count) : null);
   }
 
-  read() {
-    if (this.#state === 'ended') return null;
-    this.#state = 'ended';
-    const bytes = checked(read(0), 'read');
-    if (bytes.length === 0) return null;
-    return this.#encoding === null ? Buffer.view(bytes) : decodeBytes(bytes, this.#encoding);
-  }
-
-  on(name, listener) {
-    super.on(name, listener);
-    if (name === 'data') this.resume();
-    if (name === 'readable') this.#deliver(() => { this.emit('readable'); if (this.#state === 'ended') this.emit('end'); });
-    return this;
-  }
-
-  once(name, listener) {
-    super.once(name, listener);
-    if (name === 'data') this.resume();
-    return this;
-  }
-
-  addListener(name, listener) { return this.on(name, listener); }
-
-  resume() {
-    this.#deliver(() => {
-      const chunk = this.read();
-      if (chunk !== null) this.emit('data', chunk);
-      this.emit('end');
-      this.emit('close');
-    });
-    return this;
-  }
-
-  #deliver(how) {
-    if (this.#state !== 'waiting') return;
-    this.#state = 'flowing';
-    setImmediate(how);
-  }
-
-  pause() { return this; }
-  unref() { return this; }
+  setRawMode() { return this; }
   ref() { return this; }
-
-  pipe(target) {
-    this.on('data', (chunk) => target.write(chunk));
-    this.on('end', () => target.end());
-    return target;
-  }
-
-  async* [Symbol.asyncIterator]() {
-    const chunk = this.read();
-    if (chunk !== null) yield chunk;
-  }
+  unref() { return this; }
 }
 
 export const stdin = new Input();
 export const stdout = new Output(1);
 export const stderr = new Output(2);
+Object.assign(streamProcess, { stdin, stdout, stderr });
 
-async function bufferOf(stream) {
+export { StringDecoder } from './string-decoder.mjs';
+
+async function bufferOf(source) {
   const chunks = [];
-  for await (const chunk of stream) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+  for await (const chunk of source) chunks.push(typeof chunk === 'string' ? utf8Bytes(chunk) : chunk);
   return Buffer.concat(chunks);
 }
 
 export const consumers = {
   buffer: bufferOf,
-  text: async (stream) => (await bufferOf(stream)).toString(),
-  json: async (stream) => JSON.parse((await bufferOf(stream)).toString()),
-  arrayBuffer: async (stream) => Uint8Array.from(await bufferOf(stream)).buffer,
+  text: async (source) => (await bufferOf(source)).toString(),
+  json: async (source) => JSON.parse((await bufferOf(source)).toString()),
+  arrayBuffer: async (source) => Uint8Array.from(await bufferOf(source)).buffer,
+  blob: async (source) => new Blob([await bufferOf(source)]),
 };
-
-class LineReader extends EventEmitter {
-  #input;
-
-  constructor(input) {
-    super();
-    this.#input = input;
-    setImmediate(async () => {
-      if (this.listenerCount('line') + this.listenerCount('close') === 0) return;
-      for await (const line of this) this.emit('line', line);
-      this.emit('close');
-    });
-  }
-
-  async* [Symbol.asyncIterator]() {
-    const lines = (await consumers.text(this.#input)).split(/\r\n|\n|\r/);
-    if (lines.at(-1) === '') lines.pop();
-    yield* lines;
-  }
-
-  close() { return this; }
-}
-
-export const readline = { createInterface: (options) => new LineReader(options.input ?? options) };

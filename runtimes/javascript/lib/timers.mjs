@@ -3,6 +3,7 @@
 import { now, sleep } from 'runtime:host';
 
 import { argumentError } from './errors.mjs';
+import { AbortError } from './events.mjs';
 
 const DELAY_LIMIT_MS = 2 ** 31 - 1;
 
@@ -22,9 +23,11 @@ class Timeout {
     this.call = () => callback(...values);
   }
 
-  ref() { return this; }
-  unref() { return this; }
-  hasRef() { return true; }
+  held = true;
+  ref() { this.held = true; return this; }
+  unref() { this.held = false; return this; }
+  hasRef() { return this.held; }
+  [Symbol.dispose]() { clear(this); }
   close() { clear(this); return this; }
   refresh() { if (timers.includes(this)) { clear(this); schedule(this); } return this; }
   [Symbol.toPrimitive]() { return this.id; }
@@ -60,12 +63,13 @@ export function setImmediate(callback, ...values) {
 
 // Runs what comes next, sleeping until then. False if there is nothing.
 export function turn() {
-  const immediate = immediates.shift();
-  if (immediate) {
-    immediate.call();
+  const isDue = timers.length > 0 && timers[0].due <= now();
+  if (!isDue && immediates.length > 0) {
+    immediates.shift().call();
     return true;
   }
-  const timer = timers[0];
+  // Timers that nothing waits for do not keep the process.
+  const timer = isDue || timers.some((one) => one.held) ? timers[0] : undefined;
   if (!timer) return false;
   sleep(timer.due - now());
   timers.shift();
@@ -77,7 +81,21 @@ export function turn() {
   return true;
 }
 
+function promised(start, clearIt) {
+  return (value, { signal } = {}) => new Promise((resolve, reject) => {
+    const fail = () => reject(new AbortError(signal.reason));
+    if (signal?.aborted) return fail();
+    const timer = start(() => { signal?.removeEventListener('abort', stop); resolve(value); });
+    const stop = () => { clearIt(timer); fail(); };
+    signal?.addEventListener('abort', stop, { once: true });
+    return undefined;
+  });
+}
+
+const wait = (delay, value, options) => promised((done) => setTimeout(done, delay), clearTimeout)(value, options);
 export const promises = {
-  setTimeout: (delay, value) => new Promise((resolve) => { setTimeout(resolve, delay, value); }),
-  setImmediate: (value) => new Promise((resolve) => { setImmediate(resolve, value); }),
+  setTimeout: wait,
+  setImmediate: (value, options) => promised(setImmediate, clearImmediate)(value, options),
+  setInterval: async function* interval(delay, value, options) { for (;;) yield await wait(delay, value, options); },
+  scheduler: { wait: (delay, options) => wait(delay, undefined, options), yield: () => promises.setImmediate() },
 };

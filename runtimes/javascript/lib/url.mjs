@@ -222,3 +222,49 @@ export function pathToFileURL(path) {
   const trailing = path.endsWith('/') && path !== '/' ? '/' : '';
   return new URL(fileHref(resolvePath(path) + trailing));
 }
+
+// The interface before the standard: pieces of a URL as they stand, null where there is none.
+function parseLegacy(text, parseQuery = false) {
+  const [, start, search = null, hash = null] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(String(text).trim());
+  const [, protocol = null, rest] = /^([a-z][a-z0-9+.-]*:)?(.*)$/is.exec(start);
+  const hasHost = /^\/\//.test(rest) && protocol?.toLowerCase() !== 'javascript:';
+  const [, authority = '', pathname = null] = hasHost ? /^\/\/([^/]*)(\/.*)?$/s.exec(rest) : [null, '', rest || null];
+  const [, auth = null, host = ''] = /^(?:(.*)@)?(.*)$/s.exec(authority);
+  const [, hostname, port = null] = /^(.*?)(?::(\d*))?$/s.exec(host.toLowerCase());
+  const path = hasHost && pathname === null ? '/' : pathname;
+  const url = {
+    protocol: protocol?.toLowerCase() ?? null, slashes: hasHost || null, auth: auth === null ? null : decodeURIComponent(auth), host: hasHost ? host.toLowerCase() : null, port,
+    hostname: hasHost ? hostname : null, hash, search, query: search === null ? (parseQuery ? {} : null) : search.slice(1), pathname: path, path: (path ?? '') + (search ?? '') || null,
+  };
+  if (parseQuery && search !== null) url.query = Object.fromEntries(new URLSearchParams(search));
+  url.href = formatLegacy(url);
+  return url;
+}
+
+function formatLegacy(url) {
+  if (url instanceof URL) return url.href;
+  if (typeof url === 'string') return parseLegacy(url).href;
+  const { protocol, slashes, auth, hash = '', pathname } = url;
+  const host = url.host ?? (url.hostname ? url.hostname + (url.port ? `:${url.port}` : '') : null);
+  const scheme = protocol ? protocol.replace(/:?$/, ':') : '';
+  const query = url.search ?? (url.query && typeof url.query === 'object' && Object.keys(url.query).length > 0 ? `?${new URLSearchParams(url.query)}` : '');
+  const authority = host !== null && (slashes || /^(https?|ftp|wss?|file):$/.test(scheme)) ? `//${auth ? `${encodeURIComponent(auth).replace('%3A', ':')}@` : ''}${host}` : slashes ? '//' : '';
+  return scheme + authority + (pathname ?? '') + (query && !query.startsWith('?') ? `?${query}` : query ?? '') + (hash && !hash.startsWith('#') ? `#${hash}` : hash ?? '');
+}
+
+function resolveLegacy(from, to) {
+  const base = new URL(from, 'resolve://');
+  const resolved = new URL(to, base);
+  return resolved.protocol === 'resolve:' ? resolved.pathname + resolved.search + resolved.hash : resolved.href;
+}
+
+const urlToHttpOptions = (url) => ({
+  protocol: url.protocol, hostname: url.hostname.replace(/^\[|\]$/g, ''), hash: url.hash, search: url.search, pathname: url.pathname, path: url.pathname + url.search, href: url.href,
+  ...(url.port === '' ? {} : { port: Number(url.port) }),
+});
+
+export const url = {
+  URL, URLSearchParams, fileURLToPath, pathToFileURL, urlToHttpOptions, parse: parseLegacy, format: formatLegacy, resolve: resolveLegacy,
+  domainToASCII: (domain) => (URL.canParse(`http://${domain}`) ? new URL(`http://${domain}`).hostname : ''),
+  domainToUnicode: (domain) => domain,
+};

@@ -36,6 +36,87 @@ void engine_set_stack_limit(JSRuntime *runtime, uintptr_t address)
     runtime->stack_limit = address;
 }
 
+// What the snapshot holds; see engine.h. It is referred to and freed as before: only collections do not look into it, and so
+// take its references for ones from outside.
+static struct list_head kept;
+
+// Functions of the runtime do not show their source, as built-in ones do not.
+static void drop_sources(JSRuntime *runtime)
+{
+    struct list_head *entry;
+    list_for_each(entry, &runtime->gc_obj_list) {
+        JSGCObjectHeader *header = list_entry(entry, JSGCObjectHeader, link);
+        if (JS_GC_TYPE(header) != JS_GC_OBJ_TYPE_FUNCTION_BYTECODE)
+            continue;
+        JSFunctionBytecode *function = (JSFunctionBytecode *)header;
+        js_free_rt(runtime, function->source);
+        function->source = NULL;
+        function->source_len = 0;
+    }
+}
+
+// Gives up the free blocks between the used ones. What a run allocates then lies close together and not scattered over the
+// snapshot, of which every page that is written to has to be copied.
+static void close_arenas(JSRuntime *runtime)
+{
+    for (int size_index = 0; size_index < JS_ARENA_BLOCK_SIZE_COUNT; size_index++) {
+        struct list_head *entry, *next_entry;
+        list_for_each_safe(entry, next_entry, &runtime->arena_state.free_arena_list[size_index]) {
+            JSArena *arena = list_entry(entry, JSArena, free_link);
+            unsigned size = arena_block_sizes[arena->block_size_idx];
+            for (unsigned next = arena->first_free_block; next != JS_ARENA_FREE_NIL;) {
+                JSMallocBlockHeader *block = arena_get_block(arena, next, size);
+                memset(block->user_data, 0, size - sizeof *block);
+                next = block->u.free_next;
+            }
+            arena->first_free_block = JS_ARENA_FREE_NIL;
+            arena->n_used_blocks = arena->n_blocks;
+            list_del(&arena->free_link);
+        }
+    }
+}
+
+void engine_keep_all(JSRuntime *runtime)
+{
+    drop_sources(runtime);
+    close_arenas(runtime);
+    init_list_head(&kept);
+    if (list_empty(&runtime->gc_obj_list))
+        return;
+    struct list_head *first = runtime->gc_obj_list.next, *last = runtime->gc_obj_list.prev;
+    kept.next = first;
+    kept.prev = last;
+    first->prev = &kept;
+    last->next = &kept;
+    init_list_head(&runtime->gc_obj_list);
+}
+
+size_t engine_used_bytes(JSRuntime *runtime)
+{
+    return runtime->malloc_state.malloc_size;
+}
+
+JSValue engine_require_module(JSContext *context, const char *name)
+{
+    JSModuleDef *module = js_host_resolve_imported_module(context, "", name, JS_UNDEFINED);
+    if (!module)
+        return JS_EXCEPTION;
+    if (js_resolve_module(context, module) < 0) {
+        js_free_modules(context, JS_FREE_MODULE_NOT_RESOLVED);
+        return JS_EXCEPTION;
+    }
+    JSValue promise = JS_EvalFunction(context, JS_NewModuleValue(context, module));
+    if (JS_IsException(promise))
+        return JS_EXCEPTION;
+    JSPromiseStateEnum state = JS_PromiseState(context, promise);
+    JSValue result = state == JS_PROMISE_FULFILLED ? JS_GetModuleNamespace(context, module)
+                     : state == JS_PROMISE_REJECTED
+                         ? JS_Throw(context, JS_PromiseResult(context, promise))
+                         : JS_ThrowTypeError(context, "require() of a module with a top-level await: use import() for %s", name);
+    JS_FreeValue(context, promise);
+    return result;
+}
+
 // Memory kept back for the error that says that there is none left; given up when an allocation first fails.
 static void *reserve;
 
@@ -58,8 +139,26 @@ static void *reserving_malloc(void *opaque, size_t size)
     return or_give_up_reserve(js_def_malloc(opaque, size));
 }
 
+// While the snapshot is made, what is freed is cleared: the file holds every byte of memory that is not zero.
+static void clearing_free(void *opaque, void *bytes)
+{
+    if (clock_frozen && bytes)
+        memset(bytes, 0, js__malloc_usable_size(bytes));
+    // The compiler knows that nobody reads what is freed.
+    __asm__ volatile("" : : "r"(bytes) : "memory");
+    js_def_free(opaque, bytes);
+}
+
 static void *reserving_realloc(void *opaque, void *bytes, size_t size)
 {
+    if (clock_frozen && bytes && size) {
+        void *copy = malloc(size);
+        size_t before = js__malloc_usable_size(bytes);
+        if (copy)
+            memcpy(copy, bytes, before < size ? before : size);
+        clearing_free(opaque, bytes);
+        return copy;
+    }
     void *moved = js_def_realloc(opaque, bytes, size);
     return size ? or_give_up_reserve(moved) : moved;
 }
@@ -70,6 +169,7 @@ JSRuntime *engine_new_runtime(size_t reserve_bytes)
     functions.js_calloc = reserving_calloc;
     functions.js_malloc = reserving_malloc;
     functions.js_realloc = reserving_realloc;
+    functions.js_free = clearing_free;
     reserve = malloc(reserve_bytes);
     return JS_NewRuntime2(&functions, NULL);
 }

@@ -15,3 +15,14 @@ void engine_seed_random(JSContext *context, uint64_t seed);
 // Makes the engine throw a RangeError once the stack pointer is below `address`. The public JS_SetMaxStackSize does
 // nothing under WASI.
 void engine_set_stack_limit(JSRuntime *runtime, uintptr_t address);
+
+// Takes everything that exists now out of what later collections of cycles visit: a snapshot is never garbage, and to visit
+// it takes as long as a small script.
+void engine_keep_all(JSRuntime *runtime);
+
+// Bytes in use.
+size_t engine_used_bytes(JSRuntime *runtime);
+
+// Loads and evaluates the ES module `name` at once; its namespace. Throws what it throws, and a TypeError where it
+// awaits something.
+JSValue engine_require_module(JSContext *context, const char *name);

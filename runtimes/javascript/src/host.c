@@ -1,4 +1,5 @@
-// WASI for the runtime's own JavaScript: streams, command line, clock, randomness, text, exit; files are in files.c.
+// WASI for the runtime's own JavaScript: streams, command line, clock, randomness, text, exit; files are in files.c, digests and
+// compression in codecs.c.
 //
 // A call that fails returns the negative errno value and never throws for it; `lib/errors.mjs` makes the error that a
 // script sees. Standard output is buffered here and flushed at the end, standard error is not: it must be there when a
@@ -15,6 +16,8 @@
 #include <wasi/api.h>
 #include <wasi/libc-environ.h>
 
+#include "codecs.h"
+#include "cutils.h"
 #include "files.h"
 
 #define STDOUT_BUFFER_BYTES (16u << 10)
@@ -167,7 +170,45 @@ static JSValue host_random(JSContext *context, JSValueConst this, int argc, JSVa
     return JS_UNDEFINED;
 }
 
-// decode(bytes): UTF-8 to text; what is not UTF-8 becomes U+FFFD.
+// How many bytes at `bytes` are one character of UTF-8. Where they are none, 0, and `*bad` is how many of them the Encoding
+// Standard replaces by one U+FFFD: the longest piece that begins a character, or one byte.
+static size_t character_length(const uint8_t *bytes, size_t left, size_t *bad)
+{
+    uint8_t first = bytes[0];
+    *bad = 1;
+    if (first < 0x80)
+        return 1;
+    size_t length = first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    for (size_t at = 1; at < length; at++, low = 0x80, high = 0xbf) {
+        if (at >= left || bytes[at] < low || bytes[at] > high) {
+            *bad = at;
+            return 0;
+        }
+    }
+    return length;
+}
+
+// Where the first thing that is no UTF-8 begins; `length` if everything is.
+static size_t valid_length(const uint8_t *bytes, size_t length)
+{
+    size_t at = 0, bad;
+    while (at < length) {
+        uint64_t eight;
+        if (at + 8 <= length && (memcpy(&eight, bytes + at, 8), (eight & 0x8080808080808080u) == 0)) {
+            at += 8;
+            continue;
+        }
+        size_t step = character_length(bytes + at, length - at, &bad);
+        if (step == 0)
+            break;
+        at += step;
+    }
+    return at;
+}
+
+// decode(bytes): UTF-8 to text; what is not UTF-8 becomes U+FFFD, as the Encoding Standard says.
 static JSValue host_decode(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
 {
     (void)this, (void)argc;
@@ -175,7 +216,24 @@ static JSValue host_decode(JSContext *context, JSValueConst this, int argc, JSVa
     uint8_t *bytes = JS_GetUint8Array(context, &length, argv[0]);
     if (!bytes)
         return JS_HasException(context) ? JS_EXCEPTION : JS_NewString(context, "");
-    return JS_NewStringLen(context, (const char *)bytes, length);
+    size_t valid = valid_length(bytes, length);
+    if (valid == length)
+        return JS_NewStringLen(context, (const char *)bytes, length);
+    DynBuf repaired;
+    dbuf_init(&repaired);
+    for (size_t at = 0; at < length;) {
+        size_t bad, step = valid_length(bytes + at, length - at);
+        dbuf_put(&repaired, bytes + at, step);
+        at += step;
+        if (at == length)
+            break;
+        character_length(bytes + at, length - at, &bad);
+        dbuf_putstr(&repaired, "\xef\xbf\xbd");
+        at += bad;
+    }
+    JSValue text = dbuf_error(&repaired) ? JS_ThrowOutOfMemory(context) : JS_NewStringLen(context, (char *)repaired.buf, repaired.size);
+    dbuf_free(&repaired);
+    return text;
 }
 
 // encode(text): a Uint8Array of UTF-8. The text must be well formed.
@@ -199,24 +257,26 @@ static JSValue host_exit_value(JSContext *context, JSValueConst this, int argc, 
     host_exit(code);
 }
 
-// errorText(errno): the C library's words.
-static JSValue host_error_text(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
+// promiseParts(promise): [state, value or reason], the state being 0 while it is pending, 1 or 2 when it is not.
+static JSValue host_promise_parts(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
 {
     (void)this, (void)argc;
-    int32_t error;
-    if (JS_ToInt32(context, &error, argv[0]))
-        return JS_EXCEPTION;
-    return JS_NewString(context, strerror(error));
+    JSPromiseStateEnum state = JS_PromiseState(context, argv[0]);
+    JSValue parts[] = { JS_NewInt32(context, state), state > 0 ? JS_PromiseResult(context, argv[0]) : JS_UNDEFINED };
+    return JS_NewArrayFrom(context, 2, parts);
 }
 
 // errorNumbers: { ENOENT: 44, … }, of the errors that have a name in lib/errors.mjs.
 #define ERROR_NUMBER(name) JS_PROP_INT32_DEF(#name, name, JS_PROP_ENUMERABLE)
 static const JSCFunctionListEntry error_numbers[] = {
-    ERROR_NUMBER(EACCES),    ERROR_NUMBER(EBADF), ERROR_NUMBER(EEXIST), ERROR_NUMBER(EINVAL),
-    ERROR_NUMBER(EISDIR),    ERROR_NUMBER(ELOOP), ERROR_NUMBER(EMFILE), ERROR_NUMBER(ENAMETOOLONG),
-    ERROR_NUMBER(ENOENT),    ERROR_NUMBER(ENOSPC), ERROR_NUMBER(ENOTDIR), ERROR_NUMBER(ENOTEMPTY),
-    ERROR_NUMBER(ENOTSUP),   ERROR_NUMBER(EPERM), ERROR_NUMBER(EROFS), ERROR_NUMBER(ESPIPE),
-    ERROR_NUMBER(EXDEV),     ERROR_NUMBER(EDQUOT), ERROR_NUMBER(EFBIG), ERROR_NUMBER(ENOTCAPABLE),
+    ERROR_NUMBER(E2BIG), ERROR_NUMBER(EACCES), ERROR_NUMBER(EAGAIN), ERROR_NUMBER(EBADF), ERROR_NUMBER(EBUSY),
+    ERROR_NUMBER(EDQUOT), ERROR_NUMBER(EEXIST), ERROR_NUMBER(EFAULT), ERROR_NUMBER(EFBIG), ERROR_NUMBER(EILSEQ),
+    ERROR_NUMBER(EINTR), ERROR_NUMBER(EINVAL), ERROR_NUMBER(EIO), ERROR_NUMBER(EISDIR), ERROR_NUMBER(ELOOP),
+    ERROR_NUMBER(EMFILE), ERROR_NUMBER(EMLINK), ERROR_NUMBER(ENAMETOOLONG), ERROR_NUMBER(ENFILE),
+    ERROR_NUMBER(ENODEV), ERROR_NUMBER(ENOENT), ERROR_NUMBER(ENOMEM), ERROR_NUMBER(ENOSPC), ERROR_NUMBER(ENOSYS),
+    ERROR_NUMBER(ENOTCAPABLE), ERROR_NUMBER(ENOTDIR), ERROR_NUMBER(ENOTEMPTY), ERROR_NUMBER(ENOTSUP),
+    ERROR_NUMBER(ENXIO), ERROR_NUMBER(EOVERFLOW), ERROR_NUMBER(EPERM), ERROR_NUMBER(EPIPE), ERROR_NUMBER(ERANGE),
+    ERROR_NUMBER(EROFS), ERROR_NUMBER(ESPIPE), ERROR_NUMBER(ETXTBSY), ERROR_NUMBER(EXDEV),
 };
 
 static const JSCFunctionListEntry functions[] = {
@@ -229,7 +289,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("decode", 1, host_decode),
     JS_CFUNC_DEF("encode", 1, host_encode),
     JS_CFUNC_DEF("exit", 1, host_exit_value),
-    JS_CFUNC_DEF("errorText", 1, host_error_text),
+    JS_CFUNC_DEF("promiseParts", 1, host_promise_parts),
     JS_OBJECT_DEF("errorNumbers", error_numbers, sizeof error_numbers / sizeof *error_numbers, 0),
 };
 
@@ -238,7 +298,8 @@ static const JSCFunctionListEntry functions[] = {
 static int export_functions(JSContext *context, JSModuleDef *module)
 {
     return JS_SetModuleExportList(context, module, functions, FUNCTION_COUNT)
-           || JS_SetModuleExportList(context, module, files_functions, files_count);
+           || JS_SetModuleExportList(context, module, files_functions, files_count)
+           || JS_SetModuleExportList(context, module, codecs_functions, codecs_count);
 }
 
 JSModuleDef *host_module(JSContext *context)
@@ -247,6 +308,7 @@ JSModuleDef *host_module(JSContext *context)
     if (module) {
         JS_AddModuleExportList(context, module, functions, FUNCTION_COUNT);
         JS_AddModuleExportList(context, module, files_functions, files_count);
+        JS_AddModuleExportList(context, module, codecs_functions, codecs_count);
     }
     return module;
 }

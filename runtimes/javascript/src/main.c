@@ -21,9 +21,8 @@
 #error "build.sh defines STACK_RESERVE_BYTES"
 #endif
 
-// Heap size at which cycles are collected for the first time. Above what most skills use: a collection visits the whole
-// snapshot, which takes as long as a small script.
-#define GC_THRESHOLD_BYTES (8u << 20)
+// How much a script may allocate before cycles are collected for the first time: more than most do.
+#define GC_FIRST_BYTES (8u << 20)
 
 // Enough for an error, its stack as text and the report of it.
 #define MEMORY_RESERVE_BYTES (128u << 10)
@@ -50,6 +49,10 @@ static _Noreturn void die(void)
     host_write(STDERR_FILENO, "Uncaught ", 9);
     host_write(STDERR_FILENO, text, strlen(text));
     host_write(STDERR_FILENO, "\n", 1);
+    JSValue stack = JS_IsObject(error) ? JS_GetPropertyStr(context, error, "stack") : JS_UNDEFINED;
+    const char *frames = JS_IsString(stack) ? JS_ToCString(context, stack) : NULL;
+    if (frames)
+        host_write(STDERR_FILENO, frames, strlen(frames));
     host_exit(1);
 }
 
@@ -93,12 +96,8 @@ static void seed(void)
     engine_seed_random(context, value);
 }
 
-// Of the C library: forgets the folders it learnt of in the snapshot (none), so that it asks again.
-extern void __wasilibc_reset_preopens(void);
-
 __attribute__((export_name("_start"))) void start(void)
 {
-    __wasilibc_reset_preopens();
     engine_freeze_clock(false);
     seed();
     JSValue begun = call_hook("start", 0, NULL);
@@ -125,12 +124,22 @@ __attribute__((export_name("wizer-initialize"))) void initialize(void)
     modules_compile_module(context);
     JSValue loaded = JS_LoadModule(context, "runtime:", "./main.mjs");
     run_jobs();
-    if (JS_PromiseState(context, loaded) != JS_PROMISE_FULFILLED)
-        abort();
+    if (JS_PromiseState(context, loaded) != JS_PROMISE_FULFILLED) {
+        // Shows where a host has standard error; the build's host ends here.
+        JS_Throw(context, JS_PromiseResult(context, loaded));
+        die();
+    }
     hooks = JS_PromiseResult(context, loaded);
     JS_FreeValue(context, loaded);
     modules_use(context, hooks);
+    // Makes the built-in modules, so that an import finds them made.
+    JSValue prepared = call_hook("prepare", 0, NULL);
+    if (JS_IsException(prepared))
+        die();
+    JS_FreeValue(context, prepared);
+    run_jobs();
     JS_SetHostPromiseRejectionTracker(runtime, track_rejection, NULL);
     JS_RunGC(runtime);
-    JS_SetGCThreshold(runtime, GC_THRESHOLD_BYTES);
+    engine_keep_all(runtime);
+    JS_SetGCThreshold(runtime, engine_used_bytes(runtime) + GC_FIRST_BYTES);
 }

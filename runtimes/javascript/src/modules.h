@@ -9,5 +9,6 @@ void modules_install(JSContext *context);
 // Hands over to the functions `resolve(base, specifier, type)`, `load(name, type)` and `describe(meta, name)` of `hooks`.
 void modules_use(JSContext *context, JSValueConst hooks);
 
-// Registers `runtime:compile`, which gives the runtime's JavaScript `importModule(name)` and `compileScript(text, name)`.
+// Registers `runtime:compile`, which gives the runtime's JavaScript `importModule(name)`,
+// `requireModule(name)` and `compileScript(text, name)`.
 JSModuleDef *modules_compile_module(JSContext *context);

@@ -47,21 +47,35 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def crate(name):
+    """Version and digest of a crate."""
+    return re.search(rf'name = "{name}"\nversion = "(.*)"\nsource.*\nchecksum = "(.*)"', (HERE / "Cargo.lock").read_text())
+
+
 def describe(wasm, compressed):
-    crate = re.search(r'name = "rquickjs-sys"\nversion = "(.*)"\nsource.*\nchecksum = "(.*)"', (HERE / "Cargo.lock").read_text())
+    quickjs, zlib = crate("rquickjs-sys"), crate("libz-sys")
     zig = re.search(r"ziglang==(\S+) --hash=sha256:(\S+)", (HERE / "requirements.txt").read_text())
     packages = json.loads((HERE / "package-lock.json").read_text())["packages"]
-    wizer = packages["node_modules/@bytecodealliance/wizer-linux-x64"]
+    npm = {
+        path.removeprefix("node_modules/"): {"version": package["version"], "integrity": package["integrity"], "registry": "npm"}
+        for path, package in packages.items()
+        if path
+    }
+    meta = json.loads(pathlib.Path("bundle.json").read_text())
+    bundled = {re.sub(r"^node_modules/((?:@[^/]+/)?[^/]+)/.*", r"\1", path) for path in meta["inputs"] if path.startswith("node_modules/")}
+    tools = {name: npm.pop(name) for name in ("@bytecodealliance/wizer-linux-x64", "@esbuild/linux-x64")}
     return {
         "name": "javascript",
         "kind": "wasi-preview1-module",
         "entry": "_start",
-        "engine": {"name": "quickjs-ng", "version": "0.16.2", "source": f"crate rquickjs-sys {crate[1]}", "sha256": crate[2]},
+        "engine": {"name": "quickjs-ng", "version": "0.16.2", "source": f"crate rquickjs-sys {quickjs[1]}", "sha256": quickjs[2]},
+        "zlib": {"source": f"crate libz-sys {zlib[1]}", "sha256": zlib[2]},
+        "packages": {name: npm[name] for name in sorted(bundled)},
         "wasm": {"sha256": digest(wasm), "bytes": wasm.stat().st_size},
         "compressed": {"sha256": digest(compressed), "bytes": compressed.stat().st_size, "format": "zstd"},
         "tools": {
             "ziglang": {"version": zig[1], "sha256": zig[2], "registry": "PyPI"},
-            "@bytecodealliance/wizer-linux-x64": {"version": wizer["version"], "integrity": wizer["integrity"], "registry": "npm"},
+            **tools,
         },
         "build": "runtimes/javascript/build.sh",
         "imports": imports(wasm.read_bytes()),

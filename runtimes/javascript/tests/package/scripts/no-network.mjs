@@ -1,1 +1,2 @@
-import http from 'node:http';
+import { get } from 'node:http';
+get('http://example.com/');

@@ -1,1 +1,2 @@
-import { execSync } from 'child_process';
+import { execSync } from 'node:child_process';
+execSync('ls');

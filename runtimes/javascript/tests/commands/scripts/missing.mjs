@@ -1,0 +1,1 @@
+import missing from 'not-a-package';

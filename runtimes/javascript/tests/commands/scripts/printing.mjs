@@ -1,0 +1,31 @@
+import util from 'node:util';
+console.log({ a: 1, b: 'two', c: [1, 2, 3], d: { e: { f: { g: 1 } } } }, [], {}, null, undefined, true, 10n, -0, NaN);
+console.log(new Map([['k', { v: 1 }], [{ o: 1 }, [1]]]), new Set([1, 'a']), [new Set(), new Map()], new WeakMap());
+console.log('%s is %d years and %i, %f, %j %o %O %%', 'Bob', 42.5, 42.9, '1.5', { a: 1 }, [1], { b: 2 }, 'extra', 5);
+console.log([1.5, 'x', null, undefined, [[[[1]]]]], Array.from({ length: 120 }, (_, i) => i), 'x'.repeat(20));
+console.log([['aaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'], 'ccccccccccccccccccccccccccc'], { long: 'x'.repeat(90), other: 'y'.repeat(30) });
+class Animal { constructor() { this.name = 'cat'; this._x = 1; } get sound() { return 'm'; } static s = 1; }
+class Dog extends Animal { #p = 1; }
+console.log(new Animal(), new Dog(), Animal, Dog, [Animal], { Animal });
+console.log(function named() {}, () => {}, async () => {}, function* gen() {}, async function* ag() {}, Math.max, class {}, Symbol('s'), Symbol.iterator);
+console.log(new Date(1e12), [new Date(NaN)], /re/gi, new Error('boom').message, [new Error('in list')].length);
+console.log(Buffer.from('hello'), new Uint8Array([1, 2]), new Float64Array(2), new ArrayBuffer(4), new DataView(new ArrayBuffer(2)));
+console.log([undefined, , 3], [, ,], Object.assign([1, 2], { extra: true }), new Array(3));
+console.log(Object.create(null), Object.create({ inherited: 1 }), { __proto__: { constructor: { name: 'Fake' } } });
+console.log({ get a() { return 1; }, set b(v) {}, get c() { return 1; }, set c(v) {} }, { 'needs-quote': 1, 2: 3, valid_id: 4, [Symbol('k')]: 5 });
+const circular = { name: 'c' }; circular.self = circular; circular.list = [circular, { circular }]; console.log(circular);
+console.log('it\'s', ["it's", 'say "x"', `b\`t's "q"`, 'line\nbreak', '\x00\x1f\u{1F600}', 'tab\t']);
+console.log(Promise.resolve({ a: 1 }), Promise.reject(new Error('x')).catch(() => {}) && 1, new Promise(() => {}));
+console.log([new Number(3), new String('abc'), new Boolean(false), Object(1n), Object(Symbol('b'))], globalThis === global, typeof globalThis);
+console.log(process.versions.node.split('.').length, util.inspect({ a: { b: { c: { d: 1 } } } }, { depth: 0 }), util.inspect({ a: { b: { c: { d: 1 } } } }, false, null));
+console.log(util.inspect('str'), util.inspect([1, [2, [3, [4]]]], { compact: false, depth: 5, breakLength: 80 }), util.inspect({ b: 1, a: 2 }, { sorted: true }), util.inspect({ a: 1 }, { colors: true }));
+console.log(util.inspect(new (class Foo { [util.inspect.custom](depth, options) { return `Foo<${depth}>`; } })()), util.inspect(new Map([['a', 1]]), { showHidden: false }), util.inspect('a'.repeat(200)).length);
+console.log(util.format('%s', null), util.format('%s %s', 'a'), util.format(1, 2, '3'), util.format('%c styled', 'css'), util.format('%d', '0x10'), util.format('%s', Symbol('a')), util.format('%s', 12345678901234567890n), util.format('%s', { a: { b: 1 } }), util.format('%s', [1, 'a']), util.format('%s', class A {}), util.format('%i', 'abc'));
+console.log(util.types.isDate(new Date()), util.types.isRegExp(/x/), util.types.isPromise(Promise.resolve()), util.types.isTypedArray(new Uint8Array()), util.isDeepStrictEqual({ a: [1] }, { a: [1] }), util.stripVTControlCharacters('\x1b[31mx\x1b[0m'));
+console.table([{ a: 1, b: 'x' }, { a: 2, c: { d: 1, e: 2, f: 3 } }]); console.table([[1, 2], [3]]); console.table(['p', 'q']); console.table([{ a: 1, b: 2 }], ['b']); console.table(5); console.table(new Map([['k', 1]])); console.table({ r: { c: 1 }, s: { c: [1, 2] } });
+console.group('Group'); console.log('inside\nlines'); console.group(); console.info('deeper'); console.groupEnd(); console.debug('debug'); console.groupEnd(); console.log('out');
+console.count(); console.count('x'); console.count(); console.dir({ a: { b: { c: { d: 1 } } } }, { depth: 0 }); console.log(); console.log('');
+console.log(util.styleText('bold', 'b'), util.styleText(['red', 'underline'], 'ru'), util.inspect.colors.red);
+console.log([1234567.891, 0.1 + 0.2, 1e21, 1e-7, 123456789012345680000], [1, -1, 1.5], ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff', 'ggggggg'], [true, false, null, 1, 2, 3, 4]);
+console.log(process.stdout.isTTY, process.stdout.columns, { url: new URL('https://u:p@example.com:8080/p?q=1#h').href }, new URLSearchParams('a=1&b=2').toString());
+console.log(Object.entries({ x: 1 }), [{ a: 1, b: 2 }, { a: 3, b: 4 }], { f: [{ x: [1, [2]] }] }, [[]], [{}], { a: {} }, { a: [] }, [['']]);

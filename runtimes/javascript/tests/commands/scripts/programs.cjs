@@ -1,0 +1,1 @@
+const { execSync, spawnSync, spawn } = require('child_process'); try { execSync('definitely-not-here', { stdio: 'pipe' }); } catch (e) { console.log('threw'); } const r = spawnSync('definitely-not-here', ['a']); console.log(r.status, r.error.code, r.error.syscall, r.error.path); spawn('definitely-not-here').on('error', (e) => console.log(e.code, e.syscall));

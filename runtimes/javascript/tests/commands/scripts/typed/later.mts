@@ -1,0 +1,1 @@
+export const later = async <T>(value: T): Promise<T[]> => [value];
