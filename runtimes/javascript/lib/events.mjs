@@ -15,6 +15,9 @@ const entriesOf = (emitter) => {
   return emitter._events;
 };
 
+// Whether an emitter ever had a listener. Costs less than to ask for one.
+export const hasListeners = (emitter) => emitter._events !== undefined;
+
 // A plain function, so that what inherits in the old way can call it.
 export function EventEmitter() { }
 

@@ -3,6 +3,7 @@
 // main.c calls `start`, then `turn` whenever no job is left, `rejection` when a promise is rejected or handled after
 // all, and `failed` with an exception that nobody caught.
 
+import './npm/packages.mjs';
 import { arguments_, exit as exitHost, write } from 'runtime:host';
 
 import { absent, fetch } from './absent.mjs';
@@ -12,7 +13,7 @@ import { structuredClone } from './clone.mjs';
 import { console } from './console.mjs';
 import { webcrypto } from './crypto.mjs';
 import { TextDecoder, TextEncoder } from './encoding.mjs';
-import { AbortController, AbortSignal, CustomEvent, Event, EventTarget, useTimers } from './events.mjs';
+import { AbortController, AbortSignal, CustomEvent, Event, EventTarget, hasListeners, useTimers } from './events.mjs';
 import { useTasks } from './fs.mjs';
 import { inspect } from './inspect.mjs';
 import './locale.mjs';
@@ -76,7 +77,7 @@ let told = false;
 
 function leave() {
   // Who listens may have more to do.
-  if (!told && process.listenerCount('beforeExit') > 0) {
+  if (!told && hasListeners(process) && process.listenerCount('beforeExit') > 0) {
     told = true;
     process.emit('beforeExit', process.exitCode ?? 0);
     return;

@@ -9,7 +9,7 @@ import { builtins, refused } from './builtins.mjs';
 import { argumentError, coded } from './errors.mjs';
 import { path } from './path.mjs';
 import { process } from './process.mjs';
-import { BUILTIN, configure, isFile, isTypeScript, manifestOf, packageFolders, readText, resolveImport, resolveRequire, scopeOf } from './resolve.mjs';
+import { BUILTIN, configure, isTypeScript, manifestOf, packageFolders, readText, resolveImport, resolveRequire, scopeOf } from './resolve.mjs';
 import { stripTypes } from './typescript.mjs';
 import { fileHref, fileURLToPath } from './url.mjs';
 
@@ -54,6 +54,7 @@ const COMMONJS_NAMES = /\b(__dirname|__filename|require\.main|module\.exports)\b
 // How a file is to be run: { format: 'module' | 'commonjs', text, body }, the body being the compiled function if there is one.
 // `required`: CommonJS takes a file with any extension.
 function formatOf(file, required = false) {
+  if (file.endsWith('.mjs')) return { format: 'module', text: readText(file) };
   const extension = extname(file);
   const declared = () => {
     const scope = scopeOf(file);
@@ -66,7 +67,6 @@ function formatOf(file, required = false) {
     if (type === 'commonjs' || mixes) return { format: 'commonjs', text: stripTypes(source, file, true) };
     return detect(file, stripTypes(source, file, false), type);
   }
-  if (extension === '.mjs') return { format: 'module', text: readText(file) };
   if (extension === '.cjs') return { format: 'commonjs', text: readText(file) };
   if (extension !== '.js' && extension !== '') {
     if (required) return { format: 'commonjs', text: readText(file) };
@@ -228,7 +228,6 @@ export const isMainCommonJs = () => mainModule !== undefined;
 // Runs the script of the process; a promise that is fulfilled when it has been evaluated.
 export function runMain(file) {
   configure({ vendor: file.startsWith(`${PACKAGE_ROOT}/`) || file.startsWith('/workspace/') ? `${PACKAGE_ROOT}/vendor` : '/vendor' });
-  if (!isFile(file)) throw coded('MODULE_NOT_FOUND', `Cannot find module '${file}'`);
   const known = formatOf(file, true);
   if (known.format === 'module') {
     mainKnown = known;
@@ -253,7 +252,7 @@ builtins.set('module', Module);
 process.getBuiltinModule = (name) => builtins.get(String(name).replace(/^node:/, ''));
 Object.defineProperty(process, 'mainModule', { get: () => mainModule, configurable: true });
 
-// Called when the snapshot is made.
+// Called when the snapshot is made, so that no run has to do this.
 export function prepare() {
   for (const name of builtins.keys()) importModule(BUILTIN + name);
 }

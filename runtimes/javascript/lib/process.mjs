@@ -3,7 +3,7 @@
 import { environment, exit as exitHost, now, stat } from 'runtime:host';
 
 import { argumentError, coded, namedError, systemError } from './errors.mjs';
-import { EventEmitter } from './events.mjs';
+import { EventEmitter, hasListeners } from './events.mjs';
 import { cwd, resolve, setCwd } from './path.mjs';
 import { stderr, stdin, stdout } from './streams.mjs';
 import { nextTick } from './ticks.mjs';
@@ -52,7 +52,7 @@ class Process extends EventEmitter {
     this.exitCode = number;
     if (!this.#leaving) {
       this.#leaving = true;
-      this.emit('exit', number);
+      if (hasListeners(this)) this.emit('exit', number);
     }
     exitHost(this.exitCode & 0xff);
   }

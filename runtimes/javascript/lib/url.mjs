@@ -212,9 +212,18 @@ export function fileURLToPath(value) {
   return decodeURIComponent(url.pathname);
 }
 
+// Letters, digits and `-./_`. A regular expression would cost more.
+function isPlain(path) {
+  for (let at = 0; at < path.length; at += 1) {
+    const code = path.charCodeAt(at);
+    if (!((code >= 97 && code <= 122) || (code >= 45 && code <= 57) || (code >= 65 && code <= 90) || code === 95)) return false;
+  }
+  return true;
+}
+
 // The URL of a path, as text. Every module has one: the usual path must not cost a parse.
 export function fileHref(path) {
-  if (/^\/[\w./-]*$/.test(path)) return `file://${path}`;
+  if (isPlain(path)) return `file://${path}`;
   return `file://${escapePath(path.replace(/%/g, '%25')).replace(/[?#]/g, encodeURIComponent)}`;
 }
 

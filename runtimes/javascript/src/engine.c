@@ -36,50 +36,50 @@ void engine_set_stack_limit(JSRuntime *runtime, uintptr_t address)
     runtime->stack_limit = address;
 }
 
-// What the snapshot holds; see engine.h. It is referred to and freed as before: only collections do not look into it, and so
-// take its references for ones from outside.
+// What the snapshot holds; see engine.h. Collections do not look into it, and so take its references for ones from outside.
 static struct list_head kept;
 
-// Functions of the runtime do not show their source, as built-in ones do not.
-static void drop_sources(JSRuntime *runtime)
-{
-    struct list_head *entry;
-    list_for_each(entry, &runtime->gc_obj_list) {
-        JSGCObjectHeader *header = list_entry(entry, JSGCObjectHeader, link);
-        if (JS_GC_TYPE(header) != JS_GC_OBJ_TYPE_FUNCTION_BYTECODE)
-            continue;
-        JSFunctionBytecode *function = (JSFunctionBytecode *)header;
-        js_free_rt(runtime, function->source);
-        function->source = NULL;
-        function->source_len = 0;
-    }
-}
-
-// Gives up the free blocks between the used ones. What a run allocates then lies close together and not scattered over the
-// snapshot, of which every page that is written to has to be copied.
+// Gives up the free blocks between the used ones, and takes the arenas out of the engine's lists. What a run allocates then
+// lies close together and not scattered over the snapshot, of which every page that is written to has to be copied.
 static void close_arenas(JSRuntime *runtime)
 {
     for (int size_index = 0; size_index < JS_ARENA_BLOCK_SIZE_COUNT; size_index++) {
         struct list_head *entry, *next_entry;
-        list_for_each_safe(entry, next_entry, &runtime->arena_state.free_arena_list[size_index]) {
-            JSArena *arena = list_entry(entry, JSArena, free_link);
+        list_for_each_safe(entry, next_entry, &runtime->arena_state.arena_list[size_index]) {
+            JSArena *arena = list_entry(entry, JSArena, link);
             unsigned size = arena_block_sizes[arena->block_size_idx];
-            for (unsigned next = arena->first_free_block; next != JS_ARENA_FREE_NIL;) {
+            for (unsigned next = arena->first_free_block; arena->n_used_blocks < arena->n_blocks; arena->n_used_blocks++) {
                 JSMallocBlockHeader *block = arena_get_block(arena, next, size);
                 memset(block->user_data, 0, size - sizeof *block);
                 next = block->u.free_next;
             }
             arena->first_free_block = JS_ARENA_FREE_NIL;
-            arena->n_used_blocks = arena->n_blocks;
-            list_del(&arena->free_link);
+            // Strings are in no other list. Blocks of other kinds have no use for the count.
+            for (int at = 0; at < arena->n_blocks; at++)
+                ((JSMallocBlockHeader *)arena_get_block(arena, at, size))->ref_count = JS_REF_KEPT;
+            init_list_head(&arena->link);
         }
+        init_list_head(&runtime->arena_state.arena_list[size_index]);
+        init_list_head(&runtime->arena_state.free_arena_list[size_index]);
+    }
+}
+
+// Ends the counting of references to all that exists.
+static void stop_counting(JSRuntime *runtime)
+{
+    struct list_head *entry;
+    list_for_each(entry, &runtime->gc_obj_list)
+        JS_REF_COUNT(list_entry(entry, JSGCObjectHeader, link)) = JS_REF_KEPT;
+    for (int atom = 0; atom < runtime->atom_size; atom++) {
+        if (!atom_is_free(runtime->atom_array[atom]))
+            JS_REF_COUNT(runtime->atom_array[atom]) = JS_REF_KEPT;
     }
 }
 
 void engine_keep_all(JSRuntime *runtime)
 {
-    drop_sources(runtime);
     close_arenas(runtime);
+    stop_counting(runtime);
     init_list_head(&kept);
     if (list_empty(&runtime->gc_obj_list))
         return;

@@ -16,8 +16,9 @@ void engine_seed_random(JSContext *context, uint64_t seed);
 // nothing under WASI.
 void engine_set_stack_limit(JSRuntime *runtime, uintptr_t address);
 
-// Takes everything that exists now out of what later collections of cycles visit: a snapshot is never garbage, and to visit
-// it takes as long as a small script.
+// Keeps everything that exists now for ever: references to it are not counted, and later collections of cycles do not visit it.
+// What a run writes to has to be copied, so it must not write a count into everything it uses; and to visit a snapshot takes
+// as long as a small script.
 void engine_keep_all(JSRuntime *runtime);
 
 // Bytes in use.

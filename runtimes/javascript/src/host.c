@@ -60,6 +60,11 @@ int host_write(int fd, const void *bytes, size_t length)
     return 0;
 }
 
+void host_flush(void)
+{
+    flush_stdout();
+}
+
 _Noreturn void host_exit(int code)
 {
     flush_stdout();

@@ -9,5 +9,8 @@ JSModuleDef *host_module(JSContext *context);
 // Writes all bytes to a descriptor; an errno value, 0 if none.
 int host_write(int fd, const void *bytes, size_t length);
 
+// Writes what standard output still holds back.
+void host_flush(void);
+
 // Flushes standard output and ends the process.
 _Noreturn void host_exit(int code);
