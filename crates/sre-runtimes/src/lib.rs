@@ -29,7 +29,7 @@ pub fn shipped() -> Vec<LanguageRuntime> {
         runtime(
             RuntimeKind::Javascript,
             "QuickJS-ng 0.16.2",
-            "d5ef4062405233c4075abc9835e173333ae206a8110be53a8c7b12d5b956d11f",
+            "0bb91e09042f980901b5d7131c7ee446f91d433fe6dd4a46d8ce5eca5c10d2a2",
             JAVASCRIPT,
         ),
     ]

@@ -326,12 +326,11 @@ impl CommandCase {
 
 /// Arguments, standard input and files in; exit code, raw output and the tree of files out, as the
 /// same script leaves them on Linux.
-#[test]
-fn python_scripts_run_as_commands() {
-    let folder = runtimes("python/tests");
+fn run_commands(folder: &str, package: &str) {
+    let folder = runtimes(folder);
     let cases = std::fs::read(folder.join("commands.json")).expect("the cases");
     let cases: Vec<CommandCase> = serde_json::from_slice(&cases).expect("cases");
-    let files = files(&folder);
+    let files = files(&runtimes(package));
     let mut failed = String::new();
     for case in &cases {
         let did = case.run(&files);
@@ -350,6 +349,16 @@ fn python_scripts_run_as_commands() {
         }
     }
     assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn python_scripts_run_as_commands() {
+    run_commands("python/tests", "python/tests");
+}
+
+#[test]
+fn javascript_and_typescript_scripts_run_as_commands() {
+    run_commands("javascript/tests", "javascript/tests/commands");
 }
 
 #[test]

@@ -220,7 +220,7 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
             raises(
                 "exception",
                 "const total = (items) => items[0].price.toFixed(2);\n\ntotal([{}]);\n",
-                "Uncaught TypeError: cannot read property 'toFixed' of undefined\nat total (scripts/main.mjs:1:\nscripts/main.mjs:3:",
+                "Uncaught TypeError: cannot read property 'toFixed' of undefined\nscripts/main.mjs:1:\nscripts/main.mjs:3:",
             ),
             raises(
                 "rejection",
@@ -246,7 +246,7 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
             raises(
                 "recursion",
                 "const down = (n) => down(n + 1);\ndown(0);\n",
-                "RangeError: Maximum call stack size exceeded\nat down (scripts/main.mjs:1:",
+                "RangeError: Maximum call stack size exceeded\nscripts/main.mjs:1:",
             ),
             raises(
                 "nested-json",

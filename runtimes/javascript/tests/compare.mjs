@@ -4,8 +4,9 @@
 //   node compare.mjs RUNTIME.wasm [NAME…]   compares the runtime, run by node:wasi, with commands.json
 //   node compare.mjs --record [ESBUILD]     writes commands.json anew from Node 20 in bubblewrap; TypeScript is bundled by esbuild first
 //
-// A case: `script` and `arguments`; `stdin`; `work`, the files of the working folder before; and what came of it: `exit_code`,
-// `stdout`, pieces of `stderr`, `files` (the working folder after; null for a folder, `{ "link": … }` for a symbolic link).
+// A case: `entrypoint` and `args`; `stdin`; `work`, the files of the working folder before; and what came of it: `exit_code`,
+// `stdout_text` or `stdout_hex`, pieces of `stderr`, and `files`, those of the working folder after (text, `{ "link": … }`, or null
+// for anything). crates/sre/tests/runtimes.rs runs the same cases in the sandbox.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,16 +25,13 @@ function tree(folder, prefix = '') {
     const path = join(folder, name);
     const stats = lstatSync(path);
     if (stats.isSymbolicLink()) found[prefix + name] = { link: readlinkSync(path) };
-    else if (!stats.isDirectory()) found[prefix + name] = text(readFileSync(path));
-    else {
-      const inside = tree(path, `${prefix}${name}/`);
-      Object.assign(found, Object.keys(inside).length > 0 ? inside : { [`${prefix}${name}`]: null });
-    }
+    else if (!stats.isDirectory()) found[prefix + name] = isText(readFileSync(path)) ? readFileSync(path, 'utf8') : null;
+    else Object.assign(found, tree(path, `${prefix}${name}/`));
   }
   return found;
 }
 
-const text = (bytes) => (bytes.equals(Buffer.from(bytes.toString())) ? bytes.toString() : { base64: bytes.toString('base64') });
+const isText = (bytes) => bytes.equals(Buffer.from(bytes.toString()));
 
 function underNode(root, script, args) {
   const binds = ['skill', 'workspace', 'home/skill', 'tmp'].flatMap((name) => [name === 'skill' ? '--ro-bind' : '--bind', join(root, name), `/${name}`]);
@@ -54,18 +52,19 @@ function underEsbuild(root, script, args) {
 const underRuntime = (root, script, args) => [process.execPath, ['--no-warnings', join(here, 'command.mjs'), target, root, script, ...args]];
 
 // What a command did in a fresh set of folders.
-function run(command, { script, arguments: args = [], stdin = '', work = {} }) {
+function run(command, { entrypoint, args = [], stdin = '', work = {} }) {
   const root = mkdtempSync(join(tmpdir(), 'javascript-commands-'));
   try {
     for (const name of ['workspace', 'home/skill', 'tmp']) mkdirSync(join(root, name), { recursive: true });
     cpSync(join(here, 'commands'), join(root, 'skill'), { recursive: true });
     for (const [path, content] of Object.entries(work)) {
       mkdirSync(dirname(join(root, 'workspace', path)), { recursive: true });
-      writeFileSync(join(root, 'workspace', path), typeof content === 'string' ? content : Buffer.from(content.base64, 'base64'));
+      writeFileSync(join(root, 'workspace', path), content);
     }
-    const [program, given] = command(root, `/skill/scripts/${script}`, args);
+    const [program, given] = command(root, `/skill/${entrypoint}`, args);
     const done = spawnSync(program, given, { input: stdin, maxBuffer: 64 << 20 });
-    return { exit_code: done.status, stdout: text(done.stdout), files: tree(join(root, 'workspace')), stderr: done.stderr.toString() };
+    const printed = isText(done.stdout) ? { stdout_text: done.stdout.toString() } : { stdout_hex: done.stdout.toString('hex') };
+    return { exit_code: done.status, ...printed, files: tree(join(root, 'workspace')), stderr: done.stderr.toString() };
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
@@ -76,24 +75,24 @@ if (target === '--record') {
   for (const one of cases) {
     // What has expectations about standard error was written by hand.
     if (one.stderr) continue;
-    const isTyped = /\.[cm]?tsx?$/.test(one.script);
+    const isTyped = /\.[cm]?tsx?$/.test(one.entrypoint);
     if (isTyped && names.length === 0) continue;
     const { stderr, ...did } = run(isTyped ? underEsbuild : underNode, one);
+    if (did.exit_code !== (one.exit_code ?? 0)) console.error(`${one.entrypoint}: exit code ${did.exit_code}\n${stderr}`);
     Object.assign(one, did);
-    if (did.exit_code !== (one.fails ?? 0)) console.error(`${one.script}: exit code ${did.exit_code}\n${stderr}`);
   }
   writeFileSync(list, `${JSON.stringify(cases, null, 1)}\n`);
 } else {
   let failed = 0;
-  const chosen = cases.filter((one) => names.length === 0 || names.includes(one.script));
+  const chosen = cases.filter((one) => names.length === 0 || names.includes(one.entrypoint));
   for (const one of chosen) {
     const did = run(underRuntime, one);
-    const wrong = ['exit_code', 'stdout', 'files'].filter((field) => field in one && !isDeepStrictEqual(did[field], one[field]));
+    const wrong = ['exit_code', 'stdout_text', 'stdout_hex', 'files'].filter((field) => !isDeepStrictEqual(did[field], one[field]));
     const missing = (one.stderr ?? []).filter((piece) => !did.stderr.includes(piece));
     if (missing.length > 0) wrong.push('stderr');
     if (wrong.length === 0) continue;
     failed += 1;
-    console.log(`${one.script} ${(one.arguments ?? []).join(' ')}`);
+    console.log(`${one.entrypoint} ${(one.args ?? []).join(' ')}`);
     for (const field of wrong) report(field, field === 'stderr' ? missing.join('\n') : one[field], field === 'stderr' ? '' : did[field]);
     if (did.stderr) console.log(`  stderr: ${did.stderr.trim().slice(0, 1500)}`);
   }

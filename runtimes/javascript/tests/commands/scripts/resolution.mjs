@@ -1,6 +1,6 @@
 // Packages of every shape are written into the working folder; each file exports its own path. Then ES modules and CommonJS
 // modules in several places import and require them.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 
@@ -65,3 +65,4 @@ console.log(shown(require('./cycle-a.cjs')), shown(require('./json.json')), requ
 for (let i = 0; i < 2; i += 1) { try { require('./throws.cjs'); } catch (error) { console.log(error.message); } }
 console.log((await import(resolve('one.mjs'))) === (await import(resolve('one.mjs'))), (await import(`file://${resolve('one.mjs')}?1`)) === (await import(resolve('one.mjs'))), shown((await import(resolve('json.json'), { with: { type: 'json' } })).default), require('./one.mjs').kind, shown(require('typed')));
 try { require('./nope'); } catch (error) { console.log(error.message.split('\n')[0], shown(error.requireStack)); } try { await import('nope'); } catch (error) { console.log(error.message); } try { await import('./nope.mjs'); } catch (error) { console.log(error.message); } try { await root.go('map/hidden.js'); } catch (error) { console.log(shown(error.message)); } try { await root.go('#unknown'); } catch (error) { console.log(shown(error.message)); } try { require('string/only.js'); } catch (error) { console.log(shown(error.message)); } try { await root.go('string/only.js'); } catch (error) { console.log(shown(error.message)); } try { await root.go('map/bad'); } catch (error) { console.log(shown(error.message)); }
+for (const name of readdirSync('.')) rmSync(name, { recursive: true });
