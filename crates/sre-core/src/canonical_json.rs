@@ -23,7 +23,7 @@ pub const INTEGER_LIMIT: u64 = 1 << 53;
 pub const DEPTH_LIMIT: usize = 127;
 
 /// Deepest nesting of a value that others will wrap: a skill's input and output. An order, its
-/// result, a list of results and an event hold it some levels down, and whoever reads those,
+/// result, a list of results and an event hold it some levels down, and programs that read those,
 /// ourselves and receivers of callbacks included, stops at about [`DEPTH_LIMIT`].
 pub const VALUE_DEPTH_LIMIT: usize = 100;
 

@@ -49,7 +49,7 @@ pub enum ConfigError {
     /// The skill package is neither an object nor an allowed path.
     #[error("skill_package: {0}")]
     Skill(#[from] SkillError),
-    /// The callback URL is none.
+    /// The callback URL is invalid.
     #[error("callback_url: {0}")]
     CallbackUrl(#[from] url::ParseError),
 }

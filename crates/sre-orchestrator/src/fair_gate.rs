@@ -1,7 +1,7 @@
 //! Submitters take turns for the sandbox's slots.
 //!
-//! The slots are first come, first served, so whoever has many orders there keeps everybody else
-//! waiting behind all of them. Here only a few orders at a time ask for a slot, as many as there
+//! The slots are first come, first served, so a submitter with many orders there keeps all others
+//! waiting behind them. Here only a few orders at a time ask for a slot, as many as there
 //! are cores so that none stays empty, and the next one is that of the submitter whose turn it is.
 //! Replays ask for themselves: there are no more of them than orders that have had a slot.
 
@@ -158,6 +158,6 @@ mod tests {
         drop(gone);
         last.await;
         assert_eq!(had.into_inner(), 1);
-        assert_eq!(gate.queue().free, 1, "nobody is left");
+        assert_eq!(gate.queue().free, 1, "the queue is empty");
     }
 }

@@ -1,7 +1,7 @@
 //! One order from acceptance to its result.
 //!
-//! Whoever works on an order holds its lease and makes one attempt; what becomes of the attempt
-//! goes into the journal before anything else happens. [`Orchestrator::execute`] does this for one
+//! A worker holds the lease of its order and makes one attempt. How the attempt ended goes into the
+//! journal before anything else happens. [`Orchestrator::execute`] does this for one
 //! order in this process, [`Workers`](crate::Workers) for whatever the journal has; both come by
 //! here.
 
@@ -95,7 +95,7 @@ impl Parts {
     }
 }
 
-/// Where an order is, for whoever watches.
+/// Where an order is, for observers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Waiting for a slot or for the next attempt.
@@ -133,7 +133,7 @@ const FOLLOW_PERIOD: Duration = Duration::from_millis(200);
 /// How often this process says that it lives.
 pub(crate) const RENEW_PERIOD: Duration = Duration::from_secs(15);
 
-/// Who submits where nobody says.
+/// The submitter of the operator's own orders.
 const LOCAL: &str = "local";
 
 impl Orchestrator {
@@ -300,7 +300,7 @@ impl Orchestrator {
         };
         // If the process dies from here on, the lease dies with it: a service that shares the
         // folder makes the next attempt, or the order stays open until it is submitted again. Blobs
-        // that were stored meanwhile harm nobody.
+        // that were stored meanwhile do no harm.
         loop {
             let Some(held) = lease else {
                 return self.follow(&order.attempt.order_id, observer).await;

@@ -49,7 +49,7 @@ impl SkillCacheError {
         }
     }
 
-    /// Whether nobody ever stored it.
+    /// Whether it was never stored.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Store(StoreError::NotFound { .. }))

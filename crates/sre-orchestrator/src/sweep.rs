@@ -1,9 +1,9 @@
-//! Removing what nobody needs any more.
+//! Garbage collection: removing what is not needed any more.
 //!
 //! Order matters: orders are forgotten first, then the blobs that no kept order names. A process
-//! that dies in between leaves blobs without orders, which the next sweep removes. Nobody else uses
-//! the data folder meanwhile: a blob that an order is about to name looks like one that nobody
-//! needs. So everything that says what is needed is read after the folder is ours, and where one of
+//! that dies in between leaves blobs without orders, which the next sweep removes. No other process
+//! uses the data folder meanwhile: a blob that an order is about to name looks like one that is not
+//! needed. So everything that says what is needed is read after the folder is ours, and where one of
 //! these files is missing nothing is removed.
 
 use std::collections::HashSet;
@@ -31,7 +31,7 @@ pub struct Swept {
 /// are issued first, in the name of `program`; an order whose receipt cannot be issued is kept.
 ///
 /// # Errors
-/// [`EmbeddedError`]: somebody else uses the folder, journal or log are missing or not what they
+/// [`EmbeddedError`]: another process uses the folder, journal or log are missing or not what they
 /// were, or something could not be read; then no blob was removed.
 pub async fn sweep(
     folder: &DataFolder,

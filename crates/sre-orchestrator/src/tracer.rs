@@ -25,9 +25,9 @@ pub trait Tracer: Send + Sync {
 /// What role a span plays between two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanKind {
-    /// It answers somebody.
+    /// It answers a request.
     Server,
-    /// It asks somebody.
+    /// It makes a request.
     Client,
     /// Neither.
     Internal,
@@ -73,7 +73,7 @@ impl Tracing {
         self.0.is_some()
     }
 
-    /// Begins a span below `parent`, or a trace of its own. When nobody listens, nothing is made,
+    /// Begins a span below `parent`, or a trace of its own. Without a listener nothing is made,
     /// and what is caused belongs to `parent` itself.
     #[must_use]
     pub fn span(&self, name: &'static str, kind: SpanKind, parent: Option<&TraceParent>) -> Span {
@@ -155,7 +155,7 @@ impl Tracing {
     }
 }
 
-/// The context of an order's span within the trace of whoever submitted it.
+/// The context of an order's span within its submitter's trace.
 pub(crate) fn order_context(order_id: &OrderId, parent: &TraceParent) -> TraceParent {
     let digest = Digest::of(order_id.as_str().as_bytes());
     let mut id = [0; 8];
@@ -175,7 +175,7 @@ struct Recording {
 }
 
 impl Span {
-    /// Nothing, of which nobody is told.
+    /// No span.
     pub(crate) const fn none() -> Self {
         Self {
             context: None,

@@ -177,7 +177,7 @@ async fn evidence_that_was_not_stored_is_an_operating_failure_and_no_result() {
                     "{fault:?}"
                 );
             }
-            // Whoever comes next finds the same.
+            // The next reader finds the same.
             drop(house);
             let house = house_in(
                 Arc::clone(&data),

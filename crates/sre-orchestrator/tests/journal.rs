@@ -75,7 +75,7 @@ async fn no_fault_of_a_write_loses_an_order_or_does_it_twice() {
             config.max_retries = 3;
             config.callback_url = Some("https://example.org/hook".parse().expect("a URL"));
             if write == Accept {
-                // Nobody was told that it was accepted, so it is sent again.
+                // The submitter was not told that it was accepted, so it is sent again.
                 let again = acceptance.accept(config).await.expect("an order");
                 let answer = workers.submit(again, "x").await.expect("accepted");
                 let expected = matches!(

@@ -1,16 +1,20 @@
-//! What becomes of orders: once, again, interrupted, refused.
+//! Orders: once, again, interrupted, refused.
 
 mod support;
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sre_core::{OrderStatus, SandboxConfig, Verdict};
+use sre_core::{Backend, OrderStatus, SandboxConfig, Verdict};
 use sre_journal::{OrderReader as _, SqliteJournal};
-use sre_orchestrator::{AcceptErrorKind, ExecuteError, OrderConfig};
+use sre_orchestrator::{
+    AcceptErrorKind, ExecuteError, OrderConfig, Schedule, WorkerOptions, Workers,
+};
 use sre_skill::LocalPaths;
-use support::{Act, House, house, order, package};
+use support::{Act, House, Receiver, house, house_scheduled, order, package, store_in, until};
 
 #[tokio::test]
 async fn the_same_order_again_is_answered_from_the_journal() {
@@ -280,4 +284,40 @@ async fn clock_and_seed_default_to_the_order_and_are_bound_when_given() {
         (Some(given.profile().clock_start), given.profile().fuel),
         (clock_start, 7)
     );
+}
+
+/// An order that waited is acquired from the journal. The outbox is read only when the courier is
+/// woken here, so without being woken it would never deliver.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_order_that_waited_wakes_the_courier() {
+    let data = Arc::new(tempfile::tempdir().expect("a data folder"));
+    let journal = SqliteJournal::open(&data.path().join("journal.sqlite3")).expect("a journal");
+    let store = Arc::new(store_in(&data));
+    let never = Schedule::new(Vec::new()).polling_every(Duration::from_secs(1 << 30));
+    let acts = [Act::Hang, Act::Print("1")];
+    let house = house_scheduled(data, journal, store, &acts, Receiver::Acknowledges, never);
+    let options = WorkerOptions {
+        concurrency: HashMap::from([(Backend::Wasm, 1)]),
+        ..WorkerOptions::default()
+    };
+    let workers = Workers::start(Arc::clone(&house.orchestrator), options).await;
+    let first = house.acceptance.accept(order("first")).await;
+    let first = first.expect("an order");
+    workers.submit(first, "x").await.expect("accepted");
+    let mut config = order("second");
+    config.callback_url = Some("https://example.org/hook".parse().expect("a URL"));
+    let second = house.acceptance.accept(config).await.expect("an order");
+    workers.submit(second, "x").await.expect("accepted");
+    until("the first order runs", || {
+        house.script.executions.load(Ordering::SeqCst) > 0
+    })
+    .await;
+    let id = "first".parse().expect("an id");
+    workers.cancel(&id).await.expect("cancelled");
+    until("the callback of the second", || {
+        let lines = house.watch.lines();
+        lines.iter().any(|line| line.starts_with("deliver("))
+    })
+    .await;
+    workers.shutdown(Duration::from_secs(5)).await;
 }

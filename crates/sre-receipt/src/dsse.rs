@@ -45,7 +45,7 @@ pub enum EnvelopeError {
     #[error("the receipt's payload is not base64")]
     Base64,
     /// The same value in other words.
-    #[error("the receipt is not in canonical form (RFC 8785): somebody reformatted or altered it")]
+    #[error("the receipt is not in canonical form (RFC 8785): it was reformatted or altered")]
     NotCanonical,
 }
 
@@ -114,7 +114,7 @@ impl Envelope {
     /// The canonical JSON: what is stored, sent and logged.
     #[must_use]
     pub fn to_canonical(&self) -> Vec<u8> {
-        // Written down, because it is made and compared for every receipt: names in order, and no
+        // Written by hand, because it is made and compared with each receipt: names in order, and no
         // text that JSON escapes.
         let (payload, signature) = (
             STANDARD.encode(&self.payload),

@@ -1,7 +1,7 @@
 //! One receipt, checked: form, statement, signature, place in the log, witnesses, trust.
 //!
 //! What does not hold is `tampered` and ends the examination. What holds but is vouched for by
-//! nobody who is trusted here is `unanchored`, and the rest is still checked. Neither is ever
+//! a key that is not trusted here is `unanchored`, and the rest is still checked. Neither is ever
 //! `matched`: that word needs a replay, which is `sre-verify`'s.
 
 use std::collections::BTreeSet;
@@ -62,7 +62,7 @@ pub struct Flaw {
 /// A checkpoint that a trusted log signed.
 #[derive(Debug, Clone, Copy)]
 struct Witnessed {
-    /// Until when the log's key is trusted; `None` for ever. What ended later cannot be in a log
+    /// Until when the log's key is trusted; `None` without end. What ended later cannot be in a log
     /// under this key.
     log_until: Option<Timestamp>,
     /// Trusted witnesses that cosigned it while the log's key was trusted.

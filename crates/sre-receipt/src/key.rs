@@ -1,6 +1,6 @@
 //! Ed25519 keys (RFC 8032) and what they are called.
 //!
-//! Verification is the strict kind: one message and one key have few signatures nobody else can
+//! Verification is the strict kind: one message and one key have few signatures that others can
 //! vary, and keys of small order, under which anything verifies, are refused.
 
 use std::fmt;

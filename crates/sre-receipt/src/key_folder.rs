@@ -46,7 +46,7 @@ pub enum KeyFolderError {
         source: io::Error,
     },
     /// Others may read a secret key, or write the trust file.
-    #[error("{} is open to other users (mode {mode:03o}); run `chmod {wanted} {}` if you are sure nobody used that", path.display(), path.display())]
+    #[error("{} is open to other users (mode {mode:03o}); run `chmod {wanted} {}` if you are sure that no other user changed it", path.display(), path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum KeyFolderError {
         /// What is wrong with it.
         source: TrustError,
     },
-    /// The change would make a trust file that nobody could read.
+    /// The change would make a trust file that cannot be read.
     #[error("nothing was changed: with the change, {0}")]
     Change(TrustError),
 }
@@ -133,12 +133,12 @@ impl KeyFolder {
         }
         let key = NodeKey::generate(name)?;
         self.edit_trust(|trust| drop(trust.add(key.trusted())))?;
-        // Dies here: a key is trusted that nobody has. It can sign nothing.
+        // Dies here: a key is trusted whose secret was not written. It can sign nothing.
         self.write(&self.signing(), key.to_file().as_bytes())?;
         Ok(key)
     }
 
-    /// The node's key, made if there is none.
+    /// The node's key, made at the first use.
     ///
     /// # Errors
     /// [`KeyFolderError`].
@@ -182,7 +182,7 @@ impl KeyFolder {
         Ok((old, new, end))
     }
 
-    /// The trust file; an empty one if there is none.
+    /// The trust file; an empty one by default.
     ///
     /// # Errors
     /// [`KeyFolderError`].
@@ -273,7 +273,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyF
 }
 
 /// The content of a file that is this user's and has none of the forbidden permissions, in a folder
-/// in which nobody else may write. The file that is checked is the one that is read.
+/// in which no other user may write. The file that is checked is the one that is read.
 fn read(
     path: &Path,
     limit_bytes: u64,

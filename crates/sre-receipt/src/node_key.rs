@@ -34,7 +34,7 @@ impl NodeKey {
         })
     }
 
-    /// The name and public key in one line, to be given to whoever shall trust this node.
+    /// The name and public key in one line, to be given to those who are to trust this node.
     #[must_use]
     pub fn verifier_key(&self) -> VerifierKey {
         VerifierKey::log(self.name.clone(), self.secret.public())

@@ -45,15 +45,15 @@ pub struct TrustedKey {
     pub public_key: PublicKey,
     /// For what.
     pub purposes: BTreeSet<Purpose>,
-    /// From when on; null for ever before.
+    /// From when on; null for no beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Until when, itself included; null for ever after.
+    /// Until when, itself included; null for no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
 }
 
-/// The keys that are trusted here. The default trusts nobody.
+/// The keys that are trusted here. The default trusts no key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     keys: Vec<TrustedKey>,

@@ -1,4 +1,4 @@
-//! A verdict: what a verifier signs about somebody else's receipt.
+//! A verdict: what a verifier signs about another node's receipt.
 //!
 //! The same envelope and statement as a receipt, with another predicate type, so that neither can
 //! stand for the other.
@@ -17,7 +17,7 @@ const SUBJECT: &str = "receipt";
 /// within its limit.
 const ERROR_LIMIT_CHARS: usize = 4096;
 
-/// What a verdict says. All of it is the verifier's word; whoever doubts it replays.
+/// What a verdict says. All of it is the verifier's word; a replay checks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictPredicate {

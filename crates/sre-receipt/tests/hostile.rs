@@ -1,4 +1,4 @@
-//! Whoever changes a byte of a receipt, a proof or a bundle is found out, and no bytes do harm.
+//! Every changed byte of a receipt, a proof or a bundle is found, and no bytes do harm.
 
 mod common;
 
@@ -66,7 +66,7 @@ fn every_flipped_bit_of_a_proof_is_found() {
     );
     assert_eq!(examiner.examine(&bytes, Some(&proof)).flaw, None);
     for (at, bit, flipped) in flips(&proof) {
-        // A byte of a name may make it another log's or another key's, which is nobody's here.
+        // A byte of a name may make it another log's or another key's, which is not known here.
         let verdict = verdict(&examiner.examine(&bytes, Some(&flipped)));
         assert!(
             matches!(verdict, Verdict::Tampered | Verdict::Unanchored),
@@ -189,7 +189,7 @@ fn a_signature_by_another_key_is_found_or_not_trusted() {
         verdict(&examiner().examine(&forged.to_canonical(), None)),
         Verdict::Tampered
     );
-    // Under its own: somebody else's.
+    // Under its own: another node's.
     let foreign = Receipt::issue(
         &common::result("t", returned()),
         common::context(Some(returned())),
@@ -394,7 +394,7 @@ fn witnesses_are_counted_only_if_they_are_trusted_and_told_apart() {
 
 #[test]
 fn a_witness_that_came_after_the_end_of_the_logs_key_does_not_count() {
-    // Whoever has the key later can sign an old receipt and a new log with it.
+    // A thief of the key can sign an old receipt and a new log with it.
     let receipt = receipt("t", returned());
     let mut log = trusted(&node(1), &[Purpose::Receipt, Purpose::Log]);
     log.not_after = Some(now() + 1.hour());

@@ -56,7 +56,7 @@ fn the_libraries_of_in_toto_accept_our_receipts_and_no_others() {
             .map(fixture),
         )
         .arg("--");
-    // Somebody else's key, another payload, another type.
+    // Another node's key, another payload, another type.
     command.arg(fixture("verdict.json"));
     command.arg(changed(
         folder.path(),

@@ -148,7 +148,7 @@ fn two_at_once_take_turns_and_no_key_is_trusted_that_is_lost() {
 }
 
 #[test]
-fn a_change_that_nobody_could_read_again_is_refused() {
+fn a_change_that_could_not_be_read_again_is_refused() {
     let (_root, keys) = folder();
     let key = keys.load_or_create().expect("a key");
     let fill = |count: usize| {

@@ -77,7 +77,7 @@ fn a_receipt_leads_back_to_what_was_claimed() {
         let mut claim = receipt("t", outcome)
             .claim(|digest| format!("da:sha256:{digest}"))
             .expect("a claim");
-        // The time of the execution alone is not in the receipt; nobody checks it.
+        // The time of the execution alone is not in the receipt; it is not checked.
         claim.execution_time_ms = claimed.execution_time_ms;
         assert_eq!(claim, claimed);
     }
@@ -106,7 +106,7 @@ fn signed_with(change: impl FnOnce(&mut Value)) -> Result<Receipt, ReceiptError>
 }
 
 #[test]
-fn a_receipt_that_contradicts_itself_is_refused_whoever_signed_it() {
+fn a_receipt_that_contradicts_itself_is_refused_whichever_key_signed_it() {
     let other = Value::String(Digest::of(b"other").to_string());
     let places: &[&[&str]] = &[
         &["subject", "0", "digest", "sha256"],

@@ -115,7 +115,7 @@ fn event_in_words(divergence: &Divergence) -> String {
         (Some(event), _) => format!("the first contradiction is {event}"),
         (None, why) => format!(
             "no call can be named, because {}",
-            why.as_deref().unwrap_or("nobody knows")
+            why.as_deref().unwrap_or("the reason is not known")
         ),
     }
 }

@@ -97,7 +97,7 @@ fn returned(account: &CallTrace, fuel: u64, expected: Expected<'_>) -> Result<Gu
     let value = expected
         .output
         .ok_or_else(|| format!("{whose} result cannot be had"))?;
-    // A value that no parser of ours accepts was returned by nobody.
+    // No run can have returned a value that our parser refuses.
     let value: Value = canonical_json::parse(value).map_err(|error| {
         format!("no program returns {whose} result, which is no JSON of ours: {error}")
     })?;

@@ -74,8 +74,8 @@ impl Verifier {
         &*self.store
     }
 
-    /// As [`Verify::verify_result`], and what the replay did where it was carried out: for whoever
-    /// wants to show it.
+    /// As [`Verify::verify_result`], and what the replay did where it was carried out, to be
+    /// shown.
     pub async fn verify_and_show(
         &self,
         request: VerifyRequest,

@@ -492,7 +492,7 @@ async fn another_outcome_diverges_on_the_same_engine_and_is_unverifiable_on_anot
 }
 
 #[tokio::test]
-async fn two_replays_that_differ_from_each_other_accuse_nobody() {
+async fn two_replays_that_differ_from_each_other_say_nothing_about_the_executor() {
     let case = honest().await;
     // The second gives what is committed, or something else again.
     for start in [0, 2] {

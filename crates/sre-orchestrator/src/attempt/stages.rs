@@ -30,7 +30,7 @@ impl Orchestrator {
         observer(Stage::Running);
         let committed = self.commit_stage(order, slot, trace).await?;
         observer(Stage::Verifying);
-        // For whoever watches; an attempt does not fail because nobody could be told.
+        // For observers; an attempt does not fail because they could not be told.
         if let Err(error) = self.journal.record_verifying(lease).await {
             tracing::warn!(%error, "the stage cannot be recorded");
         }

@@ -1,7 +1,7 @@
 //! From the outbox to the receivers.
 //!
 //! If the process dies after a delivery and before its record, the callback is delivered again by
-//! whoever finds this holder dead: at least once, with the same id.
+//! the process that finds this holder dead: at least once, with the same id.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +18,8 @@ use sre_journal::{DeliveryOutcome, DeliverySlots, Journal, JournalError, Outgoin
 /// Deliveries at once.
 const IN_FLIGHT_LIMIT: usize = 128;
 
-/// How often the outbox is looked at when nobody says that there is something in it.
-const POLL_PERIOD: Duration = Duration::from_millis(500);
+/// First pause after a delivery could not be recorded; the next ones double.
+const RECORD_PAUSE: Duration = Duration::from_millis(500);
 
 /// Delivers callbacks.
 pub struct Courier {
@@ -78,10 +78,10 @@ impl Courier {
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let pause = match self.dispatch().await {
-                Ok(()) => POLL_PERIOD,
+                Ok(()) => self.schedule.poll_period(),
                 Err(error) => {
                     tracing::warn!(%error, "the outbox cannot be read");
-                    2 * POLL_PERIOD
+                    2 * self.schedule.poll_period()
                 }
             };
             tokio::select! {
@@ -110,7 +110,7 @@ impl Courier {
                 let courier = Arc::clone(self);
                 tokio::spawn(async move {
                     courier.deliver(&outgoing).await;
-                    // In this order: whoever has a place finds a slot.
+                    // In this order: a delivery that has a place finds a slot.
                     drop(slot);
                     courier.places().vacate(&outgoing.submitter, &outgoing.host);
                     // Something may have waited for this place.
@@ -147,7 +147,7 @@ impl Courier {
         };
         self.meter.callback_ended(name, started.elapsed());
         // If the process dies here, the receiver gets it again.
-        let mut pause = POLL_PERIOD;
+        let mut pause = RECORD_PAUSE;
         while let Err(error) = self.journal.delivered(outgoing, outcome.clone()).await {
             tracing::warn!(%error, order_id = outgoing.order_id, "what became of a callback cannot be recorded");
             if !error.is_retryable() {
@@ -158,7 +158,7 @@ impl Courier {
         }
     }
 
-    /// The span of a delivery, within its order's; whoever is called belongs to it.
+    /// The span of a delivery, within its order's; the receiver's span belongs to it.
     fn span(&self, outgoing: &Outgoing) -> Span {
         let order_id = outgoing.order_id.parse();
         let trace = submitters_trace(outgoing);
@@ -169,7 +169,7 @@ impl Courier {
         let Some(context) = context else {
             return Span::none();
         };
-        // Where nobody listens the receiver belongs to the submitter's span, the last one that is
+        // Without a listener the receiver belongs to the submitter's span, the last one that is
         // known to anybody.
         let parent = if self.tracing.is_on() {
             Some(&context)

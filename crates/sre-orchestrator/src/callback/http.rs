@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use super::{AddressPolicy, Callback, CallbackError, CallbackKeys, CallbackMessage};
 use sre_http::{http_client, with_causes};
 
-/// How long a delivery may take in all where nobody says otherwise. The specification recommends 15
+/// How long a delivery may take in all by default. The specification recommends 15
 /// to 30 s.
 const DELIVERY_TIME_LIMIT: Duration = Duration::from_secs(15);
 

@@ -43,7 +43,7 @@ pub enum KeysError {
         path: PathBuf,
     },
     /// Others can read the file.
-    #[error("the callback keys in {} can be read by others; make it mode 0600, and new keys if somebody has", path.display())]
+    #[error("the callback keys in {} can be read by others; make it mode 0600, and make new keys if others may have read them", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -132,7 +132,7 @@ fn make(path: &Path) -> io::Result<()> {
     for seed in &mut seeds {
         getrandom::fill(seed).map_err(|error| io::Error::other(error.to_string()))?;
     }
-    // Whoever made it first has made it.
+    // Another process may have made it first; then that one counts.
     let text = seeds.map(|seed| BASE64.encode(seed) + "\n").concat();
     create_file(path, text.as_bytes()).map(drop)
 }

@@ -10,7 +10,7 @@ use crate::TraceParent;
 /// One delivery of one callback.
 #[derive(Debug, Clone)]
 pub struct CallbackMessage {
-    /// The same for every delivery, so that a receiver can tell that it has seen it.
+    /// Equal in every delivery, so that a receiver can tell that it has seen it.
     pub id: String,
     /// Which order.
     pub order_id: String,

@@ -5,15 +5,38 @@ use std::time::Duration;
 /// Longest pause that a receiver can ask for: the longest of the default schedule.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(86_400);
 
+/// How often the outbox is read without being woken: what other processes put there is found so.
+const POLL_PERIOD: Duration = Duration::from_millis(500);
+
 /// Pauses between deliveries. After the last one it is given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule(Vec<Duration>);
+pub struct Schedule {
+    pauses: Vec<Duration>,
+    poll_period: Duration,
+}
 
 impl Schedule {
     /// A schedule with these pauses; the first delivery is made at once and needs none.
     #[must_use]
     pub fn new(pauses: Vec<Duration>) -> Self {
-        Self(pauses)
+        Self {
+            pauses,
+            poll_period: POLL_PERIOD,
+        }
+    }
+
+    /// The same, reading the outbox once in this time when nothing wakes the courier. Default
+    /// 500 ms.
+    #[must_use]
+    pub fn polling_every(self, poll_period: Duration) -> Self {
+        Self {
+            poll_period,
+            ..self
+        }
+    }
+
+    pub(super) fn poll_period(&self) -> Duration {
+        self.poll_period
     }
 
     /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None`
@@ -26,7 +49,7 @@ impl Schedule {
     pub fn pause(&self, failed: u32, asked: Option<Duration>, random: f64) -> Option<Duration> {
         let index = usize::try_from(failed).ok()?.checked_sub(1)?;
         let asked = asked.unwrap_or_default().min(RETRY_AFTER_LIMIT);
-        self.0
+        self.pauses
             .get(index)
             .map(|pause| (*pause).max(asked))
             .map(|pause| pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 5.0))
@@ -38,7 +61,7 @@ impl Default for Schedule {
     /// 10, 14, 20 and 24 h.
     fn default() -> Self {
         const SECONDS: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
-        Self(SECONDS.map(Duration::from_secs).to_vec())
+        Self::new(SECONDS.map(Duration::from_secs).to_vec())
     }
 }
 

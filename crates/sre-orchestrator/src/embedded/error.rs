@@ -38,7 +38,7 @@ pub enum EmbeddedError {
         source: io::Error,
     },
     /// There is no journal, which alone says what is needed.
-    #[error("there is no journal at {}, and nobody else knows what is needed here; put it back, or name another folder with --data-dir", .0.display())]
+    #[error("there is no journal at {}, so what is needed here is not known; put it back, or name another folder with --data-dir", .0.display())]
     NoJournal(PathBuf),
     /// There is no home folder to put the data folder into.
     #[error("no home folder was found; name a data folder with --data-dir or SRE_DATA_DIR")]

@@ -26,7 +26,7 @@ pub enum RegistrarError {
     /// The log is shorter than it was.
     #[error(
         "the log {origin} has {entries} entries here, and had {seen}: log.sqlite3 was lost, or put back from an older copy; it would \
-         sign a second history under the same name, so it is not used; put its newest copy back, or, if there is none, begin a log \
+         sign a second history under the same name, so it is not used; put its newest copy back or, without a copy, begin a log \
          of another name: move log.sqlite3 and keys/signing.pem away (keep a copy of the folder) and run `sre key new --name NAME`"
     )]
     LogBehind {
@@ -62,7 +62,7 @@ pub enum VerdictError {
     /// Signed by another key than it names.
     #[error("the verdict is not signed by the key it names")]
     Signature,
-    /// Signed by nobody who is believed here.
+    /// Signed by a key that is not trusted here.
     #[error("the verdict is not taken: {0}")]
     Untrusted(#[from] TrustError),
     /// Signed by this node itself, about its own work.

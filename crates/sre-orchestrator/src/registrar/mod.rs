@@ -6,8 +6,8 @@
 //! POST verdict ─▶ signature, trust ─▶ Notary: stored, numbered ─▶ journal: counted ─▶ the order is final
 //! ```
 //! The journal decides which order still needs a receipt; the log decides which receipt it has. A
-//! process that dies between the two leaves an order that is due and has one, and whoever comes
-//! next finds the one that is there. Several processes may do this over one data folder at the same
+//! process that dies between the two leaves an order that is due and has one, and the process that
+//! comes next finds it. Several processes may do this over one data folder at the same
 //! time.
 
 mod error;

@@ -19,7 +19,7 @@ pub struct KeptVerdict {
 }
 
 impl Registrar {
-    /// Takes somebody's verdict on the receipt of `order_id`, an envelope in canonical JSON:
+    /// Takes a verdict on the receipt of `order_id`, an envelope in canonical JSON:
     /// checked, stored, entered into the log, counted. When this returns, all of it is durable. The
     /// same again changes nothing.
     ///
@@ -50,7 +50,7 @@ impl Registrar {
         if predicate.order_id != *order_id || verdict.receipt() != Some(receipt.digest()) {
             return Err(VerdictError::Other(order_id.clone()));
         }
-        // The log keeps for ever what it is given, so nobody else adds between this look and the
+        // The log never forgets what it is given, so nothing may be added between this look and the
         // journal's count.
         let _lock = self.lock_order(order_id).await;
         let standing = self

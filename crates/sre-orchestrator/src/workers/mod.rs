@@ -10,7 +10,7 @@
 //!
 //! Nothing here is remembered that the journal does not know: a pool that is killed leaves orders
 //! under leases that die with the process, and the next pool claims them with the same loop. An
-//! order that is submitted while a worker is free and nobody waits is claimed in the transaction
+//! order that is submitted while a worker is free and no other waits is acquired in the transaction
 //! that accepts it, which saves a trip through the queue and is otherwise the same.
 
 mod maintenance;

@@ -15,8 +15,7 @@ pub struct WorkerOptions {
     pub queue_limit_orders: usize,
     /// How long an order may wait for its first attempt. Default 1 h.
     pub queue_time_limit: Option<Duration>,
-    /// How often the journal is looked at when nobody says that there is work in it. Default 500
-    /// ms.
+    /// How often the journal is read without being woken. Default 500 ms.
     pub poll_period: Duration,
 }
 

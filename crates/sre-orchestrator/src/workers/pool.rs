@@ -115,9 +115,9 @@ impl Workers {
             pool.orchestrator.store_inputs(&order).await?;
             pool.orchestrator.record_inputs(&order, submitter).await?;
         }
-        // Nobody is overtaken: a permit is taken at once only while nobody waits.
-        let nobody_waits = journal.open_orders() <= pool.running().len();
-        let permit = if nobody_waits {
+        // No order is overtaken: a permit is taken at once only while none waits.
+        let none_waits = journal.open_orders() <= pool.running().len();
+        let permit = if none_waits {
             Arc::clone(&slots.permits).try_acquire_owned().ok()
         } else {
             None

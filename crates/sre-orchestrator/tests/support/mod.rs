@@ -201,6 +201,19 @@ pub fn house_on(
     acts: &[Act],
     receiver: Receiver,
 ) -> House {
+    let schedule = Schedule::new(vec![Duration::from_millis(1); 3]);
+    house_scheduled(data, journal, store, acts, receiver, schedule)
+}
+
+/// A house whose callbacks follow this schedule.
+pub fn house_scheduled(
+    data: Arc<TempDir>,
+    journal: SqliteJournal,
+    store: Arc<dyn Store>,
+    acts: &[Act],
+    receiver: Receiver,
+    schedule: Schedule,
+) -> House {
     let script = Arc::new(Script {
         acts: acts.to_vec(),
         executions: 0.into(),
@@ -231,7 +244,7 @@ pub fn house_on(
         base: Duration::from_millis(1),
         cap: Duration::from_millis(2),
     };
-    parts.schedule = Schedule::new(vec![Duration::from_millis(1); 3]);
+    parts.schedule = schedule;
     let orchestrator = Arc::new(Orchestrator::new(parts));
     House {
         orchestrator,
@@ -272,7 +285,7 @@ pub fn order(id: &str) -> OrderConfig {
 }
 
 /// Waits until `is_so`, for three minutes at most: a busy machine may be slow, but a test must not
-/// wait for ever.
+/// wait without end.
 /// The answer of a read, where nothing can wait: reads of the SQLite journal are done at once.
 pub fn now<T>(read: impl Future<Output = T>) -> T {
     read.now_or_never().expect("a read does not wait")

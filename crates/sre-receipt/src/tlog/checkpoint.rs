@@ -41,7 +41,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`CheckpointError::Text`]. Extension lines are refused: no log of this project writes any,
-    /// and nobody can audit what they say.
+    /// and what they say cannot be audited.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.split('\n');
         let mut line = || {

@@ -7,7 +7,7 @@ use sre_core::ReceiptDigest;
 const ENTRY_LIMIT_BYTES: usize = 1024;
 const FORMAT: &str = "sre.log-entry/v1";
 
-/// One entry of a log. Whoever has the digest finds the envelope in the log's blob store.
+/// One entry of a log. The envelope is in the log's blob store, under the digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// What the envelope states.

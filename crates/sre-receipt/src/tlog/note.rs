@@ -46,7 +46,7 @@ pub enum NoteError {
     /// No empty line before the signatures, or nothing after it.
     #[error("the note has no signatures")]
     Unsigned,
-    /// A line that should be a signature is none.
+    /// A line that should be a signature is not one.
     #[error("line {0} of the note's signatures is malformed")]
     Signature(usize),
     /// More than [`SIGNATURE_LIMIT`] signatures.
@@ -111,7 +111,7 @@ impl Note {
         &self.text
     }
 
-    /// All signatures, whoever made them.
+    /// All signatures, by any key.
     #[must_use]
     pub fn signatures(&self) -> &[NoteSignature] {
         &self.signatures

@@ -36,7 +36,7 @@ pub struct KeyNameError;
 pub enum NoteKind {
     /// A note (C2SP `signed-note`, type 0x01).
     Ed25519 = 1,
-    /// Somebody else's checkpoint, with the time (C2SP `tlog-cosignature`, type 0x04).
+    /// Another log's checkpoint, with the time (C2SP `tlog-cosignature`, type 0x04).
     Cosignature = 4,
 }
 
@@ -57,7 +57,7 @@ pub enum VerifierKeyError {
     /// Not three parts separated by `+`, or not base64.
     #[error("a verifier key is one line: <name>+<8 hexadecimal digits>+<base64>")]
     Form,
-    /// The name is none.
+    /// The name is invalid.
     #[error(transparent)]
     Name(#[from] KeyNameError),
     /// The kind is not supported here.
@@ -65,7 +65,7 @@ pub enum VerifierKeyError {
         "the verifier key is of type {0:#04x}; this version reads Ed25519 (0x01) and Ed25519 cosignatures (0x04)"
     )]
     Kind(u8),
-    /// The key is none.
+    /// The key is invalid.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The id in the middle belongs to another name or key: a slip of the pen.

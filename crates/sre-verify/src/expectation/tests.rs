@@ -1,4 +1,4 @@
-//! Spellings, and what is none.
+//! Spellings of a value, and texts that are not one.
 
 use serde_json::json;
 
