@@ -1,6 +1,5 @@
-//! Why a command has nothing to print, said once for people and once for programs.
+//! Why a command has nothing to print.
 
-use serde::Serialize;
 use sre_core::{ErrorCode, OrderIdError};
 use sre_journal::{JournalError, JournalErrorKind};
 use sre_log::{LogError, NotaryError};
@@ -12,9 +11,7 @@ use sre_receipt::KeyFolderError;
 use sre_server::TokenError;
 use sre_skill::{SkillError, SkillErrorKind};
 
-use crate::cli::Format;
 use crate::exit::Exit;
-use crate::output;
 
 /// A command that failed. Not for orders that ran and failed: those have a result.
 #[derive(Debug)]
@@ -27,19 +24,6 @@ pub struct Failure {
     pub detail: String,
     /// What to do about it.
     pub hint: Option<String>,
-}
-
-/// The object on standard error under `--format json`, in the members of RFC 9457 (problem
-/// details).
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: String,
-    title: &'static str,
-    detail: &'a str,
-    code: ErrorCode,
-    exit_code: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
 }
 
 impl Failure {
@@ -64,48 +48,6 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
         self
-    }
-
-    /// Writes it to standard error. The message may quote what others wrote, so it is escaped.
-    pub fn report(&self, format: Format) {
-        match format {
-            Format::Human => {
-                let style = output::Style::stderr();
-                let mut text = format!(
-                    "{} {}\n",
-                    style.error("error:"),
-                    output::escape(&self.detail)
-                );
-                if let Some(hint) = &self.hint {
-                    text.push_str(&format!(
-                        "{} {}\n",
-                        style.hint("hint:"),
-                        output::escape(hint)
-                    ));
-                }
-                output::stderr(&text);
-            }
-            Format::Json => {
-                let problem = Problem {
-                    r#type: format!("urn:sre:problem:{}", self.code),
-                    title: self.title(),
-                    detail: &self.detail,
-                    code: self.code,
-                    exit_code: self.exit.code(),
-                    hint: self.hint.as_deref(),
-                };
-                output::stderr(&output::json_line(&problem));
-            }
-        }
-    }
-
-    fn title(&self) -> &'static str {
-        match self.exit {
-            Exit::Usage => "Bad usage or bad input",
-            Exit::Interrupted => "Interrupted",
-            Exit::Verdict(_) => "Nothing to verify",
-            _ => "Operating failure",
-        }
     }
 }
 

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(ended) => return ended.into(),
     };
-    let progress = output::Progress::new(&cli.global);
+    // With `-v` the log says more than a spinner.
+    let wants_spinner = !cli.global.quiet && cli.global.verbose == 0;
+    let progress = output::Progress::new(wants_spinner);
     logging::start(&cli.global, &progress);
     let format = cli.global.format;
     let ended = commands::dispatch(cli, &progress);
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            failure.report(format);
+            output::report(&failure, format);
             failure.exit.into()
         }
     }

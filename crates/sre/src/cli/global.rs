@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use sre_orchestrator::{DataFolder, default_cache_folder, default_data_folder};
 
 use crate::failure::Failure;
+use crate::output::Format;
 
 /// Flags of every command.
 #[derive(Debug, Args)]
@@ -95,16 +96,6 @@ pub struct Global {
     /// Neither spinner nor notes nor warnings
     #[arg(short, long, global = true)]
     pub quiet: bool,
-}
-
-/// What is printed to standard output.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Text for people
-    #[default]
-    Human,
-    /// One JSON value on one line
-    Json,
 }
 
 /// What log lines look like.

@@ -16,8 +16,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use crate::output::Format;
 pub use determinism::{DeterminismArgs, Vary};
-pub use global::{Format, Global, LogFormat};
+pub use global::{Global, LogFormat};
 pub use key::KeyCommand;
 pub use parse::parse;
 pub use receipts::{AuditArgs, BundleArgs, TlogCheckArgs, TlogCommand};

@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use super::{Cli, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::report;
 use sre_core::ErrorCode;
 
 /// Flags that mean nothing without another one. They are refused on the command line only:
@@ -36,7 +37,7 @@ pub fn parse() -> Result<Cli, Exit> {
         if !is_answer && asks_for_json(&words) {
             let text = error.to_string();
             let detail = text.trim_start_matches("error: ").trim_end();
-            Failure::new(ErrorCode::Usage, detail).report(Format::Json);
+            report(&Failure::new(ErrorCode::Usage, detail), Format::Json);
         } else {
             // A closed standard error is not a failure of its own.
             drop(error.print());

@@ -6,7 +6,6 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::escape;
-use crate::cli::Global;
 
 /// A spinner that shows what goes on, or nothing at all.
 #[derive(Clone)]
@@ -17,11 +16,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing is drawn until [`Progress::show`]. Never drawn when standard error is no terminal,
-    /// with `-q`, or with `-v`, whose log says more.
+    /// Nothing is drawn until [`Progress::show`], and never unless it is `wanted` and standard error
+    /// is a terminal.
     #[must_use]
-    pub fn new(global: &Global) -> Self {
-        let wanted = !global.quiet && global.verbose == 0;
+    pub fn new(wanted: bool) -> Self {
         let target = if wanted {
             ProgressDrawTarget::stderr()
         } else {

@@ -98,9 +98,8 @@ pub fn run(args: RunArgs, global: &Global, progress: &Progress) -> Result<Exit, 
         receipt, written, ..
     } = finished;
     if let Some(Err(failure)) = written {
-        failure
-            .hint(format!("order {order_id} has ended and its files are kept"))
-            .report(global.format);
+        let failure = failure.hint(format!("order {order_id} has ended and its files are kept"));
+        output::report(&failure, global.format);
         return Ok(if is_accepted(exit) {
             Exit::Operating
         } else {
@@ -175,7 +174,7 @@ fn hand_over(
     let hint = format!(
         "order {order_id} has ended and its result is kept; `sre bundle {order_id} --output FILE` tries again to {verb} it"
     );
-    failure.hint(hint).report(global.format);
+    output::report(&failure.hint(hint), global.format);
     false
 }
 
