@@ -57,7 +57,7 @@ mod linux {
         let (mut warm, mut plain) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let held = common::jail().hold(&start).expect("a jail");
-            // Until Python waits; nobody measures this.
+            // Until Python waits; this is not measured.
             std::thread::sleep(Duration::from_millis(60));
             let started = Instant::now();
             let report = held

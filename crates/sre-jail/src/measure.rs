@@ -25,7 +25,7 @@ pub struct Measured {
     pub no_new_privileges: bool,
     /// `Seccomp` of its status: 2 is a filter.
     pub seccomp_mode: u32,
-    /// Capabilities in any of its five sets: 0 is none.
+    /// Capabilities in any of its five sets: 0 where it has none.
     pub capabilities: u64,
     /// The user map: inside, outside (as the launcher counts), how many.
     pub user_map: String,

@@ -156,7 +156,7 @@ fn a_program_that_never_called_enter_if_asked_is_not_started_again() {
     assert!(error.to_string().contains("enter_if_asked"), "{error}");
 }
 
-/// A launcher that is none says nothing; the reason is in the message.
+/// A program that is no launcher says nothing; the reason is in the message.
 #[test]
 fn a_launcher_that_is_none_is_an_error() {
     let path = "/bin/true".into();

@@ -242,7 +242,7 @@ fn signals_between_question_and_answer_change_nothing() {
 
 /// What an attack on the answers does, it does to itself alone; the jail ends as it would have.
 #[test]
-fn attacks_on_the_answers_hurt_nobody_else() {
+fn attacks_on_the_answers_hurt_no_other_guest() {
     if !can_repeat() {
         return;
     }

@@ -1,7 +1,7 @@
 //! The language runtimes as they are shipped: Python and JavaScript, compiled to WebAssembly.
 //!
-//! Nine megabytes of data and their names, and nothing else; a crate of its own so that whoever
-//! brings other runtimes, or none, need not carry them. Where they come from and what is in them:
+//! Nine megabytes of data and their names, and nothing else; a crate of its own, so that programs which
+//! bring other runtimes, or none, need not carry them. Where they come from and what is in them:
 //! `runtimes/` in the repository.
 //!
 //! The digests are part of every commitment to a script's outcome. When a runtime is replaced, its

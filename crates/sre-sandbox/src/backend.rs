@@ -172,7 +172,7 @@ impl Execution {
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// A token that nobody has asked to stop yet.
+    /// A token that has not been asked to stop.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -183,7 +183,7 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked.
+    /// Whether it was asked.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -207,7 +207,7 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// When a run must end, and by whose wish. For backends; without a feature there is none.
+/// When a run must end, and by whose wish. For backends, which are features.
 #[cfg(any(feature = "wasm", feature = "native"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {

@@ -66,7 +66,7 @@ impl Files {
     }
 
     /// The files of `tree`, whose contents `bytes` knows by their digests. The digests are believed:
-    /// whoever keeps blobs has checked them.
+    /// the store has checked them.
     ///
     /// # Errors
     /// The digest of which there are no bytes.
@@ -132,6 +132,7 @@ impl Files {
     }
 
     /// All of them, sorted by path.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &FileNode)> {
         self.0.iter()
     }

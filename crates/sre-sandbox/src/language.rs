@@ -2,7 +2,7 @@
 //!
 //! A language runtime decides what a script does, as much as the script itself. So it is named by
 //! the digest of exactly the bytes it is shipped as, that digest is part of the engine a commitment
-//! names, and only runtimes that were named to the backend before are ever run: whoever could
+//! names, and only runtimes that were named to the backend before are ever run: a caller that could
 //! choose the interpreter could choose the result.
 
 use std::borrow::Cow;
@@ -34,7 +34,7 @@ pub struct LanguageRuntimes {
 /// Why bytes are not the runtime they were said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SupplyError {
-    /// Nobody named this digest to the backend.
+    /// This digest was not named to the backend.
     #[error("{0} is not a language runtime that is known here")]
     Unknown(Digest),
     /// The bytes have another digest.

@@ -1,4 +1,4 @@
-//! Folders whose content is believed because nobody else can write there.
+//! Folders whose content is believed because no other user can write there.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,6 @@
-//! What a guest told its host, call by call: for whoever must say which call contradicts somebody's
-//! word.
+//! What a guest told its host, call by call, to find the call that contradicts a claim.
 //!
-//! Only a recorded run has an trace
+//! Only a recorded run has a trace
 //! ([`Sandbox::execute_recorded`](crate::Sandbox::execute_recorded)). It keeps the calls that
 //! decide the outcome, which are those that print and the one that exits; the others are counted.
 
@@ -85,7 +84,7 @@ struct Write {
     more: u64,
 }
 
-/// An trace as it grows.
+/// A trace as it grows.
 #[cfg(feature = "wasm")]
 #[derive(Default)]
 pub(crate) struct TraceBuilder {

@@ -238,7 +238,7 @@ fn randomness_is_the_published_key_stream() {
     );
 }
 
-/// Requests that are no multiple of four bytes use up whole words. Whoever replays with another
+/// Requests that are no multiple of four bytes use up whole words. A replay with another
 /// implementation needs to know; a new version of the generator must not change it.
 #[test]
 fn odd_requests_use_up_whole_words() {

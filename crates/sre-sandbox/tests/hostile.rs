@@ -211,7 +211,7 @@ fn greedy_guests_take_no_others_place() {
         format!("(module {memories} {tables} (func (export \"_start\") (loop $more (br $more))))");
     let greedy = skill(Program::Text(&text));
     let profile = profile_with(json!({"fuel": 20_000_000}));
-    // Nobody else's guests in this one: as many places as guests.
+    // This one has no guests of other tests: as many places as guests.
     let slots = 16;
     let sandbox = common::sandbox_with(WasmOptions {
         slots,

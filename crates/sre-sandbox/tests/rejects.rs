@@ -268,7 +268,7 @@ fn many_programs_in_one_that_would_take_too_long_to_compile() {
     );
 }
 
-/// Nested without end, a text must not exhaust the stack of whoever parses it. Where a level is
+/// Nested without end, a text must not exhaust the stack of its parser. Where a level is
 /// accepted, good.
 #[test]
 fn deeply_nested_texts() {

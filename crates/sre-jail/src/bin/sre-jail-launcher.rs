@@ -1,4 +1,4 @@
-//! The launcher as a program of its own, for whoever cannot put a line at the start of its `main`:
+//! The launcher as a program of its own, for programs that cannot put a line at the start of its `main`:
 //! test harnesses, and programs in other languages. Name it in `LauncherProgram::Other`.
 
 fn main() {

@@ -50,7 +50,7 @@ pub struct Places {
     places: BTreeMap<Controller, Place>,
 }
 
-/// Numbers the groups of this process, whoever makes them.
+/// Numbers the groups of this process, whichever thread makes them.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// The folder into which a process moves itself when its own cgroup has to have children.
@@ -202,7 +202,7 @@ impl Host {
 }
 
 /// Lets children of `folder` have a controller. A cgroup with processes of its own may not have
-/// such children, so this process steps aside into a child first, if nobody else is in there.
+/// such children, so this process steps aside into a child first, if no other process is in there.
 fn enable(folder: &Path, controller: &str) -> io::Result<()> {
     let control = folder.join("cgroup.subtree_control");
     if fs::write(&control, format!("+{controller}")).is_ok() {

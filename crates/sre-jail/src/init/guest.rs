@@ -67,7 +67,7 @@ impl Guest<'_> {
         let Some(to) = self.hands_over else {
             return seccomp::install(&self.shared.filter).step("the system call filter");
         };
-        // Whoever answers its calls must be able to write the answers.
+        // The process that answers its calls must be able to write the answers.
         process::set_dumpable(true).step("letting calls be answered")?;
         let filter = &self.shared.repeatable_filter;
         let listener = seccomp::install_with_listener(filter).step("the system call filter")?;

@@ -44,7 +44,7 @@ impl Held {
         let (length, mut passed) =
             socket::receive(seed.control.as_fd(), &mut [0; 8]).step("receiving an order")?;
         let (1.., Some(file)) = (length, passed.pop()) else {
-            // Nobody needs this jail any more.
+            // This jail is not needed any more.
             process::exit(0);
         };
         let (spec, _) = read_spec(&file)?;

@@ -10,7 +10,7 @@ use crate::step::StepError;
 /// time.
 #[derive(Debug, thiserror::Error)]
 pub enum JailError {
-    /// The host lacks a layer, and nobody said that it may.
+    /// The host lacks a layer, and the options do not allow that.
     #[error("this host cannot enforce {layer}: {why}; `sre doctor` says how to change that")]
     Lacking {
         /// Which layer.

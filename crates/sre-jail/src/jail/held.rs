@@ -70,7 +70,7 @@ impl Held {
             return Err(JailError::Stopped);
         }
         let started = Instant::now();
-        // Written behind the guest's back: it reads from the start, and nobody writes after this.
+        // Written behind the guest's back: it reads from the start, and nothing is written after this.
         let filled = fd::write_all(self.stdin.as_fd(), &spec.stdin);
         let filled = filled
             .and_then(|()| fd::rewind(self.stdin.as_fd()))
@@ -96,7 +96,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Its first process ends when nobody holds this end any more; a kill is surer, and the
+        // Its first process ends when this end is closed; a kill is surer, and the
         // group waits for it.
         if !self.running.is_gone && self.running.kill().is_ok() {
             drop(self.running.until_gone());

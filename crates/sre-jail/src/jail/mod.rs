@@ -80,7 +80,7 @@ impl Jail {
     }
 
     /// Runs one order in a jail of its own, which is gone when this returns: no process or group of
-    /// it is left, and its mounts, which nobody can reach any more, are taken down a moment later.
+    /// it is left, and its mounts, which no process can reach any more, are taken down a moment later.
     /// Blocks until then. `should_stop` is asked every few milliseconds.
     ///
     /// # Errors

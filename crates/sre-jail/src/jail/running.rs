@@ -70,7 +70,7 @@ pub enum Over {
 }
 
 impl Drop for Running {
-    /// Whoever gives up on a jail, for whatever reason, does not leave it running.
+    /// A jail that is given up, for whatever reason, does not go on running.
     fn drop(&mut self) {
         if !self.is_gone {
             drop(self.kill());
@@ -375,7 +375,7 @@ impl Running {
             // Another order may have started the next launcher meanwhile.
             None if !lock(&jail.starter).is_alive_as(self.launcher) => Err(JailError::LauncherDied),
             None => Err(JailError::NotAsOrdered(String::from(
-                "its first process was killed by somebody else",
+                "its first process was killed from outside",
             ))),
         }
     }

@@ -122,7 +122,7 @@ fn start(options: &JailOptions) -> Result<Launcher, StepError> {
             command
         }
     };
-    // An own standard input and nothing else: nobody forks here, the standard library uses
+    // An own standard input and nothing else: this process does not fork, the standard library uses
     // `posix_spawn`.
     command
         .env_clear()

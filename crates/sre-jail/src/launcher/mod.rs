@@ -5,7 +5,7 @@
 //! input; `main` hands over with [`enter_if_asked`] before it does anything else. It has one thread
 //! and no state but a template:
 //!
-//! 1. *start*: into namespaces of its own. Started by root, it becomes a user that nobody else is;
+//! 1. *start*: into namespaces of its own. Started by root, it becomes a user of its own;
 //!    started by anybody else, it has no rights of its starter's but over itself. It is process 1
 //!    of its process namespace: when it dies, for whatever reason, the kernel ends every jail with
 //!    it.

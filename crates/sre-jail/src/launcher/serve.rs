@@ -138,7 +138,7 @@ fn start(
     // The jail maps its own user, who must be this one.
     process::act_as(id).step("another user for the jail")?;
     let forked = match process::fork_into(process::NAMESPACES, cgroup.map(AsFd::as_fd)) {
-        // Started by root, the launcher is nobody who may put processes into root's cgroups; the
+        // Started by root, the launcher may not put processes into root's cgroups; the
         // jail enters by a file that root has opened.
         Err(error) if cgroup.is_some() && error.raw_os_error() == Some(libc::EACCES) => {
             process::fork_into(process::NAMESPACES, None)
@@ -158,7 +158,7 @@ fn start(
                 &[process.as_fd()],
             );
             if told.is_err() {
-                // Nobody could kill a jail that nobody knows of.
+                // A jail that the host does not know of could not be killed.
                 drop(process::kill(process.as_fd()));
             }
             told.step("telling that it started")?;

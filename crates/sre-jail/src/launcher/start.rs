@@ -70,7 +70,7 @@ fn first_stage(socket: &OwnedFd, root: &template::Root) -> Result<(), StepError>
     }
 }
 
-/// Root gives the launcher numbers that nobody has. Anybody else can give only their own.
+/// Root gives the launcher numbers that no user has. Other users can give only their own.
 fn write_maps(pid: &str, user: u32, group: u32) -> io::Result<()> {
     let (users, groups) = if user == 0 {
         let range = format!("0 {FIRST_HOST_ID} {HOST_IDS}");
@@ -190,7 +190,7 @@ fn why_not_repeatable(filter: &[libc::sock_filter]) -> Result<Option<String>, St
     }
 }
 
-/// Waits until somebody has written to an event.
+/// Waits until something has been written to an event.
 fn wait_for(event: BorrowedFd<'_>) -> io::Result<()> {
     let mut buffer = [0; 8];
     while fd::read(event, &mut buffer)?.is_none() {}

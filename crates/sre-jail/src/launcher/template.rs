@@ -24,7 +24,7 @@ pub enum Root {
     #[default]
     Host,
     /// A folder with a root file system (`usr`, `bin`, `lib`, `etc`), read-only. The folder itself
-    /// may be private; what is in it must be readable by every user: the launcher is nobody in
+    /// may be private; what is in it must be readable by every user: the launcher is no user in
     /// particular.
     Folder(PathBuf),
 }
@@ -89,7 +89,7 @@ const SIZE: &str = "4m";
 /// Builds the template and makes it the root. Returns whether file systems in memory list the
 /// newest name first here.
 pub fn enter(programs_root: &fs::File) -> Result<bool, StepError> {
-    // A path to what was opened, whoever may walk to it by its name.
+    // A path to what was opened, even where it cannot be reached by its name.
     let root = PathBuf::from(format!("/proc/self/fd/{}", programs_root.as_raw_fd()));
     let root = root.as_path();
     let host_root = fs::File::open("/").step("opening the root folder")?;
@@ -246,7 +246,7 @@ fn accounts(root: &Path) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Whether it is a folder and no link to one: in a folder that somebody else made, a link could
+/// Whether it is a folder and no link to one: in a folder that another user made, a link could
 /// lead out of it.
 fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| found.is_dir())

@@ -14,7 +14,7 @@ use super::{c_string, check, check_int};
 pub(super) fn own(answer: libc::c_long) -> io::Result<OwnedFd> {
     let raw =
         RawFd::try_from(check(answer)?).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: the kernel has just returned this number for a new descriptor, which nobody else
+    // SAFETY: the kernel has just returned this number for a new descriptor, which no other code
     // knows.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
@@ -40,7 +40,7 @@ pub fn memory_file(name: &str) -> io::Result<OwnedFd> {
     own(answer.into())
 }
 
-/// Makes a memory file unchangeable for ever.
+/// Makes a memory file unchangeable.
 pub fn seal(file: BorrowedFd<'_>) -> io::Result<()> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: F_ADD_SEALS takes a number; no memory is touched.
@@ -133,7 +133,7 @@ impl Waiting {
     }
 }
 
-/// Waits for the first of `waiting`; at most so many milliseconds, or for ever with -1.
+/// Waits for the first of `waiting`; at most so many milliseconds, or without limit with -1.
 pub fn poll(waiting: &mut [Waiting], timeout_ms: i32) -> io::Result<()> {
     let count = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
     // SAFETY: `Waiting` holds a pollfd and nothing else (`transparent` below), and `count` is their
@@ -151,7 +151,7 @@ pub fn poll(waiting: &mut [Waiting], timeout_ms: i32) -> io::Result<()> {
     }
 }
 
-/// As [`poll`], with a time limit to the nanosecond; `None` waits for ever.
+/// As [`poll`], with a time limit to the nanosecond; `None` waits without limit.
 pub fn poll_for(waiting: &mut [Waiting], limit: Option<Duration>) -> io::Result<()> {
     let count = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
     let limit = limit.map(|limit| libc::timespec {
@@ -218,7 +218,7 @@ pub fn rewind(file: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_SET) } as libc::c_long).map(drop)
 }
 
-/// An event counter at zero. Reading waits until somebody has written.
+/// An event counter at zero. Reading waits until something has been written.
 pub fn event() -> io::Result<OwnedFd> {
     // SAFETY: numbers in, number out.
     own(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) }.into())

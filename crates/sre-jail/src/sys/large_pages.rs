@@ -12,8 +12,8 @@ use super::check_int;
 const LARGE_PAGE_BYTES: usize = 2 << 20;
 
 /// Asks the kernel to keep a memory file (`memfd_create(2)`) in pages of 2 MiB instead of 4 KiB, as
-/// far as whole ones fit. What is in it stays, and so do all its mappings, whoever reads or writes
-/// there meanwhile. Whoever maps the file in small pieces afterwards has less work: the kernel
+/// far as whole ones fit. What is in it stays, and so do all its mappings, whichever process reads or writes
+/// there meanwhile. A process that maps the file in small pieces afterwards has less work: the kernel
 /// keeps its books once for 512 small pages. Takes some 20 ms for 32 MiB.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub fn enlarge_pages(file: &File) -> io::Result<()> {
         .start
         .wrapping_add(area.start.align_offset(LARGE_PAGE_BYTES));
     let (protection, kind) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_FIXED);
-    // SAFETY: `start` and what follows lie in `area`, which nobody else knows and which is longer
+    // SAFETY: `start` and what follows lie in `area`, which no other code knows and which is longer
     // by one large page.
     let mapped = unsafe { libc::mmap(start, length, protection, kind, file.as_raw_fd(), 0) };
     if mapped == libc::MAP_FAILED {
@@ -44,7 +44,7 @@ pub fn enlarge_pages(file: &File) -> io::Result<()> {
     check_int(unsafe { libc::madvise(start, length, libc::MADV_COLLAPSE) }).map(drop)
 }
 
-/// Addresses for nobody else, given back at the end.
+/// Addresses for this alone, given back at the end.
 struct Area {
     start: *mut libc::c_void,
     length: usize,

@@ -21,7 +21,7 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
-/// Has whoever answers run on the caller's processor, which halves what an answer takes. Linux 6.6
+/// Has the answering process run on the caller's processor, which halves what an answer takes. Linux 6.6
 /// and later; earlier ones answer all the same.
 pub fn answer_nearby(listener: BorrowedFd<'_>) {
     const SYNC_WAKE_UP: u64 = 1;

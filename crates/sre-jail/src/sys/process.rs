@@ -52,7 +52,7 @@ pub fn fork_into(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<
     let answer = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size) };
     match Pid::try_from(check(answer)?).unwrap_or(-1) {
         0 => Ok(Forked::Child),
-        // SAFETY: CLONE_PIDFD has put a new descriptor there, which nobody else knows.
+        // SAFETY: CLONE_PIDFD has put a new descriptor there, which no other code knows.
         pid => Ok(Forked::Parent(pid, unsafe { OwnedFd::from_raw_fd(pidfd) })),
     }
 }
@@ -174,7 +174,7 @@ pub fn ignore_children(ignored: bool) -> io::Result<()> {
 /// Gives every signal its default meaning and blocks none.
 pub fn reset_signals() -> io::Result<()> {
     // The kernel's own structure; of zeroes it is SIG_DFL, without flags. The C library would
-    // refuse the two signals that it keeps for itself, and a guest would inherit whether whoever
+    // refuse the two signals that it keeps for itself, and a guest would inherit whether the process that
     // started all this ignores them.
     let default = [0_u64; 4];
     for signal in 1..=64 {
@@ -211,7 +211,7 @@ pub fn child_events() -> io::Result<OwnedFd> {
     super::fd::own(answer.into())
 }
 
-/// Kills a process of this namespace by its number, which must be one that nobody has waited for.
+/// Kills a process of this namespace by its number, which must be one that has not been waited for.
 pub fn kill_by_number(process: Pid) {
     // SAFETY: numbers in, number out.
     unsafe { libc::kill(process, libc::SIGKILL) };
@@ -225,7 +225,7 @@ pub fn kill_all_others() {
 
 /// Whether there is any other process that this one could kill.
 pub fn has_others() -> bool {
-    // SAFETY: numbers in, number out. Signal 0 is sent to nobody, only looked up.
+    // SAFETY: numbers in, number out. Signal 0 is not sent, only looked up.
     unsafe { libc::kill(-1, 0) == 0 }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! It is a System V segment: a jail has a namespace of its own for these, so its first segment has
 //! the number 0, and a program can put it in place with one call, without a descriptor, a file or
-//! anybody to ask. Nobody can change its size.
+//! anybody to ask. Its size cannot be changed.
 
 use std::io;
 use std::ptr::{self, NonNull};
@@ -14,7 +14,7 @@ use super::check_int;
 /// Bytes of the page.
 const PAGE_BYTES: usize = 4096;
 
-/// The page. What is read is whatever somebody else has written.
+/// The page. What is read is whatever another process has written.
 #[derive(Debug)]
 pub struct SharedPage {
     words: NonNull<AtomicU64>,

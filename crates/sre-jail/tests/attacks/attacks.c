@@ -69,7 +69,7 @@ static const struct { const char *name; void (*run)(void); } table[] = {
     ATTACK(fault_handler), ATTACK(performance_counters), ATTACK(read_keys), ATTACK(add_keys), ATTACK(request_keys),
     ATTACK(secret_memory), ATTACK(reboot_the_machine), ATTACK(set_the_clock), ATTACK(rename_the_machine),
     ATTACK(read_the_kernel_log), ATTACK(load_a_kernel), ATTACK(swap), ATTACK(accounting), ATTACK(watch_all_files), ATTACK(ports),
-    ATTACK(shared_memory), ATTACK(message_queues), ATTACK(a_call_nobody_knows), ATTACK(type_into_the_terminal), ATTACK(net_inet),
+    ATTACK(shared_memory), ATTACK(message_queues), ATTACK(an_unknown_call), ATTACK(type_into_the_terminal), ATTACK(net_inet),
     ATTACK(net_datagram), ATTACK(net_inet6), ATTACK(net_raw), ATTACK(net_packet), ATTACK(net_netlink), ATTACK(net_vsock),
     ATTACK(net_alg), ATTACK(net_others), ATTACK(abstract_socket), ATTACK(path_socket), ATTACK(ignore_signals),
     ATTACK(daemon_outlives), ATTACK(daemon_holds_the_output), ATTACK(stop_oneself), ATTACK(stopped_child),

@@ -45,7 +45,7 @@ pub const IN_C: &[(&str, Expected)] = &[
     ("request_keys", Killed), ("secret_memory", Refused), ("reboot_the_machine", Killed), ("set_the_clock", Killed),
     ("rename_the_machine", Killed), ("read_the_kernel_log", Killed), ("load_a_kernel", Killed), ("swap", Killed),
     ("accounting", Killed), ("watch_all_files", Killed), ("ports", Killed), ("shared_memory", Refused),
-    ("message_queues", Refused), ("a_call_nobody_knows", Refused), ("type_into_the_terminal", Refused), ("net_inet", Refused),
+    ("message_queues", Refused), ("an_unknown_call", Refused), ("type_into_the_terminal", Refused), ("net_inet", Refused),
     ("net_datagram", Refused), ("net_inet6", Refused), ("net_raw", Refused), ("net_packet", Refused), ("net_netlink", Refused),
     ("net_vsock", Refused), ("net_alg", Refused), ("net_others", Refused), ("abstract_socket", Refused),
     ("path_socket", Refused), ("ignore_signals", TimeOut), ("daemon_outlives", Refused), ("daemon_holds_the_output", Refused),

@@ -149,7 +149,7 @@ static void bad_addresses(void) {
     }
     struct timespec bad[] = {{-1, 0}, {0, -1}, {0, 1000000000}};
     for (int i = 0; i < 3; i++)
-        if (syscall(SYS_nanosleep, &bad[i], 0) == 0 || errno != EINVAL) ESCAPED("a length that is none");
+        if (syscall(SYS_nanosleep, &bad[i], 0) == 0 || errno != EINVAL) ESCAPED("no valid length");
 }
 static char *volatile moving;
 static void *move(void *unused) {
@@ -190,7 +190,7 @@ static void hide_memory(void) {
     if (prctl(PR_SET_DUMPABLE, 0) == 0) ESCAPED("it hid its memory");
     now_ns(CLOCK_MONOTONIC);
 }
-/* A program that nobody may read could hide from the answers: it does not start. */
+/* A program without read permission could hide from the answers: it does not start. */
 static void unreadable_program(void) {
     char buffer[65536]; long length;
     int from = open("/skill/clocks", O_RDONLY), to = open("/tmp/copy", O_WRONLY | O_CREAT, 0700);

@@ -57,7 +57,7 @@ static void both_ways(void) {
     time_t (*fast_time)(time_t *) = find("__vdso_time");
     for (int clock = -3; clock < 14; clock++) {
         int failed = syscall(SYS_clock_gettime, clock, &spec) < 0;
-        if (failed) { if (fast_gettime(clock, &spec) != -EINVAL || fast_getres(clock, &spec) != -EINVAL) ESCAPED("a clock that is none"); continue; }
+        if (failed) { if (fast_gettime(clock, &spec) != -EINVAL || fast_getres(clock, &spec) != -EINVAL) ESCAPED("no valid clock"); continue; }
         int64_t first = spec.tv_sec * 1000000000LL + spec.tv_nsec;
         if (fast_ns(clock) != first + 1000 || asked_ns(clock) != first + 2000 || now_ns(clock) != first + 3000) ESCAPED("two clocks");
         if (fast_getres(clock, &spec) != 0 || spec.tv_sec != 0 || spec.tv_nsec != 1000 || fast_getres(clock, 0) != 0) ESCAPED("getres");
@@ -99,7 +99,7 @@ __attribute__((used, section(".taken"))) static char taken[4096] = "taken";
 static void day(void) {
     printf("%s on day %ld\n", getauxval(AT_SYSINFO_EHDR) ? "fast clock" : "no fast clock", time(0) / 86400);
 }
-/* The page of the clock, spoilt: another time for whoever did that, and nothing else. */
+/* The page of the clock, spoilt: another time for the process that did that, and nothing else. */
 static void spoilt_clock(void) {
     volatile uint64_t *page = (void *)0x7ffffc000000;
     static const uint64_t values[] = {0, 1, UINT64_MAX, UINT64_MAX - 500, 1ULL << 63, 999999999};
@@ -123,7 +123,7 @@ static void spoilt_clock(void) {
     if (child == 0) { clock_gettime(CLOCK_MONOTONIC, &spec); _exit(0); }
     waitpid(child, &status, 0);
     asked_ns(CLOCK_MONOTONIC);
-    /* Attached once more, it is the same page, which nobody can make larger or remove; and there is no other. */
+    /* Attached once more, it is the same page, which no process can make larger or remove; and there is no other. */
     page = (void *)syscall(SYS_shmat, 0, 0, 0);
     if ((long)page == -1) ESCAPED("shmat");
     page[0] = 77000;

@@ -1,7 +1,7 @@
 //! The guest's clock.
 //!
 //! It starts at the order's `clock_start` and moves for two reasons only: a read takes a virtual
-//! microsecond, so that a guest that waits for time to pass does not wait for ever; a sleep takes
+//! microsecond, so that a guest that waits for time to pass gets there; a sleep takes
 //! as long as it says and costs the host nothing. Where the guest sleeps past the profile's time
 //! limit it is stopped, as it would be by a wall clock.
 

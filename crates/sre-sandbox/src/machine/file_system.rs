@@ -13,7 +13,7 @@ use super::node::{FileError, NodeId, NodeKind, OpenHow, Stat, Times};
 use super::package::{PackageContent, PackageTree};
 use super::path::{self, Place, PlaceEntry};
 use super::recorder::CallRecorder;
-use super::storage::{Content, Directory, FileData, ROOT, Storage, is_mount_point};
+use super::storage::{Content, FileData, ROOT, Storage, is_mount_point};
 
 /// Names in a folder, sorted.
 type Entries = BTreeMap<Arc<str>, NodeId>;
@@ -163,7 +163,7 @@ impl FileSystem {
         now_ns: u64,
     ) -> Result<(), FileError> {
         let entry = self.free_entry(base, path)?;
-        let content = Directory::new(entry.folder);
+        let content = Content::directory(entry.folder);
         self.storage
             .create(entry.folder, &entry.name, content, false, now_ns)
             .map(drop)

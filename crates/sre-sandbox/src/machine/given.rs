@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::file_system::FileSystem;
 use super::node::{FileError, NodeId, NodeKind};
 use super::path::{self, NAME_LIMIT_BYTES, PATH_LIMIT_BYTES};
-use super::storage::{Content, Directory, FileData};
+use super::storage::{Content, FileData};
 use crate::{FileNode, Files};
 
 impl FileSystem {
@@ -63,7 +63,7 @@ impl FileSystem {
                 None => {
                     let now_ns = self.start_ns();
                     self.storage
-                        .create(at, part, Directory::new(at), false, now_ns)?
+                        .create(at, part, Content::directory(at), false, now_ns)?
                 }
             };
         }

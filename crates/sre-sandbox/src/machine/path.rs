@@ -39,7 +39,7 @@ pub(super) struct PlaceEntry<'a> {
 
 impl Place<'_> {
     /// The same place, as the end of a path that is written like this one.
-    fn as_end_of<'b>(self, as_folder: bool) -> Place<'b> {
+    fn into_end_of<'b>(self, as_folder: bool) -> Place<'b> {
         match self {
             Self::Folder(node) => Place::Folder(node),
             Self::Entry(entry) => Place::Entry(PlaceEntry {
@@ -104,7 +104,7 @@ impl FileSystem {
                 *links_left = links_left.checked_sub(1).ok_or(FileError::Loop)?;
                 let place = self.walk(at, None, target, true, links_left)?;
                 if is_last {
-                    return Ok(place.as_end_of(as_folder));
+                    return Ok(place.into_end_of(as_folder));
                 }
                 at = self.folder_at(&place)?;
                 continue;

@@ -1,7 +1,7 @@
 //! The guest's randomness: the ChaCha20 key stream (RFC 8439's cipher, 64-bit counter) under the
 //! order's seed.
 //!
-//! Unpredictable to whoever does not know the seed and identical for whoever replays. Not secret:
+//! Unpredictable without the seed and identical in every replay. Not secret:
 //! the seed is published, so a skill must not make keys from it.
 
 use rand_chacha::ChaCha20Rng;

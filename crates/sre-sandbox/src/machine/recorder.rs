@@ -1,5 +1,5 @@
 //! Writes down what a guest was told, so that two runs can be compared call by call, and what it
-//! told the host, so that a run can be compared with somebody's word.
+//! told the host, so that a run can be compared with a claim.
 //!
 //! Everything that comes to a guest from outside comes through the machine, so this sees all of it.
 //! It is for finding where two runs part, and costs a normal run one test for `None` per call.
@@ -70,14 +70,14 @@ impl CallRecorder {
         self.record_with(call, || number.to_string());
     }
 
-    /// The same for what is only written as text where somebody looks.
+    /// The same for what is only written as text while recording.
     pub(crate) fn record_with(&self, call: &'static str, text: impl FnOnce() -> String) {
         if self.0.is_some() {
             self.record_response(call, text().as_bytes());
         }
     }
 
-    /// Whether anybody looks.
+    /// Whether this records.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
@@ -89,7 +89,7 @@ impl CallRecorder {
         }
     }
 
-    /// The trace of a guest that ended so and had `fuel` in all; `None` where nobody looked.
+    /// The trace of a guest that ended so and had `fuel` in all; `None` without recording.
     pub(crate) fn trace(&self, ending: Ending, fuel: u64, printed: &[u8]) -> Option<CallTrace> {
         let record = self.0.as_ref()?;
         let trace =

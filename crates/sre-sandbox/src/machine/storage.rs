@@ -68,16 +68,15 @@ pub(super) struct Directory {
     pub(super) parent: Option<NodeId>,
 }
 
-impl Directory {
-    pub(super) fn new(parent: NodeId) -> Content {
-        Content::Directory(Self {
+impl Content {
+    /// An empty folder in this one.
+    pub(super) fn directory(parent: NodeId) -> Self {
+        Self::Directory(Directory {
             entries: BTreeMap::new(),
             parent: Some(parent),
         })
     }
-}
 
-impl Content {
     pub(super) fn kind(&self) -> NodeKind {
         match self {
             Self::File(_) => NodeKind::File,
@@ -163,7 +162,7 @@ impl Storage {
             (ROOT, Mount::Tmp),
         ];
         for (parent, mount) in fixed {
-            storage.push(Directory::new(parent), mount, false, now_ns);
+            storage.push(Content::directory(parent), mount, false, now_ns);
         }
         let names = [
             (ROOT, "home", HOME_PARENT),

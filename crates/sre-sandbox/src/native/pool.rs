@@ -54,26 +54,26 @@ wait()
 /// See the module's documentation.
 pub struct Pool {
     size: usize,
-    shelf: Arc<Mutex<Shelf>>,
+    idle: Arc<Mutex<IdleJails>>,
 }
 
 #[derive(Default)]
-struct Shelf {
+struct IdleJails {
     /// The most recently used first; at most [`KINDS`].
-    kinds: Vec<Kind>,
+    kinds: Vec<JailsOfLimits>,
     /// How many jails are being made, also of kinds that have been forgotten meanwhile.
     making: usize,
     /// How many kinds there have been.
     count: u64,
 }
 
-struct Kind {
+struct JailsOfLimits {
     /// Tells it from one of the same limits that was forgotten.
     number: u64,
     limits: Limits,
     ready: Vec<Held>,
     /// How many are being made.
-    coming: usize,
+    pending: usize,
 }
 
 impl Pool {
@@ -82,55 +82,55 @@ impl Pool {
     pub fn new(size: usize) -> Self {
         Self {
             size,
-            shelf: Arc::default(),
+            idle: Arc::default(),
         }
     }
 
     /// A jail for an order, if there is one that lives, and others made for the next.
-    pub fn take(&self, jail: &Arc<Jail>, command: &Launch, spec: &ProcessSpec) -> Option<Held> {
-        if self.size == 0 || command.program != "/usr/bin/python3" {
+    pub fn take(&self, jail: &Arc<Jail>, launch: &Launch, spec: &ProcessSpec) -> Option<Held> {
+        if self.size == 0 || launch.program != "/usr/bin/python3" {
             return None;
         }
         let (held, number, missing, unused) = {
-            let mut shelf = lock(&self.shelf);
-            let mut kind = shelf.kind(spec.limits);
+            let mut idle = lock(&self.idle);
+            let mut kind = idle.kind(spec.limits);
             // One that waits may be killed at any time: it is the first to go when the machine's
             // memory runs out. All are looked at, or one that is never reached would keep its place
-            // for ever.
+            // without end.
             let dead: Vec<Held> = kind
                 .ready
                 .extract_if(.., |held| !held.is_waiting())
                 .collect();
             let held = kind.ready.pop();
-            let wanted = self.size.saturating_sub(kind.ready.len() + kind.coming);
-            let missing = wanted.min(self.size.saturating_sub(shelf.making));
-            kind.coming += missing;
-            shelf.making += missing;
+            let wanted = self.size.saturating_sub(kind.ready.len() + kind.pending);
+            let missing = wanted.min(self.size.saturating_sub(idle.making));
+            kind.pending += missing;
+            idle.making += missing;
             let number = kind.number;
-            shelf.kinds.insert(0, kind);
-            let kept = shelf.kinds.len().min(KINDS);
-            (held, number, missing, (dead, shelf.kinds.split_off(kept)))
+            idle.kinds.insert(0, kind);
+            let kept = idle.kinds.len().min(KINDS);
+            (held, number, missing, (dead, idle.kinds.split_off(kept)))
         };
-        // Ending them takes a moment, which nobody else should wait for.
+        // Ending them takes a moment, and no other caller should wait for it.
         drop(unused);
         for _ in 0..missing {
-            self.make(jail, number, command, spec);
+            self.make(jail, number, launch, spec);
         }
         held
     }
 
     /// Makes one on a thread of its own; an order never waits for it.
-    fn make(&self, jail: &Arc<Jail>, number: u64, command: &Launch, spec: &ProcessSpec) {
+    fn make(&self, jail: &Arc<Jail>, number: u64, launch: &Launch, spec: &ProcessSpec) {
         let jail = Arc::clone(jail);
         // Given back however the making ends, also when no thread can be started for it.
-        let place = Coming {
-            shelf: Arc::clone(&self.shelf),
+        let pending = PendingJail {
+            idle: Arc::clone(&self.idle),
             number,
         };
         let start = ProcessSpec {
-            program: command.program.clone(),
+            program: launch.program.clone(),
             arguments: vec![
-                command.arguments[0].clone(),
+                launch.arguments[0].clone(),
                 String::from("-c"),
                 WAIT.to_owned(),
             ],
@@ -147,7 +147,7 @@ impl Pool {
         let made = std::thread::Builder::new()
             .name(String::from("sre-warm-jail"))
             .spawn(move || match jail.hold(&start) {
-                Ok(held) => place.fill(held),
+                Ok(held) => pending.fill(held),
                 Err(error) => tracing::warn!(%error, "no jail could be made ahead"),
             });
         if let Err(error) = made {
@@ -156,34 +156,34 @@ impl Pool {
     }
 }
 
-impl Shelf {
+impl IdleJails {
     /// Takes out the kind of these limits, or begins one.
-    fn kind(&mut self, limits: Limits) -> Kind {
+    fn kind(&mut self, limits: Limits) -> JailsOfLimits {
         match self.kinds.iter().position(|kind| kind.limits == limits) {
             Some(at) => self.kinds.remove(at),
             None => {
                 self.count += 1;
-                Kind {
+                JailsOfLimits {
                     number: self.count,
                     limits,
                     ready: Vec::new(),
-                    coming: 0,
+                    pending: 0,
                 }
             }
         }
     }
 }
 
-/// The place of a jail that is being made.
-struct Coming {
-    shelf: Arc<Mutex<Shelf>>,
+/// A jail that is being made, and counted until it is there or has failed.
+struct PendingJail {
+    idle: Arc<Mutex<IdleJails>>,
     number: u64,
 }
 
-impl Coming {
-    /// The jail is there. One of a kind that has been forgotten is ended.
+impl PendingJail {
+    /// The jail is made. One of limits that have been dropped meanwhile is ended.
     fn fill(self, held: Held) {
-        if let Some(kind) = lock(&self.shelf)
+        if let Some(kind) = lock(&self.idle)
             .kinds
             .iter_mut()
             .find(|kind| kind.number == self.number)
@@ -193,20 +193,20 @@ impl Coming {
     }
 }
 
-impl Drop for Coming {
+impl Drop for PendingJail {
     fn drop(&mut self) {
-        let mut shelf = lock(&self.shelf);
-        shelf.making -= 1;
-        if let Some(kind) = shelf
+        let mut idle = lock(&self.idle);
+        idle.making -= 1;
+        if let Some(kind) = idle
             .kinds
             .iter_mut()
             .find(|kind| kind.number == self.number)
         {
-            kind.coming -= 1;
+            kind.pending -= 1;
         }
     }
 }
 
-fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(idle: &Mutex<IdleJails>) -> MutexGuard<'_, IdleJails> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 /// fills the gaps, and a small program need not wait for a large one.
 const AT_ONCE: usize = 2;
 
-/// Whoever compiles takes a turn first: a compilation has no time limit and takes much memory.
+/// A compilation takes a turn first: a compilation has no time limit and takes much memory.
 pub(super) static COMPILERS: Compilers = Compilers {
     running: Mutex::new(0),
     freed: Condvar::new(),

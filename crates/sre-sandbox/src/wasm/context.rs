@@ -198,13 +198,13 @@ mod deserialize {
 
     /// Loads a module that [`CodeCache::load`](super::CodeCache::load) returned.
     pub(super) fn module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
-        // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified
-        // an HMAC over it, under a key that only this user can read, after reading it into memory
-        // that nobody else can change. wasmtime checks version and settings itself.
         #[expect(
             unsafe_code,
             reason = "compiled code cannot be loaded otherwise; see the cache's documentation"
         )]
+        // SAFETY: `code` was made by `Module::serialize` of this installation: the cache verified
+        // an HMAC over it, under a key that only this user can read, after reading it into memory
+        // that no other thread can change. wasmtime checks version and settings itself.
         unsafe {
             Module::deserialize(engine, code)
         }
@@ -212,13 +212,13 @@ mod deserialize {
 
     /// Loads a component that [`CodeCache::load`](super::CodeCache::load) returned.
     pub(super) fn component(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-        // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a
-        // component's: the name under the HMAC is derived from the program's digest, and a program
-        // is one or the other.
         #[expect(
             unsafe_code,
             reason = "compiled code cannot be loaded otherwise; see the cache's documentation"
         )]
+        // SAFETY: as in `module`, with `Component::serialize`. A module's entry cannot stand for a
+        // component's: the name under the HMAC is derived from the program's digest, and a program
+        // is one or the other.
         unsafe {
             Component::deserialize(engine, code)
         }

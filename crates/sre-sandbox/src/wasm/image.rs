@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const FIRST_AFTER_RUNS: u64 = 32;
 
 /// Makes the image of a program, now rather than in its first run, and patiently. The kernel seals
-/// it only while nobody else holds one of its pages, waits 150 ms for that, and gives up (EBUSY); a
+/// it only while no other process holds one of its pages, waits 150 ms for that, and gives up (EBUSY); a
 /// machine that is short of memory moves pages all the time. Where that does not help, the first
 /// run tries once more, and says why it cannot start.
 pub(super) fn make(make: impl Fn() -> wasmtime::Result<()>) {

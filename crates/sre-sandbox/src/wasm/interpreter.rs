@@ -26,7 +26,7 @@ pub(super) struct Interpreters {
     ready: Mutex<HashMap<Digest, Slot>>,
 }
 
-/// Filled once: whoever comes second waits for the first one's compilation.
+/// Filled once: a second caller waits for the compilation that the first one started.
 type Slot = Arc<OnceLock<Arc<Code>>>;
 
 impl Interpreters {

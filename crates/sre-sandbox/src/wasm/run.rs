@@ -39,7 +39,7 @@ pub struct WasmOptions {
     pub slots: u32,
     /// Interpreters for scripts; the first of a kind runs new orders. Default none.
     pub language_runtimes: Vec<LanguageRuntime>,
-    /// Told before a language runtime is compiled. Default nobody.
+    /// Told before a language runtime is compiled. Default `None`.
     pub notice: Option<CompilationNotice>,
     /// Whether guests get their memory from a pool. Nothing a guest sees depends on it. Default
     /// true.
@@ -59,7 +59,7 @@ impl Default for WasmOptions {
     }
 }
 
-/// What a run did, and its trace where a recorder was there.
+/// What a run did, and its trace where it was recorded.
 type Ran = (Execution, Option<CallTrace>);
 
 /// The WebAssembly backend.

@@ -66,7 +66,7 @@ impl Shared {
     fn park(&self) {
         let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
         *parked = true;
-        // Checked again under the lock: whoever starts a guest after this check finds `parked` set
+        // Checked again under the lock: a guest that starts after this check finds `parked` set
         // and wakes us.
         while *parked
             && self.running.load(Ordering::SeqCst) == 0

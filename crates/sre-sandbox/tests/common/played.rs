@@ -83,7 +83,7 @@ impl Sandbox for Played {
     }
 }
 
-/// A skill of two files; nobody looks at its program.
+/// A skill of two files; its program is never read.
 pub fn skill() -> Arc<Skill> {
     let package = json!({
         "name": "played", "version": "1", "runtime": { "entrypoint": "main.wat" }, "io": {}, "annotations": {},

@@ -91,9 +91,9 @@ enum Program {
     FloodLog,
     /// Never ends.
     Loop,
-    /// Sleeps for ever.
+    /// Sleeps without end.
     Sleep,
-    /// Reads the clock for ever.
+    /// Reads the clock without end.
     #[cfg_attr(
         not(feature = "wasm"),
         expect(dead_code, reason = "only backends that meter exactly end it")

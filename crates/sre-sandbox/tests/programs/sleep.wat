@@ -1,4 +1,4 @@
-;; Sleeps for an hour, for ever.
+;; Sleeps for an hour, again and again.
 (func (export "_start")
   (loop $more
     ;; One subscription: the monotonic clock, relative, in nanoseconds.

@@ -39,7 +39,7 @@ fn no_path_leads_out() {
             format!("path_filestat_set_times 4 0 '{path} 0 0 5") => "perm";
         });
     }
-    // A folder is a root to whoever holds nothing but it.
+    // A folder is a root to a program that holds nothing else.
     steps.extend(
         steps! { stat(5, "..") => "perm"; stat(5, "../a") => "perm"; open(5, "../x", CREATE) => "perm 00000000"; },
     );

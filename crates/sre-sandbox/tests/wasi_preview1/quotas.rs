@@ -19,7 +19,7 @@ fn bytes_are_limited_and_given_back() {
         format!("fd_pwrite 5 <x {} &4", rest - 1) => format!("ok {}", little(1));
         format!("fd_pwrite 5 <x {rest} &4") => "nospc 00000000";
         "fd_pwrite 5 <y 0 &4" => format!("ok {}", little(1));
-        // Shrinking gives back, and so does removing once nobody has the file open.
+        // Shrinking gives back, and so does removing once the file is not open any more.
         open(4, "other", CREATE) => opened(6);
         "fd_write 6 <x &4" => "nospc 00000000";
         "path_unlink_file 4 'file" => "ok";

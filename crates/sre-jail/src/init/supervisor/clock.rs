@@ -83,11 +83,11 @@ impl Clock {
         self.moved = None;
     }
 
-    /// Takes back the last move since the mark; unless somebody has read the clock since, for whom
+    /// Takes back the last move since the mark; unless the clock was read since, for whom
     /// it was that late.
     pub fn take_back(&mut self) {
         if let Some((from, to)) = self.moved.take() {
-            // Refused if somebody has.
+            // Refused if it was.
             self.elapsed()
                 .compare_exchange(to, from, Ordering::SeqCst, Ordering::SeqCst)
                 .ok();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_has_not_been_unless_somebody_saw_it() {
+    fn what_is_taken_back_has_not_been_unless_it_was_read() {
         let mut clock = Clock::new(0).expect("a page");
         clock.read();
         clock.take_back();

@@ -139,7 +139,7 @@ impl Supervisor {
             if waiting[0].is_readable() {
                 self.answer_one().step("answering the guest")?;
             } else if waiting[0].happened() {
-                // Nobody is left who could call. What remains is the guest's end.
+                // No process is left that could call. What remains is the guest's end.
                 fd::poll(&mut waiting[1..2], -1).step("waiting for the guest's end")?;
             }
             has_news = waiting[1].happened();
@@ -163,7 +163,7 @@ impl Supervisor {
         loop {
             match process::next_happened() {
                 Ok(Some(Happened::Ended(ended))) => {
-                    // Of a thread that is not its own child, somebody else will count what it used.
+                    // Of a thread that is not its own child, its own parent counts what it used.
                     if !self.attached.remove(&ended.pid) || ended.pid == GUEST {
                         self.usage.cpu_us += ended.cpu_us;
                         self.usage.peak_resident_bytes = self

@@ -1,7 +1,7 @@
 //! The bytes the guest draws: the ChaCha20 key stream under the order's seed, as in the Wasm world.
 //!
 //! Each thread has a stream of its own, so what one draws does not depend on when another does; all
-//! who open `/dev/random` or `/dev/urandom` share one. Identical for whoever replays, and not
+//! who open `/dev/random` or `/dev/urandom` share one. Identical in every replay, and not
 //! secret: the seed is published.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Streams that nobody has drawn from.
+    /// Streams that have not been drawn from.
     pub const fn new(seed: [u8; 32]) -> Self {
         Self {
             seed,

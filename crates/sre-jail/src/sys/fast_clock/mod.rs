@@ -6,7 +6,7 @@
 //! because it lives in other programs: it must not call, allocate or refer to anything. This is the
 //! place of its bytes only; `init::world::exec` puts it there.
 //!
-//! x86-64 only. Elsewhere there is none, and every clock call asks.
+//! x86-64 only. Other processors have none, and every clock call asks.
 
 /// Offsets in the page of the clock, of eight bytes each.
 pub mod page {
@@ -92,7 +92,7 @@ mod here {
 
     #[expect(
         clippy::unnecessary_wraps,
-        reason = "there is none on other processors"
+        reason = "other processors have no fast clock here"
     )]
     pub fn image(slots: &Slots) -> Option<(Vec<u8>, u64)> {
         let length = offset(&raw const sre_fast_clock_end);

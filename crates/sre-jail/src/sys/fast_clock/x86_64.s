@@ -70,7 +70,7 @@ sre_fast_clock:
     symbol .Lname_gettimeofday, .Lgettimeofday
     symbol .Lname_time, .Ltime
 
-# One bucket with all of them: nobody has to compute a name's hash for so few.
+# One bucket with all of them: no program has to compute a name's hash for so few.
 .Lhash:
     .long 1, 5
     .long 1
@@ -98,7 +98,7 @@ sre_fast_clock:
 .Lname_time: .asciz "__vdso_time"
 .Lstrings_end:
 
-# For whoever unwinds the stack from here, after a signal, say: the return address is on top, everywhere.
+# For code that unwinds the stack from here, after a signal, say: the return address is on top, everywhere.
     .balign 4
 .Lunwind:
     .byte 1, 0x1b, 0x03, 0x3b
@@ -257,7 +257,7 @@ sre_fast_clock_begin:
     syscall
     cmp %rsi, %rax
     je 1f
-# There is none: the program is not to find this object. An entry of kind 1 is to be ignored.
+# Zero: the program is not to find this object. An entry of kind 1 is to be ignored.
     mov .Llist(%rip), %rdi
     movq $1, (%rdi)
 1:  xor %eax, %eax

@@ -27,4 +27,4 @@ static void ports(void) {
 }
 static void shared_memory(void) { must_fail(syscall(SYS_shmget, 42, 4096, 0666 | 01000), "System V memory"); }
 static void message_queues(void) { must_fail(syscall(SYS_mq_open, "x", O_CREAT | O_RDWR, 0600, 0), "a message queue"); }
-static void a_call_nobody_knows(void) { must_fail(syscall(1000), "a call nobody knows"); }
+static void an_unknown_call(void) { must_fail(syscall(1000), "an unknown call"); }

@@ -13,8 +13,8 @@ static void look_at_the_launcher(void) {
     refused();
 }
 static void talk_to_the_launcher(void) {
-    /* Standard input, output and error must not be sockets: there is nobody to talk to. */
+    /* Standard input, output and error must not be sockets: there is no peer. */
     char message[64] = {0};
-    for (int fd = 0; fd < 3; fd++) if (send(fd, message, sizeof message, 0) >= 0) escaped("a socket to somebody");
+    for (int fd = 0; fd < 3; fd++) if (send(fd, message, sizeof message, 0) >= 0) escaped("a socket with a peer");
     refused();
 }

@@ -110,7 +110,7 @@ fn check_version(document: &str, version: u64) -> Result<(), ImageError> {
 /// The one image of an index that fits this machine.
 ///
 /// # Errors
-/// [`ImageError::Document`] when there is none, or more than one.
+/// [`ImageError::Document`] unless there is exactly one.
 pub fn parse_index(document: &str, bytes: &[u8]) -> Result<Chosen, ImageError> {
     let index: Index = read(document, bytes)?;
     check_version(document, index.schema_version)?;

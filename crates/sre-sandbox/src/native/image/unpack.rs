@@ -42,7 +42,7 @@ pub fn unpack_within(
     let manifest = choose(layout)?;
     let name = format!("sha256-{}", parse_digest("index.json", &manifest.digest)?);
     let place = images.join(name);
-    // Digest and tree stand side by side: whoever could write here could change both.
+    // Digest and tree stand side by side: anyone who could write here could change both.
     make_private(images).map_err(ImageError::io(images))?;
     if !place.exists() {
         let staging = tempfile::Builder::new()
@@ -52,7 +52,7 @@ pub fn unpack_within(
         write(layout, &manifest, staging.path(), limit_bytes)?;
         match fs::rename(staging.path(), &place) {
             Ok(()) => drop(staging.keep()),
-            // Somebody else was faster, with the same bytes.
+            // Another process was faster, with the same bytes.
             Err(_) if place.exists() => {}
             Err(error) => {
                 return Err(ImageError::Io {

@@ -139,7 +139,7 @@ pub(super) fn exit(guest: &Guest, code: u32) -> Halt {
     guest.machine.exit(code.cast_signed())
 }
 
-/// There is nobody to signal.
+/// There is no other process to signal.
 pub(super) fn proc_raise(_: &mut GuestMemory<'_>, _: &mut Guest, _signal: u32) -> Answer {
     Err(Errno::Notsup.into())
 }

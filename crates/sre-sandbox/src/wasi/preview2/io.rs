@@ -33,7 +33,7 @@ pub enum InputStream {
 pub enum OutputStream {
     Stdout,
     Stderr,
-    /// At an offset, or at the end where there is none.
+    /// At an offset; `None` is the end.
     File {
         node: NodeId,
         offset: Option<u64>,

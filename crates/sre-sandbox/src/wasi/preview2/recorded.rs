@@ -14,7 +14,7 @@ use super::io::{InputStream, OutputStream, StreamError};
 type Stream = Resource<OutputStream>;
 type Answer<T> = wasmtime::Result<(Result<T, streams::StreamError>,)>;
 
-/// Tells a recorder of a call.
+/// Tells the recorder about a call.
 fn note<'a>(
     store: &'a mut StoreContextMut<'_, Guest>,
     name: &'static str,

@@ -1,8 +1,8 @@
 //! Compiled code on disk, so that a program is compiled once per machine.
 //!
-//! Compiled code is native code: loading a file that somebody else wrote would hand them this
+//! Compiled code is native code: loading a file that another user wrote would hand that user this
 //! process. So
-//! - the folder belongs to this user and to nobody else (mode 0700), or the cache is not used at
+//! - the folder belongs to this user alone (mode 0700), or the cache is not used at
 //!   all;
 //! - every entry carries an HMAC-SHA-256 under a key that was made at random in that folder (mode
 //!   0600), over the entry's name and its content; an entry without a valid one is removed and
@@ -15,7 +15,7 @@
 //! digest and of everything that wasmtime says its compiled code depends on: full version,
 //! settings, target. Entries are written to a temporary file and renamed; a crash leaves at most a
 //! temporary file, which a start an hour later or more removes. The folder is made with the first
-//! entry, not before: whoever is refused leaves nothing behind. It holds no more than its limit:
+//! entry, not before: a refused program leaves nothing behind. It holds no more than its limit:
 //! see `size_limit`.
 
 mod size_limit;

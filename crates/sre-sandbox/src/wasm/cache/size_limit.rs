@@ -1,10 +1,10 @@
-//! Keeps the cache within its limit: whoever may bring programs could otherwise fill the disk with
+//! Keeps the cache within its limit: callers that may bring programs could otherwise fill the disk with
 //! them.
 //!
 //! An entry's modification time says when it was last of use. When there is too much, the entries
 //! that have been of no use for longest go. Several processes may do this at once: each looks at
 //! what is there, an entry that another one removed is removed, and one that is removed while
-//! somebody reads it is read to its end. Between two looks a process counts what it writes itself,
+//! another process reads it is read to its end. Between two looks a process counts what it writes itself,
 //! so that with n processes the folder may hold n times [`UNSEEN`] more than the limit.
 
 use std::fs;
