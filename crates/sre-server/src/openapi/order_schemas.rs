@@ -213,12 +213,13 @@ fn divergence() -> Value {
             "difference": {
                 "type": "object",
                 "properties": {
+                    "path": { "type": ["string", "null"] },
                     "byte": { "type": ["integer", "null"], "minimum": 0 },
                     "pointer": { "type": ["string", "null"] },
                     "committed": { "type": "string" },
                     "replayed": { "type": "string" },
                 },
-                "required": ["byte", "pointer", "committed", "replayed"],
+                "required": ["path", "byte", "pointer", "committed", "replayed"],
             },
             "event": nullable(&json!({
                 "type": "object",
