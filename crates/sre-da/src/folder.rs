@@ -21,6 +21,7 @@
 //! Only garbage collection deletes blobs ([`BlobSweep`](crate::BlobSweep)), while no other process
 //! uses the folder: every process remembers digests that are durable and does not write them again.
 
+mod blocking;
 mod failure;
 mod known;
 mod large;

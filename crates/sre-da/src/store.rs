@@ -7,7 +7,7 @@ use sre_core::BlobDigest;
 
 use crate::blob::Blob;
 use crate::store_error::StoreError;
-use crate::stream::{BlobReader, BlobWriter, WholeWriter};
+use crate::stream::{BlobReader, BlobWriter, WrittenBlob, expect};
 use crate::uri::{UriError, format_uri, parse_uri};
 
 /// A store of bytes by digest.
@@ -78,6 +78,42 @@ pub trait Store: Send + Sync {
     /// overridden.
     fn uri(&self, digest: BlobDigest) -> String {
         format_uri(digest)
+    }
+}
+
+/// The writer of a store that can only put whole blobs.
+struct WholeWriter<'a, S: ?Sized> {
+    store: &'a S,
+    bytes: Vec<u8>,
+}
+
+impl<'a, S: ?Sized> WholeWriter<'a, S> {
+    fn new(store: &'a S) -> Self {
+        Self {
+            store,
+            bytes: Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> BlobWriter for WholeWriter<'_, S> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn finish(
+        self: Box<Self>,
+        expected: Option<BlobDigest>,
+    ) -> Result<WrittenBlob, StoreError> {
+        let Self { store, bytes } = *self;
+        let size_bytes = bytes.len() as u64;
+        let blob = Blob::new(bytes);
+        let digest = blob.digest();
+        expect(expected, digest)?;
+        store.put(vec![blob]).await?;
+        Ok(WrittenBlob { digest, size_bytes })
     }
 }
 

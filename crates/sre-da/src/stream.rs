@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use crate::{Blob, Store, StoreError};
+use crate::store_error::StoreError;
 
 /// A blob that is being written. It is hashed as it comes, and nothing of it can be read before it
 /// is finished. Dropping it removes what was written.
@@ -49,42 +49,6 @@ pub(crate) fn expect(expected: Option<BlobDigest>, actual: BlobDigest) -> Result
             place: String::from("the blob to be stored"),
         }),
         _ => Ok(()),
-    }
-}
-
-/// The writer of a store that keeps blobs in memory, or can only put whole ones.
-pub(crate) struct WholeWriter<'a, S: ?Sized> {
-    store: &'a S,
-    bytes: Vec<u8>,
-}
-
-impl<'a, S: ?Sized> WholeWriter<'a, S> {
-    pub(crate) fn new(store: &'a S) -> Self {
-        Self {
-            store,
-            bytes: Vec::new(),
-        }
-    }
-}
-
-#[async_trait]
-impl<S: Store + ?Sized> BlobWriter for WholeWriter<'_, S> {
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    async fn finish(
-        self: Box<Self>,
-        expected: Option<BlobDigest>,
-    ) -> Result<WrittenBlob, StoreError> {
-        let Self { store, bytes } = *self;
-        let size_bytes = bytes.len() as u64;
-        let blob = Blob::new(bytes);
-        let digest = blob.digest();
-        expect(expected, digest)?;
-        store.put(vec![blob]).await?;
-        Ok(WrittenBlob { digest, size_bytes })
     }
 }
 

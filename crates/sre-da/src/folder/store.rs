@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use sre_core::BlobDigest;
-use tokio::task::spawn_blocking;
 
 use super::LocalStoreOptions;
+use super::blocking::blocking;
 use super::known::Known;
 use super::large::Large;
 use super::small::Small;
@@ -154,14 +154,6 @@ impl LocalStore {
         }
     }
 
-    pub(super) fn is_small(&self, size_bytes: u64) -> bool {
-        size_bytes <= self.options.small_limit_bytes
-    }
-
-    pub(super) fn blob_limit_bytes(&self) -> u64 {
-        self.options.blob_limit_bytes
-    }
-
     async fn put_large(&self, blobs: Vec<Blob>) -> Result<(), StoreError> {
         if blobs.is_empty() {
             return Ok(());
@@ -243,7 +235,7 @@ impl Store for LocalStore {
         }
         let blobs = self.check(blobs).await?;
         let digests: Vec<_> = blobs.iter().map(Blob::digest).collect();
-        let is_small = |blob: &Blob| self.is_small(blob.bytes().len() as u64);
+        let is_small = |blob: &Blob| blob.bytes().len() as u64 <= self.options.small_limit_bytes;
         let (small, large): (Vec<_>, Vec<_>) = blobs.into_iter().partition(is_small);
         // Both to their end, also when one fails: an error must not leave work running behind the
         // caller's back.
@@ -277,7 +269,9 @@ impl Store for LocalStore {
     }
 
     async fn writer(&self) -> Result<Box<dyn BlobWriter + '_>, StoreError> {
-        Ok(Box::new(LocalWriter::new(self)))
+        let large = Arc::clone(&self.large);
+        let writer = LocalWriter::new(self, &self.known, large, &self.options);
+        Ok(Box::new(writer))
     }
 
     async fn exists(&self, digest: BlobDigest) -> Result<bool, StoreError> {
@@ -298,18 +292,5 @@ impl std::fmt::Debug for LocalStore {
         f.debug_struct("LocalStore")
             .field("dir", &self.dir)
             .finish_non_exhaustive()
-    }
-}
-
-/// Runs `work` on a thread that may block. A panic there is a bug and is resumed here.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::Closed),
-        },
     }
 }

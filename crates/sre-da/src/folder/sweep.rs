@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sre_core::BlobDigest;
 
-use super::store::{LocalStore, blocking};
+use super::blocking::blocking;
+use super::store::LocalStore;
 use crate::store_error::StoreError;
 use crate::sweep::{BlobPage, BlobSweep, Removed};
 

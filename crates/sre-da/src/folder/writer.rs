@@ -7,17 +7,25 @@ use async_trait::async_trait;
 use sre_core::{BlobDigest, Hasher};
 use tempfile::NamedTempFile;
 
-use super::known::Epoch;
-use super::store::{LocalStore, blocking};
-use crate::stream::expect;
-use crate::{Blob, BlobWriter, Store as _, StoreError, WrittenBlob};
+use super::blocking::blocking;
+use super::known::{Epoch, Known};
+use super::large::Large;
+use super::options::LocalStoreOptions;
+use crate::blob::Blob;
+use crate::store::Store;
+use crate::store_error::StoreError;
+use crate::stream::{BlobWriter, WrittenBlob, expect};
 
 /// Bytes that are collected before they are hashed and written on a thread that may block.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// The writer of a [`LocalStore`].
+/// The writer of a [`LocalStore`](super::LocalStore).
 pub(super) struct LocalWriter<'a> {
-    store: &'a LocalStore,
+    /// For a blob that ends small.
+    store: &'a dyn Store,
+    known: &'a Known,
+    large: Arc<Large>,
+    options: &'a LocalStoreOptions,
     since: Epoch,
     size_bytes: u64,
     /// `None` after a failure, or while a piece is being written.
@@ -34,10 +42,18 @@ struct State {
 }
 
 impl<'a> LocalWriter<'a> {
-    pub(super) fn new(store: &'a LocalStore) -> Self {
+    pub(super) fn new(
+        store: &'a dyn Store,
+        known: &'a Known,
+        large: Arc<Large>,
+        options: &'a LocalStoreOptions,
+    ) -> Self {
         Self {
             store,
-            since: store.known.epoch(),
+            known,
+            large,
+            options,
+            since: known.epoch(),
             size_bytes: 0,
             state: Some(State::default()),
         }
@@ -47,7 +63,7 @@ impl<'a> LocalWriter<'a> {
     /// drops the state and with it the file.
     async fn flush(&mut self) -> Result<(), StoreError> {
         let mut state = self.state.take().ok_or(StoreError::Closed)?;
-        let large = Arc::clone(&self.store.large);
+        let large = Arc::clone(&self.large);
         let flushed = blocking(move || {
             state.hasher.update(&state.piece);
             let file = match &mut state.file {
@@ -66,7 +82,7 @@ impl<'a> LocalWriter<'a> {
 #[async_trait]
 impl BlobWriter for LocalWriter<'_> {
     async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
-        let limit_bytes = self.store.blob_limit_bytes();
+        let limit_bytes = self.options.blob_limit_bytes;
         self.size_bytes += bytes.len() as u64;
         if self.size_bytes > limit_bytes {
             self.state = None;
@@ -89,13 +105,13 @@ impl BlobWriter for LocalWriter<'_> {
         mut self: Box<Self>,
         expected: Option<BlobDigest>,
     ) -> Result<WrittenBlob, StoreError> {
-        let (store, size_bytes) = (self.store, self.size_bytes);
+        let size_bytes = self.size_bytes;
         let state = self.state.as_mut().ok_or(StoreError::Closed)?;
-        if state.file.is_none() && store.is_small(size_bytes) {
+        if state.file.is_none() && size_bytes <= self.options.small_limit_bytes {
             let blob = Blob::new(mem::take(&mut state.piece));
             let digest = blob.digest();
             expect(expected, digest)?;
-            store.put(vec![blob]).await?;
+            self.store.put(vec![blob]).await?;
             return Ok(WrittenBlob { digest, size_bytes });
         }
         self.flush().await?;
@@ -103,10 +119,10 @@ impl BlobWriter for LocalWriter<'_> {
         let file = file.ok_or(StoreError::Closed)?;
         let digest = BlobDigest::from(hasher.finish());
         expect(expected, digest)?;
-        if !store.known.contains(&digest) {
-            let large = Arc::clone(&store.large);
+        if !self.known.contains(&digest) {
+            let large = Arc::clone(&self.large);
             blocking(move || large.place_file(file, digest)).await?;
-            store.known.insert(self.since, [digest]);
+            self.known.insert(self.since, [digest]);
         }
         Ok(WrittenBlob { digest, size_bytes })
     }
