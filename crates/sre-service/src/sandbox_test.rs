@@ -11,7 +11,10 @@ const SANDBOX_PERIOD: Duration = Duration::from_secs(5);
 
 /// The result of the last test, and when it was made.
 #[derive(Default)]
-pub(crate) struct SandboxTest(Mutex<Option<(Instant, Result<(), Arc<AcceptError>>)>>);
+pub(crate) struct SandboxTest(Mutex<Option<(Instant, Answer)>>);
+
+/// Whether the sandbox works.
+type Answer = Result<(), Arc<AcceptError>>;
 
 impl SandboxTest {
     /// Runs a tiny skill, or returns the result of the last run. Concurrent callers wait for the same

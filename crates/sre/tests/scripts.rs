@@ -79,6 +79,7 @@ fn text(value: &serde_json::Value) -> &str {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row for each failure")]
 fn python_scripts_fail_with_what_python_says() {
     fails(
         &Home::new(),
@@ -207,6 +208,7 @@ fn python_scripts_fail_with_what_python_says() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row for each failure")]
 fn javascript_scripts_fail_with_what_an_engine_says() {
     fails(
         &Home::new(),

@@ -65,6 +65,10 @@ async fn load(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story: load, kills, restarts and the count at the end"
+)]
 async fn nothing_acknowledged_is_lost_or_done_twice() {
     let home = Home::new();
     let receiver = Receiver::acknowledging();

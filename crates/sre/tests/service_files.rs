@@ -300,6 +300,10 @@ fn zip_entries(archive: &[u8]) -> BTreeMap<String, (u32, Vec<u8>)> {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from the upload to the files that come back"
+)]
 async fn a_published_script_runs_through_the_service_with_its_files() {
     let house = House::new(&[]);
     let write = |path: &str, bytes: &[u8]| {
