@@ -143,6 +143,10 @@ async fn a_result_survives_the_orchestrator() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn every_field_is_checked_before_anything_runs() {
     let with = |members: Value| {
         let mut order = json!({ "order_id": "refused", "skill_package": package() });

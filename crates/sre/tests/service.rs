@@ -220,6 +220,7 @@ async fn pages_events_and_blobs_can_be_read_in_parts() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn bad_requests_are_refused_by_name() {
     let home = Home::new();
     let service = Service::start(
@@ -421,6 +422,10 @@ async fn bad_requests_are_refused_by_name() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn tokens_decide_who_may_do_what() {
     let home = Home::new();
     let refused = home.words("serve --listen 0.0.0.0:0").exits(2);

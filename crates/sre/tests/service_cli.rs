@@ -28,6 +28,10 @@ fn long_input() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn an_order_goes_through_the_client_commands() {
     let home = Home::new();
     let receiver = Receiver::acknowledging();
@@ -336,6 +340,10 @@ fn settings_are_shown_with_where_they_came_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn old_orders_are_purged_and_needed_blobs_stay() {
     let home = Home::new();
     home.skill("returns_1");

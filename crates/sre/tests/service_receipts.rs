@@ -36,6 +36,10 @@ fn predicate(shown: &Value) -> Value {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn every_order_that_ends_has_a_receipt_that_a_stranger_can_check() {
     let home = Home::new();
     home.words("key new --name executor.example.org/log")

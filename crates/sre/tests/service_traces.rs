@@ -59,6 +59,10 @@ async fn submit(service: &Service, order: &Value, traceparent: &str) {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one trace, told from its first span to its last"
+)]
 async fn one_trace_leads_from_the_submitter_to_the_receiver_of_the_callback() {
     let home = Home::new();
     let (collector, receiver) = (

@@ -97,6 +97,10 @@ fn lie(
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn a_replay_detects_an_executor_that_signs_a_false_outcome() {
     let (executor, bundle) = executor();
     let (stranger, good) = (stranger(&executor), read(&bundle));

@@ -120,6 +120,10 @@ const ORDERS: [(&str, &str); 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn every_lie_of_an_executor_is_caught() {
     let (executor, verifier, forked) = (Home::new(), Home::new(), Home::new());
     introduce(&executor, &verifier);
@@ -288,6 +292,10 @@ async fn another_history(forked: &Home, watch: impl Fn(&str) -> Ran, court: &Rec
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn an_order_that_needs_verdicts_is_final_when_it_has_them() {
     let (executor, first, second, stranger) = (Home::new(), Home::new(), Home::new(), Home::new());
     introduce(&executor, &first);
@@ -476,6 +484,10 @@ impl Drop for Killed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn a_killed_watcher_goes_on_where_it_stopped() {
     // Two bundles of the log: what is done with one is remembered before the next.
     const ORDERS: u64 = 300;
