@@ -89,15 +89,31 @@ def check_digests(statement, blobs):
     commitment = provable["commitment"]
     need(sha256(canonical(commitment)).hex() == provable["commitment_hash"], "the commitment has its digest")
     need(sha256(canonical(provable["outcome"])).hex() == commitment["outcome"], "the outcome is the committed one")
-    need(provable["outcome"].get("output") == provable["result_hash"], "the result is the outcome's")
+    outcome = provable["outcome"]
+    result = outcome.get("result") or {}
+    value = result.get("sha256") if result.get("kind") == "value" else None
+    need(value == provable["result_hash"], "the result is the outcome's")
     need(statement["subject"][0]["digest"]["sha256"] == commitment["outcome"], "the subject is the outcome")
     if blobs is None:
         return
     named = {name: digest for name, digest in commitment.items() if name != "format"}
-    if provable["result_hash"]:
-        named["result"] = provable["result_hash"]
+    if value:
+        named["result"] = value
+    if "stdout" in outcome:
+        named["standard output"] = outcome["stdout"]["sha256"]
+    named.update({name: outcome[name] for name in ("workspace", "home") if name in outcome})
     for name, digest in named.items():
-        need(sha256((blobs / digest).read_bytes()).hex() == digest, f"the bytes of the {name} have their digest")
+        check_blob(blobs, name, digest)
+    # A folder's digest is that of a list of its files; each file is named there by its own.
+    for folder in ("workspace", "home"):
+        if folder in outcome:
+            for entry in json.loads((blobs / outcome[folder]).read_bytes()):
+                if "sha256" in entry:
+                    check_blob(blobs, f"{folder}/{entry['path']}", entry["sha256"])
+
+
+def check_blob(blobs, name, digest):
+    need(sha256((blobs / digest).read_bytes()).hex() == digest, f"the bytes of the {name} have their digest")
 
 
 def check_proof(proof, leaf, keys):

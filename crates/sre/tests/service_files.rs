@@ -165,10 +165,10 @@ async fn an_upload_is_its_submitters_alone() {
     let part = part.bytes().await.expect("bytes");
     assert_eq!(part[..], large[1_000_000..1_500_000]);
 
-    // Bob knows the digest, which is no right to anything, and learns nothing by uploading either.
+    // Bob knows the digest, which is no right to anything. The answer is the same where there is none.
     let unknown = refused(house.get(&house.bob, &path).await).await;
-    is(&unknown, 404, "blob_unknown");
-    let guessed = format!("/v1/blobs/{}", digest(b"nobody uploaded this"));
+    is(&unknown, 403, "scope_missing");
+    let guessed = format!("/v1/blobs/{}", digest(b"no one uploaded this"));
     let other = refused(house.get(&house.bob, &guessed).await).await;
     assert_eq!(
         unknown.2.replace(&name, "-"),
