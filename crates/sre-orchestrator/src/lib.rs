@@ -8,7 +8,7 @@
 //!
 //! Each arrow is a type: [`Acceptance::accept`] makes an [`AcceptedOrder`] of an [`OrderConfig`],
 //! and only that can be executed; [`Orchestrator::execute`] ends with an
-//! [`OrderResult`](sre_core::OrderResult) that the [`Journal`] holds. Retries, time limits and
+//! [`OrderResult`](sre_core::OrderResult) that the [`Journal`](sre_journal::Journal) holds. Retries, time limits and
 //! callbacks are decided here and nowhere else.
 //!
 //! With the feature `wasm`, `Embedded` and `execute_skill_order` put the parts together: the

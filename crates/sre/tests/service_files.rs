@@ -229,9 +229,11 @@ async fn an_upload_that_fails_leaves_nothing() {
     let answer = refused(house.upload(&house.alice, &wrong, &large).await).await;
     is(&answer, 422, "digest_mismatch");
     assert!(answer.2.contains(&digest(&large)), "{}", answer.2);
-    let answer = refused(house.upload(&house.alice, "?sha256=abc", &large).await).await;
+    // What is refused before its body is read is read a little further, so that the answer arrives.
+    let small = &large[..1000];
+    let answer = refused(house.upload(&house.alice, "?sha256=abc", small).await).await;
     is(&answer, 422, "digest_invalid");
-    let answer = refused(house.upload(&house.alice, "?md5=abc", &large).await).await;
+    let answer = refused(house.upload(&house.alice, "?md5=abc", small).await).await;
     is(&answer, 400, "query_invalid");
     // Too long, said before or found out.
     let announced = house.raw_upload("Content-Length: 4000001", b"");

@@ -41,7 +41,7 @@ impl Schedule {
 
     /// The pause after delivery number `failed` (from 1), for a random number in `0.0..1.0`; `None`
     /// when it is given up. A receiver that asks for a longer pause gets it, up to
-    /// [`RETRY_AFTER_LIMIT`].
+    /// a day.
     ///
     /// Jitter adds up to a fifth, so that the callbacks of an outage do not come back together, and
     /// never too early.

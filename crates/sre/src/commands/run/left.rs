@@ -87,10 +87,10 @@ pub async fn write(
     }
 }
 
-/// As [`write`], for what changed between two trees.
+/// As [`write()`], for what changed between two trees.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_changes(
     store: &Arc<dyn Store>,
     before: &Tree,
