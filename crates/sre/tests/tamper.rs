@@ -212,20 +212,16 @@ fn a_swapped_skill_diverges_or_is_tampered() {
     expect(&home, Verdict::Diverged, "replay");
 }
 
+/// An author cannot switch checking off: in WebAssembly every run is replayed.
 #[test]
-fn a_skill_that_is_not_repeatable_is_not_replayed() {
+fn a_hint_of_the_author_does_not_keep_a_run_from_being_replayed() {
     let home = Home::new();
-    home.skill_with("returns_1", "annotations:\n  idempotentHint: false\n");
+    let hints = "annotations:\n  idempotentHint: false\n  openWorldHint: true\n";
+    home.skill_with("returns_1", hints);
     home.words("run returns_1 --order-id t").exits(0);
-    let found = home.words("verify t --format json").exits(20).json();
-    assert_eq!(found["verdict"], "hash_only");
-    let human = home.words("verify t").exits(20);
-    assert!(
-        human
-            .stdout
-            .contains("– replay: the skill declares itself not repeatable"),
-        "{human:?}"
-    );
+    let found = home.words("verify t --format json").exits(0).json();
+    assert_eq!(found["verdict"], "matched");
+    assert_eq!(found["method"], "replay");
 }
 
 #[test]
