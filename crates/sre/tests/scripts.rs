@@ -127,7 +127,7 @@ fn python_scripts_fail_with_what_python_says() {
             raises(
                 "subprocess",
                 "import subprocess\nsubprocess.run([\"ls\"])\n",
-                "OSError\ndoes not support processes",
+                "FileNotFoundError\nthere are no programs in the WebAssembly sandbox",
             ),
             raises(
                 "socket",
@@ -140,14 +140,14 @@ fn python_scripts_fail_with_what_python_says() {
                 "URLError\nno network",
             ),
             raises(
-                "thread",
-                "import threading\nthreading.Thread(target=print).start()\n",
-                "RuntimeError: can't start new thread",
+                "deadlock",
+                "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n",
+                "main.py\", line 4\nRuntimeError: deadlock",
             ),
             raises(
                 "ctypes",
-                "import ctypes\n",
-                "ModuleNotFoundError: No module named 'ctypes'\nnative backend",
+                "import ctypes\nctypes.CDLL('libc.so.6')\n",
+                "main.py\", line 2\nOSError\nnative backend",
             ),
             raises(
                 "missing-module",
@@ -167,7 +167,7 @@ fn python_scripts_fail_with_what_python_says() {
             raises(
                 "writes-itself",
                 "open(__file__, \"a\")\n",
-                "OSError\nRead-only file system: '/scripts/main.py'",
+                "OSError\nRead-only file system: '/skill/scripts/main.py'",
             ),
             raises(
                 "writes-beside",
@@ -190,11 +190,14 @@ fn python_scripts_fail_with_what_python_says() {
                 "import sys\nsys.stdout.buffer.write(b'\"\\xfc\"')\n",
                 "not UTF-8: the byte at 1",
             ),
-            prints(
-                "prints-without-end",
-                "while True:\n    print(\"x\" * 1000)\n",
-                "standard output exceeds its limit",
-            ),
+            Bad {
+                name: "prints-without-end",
+                script: "while True:\n    print(\"x\" * 1000)\n",
+                flags: "",
+                error_code: "output_limit",
+                message: "printed more than the output limit",
+                logs: "",
+            },
             Bad {
                 name: "endless",
                 script: "while True:\n    pass\n",
@@ -257,19 +260,23 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
             ),
             raises(
                 "process",
-                "import 'node:child_process';\n",
-                "node:child_process\none process",
+                "import { execSync } from 'node:child_process';\nexecSync('ls');\n",
+                "ENOENT\nprograms cannot be started here\nscripts/main.mjs:2:",
             ),
-            raises("network", "import 'node:net';\n", "node:net\nno network"),
+            raises(
+                "network",
+                "import { connect } from 'node:net';\nconnect(80);\n",
+                "net.connect\nno network",
+            ),
             raises(
                 "fetch",
                 "await fetch('http://127.0.0.1/');\n",
-                "fetch is not defined\nnote: a skill has no network",
+                "TypeError: fetch failed\na skill has no network",
             ),
             raises(
                 "thread",
-                "import 'node:worker_threads';\n",
-                "node:worker_threads\none thread",
+                "import { Worker } from 'node:worker_threads';\nnew Worker('./x.mjs');\n",
+                "worker_threads.Worker\none thread",
             ),
             raises(
                 "worker",
@@ -279,7 +286,7 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
             raises(
                 "missing-module",
                 "import _ from 'lodash';\n",
-                "Cannot find package 'lodash' imported from scripts/main.mjs\nvendor/<name>\nnative backend",
+                "Cannot find package 'lodash' imported from /skill/scripts/main.mjs\nvendor/<name>\nnative backend",
             ),
             raises(
                 "outside",
@@ -312,11 +319,14 @@ fn javascript_scripts_fail_with_what_an_engine_says() {
                 "process.stdout.write(Uint8Array.of(0x22, 0xfc, 0x22));\n",
                 "not UTF-8: the byte at 1",
             ),
-            prints(
-                "prints-without-end",
-                "for (;;) console.log('x'.repeat(1000));\n",
-                "standard output exceeds its limit",
-            ),
+            Bad {
+                name: "prints-without-end",
+                script: "for (;;) console.log('x'.repeat(1000));\n",
+                flags: "",
+                error_code: "output_limit",
+                message: "printed more than the output limit",
+                logs: "",
+            },
             Bad {
                 name: "endless",
                 script: "while (true) {}\n",
@@ -350,14 +360,14 @@ fn a_script_survives_what_is_refused() {
                 "OSError",
                 "OSError",
                 "RuntimeError",
-                "ModuleNotFoundError",
+                "OSError",
                 "FileNotFoundError",
                 "OSError"
             ]),
         ),
         (
             "catches-too",
-            json!(["Error", "Error", "ReferenceError", "Error", "Error"]),
+            json!(["Error", "Error", "TypeError", "Error", "Error"]),
         ),
     ] {
         let result = home
@@ -370,15 +380,18 @@ fn a_script_survives_what_is_refused() {
 }
 
 const CATCHES_IN_PYTHON: &str = r#"
-import json, os, socket, threading
+import ctypes, json, os, socket, threading
+
+lock = threading.Lock()
+lock.acquire()
 
 attempts = [
     lambda: os.fork(),
     lambda: socket.socket(),
-    lambda: threading.Thread(target=print).start(),
-    lambda: __import__("ctypes"),
+    lambda: lock.acquire(),
+    lambda: ctypes.CDLL("libc.so.6"),
     lambda: open("/etc/passwd"),
-    lambda: open("/SKILL.md", "w"),
+    lambda: open("/skill/SKILL.md", "w"),
 ]
 caught = []
 for attempt in attempts:
@@ -390,14 +403,16 @@ print(json.dumps(caught))
 "#;
 
 const CATCHES_IN_JAVASCRIPT: &str = r"
+import { execSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 
 const attempts = [
-  () => import('node:child_process'),
-  () => import('node:net'),
+  () => execSync('ls'),
+  () => connect(80),
   () => fetch('http://127.0.0.1/'),
   () => readFileSync('/etc/passwd'),
-  () => writeFileSync('/SKILL.md', ''),
+  () => writeFileSync('/skill/SKILL.md', ''),
 ];
 const caught = [];
 for (const attempt of attempts) {
