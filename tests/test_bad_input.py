@@ -61,7 +61,7 @@ INPUTS = [
     (float("-inf"), "input_data.text", ValueError, "inf"),
     (2**53 + 1, "input_data.text", ValueError, "2**53"),
     (-(10**5000), "input_data.text", ValueError, "2**53"),
-    (2.0**60, "input_data.text", ValueError, "2**53"),
+    (2**60 + 1, "input_data.text", ValueError, "2**53"),
     (b"bytes", "input_data.text", TypeError, "found bytes"),
     (bytearray(), "input_data.text", TypeError, "found bytearray"),
     ({1}, "input_data.text", TypeError, "found set"),
@@ -102,6 +102,7 @@ SANDBOX_FIELDS = [field.name for field in dataclasses.fields(SandboxConfig)]
 ALLOWED = {
     ("callback_url", 0),  # None is the default
     ("sandbox_config", 0),
+    ("invocation", 0),
     ("priority", 4),  # may be negative
 }
 

@@ -69,6 +69,6 @@ def test_what_cannot_be_an_invocation_is_refused_by_name(skill: pathlib.Path) ->
         (5, "invocation"),
     ]:
         config = OrderConfig("refused", {"path": str(skill)}, invocation=invocation)  # type: ignore[arg-type]
-        with pytest.raises(sre_runtime.InvalidInput) as refused:
+        with pytest.raises(sre_runtime.InvalidOrder) as refused:
             sre_runtime.execute_skill_order_sync(config)
         assert part in str(refused.value)

@@ -14,7 +14,7 @@ import os
 import pytest
 
 hypothesis = pytest.importorskip("hypothesis")
-from conftest import RETURNING  # noqa: E402
+from conftest import RETURNING, WORD_COUNT  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 import sre_runtime as sre  # noqa: E402
@@ -121,6 +121,11 @@ CALLS = {
     **{f"CommitResult.{f.name}": lambda v, n=f.name: sre.verify_result_sync(dataclasses.replace(CLAIM, **{n: v})) for f in dataclasses.fields(CommitResult)},
     "execute_skill_order(config)": lambda v: now(sre.execute_skill_order(v)),
     "execute_skill_order_sync(config)": lambda v: sre.execute_skill_order_sync(v),
+    "run_skill(skill)": lambda v: sre.run_skill(v, "main.wat"),
+    "run_skill(entry)": lambda v: sre.run_skill(WORD_COUNT["path"], v),
+    "run_skill(env)": lambda v: sre.run_skill(WORD_COUNT["path"], env=v),
+    "run_skill(accept_exit)": lambda v: sre.run_skill(WORD_COUNT["path"], accept_exit=v),
+    "run_skill(order_id)": lambda v: sre.run_skill(WORD_COUNT["path"], order_id=v),
     "execute_skill_orders(configs)": lambda v: now(sre.execute_skill_orders(v)),
     "execute_skill_orders(orchestrator)": lambda v: now(sre.execute_skill_orders([], orchestrator=v)),
     "Orchestrator(data_dir)": lambda v: Orchestrator(data_dir=v),

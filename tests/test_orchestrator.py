@@ -293,7 +293,7 @@ class TestAC04OrderResult:
     def test_ac04_a_notebook_shows_a_table_without_running_what_is_in_it(self):
         result = execute_skill_order_sync(OrderConfig("o", WORD_COUNT, {"text": "<script>alert(1)</script>"}))
         html = result._repr_html_()
-        assert "matched: 8 checks passed" in html and "<pre" in html
+        assert "matched: 9 checks passed" in html and "<pre" in html
         result.logs = "<script>"
         assert "<script" not in result._repr_html_()
 

@@ -122,7 +122,13 @@ class LeftFile:
     executable: bool = False
     uri: Optional[str] = None
     link: Optional[str] = None
-    _fetch: Optional[Fetch] = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Not a field: it belongs to the place where the order ran, and is not part of what was left.
+        self._fetch: Optional[Fetch] = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fetch": None}
 
     def read_bytes(self) -> bytes:
         """The content. `ValueError` for a link and for what was deleted; `BlobNotFound` where the store has lost it."""
@@ -138,26 +144,14 @@ class LeftFile:
         return self.read_bytes().decode(encoding)
 
 
-class LeftFiles(Mapping[str, LeftFile]):
+class LeftFiles(dict[str, LeftFile]):
     """What a command changed below its working folder, by path: `result.files["out.pdf"].read_bytes()`."""
-
-    def __init__(self, files: Mapping[str, LeftFile]) -> None:
-        self._files = dict(files)
-
-    def __getitem__(self, path: str) -> LeftFile:
-        return self._files[path]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __repr__(self) -> str:
-        return f"LeftFiles({', '.join(f'{path!r}: {file.change}' for path, file in self._files.items())})"
 
 
 def left_files_of(values: list[dict[str, Any]], fetch: Optional[Fetch]) -> LeftFiles:
-    known = {name for name in LeftFile.__dataclass_fields__ if name != "_fetch"}
-    files = (LeftFile(**{name: value for name, value in each.items() if name in known}, _fetch=fetch) for each in values)
-    return LeftFiles({file.path: file for file in files})
+    files = LeftFiles()
+    for each in values:
+        file = LeftFile(**{name: value for name, value in each.items() if name in LeftFile.__dataclass_fields__})
+        file._fetch = fetch
+        files[file.path] = file
+    return files

@@ -289,8 +289,11 @@ def run_skill(
         home,
         [0] if accept_exit is None else accept_exit,
     )
+    path = _path(skill, "skill")
+    if path is None:
+        raise InvalidType("skill: must be a str or a path, found NoneType", "invalid_type", "skill")
     order_id = f"run-{uuid.uuid4()}" if order_id is None else order_id
-    return execute_skill_order_sync(OrderConfig(order_id, {"path": os.fspath(skill)}, invocation=invocation, **more))
+    return execute_skill_order_sync(OrderConfig(order_id, {"path": path}, invocation=invocation, **more))
 
 
 async def verify_receipt(

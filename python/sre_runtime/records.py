@@ -191,7 +191,7 @@ class OrderResult:
     finality: Optional[Finality] = None
     exit_code: Optional[int] = None
     stdout: Optional[Stdout] = None
-    files: LeftFiles = field(default_factory=lambda: LeftFiles({}))
+    files: LeftFiles = field(default_factory=LeftFiles)
     files_changed: int = 0
     tree: Optional[str] = None
     home_tree: Optional[str] = None

@@ -98,7 +98,7 @@ fn every_verdict_is_one_that_the_published_schema_accepts() {
 
 #[test]
 fn the_documented_trust_file_is_one() {
-    let page = page("receipts.md");
+    let page = page("reference/receipt-formats.md");
     let example = page
         .split("```json\n")
         .skip(1)

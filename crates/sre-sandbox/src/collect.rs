@@ -26,7 +26,7 @@ pub(crate) enum FoundNode {
     Written { bytes: Vec<u8>, executable: bool },
     /// A file that was read from elsewhere, as new as it is different from what was given.
     #[cfg_attr(
-        not(all(feature = "native", target_os = "linux")),
+        all(feature = "wasm", not(all(feature = "native", target_os = "linux"))),
         expect(dead_code, reason = "only jails are read from")
     )]
     Read { bytes: Arc<[u8]>, executable: bool },

@@ -51,6 +51,10 @@ pub(crate) const fn working_folder(call: &Call<'_>) -> &'static str {
 }
 
 /// The arguments of a program, its own path first.
+#[cfg_attr(
+    not(any(feature = "wasm", all(feature = "native", target_os = "linux"))),
+    expect(dead_code, reason = "without a backend nothing runs")
+)]
 pub(crate) fn arguments(entry: &Entry, call: &Call<'_>) -> Vec<String> {
     let program = format!("{PACKAGE_FOLDER}/{}", entry.path);
     let args = match call {
@@ -63,6 +67,10 @@ pub(crate) fn arguments(entry: &Entry, call: &Call<'_>) -> Vec<String> {
 }
 
 /// What a program reads from standard input.
+#[cfg_attr(
+    not(any(feature = "wasm", all(feature = "native", target_os = "linux"))),
+    expect(dead_code, reason = "without a backend nothing runs")
+)]
 pub(crate) fn stdin(call: &Call<'_>) -> Arc<[u8]> {
     match call {
         Call::Json { input } => Arc::from(*input),

@@ -17,6 +17,10 @@
 
 mod backend;
 mod call;
+#[cfg_attr(
+    not(any(feature = "wasm", all(feature = "native", target_os = "linux"))),
+    expect(dead_code, reason = "without a backend nothing runs")
+)]
 mod collect;
 mod contract;
 mod error;

@@ -14,6 +14,7 @@ use sre_sandbox::wasm::{WasmOptions, WasmSandbox};
 use sre_sandbox::{Call, Job, Sandbox, Stop};
 
 /// Everything that could differ between two machines or two moments.
+/// Descriptors: 4 is the package, 7 is `/tmp`, and the first two files are 9 and 10.
 const OBSERVATIONS: &[&str] = &[
     "clock_time_get 0 0 &8",
     "clock_time_get 1 0 &8",
@@ -27,18 +28,18 @@ const OBSERVATIONS: &[&str] = &[
     "args_sizes_get &4 &4",
     "fd_filestat_get 0 &64",
     "fd_fdstat_get 0 &24",
-    "fd_filestat_get 3 &64",
     "fd_filestat_get 4 &64",
-    "fd_readdir 3 @300 0 &4",
-    "path_open 4 0 'zeta 1 66 0 0 &4",
-    "path_open 4 0 'alpha 1 66 0 0 &4",
-    "fd_write 5 <hello &4",
-    "fd_filestat_get 5 &64",
-    "fd_filestat_get 6 &64",
-    "fd_readdir 4 @200 0 &4",
-    "fd_close 5",
-    "path_open 3 0 'data/note.txt 0 2 0 0 &4",
-    "fd_filestat_get 5 &64",
+    "fd_filestat_get 7 &64",
+    "fd_readdir 4 @300 0 &4",
+    "path_open 7 0 'zeta 1 66 0 0 &4",
+    "path_open 7 0 'alpha 1 66 0 0 &4",
+    "fd_write 9 <hello &4",
+    "fd_filestat_get 9 &64",
+    "fd_filestat_get 10 &64",
+    "fd_readdir 7 @200 0 &4",
+    "fd_close 9",
+    "path_open 4 0 'data/note.txt 0 2 0 0 &4",
+    "fd_filestat_get 9 &64",
     // Five milliseconds of the monotonic clock.
     "poll_oneoff =000000000000000000000000000000000100000000000000\
      404b4c00000000000000000000000000000000000000000000 &32 1 &4",
