@@ -185,7 +185,7 @@ CALLS = {
 
 
 # Where a value is part of something with a name of its own.
-OF_OTHERS = ("order_id", "sandbox_config", "commit_result", "native", "receipt", "proof", "config", "claim")
+OF_OTHERS = ("order_id", "invocation", "sandbox_config", "commit_result", "native", "receipt", "proof", "config", "claim")
 
 
 @pytest.mark.parametrize("name", CALLS)

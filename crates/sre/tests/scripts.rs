@@ -409,7 +409,7 @@ import { connect } from 'node:net';
 
 const attempts = [
   () => execSync('ls'),
-  () => connect(80),
+  () => new Promise((_, reject) => connect(80).on('error', reject)),
   () => fetch('http://127.0.0.1/'),
   () => readFileSync('/etc/passwd'),
   () => writeFileSync('/skill/SKILL.md', ''),

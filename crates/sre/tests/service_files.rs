@@ -167,7 +167,7 @@ async fn an_upload_is_its_submitters_alone() {
 
     // Bob knows the digest, which is no right to anything. The answer is the same where there is none.
     let unknown = refused(house.get(&house.bob, &path).await).await;
-    is(&unknown, 403, "scope_missing");
+    is(&unknown, 404, "blob_unknown");
     let guessed = format!("/v1/blobs/{}", digest(b"no one uploaded this"));
     let other = refused(house.get(&house.bob, &guessed).await).await;
     assert_eq!(

@@ -75,7 +75,7 @@ async fn a_blob_that_looks_like_a_skill_cannot_be_run() {
     let blob = bob
         .call(Method::GET, &format!("/v1/blobs/{stolen}"), None)
         .await;
-    assert_eq!(refused(blob).await, (403, String::from("scope_missing")));
+    assert_eq!(refused(blob).await, (404, String::from("blob_unknown")));
 
     // The manifest of a skill of his own that has alice's input among its files, stored as the
     // input of an order of his.

@@ -135,7 +135,9 @@ async fn fetch(service: &str, args: &BundleArgs) -> Result<Bundle, Failure> {
         return Err(failed(refusal));
     }
     packed(order_id, &receipt, proof, found)
-        .map_err(|failure| failure.hint("what the service has lost, `sre audit` finds there"))
+        .map_err(|failure| failure.hint(
+                "a bundle needs the scope `read`; where the token has it, `sre audit` on the service finds what is gone",
+            ))
 }
 
 fn packed(
