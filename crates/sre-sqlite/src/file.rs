@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::copy;
 use crate::error::OpenError;
 use crate::file_identity::FileIdentity;
 use crate::reader::Readers;
+
+/// How long a rescue waits for a connection that others have borrowed.
+const READER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The file of a [`GroupCommit`](super::GroupCommit). Once that is closed, nothing can be saved of
 /// a file without a name.
@@ -43,7 +47,14 @@ impl DatabaseFile {
     /// [`OpenError::Sqlite`]; then no copy is left.
     pub fn save_copy(&self) -> Result<PathBuf, OpenError> {
         let to = copy::name_beside(&self.path);
-        copy::save(&*self.readers.lend()?, &to)?;
+        // Under load all connections may be lent at this moment, and a new one cannot be opened to a
+        // file without a name.
+        let reader = if self.identity.is_current() {
+            self.readers.lend()?
+        } else {
+            self.readers.lend_opened(READER_PATIENCE)?
+        };
+        copy::save(&reader, &to)?;
         if !self.identity.is_current() {
             self.identity
                 .remove_log()

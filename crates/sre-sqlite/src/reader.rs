@@ -4,6 +4,8 @@ use std::mem;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -55,6 +57,29 @@ impl Readers {
             readers: self,
             connection: Some(connection),
         })
+    }
+
+    /// A connection that was opened before the file lost its name: only such a one still sees what
+    /// the file held. Blocks until one is given back, at most for `patience`.
+    pub(super) fn lend_opened(&self, patience: Duration) -> Result<Reader<'_>, OpenError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let idle = self
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
+            if idle.is_some() {
+                return Ok(Reader {
+                    readers: self,
+                    connection: idle,
+                });
+            }
+            if Instant::now() >= deadline {
+                return self.lend();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn take_back(&self, connection: Connection) {
