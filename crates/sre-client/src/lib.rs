@@ -2,7 +2,7 @@
 //! transparency logs of other nodes, and witnesses.
 //!
 //! The command line, the Python module and the verifier node share it. It sends requests, limits
-//! how long an answer may be and how long it may take, and says in one type why there is none. It
+//! how long an answer may be and how long it may take, and has one type for all failures. It
 //! believes nothing: signatures, digests and proofs are checked by the caller. It prints nothing and
 //! reads no environment.
 

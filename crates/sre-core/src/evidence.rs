@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     BlobDigest, CommitResult, Content, Engine, Invocation, JsonResult, Manifest, Outcome, Tree,
+    TreeDigest,
 };
 
 /// What a blob is to a commitment that names it.
@@ -192,16 +193,18 @@ fn of_manifest(manifest: &Manifest) -> Vec<NamedBlob> {
 }
 
 fn of_invocation(invocation: &Invocation) -> Vec<NamedBlob> {
-    let trees = [Some(invocation.work), invocation.home];
     [NamedBlob::content(BlobRole::Stdin, invocation.stdin)]
         .into_iter()
-        .chain(
-            trees
-                .into_iter()
-                .flatten()
-                .map(|tree| NamedBlob::new(BlobRole::Tree, tree)),
-        )
+        .chain(trees([Some(invocation.work), invocation.home]))
         .collect()
+}
+
+/// The trees of `/workspace` and `$HOME`, as far as there are any.
+fn trees(folders: [Option<TreeDigest>; 2]) -> impl Iterator<Item = NamedBlob> {
+    folders
+        .into_iter()
+        .flatten()
+        .map(|tree| NamedBlob::new(BlobRole::Tree, tree))
 }
 
 fn of_tree(tree: &Tree) -> Vec<NamedBlob> {
@@ -218,16 +221,10 @@ fn of_outcome(outcome: &Outcome) -> Vec<NamedBlob> {
     let stdout = outcome
         .stdout
         .map(|stdout| NamedBlob::content(BlobRole::Stdout, stdout));
-    let trees = [outcome.workspace, outcome.home];
     value
         .into_iter()
         .chain(stdout)
-        .chain(
-            trees
-                .into_iter()
-                .flatten()
-                .map(|tree| NamedBlob::new(BlobRole::Tree, tree)),
-        )
+        .chain(trees([outcome.workspace, outcome.home]))
         .collect()
 }
 

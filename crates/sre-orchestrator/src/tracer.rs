@@ -1,7 +1,7 @@
 //! Spans: what a request, an order, an attempt and its stages took, and which caused which.
 //!
 //! A span is made where something begins and ends when it is dropped, so that one whose work is
-//! cancelled is told of too. Who listens decides what becomes of it; this crate knows no protocol.
+//! cancelled is told of too. The listener decides what to do with it; this crate knows no protocol.
 //! Contexts travel as `traceparent` of W3C Trace Context, also through the journal, so an order's
 //! spans belong together although processes come and go between them.
 
